@@ -1,0 +1,1 @@
+"""A local Azure ML workspace: Azure ML's HTTP protocol on loopback."""

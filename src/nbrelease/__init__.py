@@ -1,0 +1,1 @@
+"""From notebook to released model, with the executed notebooks as the evidence."""

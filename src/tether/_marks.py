@@ -1,0 +1,83 @@
+"""Which processes belong to an owner: read from the environment that each was started with.
+
+Only the standard library at import, because the guardian imports this and has to start in
+milliseconds; ``psutil`` is needed only where there is no ``/proc``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+VARIABLE = "TETHER_MARK"
+"""Owners from the outermost to the innermost, joined by ``:``."""
+
+
+def owners(mark: str) -> list[str]:
+    """The owners in a mark, outermost first."""
+    return [part for part in mark.split(":") if part]
+
+
+def _mark_of(pid: int) -> str:
+    """The mark that process ``pid`` was started with; empty where there is none to be read."""
+    if sys.platform == "linux":
+        try:
+            block = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:  # ended meanwhile, or another user's
+            return ""
+        prefix = f"{VARIABLE}=".encode()
+        for entry in block.split(b"\0"):
+            if entry.startswith(prefix):
+                return os.fsdecode(entry[len(prefix) :])
+        return ""
+    import psutil
+
+    try:
+        return str(psutil.Process(pid).environ().get(VARIABLE, ""))
+    except psutil.Error:
+        return ""
+
+
+def _all_pids() -> list[int]:
+    if sys.platform == "linux":
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - faster
+    import psutil
+
+    return list(psutil.pids())
+
+
+def marked(owner: str) -> list[int]:
+    """Process ids that carry ``owner`` in their mark, this process left out."""
+    me = os.getpid()
+    return [pid for pid in _all_pids() if pid != me and owner in owners(_mark_of(pid))]
+
+
+def _signal(pid: int, signum: int) -> None:
+    try:
+        os.kill(pid, signum)
+    except (ProcessLookupError, PermissionError):
+        return  # ended meanwhile, or its id is somebody else's by now
+
+
+def end_marked(owner: str, grace: float) -> None:
+    """End every process of ``owner``: SIGTERM, ``grace`` seconds, then SIGKILL until none is left.
+
+    The last part repeats, because a process may fork between being listed and being killed.
+    """
+    pids = marked(owner)
+    for pid in pids:
+        _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while pids and time.monotonic() < deadline:
+        time.sleep(0.02)
+        pids = marked(owner)
+    for _ in range(50):
+        if not pids:
+            return
+        for pid in pids:
+            _signal(pid, signal.SIGKILL)
+        time.sleep(0.02)
+        pids = marked(owner)

@@ -1,0 +1,98 @@
+"""Whatever ends an owner, nothing that it started stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tether
+
+pytestmark = pytest.mark.functional
+
+# Starts a child that leaves its group and session, writes the child's id, then waits.
+OWNER = """
+import os, sys, time, tether
+child = "import os, subprocess, sys, time; " \\
+    "p = subprocess.Popen(['sleep', '300'], start_new_session=True); " \\
+    f"open({sys.argv[1]!r}, 'w').write(str(p.pid)); time.sleep(300)"
+tether.spawn([sys.executable, "-c", child])
+time.sleep(300)
+"""
+
+
+def _wait_for(condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_in_a_session_of_its_own_ends_with_the_killed_owner(tmp_path, signum):
+    note = tmp_path / "pid"
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(note)])
+    pid = int(_wait_for(lambda: note.exists() and note.read_text()))
+    assert _alive(pid)
+    owner.send_signal(signum)
+    owner.wait()
+    _wait_for(lambda: not _alive(pid))
+
+
+def test_a_followed_parent_takes_the_owner_along(tmp_path):
+    note = tmp_path / "pid"
+    script = "import tether; tether.follow_parent()\n" + OWNER
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, sys; subprocess.run(sys.argv[1:])",
+            sys.executable,
+            "-c",
+            script,
+            str(note),
+        ]
+    )
+    pid = int(_wait_for(lambda: note.exists() and note.read_text()))
+    parent.kill()
+    parent.wait()
+    _wait_for(lambda: not _alive(pid))
+
+
+def test_end_group_ends_a_child_that_ignores_sigterm():
+    process = tether.spawn(["bash", "-c", "trap '' TERM; echo on; sleep 300"], stdout=-1, text=True)
+    assert process.stdout.readline() == "on\n"
+    assert tether.end_group(process, grace=0.2) == -signal.SIGKILL
+
+
+def test_a_process_without_marks_outlives_its_starter(tmp_path):
+    script = (
+        "import subprocess, os, tether; "
+        "p = subprocess.Popen(['sleep', '300'], env=tether.strip(tether.environment()),"
+        " start_new_session=True, stdout=-3, stderr=-3); print(p.pid)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    pid = int(done.stdout)
+    time.sleep(0.5)
+    assert _alive(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_run_gives_the_exit_code():
+    assert tether.run(["bash", "-c", "exit 7"]).returncode == 7
