@@ -1,0 +1,49 @@
+# Two commands: make rehearse, make test. Both set everything up, once.
+
+VENV ?= .venv
+ENV ?= dev
+PYTHON ?= python3
+BIN := $(VENV)/bin
+# By content, not by time: a fresh checkout beside a finished set-up installs nothing again.
+STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: rehearse test setup tools lint typecheck unit browser lab lock bench help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAINING_DATA=file.csv] [ESTIMATOR=...]
+	@exec $(BIN)/nbrelease rehearse $(ENV) --follow-parent \
+		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
+		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
+
+test: setup lint typecheck ## everything that CI runs
+	@$(BIN)/python -m pytest --durations=10
+
+lint: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+typecheck: setup
+	@$(BIN)/mypy
+
+setup: $(STAMP) ## the virtual environment with the pinned versions
+
+tools:
+	@echo "$(abspath $(BIN))"
+
+$(STAMP):
+	@echo "Setting up $(VENV): once, a minute or two"
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+lab: setup ## JupyterLab with a local workspace behind it
+	@$(BIN)/azureml-local run --data .azureml-local -- $(BIN)/jupyter lab
+
+lock: ## write requirements.txt from what is installed and tested
+	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip==' >> requirements.txt

@@ -1,0 +1,7 @@
+"""``python -m nbrelease`` is the command line."""
+
+import sys
+
+from nbrelease.cli import main
+
+sys.exit(main())

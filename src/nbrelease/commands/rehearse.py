@@ -1,0 +1,80 @@
+"""``nbrelease rehearse``: run a pipeline of .ado/ on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+import tether
+from nbrelease import console
+from nbrelease.errors import ExitCode, UsageError
+from nbrelease.rehearsal import PIPELINES, Outcome
+from nbrelease.settings import Settings, load
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(PIPELINES)), default="dev")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting for this run.")
+@click.option("--jobs", type=click.IntRange(1), help="Jobs side by side; as many as cores.")
+@click.option("--follow-parent", is_flag=True, help="End when the calling program ends (make).")
+def command(name: str, pairs: tuple[str, ...], jobs: int | None, follow_parent: bool) -> int:
+    """Rehearse the pipeline NAME (dev by default) with the workspace of settings.ini."""
+    if follow_parent:
+        tether.follow_parent()
+    settings = load()
+    settings = Settings(settings.path, settings.overrides | _pairs(pairs))
+    env = settings.environment(name)
+
+    import pipelines_local
+    from nbrelease.rehearsal import recover, rehearse
+
+    for folder in recover(settings, env):
+        console.warning(f"an earlier rehearsal was interrupted; its evidence: {folder}/index.html")
+    outcome = rehearse(
+        name, settings, env, listener=pipelines_local.console_listener(), jobs=jobs
+    )
+    return _report(outcome)
+
+
+def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    """KEY=VALUE words; a relative path of a data file counts from where the user stands."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair}: write --set KEY=VALUE")
+        if key == "training_data" and "://" not in value and not value.startswith("azureml:"):
+            value = os.path.abspath(value)  # noqa: PTH100 - resolve() would follow a link away
+        found[key] = value
+    return found
+
+
+def _report(outcome: Outcome) -> int:
+    """Print the verdict, the version, the endpoint and the page; the exit code says it too."""
+    record = outcome.record
+    if record is not None:
+        console.out()
+        console.out(f"verdict   {record.verdict}" + (f": {record.reason}" if record.reason else ""))
+        if record.model is not None:
+            console.out(f"model     {record.model.name} version {record.model.version}")
+        if record.endpoints.online is not None:
+            online = record.endpoints.online
+            console.out(f"endpoint  {online.name}, deployment {online.deployment}")
+    if outcome.pack is not None:
+        console.out(f"evidence  {os.path.relpath(outcome.pack)}/index.html")
+    return _exit_code(outcome)
+
+
+def _exit_code(outcome: Outcome) -> int:
+    result = outcome.run.result
+    if result == "Succeeded" or result == "SucceededWithIssues":
+        return ExitCode.DONE
+    if result == "Rejected":
+        return ExitCode.REJECTED
+    if result == "Canceled":
+        return ExitCode.INTERRUPTED
+    codes = [step.exit_code for step in outcome.run.failed_steps()]
+    # A step that was called wrongly makes the whole call wrong: the user's settings led there.
+    return ExitCode.USAGE if ExitCode.USAGE in codes else ExitCode.FAILED

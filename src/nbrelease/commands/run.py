@@ -1,0 +1,116 @@
+"""``nbrelease run``: execute runbooks, one after the other, within a release."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import click
+
+from nbrelease import console, release
+from nbrelease.errors import RunFailed, UsageError
+from nbrelease.record import RunbookResult
+from nbrelease.settings import load
+from nbrelease.workspace import open_workspace
+
+
+@click.command()
+@click.argument("words", metavar="RUNBOOK...", nargs=-1, required=True)
+@click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option("-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--release",
+    "release_id",
+    metavar="ID",
+    help="The release; by default the newest that is open, or a new one.",
+)
+@click.option(
+    "--collect",
+    "parts",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folders with what earlier jobs of the release published.",
+)
+def command(
+    words: tuple[str, ...],
+    name: str,
+    pairs: tuple[str, ...],
+    release_id: str | None,
+    parts: tuple[Path, ...],
+) -> int:
+    """Run runbooks with papermill; the executed notebooks go into the release.
+
+    A RUNBOOK is a notebook's path, or its name in the folder of the runbooks: 02_train.
+
+    A parameter gets its value from -p, else from an earlier runbook of the release that published
+    it, else from settings.ini, else keeps its default. With several runbooks the first that is not
+    green stops the run.
+    """
+    settings = load()
+    env = settings.environment(name)
+    given = _pairs(pairs)
+    runbooks = [_runbook(word, settings.root / env.runbooks) for word in words]
+    release.collect(settings.root / env.evidence, parts)
+    if release_id is not None:
+        current = release.find(settings.root, env, release_id)
+    else:
+        current = release.newest_open(settings.root, name, env) or release.begin(settings, name, env)
+    from nbrelease.runbook import run  # papermill and its kin take seconds
+
+    with open_workspace(env, settings.root) as variables:
+        os.environ.update(variables)
+        for path in runbooks:
+            console.out(f"{path} -> {_shown(current.notebook(path.stem))}")
+            result = run(path, settings=settings, env=env, release=current, given=given)
+            _report(path, result)
+    return 0
+
+
+def _runbook(word: str, folder: Path) -> Path:
+    """The notebook that a word means, named as the user would name it."""
+    for path in (Path(word), folder / f"{word}.ipynb"):
+        if path.is_file():
+            return Path(os.path.relpath(path))
+    known = sorted(path.stem for path in folder.glob("*.ipynb"))
+    close = difflib.get_close_matches(Path(word).stem, known, n=1)
+    mend = f"did you mean {close[0]}?" if close else f"there are {', '.join(known) or 'none'}"
+    raise UsageError(f"{word}: no such runbook; {mend}")
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    given = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"-p {pair}: write -p NAME=VALUE")
+        given[key] = value
+    return given
+
+
+def _report(path: Path, result: RunbookResult) -> None:
+    """Print the verdict; one that is not green ends the run."""
+    seconds = f"{result.seconds:.1f} s" if result.seconds is not None else ""
+    if result.verdict == "passed":
+        counted = sum(1 for cell in result.cells if cell.state == "passed")
+        console.out(f"{path}: passed, {counted} cells, {seconds}")
+        return
+    raise RunFailed(f"{path}: {result.verdict}: {_why(result)}")
+
+
+def _why(result: RunbookResult) -> str:
+    if result.reason:
+        return result.reason
+    for cell in result.cells:
+        if cell.error is not None and cell.state == "failed":
+            message = cell.error.evalue.strip().splitlines() or [""]
+            return f"cell {cell.id}: {cell.error.ename}: {message[0]}"
+        if cell.check is not None and not cell.check.passed:
+            return f"cell {cell.id}: expected «{cell.check.expected}», found «{cell.check.found}»"
+        if cell.state == "not run":
+            return f"cell {cell.id} was not run"
+    return "no cell was run"

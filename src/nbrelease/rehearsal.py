@@ -1,0 +1,121 @@
+"""Rehearse a release: the pipeline of ``.ado/``, run here, with a workspace behind it.
+
+Nothing of the release's steps is known here: they are in the pipeline's file. What is done around
+it is what Azure DevOps does around it: an agent, a service connection that leads to a workspace,
+and somewhere to keep what the run publishes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pipelines_local
+from nbrelease import evidence, release
+from nbrelease.errors import UsageError
+from nbrelease.record import ReleaseRecord
+from nbrelease.settings import PREFIX, Environment, Settings
+from nbrelease.workspace import open_workspace
+
+WORK = Path(".pipelines-local")
+PACK = "evidence-pack"
+PIPELINES = {
+    "qa": "mlops-qa-ci-pipeline.yml",
+    "dev": "mlops-deploy-dev-ci-pipeline.yml",
+    "prod": "mlops-deploy-prod-ct-cd-pipeline.yml",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rehearsal left: the pipeline's result, and the release's record if one was begun."""
+
+    run: pipelines_local.RunResult
+    record: ReleaseRecord | None
+    pack: Path | None
+
+
+def rehearse(
+    name: str,
+    settings: Settings,
+    env: Environment,
+    *,
+    listener: pipelines_local.Listener,
+    jobs: int | None = None,
+) -> Outcome:
+    """Run the pipeline of environment ``name`` and bring its evidence home.
+
+    Raises:
+        UserError: settings, data or the pipeline's file are wrong; nothing was run.
+    """
+    root = settings.root
+    pipeline = root / ".ado" / PIPELINES[name]
+    if not pipeline.is_file():
+        raise UsageError(f"{pipeline}: no such pipeline")
+    overrides = _overrides(settings, env)
+    with open_workspace(env, root) as connection:
+        result = pipelines_local.run_pipeline(
+            pipeline,
+            root=root,
+            work_dir=root / WORK,
+            variables={"VENV": os.environ.get("VENV", ""), **overrides},
+            service_connections={env.service_connection: connection},
+            listener=listener,
+            jobs=jobs,
+        )
+    pack = bring_home(result.folder, root / env.evidence)
+    return Outcome(result, evidence.load(pack) if pack else None, pack)
+
+
+def recover(settings: Settings, env: Environment) -> list[Path]:
+    """Give packs to releases whose rehearsal was killed before it could.
+
+    Returns:
+        Their folders.
+    """
+    work, kept = settings.root / WORK, settings.root / env.evidence
+    if not work.is_dir():
+        return []
+    found = []
+    for run in sorted(path for path in work.iterdir() if path.is_dir()):
+        for folder in release.collect(kept, [run]):
+            if not (folder / "manifest.json").exists():
+                evidence.build(folder)
+                found.append(folder)
+    return found
+
+
+def bring_home(run: Path, kept: Path) -> Path | None:
+    """Copy a run's evidence to the project; a run that never came to its pack gets one here."""
+    packs = sorted(run.glob(f"**/{PACK}/manifest.json"))
+    if packs:
+        identity = release.read_identity(packs[0].parent)
+        target = kept / identity.release_id
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(packs[0].parent, target)
+        return target
+    folders = release.collect(kept, [run])
+    for folder in folders:
+        evidence.build(folder)
+    return folders[-1] if folders else None
+
+
+def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:
+    """The settings that differ from the file, as the variables that carry them to each step.
+
+    A job works in a copy of the tracked files, so a data file that git does not track is named by
+    its absolute path.
+    """
+    overrides = dict(settings.overrides)
+    if "://" not in env.training_data and not env.training_data.startswith("azureml:"):
+        data = settings.root / env.training_data
+        if not data.is_file():
+            raise UsageError(
+                f"{env.training_data}: no such data file; "
+                f"mend training_data in {settings.path.name} or give another one"
+            )
+        overrides["training_data"] = str(data.resolve())
+    return {f"{PREFIX}{key.upper()}": value for key, value in overrides.items()}

@@ -1,0 +1,141 @@
+"""A release's folder: begun once, filled by runbooks that may run on different machines.
+
+``evidence/<release_id>/record.json`` holds the identity from the first moment. Runbooks put their
+executed notebooks beside it. In a pipeline each job works on a copy and publishes what it added;
+:func:`collect` brings the parts together, which never clash, because a runbook owns its files.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nbrelease import files, git
+from nbrelease.errors import UsageError
+from nbrelease.record import Identity, Workspace, executed, read_identity
+from nbrelease.settings import Environment, Settings
+
+ID = re.compile(r"^[a-z][a-z0-9_-]*-\d{8}T\d{6}Z-[0-9a-z]{1,40}$")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release: its identity and its folder."""
+
+    folder: Path
+    identity: Identity
+
+    @property
+    def id(self) -> str:
+        """``<env>-<UTC yyyymmddThhmmssZ>-<short commit>``."""
+        return self.identity.release_id
+
+    def notebook(self, name: str) -> Path:
+        """Where the executed runbook of this name is kept."""
+        return self.folder / "notebooks" / f"{name}.ipynb"
+
+    def values(self, before: str | None = None) -> dict[str, Any]:
+        """What the runbooks published, later ones winning.
+
+        Args:
+            before: a runbook's name; only what sorts before it counts, so that running one again
+                does not feed it its own old results.
+        """
+        found: dict[str, Any] = {}
+        for result in executed(self.folder):
+            if before is None or result.name < before:
+                found.update(result.values)
+        return found
+
+
+def begin(settings: Settings, name: str, env: Environment) -> Release:
+    """Begin a release of environment ``name``: make its folder and write its identity."""
+    source = git.source(settings.root)
+    now = datetime.now(UTC).replace(microsecond=0)
+    identity = Identity(
+        release_id=f"{name}-{now:%Y%m%dT%H%M%SZ}-{source.short}",
+        env=name,
+        started=now,
+        actor=_actor(settings.root),
+        source={"commit": source.commit, "branch": source.branch, "dirty": source.dirty},
+        workspace=Workspace(
+            kind=env.workspace,
+            subscription_id=env.subscription_id,
+            resource_group=env.resource_group,
+            workspace_name=env.workspace_name,
+        ),
+        parameters={
+            "estimator": env.estimator,
+            "training_data": Path(env.training_data).name,
+            "test_size": env.test_size,
+            "regularization_rate": env.regularization_rate,
+            "random_state": env.random_state,
+        },
+    )
+    folder = settings.root / env.evidence / identity.release_id
+    files.write_text(folder / "record.json", identity.model_dump_json(indent=2) + "\n")
+    return Release(folder, identity)
+
+
+def find(root: Path, env: Environment, release_id: str) -> Release:
+    """The release of that id.
+
+    Raises:
+        UsageError: the id is malformed, or there is no such release under ``evidence``.
+    """
+    folder = root / env.evidence / release_id
+    if not ID.match(release_id) or not (folder / "record.json").is_file():
+        raise UsageError(
+            f"no release {release_id} in {env.evidence}/; begin one: nbrelease release begin"
+        )
+    return Release(folder, read_identity(folder))
+
+
+def newest_open(root: Path, name: str, env: Environment) -> Release | None:
+    """The newest release of environment ``name`` that no verdict has been given on yet."""
+    for folder in sorted((root / env.evidence).glob(f"{name}-*Z-*"), reverse=True):
+        if (folder / "record.json").is_file() and not (folder / "manifest.json").exists():
+            return Release(folder, read_identity(folder))
+    return None
+
+
+def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
+    """Bring parts of releases together under ``evidence``.
+
+    Args:
+        evidence: the project's evidence folder.
+        sources: folders to search, at any depth, for folders named like a release.
+
+    Returns:
+        The release folders that there were parts for, in order.
+    """
+    found = set()
+    for source in sources:
+        for record in sorted(source.rglob("record.json")):
+            part = record.parent
+            if ID.match(part.name) and part.parent.resolve() != evidence.resolve():
+                _merge(part, evidence / part.name)
+                found.add(evidence / part.name)
+    return sorted(found)
+
+
+def _merge(part: Path, target: Path) -> None:
+    """Copy the identity and the executed notebooks; of two executions the later one counts."""
+    if not (target / "record.json").exists():
+        files.write_bytes(target / "record.json", (part / "record.json").read_bytes())
+    ours = {result.name: result.started for result in executed(target)}
+    for result in executed(part):
+        if result.name not in ours or result.started > ours[result.name]:
+            name = f"notebooks/{result.name}.ipynb"
+            files.write_bytes(target / name, (part / name).read_bytes())
+
+
+def _actor(root: Path) -> str:
+    """Who started it: the pipeline's requester, else git's user, else the login's."""
+    return os.environ.get("BUILD_REQUESTEDFOR") or git.user(root) or getpass.getuser()

@@ -1,0 +1,196 @@
+"""Run a runbook: execute it once, and leave the executed notebook with a verdict a cell.
+
+The executed notebook is the evidence, so everything that is known of the run goes into its
+metadata under ``nbrelease``; the release record is made from there and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import chdir
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nbrelease import files, scraps
+from nbrelease.checks import Checker, checked
+from nbrelease.notebook import Notebook, read
+from nbrelease.record import CellResult, CheckResult, RunbookResult
+from nbrelease.release import Release
+from nbrelease.runbook import execute, kernel, portable, values, verdict
+from nbrelease.settings import Environment, Settings
+
+__all__ = ["run"]
+
+
+def run(
+    source: Path,
+    *,
+    settings: Settings,
+    env: Environment,
+    release: Release,
+    given: Mapping[str, str],
+) -> RunbookResult:
+    """Execute one runbook within a release.
+
+    Args:
+        source: the runbook's notebook.
+        settings: the project's settings.
+        env: those of the release's environment.
+        release: where values come from and the executed notebook goes to.
+        given: parameters from the command line, as text.
+
+    Returns:
+        The result, as it stands in the executed notebook's metadata.
+
+    Raises:
+        UserError: the notebook, a parameter or the kernel is wrong; nothing was executed.
+    """
+    runbook = read(source)
+    parameters = values.resolve(
+        runbook,
+        given=given,
+        published=release.values(before=source.stem),
+        identity={"env": release.identity.env, "release_id": release.id},
+        settings=env.parameters(),
+    )
+    reference = _load(source)
+    named = reference.metadata.get("kernelspec", {}).get("name", "")
+    chosen = kernel.resolve(env.kernel_name, named, source)
+    checker = Checker.beside(source)
+
+    result = RunbookResult(
+        name=source.stem,
+        source=_relative(source, settings.root),
+        source_sha256=files.sha256(source),
+        env=release.identity.env,
+        release_id=release.id,
+        parameters=_portable(parameters, settings, env),
+        started=datetime.now(UTC),
+        stage=os.environ.get("SYSTEM_STAGENAME", ""),
+        job=os.environ.get("SYSTEM_JOBNAME", ""),
+    )
+    output = release.notebook(source.stem)
+    prepared = _prepared(_load(source), runbook, result)
+    with chdir(settings.root):
+        stopped = execute.execute(
+            prepared,
+            output,
+            parameters=parameters,
+            kernel=chosen,
+            folder=source.parent.resolve(),
+            cell_timeout=env.cell_timeout_seconds,
+        )
+    result = _judge(output, reference, runbook, result, checker, stopped)
+    _finish(output, result, settings, env)
+    return result
+
+
+def _load(path: Path) -> Any:
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def _relative(path: Path, root: Path) -> str:
+    resolved = path.resolve()
+    return resolved.relative_to(root.resolve()).as_posix() if root in resolved.parents else path.name
+
+
+def _prepared(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
+    """The notebook as papermill gets it: no old outputs, our tags in the engine's words."""
+    for cell, read_cell in zip(notebook.cells, runbook.cells, strict=True):
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        tags = set(cell.metadata.get("tags", []))
+        for ours, theirs in execute.TRANSLATED.items():
+            if ours in read_cell.tags:
+                tags.add(theirs)
+        if execute.RAISES in read_cell.tags:
+            tags.add("raises-exception")
+        if tags:
+            cell.metadata["tags"] = sorted(tags)
+    # Stands in the file from the first save on: a run that is killed leaves its beginning.
+    notebook.metadata["nbrelease"] = result.model_dump(mode="json")
+    return notebook
+
+
+def _judge(
+    output: Path,
+    reference: Any,
+    runbook: Notebook,
+    result: RunbookResult,
+    checker: Checker,
+    stopped: str | None,
+) -> RunbookResult:
+    """The result with a state for each code cell of the source, and the values it published."""
+    executed = {cell.get("id"): cell for cell in _load(output).cells}
+    results, published = [], {}
+    for index, (original, read_cell) in enumerate(
+        zip(reference.cells, runbook.cells, strict=True)
+    ):
+        if original.cell_type != "code" or not original.source.strip():
+            continue
+        cell = executed[original.id]
+        tags = read_cell.tags | set(cell.metadata.get("tags", []))
+        state, error = verdict.state_of(cell, frozenset(tags))
+        check = None
+        if state == "passed" and checked(original, frozenset(tags)):
+            difference = checker.compare(original, cell)
+            check = CheckResult(passed=difference is None)
+            if difference is not None:
+                state = "check failed"
+                check = CheckResult(
+                    passed=False, expected=difference.expected, found=difference.found
+                )
+        published.update(scraps.published(cell.outputs))
+        results.append(
+            CellResult(
+                id=original.id,
+                index=index,
+                tags=sorted(read_cell.tags),
+                state=state,
+                seconds=cell.metadata.get("papermill", {}).get("duration"),
+                error=error,
+                check=check,
+            )
+        )
+    ended = datetime.now(UTC)
+    return result.model_copy(
+        update={
+            "cells": results,
+            "values": published,
+            "ended": ended,
+            "seconds": (ended - result.started).total_seconds(),
+            "verdict": "failed" if stopped else verdict.overall([cell.state for cell in results]),
+            "reason": stopped,
+        }
+    )
+
+
+def _finish(output: Path, result: RunbookResult, settings: Settings, env: Environment) -> None:
+    """Write the executed notebook once more: with its result, and without this machine's folders."""
+    from papermill.execute import ERROR_MARKER_TAG
+
+    notebook = _load(output)
+    cells = []
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if ERROR_MARKER_TAG in tags:
+            continue  # the page marks the failing cell itself
+        if "injected-parameters" in tags:
+            cell["id"] = "injected-parameters"  # papermill's is a new one each time
+        cells.append(cell)
+    notebook.cells = cells
+    notebook.metadata["nbrelease"] = result.model_dump(mode="json")
+    clean = _portable(notebook, settings, env)
+    files.write_text(output, json.dumps(clean, indent=1, ensure_ascii=False) + "\n")
+
+
+def _portable(value: Any, settings: Settings, env: Environment) -> Any:
+    data = Path(env.training_data)
+    extra = {"<data>": data.parent} if data.is_absolute() else {}
+    return portable.without(value, portable.folders(settings.root, extra))

@@ -1,0 +1,83 @@
+"""One execution by papermill: saved after each cell, whole at any moment, whatever ends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbrelease import files
+
+SCHEME = "nbrelease-file://"
+
+# What settings and notebooks say, in the word that papermill's engine acts on.
+TRANSLATED = {"skip": "skip-execution", "nbval-skip": "skip-execution"}
+RAISES = "nbval-raises-exception"
+
+
+class _WholeFiles:
+    """papermill's door to files, writing beside and renamed."""
+
+    def read(self, path: str) -> str:
+        return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
+
+    def write(self, content: str, path: str) -> None:
+        files.write_text(Path(path.removeprefix(SCHEME)), content)
+
+    def listdir(self, path: str) -> list[str]:
+        return [str(item) for item in Path(path.removeprefix(SCHEME)).iterdir()]
+
+    def pretty_path(self, path: str) -> str:
+        return path.removeprefix(SCHEME)
+
+
+def execute(
+    notebook: Any,
+    output: Path,
+    *,
+    parameters: Mapping[str, Any],
+    kernel: str,
+    folder: Path,
+    cell_timeout: int,
+) -> str | None:
+    """Execute a notebook and leave the executed one at ``output``.
+
+    Args:
+        notebook: the nbformat notebook; it is changed.
+        output: where the executed notebook goes; written after each cell.
+        parameters: to be injected, by name.
+        kernel: an installed kernel's name.
+        folder: the kernel's working folder.
+        cell_timeout: seconds that one cell may take; 0: as long as it needs.
+
+    Returns:
+        What ended the execution from outside a cell's own error (a dead kernel, a timeout);
+        None where there is nothing that the notebook itself does not tell.
+    """
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+    from papermill.iorw import papermill_io
+
+    papermill_io.register(SCHEME, _WholeFiles())
+    try:
+        execute_notebook(
+            notebook,
+            f"{SCHEME}{output}",
+            parameters=dict(parameters),
+            kernel_name=kernel,
+            cwd=str(folder),
+            progress_bar=False,
+            stdout_file=sys.stdout,
+            stderr_file=sys.stdout,
+            # nbclient's own word for "as long as it needs" is None.
+            execution_timeout=cell_timeout or None,
+        )
+    except PapermillExecutionError:
+        return None  # the cell with the error says all
+    except CellTimeoutError:
+        return f"a cell took longer than cell_timeout_seconds = {cell_timeout}"
+    except DeadKernelError:
+        return "the kernel died (out of memory, or killed)"
+    return None

@@ -1,0 +1,82 @@
+"""settings.ini: what is right comes typed, what is wrong is named to the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nbrelease.errors import ExitCode, SettingsError
+from nbrelease.settings import LOCAL_SUBSCRIPTION, Settings, load
+
+SHIPPED = Path(__file__).parents[3] / "settings.ini"
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """The shipped file with one text replaced, read."""
+
+    def edit(old: str, new: str, **overrides: str) -> Settings:
+        text = SHIPPED.read_text(encoding="utf-8")
+        assert old in text
+        path = tmp_path / "settings.ini"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return Settings(path, overrides)
+
+    return edit
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_shipped_file_is_right(name):
+    env = Settings(SHIPPED, {}).environment(name)
+    assert (env.workspace_name, env.subscription_id) == (name, LOCAL_SUBSCRIPTION)
+    assert env.model_name == "diabetes-classifier"
+    assert env.test_size == 0.3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("estimator =", "estimater =", "settings.ini:[DEFAULT] estimater: no such key; did you mean estimator?"),
+        ("workspace = local\nservice_connection = azureml-dev", "wrkspace = local", "settings.ini:[dev] wrkspace: no such key; did you mean workspace?"),
+        ("label_column = Diabetic\n", "", "settings.ini:[dev] label_column: missing; add a line «label_column = …»"),
+        ("test_size = 0.3", "test_size = half", "settings.ini:[DEFAULT] test_size = half: input should be a valid number"),
+        ("test_size = 0.3", "test_size = 1.5", "settings.ini:[DEFAULT] test_size = 1.5: input should be less than 1"),
+        ("workspace = local\nservice_connection = azureml-dev", "workspace = azure\nservice_connection = x", "settings.ini:[dev]: workspace = azure needs subscription_id, resource_group, workspace_name"),
+        ("%(project)s-train", "%(projekt)s-train", "projekt"),
+        ("[DEFAULT]", "DEFAULT", "File contains no section headers"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(edited, old, new, message):
+    with pytest.raises(SettingsError) as caught:
+        edited(old, new).environment("dev")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_an_override_counts_in_every_section_and_is_named_as_such(edited):
+    assert edited("x", "x", estimator="pipeline").environment("prod").estimator == "pipeline"
+    with pytest.raises(SettingsError, match="NBRELEASE_SET_TEST_SIZE in the environment = big"):
+        edited("x", "x", test_size="big").environment("dev")
+    with pytest.raises(SettingsError, match="NBRELEASE_SET_TESTSIZE in the environment: no such"):
+        edited("x", "x", testsize="0.2").environment("dev")
+
+
+def test_an_unknown_environment_is_answered_with_the_nearest(edited):
+    with pytest.raises(SettingsError, match=r"no section \[prd\]; did you mean prod\?"):
+        edited("x", "x").environment("prd")
+
+
+def test_the_file_is_found_from_a_subfolder(tmp_path, monkeypatch):
+    (tmp_path / "settings.ini").write_text("[dev]\n", encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert load().root == tmp_path
+    monkeypatch.setenv("NBRELEASE_SET_ESTIMATOR", "pipeline")
+    assert load().overrides == {"estimator": "pipeline"}
+
+
+def test_no_file_is_one_line(tmp_path):
+    with pytest.raises(SettingsError, match=r"no settings\.ini in"):
+        load(tmp_path)
