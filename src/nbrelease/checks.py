@@ -65,10 +65,14 @@ class Checker:
             try:
                 re.compile(regex)
             except re.error as error:
-                raise NotebookError(f"{file}: «{regex}» is no regular expression: {error}") from None
+                raise NotebookError(
+                    f"{file}: «{regex}» is no regular expression: {error}"
+                ) from None
         return cls(patterns)
 
-    def compare(self, reference: Mapping[str, Any], executed: Mapping[str, Any]) -> Difference | None:
+    def compare(
+        self, reference: Mapping[str, Any], executed: Mapping[str, Any]
+    ) -> Difference | None:
         """Hold an executed code cell against its reference cell.
 
         Returns:
@@ -112,14 +116,28 @@ class Checker:
         return value
 
 
-def checked(cell: Mapping[str, Any], tags: frozenset[str]) -> bool:
-    """Whether the cell's output is to be compared: ``check`` or nbval's markers, comments first."""
+@dataclass(frozen=True)
+class Markers:
+    """What the markers of a code cell ask for."""
+
+    check: bool
+    skip: bool
+    raises: bool
+
+
+def markers(cell: Mapping[str, Any], tags: frozenset[str]) -> Markers:
+    """Our tags and nbval's, then nbval's comments, which beat them.
+
+    Args:
+        cell: the code cell.
+        tags: its tags and directives.
+    """
     from nbval.plugin import find_comment_markers, find_metadata_tags
 
-    options: dict[str, bool] = {"check": "check" in tags}
-    options.update(find_metadata_tags(cell.get("metadata", {})))
+    options = {"check": "check" in tags, "skip": "skip" in tags, "check_exception": False}
+    options.update(find_metadata_tags({"tags": sorted(tags)}))
     options.update(find_comment_markers(cell["source"]))
-    return options["check"]
+    return Markers(options["check"], options["skip"], options["check_exception"])
 
 
 def _text(fields: Mapping[str, list[Any]], other: Mapping[str, list[Any]]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from nbrelease import files, git
 from nbrelease.errors import UsageError
-from nbrelease.record import Identity, Workspace, executed, read_identity
+from nbrelease.record import Identity, Source, Workspace, executed, read_identity
 from nbrelease.settings import Environment, Settings
 
 ID = re.compile(r"^[a-z][a-z0-9_-]*-\d{8}T\d{6}Z-[0-9a-z]{1,40}$")
@@ -63,7 +63,7 @@ def begin(settings: Settings, name: str, env: Environment) -> Release:
         env=name,
         started=now,
         actor=_actor(settings.root),
-        source={"commit": source.commit, "branch": source.branch, "dirty": source.dirty},
+        source=Source(commit=source.commit, branch=source.branch, dirty=source.dirty),
         workspace=Workspace(
             kind=env.workspace,
             subscription_id=env.subscription_id,

@@ -31,7 +31,7 @@ def record(**values: Any) -> None:
     for name, value in values.items():
         scrap = {"name": name, "data": value, "encoder": "json", "version": 1}
         text = f"{name} = {json.dumps(value, ensure_ascii=False)}"
-        display({MEDIA_TYPE: scrap, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
+        display({MEDIA_TYPE: scrap, "text/plain": text}, raw=True)
 
 
 def published(outputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -57,4 +57,6 @@ def _check(name: str, value: Any) -> None:
             _check(name, item)
     elif value is not None and not isinstance(value, bool | int | float | str):
         kind = type(value).__name__
-        raise TypeError(f"record({name}=…): {kind} is not JSON; convert it: float(), str(), .tolist()")
+        raise TypeError(
+            f"record({name}=…): {kind} is not JSON; convert it: float(), str(), .tolist()"
+        )

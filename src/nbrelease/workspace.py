@@ -81,7 +81,9 @@ def _start(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]
             lines = log.read_text(encoding="utf-8").strip().splitlines() or ["no message"]
             if code == UsageError.exit_code:
                 raise UsageError(f"the local workspace: {lines[-1]}")
-            raise WorkspaceError(f"the local workspace ended at its start: {lines[-1]} (log: {log})")
+            raise WorkspaceError(
+                f"the local workspace ended at its start: {lines[-1]} (log: {log})"
+            )
         if (variables := running(data)) is not None:
             return process, variables
         time.sleep(POLL_SECONDS)

@@ -32,9 +32,7 @@ def command(name: str, pairs: tuple[str, ...], jobs: int | None, follow_parent: 
 
     for folder in recover(settings, env):
         console.warning(f"an earlier rehearsal was interrupted; its evidence: {folder}/index.html")
-    outcome = rehearse(
-        name, settings, env, listener=pipelines_local.console_listener(), jobs=jobs
-    )
+    outcome = rehearse(name, settings, env, listener=pipelines_local.console_listener(), jobs=jobs)
     return _report(outcome)
 
 

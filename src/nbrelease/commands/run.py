@@ -55,7 +55,9 @@ def command(
     if release_id is not None:
         current = release.find(settings.root, env, release_id)
     else:
-        current = release.newest_open(settings.root, name, env) or release.begin(settings, name, env)
+        current = release.newest_open(settings.root, name, env) or release.begin(
+            settings, name, env
+        )
     from nbrelease.runbook import run  # papermill and its kin take seconds
 
     with open_workspace(env, settings.root) as variables:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files, scraps
-from nbrelease.checks import Checker, checked
+from nbrelease.checks import Checker, markers
 from nbrelease.notebook import Notebook, read
 from nbrelease.record import CellResult, CheckResult, RunbookResult
 from nbrelease.release import Release
@@ -96,7 +96,9 @@ def _load(path: Path) -> Any:
 
 def _relative(path: Path, root: Path) -> str:
     resolved = path.resolve()
-    return resolved.relative_to(root.resolve()).as_posix() if root in resolved.parents else path.name
+    return (
+        resolved.relative_to(root.resolve()).as_posix() if root in resolved.parents else path.name
+    )
 
 
 def _prepared(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
@@ -106,11 +108,11 @@ def _prepared(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
             continue
         cell.outputs, cell.execution_count = [], None
         tags = set(cell.metadata.get("tags", []))
-        for ours, theirs in execute.TRANSLATED.items():
-            if ours in read_cell.tags:
-                tags.add(theirs)
-        if execute.RAISES in read_cell.tags:
-            tags.add("raises-exception")
+        asked = markers(cell, read_cell.tags)
+        if asked.skip:
+            tags.add(verdict.SKIP)
+        if asked.raises:
+            tags.add(verdict.RAISES)
         if tags:
             cell.metadata["tags"] = sorted(tags)
     # Stands in the file from the first save on: a run that is killed leaves its beginning.
@@ -129,16 +131,14 @@ def _judge(
     """The result with a state for each code cell of the source, and the values it published."""
     executed = {cell.get("id"): cell for cell in _load(output).cells}
     results, published = [], {}
-    for index, (original, read_cell) in enumerate(
-        zip(reference.cells, runbook.cells, strict=True)
-    ):
+    for index, (original, read_cell) in enumerate(zip(reference.cells, runbook.cells, strict=True)):
         if original.cell_type != "code" or not original.source.strip():
             continue
         cell = executed[original.id]
         tags = read_cell.tags | set(cell.metadata.get("tags", []))
         state, error = verdict.state_of(cell, frozenset(tags))
         check = None
-        if state == "passed" and checked(original, frozenset(tags)):
+        if state == "passed" and markers(original, read_cell.tags).check:
             difference = checker.compare(original, cell)
             check = CheckResult(passed=difference is None)
             if difference is not None:

@@ -11,10 +11,6 @@ from nbrelease import files
 
 SCHEME = "nbrelease-file://"
 
-# What settings and notebooks say, in the word that papermill's engine acts on.
-TRANSLATED = {"skip": "skip-execution", "nbval-skip": "skip-execution"}
-RAISES = "nbval-raises-exception"
-
 
 class _WholeFiles:
     """papermill's door to files, writing beside and renamed."""
@@ -67,6 +63,7 @@ def execute(
             f"{SCHEME}{output}",
             parameters=dict(parameters),
             kernel_name=kernel,
+            language="python",  # a notebook without language_info is Python too
             cwd=str(folder),
             progress_bar=False,
             stdout_file=sys.stdout,

@@ -11,7 +11,9 @@ from typing import Any
 
 from nbrelease.record import CellError, CellState
 
-RAISES = frozenset({"raises-exception", "nbval-raises-exception"})
+# The words of papermill's engine, which every marker of the same meaning is translated to.
+SKIP = "skip-execution"
+RAISES = "raises-exception"
 
 
 def state_of(cell: Mapping[str, Any], tags: frozenset[str]) -> tuple[CellState, CellError | None]:
@@ -22,7 +24,7 @@ def state_of(cell: Mapping[str, Any], tags: frozenset[str]) -> tuple[CellState, 
         tags: its tags, directives included.
     """
     error = _error(cell)
-    if "skip-execution" in tags:
+    if SKIP in tags:
         return "skipped", None
     if error is not None and error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
         error = None  # a clean exit: what follows was not run, and says so itself
@@ -30,7 +32,7 @@ def state_of(cell: Mapping[str, Any], tags: frozenset[str]) -> tuple[CellState, 
         # A kernel that died in the cell leaves neither a count nor an error output.
         died = cell.get("metadata", {}).get("papermill", {}).get("exception") is True
         return ("failed" if died or error else "not run"), error
-    if RAISES & tags:
+    if RAISES in tags:
         if error is not None:
             return "passed", None
         return "failed", CellError(ename="DidNotRaise", evalue="the cell was to raise and did not")

@@ -1,0 +1,246 @@
+"""The parameters that a cell declares, read from its syntax tree.
+
+papermill reads them with a regular expression, which loses ``int | None``, ``Literal[...]`` and any
+line with a second ``=``, splits texts at ``#``, and converts nothing. Here the type is the
+annotation's or the default's, the help is the trailing comment, and a value is converted to the
+type or refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import io
+import json
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbrelease.errors import NotebookError, UsageError
+
+SIMPLE = ("bool", "int", "float", "str", "Path", "date", "list[str]", "dict", "list")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter.
+
+    Attributes:
+        name: its name.
+        type: ``bool``, ``int``, ``float``, ``str``, ``Path``, ``date``, ``list[str]``, ``list`` or
+            ``dict``.
+        choices: the values of a ``Literal``; empty where any will do.
+        optional: whether None is allowed.
+        annotation: as written, or derived from the default.
+        default: the default's source text.
+        value: the default's value.
+        help: the trailing comment; may be empty.
+        where: ``path:cell-id:line``.
+    """
+
+    name: str
+    type: str
+    choices: tuple[Any, ...]
+    optional: bool
+    annotation: str
+    default: str
+    value: Any
+    help: str
+    where: str
+
+    def convert(self, given: Any) -> Any:
+        """``given`` as this parameter's type; text is read the way a command line is.
+
+        Raises:
+            UsageError: it is not of the type, or none of the choices.
+        """
+        if given is None or (given == "None" and self.optional):
+            if self.optional:
+                return None
+            raise self._wrong(given)
+        try:
+            value = _READ[self.type](given)
+        except (ValueError, TypeError):
+            raise self._wrong(given) from None
+        if self.choices and value not in self.choices:
+            raise self._wrong(given)
+        return value
+
+    def _wrong(self, given: Any) -> UsageError:
+        wanted = " or ".join(map(repr, self.choices)) if self.choices else self.annotation
+        return UsageError(f"{self.where}: parameter {self.name} = {given!r}: wants {wanted}")
+
+
+def declared(source: str, where: str) -> tuple[Parameter, ...]:
+    """The parameters in a cell's source.
+
+    Args:
+        source: the cell's code.
+        where: ``path:cell-id`` for messages.
+
+    Raises:
+        NotebookError: a line is not ``name = value`` or ``name: type = value`` with a plain value.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise NotebookError(f"{where}:{error.lineno}: {error.msg}") from None
+    comments = _comments(source)
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue  # what annotations need: Literal, Path, date
+        place = f"{where}:{node.lineno}"
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name, annotation, value = node.target.id, node.annotation, node.value
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if not isinstance(target, ast.Name):
+                raise _not_plain(place)
+            name, annotation, value = target.id, None, node.value
+        else:
+            raise _not_plain(place)
+        if value is None:
+            raise NotebookError(f"{place}: parameter {name} has no default; write {name} = …")
+        found.append(
+            _parameter(name, annotation, value, comments.get(node.end_lineno or 0, ""), place)
+        )
+    return tuple(found)
+
+
+def _not_plain(place: str) -> NotebookError:
+    return NotebookError(
+        f"{place}: a parameters cell holds only «name = value»; move this line out"
+    )
+
+
+def _parameter(
+    name: str, annotation: ast.expr | None, node: ast.expr, comment: str, place: str
+) -> Parameter:
+    try:
+        value = _value(node)
+    except ValueError:
+        raise NotebookError(
+            f"{place}: the default of {name} is computed; write a plain value"
+        ) from None
+    kind, choices, optional = _type(annotation, value, name, place)
+    text = ast.unparse(annotation) if annotation is not None else kind
+    return Parameter(name, kind, choices, optional, text, ast.unparse(node), value, comment, place)
+
+
+def _value(node: ast.expr) -> Any:
+    """A literal, ``Path("…")`` or ``date(…)``."""
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func).rpartition(".")[2]
+        args = [ast.literal_eval(arg) for arg in node.args]
+        if called == "Path" and not node.keywords:
+            return Path(*args)
+        if called == "date" and not node.keywords:
+            return datetime.date(*args)
+        raise ValueError(called)
+    return ast.literal_eval(node)
+
+
+def _type(
+    annotation: ast.expr | None, value: Any, name: str, place: str
+) -> tuple[str, tuple[Any, ...], bool]:
+    if annotation is None:
+        if value is None:
+            raise NotebookError(f"{place}: annotate {name}: None alone does not tell its type")
+        return type(value).__name__ if not isinstance(value, Path) else "Path", (), False
+    parts = _union(annotation)
+    kept = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
+    optional = len(kept) < len(parts)
+    if len(kept) == 1:
+        part = kept[0]
+        text = ast.unparse(part)
+        if isinstance(part, ast.Subscript) and ast.unparse(part.value).endswith("Literal"):
+            inner = part.slice
+            nodes = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            choices = tuple(ast.literal_eval(item) for item in nodes)
+            return type(choices[0]).__name__, choices, optional
+        text = text.rpartition(".")[2] if "[" not in text else text
+        if text in SIMPLE:
+            return text, (), optional
+        if text.startswith(("dict[", "list[")):
+            return text[:4], (), optional
+    raise NotebookError(
+        f"{place}: {name}: {ast.unparse(annotation)} is no type for a parameter; "
+        f"there are {', '.join(SIMPLE)}, Literal[…] and … | None"
+    )
+
+
+def _union(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_union(node.left), *_union(node.right)]
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Optional"):
+        return [node.slice, ast.Constant(None)]
+    return [node]
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Trailing comments by line; tokenised, because texts may hold ``#``."""
+    lines = source.splitlines()
+    return {
+        token.start[0]: token.string.lstrip("# ").strip()
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT and lines[token.start[0] - 1][: token.start[1]].strip()
+    }
+
+
+def _bool(given: Any) -> bool:
+    if isinstance(given, bool):
+        return given
+    words = {"true": True, "false": False}
+    if not isinstance(given, str) or given.lower() not in words:
+        raise ValueError
+    return words[given.lower()]
+
+
+def _int(given: Any) -> int:
+    if isinstance(given, bool | float):
+        raise TypeError
+    return int(given)
+
+
+def _float(given: Any) -> float:
+    if isinstance(given, bool):
+        raise TypeError
+    return float(given)
+
+
+def _str(given: Any) -> str:
+    if not isinstance(given, str | Path):
+        raise TypeError
+    return str(given)
+
+
+def _json(kind: type[Any]) -> Any:
+    def read(given: Any) -> Any:
+        value = json.loads(given) if isinstance(given, str) else given
+        if not isinstance(value, kind):
+            raise TypeError
+        return value
+
+    return read
+
+
+def _texts(given: Any) -> list[str]:
+    items = given.split(",") if isinstance(given, str) else given
+    return [_str(item) for item in items]
+
+
+_READ = {
+    "bool": _bool,
+    "int": _int,
+    "float": _float,
+    "str": _str,
+    "Path": lambda given: Path(_str(given)),
+    "date": lambda given: (
+        given if isinstance(given, datetime.date) else datetime.date.fromisoformat(given)
+    ),
+    "list[str]": _texts,
+    "list": _json(list),
+    "dict": _json(dict),
+}

@@ -1,0 +1,243 @@
+"""What is known of a release, as typed models.
+
+A runbook's result stands in the executed notebook's own metadata (``nbrelease``), so that the
+notebooks alone are the evidence; the record is made from them and from the identity that was
+written when the release began.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nbrelease.errors import NotebookError
+
+SCHEMA_VERSION = "1.0"
+
+CellState = Literal["passed", "failed", "skipped", "not run", "check failed"]
+RunbookVerdict = Literal["passed", "failed", "check failed", "not run"]
+ReleaseVerdict = Literal["open", "passed", "failed", "interrupted", "rejected"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CellError(_Model):
+    """What a cell raised."""
+
+    ename: str
+    evalue: str
+
+
+class CheckResult(_Model):
+    """A cell's output held against its reference; the texts are there where they differ."""
+
+    passed: bool
+    expected: str | None = None
+    found: str | None = None
+
+
+class CellResult(_Model):
+    """One code cell of an executed runbook. ``seconds`` is None where it did not run."""
+
+    id: str
+    index: int
+    tags: list[str] = Field(default_factory=list)
+    state: CellState
+    seconds: float | None = None
+    error: CellError | None = None
+    check: CheckResult | None = None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the cell can say no on its own: a test, or a compared output."""
+        return "test" in self.tags or self.check is not None
+
+
+class RunbookResult(_Model):
+    """One execution of a runbook. ``ended`` is None while it runs, and for ever when it is killed.
+
+    ``reason`` tells what ended it from outside: a dead kernel, a timeout.
+    """
+
+    name: str
+    source: str
+    source_sha256: str
+    env: str
+    release_id: str
+    parameters: dict[str, Any]
+    started: datetime
+    ended: datetime | None = None
+    seconds: float | None = None
+    verdict: RunbookVerdict = "not run"
+    reason: str | None = None
+    stage: str = ""
+    job: str = ""
+    cells: list[CellResult] = Field(default_factory=list)
+    values: dict[str, Any] = Field(default_factory=dict)
+
+
+class Workspace(_Model):
+    """Where a release went."""
+
+    kind: Literal["local", "azure"]
+    subscription_id: str
+    resource_group: str
+    workspace_name: str
+
+
+class Source(_Model):
+    """What was released from. ``commit`` is empty outside a repository."""
+
+    commit: str
+    branch: str
+    dirty: bool
+
+
+class Environment(_Model):
+    """What the release was run with, on the machine that built the record."""
+
+    python: str
+    packages: dict[str, str]
+
+
+class Identity(_Model):
+    """What is known when a release begins."""
+
+    schema_version: str = SCHEMA_VERSION
+    release_id: str
+    env: str
+    started: datetime
+    actor: str
+    source: Source
+    workspace: Workspace
+    parameters: dict[str, Any]
+    environment: Environment | None = None
+
+
+class Data(_Model):
+    """The data that was trained on."""
+
+    name: str
+    version: str
+    rows: int
+    sha256: str
+
+
+class Model(_Model):
+    """The registered model."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class BatchEndpoint(_Model):
+    """The batch endpoint after its test."""
+
+    name: str
+    deployment: str
+    rows_in: int | None = None
+    rows_out: int | None = None
+
+
+class OnlineEndpoint(_Model):
+    """The online endpoint after its test; ``traffic`` as read back from it."""
+
+    name: str
+    deployment: str
+    scoring_uri: str
+    traffic: dict[str, int] | None = None
+    parity_max_abs_diff: float | None = None
+
+
+class Endpoints(_Model):
+    """What serves the model."""
+
+    batch: BatchEndpoint | None = None
+    online: OnlineEndpoint | None = None
+
+
+class Tests(_Model):
+    """Cells that can say no, over all runbooks."""
+
+    __test__ = False  # pytest takes every Test* for its own
+
+    total: int
+    passed: int
+    failed: int
+
+
+class Stage(_Model):
+    """A stage of the pipeline, from the first runbook's start to the last one's end."""
+
+    name: str
+    started: datetime
+    ended: datetime | None
+    seconds: float | None
+    jobs: list[str]
+
+
+class ReleaseRecord(Identity):
+    """The whole record; ``docs/evidence.md`` gives each field's source."""
+
+    verdict: ReleaseVerdict
+    reason: str | None = None
+    ended: datetime | None = None
+    data: Data | None = None
+    job: str | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    model: Model | None = None
+    endpoints: Endpoints = Endpoints()
+    tests: Tests
+    stages: list[Stage]
+    runbooks: list[RunbookResult]
+
+
+def executed(folder: Path) -> list[RunbookResult]:
+    """The results of the executed runbooks of a release, in the order of their names.
+
+    Args:
+        folder: the release's folder.
+
+    Raises:
+        NotebookError: a notebook there has no result of ours in its metadata.
+    """
+    return [result_of(path) for path in sorted((folder / "notebooks").glob("*.ipynb"))]
+
+
+def result_of(notebook: Path) -> RunbookResult:
+    """The result in an executed notebook's metadata.
+
+    Raises:
+        NotebookError: there is none, or it is not in the form that this version writes.
+    """
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    try:
+        return RunbookResult.model_validate(content["metadata"]["nbrelease"])
+    except (KeyError, ValidationError) as error:
+        raise NotebookError(
+            f"{notebook}: no result of nbrelease run in its metadata: {type(error).__name__}"
+        ) from None
+
+
+def read_identity(folder: Path) -> Identity:
+    """The identity of a release, also from a record that is complete by now.
+
+    Raises:
+        NotebookError: record.json is not one of ours.
+    """
+    path = folder / "record.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    known = {name: content[name] for name in Identity.model_fields if name in content}
+    try:
+        return Identity.model_validate(known)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise NotebookError(f"{path}: no release record: {where}: {first['msg']}") from None

@@ -1,0 +1,221 @@
+"""``nbrelease run``, through its command line, with real kernels."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import nbformat
+import pytest
+
+import tether
+from nbrelease.cli import main
+from nbrelease.record import result_of
+
+pytestmark = pytest.mark.functional
+
+
+def run(*words: str) -> int:
+    return int(main(["run", *words, "--env", "dev"]))
+
+
+def results(project) -> dict:
+    return {
+        path.stem: result_of(path)
+        for path in sorted(project.root.glob("evidence/*/notebooks/*.ipynb"))
+    }
+
+
+def states(result) -> dict[str, str]:
+    return {cell.id: cell.state for cell in result.cells}
+
+
+def stream(text: str):
+    return [nbformat.v4.new_output("stream", name="stdout", text=text)]
+
+
+def test_values_go_from_runbook_to_runbook_and_settings_are_injected(project, capfd):
+    project.runbook(
+        "01_a",
+        (
+            "p",
+            ["parameters"],
+            "model_name: str = 'x'\ncount: int | None = None\nurl: str = 'a=b#c'  # kept",
+        ),
+        (
+            "r",
+            [],
+            "from nbrelease import record\nrecord(model_version='7', seen=[model_name, count, url])",
+        ),
+    )
+    project.runbook(
+        "02_b",
+        ("p", ["parameters"], "model_version: str = '0'\nseen: list = []"),
+        (
+            "t",
+            ["test"],
+            "assert model_version == '7' and seen == ['diabetes-classifier', 3, 'a=b#c'], seen",
+        ),
+    )
+    assert run("01_a", "-p", "count=3") == 0
+    assert run("runbooks/02_b.ipynb") == 0
+    first, second = results(project).values()
+    assert first.parameters == {"model_name": "diabetes-classifier", "count": 3}
+    assert second.parameters["model_version"] == "7"
+    assert first.release_id == second.release_id
+    assert first.verdict == second.verdict == "passed"
+    assert "01_a.ipynb: passed, 2 cells" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["01_a", "-p", "cuont=3"], "no parameter cuont; did you mean count?"),
+        (["01_a", "-p", "count=three"], "parameter count = 'three': wants int"),
+        (["01_a", "-p", "count"], "-p count: write -p NAME=VALUE"),
+        (["01_b"], "01_b: no such runbook; did you mean 01_a?"),
+        (["01_a", "--release", "dev-1"], "no release dev-1 in evidence/"),
+    ],
+)
+def test_what_is_called_wrongly_runs_nothing(project, capfd, words, said):
+    project.runbook("01_a", ("p", ["parameters"], "count: int = 1"))
+    assert run(*words) == 2
+    err = capfd.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert not results(project)
+
+
+def test_each_cell_has_its_state_and_the_worst_is_the_verdict(project, capfd):
+    project.runbook(
+        "01_a",
+        ("ok", [], "1"),
+        ("skipped", ["skip"], "raise SystemError"),
+        ("nbdev-skipped", [], "#| eval: false\nraise SystemError"),
+        ("meant-to", ["raises-exception"], "1/0"),
+        ("meant-to-comment", [], "# NBVAL_RAISES_EXCEPTION\n1/0"),
+        ("bad", [], "raise ValueError('no column Age\\nsecond line')"),
+        ("after", [], "1"),
+    )
+    assert run("01_a") == 1
+    (result,) = results(project).values()
+    assert states(result) == {
+        "ok": "passed",
+        "skipped": "skipped",
+        "nbdev-skipped": "skipped",
+        "meant-to": "passed",
+        "meant-to-comment": "passed",
+        "bad": "failed",
+        "after": "not run",
+    }
+    assert result.verdict == "failed"
+    err = capfd.readouterr().err
+    assert "01_a.ipynb: failed: cell bad: ValueError: no column Age" in err
+    assert "Traceback" not in err
+
+
+def test_a_cell_that_was_to_raise_and_did_not_fails(project):
+    project.runbook("01_a", ("meant-to", ["raises-exception"], "1"))
+    assert run("01_a") == 1
+    assert states(*results(project).values()) == {"meant-to": "failed"}
+
+
+def test_a_clean_exit_in_the_middle_is_not_green(project, capfd):
+    project.runbook("01_a", ("stop", [], "import sys; sys.exit(0)"), ("after", [], "1"))
+    assert run("01_a") == 1
+    (result,) = results(project).values()
+    assert states(result) == {"stop": "passed", "after": "not run"}
+    assert result.verdict == "not run"
+    assert "not run: cell after was not run" in capfd.readouterr().err
+
+
+def test_a_dead_kernel_is_told_from_an_error(project, capfd):
+    project.runbook("01_a", ("die", [], "import os; os._exit(1)"), ("after", [], "1"))
+    assert run("01_a") == 1
+    (result,) = results(project).values()
+    assert result.verdict == "failed"
+    assert "the kernel died" in capfd.readouterr().err
+
+
+def test_marked_cells_are_compared_and_others_are_not(project, capfd):
+    (project.root / "runbooks" / "nbval_sanitize.cfg").write_text(
+        "[time]\nregex: \\d+ ms\nreplace: TIME\n"
+    )
+    cells = (
+        ("same", ["check"], "print('5 columns')"),
+        ("cleaned", [], "# NBVAL_CHECK_OUTPUT\nprint('took 31 ms')"),
+        ("ignored", ["check"], "# NBVAL_IGNORE_OUTPUT\nprint('anything')"),
+        ("unmarked", [], "print('whatever')"),
+    )
+    outputs = {
+        "same": stream("5 columns\n"),
+        "cleaned": stream("took 9 ms\n"),
+        "ignored": stream("else\n"),
+        "unmarked": stream("else\n"),
+    }
+    project.runbook("01_a", *cells, outputs=outputs)
+    assert run("01_a") == 0
+    project.runbook("02_b", *cells, outputs=outputs | {"same": stream("6 columns\n")})
+    assert run("02_b") == 1
+    first, second = results(project).values()
+    assert [cell.check is not None for cell in first.cells] == [True, True, False, False]
+    assert states(second)["same"] == "check failed"
+    assert (second.cells[0].check.expected, second.cells[0].check.found) == (
+        "6 columns\n",
+        "5 columns\n",
+    )
+    assert "check failed: cell same: expected «6 columns" in capfd.readouterr().err
+
+
+def test_no_kernel_is_one_line_and_nothing_runs(project, capfd):
+    project.runbook("01_a", ("c", [], "1"), kernel="julia-9")
+    assert run("01_a") == 2
+    err = capfd.readouterr().err
+    assert "its kernel «julia-9» is not installed (installed: python3" in err
+    assert err.count("\n") == 1
+
+
+def test_the_executed_notebook_names_no_folder_of_this_machine(project):
+    project.runbook(
+        "01_a", ("c", [], "import os\nprint(os.getcwd())\nimport json\njson.loads('{')")
+    )
+    assert run("01_a") == 1
+    (path,) = project.root.glob("evidence/*/notebooks/*.ipynb")
+    text = path.read_text()
+    assert str(project.root) not in text
+    assert sys.prefix not in text
+    assert sys.base_prefix not in text
+    assert "./runbooks" in text
+
+
+def test_killed_in_the_middle_the_notebook_is_whole_and_no_kernel_stays(project):
+    project.runbook(
+        "01_a",
+        ("one", [], "import os; print(os.getpid(), flush=True)"),
+        ("two", [], "import time; time.sleep(300)"),
+    )
+    process = tether.spawn(
+        [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"], stdout=-3, stderr=-3
+    )
+    deadline = time.monotonic() + 60
+    pid = None
+    while pid is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+        for path in project.root.glob("evidence/*/notebooks/*.ipynb"):
+            outputs = json.loads(path.read_text())["cells"][0]["outputs"]
+            pid = int(outputs[0]["text"][0]) if outputs else None
+    assert pid is not None
+    process.kill()
+    process.wait()
+    (result,) = results(project).values()
+    assert (result.verdict, result.ended) == ("not run", None)
+    while time.monotonic() < deadline:
+        try:
+            state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.1)
+    raise AssertionError("the kernel is still there")
