@@ -36,6 +36,7 @@ class Parameter:
         default: the default's source text.
         value: the default's value.
         help: the trailing comment; may be empty.
+        group: the comment line that heads its group; may be empty.
         where: ``path:cell-id:line``.
     """
 
@@ -47,6 +48,7 @@ class Parameter:
     default: str
     value: Any
     help: str
+    group: str
     where: str
 
     def convert(self, given: Any) -> Any:
@@ -86,7 +88,7 @@ def declared(source: str, where: str) -> tuple[Parameter, ...]:
         tree = ast.parse(source)
     except SyntaxError as error:
         raise NotebookError(f"{where}:{error.lineno}: {error.msg}") from None
-    comments = _comments(source)
+    comments, headings = _comments(source), _headings(source)
     found = []
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -103,9 +105,10 @@ def declared(source: str, where: str) -> tuple[Parameter, ...]:
             raise _not_plain(place)
         if value is None:
             raise NotebookError(f"{place}: parameter {name} has no default; write {name} = …")
-        found.append(
-            _parameter(name, annotation, value, comments.get(node.end_lineno or 0, ""), place)
-        )
+        comment = comments.get(node.end_lineno or 0, "")
+        group = next((text for line, text in headings if line < node.lineno), "")
+        written = ast.get_source_segment(source, annotation) if annotation is not None else None
+        found.append(_parameter(name, annotation, written, value, comment, group, place))
     return tuple(found)
 
 
@@ -116,7 +119,13 @@ def _not_plain(place: str) -> NotebookError:
 
 
 def _parameter(
-    name: str, annotation: ast.expr | None, node: ast.expr, comment: str, place: str
+    name: str,
+    annotation: ast.expr | None,
+    written: str | None,
+    node: ast.expr,
+    comment: str,
+    group: str,
+    place: str,
 ) -> Parameter:
     try:
         value = _value(node)
@@ -125,8 +134,9 @@ def _parameter(
             f"{place}: the default of {name} is computed; write a plain value"
         ) from None
     kind, choices, optional = _type(annotation, value, name, place)
-    text = ast.unparse(annotation) if annotation is not None else kind
-    return Parameter(name, kind, choices, optional, text, ast.unparse(node), value, comment, place)
+    text = written or kind
+    default = ast.unparse(node)
+    return Parameter(name, kind, choices, optional, text, default, value, comment, group, place)
 
 
 def _value(node: ast.expr) -> Any:
@@ -187,6 +197,16 @@ def _comments(source: str) -> dict[int, str]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT and lines[token.start[0] - 1][: token.start[1]].strip()
     }
+
+
+def _headings(source: str) -> list[tuple[int, str]]:
+    """Comments on lines of their own, the last first."""
+    found = [
+        (number, line.lstrip("# ").strip())
+        for number, line in enumerate(source.splitlines(), start=1)
+        if line.startswith("#")
+    ]
+    return found[::-1]
 
 
 def _bool(given: Any) -> bool:

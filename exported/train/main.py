@@ -1,0 +1,278 @@
+"""Train: does a patient have diabetes?
+
+Fits a classifier of diabetes on eight measurements of a patient, evaluates it on rows that it has
+not seen, and logs parameters, metrics, pictures and the model to MLflow.
+
+Written by nbrelease export from notebooks/train.ipynb; edit the notebook, not this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import mlflow
+import numpy as np
+import pandas as pd
+import sklearn
+import skops
+from matplotlib.figure import Figure
+from mlflow.models import infer_signature
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibrationDisplay
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay, accuracy_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+__all__ = [
+    "CATEGORICAL",
+    "FEATURES",
+    "NUMERIC",
+    "draw",
+    "evaluate",
+    "log_model",
+    "main",
+    "make_estimator",
+    "prep",
+    "train",
+]
+
+
+# %% features
+NUMERIC = [
+    "Pregnancies",
+    "PlasmaGlucose",
+    "DiastolicBloodPressure",
+    "TricepsThickness",
+    "SerumInsulin",
+    "BMI",
+    "DiabetesPedigree",
+]
+CATEGORICAL = ["Age"]
+FEATURES = NUMERIC + CATEGORICAL
+
+
+# %% prep
+def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Read the features as floats and the label as whole numbers.
+
+    Floats, because a column that was inferred as integers refuses a file with one blank later.
+    """
+    path = Path(input_data)
+    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise FileNotFoundError(f"{input_data}: no CSV file there; check input_data")
+    rows = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
+    missing = [name for name in [*FEATURES, label_column] if name not in rows.columns]
+    if missing:
+        raise ValueError(
+            f"{path.name} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}"
+        )
+    return rows[FEATURES].astype(float), rows[label_column].astype(int)
+
+
+# %% train
+def make_estimator(name: str, regularization_rate: float, random_state: int) -> BaseEstimator:
+    """The classifier that a parameter's value stands for."""
+    # The default tolerance stops early, at a point that depends on the processor's BLAS kernel.
+    logistic = LogisticRegression(C=1 / regularization_rate, solver="liblinear", tol=1e-5)
+    if name == "logistic":
+        return logistic
+    classifiers = {
+        "pipeline": logistic,
+        "random_forest": RandomForestClassifier(n_estimators=100, random_state=random_state),
+    }
+    if name not in classifiers:
+        raise ValueError(f"estimator {name!r}: wants logistic, pipeline or random_forest")
+    preparation = ColumnTransformer(
+        [
+            ("scaled", StandardScaler(), NUMERIC),
+            ("encoded", OneHotEncoder(handle_unknown="ignore"), CATEGORICAL),
+        ]
+    )
+    return Pipeline([("preparation", preparation), ("classifier", classifiers[name])])
+
+
+def train(model: BaseEstimator, features: pd.DataFrame, label: pd.Series) -> BaseEstimator:
+    """Fit the model to the rows."""
+    if label.nunique() < 2:
+        raise ValueError(f"the label {label.name} has one value only; there is nothing to learn")
+    return model.fit(features, label)
+
+
+# %% evaluate
+def evaluate(
+    model: BaseEstimator, features: pd.DataFrame, label: pd.Series
+) -> tuple[dict[str, float], np.ndarray]:
+    """Metrics on held-out rows, and the probability of diabetes for each."""
+    probability = model.predict_proba(features)[:, 1]
+    metrics = {
+        "accuracy": float(accuracy_score(label, model.predict(features))),
+        "roc_auc": float(roc_auc_score(label, probability)),
+        "test_rows": float(len(label)),
+        "positive_share": float(label.mean()),
+    }
+    return metrics, probability
+
+
+def draw(label: pd.Series, probability: np.ndarray) -> dict[str, Figure]:
+    """The pictures that people judge a classifier by."""
+    figures = {name: Figure(figsize=(5, 4)) for name in ("roc", "confusion", "calibration")}
+    axes = {name: figure.subplots() for name, figure in figures.items()}
+    RocCurveDisplay.from_predictions(label, probability, ax=axes["roc"], plot_chance_level=True)
+    ConfusionMatrixDisplay.from_predictions(
+        label, probability >= 0.5, ax=axes["confusion"], cmap="Blues", colorbar=False
+    )
+    CalibrationDisplay.from_predictions(label, probability, n_bins=10, ax=axes["calibration"])
+    for name, title in {
+        "roc": "ROC",
+        "confusion": "Confusion matrix",
+        "calibration": "Calibration",
+    }.items():
+        axes[name].set_title(title)
+        figures[name].set_layout_engine("tight")
+    return figures
+
+
+# %% log
+def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
+    """Log the model's files as the run's artifact ``model``, with signature and input example."""
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.sklearn.save_model(
+            model,
+            f"{folder}/model",
+            signature=infer_signature(example, model.predict(example)),
+            input_example=example,
+            # Named, or MLflow starts a process of its own to find them out.
+            pip_requirements=[
+                f"mlflow=={mlflow.__version__}",
+                f"scikit-learn=={sklearn.__version__}",
+                f"pandas=={pd.__version__}",
+                f"numpy=={np.__version__}",
+                f"skops=={skops.__version__}",
+            ],
+            # No pickle: a model's file must not be able to run code. Trees are trusted by name.
+            serialization_format="skops",
+            skops_trusted_types=["sklearn.tree._tree.Tree"],
+        )
+        mlflow.log_artifacts(f"{folder}/model", artifact_path="model")
+
+
+# %% main
+def main(
+    *,
+    input_data: str = "../data/diabetes-sample.csv",
+    label_column: str = "Diabetic",
+    test_size: float = 0.3,
+    estimator: Literal["logistic", "pipeline", "random_forest"] = "logistic",
+    regularization_rate: float = 0.01,
+    random_state: int = 0,
+) -> None:
+    """Run the cells tagged main, in the notebook's order.
+
+    Args:
+        input_data: CSV file, or a folder of them.
+        label_column: the column to predict: 0 or 1.
+        test_size: share of the rows held out for the evaluation.
+        estimator: what is fitted.
+        regularization_rate: 1/C of the logistic regression.
+        random_state: seed of the split and of the forest.
+    """
+    # %% read
+    features, label = prep(input_data, label_column)
+    train_features, test_features, train_label, test_label = train_test_split(
+        features, label, test_size=test_size, random_state=random_state
+    )
+    print(f"{len(train_features)} rows to train on, {len(test_features)} held out")
+    # %% fit
+    model = train(
+        make_estimator(estimator, regularization_rate, random_state), train_features, train_label
+    )
+    # %% measure
+    metrics, probability = evaluate(model, test_features, test_label)
+    figures = draw(test_label, probability)
+    for name, value in metrics.items():
+        print(f"{name:16} {value:.4f}")
+    # %% log-run
+    with mlflow.start_run():
+        mlflow.log_params(
+            {
+                "estimator": estimator,
+                "test_size": test_size,
+                "regularization_rate": regularization_rate,
+                "random_state": random_state,
+            }
+        )
+        mlflow.log_metrics({**metrics, "train_rows": float(len(train_features))})
+        for name, figure in figures.items():
+            mlflow.log_figure(figure, f"pictures/{name}.png")
+        log_model(model, train_features.head(5))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is what --help is for."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _Parser(
+        description=(__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    group = parser.add_argument_group("Data")
+    group.add_argument(
+        "--input_data",
+        "--input-data",
+        default="../data/diabetes-sample.csv",
+        help="CSV file, or a folder of them",
+    )
+    group.add_argument(
+        "--label_column",
+        "--label-column",
+        default="Diabetic",
+        help="the column to predict: 0 or 1",
+    )
+    group.add_argument(
+        "--test_size",
+        "--test-size",
+        default=0.3,
+        type=float,
+        help="share of the rows held out for the evaluation",
+    )
+    group = parser.add_argument_group("Model")
+    group.add_argument(
+        "--estimator",
+        default="logistic",
+        choices=["logistic", "pipeline", "random_forest"],
+        help="what is fitted",
+    )
+    group.add_argument(
+        "--regularization_rate",
+        "--regularization-rate",
+        default=0.01,
+        type=float,
+        help="1/C of the logistic regression",
+    )
+    group.add_argument(
+        "--random_state",
+        "--random-state",
+        default=0,
+        type=int,
+        help="seed of the split and of the forest",
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main(**vars(_arguments(sys.argv[1:])))
+# nbrelease: sha256 e6bc77668284df76

@@ -1,0 +1,275 @@
+"""The operations on batch endpoints and their deployments, and invoking them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local import auth
+from azureml_local.errors import BadRequest, NotFound, NotSupported
+from azureml_local.jobs import inputs, records
+from azureml_local.jobs.runner import Runner
+from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.scoring.files import copy_model, reference
+from azureml_local.state import LOCATION, State, Workspace, json_of
+from azureml_local.store import Resource
+
+ENDPOINTS = "batchEndpoints"
+DEPLOYMENTS = "batchDeployments"
+BASE = WORKSPACE + "/batchEndpoints/{endpoint}"
+ONE = BASE + "/deployments/{deployment}"
+
+
+def register(routes: Routes, state: State, runner: Runner) -> None:
+    """Add the operations of this module."""
+
+    @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
+    async def put_endpoint(request: Request) -> Response:
+        workspace, name = state.workspace(request), request.path_params["endpoint"]
+        body = await json_of(request)
+        properties = body.get("properties", {})
+        default = (properties.get("defaults") or {}).get("deploymentName")
+        if default:
+            _deployment(state, workspace, name, default)
+        kept = {"tags": body.get("tags") or {}, "properties": properties}
+        found = state.store.put(workspace.key, ENDPOINTS, name, "", kept)
+        return JSONResponse(_endpoint(state, workspace, found), status_code=201)
+
+    @routes.add("GET", BASE, "Batch endpoints - Get")
+    async def get_endpoint(request: Request) -> Response:
+        workspace = state.workspace(request)
+        found = _find(state, workspace, request.path_params["endpoint"])
+        return JSONResponse(_endpoint(state, workspace, found))
+
+    @routes.add("GET", WORKSPACE + "/batchEndpoints", "Batch endpoints - List")
+    async def list_endpoints(request: Request) -> Response:
+        workspace = state.workspace(request)
+        found = state.store.list(workspace.key, ENDPOINTS)
+        return JSONResponse({"value": [_endpoint(state, workspace, each) for each in found]})
+
+    @routes.add("DELETE", BASE, "Batch endpoints - Delete")
+    async def delete_endpoint(request: Request) -> Response:
+        workspace, name = state.workspace(request), request.path_params["endpoint"]
+        with state.store.transaction():
+            for each in _deployments(state, workspace, name):
+                state.store.delete(workspace.key, DEPLOYMENTS, each.name)
+            there = state.store.delete(workspace.key, ENDPOINTS, name)
+        return Response(status_code=200 if there else 204)
+
+    @routes.add("PUT|PATCH", ONE, "Batch deployments - Create or update")
+    async def put_deployment(request: Request) -> Response:
+        workspace, params = state.workspace(request), request.path_params
+        _find(state, workspace, params["endpoint"])
+        body = await json_of(request)
+        properties = body.get("properties", {})
+        if properties.get("codeConfiguration"):
+            raise NotSupported(
+                "azureml-local scores MLflow models in batch; scoring scripts not yet"
+            )
+        name = _key(params["endpoint"], params["deployment"])
+        folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
+        await asyncio.to_thread(copy_model, state, workspace, properties.get("model"), folder)
+        kept = {
+            "tags": body.get("tags") or {},
+            "properties": properties,
+            "folder": str(folder.relative_to(state.data)),
+        }
+        found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
+        return JSONResponse(_shown(workspace, found), status_code=201)
+
+    @routes.add("GET", ONE, "Batch deployments - Get")
+    async def get_deployment(request: Request) -> Response:
+        workspace, params = state.workspace(request), request.path_params
+        found = _deployment(state, workspace, params["endpoint"], params["deployment"])
+        return JSONResponse(_shown(workspace, found))
+
+    @routes.add("GET", BASE + "/deployments", "Batch deployments - List")
+    async def list_deployments(request: Request) -> Response:
+        workspace = state.workspace(request)
+        found = _deployments(state, workspace, request.path_params["endpoint"])
+        return JSONResponse({"value": [_shown(workspace, each) for each in found]})
+
+    @routes.add("DELETE", ONE, "Batch deployments - Delete")
+    async def delete_deployment(request: Request) -> Response:
+        workspace, params = state.workspace(request), request.path_params
+        name = _key(params["endpoint"], params["deployment"])
+        there = state.store.delete(workspace.key, DEPLOYMENTS, name)
+        return Response(status_code=200 if there else 204)
+
+    @routes.add("POST", "/batch/{key}/{endpoint}/jobs", "Batch endpoints - Invoke")
+    async def invoke(request: Request) -> Response:
+        auth.require_token(state.secret, request)
+        workspace = state.by_key(request.path_params["key"])
+        name = request.path_params["endpoint"]
+        found = _find(state, workspace, name)
+        wanted = request.headers.get("azureml-model-deployment")
+        chosen = wanted or (found.body["properties"].get("defaults") or {}).get("deploymentName")
+        if not chosen:
+            raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
+        deployment = _deployment(state, workspace, name, chosen)
+        job = _submit(state, runner, workspace, name, deployment, await json_of(request))
+        return JSONResponse(records.document(state, workspace, job), status_code=201)
+
+    @routes.add(
+        "GET",
+        f"/mferp/managementfrontend{WORKSPACE}/batchEndpoints/{{endpoint}}/jobs",
+        "Batch endpoints - List jobs",
+    )
+    async def list_jobs(request: Request) -> Response:
+        workspace, endpoint = state.workspace(request), request.path_params["endpoint"]
+        found = [
+            records.document(state, workspace, each)
+            for each in state.store.list(workspace.key, records.KIND)
+            if each.body.get("endpoint") == endpoint and not each.body.get("parent")
+        ]
+        return JSONResponse({"value": found})
+
+
+def _key(endpoint: str, deployment: str) -> str:
+    return f"{endpoint}/{deployment}"
+
+
+def _find(state: State, workspace: Workspace, name: str) -> Resource:
+    found = state.store.get(workspace.key, ENDPOINTS, name)
+    if found is None:
+        raise NotFound(f"Batch endpoint {name} was not found in workspace {workspace.name}.")
+    return found
+
+
+def _deployment(state: State, workspace: Workspace, endpoint: str, name: str) -> Resource:
+    found = state.store.get(workspace.key, DEPLOYMENTS, _key(endpoint, name))
+    if found is None:
+        raise NotFound(f"Deployment {name} was not found under batch endpoint {endpoint}.")
+    return found
+
+
+def _deployments(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
+    found = state.store.list(workspace.key, DEPLOYMENTS)
+    return [each for each in found if each.name.startswith(f"{endpoint}/")]
+
+
+def _endpoint(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
+    return {
+        "id": f"{workspace.path}/batchEndpoints/{found.name}",
+        "name": found.name,
+        "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints",
+        "location": LOCATION,
+        "tags": found.body["tags"],
+        "properties": {
+            "properties": {},
+            "authMode": "AADToken",
+            **found.body["properties"],
+            # The SDK assigns into it, so it has to be an object.
+            "defaults": found.body["properties"].get("defaults") or {"deploymentName": None},
+            "scoringUri": f"{state.url}/batch/{workspace.key}/{found.name}/jobs",
+            "provisioningState": "Succeeded",
+        },
+    }
+
+
+def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
+    endpoint, _, name = found.name.partition("/")
+    properties = found.body["properties"]
+    return {
+        "id": f"{workspace.path}/batchEndpoints/{endpoint}/deployments/{name}",
+        "name": name,
+        "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments",
+        "location": LOCATION,
+        "tags": found.body["tags"],
+        "properties": {
+            "properties": {},
+            **properties,
+            "model": {"referenceType": "Id", "assetId": reference(properties.get("model"))},
+            "provisioningState": "Succeeded",
+        },
+    }
+
+
+def _submit(
+    state: State,
+    runner: Runner,
+    workspace: Workspace,
+    endpoint: str,
+    deployment: Resource,
+    body: dict[str, Any],
+) -> Resource:
+    """Make the parent job and its scoring child, and run them in the background."""
+    given = (body.get("properties") or {}).get("inputData") or {}
+    if len(given) != 1:
+        raise BadRequest("invoke a batch endpoint with one input", "UserError")
+    ((_, source),) = given.items()
+    uri = source.get("uri") or source.get("value")
+    if not uri:
+        raise BadRequest("the input has no uri", "UserError")
+    parent, child = f"batchjob-{uuid.uuid4()}", str(uuid.uuid4())
+    common = {"experimentName": endpoint, "properties": {}, "services": {}, "inputs": {}}
+    # The tag is how the SDK's download knows a scoring run, and looks for its child.
+    document = {
+        "status": "Starting",
+        "submitted": records.now(),
+        "endpoint": endpoint,
+        "properties": {
+            **common,
+            "jobType": "Pipeline",
+            "displayName": deployment.name,
+            "tags": {"azureml.batchrun": "true"},
+            "outputs": {},
+        },
+    }
+    scoring = {
+        **document,
+        "parent": parent,
+        "properties": {**common, "jobType": "Command", "displayName": "batchscoring", "tags": {}},
+    }
+    with state.store.transaction():
+        found = state.store.put(workspace.key, records.KIND, parent, "", document)
+        state.store.put(workspace.key, records.KIND, child, "", scoring)
+    state.background(_run(state, runner, workspace, parent, child, deployment, uri))
+    return found
+
+
+async def _run(
+    state: State,
+    runner: Runner,
+    workspace: Workspace,
+    parent: str,
+    child: str,
+    deployment: Resource,
+    uri: str,
+) -> None:
+    log = runner.log_file(workspace, parent, records.BATCH_LOG)
+
+    async def score() -> int:
+        properties = deployment.body["properties"]
+        folder = state.data / "jobs" / workspace.key / child
+        folder.mkdir(parents=True)
+        output = inputs.output_path(state, workspace, child, "score")
+        spec = {
+            "model": str(state.data / deployment.body["folder"]),
+            "input": inputs.located(state, workspace, uri),
+            "output": str(output / (properties.get("outputFileName") or "predictions.csv")),
+            "error_threshold": properties.get("errorThreshold", -1),
+        }
+        file = Path(folder / "spec.json")
+        file.write_text(json.dumps(spec), encoding="utf-8")
+        return await runner.run_process(
+            workspace,
+            child,
+            [sys.executable, "-m", "azureml_local.batch.driver", str(file)],
+            folder=folder,
+            log=log,
+            extra={},
+        )
+
+    async def whole() -> int:
+        await runner.supervise(workspace, child, log, score)
+        return 0 if records.find(state, workspace, child).body["status"] == "Completed" else 1
+
+    await runner.supervise(workspace, parent, log, whole)

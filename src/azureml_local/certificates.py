@@ -1,0 +1,124 @@
+"""TLS on loopback: an authority of this data folder, and a leaf for ``localhost``.
+
+The SDK refuses to send tokens over plain http and builds storage addresses as https, so there is no
+way without. Nothing is installed on the machine: clients are told by ``REQUESTS_CA_BUNDLE``, whose
+file also holds the public authorities, so that other https in the same shell goes on working.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+VALID_DAYS = 397
+RENEW_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Files: the leaf's certificate and key, and the bundle that clients trust."""
+
+    certificate: Path
+    key: Path
+    bundle: Path
+
+
+def ensure(folder: Path) -> Certificates:
+    """The certificates in ``folder``; made when they are missing or end within 30 days."""
+    from cryptography import x509
+
+    found = Certificates(folder / "server.pem", folder / "server.key", folder / "ca-bundle.pem")
+    if all(path.is_file() for path in (found.certificate, found.key, found.bundle)):
+        leaf = x509.load_pem_x509_certificate(found.certificate.read_bytes())
+        left = leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+        if left > datetime.timedelta(days=RENEW_DAYS):
+            return found
+    _make(folder, found)
+    return found
+
+
+def _make(folder: Path, files: Certificates) -> None:
+    import certifi
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC)
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "azureml-local authority")])
+
+    def begin(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(minutes=5))
+            .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
+        )
+
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
+    authority = (
+        begin(issuer, authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(identifier, critical=False)
+        .add_extension(_usage(signs=True), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    names = [
+        x509.DNSName("localhost"),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
+    leaf = (
+        begin(
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), leaf_key.public_key()
+        )
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+            critical=False,
+        )
+        .add_extension(_usage(signs=False), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    _private(files.certificate, leaf.public_bytes(pem))
+    # The authority's own key is kept nowhere: nobody can make another leaf with it.
+    _private(
+        files.key,
+        leaf_key.private_bytes(
+            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
+    _private(files.bundle, authority.public_bytes(pem) + Path(certifi.where()).read_bytes())
+
+
+def _usage(*, signs: bool) -> object:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _private(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)

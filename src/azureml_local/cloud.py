@@ -1,0 +1,80 @@
+"""What a client asks before it knows of any workspace: the cloud's description, and tokens."""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local import auth
+from azureml_local.errors import Unauthorized
+from azureml_local.routing import Routes
+from azureml_local.state import State
+
+CLOUD = "AzureMLLocal"
+METADATA = "/metadata/endpoints"
+TOKEN = "/msi/token"  # noqa: S105 - a path
+PORTAL = "https://portal.azure.local/"
+STORAGE_SUFFIX = "core.windows.net"
+"""Kept as in public Azure: the SDK's download of code parses it with a fixed pattern."""
+
+
+def register(routes: Routes, state: State) -> None:
+    """Add the operations of this module."""
+
+    @routes.add("GET", METADATA, "Cloud metadata")
+    async def metadata(request: Request) -> Response:
+        return JSONResponse(
+            [
+                {
+                    "name": CLOUD,
+                    "portal": PORTAL,
+                    "resourceManager": f"{state.url}/",
+                    "authentication": {
+                        "loginEndpoint": f"{state.url}/login/",
+                        "audiences": [f"{state.url}/"],  # azureml-mlflow reads the first
+                    },
+                    "suffixes": {"storage": STORAGE_SUFFIX},
+                }
+            ]
+        )
+
+    @routes.add("GET", TOKEN, "Token of the managed identity")
+    async def issue(request: Request) -> Response:
+        given = request.headers.get("x-identity-header", "")
+        if not hmac.compare_digest(given, state.secret):
+            raise Unauthorized("X-IDENTITY-HEADER is not this server's")
+        audience = request.query_params.get("resource", "")
+        value, expires = auth.token(state.secret, audience)
+        return JSONResponse(
+            {
+                "access_token": value,
+                "expires_on": str(expires),
+                "resource": audience,
+                "token_type": "Bearer",
+            }
+        )
+
+
+def client_environment(state: State, bundle: Path) -> dict[str, str]:
+    """The variables under which an unmodified client reaches this server and nothing else."""
+    mlflow_token, _ = auth.token(state.secret, "mlflow")
+    return {
+        "ARM_CLOUD_METADATA_URL": f"{state.url}{METADATA}",
+        # With the name a missing server is an error; without it the SDK falls back to public Azure.
+        "AZUREML_CURRENT_CLOUD": CLOUD,
+        "IDENTITY_ENDPOINT": f"{state.url}{TOKEN}",
+        "IDENTITY_HEADER": state.secret,
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        "REQUESTS_CA_BUNDLE": str(bundle),
+        "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
+        # Whole seconds are all that the SDK takes.
+        "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
+        "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
+        "MLFLOW_TRACKING_TOKEN": mlflow_token,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
+    }

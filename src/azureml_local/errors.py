@@ -1,0 +1,76 @@
+"""What can go wrong: answers in Azure's words, and messages of the command line.
+
+    AzureError                  answered as {"error": {code, message}} with its status
+    ├── NotFound          404   ResourceNotFoundError in the SDK
+    ├── Conflict          409   ResourceExistsError
+    ├── BadRequest        400   HttpResponseError
+    ├── Unauthorized      401   ClientAuthenticationError
+    ├── Forbidden         403   HttpResponseError
+    └── NotSupported      501   what this workspace does not do
+    LocalError                  one line for a person; exit code 2
+
+Never 5xx other than 501 and never 429 for a final answer: the SDK repeats those for seconds.
+"""
+
+from __future__ import annotations
+
+
+class AzureError(Exception):
+    """An answer that is an error, in Azure's form."""
+
+    status = 400
+    code = "BadRequest"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+
+    def body(self) -> dict[str, object]:
+        """What Azure's clients parse."""
+        return {"error": {"code": self.code, "message": self.message}}
+
+
+class BadRequest(AzureError):
+    """The request says something impossible."""
+
+
+class NotFound(AzureError):
+    """What the request names is not there."""
+
+    status = 404
+    code = "ResourceNotFound"
+
+
+class Conflict(AzureError):
+    """What the request wants is in the way of what is there."""
+
+    status = 409
+    code = "Conflict"
+
+
+class Unauthorized(AzureError):
+    """No credentials, or ones that this server did not give out."""
+
+    status = 401
+    code = "AuthenticationFailed"
+
+
+class Forbidden(AzureError):
+    """Credentials for something else."""
+
+    status = 403
+    code = "AuthorizationFailed"
+
+
+class NotSupported(AzureError):
+    """An operation that the local workspace does not have."""
+
+    status = 501
+    code = "NotSupportedLocally"
+
+
+class LocalError(Exception):
+    """What a person did wrong, in one line."""
+
+    exit_code = 2

@@ -1,0 +1,113 @@
+"""Jobs as documents: how they are kept, and how the API and the run history show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from azureml_local import auth
+from azureml_local.errors import NotFound
+from azureml_local.models import run_prefix
+from azureml_local.state import ARTIFACTS, State, Workspace
+from azureml_local.store import Resource
+from azureml_local.workspaces import account
+
+KIND = "jobs"
+OVER = frozenset({"Completed", "Failed", "Canceled"})
+LOG = "user_logs/std_log.txt"
+BATCH_LOG = "logs/azureml/executionlogs.txt"
+
+
+def now() -> str:
+    """This moment in UTC, as the API writes it."""
+    return datetime.now(UTC).isoformat()
+
+
+def find(state: State, workspace: Workspace, name: str) -> Resource:
+    """A job by its name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = state.store.get(workspace.key, KIND, name)
+    if found is None:
+        raise NotFound(f"Job {name} was not found in workspace {workspace.name}.", "UserError")
+    return found
+
+
+def change(state: State, workspace: Workspace, name: str, **changes: Any) -> Resource:
+    """Change fields of a job's document beside its properties: status, times, error."""
+    with state.store.transaction():
+        body = find(state, workspace, name).body
+        body.update(changes)
+        return state.store.put(workspace.key, KIND, name, "", body)
+
+
+def document(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
+    """A job as the API shows it."""
+    body = found.body
+    properties = {
+        "services": {},
+        "properties": {},
+        "tags": {},
+        **body["properties"],
+        "status": body["status"],
+    }
+    properties["services"] = {
+        "Tracking": {
+            "jobServiceType": "Tracking",
+            "endpoint": f"azureml://{state.url.removeprefix('https://')}/mlflow/v1.0{workspace.path}",
+        },
+        "Studio": {
+            "jobServiceType": "Studio",
+            "endpoint": f"{state.url}/studio{workspace.path}/jobs/{found.name}",
+        },
+    }
+    return {
+        "id": f"{workspace.path}/jobs/{found.name}",
+        "name": found.name,
+        "type": "Microsoft.MachineLearningServices/workspaces/jobs",
+        "systemData": {
+            "createdAt": found.created,
+            "createdBy": "azureml-local",
+            "createdByType": "User",
+            "lastModifiedAt": found.modified,
+        },
+        "properties": properties,
+    }
+
+
+def history(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
+    """A job as the run history shows it: its status, its logs' addresses, its error."""
+    body = found.body
+    folder = state.container(workspace, ARTIFACTS) / run_prefix(found.name)
+    base = f"https://{account(state, workspace)}.blob.core.windows.net"
+    base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_prefix(found.name)}"
+    sas = auth.signature(state.secret, workspace.key)
+    logs = {name: f"{base}/{name}?{sas}" for name in (LOG, BATCH_LOG) if (folder / name).is_file()}
+    return {
+        "runId": found.name,
+        "parentRunId": body.get("parent"),
+        "status": body["status"],
+        "startTimeUtc": body.get("started"),
+        "endTimeUtc": body.get("ended"),
+        "error": body.get("error"),
+        "logFiles": logs,
+        "properties": {},
+        "tags": body["properties"].get("tags", {}),
+        "experimentName": body["properties"].get("experimentName"),
+        "displayName": body["properties"].get("displayName"),
+        "outputs": {},
+    }
+
+
+def failure(message: str) -> dict[str, Any]:
+    """A job's error in the form of the run history."""
+    return {"error": {"code": "UserError", "message": message}}
+
+
+def named_in(request: Request) -> str:
+    """The job that the request's path names."""
+    return str(request.path_params["name"])

@@ -1,0 +1,123 @@
+"""The MLflow server of one workspace: MLflow's own application over a store of its own.
+
+Run as ``python -m azureml_local.mlflow.app DATABASE ARTIFACTS SOCKET``. One process that listens on
+a Unix socket, which only this user's programs reach; the workspace's server stands in front of it.
+Two things are ours: a run's artifacts lie where Azure ML keeps them, and the run of a job can be
+made under the job's own name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = "mlflow-artifacts:/ExperimentRun/dcid."
+
+
+def _store_class() -> type[Any]:
+    from mlflow.entities import RunStatus, SourceType
+    from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    class WorkspaceStore(SqlAlchemyStore):  # type: ignore[misc]
+        """MLflow's store with Azure ML's artifact paths."""
+
+        def create_run(self, *args: Any, **kwargs: Any) -> Any:
+            run = super().create_run(*args, **kwargs)
+            run_id = run.info.run_id
+            with self.ManagedSessionMaker() as session:
+                session.query(SqlRun).filter(SqlRun.run_uuid == run_id).update(
+                    {SqlRun.artifact_uri: f"{ROOT}{run_id}"}
+                )
+            return self.get_run(run_id)
+
+        def adopt_run(self, run_id: str, experiment: str, name: str, user: str) -> None:
+            """Make the run of a job, under the job's name; nothing where it exists."""
+            found = self.get_experiment_by_name(experiment)
+            number = found.experiment_id if found else self.create_experiment(experiment)
+            with self.ManagedSessionMaker() as session:
+                if session.query(SqlRun).filter(SqlRun.run_uuid == run_id).count():
+                    return
+                run = SqlRun(
+                    name=name,
+                    artifact_uri=f"{ROOT}{run_id}",
+                    run_uuid=run_id,
+                    experiment_id=int(number),
+                    source_type=SourceType.to_string(SourceType.UNKNOWN),
+                    source_name="",
+                    entry_point_name="",
+                    user_id=user,
+                    status=RunStatus.to_string(RunStatus.RUNNING),
+                    start_time=int(time.time() * 1000),
+                    end_time=None,
+                    deleted_time=None,
+                    source_version="",
+                    lifecycle_stage="active",
+                )
+                run.tags = [SqlTag(key="mlflow.runName", value=name)]
+                session.add(run)
+
+        def close_run(self, run_id: str, status: str) -> None:
+            """Give a job's run its last status, where the job's own code did not."""
+            run = self.get_run(run_id)
+            if run.info.status == "RUNNING":
+                self.update_run_info(
+                    run_id, RunStatus.from_string(status), int(time.time() * 1000), None
+                )
+
+    return WorkspaceStore
+
+
+def main(argv: list[str]) -> None:
+    """Serve until the process is ended."""
+    database, artifacts, socket = argv[1:4]
+    uri = f"sqlite:///{database}"
+    os.environ.update(
+        {
+            "_MLFLOW_SERVER_FILE_STORE": uri,
+            "_MLFLOW_SERVER_REGISTRY_STORE": uri,
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": Path(artifacts).as_uri(),
+            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only the front door is reached
+        }
+    )
+    import flask
+    from mlflow.server import app, handlers
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    store = _store_class()(uri, "mlflow-artifacts:/")
+    handlers._tracking_store = store  # its registry of stores has no public door
+
+    @app.post("/azureml-local/runs/<run_id>")
+    def adopt(run_id: str) -> Any:
+        body = flask.request.get_json()
+        store.adopt_run(run_id, body["experiment"], body["name"], body["user"])
+        return {}
+
+    @app.post("/azureml-local/runs/<run_id>/close")
+    def close(run_id: str) -> Any:
+        store.close_run(run_id, flask.request.get_json()["status"])
+        return {}
+
+    class Quiet(WSGIRequestHandler):
+        """Keep connections open, and write no line for each request."""
+
+        protocol_version = "HTTP/1.1"
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            return
+
+        def address_string(self) -> str:
+            return "local"  # a Unix socket has no peer address
+
+    make_server(f"unix://{socket}", 0, app, threaded=True, request_handler=Quiet).serve_forever()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,1 @@
+"""Managed online endpoints: each deployment a process, traffic split between them."""

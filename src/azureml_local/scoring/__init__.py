@@ -1,0 +1,1 @@
+"""Loading a registered model and asking it, in the processes that batch and online start."""

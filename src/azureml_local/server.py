@@ -1,0 +1,192 @@
+"""The server: all services on one loopback listener with TLS, and its beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import uvicorn
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from azureml_local import (
+    assets,
+    auth,
+    blobs,
+    certificates,
+    cloud,
+    compute,
+    lro,
+    workspaces,
+)
+from azureml_local.batch import routes as batch_routes
+from azureml_local.errors import LocalError
+from azureml_local.jobs import routes as job_routes
+from azureml_local.jobs.runner import Runner
+from azureml_local.mlflow import tracking
+from azureml_local.online.routes import OnlineEndpoints
+from azureml_local.online.serving import Serving
+from azureml_local.routing import Routes
+from azureml_local.running import FILE, running
+from azureml_local.state import State
+
+HOST = "127.0.0.1"
+PORT_SETTING = "port"
+# Everything of the management protocol; the other services ask for credentials of their own kind.
+NEED_TOKEN = ("/subscriptions/", "/history/", "/data/", "/mferp/")
+
+
+class Server:
+    """The application and what belongs to it."""
+
+    def __init__(self, data: Path, port: int, bundle: Path) -> None:
+        self.state = State(data, f"https://localhost:{port}")
+        self.environment = cloud.client_environment(self.state, bundle)
+        self.routes = Routes()
+        self._tracking = tracking.Tracking(self.state)
+        self._runner = Runner(self.state, self._tracking, self.environment)
+        self._serving = Serving(self.state)
+        self.state.on_new_workspace = self._tracking.warm
+        operations = lro.Operations(self.state)
+        self._online = OnlineEndpoints(self.state, self._serving, operations)
+        for service in (cloud, blobs, workspaces, assets, compute):
+            service.register(self.routes, self.state)
+        lro.register(self.routes, self.state, operations)
+        tracking.register(self.routes, self.state, self._tracking)
+        job_routes.register(self.routes, self.state, self._runner)
+        batch_routes.register(self.routes, self.state, self._runner)
+        self._online.register(self.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        response = await self.routes.dispatch(request, self._guard)
+        await response(scope, receive, send)
+
+    def _guard(self, request: Request) -> None:
+        if request.url.path.lower().startswith(NEED_TOKEN):
+            auth.require_token(self.state.secret, request)
+
+    async def start(self) -> None:
+        """Take up what a former server left."""
+        self._runner.recover()
+        await self._online.recover()
+        for workspace in self.state.workspaces():
+            self._tracking.warm(workspace)
+
+    async def stop(self) -> None:
+        """End all processes and close the store."""
+        for task in list(self.state.tasks):
+            task.cancel()
+        await self._serving.stop_all()
+        await self._tracking.stop()
+        self.state.store.close()
+        shutil.rmtree(self.state.sockets, ignore_errors=True)
+
+
+def serve(data: Path, port: int | None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        data: where the state is kept.
+        port: the port; None: the one of last time where it is free, else any.
+
+    Raises:
+        LocalError: the port is taken, or another server works on the folder.
+    """
+    data = data.resolve()
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    other = running(data)
+    if other is not None:
+        raise LocalError(
+            f"{data}: a server works on it already (pid {other['pid']}); stop it first"
+        )
+    listener = _listen(data, port)
+    asyncio.run(_serve(data, listener))
+
+
+def _listen(data: Path, port: int | None) -> socket.socket:
+    wanted = [port] if port else [*_last_port(data), 0]
+    for number in wanted:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, number))
+        except OSError as error:
+            listener.close()
+            if port:
+                raise LocalError(
+                    f"port {port} is taken ({error.strerror}); give another, or none for any"
+                ) from None
+            continue
+        listener.listen(2048)
+        return listener
+    raise LocalError("no free port on the loopback interface")
+
+
+def _last_port(data: Path) -> list[int]:
+    try:
+        return [int((data / "port").read_text(encoding="utf-8"))]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+async def _serve(data: Path, listener: socket.socket) -> None:
+    port = int(listener.getsockname()[1])
+    (data / "port").write_text(str(port), encoding="utf-8")
+    files = certificates.ensure(data / "tls")
+    server = Server(data, port, files.bundle)
+    config = uvicorn.Config(
+        server,
+        ssl_certfile=str(files.certificate),
+        ssl_keyfile=str(files.key),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        http="h11",
+    )
+    front = uvicorn.Server(config)
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, lambda: setattr(front, "should_exit", True))
+    await server.start()
+    serving = asyncio.create_task(front._serve([listener]))  # its public door takes over signals
+    while not front.started and not serving.done():
+        await asyncio.sleep(0.005)
+    _announce(data, server, port)
+    try:
+        await serving
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            (data / FILE).unlink()
+        await server.stop()
+
+
+def _announce(data: Path, server: Server, port: int) -> None:
+    """Say that the server answers, and how to reach it."""
+    content = {
+        "pid": os.getpid(),
+        "pid_started": psutil.Process().create_time(),
+        "url": server.state.url,
+        "port": port,
+        "started": datetime.now(UTC).isoformat(),
+        "version": version("nbrelease"),
+        "env": server.environment,
+    }
+    beside = data / f".{FILE}"
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+    beside.replace(data / FILE)

@@ -1,0 +1,197 @@
+"""What every service shares: the store, the folders, the addresses, and which workspace is meant."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import tempfile
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from azureml_local.errors import BadRequest, NotFound
+from azureml_local.store import Resource, Store
+
+ARTIFACTS = "workspaceartifactstore"
+FILES = "workspaceblobstore"
+LOCATION = "local"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One workspace. ``key`` names it in the store and in the blob account of its own."""
+
+    subscription: str
+    group: str
+    name: str
+    key: str
+    id: str
+    containers: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        """Its resource id: the path under which everything of it is addressed."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        )
+
+
+class State:
+    """The server's state; one object, made at the start."""
+
+    def __init__(self, data: Path, url: str) -> None:
+        """Open the data folder.
+
+        Args:
+            data: the folder; made when missing.
+            url: the server's own address, without a slash at the end.
+        """
+        self.data = data
+        self.url = url
+        self.store = Store(data / "store.sqlite3")
+        self.secret = self._kept("secret", lambda: secrets.token_urlsafe(32))
+        self.sockets = Path(tempfile.mkdtemp(prefix="azureml-local-"))
+        self.on_new_workspace: Callable[[Workspace], None] = lambda workspace: None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def _kept(self, name: str, make: Any) -> str:
+        """A value that is made once for a data folder."""
+        value = self.store.setting(name)
+        if value is None:
+            value = make()
+            self.store.set_setting(name, value)
+        return str(value)
+
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the answers; the task is kept until it is done."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def workspace(self, request: Request) -> Workspace:
+        """The workspace that a request's path names; it comes to be when it is first used."""
+        found = request.path_params
+        return self.named(found["subscription"], found["group"], found["workspace"])
+
+    def named(self, subscription: str, group: str, name: str) -> Workspace:
+        """A workspace by its names, made when it is first used."""
+        words = f"{subscription}/{group}/{name}".lower()
+        key = hashlib.sha256(words.encode()).hexdigest()[:12]
+        resource = self.store.get("", "workspaces", key)
+        if resource is None:
+            identifier = str(uuid.uuid4())
+            resource = self.store.put(
+                "",
+                "workspaces",
+                key,
+                "",
+                {
+                    "subscription": subscription,
+                    "group": group,
+                    "name": name,
+                    "id": identifier,
+                    # The SDK splits addresses at the container's name, so it must occur only once.
+                    "containers": {
+                        FILES: f"azureml-blobstore-{identifier}",
+                        ARTIFACTS: f"azureml-artifacts-{identifier}",
+                    },
+                },
+            )
+            self.on_new_workspace(_workspace(resource))
+        return _workspace(resource)
+
+    def workspaces(self) -> list[Workspace]:
+        """All workspaces, oldest first."""
+        return [_workspace(resource) for resource in self.store.list("", "workspaces")]
+
+    def by_key(self, key: str) -> Workspace:
+        """The workspace of that key.
+
+        Raises:
+            NotFound: there is none.
+        """
+        resource = self.store.get("", "workspaces", key)
+        if resource is None:
+            raise NotFound(f"no workspace has the storage account {key}", "AccountNotFound")
+        return _workspace(resource)
+
+    def container(self, workspace: Workspace, datastore: str) -> Path:
+        """The folder that holds a datastore's blobs.
+
+        Raises:
+            NotFound: there is no such datastore.
+        """
+        container = workspace.containers.get(datastore.lower())
+        if container is None:
+            raise NotFound(f"No datastore named {datastore} in workspace {workspace.name}.")
+        return self.data / "blobs" / workspace.key / container
+
+    def local_path(self, workspace: Workspace, uri: str) -> Path:
+        """Where the content of an ``azureml://…/datastores/…`` address lies on this machine.
+
+        Raises:
+            BadRequest: the address is of another kind, or leads out of the datastore.
+        """
+        rest = uri.partition("datastores/")[2]
+        datastore, _, path = rest.partition("/")
+        path = path.removeprefix("paths/")
+        if not uri.startswith("azureml://") or not datastore or not path:
+            raise BadRequest(f"{uri} is no address in a datastore of this workspace")
+        return inside(self.container(workspace, datastore), path)
+
+    def long_uri(self, workspace: Workspace, datastore: str, path: str) -> str:
+        """The address of a path in a datastore, in the form that names the workspace too."""
+        return (
+            f"azureml://subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}"
+            f"/workspaces/{workspace.name}/datastores/{datastore}/paths/{path}"
+        )
+
+
+def inside(folder: Path, path: str) -> Path:
+    """``folder/path``, which must stay inside.
+
+    Raises:
+        BadRequest: it does not.
+    """
+    parts = [part for part in path.split("/") if part]
+    if any(part in (".", "..") or "\0" in part or "\\" in part for part in parts):
+        raise BadRequest(f"{path!r} leads out of its container", "InvalidUri")
+    target = folder.joinpath(*parts)
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise BadRequest(f"{path!r} leads out of its container", "InvalidUri")
+    return target
+
+
+async def json_of(request: Request) -> dict[str, Any]:
+    """The request's JSON object.
+
+    Raises:
+        BadRequest: the body is something else.
+    """
+    try:
+        body = json.loads(await request.body())
+    except ValueError as error:
+        raise BadRequest(f"the request's body is no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the request's body is no JSON object")
+    return body
+
+
+def _workspace(resource: Resource) -> Workspace:
+    body = resource.body
+    return Workspace(
+        body["subscription"],
+        body["group"],
+        body["name"],
+        resource.name,
+        body["id"],
+        body["containers"],
+    )

@@ -1,0 +1,150 @@
+"""What the workspace holds: JSON resources in SQLite, acknowledged only when they are on disk.
+
+Nearly everything of Azure ML's management protocol is a JSON document under a path. A row is one
+document: workspace, kind (``data``, ``jobs`` …), name and version (empty where there is none).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+create table if not exists resources (
+    workspace text not null, kind text not null, name text not null, version text not null,
+    serial integer primary key autoincrement, created text not null, modified text not null,
+    body text not null,
+    unique (workspace, kind, name, version)
+);
+create table if not exists settings (name text primary key, value text not null);
+"""
+
+
+@dataclass
+class Resource:
+    """One document. ``serial`` grows with each creation; times are UTC in ISO 8601."""
+
+    workspace: str
+    kind: str
+    name: str
+    version: str
+    serial: int
+    created: str
+    modified: str
+    body: dict[str, Any]
+
+
+class Store:
+    """The documents of all workspaces of one data folder."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # isolation_level None: transactions are ours to begin, in `transaction` alone.
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._lock = threading.RLock()
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute("pragma synchronous = full")
+        self._connection.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used afterwards."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is written inside; nested ones belong to the outermost."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("rollback")
+                raise
+            self._connection.execute("commit")
+
+    def get(self, workspace: str, kind: str, name: str, version: str = "") -> Resource | None:
+        """The document of that name, case ignored as Azure does; None without one."""
+        rows = self._select(
+            "workspace = ? and kind = ? and name = ? collate nocase and version = ?",
+            (workspace, kind, name, version),
+        )
+        return rows[0] if rows else None
+
+    def put(
+        self, workspace: str, kind: str, name: str, version: str, body: dict[str, Any]
+    ) -> Resource:
+        """Create or replace a document."""
+        now = datetime.now(UTC).isoformat()
+        with self.transaction():
+            old = self.get(workspace, kind, name, version)
+            if old is not None:
+                self._connection.execute(
+                    "update resources set body = ?, modified = ? where serial = ?",
+                    (json.dumps(body), now, old.serial),
+                )
+            else:
+                self._connection.execute(
+                    "insert into resources"
+                    " (workspace, kind, name, version, created, modified, body)"
+                    " values (?, ?, ?, ?, ?, ?, ?)",
+                    (workspace, kind, name, version, now, now, json.dumps(body)),
+                )
+            found = self.get(workspace, kind, name, version)
+        if found is None:
+            raise sqlite3.IntegrityError(f"{kind} {name} vanished while it was written")
+        return found
+
+    def list(self, workspace: str, kind: str, name: str | None = None) -> list[Resource]:
+        """Documents of a kind, of one name where it is given, in the order of creation."""
+        if name is None:
+            return self._select("workspace = ? and kind = ?", (workspace, kind))
+        return self._select(
+            "workspace = ? and kind = ? and name = ? collate nocase", (workspace, kind, name)
+        )
+
+    def all(self, kind: str) -> list[Resource]:
+        """Documents of a kind in every workspace."""
+        return self._select("kind = ?", (kind,))
+
+    def delete(self, workspace: str, kind: str, name: str, version: str = "") -> bool:
+        """Whether there was such a document."""
+        with self.transaction():
+            done = self._connection.execute(
+                "delete from resources where workspace = ? and kind = ?"
+                " and name = ? collate nocase and version = ?",
+                (workspace, kind, name, version),
+            )
+        return done.rowcount > 0
+
+    def setting(self, name: str) -> str | None:
+        """A value of the server's own; None where it was never set."""
+        with self._lock:
+            row = self._connection.execute(
+                "select value from settings where name = ?", (name,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keep a value of the server's own."""
+        with self.transaction():
+            self._connection.execute("insert or replace into settings values (?, ?)", (name, value))
+
+    def _select(self, where: str, values: tuple[str, ...]) -> list[Resource]:
+        with self._lock:
+            rows = self._connection.execute(
+                "select workspace, kind, name, version, serial, created, modified, body"
+                f" from resources where {where} order by serial",
+                values,
+            ).fetchall()
+        return [Resource(*row[:7], body=json.loads(row[7])) for row in rows]

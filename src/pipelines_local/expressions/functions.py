@@ -1,0 +1,177 @@
+"""The functions whose arguments are all worked out before: one a function, and their table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+
+from pipelines_local.expressions.values import (
+    Array,
+    Object,
+    Value,
+    compare,
+    equal,
+    is_true,
+    to_python,
+    to_text,
+)
+
+_DATE_PARTS = re.compile(r"y+|M+|d+|H+|m+|s+|f+|'[^']*'|.", re.DOTALL)
+
+
+class Failed(Exception):  # noqa: N818 - never leaves this package
+    """A function cannot do what it was asked for."""
+
+
+def _contains(left: Value, right: Value) -> bool:
+    return to_text(right).upper() in to_text(left).upper()
+
+
+def _starts_with(left: Value, right: Value) -> bool:
+    return to_text(left).upper().startswith(to_text(right).upper())
+
+
+def _ends_with(left: Value, right: Value) -> bool:
+    return to_text(left).upper().endswith(to_text(right).upper())
+
+
+def _contains_value(left: Value, right: Value) -> bool:
+    items: tuple[Value, ...] = ()
+    if isinstance(left, Array):
+        items = left.items
+    elif isinstance(left, Object):
+        items = tuple(left.entries.values())
+    return any(equal(right, item) for item in items)
+
+
+def _coalesce(*arguments: Value) -> Value:
+    for argument in arguments:
+        if argument is not None and argument != "":
+            return argument
+    return arguments[-1]
+
+
+def _convert_to_json(value: Value) -> str:
+    return json.dumps(to_python(value), indent=2, ensure_ascii=False)
+
+
+def _iif(condition: Value, yes: Value, no: Value) -> Value:
+    return yes if is_true(condition) else no
+
+
+def _join(separator: Value, items: Value) -> str:
+    if not isinstance(items, Array):
+        return "" if isinstance(items, Object) else to_text(items)
+    texts = ["" if isinstance(i, (Array, Object)) else to_text(i) for i in items.items]
+    return to_text(separator).join(texts)
+
+
+def _length(value: Value) -> Value:
+    return Decimal(len(value.items if isinstance(value, Array) else to_text(value)))
+
+
+def _replace(text: Value, old: Value, new: Value) -> str:
+    if to_text(old) == "":
+        raise Failed("the text to replace is empty")
+    return to_text(text).replace(to_text(old), to_text(new))
+
+
+def _split(text: Value, separator: Value) -> Array:
+    mark = to_text(separator)
+    return Array(tuple(to_text(text).split(mark)) if mark else (to_text(text),))
+
+
+def _format(template: Value, *arguments: Value) -> str:
+    """``{0}`` is the first argument, ``{{`` a brace, ``{0:yyyyMMdd}`` a date's parts."""
+    text, done, position = to_text(template), [], 0
+    while position < len(text):
+        char = text[position]
+        if char in "{}" and text[position : position + 2] == char * 2:
+            done.append(char)
+            position += 2
+        elif char == "{":
+            end = text.find("}", position)
+            if end < 0:
+                raise Failed(f"the format {text!r} has a brace without its end")
+            done.append(_placeholder(text[position + 1 : end], arguments))
+            position = end + 1
+        elif char == "}":
+            raise Failed(f"the format {text!r} has a brace without its start; double a plain one")
+        else:
+            done.append(char)
+            position += 1
+    return "".join(done)
+
+
+def _placeholder(inner: str, arguments: tuple[Value, ...]) -> str:
+    number, colon, how = inner.partition(":")
+    if not (number.isascii() and number.isdigit()) or len(number) > 3:
+        raise Failed(f"{{{inner}}} is no place for an argument; double a plain brace")
+    if int(number) >= len(arguments):
+        raise Failed(f"{{{inner}}} has no argument: {len(arguments)} given")
+    value = arguments[int(number)]
+    if not colon:
+        return to_text(value)
+    if not isinstance(value, datetime):
+        raise Failed(f"{{{inner}}}: only a date takes a format")
+    return format_date(value, how)
+
+
+def format_date(value: datetime, how: str) -> str:
+    """A date by .NET's custom format: ``yyyyMMdd``, ``HH.mm``.
+
+    Raises:
+        Failed: a part that is not known.
+    """
+    return "".join(_date_part(value, part[0]) for part in _DATE_PARTS.finditer(how))
+
+
+def _date_part(value: datetime, part: str) -> str:
+    sizes = {"M": value.month, "d": value.day, "H": value.hour, "m": value.minute}
+    sizes["s"] = value.second
+    if part[0] == "y":
+        return f"{value.year:04d}" if len(part) > 2 else f"{value.year % 100:02d}"
+    if part[0] == "f":
+        return f"{value.microsecond:06d}"[: len(part)]
+    if part[0] == "'":
+        return part[1:-1]
+    if part[0] in sizes:
+        if len(part) > 2:
+            names = {"MMM": "%b", "MMMM": "%B", "ddd": "%a", "dddd": "%A"}
+            if part not in names:
+                raise Failed(f"the date format {part!r} is not known")
+            return value.strftime(names[part])
+        return f"{sizes[part[0]]:0{len(part)}d}"
+    if part.isalpha():
+        raise Failed(f"the date format {part!r} is not known")
+    return part
+
+
+TABLE: dict[str, Callable[..., Value]] = {
+    "coalesce": _coalesce,
+    "contains": _contains,
+    "containsvalue": _contains_value,
+    "converttojson": _convert_to_json,
+    "endswith": _ends_with,
+    "eq": equal,
+    "format": _format,
+    "ge": lambda left, right: compare(left, right) >= 0,
+    "gt": lambda left, right: compare(left, right) > 0,
+    "iif": _iif,
+    "join": _join,
+    "le": lambda left, right: compare(left, right) <= 0,
+    "length": _length,
+    "lower": lambda text: to_text(text).lower(),
+    "lt": lambda left, right: compare(left, right) < 0,
+    "ne": lambda left, right: not equal(left, right),
+    "not": lambda value: not is_true(value),
+    "replace": _replace,
+    "split": _split,
+    "startswith": _starts_with,
+    "trim": lambda text: to_text(text).strip(),
+    "upper": lambda text: to_text(text).upper(),
+    "xor": lambda left, right: is_true(left) != is_true(right),
+}

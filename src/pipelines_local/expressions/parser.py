@@ -1,0 +1,222 @@
+"""Reads an expression into a tree; unknown names and wrong counts of arguments are found here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+from pipelines_local.errors import ParseError
+from pipelines_local.expressions.lexer import Kind, Token, tokens
+from pipelines_local.expressions.slots import COUNTER, GENERAL, STATUS, Slot
+from pipelines_local.expressions.values import Value
+
+MAX_LENGTH = 21_000
+MAX_DEPTH = 50
+MANY = 255
+_COUNTS = {
+    "and": (2, MANY),
+    "coalesce": (2, MANY),
+    "contains": (2, 2),
+    "containsvalue": (2, 2),
+    "converttojson": (1, 1),
+    "counter": (2, 2),
+    "endswith": (2, 2),
+    "eq": (2, 2),
+    "format": (1, MANY),
+    "ge": (2, 2),
+    "gt": (2, 2),
+    "iif": (3, 3),
+    "in": (1, MANY),
+    "join": (2, 2),
+    "le": (2, 2),
+    "length": (1, 1),
+    "lower": (1, 1),
+    "lt": (2, 2),
+    "ne": (2, 2),
+    "not": (1, 1),
+    "notin": (1, MANY),
+    "or": (2, MANY),
+    "replace": (3, 3),
+    "split": (2, 2),
+    "startswith": (2, 2),
+    "trim": (1, 1),
+    "upper": (1, 1),
+    "xor": (2, 2),
+    "always": (0, 0),
+    "canceled": (0, 0),
+    "failed": (0, MANY),
+    "succeeded": (0, MANY),
+    "succeededorfailed": (0, MANY),
+}  # fmt: skip - a table
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A value written down."""
+
+    value: Value
+    at: int
+
+
+@dataclass(frozen=True)
+class Name:
+    """A named value: variables, parameters, the variable of a loop."""
+
+    name: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function with its arguments; its name in lower case."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+    at: int
+
+
+@dataclass(frozen=True)
+class Index:
+    """One of a collection's values: ``a.b``, ``a['b']``, ``a[0]``."""
+
+    base: Expression
+    key: Expression
+    at: int
+
+
+@dataclass(frozen=True)
+class Filter:
+    """All of a collection's values: ``a.*``."""
+
+    base: Expression
+    at: int
+
+
+Expression: TypeAlias = Union[Literal, Name, Call, Index, Filter]  # noqa: UP007
+
+
+def parse(text: str, slot: Slot) -> Expression:
+    """The tree of an expression that stands in ``slot``.
+
+    Raises:
+        ParseError: it cannot be read, or names what its place does not know.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ParseError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
+    parser = _Parser(list(tokens(text)), slot)
+    if parser.token.kind is Kind.END:
+        raise ParseError("an expression is expected", 1)
+    tree = parser.expression(1)
+    if parser.token.kind is not Kind.END:
+        raise parser.unexpected()
+    return tree
+
+
+class _Parser:
+    """One token of lookahead, a method a rule."""
+
+    def __init__(self, found: list[Token], slot: Slot) -> None:
+        self._tokens = found
+        self._next = 0
+        self._slot = slot
+
+    @property
+    def token(self) -> Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> Token:
+        token = self.token
+        self._next += 1
+        return token
+
+    def _expect(self, mark: str) -> Token:
+        if not self.token.is_(mark):
+            raise self.unexpected(f"{mark!r} is expected")
+        return self._take()
+
+    def unexpected(self, hint: str = "") -> ParseError:
+        token = self.token
+        found = f"unexpected symbol {token.text!r}" if token.text else "unexpected end"
+        return ParseError(f"{found}; {hint}" if hint else found, token.at)
+
+    def expression(self, depth: int) -> Expression:
+        """A literal, a name or a call, and what is picked out of it."""
+        if depth > MAX_DEPTH:
+            raise ParseError(f"nested deeper than {MAX_DEPTH}", self.token.at)
+        tree = self._primary(depth)
+        while True:
+            token = self.token
+            if token.kind is Kind.DOT:
+                self._take()
+                tree = self._property(tree, token.at)
+            elif token.is_("[") and not isinstance(tree, Literal):
+                self._take()
+                if self.token.is_("*"):
+                    self._take()
+                    tree = Filter(tree, token.at)
+                else:
+                    tree = Index(tree, self.expression(depth + 1), token.at)
+                self._expect("]")
+            else:
+                return tree
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ParseError(f"nested deeper than {MAX_DEPTH}", token.at)
+
+    def _property(self, base: Expression, at: int) -> Expression:
+        token = self.token
+        if token.is_("*"):
+            self._take()
+            return Filter(base, at)
+        is_word = token.kind is Kind.NAME or isinstance(token.value, bool)
+        if not is_word:
+            raise self.unexpected("a name is expected after the dot; other names: ['...']")
+        self._take()
+        return Index(base, Literal(token.text, token.at), at)
+
+    def _primary(self, depth: int) -> Expression:
+        token = self.token
+        if token.kind is Kind.LITERAL:
+            self._take()
+            return Literal(token.value, token.at)
+        if token.kind is not Kind.NAME:
+            hint = "there are no grouping parentheses" if token.is_("(") else ""
+            raise self.unexpected(hint)
+        self._take()
+        if self.token.is_("("):
+            return self._call(token, depth)
+        if token.text.lower() not in self._slot.names:
+            raise ParseError(f"unrecognized value: {token.text!r}; {self._known()}", token.at)
+        return Name(token.text.lower(), token.at)
+
+    def _known(self) -> str:
+        if not self._slot.names:
+            return "no names can be used here"
+        return f"names that can be used here: {', '.join(sorted(self._slot.names))}"
+
+    def _call(self, name: Token, depth: int) -> Expression:
+        function = name.text.lower()
+        if function not in self._slot.functions:
+            known = function in GENERAL | STATUS | COUNTER
+            why = f"the function {name.text!r} cannot be used in this place" if known else ""
+            raise ParseError(why or f"unrecognized function: {name.text!r}", name.at)
+        self._expect("(")
+        arguments: list[Expression] = []
+        while not self.token.is_(")"):
+            if arguments:
+                self._expect(",")
+            arguments.append(self.expression(depth + 1))
+        self._expect(")")
+        self._count(name, function, len(arguments))
+        return Call(function, tuple(arguments), name.at)
+
+    def _count(self, name: Token, function: str, count: int) -> None:
+        least, most = _COUNTS[function]
+        if function in STATUS and not self._slot.status_arguments:
+            most = 0
+        if count < least:
+            raise ParseError(
+                f"{name.text}() takes at least {least} arguments, not {count}", name.at
+            )
+        if count > most:
+            raise ParseError(f"{name.text}() takes at most {most} arguments, not {count}", name.at)

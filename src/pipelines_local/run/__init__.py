@@ -1,0 +1,1 @@
+"""Running a checked pipeline: what starts when, in which folder, with which variables."""

@@ -1,0 +1,85 @@
+"""The status functions, as each place sees them: a step its job, a job and a stage what they need.
+
+The default condition looks at direct and indirect dependencies, and a skipped one is no success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines_local.results import GOOD, Result
+
+BAD = ("Failed", "Rejected")
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """``result`` is that of the job so far."""
+
+    result: Result
+    canceled: bool
+
+    def check(self, function: str, names: tuple[str, ...]) -> bool:
+        """The answer of a status function."""
+        match function:
+            case "always":
+                return True
+            case "canceled":
+                return self.canceled
+            case "failed":
+                return not self.canceled and self.result == "Failed"
+            case "succeeded":
+                return not self.canceled and self.result in GOOD
+            case _:
+                return not self.canceled
+
+
+@dataclass(frozen=True)
+class GraphStatus:
+    """Of a job or a stage.
+
+    Attributes:
+        results: of all others by lower-case name.
+        needs: all direct and indirect dependencies, in lower case.
+    """
+
+    results: Mapping[str, Result]
+    needs: frozenset[str]
+    canceled: bool
+
+    def check(self, function: str, names: tuple[str, ...]) -> bool:
+        """The answer of a status function.
+
+        Raises:
+            KeyError: one of ``names`` is no dependency.
+        """
+        for name in names:
+            if name.lower() not in self.needs:
+                raise KeyError(name)
+        asked = [name.lower() for name in names] or sorted(self.needs)
+        found = [self.results.get(name, "Skipped") for name in asked]
+        match function:
+            case "always":
+                return True
+            case "canceled":
+                return self.canceled
+            case "failed":
+                return not self.canceled and any(result in BAD for result in found)
+            case "succeeded":
+                return not self.canceled and all(result in GOOD for result in found)
+            case _:
+                ran = any(result in GOOD or result in BAD for result in found)
+                return not self.canceled and (ran or not found)
+
+
+def needs(name: str, depends: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Direct and indirect dependencies of ``name``; all names in lower case."""
+    found: set[str] = set()
+    todo = list(depends[name])
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            todo.extend(depends[one])
+    return frozenset(found)
