@@ -40,7 +40,7 @@ def register(routes: Routes, state: State) -> None:
         name = request.path_params["group"]
         return JSONResponse({"id": request.url.path, "name": name, "location": LOCATION})
 
-    @routes.add("GET", "/discovery{path:path}", "Discovery")
+    @routes.add("GET", "/discovery", "Discovery")
     async def discover(request: Request) -> Response:
         return JSONResponse({"api": state.url, "history": state.url, "studio": state.url})
 

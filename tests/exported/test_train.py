@@ -88,12 +88,6 @@ def test_evaluate_a_perfect_model() -> None:
     assert sorted(draw(truth, probability)) == ["calibration", "confusion", "roc"]
 
 
-# %% stub of log_model
-@pytest.mark.skip(reason="not written yet: a test of log_model, here or in a test cell of notebooks/train.ipynb")
-def test_log_model() -> None:
-    assert main.log_model
-
-
 # %% cell test-log-model-keeps-signature-and-example [8d9adeb1fc4617a5]
 def test_log_model_keeps_signature_and_example() -> None:
     values = np.arange(40.0)

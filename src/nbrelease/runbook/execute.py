@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,6 +71,7 @@ def execute(
             stderr_file=sys.stdout,
             # nbclient's own word for "as long as it needs" is None.
             execution_timeout=cell_timeout or None,
+            config=_kernel_config(),
         )
     except PapermillExecutionError:
         return None  # the cell with the error says all
@@ -78,3 +80,10 @@ def execute(
     except DeadKernelError:
         return "the kernel died (out of memory, or killed)"
     return None
+
+
+def _kernel_config() -> Any:
+    """Talk to the kernel through files of this user where the system can, not through open ports."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
