@@ -10,6 +10,7 @@ PipelinesError           1
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
@@ -24,10 +25,8 @@ class Position(NamedTuple):
     def __str__(self) -> str:
         """``file:line:column``, relative to the working folder where that is shorter."""
         name = str(self.file)
-        try:
+        with contextlib.suppress(ValueError):
             name = min(str(self.file.relative_to(Path.cwd())), name, key=len)
-        except ValueError:
-            pass
         return f"{name}:{self.line}:{self.column}"
 
 

@@ -53,9 +53,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def copy_tree(
-    source: Path, target: Path, names: list[str], *, keep_mode: bool = True
-) -> None:
+def copy_tree(source: Path, target: Path, names: list[str], *, keep_mode: bool = True) -> None:
     """Copy files by their paths below ``source``.
 
     Args:

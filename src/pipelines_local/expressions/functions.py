@@ -22,7 +22,7 @@ from pipelines_local.expressions.values import (
 _DATE_PARTS = re.compile(r"y+|M+|d+|H+|m+|s+|f+|'[^']*'|.", re.DOTALL)
 
 
-class Failed(Exception):  # noqa: N818 - never leaves this package
+class Failed(Exception):
     """A function cannot do what it was asked for."""
 
 

@@ -104,10 +104,10 @@ def parse(text: str, slot: Slot) -> Expression:
     if len(text) > MAX_LENGTH:
         raise ParseError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
     parser = _Parser(list(tokens(text)), slot)
-    if parser.token.kind is Kind.END:
+    if parser.at_end:
         raise ParseError("an expression is expected", 1)
     tree = parser.expression(1)
-    if parser.token.kind is not Kind.END:
+    if not parser.at_end:
         raise parser.unexpected()
     return tree
 
@@ -123,6 +123,10 @@ class _Parser:
     @property
     def token(self) -> Token:
         return self._tokens[self._next]
+
+    @property
+    def at_end(self) -> bool:
+        return self.token.kind is Kind.END
 
     def _take(self) -> Token:
         token = self.token

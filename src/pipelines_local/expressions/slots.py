@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GENERAL = frozenset(
-    "and coalesce contains containsvalue converttojson endswith eq format ge gt iif in join le"
-    " length lower lt ne not notin or replace split startswith trim upper xor".split()
-)
+_FUNCTIONS = """
+    and coalesce contains containsValue convertToJson endsWith eq format ge gt iif in join le
+    length lower lt ne not notIn or replace split startsWith trim upper xor
+"""
+GENERAL = frozenset(_FUNCTIONS.lower().split())
 STATUS = frozenset({"always", "canceled", "failed", "succeeded", "succeededorfailed"})
 COUNTER = frozenset({"counter"})
 

@@ -60,10 +60,10 @@ class Object:
         return self._folded.get(key.lower()) if self.ignore_case else self.entries.get(key)
 
 
-Value: TypeAlias = Union[None, bool, Decimal, str, Version, datetime, Array, Object]  # noqa: UP007
+Value: TypeAlias = Union[bool, Decimal, str, Version, datetime, Array, Object, None]  # noqa: UP007
 
 
-class Unconvertible(Exception):  # noqa: N818 - never leaves this package
+class Unconvertible(Exception):
     """A value has no counterpart of the wanted type."""
 
     def __init__(self, value: Value, wanted: str) -> None:

@@ -22,7 +22,9 @@ def phases(fields: Fields, job: str) -> tuple[Phase, ...]:
     node = fields.node("strategy")
     if node is None:
         raise Refused("a deployment needs a strategy: runOnce or canary", fields.at)
-    strategy = Fields(node, "a strategy", ("runOnce", "canary"), {"rolling": "there is one machine"})
+    strategy = Fields(
+        node, "a strategy", ("runOnce", "canary"), {"rolling": "there is one machine"}
+    )
     once, canary = strategy.node("runOnce"), strategy.node("canary")
     if (once is None) == (canary is None):
         raise Refused("a strategy is one of: runOnce, canary", node.at)

@@ -194,4 +194,3 @@ def variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
 def _group(item: Mapping) -> Variable:
     fields = Fields(item, "a variable group", ("group",))
     raise Refused(f"the variable group {fields.text('group')!r} is not supported", item.at)
-

@@ -19,12 +19,35 @@ from pipelines_local.model.steps import steps
 from pipelines_local.model.types import Job, Phase, Pipeline, Stage
 from pipelines_local.yamltree import Mapping, Node, Scalar
 
-_ROOT = ("name", "trigger", "pr", "schedules", "resources", "pool", "variables", "parameters")
+_ROOT: tuple[str, ...] = (
+    "name",
+    "trigger",
+    "pr",
+    "schedules",
+    "resources",
+    "pool",
+    "variables",
+    "parameters",
+)
 _ROOT += ("stages", "jobs", "steps", "lockBehavior", "appendCommitMessageToRunName")
-_ROOT_JOB = ("continueOnError", "workspace")
-_STAGE = ("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool")
+_ROOT_JOB: tuple[str, ...] = ("continueOnError", "workspace")
+_STAGE: tuple[str, ...] = (
+    "stage",
+    "displayName",
+    "dependsOn",
+    "condition",
+    "variables",
+    "jobs",
+    "pool",
+)
 _STAGE += ("lockBehavior", "templateContext")
-_JOB = ("displayName", "dependsOn", "condition", "continueOnError", "timeoutInMinutes")
+_JOB: tuple[str, ...] = (
+    "displayName",
+    "dependsOn",
+    "condition",
+    "continueOnError",
+    "timeoutInMinutes",
+)
 _JOB += ("cancelTimeoutInMinutes", "variables", "pool", "workspace", "templateContext")
 _ROOT_UNSUPPORTED = {
     "container": "jobs run on this machine",
@@ -202,5 +225,3 @@ def _workspace(node: Node | None) -> None:
         value = Fields(node, "a workspace", ("clean",)).text("clean")
         if value not in ("", "outputs", "resources", "all"):
             raise Refused(f"'clean' is one of outputs, resources, all, not {value!r}", node.at)
-
-

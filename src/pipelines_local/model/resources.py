@@ -46,7 +46,7 @@ def resources(node: Node | None) -> tuple[PipelineResource, ...]:
     if node is None:
         return ()
     fields = Fields(node, "resources", _KINDS, _OTHER)
-    found = []
+    found: list[PipelineResource] = []
     for item in fields.items("pipelines"):
         inner = Fields(item, "a pipeline resource", _PIPELINE)
         alias = inner.text("pipeline")

@@ -9,19 +9,30 @@ from pipelines_local.model.types import Step
 from pipelines_local.tasks.specs import BY_LOWER, TASKS
 from pipelines_local.yamltree import Mapping, Node, Scalar
 
-_COMMON = ("name", "displayName", "condition", "continueOnError", "enabled", "timeoutInMinutes")
-_COMMON += ("retryCountOnTaskFailure", "env")
+_COMMON: tuple[str, ...] = (
+    "name", "displayName", "condition", "continueOnError", "enabled", "timeoutInMinutes",
+    "retryCountOnTaskFailure", "env",
+)  # fmt: skip
 _KINDS: dict[str, tuple[str, ...]] = {
     "script": ("workingDirectory", "failOnStderr"),
     "bash": ("workingDirectory", "failOnStderr"),
     "task": ("inputs",),
     "publish": ("artifact",),
     "download": ("artifact", "patterns", "path"),
-    "checkout": ("clean", "fetchDepth", "fetchTags", "lfs", "submodules", "path")
-    + ("persistCredentials",),
+    "checkout": (
+        "clean",
+        "fetchDepth",
+        "fetchTags",
+        "lfs",
+        "submodules",
+        "path",
+        "persistCredentials",
+    ),
 }
-_UNSUPPORTED_KINDS = ("powershell", "pwsh", "downloadBuild", "getPackage", "reviewApp", "restoreCache",
-                      "upload", "saveCache")  # fmt: skip
+_UNSUPPORTED_KINDS = (
+    "powershell", "pwsh", "downloadBuild", "getPackage", "reviewApp", "restoreCache", "upload",
+    "saveCache",
+)  # fmt: skip
 _UNSUPPORTED = {"target": "steps run on this machine"}
 
 
@@ -122,9 +133,7 @@ def _named_task(value: Scalar, fields: Fields) -> tuple[str, dict[str, str]]:
     return task, inputs
 
 
-def _check_value(
-    choices: tuple[str, ...] | None, is_flag: bool, name: str, scalar: Scalar
-) -> None:
+def _check_value(choices: tuple[str, ...] | None, is_flag: bool, name: str, scalar: Scalar) -> None:
     if "$(" in scalar.text:
         return
     if choices and scalar.text.lower() not in choices:

@@ -75,7 +75,7 @@ class JobRun:
         for variable in (*self._stage.variables, *self._job.variables):
             value = variable.value
             if variable.tree is not None:
-                context = self._shared.context(self._variables, **names)
+                context = self._shared.context(self._variables, names=names)
                 try:
                     value = _text(evaluate(variable.tree, context))
                 except ExpressionError as error:

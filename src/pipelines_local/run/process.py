@@ -6,6 +6,7 @@ left is ended with the job, as the agent does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -27,11 +28,11 @@ MAX_LINE = 1_000_000
 ASK_SECONDS, INSIST_SECONDS = 7.5, 2.5
 
 
-class TimedOut(Exception):  # noqa: N818 - turned into an issue of the step
+class TimedOut(Exception):
     """The program took longer than it may."""
 
 
-class Stopped(Exception):  # noqa: N818 - turned into the step's result
+class Stopped(Exception):
     """The program was ended because its run or job was cancelled."""
 
 
@@ -156,10 +157,8 @@ def end(process: subprocess.Popen[Any], *, at_once: bool = False) -> None:
     """End a program with its group: asked, then told, then killed."""
     if not at_once:
         _signal(process.pid, signal.SIGINT)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(ASK_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
     tether.end_group(process, 0.0 if at_once else INSIST_SECONDS)
 
 

@@ -79,7 +79,7 @@ class Shared:
         self,
         variables: Variables,
         status: Status | None = None,
-        **names: Value,
+        names: Mapping[str, Value] | None = None,
     ) -> Context:
         """What a runtime expression sees."""
         pipeline: Value = of_python({"startTime": self.started}, ignore_case=True)
@@ -87,6 +87,6 @@ class Shared:
             "variables": variables.as_object(),
             "pipeline": pipeline,
             "resources": Object({}, ignore_case=True),
-            **names,
+            **(names or {}),
         }
         return Context(known, status, self.counter)

@@ -14,7 +14,7 @@ _NOT_IN_NAMES = re.compile(r"[. ]")
 MAX_DEPTH = 20
 
 
-class ReadOnly(Exception):  # noqa: N818 - turned into an issue of the step
+class ReadOnly(Exception):
     """A variable that cannot be overwritten."""
 
 
@@ -39,9 +39,7 @@ class Variables:
         """The same variables, to be changed on their own."""
         return Variables(self._masker, self._entries)
 
-    def set(
-        self, name: str, value: str, *, secret: bool = False, readonly: bool = False
-    ) -> None:
+    def set(self, name: str, value: str, *, secret: bool = False, readonly: bool = False) -> None:
         """Set a variable, whatever it was: what the runner itself does."""
         if secret:
             self._masker.add(value)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pipelines_local.run.artifacts import Artifacts
 
 
-class TaskFailed(Exception):  # noqa: N818 - a result, not a defect
+class TaskFailed(Exception):
     """The task's result is Failed; the message becomes an error of the step."""
 
 

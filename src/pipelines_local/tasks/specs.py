@@ -87,13 +87,16 @@ TASKS: dict[str, TaskSpec] = {
     "PublishPipelineArtifact@1": _spec(
         "targetPath artifact publishLocation properties",
         "targetPath",
-        aliases={"path": "targetpath", "artifactname": "artifact", "artifacttype":
-                 "publishlocation"},
+        aliases={
+            "path": "targetpath",
+            "artifactname": "artifact",
+            "artifacttype": "publishlocation",
+        },
         choices={"publishlocation": ("pipeline",)},
     ),
     "DownloadPipelineArtifact@2": _spec(
-        "source artifact patterns path pipeline project runVersion run resource preferTriggeringPipeline"
-        " buildVersionToDownload runBranch runId",
+        "source artifact patterns path pipeline project runVersion run resource"
+        " preferTriggeringPipeline buildVersionToDownload runBranch runId",
         flags="allowPartiallySucceededBuilds allowFailedBuilds",
         aliases={
             "buildtype": "source",
@@ -106,7 +109,8 @@ TASKS: dict[str, TaskSpec] = {
         choices={"source": ("current", "specific")},
     ),
     # Not tasks in Azure's gallery either: what the agent itself does.
-    "checkout": _spec("repository fetchDepth path", flags="clean fetchTags lfs submodules"
-                      " persistCredentials"),
+    "checkout": _spec(
+        "repository fetchDepth path", flags="clean fetchTags lfs submodules persistCredentials"
+    ),
 }
 BY_LOWER = {name.lower(): name for name in TASKS}

@@ -24,7 +24,15 @@ from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, load
 LISTS = ("stages", "jobs", "steps", "variables")
 _DATA = ("inputs", "env", "parameters", "templateContext")
 _LITERAL = ("parameters", "trigger", "pr", "schedules")
-_ROOT_ONLY = ("name", "trigger", "pr", "schedules", "resources", "variables", "parameters")
+_ROOT_ONLY: tuple[str, ...] = (
+    "name",
+    "trigger",
+    "pr",
+    "schedules",
+    "resources",
+    "variables",
+    "parameters",
+)
 _ROOT_ONLY += ("lockBehavior", "appendCommitMessageToRunName", "extends")
 
 
@@ -120,11 +128,9 @@ class _Expander:
         kept = [(key, value) for key, value in done.entries if key.text != "extends"]
         return self._extended(reference, kept, place.seeing(seen))
 
-    def _extended(
-        self, reference: Node, kept: list[tuple[Scalar, Node]], place: _Place
-    ) -> Mapping:
+    def _extended(self, reference: Node, kept: list[tuple[Scalar, Node]], place: _Place) -> Mapping:
         template, given = self._reference(reference)
-        path, document = self._files.template(template, place.nesting + 1)
+        document = self._files.template(template, place.nesting + 1)
         values = bind(declared(document.get("parameters")), given, template.at, template.text)
         outer = place.scope.variables if place.scope else {}
         inner = _Place(Scope(values, outer), "root", place.nesting + 1)
@@ -293,7 +299,7 @@ class _Expander:
 
     def _template(self, reference: Mapping, place: _Place) -> Iterator[Node]:
         template, given = self._reference(reference)
-        path, document = self._files.template(template, place.nesting + 1)
+        document = self._files.template(template, place.nesting + 1)
         for key, _ in document.entries:
             if key.text not in ("parameters", place.kind):
                 raise Refused(
@@ -418,5 +424,3 @@ def _refuse_expressions(key: Scalar, value: Node) -> None:
     for scalar in walk(value):
         if "${{" in scalar.text:
             raise Refused(f"{key.text!r} takes no expressions", scalar.at)
-
-

@@ -28,7 +28,7 @@ class Files:
     read: dict[Path, Mapping] = field(default_factory=dict)
     nodes: int = 0
 
-    def template(self, reference: Scalar, nesting: int) -> tuple[Path, Mapping]:
+    def template(self, reference: Scalar, nesting: int) -> Mapping:
         """The template that ``reference`` names.
 
         Raises:
@@ -47,7 +47,7 @@ class Files:
             if not isinstance(document, Mapping):
                 raise Refused("a template has to be a mapping", document.at)
             self.read[path] = document
-        return path, self.read[path]
+        return self.read[path]
 
     def _path(self, reference: Scalar) -> Path:
         name, _, repository = reference.text.partition("@")

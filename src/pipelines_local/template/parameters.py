@@ -162,8 +162,8 @@ def bind(
     values = {name.lower(): node for name, node in given.items()}
     bound = {}
     for parameter in parameters:
-        node = values.get(parameter.name.lower(), parameter.default)
-        if node is None:
+        value = values.get(parameter.name.lower(), parameter.default)
+        if value is None:
             raise Refused(f"{what} needs a value for the parameter {parameter.name!r}", at)
-        bound[parameter.name] = parameter.convert(node)
+        bound[parameter.name] = parameter.convert(value)
     return bound

@@ -98,7 +98,7 @@ class Declared(Object):
         return super().get(key)
 
 
-class _Undeclared(Exception):  # noqa: N818 - never leaves this module
+class _Undeclared(Exception):
     """A parameter that the file does not declare."""
 
 

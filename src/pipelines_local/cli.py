@@ -1,0 +1,1 @@
+"""``pipelines-local``: validate, expand, run and eval from a command line."""

@@ -1,0 +1,106 @@
+"""The predefined variables of a run, and its build number."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pipelines_local.errors import Position, Refused
+from pipelines_local.expressions import functions
+from pipelines_local.run import folders
+from pipelines_local.run.sources import Source
+from pipelines_local.run.variables import Variables
+
+DEFAULT_NAME = "$(Date:yyyyMMdd).$(Rev:r)"
+SETTABLE = ("build.reason", "build.sourcebranch", "build.requestedfor")
+"""Predefined variables that a caller may give: they say what started the run."""
+_TOKEN = re.compile(r"\$\((Date|Rev|BuildID|[A-Za-z_][\w.]*)(?::([^()]*))?\)", re.IGNORECASE)
+_SHORT = {
+    "sourcebranchname": "Build.SourceBranchName",
+    "builddefinitionname": "Build.DefinitionName",
+    "teamproject": "System.TeamProject",
+}
+_DATE_NAMES = {
+    "dayofmonth": "%d", "dayofyear": "%j", "hours": "%H", "minutes": "%M", "month": "%m",
+    "seconds": "%S",
+}  # fmt: skip
+
+
+def static(source: Source, definition: str, root: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """What is known before the run: templates can see these."""
+    own = {name.lower(): value for name, value in given.items() if name.lower() in SETTABLE}
+    branch = own.get("build.sourcebranch", f"refs/heads/{source.branch}" if source.branch else "")
+    return {
+        "Build.DefinitionName": definition,
+        "Build.Reason": own.get("build.reason", "Manual"),
+        "Build.Repository.Name": root.name,
+        "Build.Repository.Provider": "TfsGit",
+        "Build.Repository.Uri": root.as_uri(),
+        "Build.RequestedFor": own.get("build.requestedfor", source.author),
+        "Build.RequestedForEmail": source.email,
+        "Build.SourceBranch": branch,
+        "Build.SourceBranchName": branch.rpartition("/")[2],
+        "Build.SourceVersion": source.commit,
+        "Build.SourceVersionMessage": source.message,
+        "System.CollectionUri": "https://localhost/",
+        "System.DefinitionName": definition,
+        "System.HostType": "build",
+        "System.TeamFoundationCollectionUri": "https://localhost/",
+        "System.TeamProject": root.name,
+    }
+
+
+def runtime(build_id: int) -> dict[str, str]:
+    """What is known when the run begins."""
+    return {
+        "Agent.MachineName": platform.node(),
+        "Agent.Name": platform.node(),
+        "Agent.OS": {"Linux": "Linux", "Darwin": "Darwin"}.get(platform.system(), "Windows_NT"),
+        "Agent.OSArchitecture": "ARM64" if platform.machine() in ("aarch64", "arm64") else "X64",
+        "Agent.Version": "4.0.0",
+        "Build.BuildId": str(build_id),
+        "Build.BuildUri": f"vstfs:///Build/Build/{build_id}",
+        "System.Culture": "en-US",
+        "System.JobParallelismTag": "Private",
+        "System.PipelineStartTime": "",
+    }
+
+
+def build_number(
+    form: str, variables: Variables, when: datetime, work: Path, definition: str, at: Position
+) -> str:
+    """The run's name out of ``name:``.
+
+    Raises:
+        Refused: a date format that is not known.
+    """
+
+    def token(found: re.Match[str]) -> str:
+        name, how = found[1].lower(), found[2]
+        if name == "rev":
+            return found[0]
+        if name in ("date", "year") and (how or name == "year"):
+            return functions.format_date(when, how or "yyyy")
+        if name in _DATE_NAMES:
+            return when.strftime(_DATE_NAMES[name])
+        if name == "buildid":
+            return variables.get("Build.BuildId") or ""
+        value = variables.get(_SHORT.get(name, found[1]))
+        return found[0] if value is None else value
+
+    try:
+        text = _TOKEN.sub(token, form or DEFAULT_NAME)
+    except functions.Failed as error:
+        raise Refused(f"name: {error}", at) from None
+    revision = next((m for m in _TOKEN.finditer(text) if m[1].lower() == "rev"), None)
+    if revision is None:
+        return text
+    around = f"{text[: revision.start()]}\0{text[revision.end() :]}"
+    number = folders.next_number(work, f"rev/{definition}/{around}", 1)
+    how = revision[2] or "r"
+    digits = how.count("r")
+    shown = how.replace("r" * digits, f"{number:0{digits}d}") if digits else str(number)
+    return text[: revision.start()] + shown + text[revision.end() :]

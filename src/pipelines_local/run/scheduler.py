@@ -1,0 +1,404 @@
+"""Decides what runs when: stages and jobs whose dependencies are done, side by side.
+
+One thread decides; each job has a thread of its own, which does nothing but wait for programs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from pipelines_local.approvals import Approver, Request
+from pipelines_local.errors import ExpressionError
+from pipelines_local.events import (
+    ApprovalGiven,
+    ApprovalWanted,
+    CancelRequested,
+    JobFinished,
+    JobStarted,
+    StageFinished,
+    StageStarted,
+)
+from pipelines_local.expressions import Object, evaluate, is_true, of_python
+from pipelines_local.model import Condition, Job, Pipeline, Stage
+from pipelines_local.results import ApprovalRecord, JobResult, Result, RunResult, StageResult
+from pipelines_local.run.job import JobRun
+from pipelines_local.run.shared import Shared
+from pipelines_local.run.status import GraphStatus, needs
+
+
+@dataclass
+class _Progress:
+    """Where a stage stands."""
+
+    stage: Stage
+    result: StageResult
+    started: bool = False
+    done: bool = False
+    approved: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
+    jobs: dict[str, JobResult] = field(default_factory=dict)
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass
+class _Finished:
+    """What a job's thread reports."""
+
+    stage: str
+    job: str
+    run: JobRun
+    error: BaseException | None = None
+
+
+class Scheduler:
+    """One run of a pipeline."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        pipeline: Pipeline,
+        result: RunResult,
+        approver: Approver,
+        jobs: int,
+    ) -> None:
+        self._shared = shared
+        self._pipeline = pipeline
+        self._result = result
+        self._approver = approver
+        self._limit = jobs
+        self._reports: queue.SimpleQueue[_Finished | None] = queue.SimpleQueue()
+        self._count = 0
+        self._told = False
+        self._stages: dict[str, _Progress] = {}
+        earlier = {stage.stage: stage for stage in result.stages}
+        for stage in pipeline.stages:
+            known = earlier.get(stage.name)
+            fresh = known or StageResult(stage.name, stage.display, "Skipped")
+            progress = _Progress(stage, fresh, started=bool(known), done=bool(known))
+            for job in fresh.jobs:
+                progress.jobs[job.job.lower()] = job
+                progress.outputs[job.job.lower()] = job.outputs
+            self._stages[stage.name.lower()] = progress
+
+    def run(self) -> Result:
+        """Run everything that can run.
+
+        Returns:
+            The run's result; ``Waiting`` when it cannot go on without an approval.
+        """
+        with self._signals():
+            waiting = self._loop()
+        order = [p.result for p in self._stages.values() if p.done]
+        self._result.stages[:] = order
+        if waiting:
+            return "Waiting"
+        return _overall([stage.result for stage in order], self._shared.cancel.requested)
+
+    def _loop(self) -> bool:
+        while True:
+            self._tell_cancel()
+            while self._advance():
+                continue
+            if self._count:
+                self._wait()
+            elif self._ask():
+                continue
+            else:
+                return any(not progress.done for progress in self._stages.values())
+
+    def _wait(self) -> None:
+        report = self._reports.get()
+        if report is None:
+            return
+        self._count -= 1
+        progress = self._stages[report.stage.lower()]
+        name = report.job.lower()
+        progress.running.discard(name)
+        progress.outputs[name] = dict(report.run.outputs)
+        self._job_done(progress, name, report.run.result)
+        if report.error is not None:
+            self._shared.cancel.force()
+            while self._count:
+                if self._reports.get() is not None:
+                    self._count -= 1
+            raise report.error
+
+    def _tell_cancel(self) -> None:
+        if self._shared.cancel.requested and not self._told:
+            self._told = True
+            self._shared.events.send(CancelRequested())
+
+    # Deciding
+
+    def _advance(self) -> bool:
+        """Decide whatever can be decided now; False when nothing could be."""
+        changed = False
+        for progress in self._stages.values():
+            if progress.done:
+                continue
+            if not progress.started:
+                changed |= self._try_stage(progress)
+            else:
+                changed |= self._try_jobs(progress)
+        return changed
+
+    def _try_stage(self, progress: _Progress) -> bool:
+        stage = progress.stage
+        if not all(self._stages[name.lower()].done for name in stage.depends_on):
+            return False
+        verdict = self._stage_wanted(stage)
+        if verdict is not None:
+            self._leave_out(progress, verdict)
+            return True
+        if not self._approved(progress):
+            return progress.done
+        progress.started = True
+        progress.result.started = datetime.now(UTC)
+        self._shared.events.send(StageStarted(stage.name))
+        return True
+
+    def _stage_wanted(self, stage: Stage) -> Result | None:
+        """None when it runs, else its result."""
+        depends = {
+            p.stage.name.lower(): tuple(name.lower() for name in p.stage.depends_on)
+            for p in self._stages.values()
+        }
+        results = {n: p.result.result for n, p in self._stages.items() if p.done}
+        status = GraphStatus(
+            results, needs(stage.name.lower(), depends), self._shared.cancel.requested
+        )
+        names = {"dependencies": self._stage_dependencies(stage)}
+        return self._wanted(stage.condition, status, names, self._shared.variables)
+
+    def _wanted(
+        self,
+        condition: Condition | None,
+        status: GraphStatus,
+        names: dict[str, Object],
+        variables: Any,
+    ) -> Result | None:
+        if self._shared.cancel.forced:
+            return "Canceled"
+        if condition is None:
+            wanted = status.check("succeeded", ())
+        else:
+            try:
+                context = self._shared.context(variables, status, names)
+                wanted = is_true(evaluate(condition.tree, context))
+            except ExpressionError as error:
+                self._condition_error = f"{condition.at}: {error}"
+                return "Failed"
+        if wanted:
+            return None
+        return "Canceled" if status.canceled else "Skipped"
+
+    _condition_error = ""
+
+    def _leave_out(self, progress: _Progress, verdict: Result) -> None:
+        for job in progress.stage.jobs:
+            left = "Skipped" if verdict in ("Failed", "Rejected") else verdict
+            found = JobResult(job.name, job.display, left)
+            if verdict == "Failed":
+                found.issues.error.append(self._condition_error)
+            progress.jobs[job.name.lower()] = found
+        self._stage_done(progress, verdict)
+
+    def _try_jobs(self, progress: _Progress) -> bool:
+        changed = False
+        for job in progress.stage.jobs:
+            name = job.name.lower()
+            if name in progress.jobs or name in progress.running:
+                continue
+            if not all(need.lower() in progress.jobs for need in job.depends_on):
+                continue
+            verdict = self._job_wanted(progress, job)
+            if verdict is not None:
+                found = JobResult(job.name, job.display, verdict)
+                if verdict == "Failed":
+                    found.issues.error.append(self._condition_error)
+                self._job_done(progress, name, found)
+                changed = True
+            elif self._count < self._limit:
+                self._start(progress, job)
+                changed = True
+        if len(progress.jobs) == len(progress.stage.jobs):
+            results = [progress.jobs[job.name.lower()].result for job in progress.stage.jobs]
+            self._stage_done(progress, _stage_result(results))
+            changed = True
+        return changed
+
+    def _job_wanted(self, progress: _Progress, job: Job) -> Result | None:
+        depends = {
+            other.name.lower(): tuple(name.lower() for name in other.depends_on)
+            for other in progress.stage.jobs
+        }
+        results = {name: found.result for name, found in progress.jobs.items()}
+        status = GraphStatus(
+            results, needs(job.name.lower(), depends), self._shared.cancel.requested
+        )
+        variables = self._shared.variables.copy()
+        for variable in progress.stage.variables:
+            if variable.tree is None:
+                variables.set(variable.name, variable.value)
+        return self._wanted(job.condition, status, self._job_names(progress, job), variables)
+
+    # What expressions see of others
+
+    def _stage_dependencies(self, stage: Stage) -> Object:
+        found = {}
+        for name in stage.depends_on:
+            other = self._stages[name.lower()]
+            outputs = {}
+            for job in other.stage.jobs:
+                for key, value in other.outputs.get(job.name.lower(), {}).items():
+                    outputs[f"{job.name}.{key}"] = value
+            found[other.stage.name] = {"result": other.result.result, "outputs": outputs}
+        return _object(found)
+
+    def _job_names(self, progress: _Progress, job: Job) -> dict[str, Object]:
+        own = {
+            found.job: {"result": found.result, "outputs": progress.outputs.get(name.lower(), {})}
+            for name in job.depends_on
+            if (found := progress.jobs[name.lower()])
+        }
+        stages = {}
+        for name in progress.stage.depends_on:
+            other = self._stages[name.lower()]
+            stages[other.stage.name] = {
+                found.job: {"result": found.result, "outputs": other.outputs.get(key, {})}
+                for key, found in other.jobs.items()
+            }
+        return {"dependencies": _object(own), "stagedependencies": _object(stages)}
+
+    # Starting and ending
+
+    def _start(self, progress: _Progress, job: Job) -> None:
+        stage = progress.stage
+        names = self._job_names(progress, job)
+        run = JobRun(self._shared, stage, job, self._shared.variables.copy(), names)
+        progress.running.add(job.name.lower())
+        self._count += 1
+        self._shared.events.send(JobStarted(stage.name, job.name))
+
+        def work() -> None:
+            report = _Finished(stage.name, job.name, run)
+            try:
+                run.run()
+            except BaseException as error:  # noqa: BLE001 - raised again by the deciding thread
+                report.error = error
+            self._reports.put(report)
+
+        threading.Thread(target=work, name=f"{stage.name}.{job.name}", daemon=True).start()
+
+    def _job_done(self, progress: _Progress, name: str, result: JobResult) -> None:
+        progress.jobs[name] = result
+        self._shared.events.send(JobFinished(progress.stage.name, result))
+
+    def _stage_done(self, progress: _Progress, result: Result) -> None:
+        progress.done = True
+        progress.result.result = result
+        progress.result.finished = datetime.now(UTC) if progress.result.started else None
+        progress.result.jobs = [progress.jobs[job.name.lower()] for job in progress.stage.jobs]
+        self._shared.events.send(StageFinished(progress.result))
+
+    # Approvals
+
+    def _request(self, progress: _Progress, environment: str) -> Request:
+        shared = self._shared
+        return Request(progress.stage.name, environment, shared.folder.run, shared.artifacts.folder)
+
+    def _approved(self, progress: _Progress) -> bool:
+        return all(name in progress.approved for name in progress.stage.environments)
+
+    def _ask(self) -> bool:
+        """Ask for the approvals that are wanted; True when an answer came."""
+        answered = False
+        for progress in self._stages.values():
+            if progress.done or progress.started:
+                continue
+            if not all(self._stages[name.lower()].done for name in progress.stage.depends_on):
+                continue
+            for environment in progress.stage.environments:
+                if environment in progress.approved or progress.done:
+                    continue
+                answered |= self._ask_one(progress, environment)
+        return answered
+
+    def _ask_one(self, progress: _Progress, environment: str) -> bool:
+        request = self._request(progress, environment)
+        event = ApprovalWanted(request.stage, environment, request.artifacts)
+        self._shared.events.send(event)
+        decision = self._approver.decide(request)
+        if self._shared.cancel.requested:
+            return True
+        if decision is None:
+            return False
+        if decision.verdict != "open":
+            self._record(progress, environment, decision)
+        if decision.verdict == "reject":
+            self._leave_out(progress, "Rejected")
+        else:
+            progress.approved.add(environment)
+        return True
+
+    def _record(self, progress: _Progress, environment: str, decision: Any) -> None:
+        record = ApprovalRecord(
+            environment,
+            progress.stage.name,
+            "approved" if decision.verdict == "approve" else "rejected",
+            decision.name,
+            decision.comment,
+            datetime.now(UTC),
+        )
+        self._result.approvals.append(record)
+        self._shared.events.send(ApprovalGiven(record))
+
+    # Signals
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM cancel in order; the second one ends everything."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def cancel(_number: int, _frame: FrameType | None) -> None:
+            self._shared.cancel.request()
+            self._reports.put(None)
+
+        before = {n: signal.signal(n, cancel) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _object(data: Any) -> Object:
+    value = of_python(data, ignore_case=True)
+    assert isinstance(value, Object)  # noqa: S101 - dictionaries become objects
+    return value
+
+
+def _stage_result(results: list[Result]) -> Result:
+    bad: Result
+    for bad in ("Failed", "Canceled"):
+        if bad in results:
+            return bad
+    if "SucceededWithIssues" in results:
+        return "SucceededWithIssues"
+    return "Succeeded" if "Succeeded" in results else "Skipped"
+
+
+def _overall(results: list[Result], canceled: bool) -> Result:
+    if canceled:
+        return "Canceled"
+    return "Rejected" if "Rejected" in results else _stage_result(results)
