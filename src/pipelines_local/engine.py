@@ -58,6 +58,7 @@ def run_pipeline(
     listener: Listener | None = None,
     jobs: int | None = None,
     pipelines: Mapping[str, Path] | None = None,
+    groups: Mapping[str, Mapping[str, str]] | None = None,
     keep: int = folders.KEEP,
 ) -> RunResult:
     """Run the pipeline in a file on this machine.
@@ -76,6 +77,7 @@ def run_pipeline(
         jobs: how many run side by side; as many as cores.
         pipelines: folders of artifacts for ``resources.pipelines``, by alias; without one, the
             last good run in ``work_dir`` of the pipeline with that file name.
+        groups: values of variable groups by name.
         keep: how many runs' folders stay in ``work_dir``.
 
     Returns:
@@ -90,7 +92,7 @@ def run_pipeline(
     path, root = Path(path), Path(root).resolve()
     source = sources.describe(root)
     static = predefined.static(source, path.stem, root, inputs.variables)
-    loaded = load_pipeline(path, root, parameters, static)
+    loaded = load_pipeline(path, root, parameters, static, groups)
     artifacts = _pipelines(loaded.pipeline, inputs)
     check_surroundings(loaded.pipeline, inputs.connections, artifacts)
     folder = folders.new_run(inputs.work)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines_local.errors import Position, Refused, UsageError
+from pipelines_local.groups import with_groups
 from pipelines_local.model import Pipeline, read
 from pipelines_local.tasks.specs import TASKS
 from pipelines_local.template import expand
@@ -31,6 +32,7 @@ def load_pipeline(
     root: Path,
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
+    groups: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Loaded:
     """Expand and check the pipeline in a file.
 
@@ -39,6 +41,7 @@ def load_pipeline(
         root: the repository it belongs to.
         parameters: plain data by name; texts for lists and objects are read as YAML.
         variables: the predefined variables that templates see.
+        groups: values of variable groups by name.
 
     Raises:
         Refused: it is wrong or outside of the subset.
@@ -52,12 +55,14 @@ def load_pipeline(
             for name, value in (parameters or {}).items()
         }
         expanded = expand(path, root, given, dict(variables or {}))
-        pipeline = read(expanded.document)
+        document = with_groups(expanded.document, groups or {})
+        assert isinstance(document, MappingNode)  # noqa: S101 - it stays what it was
+        pipeline = read(document)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except RecursionError:
         raise Refused("nested too deeply", Position(path, 1, 1)) from None
-    return Loaded(pipeline, expanded.document, path, root, expanded.files)
+    return Loaded(pipeline, document, path, root, expanded.files)
 
 
 def check_surroundings(

@@ -193,4 +193,5 @@ def variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
 
 def _group(item: Mapping) -> Variable:
     fields = Fields(item, "a variable group", ("group",))
-    raise Refused(f"the variable group {fields.text('group')!r} is not supported", item.at)
+    name = fields.text("group")
+    raise Refused(f"the variable group {name!r} has no values here; give them (--group)", item.at)

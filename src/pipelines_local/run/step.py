@@ -85,7 +85,7 @@ class StepRun:
         target.append(self._masker.mask(message))
 
     def take(self, line: str) -> None:
-        """A line of output: a command is followed, everything else is logged."""
+        """A line of output: a command is followed and not logged, all else is."""
         found = command(line) if "##vso[" in line else None
         if found is None:
             self.write(line)
@@ -100,11 +100,10 @@ class StepRun:
             case "task.setvariable":
                 self._set_variable(found)
             case "task.setsecret":
-                return
+                pass
             case "task.logissue":
                 kind = found.properties.get("type", "").lower()
                 self.issue("error" if kind == "error" else "warning", found.text)
-                return
             case "task.complete":
                 self._complete(found)
             case "task.prependpath":
@@ -115,7 +114,7 @@ class StepRun:
                 self.effects.build_number = found.text
             case name if name not in _QUIET:
                 self.issue("warning", f"the logging command {name!r} is not supported")
-        self.write(line)
+                self.write(line)
 
     def _set_variable(self, found: Command) -> None:
         name = found.properties.get("variable", "")

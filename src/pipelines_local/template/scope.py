@@ -54,7 +54,7 @@ class Scope:
             return evaluate(tree, Context(names))
         except ExpressionError as error:
             raise Refused(f"in '{_short(expression)}': {error}", where.at) from None
-        except _Undeclared as error:
+        except Undeclared as error:
             raise Refused(
                 f"in '{_short(expression)}': the parameter {error.args[0]!r} is not declared"
                 f"{_declared(self.parameters)}",
@@ -94,11 +94,11 @@ class Declared(Object):
     def get(self, key: str) -> Value:
         """The value of a declared parameter."""
         if key.lower() not in self._folded:
-            raise _Undeclared(key)
+            raise Undeclared(key)
         return super().get(key)
 
 
-class _Undeclared(Exception):
+class Undeclared(Exception):
     """A parameter that the file does not declare."""
 
 

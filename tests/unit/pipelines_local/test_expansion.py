@@ -1,0 +1,284 @@
+"""Conformance cases of template expansion: a pipeline and its templates, what becomes of them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines_local import Refused
+from pipelines_local.load import load_pipeline
+from pipelines_local.yamltree import loads, to_data, to_yaml
+
+STEPS = "parameters:\n- {name: word, type: string, default: hi}\nsteps:\n- bash: echo ${{ parameters.word }}\n"
+
+# name, the pipeline, further files, the steps of its only job
+STEP_CASES: list[tuple[str, str, dict[str, str], list[dict[str, Any]]]] = [
+    ("plain", "steps:\n- bash: a", {}, [{"bash": "a"}]),
+    ("text", "parameters: [{name: p, default: x}]\nsteps:\n- bash: a ${{ parameters.p }} b", {}, [{"bash": "a x b"}]),
+    ("number", "parameters: [{name: p, type: number, default: 1.10}]\nsteps:\n- bash: ${{ parameters.p }}", {}, [{"bash": "1.1"}]),
+    ("string keeps 1.10", "parameters: [{name: p, type: string, default: 1.10}]\nsteps:\n- bash: ${{ parameters.p }}", {}, [{"bash": "1.10"}]),
+    ("boolean", "parameters: [{name: p, type: boolean, default: true}]\nsteps:\n- bash: ${{ parameters.p }}", {}, [{"bash": "True"}]),
+    ("two in a text", "parameters: [{name: p, default: x}]\nsteps:\n- bash: ${{ parameters.p }}${{ parameters.p }}", {}, [{"bash": "xx"}]),
+    ("braces in quotes", "steps:\n- bash: ${{ 'a}}b' }}", {}, [{"bash": "a}}b"}]),
+    ("escaped", "steps:\n- bash: ${{ 'my${{value' }}", {}, [{"bash": "my${{value"}]),
+    ("undefined variable is empty", "steps:\n- bash: a${{ variables.nope }}b", {}, [{"bash": "ab"}]),
+    ("macro stays", "steps:\n- bash: $(nope) $[x]", {}, [{"bash": "$(nope) $[x]"}]),
+    ("variable", "variables: {v: 1}\nsteps:\n- bash: ${{ variables.V }}", {}, [{"bash": "1"}]),
+    ("variable of a variable", "variables:\n  a: x\n  b: ${{ variables.a }}y\nsteps:\n- bash: ${{ variables.b }}", {}, [{"bash": "xy"}]),
+    ("variables as a list", "variables:\n- name: a\n  value: x\nsteps:\n- bash: ${{ variables.a }}", {}, [{"bash": "x"}]),
+    ("variables below the steps", "steps:\n- bash: ${{ variables.a }}\nvariables: {a: x}", {}, [{"bash": "x"}]),
+    ("predefined variable", "steps:\n- bash: ${{ variables['Build.Reason'] }}", {}, [{"bash": "Manual"}]),
+    ("if", "steps:\n- ${{ if true }}:\n  - bash: a\n- ${{ if false }}:\n  - bash: b", {}, [{"bash": "a"}]),
+    ("if with one mapping", "steps:\n- ${{ if true }}:\n    bash: a", {}, [{"bash": "a"}]),
+    ("else", "steps:\n- ${{ if false }}:\n  - bash: a\n- ${{ else }}:\n  - bash: b", {}, [{"bash": "b"}]),
+    ("elseif", "steps:\n- ${{ if false }}:\n  - bash: a\n- ${{ elseif true }}:\n  - bash: b\n- ${{ elseif true }}:\n  - bash: c\n- ${{ else }}:\n  - bash: d", {}, [{"bash": "b"}]),
+    ("an ordinary item keeps the chain", "steps:\n- ${{ if false }}:\n  - bash: a\n- bash: x\n- ${{ else }}:\n  - bash: b", {}, [{"bash": "x"}, {"bash": "b"}]),
+    ("two ifs are two chains", "steps:\n- ${{ if true }}:\n  - bash: a\n- ${{ if false }}:\n  - bash: b\n- ${{ else }}:\n  - bash: c", {}, [{"bash": "a"}, {"bash": "c"}]),
+    ("nested if", "steps:\n- ${{ if true }}:\n  - ${{ if false }}:\n    - bash: a\n  - ${{ else }}:\n    - bash: b", {}, [{"bash": "b"}]),
+    ("'false' is true", "steps:\n- ${{ if 'false' }}:\n  - bash: a", {}, [{"bash": "a"}]),
+    ("if among keys", "steps:\n- bash: a\n  ${{ if true }}:\n    displayName: d\n  ${{ else }}:\n    name: n", {}, [{"bash": "a", "displayName": "d"}]),
+    ("if in env", "steps:\n- bash: a\n  env:\n    A: 1\n    ${{ if true }}:\n      B: 2\n    ${{ if false }}:\n      C: 3", {}, [{"bash": "a", "env": {"A": "1", "B": "2"}}]),
+    ("each of a list", "parameters: [{name: p, type: object, default: [x, y]}]\nsteps:\n- ${{ each i in parameters.p }}:\n  - bash: ${{ i }}", {}, [{"bash": "x"}, {"bash": "y"}]),
+    ("each of a mapping", "parameters: [{name: p, type: object, default: {k: v, l: w}}]\nsteps:\n- ${{ each i in parameters.p }}:\n  - bash: ${{ i.key }}=${{ i.value }}", {}, [{"bash": "k=v"}, {"bash": "l=w"}]),
+    ("each of a split", "steps:\n- ${{ each i in split('a, b', ', ') }}:\n  - bash: ${{ i }}", {}, [{"bash": "a"}, {"bash": "b"}]),
+    ("each of nothing", "parameters: [{name: p, type: object, default: []}]\nsteps:\n- bash: a\n- ${{ each i in parameters.p }}:\n  - bash: ${{ i }}", {}, [{"bash": "a"}]),
+    ("each in each", "parameters: [{name: p, type: object, default: [{n: a, c: [1, 2]}]}]\nsteps:\n- ${{ each f in parameters.p }}:\n  - ${{ each c in f.c }}:\n    - bash: ${{ f.n }}${{ c }}", {}, [{"bash": "a1"}, {"bash": "a2"}]),
+    ("each with if", "parameters: [{name: p, type: object, default: [a, b]}]\nsteps:\n- ${{ each i in parameters.p }}:\n  - ${{ if eq(i, 'b') }}:\n    - bash: ${{ i }}", {}, [{"bash": "b"}]),
+    ("each among keys", "parameters: [{name: p, type: object, default: {A: 1, B: 2}}]\nsteps:\n- bash: a\n  env:\n    ${{ each i in parameters.p }}:\n      X_${{ i.key }}: ${{ i.value }}", {}, [{"bash": "a", "env": {"X_A": "1", "X_B": "2"}}]),
+    ("insert", "parameters: [{name: p, type: object, default: {B: 2}}]\nsteps:\n- bash: a\n  env:\n    A: 1\n    ${{ insert }}: ${{ parameters.p }}", {}, [{"bash": "a", "env": {"A": "1", "B": "2"}}]),
+    ("insert after if false", "steps:\n- bash: a\n  env:\n    ${{ if false }}:\n      A: 1\n    ${{ else }}:\n      B: 2", {}, [{"bash": "a", "env": {"B": "2"}}]),
+    ("step list as an item", "parameters: [{name: p, type: stepList, default: [{bash: x}, {bash: y}]}]\nsteps:\n- bash: a\n- ${{ parameters.p }}", {}, [{"bash": "a"}, {"bash": "x"}, {"bash": "y"}]),
+    ("step as an item", "parameters: [{name: p, type: step, default: {bash: x}}]\nsteps:\n- ${{ parameters.p }}", {}, [{"bash": "x"}]),
+    ("empty step list", "parameters: [{name: p, type: stepList, default: []}]\nsteps:\n- bash: a\n- ${{ parameters.p }}", {}, [{"bash": "a"}]),
+    ("whole list", "parameters: [{name: p, type: stepList, default: [{bash: x}]}]\nsteps: ${{ parameters.p }}", {}, [{"bash": "x"}]),
+    ("object as a value", "parameters: [{name: p, type: object, default: {A: 1}}]\nsteps:\n- bash: a\n  env: ${{ parameters.p }}", {}, [{"bash": "a", "env": {"A": "1"}}]),
+    ("key from an expression", "parameters: [{name: p, default: A}]\nsteps:\n- bash: a\n  env:\n    ${{ parameters.p }}: 1", {}, [{"bash": "a", "env": {"A": "1"}}]),
+    ("kind from an expression", "steps:\n- ${{ 'bash' }}: a", {}, [{"bash": "a"}]),
+    ("wrapped steps", "parameters: [{name: p, type: stepList, default: [{bash: x, displayName: d}]}]\nsteps:\n- ${{ each s in parameters.p }}:\n  - ${{ each pair in s }}:\n      ${{ if ne(pair.key, 'displayName') }}:\n        ${{ pair.key }}: ${{ pair.value }}", {}, [{"bash": "x"}]),
+    ("template", "steps:\n- template: t.yml", {"t.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("template with a parameter", "steps:\n- template: t.yml\n  parameters:\n    WORD: yo", {"t.yml": STEPS}, [{"bash": "echo yo"}]),
+    ("template @self", "steps:\n- template: t.yml@self", {"t.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("template from the root", "steps:\n- template: /a/t.yml", {"a/t.yml": "steps:\n- template: /t.yml", "t.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("template relative to its file", "steps:\n- template: a/t.yml", {"a/t.yml": "steps:\n- template: b/u.yml", "a/b/u.yml": "steps:\n- template: ../../t.yml", "t.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("template named by an expression", "parameters: [{name: p, default: t}]\nsteps:\n- template: ${{ parameters.p }}.yml", {"t.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("template under if", "steps:\n- ${{ if true }}:\n  - template: t.yml\n- ${{ else }}:\n  - template: nope.yml", {"t.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("template in a loop", "steps:\n- ${{ each i in split('a,b', ',') }}:\n  - template: t.yml\n    parameters: {word: '${{ i }}'}", {"t.yml": STEPS}, [{"bash": "echo a"}, {"bash": "echo b"}]),
+    ("template sees variables", "variables: {v: x}\nsteps:\n- template: t.yml", {"t.yml": "steps:\n- bash: ${{ variables.v }}"}, [{"bash": "x"}]),
+    ("untyped parameters", "steps:\n- template: t.yml\n  parameters: {a: {k: v}}", {"t.yml": "parameters:\n  a: ''\n  b: y\nsteps:\n- bash: ${{ parameters.a.k }}${{ parameters.b }}"}, [{"bash": "vy"}]),
+    ("steps given to a template", "steps:\n- template: t.yml\n  parameters:\n    before:\n    - bash: ${{ variables['Build.Reason'] }}\n    - template: u/u.yml", {"t.yml": "parameters: [{name: before, type: stepList, default: []}]\nsteps:\n- ${{ parameters.before }}\n- bash: own", "u/u.yml": STEPS}, [{"bash": "Manual"}, {"bash": "echo hi"}, {"bash": "own"}]),
+    ("given text is not evaluated again", "steps:\n- template: t.yml\n  parameters:\n    s:\n    - bash: ${{ '${{ parameters.word }}' }}", {"t.yml": "parameters: [{name: s, type: stepList}]\nsteps:\n- ${{ parameters.s }}"}, [{"bash": "${{ parameters.word }}"}]),
+    ("variables template", "variables:\n- template: v.yml\n  parameters: {d: x}\n- name: b\n  value: ${{ variables.a }}!\nsteps:\n- bash: ${{ variables.b }}", {"v.yml": "parameters: [{name: d}]\nvariables:\n  a: a-${{ parameters.d }}"}, [{"bash": "a-x!"}]),
+    ("conditional variables", "variables:\n  ${{ if true }}:\n    a: 1\n  ${{ else }}:\n    a: 2\nsteps:\n- bash: ${{ variables.a }}", {}, [{"bash": "1"}]),
+    ("conditional variables of a list", "variables:\n- name: a\n  value: 1\n- ${{ if eq(variables.a, 1) }}:\n  - name: b\n    value: 2\nsteps:\n- bash: ${{ variables.b }}", {}, [{"bash": "2"}]),
+    ("string list", "parameters: [{name: p, type: stringList, default: [a, b]}]\nsteps:\n- bash: ${{ join('+', parameters.p) }}", {}, [{"bash": "a+b"}]),
+    ("object as JSON", "parameters: [{name: p, type: object, default: {a: [1]}}]\nsteps:\n- bash: ${{ replace(convertToJson(parameters.p), ' ', '') }}", {}, [{"bash": '{\n"a":[\n"1"\n]\n}'}]),
+    ("extends", "extends:\n  template: t.yml\n  parameters:\n    s:\n    - bash: mine", {"t.yml": "parameters: [{name: s, type: stepList}]\nsteps:\n- bash: first\n- ${{ parameters.s }}"}, [{"bash": "first"}, {"bash": "mine"}]),
+    ("extends twice", "extends: {template: t.yml}", {"t.yml": "extends: {template: u.yml}", "u.yml": STEPS}, [{"bash": "echo hi"}]),
+    ("extends sees variables", "variables: {v: x}\nextends: {template: t.yml}", {"t.yml": "steps:\n- bash: ${{ variables.v }}"}, [{"bash": "x"}]),
+    ("a template that has nothing", "steps:\n- bash: a\n- template: t.yml", {"t.yml": "steps: []"}, [{"bash": "a"}]),
+]  # fmt: skip
+
+TWICE = "jobs:\n- template: t.yml\n- template: t.yml"
+ONE = "jobs:\n- job:\n  steps:\n  - bash: x"
+
+# name, the pipeline, further files, place, part of the message
+BAD: list[tuple[str, str, dict[str, str], str, str]] = [
+    ("empty file", "", {}, "p.yml:1:1", "empty"),
+    ("a list", "- a", {}, "p.yml:1:1", "mapping"),
+    ("no YAML", "steps:\n- bash: 'x", {}, "p.yml:2:11", "not valid YAML"),
+    ("tab", "steps:\n\t- bash: x", {}, "p.yml:2:1", "not valid YAML"),
+    ("anchor", "steps:\n- bash: &a x", {}, "p.yml:2:9", "anchors"),
+    ("alias", "x: &a 1\ny: *a", {}, "p.yml:1:4", "anchors"),
+    ("tag", "steps:\n- bash: !!str x", {}, "p.yml:2:9", "tags"),
+    ("two documents", "steps:\n- bash: x\n---\na: b", {}, "p.yml:3:1", "second"),
+    ("key twice", "steps:\n- bash: x\n  name: a\n  name: b", {}, "p.yml:4:3", "already"),
+    ("key twice after expansion", "steps:\n- bash: x\n  name: a\n  ${{ if true }}:\n    name: b", {}, "p.yml:5:5", "already"),
+    ("undeclared parameter", "steps:\n- bash: ${{ parameters.nope }}", {}, "p.yml:2:9", "not declared"),
+    ("unknown name", "steps:\n- bash: ${{ nope }}", {}, "p.yml:2:9", "unrecognized value"),
+    ("runtime function", "steps:\n- bash: ${{ succeeded() }}", {}, "p.yml:2:9", "cannot be used"),
+    ("open expression", "steps:\n- bash: ${{ 'a'", {}, "p.yml:2:9", "no '}}'"),
+    ("empty expression", "steps:\n- bash: ${{ }}", {}, "p.yml:2:9", "expected"),
+    ("object in a text", "parameters: [{name: p, type: object, default: {}}]\nsteps:\n- bash: a ${{ parameters.p }}", {}, "p.yml:3:9", "cannot convert"),
+    ("else alone", "steps:\n- ${{ else }}:\n  - bash: a", {}, "p.yml:2:3", "without an 'if'"),
+    ("elseif alone", "steps:\n- ${{ elseif true }}:\n  - bash: a", {}, "p.yml:2:3", "without an 'if'"),
+    ("else twice", "steps:\n- ${{ if true }}:\n  - bash: a\n- ${{ else }}:\n  - bash: b\n- ${{ else }}:\n  - bash: c", {}, "p.yml:6:3", "without an 'if'"),
+    ("each breaks the chain", "steps:\n- ${{ if false }}:\n  - bash: a\n- ${{ each x in split('a', ',') }}:\n  - bash: b\n- ${{ else }}:\n  - bash: c", {}, "p.yml:6:3", "without an 'if'"),
+    ("insert breaks the chain", "steps:\n- bash: a\n  env:\n    ${{ if false }}:\n      A: 1\n    ${{ insert }}: {}\n    ${{ else }}:\n      B: 1", {}, "p.yml:7:5", "without an 'if'"),
+    ("upper case", "steps:\n- ${{ IF true }}:\n  - bash: a", {}, "p.yml:2:3", "'if'"),
+    ("else if", "steps:\n- ${{ if true }}:\n  - bash: a\n- ${{ else if true }}:\n  - bash: b", {}, "p.yml:4:3", "elseif"),
+    ("if without an expression", "steps:\n- ${{ if }}:\n  - bash: a", {}, "p.yml:2:3", "needs an expression"),
+    ("each without in", "steps:\n- ${{ each x of y }}:\n  - bash: a", {}, "p.yml:2:3", "each NAME in"),
+    ("each of a text", "parameters: [{name: p, default: x}]\nsteps:\n- ${{ each i in parameters.p }}:\n  - bash: a", {}, "p.yml:3:3", "list or a mapping"),
+    ("insert a list", "steps:\n- bash: a\n  env:\n    ${{ insert }}: [a]", {}, "p.yml:4:20", "mapping is expected"),
+    ("a list under a key", "steps:\n- bash: a\n  ${{ if true }}:\n  - b", {}, "p.yml:4:3", "mapping is expected"),
+    ("loop variable outside", "steps:\n- ${{ each i in split('a', ',') }}:\n  - bash: b\n- bash: ${{ i }}", {}, "p.yml:4:9", "unrecognized value"),
+    ("required parameter", "parameters: [{name: p, type: string}]\nsteps:\n- bash: x", {}, "p.yml:1:1", "needs a value"),
+    ("default of a wrong type", "parameters: [{name: p, type: boolean, default: yes}]\nsteps:\n- bash: x", {}, "p.yml:1:48", "boolean"),
+    ("1 is no boolean", "parameters: [{name: p, type: boolean, default: 1}]\nsteps:\n- bash: x", {}, "p.yml:1:48", "boolean"),
+    ("no number", "parameters: [{name: p, type: number, default: x}]\nsteps:\n- bash: x", {}, "p.yml:1:47", "number"),
+    ("default not allowed", "parameters: [{name: p, default: c, values: [a, b]}]\nsteps:\n- bash: x", {}, "p.yml:1:33", "allowed: a, b"),
+    ("default with an expression", "parameters: [{name: p, default: '${{ 1 }}'}]\nsteps:\n- bash: x", {}, "p.yml:1:33", "no expressions"),
+    ("unknown type", "parameters: [{name: p, type: text}]\nsteps:\n- bash: x", {}, "p.yml:1:30", "type is one of"),
+    ("unknown key of a parameter", "parameters: [{name: p, defalt: x}]\nsteps:\n- bash: x", {}, "p.yml:1:24", "defalt"),
+    ("parameter twice", "parameters: [{name: p, default: x}, {name: P, default: x}]\nsteps:\n- bash: x", {}, "p.yml:1:37", "already declared"),
+    ("template missing", "steps:\n- template: t.yml", {}, "p.yml:2:13", "no such template"),
+    ("template outside", "steps:\n- template: ../t.yml", {}, "p.yml:2:13", "outside"),
+    ("template elsewhere", "steps:\n- template: t.yml@other", {}, "p.yml:2:13", "other repositories"),
+    ("template with more keys", "steps:\n- template: t.yml\n  displayName: x", {"t.yml": STEPS}, "p.yml:3:3", "takes only"),
+    ("template of another kind", "jobs:\n- template: t.yml", {"t.yml": STEPS}, "t.yml:3:1", "template of jobs"),
+    ("template with variables", "steps:\n- template: t.yml", {"t.yml": "variables: {a: b}\nsteps: []"}, "t.yml:1:1", "template of steps"),
+    ("unknown parameter", "steps:\n- template: t.yml\n  parameters: {wrd: x}", {"t.yml": STEPS}, "p.yml:3:21", "unexpected parameter"),
+    ("missing parameter", "steps:\n- template: t.yml", {"t.yml": "parameters: [{name: p, type: string}]\nsteps: []"}, "p.yml:2:13", "needs a value"),
+    ("wrong parameter", "steps:\n- template: t.yml\n  parameters: {p: x}", {"t.yml": "parameters: [{name: p, type: boolean}]\nsteps: []"}, "p.yml:3:19", "boolean"),
+    ("not an allowed value", "steps:\n- template: t.yml\n  parameters: {p: x}", {"t.yml": "parameters: [{name: p, type: string, values: [a]}]\nsteps: []"}, "p.yml:3:19", "does not allow"),
+    ("a text for steps", "steps:\n- template: t.yml\n  parameters: {p: x}", {"t.yml": "parameters: [{name: p, type: stepList}]\nsteps: []"}, "p.yml:3:19", "stepList"),
+    ("a list for a step", "steps:\n- template: t.yml\n  parameters: {p: [x]}", {"t.yml": "parameters: [{name: p, type: step}]\nsteps: []"}, "p.yml:3:19", "step"),
+    ("template in a circle", "steps:\n- template: t.yml", {"t.yml": "steps:\n- template: t.yml"}, "t.yml:2:13", "nested deeper"),
+    ("error in a template", "steps:\n- template: t.yml", {"t.yml": "steps:\n- bash: a\n- bash: ${{ parameters.q }}"}, "t.yml:3:9", "'q'"),
+    ("a template is no mapping", "steps:\n- template: t.yml", {"t.yml": "- bash: x"}, "t.yml:1:1", "mapping"),
+    ("extends beside steps", "extends: {template: t.yml}\nsteps: []", {"t.yml": STEPS}, "p.yml:2:1", "beside 'extends'"),
+    ("expression in a trigger", "trigger: ['${{ 1 }}']\nsteps:\n- bash: x", {}, "p.yml:1:11", "no expressions"),
+    ("too much", "steps:\n" + "".join(f"{'  ' * i}- ${{{{ each a{i} in split('{'x,' * 30}', ',') }}}}:\n" for i in range(5)) + " " * 10 + "- bash: x", {}, "p.yml:6:11", "more than"),
+    ("too deep", "steps:\n- bash: x\n  env: " + "[" * 100 + "]" * 100, {}, "p.yml:3:65", "deeper"),
+]  # fmt: skip
+
+
+def load(tmp_path: Path, text: str, more: dict[str, str], **options: Any) -> Any:
+    for name, content in {"p.yml": text, **more}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return load_pipeline(
+        tmp_path / "p.yml", tmp_path, variables={"Build.Reason": "Manual"}, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "steps"), [pytest.param(*c[1:], id=c[0]) for c in STEP_CASES]
+)
+def test_expansion(tmp_path: Path, text: str, more: dict[str, str], steps: list[Any]) -> None:
+    loaded = load(tmp_path, text, more)
+    assert to_data(loaded.document)["steps"] == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "place", "message"), [pytest.param(*c[1:], id=c[0]) for c in BAD]
+)
+def test_refusal(tmp_path: Path, text: str, more: dict[str, str], place: str, message: str) -> None:
+    with pytest.raises(Refused) as caught:
+        load(tmp_path, text, more)
+    at = caught.value.at
+    assert f"{at.file.name}:{at.line}:{at.column}" == place, caught.value
+    assert message in caught.value.message
+    assert "\n" not in str(caught.value)
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(STEP_CASES) + len(BAD) >= 60
+    assert len(BAD) >= 30
+    assert len(STEP_CASES) >= 30
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        ("boolean", "TRUE", "True"),
+        ("boolean", True, "True"),
+        ("number", 3, "3"),
+        ("number", "1.50", "1.5"),
+        ("string", "1.50", "1.50"),
+        ("object", "a: b", "b"),
+        ("object", {"a": "b"}, "b"),
+        ("stepList", "- bash: q", "q"),
+    ],
+)
+def test_parameters_of_the_caller(tmp_path: Path, kind: str, given: Any, shown: str) -> None:
+    use = {"object": "parameters.p.a", "stepList": "parameters.p[0].bash"}.get(kind, "parameters.p")
+    text = f"parameters: [{{name: p, type: {kind}}}]\nsteps:\n- bash: ${{{{ {use} }}}}"
+    loaded = load(tmp_path, text, {}, parameters={"P": given})
+    assert loaded.pipeline.stages[0].jobs[0].steps[0].inputs["script"] == shown
+
+
+def test_an_unknown_parameter_of_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="unexpected parameter 'q'"):
+        load(tmp_path, "steps:\n- bash: x", {}, parameters={"q": "1"})
+
+
+def test_stages_and_jobs_from_templates(tmp_path: Path) -> None:
+    text = """
+parameters:
+- {name: envs, type: object, default: [dev, prod]}
+stages:
+- ${{ each env in parameters.envs }}:
+  - template: stage.yml
+    parameters: {env: "${{ env }}"}
+"""
+    stage = """
+parameters:
+- {name: env, type: string}
+stages:
+- stage: ${{ parameters.env }}
+  variables: {env: "${{ parameters.env }}"}
+  jobs:
+  - template: jobs.yml
+    parameters: {name: "on_${{ variables.env }}"}
+"""
+    jobs = "parameters: [{name: name}]\njobs:\n- job: ${{ parameters.name }}\n  steps:\n  - bash: x"
+    loaded = load(tmp_path, text, {"stage.yml": stage, "jobs.yml": jobs})
+    stages = loaded.pipeline.stages
+    assert [(s.name, s.depends_on, s.jobs[0].name) for s in stages] == [
+        ("dev", (), "on_dev"),
+        ("prod", ("dev",), "on_prod"),
+    ]
+
+
+def test_jobs_without_names_in_a_template_used_twice(tmp_path: Path) -> None:
+    loaded = load(tmp_path, TWICE, {"t.yml": ONE})
+    assert [job.name for job in loaded.pipeline.stages[0].jobs] == ["Job1", "Job2"]
+
+
+def test_job_list_wrapped_by_a_template(tmp_path: Path) -> None:
+    """The documentation's own example: each job's steps between two of the template."""
+    text = "jobs:\n- template: t.yml\n  parameters:\n    jobs:\n    - job: A\n      steps:\n      - bash: a\n    - job: B\n      dependsOn: A\n      steps:\n      - bash: b\n"
+    template = """
+parameters:
+- {name: jobs, type: jobList, default: []}
+jobs:
+- job: Special
+  steps:
+  - bash: s
+- ${{ each job in parameters.jobs }}:
+  - ${{ each pair in job }}:
+      ${{ if notIn(pair.key, 'steps', 'dependsOn') }}:
+        ${{ pair.key }}: ${{ pair.value }}
+    dependsOn:
+    - Special
+    - ${{ if job.dependsOn }}:
+      - ${{ job.dependsOn }}
+    steps:
+    - bash: before
+    - ${{ job.steps }}
+    - bash: after
+"""
+    jobs = load(tmp_path, text, {"t.yml": template}).pipeline.stages[0].jobs
+    assert [(job.name, job.depends_on) for job in jobs] == [
+        ("Special", ()),
+        ("A", ("Special",)),
+        ("B", ("Special", "A")),
+    ]
+    assert [step.inputs["script"] for step in jobs[2].steps] == ["before", "b", "after"]
+
+
+def test_the_expanded_document_is_the_same_pipeline(tmp_path: Path) -> None:
+    text = "variables: {a: 'yes', b: '1.10', c: '', d: ' x: y', e: 'true'}\nsteps:\n- bash: |\n    a\n    b\n- template: t.yml"
+    first = load(tmp_path, text, {"t.yml": STEPS})
+    again = load(tmp_path, to_yaml(first.document), {})
+    assert to_data(again.document) == to_data(first.document)
+    assert to_data(loads(to_yaml(first.document), Path("x"))) == to_data(first.document)
+
+
+def test_more_than_100_files(tmp_path: Path) -> None:
+    more = {f"t{i}.yml": STEPS for i in range(101)}
+    text = "steps:\n" + "".join(f"- template: {name}\n" for name in more)
+    with pytest.raises(Refused, match="more than 100 files"):
+        load(tmp_path, text, more)
