@@ -82,7 +82,7 @@ def _register(routes: Routes, state: State, kind: str, title: str) -> None:
     @routes.add("GET", WORKSPACE + f"/{kind}", f"{title} containers - List")
     async def containers(request: Request) -> Response:
         workspace = state.workspace(request)
-        names = dict.fromkeys(found.name for found in state.store.list(workspace.key, kind))
+        names = dict.fromkeys(found.name for found in state.store.entries(workspace.key, kind))
         return JSONResponse({"value": [_container(state, workspace, kind, n) for n in names]})
 
     @routes.add("GET", base, f"{title} containers - Get")
@@ -169,7 +169,7 @@ def document(workspace: Workspace, found: Resource) -> dict[str, Any]:
 
 
 def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
-    found = state.store.list(workspace.key, kind, name)
+    found = state.store.entries(workspace.key, kind, name)
     if not found:
         raise NotFound(f"{KINDS[kind]} container {name} was not found.", "UserError")
     numbers = [int(each.version) for each in found if each.version.isdigit()]
@@ -195,11 +195,11 @@ def _versions(state: State, kind: str, request: Request) -> list[dict[str, Any]]
         # The name is new at each call, so the digest is looked for in all code of the workspace.
         found = [
             each
-            for each in state.store.list(workspace.key, kind)
+            for each in state.store.entries(workspace.key, kind)
             if each.body.get("properties", {}).get("hash_sha256") == query["hash"]
         ]
     else:
-        found = state.store.list(workspace.key, kind, request.path_params["name"])
+        found = state.store.entries(workspace.key, kind, request.path_params["name"])
         if not found:
             raise NotFound(
                 f"{KINDS[kind]} {request.path_params['name']} was not found.", "UserError"

@@ -12,6 +12,10 @@ import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 VALID_DAYS = 397
 RENEW_DAYS = 30
@@ -102,7 +106,7 @@ def _make(folder: Path, files: Certificates) -> None:
     _private(files.bundle, authority.public_bytes(pem) + Path(certifi.where()).read_bytes())
 
 
-def _usage(*, signs: bool) -> object:
+def _usage(*, signs: bool) -> x509.KeyUsage:
     from cryptography import x509
 
     return x509.KeyUsage(

@@ -37,7 +37,7 @@ def register(routes: Routes, state: State) -> None:
     @routes.add("GET", WORKSPACE + "/computes", "Compute - List")
     async def list_all(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = state.store.list(workspace.key, KIND)
+        found = state.store.entries(workspace.key, KIND)
         return JSONResponse({"value": [_shown(workspace, each) for each in found]})
 
     @routes.add("DELETE", ONE, "Compute - Delete")

@@ -1,4 +1,4 @@
-"""Whether a server works on a data folder: what ``server.json`` says, if its process is still there."""
+"""Whether a server works on a data folder: what ``server.json`` says, if its process lives."""
 
 from __future__ import annotations
 

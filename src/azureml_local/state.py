@@ -1,4 +1,4 @@
-"""What every service shares: the store, the folders, the addresses, and which workspace is meant."""
+"""What every service shares: the store, the folders, the addresses, the workspace that is meant."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class State:
 
     def workspaces(self) -> list[Workspace]:
         """All workspaces, oldest first."""
-        return [_workspace(resource) for resource in self.store.list("", "workspaces")]
+        return [_workspace(resource) for resource in self.store.entries("", "workspaces")]
 
     def by_key(self, key: str) -> Workspace:
         """The workspace of that key.

@@ -26,6 +26,8 @@ create table if not exists resources (
 create table if not exists settings (name text primary key, value text not null);
 """
 
+COLUMNS = "workspace, kind, name, version, serial, created, modified, body"
+
 
 @dataclass
 class Resource:
@@ -105,7 +107,7 @@ class Store:
             raise sqlite3.IntegrityError(f"{kind} {name} vanished while it was written")
         return found
 
-    def list(self, workspace: str, kind: str, name: str | None = None) -> list[Resource]:
+    def entries(self, workspace: str, kind: str, name: str | None = None) -> list[Resource]:
         """Documents of a kind, of one name where it is given, in the order of creation."""
         if name is None:
             return self._select("workspace = ? and kind = ?", (workspace, kind))
@@ -141,10 +143,11 @@ class Store:
             self._connection.execute("insert or replace into settings values (?, ?)", (name, value))
 
     def _select(self, where: str, values: tuple[str, ...]) -> list[Resource]:
+        """Rows by a condition, which is always one of the fixed texts above."""
+        query = f"select {COLUMNS} from resources where {where} order by serial"  # noqa: S608
         with self._lock:
-            rows = self._connection.execute(
-                "select workspace, kind, name, version, serial, created, modified, body"
-                f" from resources where {where} order by serial",
-                values,
-            ).fetchall()
-        return [Resource(*row[:7], body=json.loads(row[7])) for row in rows]
+            rows = self._connection.execute(query, values).fetchall()
+        return [
+            Resource(workspace, kind, name, version, serial, created, modified, json.loads(body))
+            for workspace, kind, name, version, serial, created, modified, body in rows
+        ]

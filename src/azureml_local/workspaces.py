@@ -83,8 +83,10 @@ def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
 
 
 def account(state: State, workspace: Workspace) -> str:
-    """The storage account's name. The SDK builds ``https://{name}.blob.{suffix}`` from it, so a
-    name that carries host, port and path leads every storage address to this server.
+    """The storage account's name.
+
+    The SDK builds ``https://{name}.blob.{suffix}`` from it, so a name that carries host, port and
+    path leads every storage address to this server.
     """
     return f"{state.url.removeprefix('https://')}/{workspace.key}"
 

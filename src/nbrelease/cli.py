@@ -20,8 +20,7 @@ from nbrelease import console
 from nbrelease.errors import ExitCode, NbreleaseError
 
 VERBS = {
-    "check": "Hold an executed runbook against the outputs committed with it.",
-    "evidence": "Build, verify and sign what a release leaves behind.",
+    "evidence": "Build what a release leaves behind.",
     "export": "Write main.py and its tests out of the tagged cells of notebooks.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",
     "release": "Begin a release, or bring its parts together.",

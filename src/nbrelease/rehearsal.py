@@ -7,8 +7,8 @@ and somewhere to keep what the run publishes.
 
 from __future__ import annotations
 
-import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import pipelines_local
 from nbrelease import evidence, release
 from nbrelease.errors import UsageError
-from nbrelease.record import ReleaseRecord
+from nbrelease.record import ReleaseRecord, read_identity
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -61,7 +61,8 @@ def rehearse(
             pipeline,
             root=root,
             work_dir=root / WORK,
-            variables={"VENV": os.environ.get("VENV", ""), **overrides},
+            # The tools of this call serve the steps too: make setup finds them and installs nothing.
+            variables={"VENV": sys.prefix, **overrides},
             service_connections={env.service_connection: connection},
             listener=listener,
             jobs=jobs,
@@ -92,7 +93,7 @@ def bring_home(run: Path, kept: Path) -> Path | None:
     """Copy a run's evidence to the project; a run that never came to its pack gets one here."""
     packs = sorted(run.glob(f"**/{PACK}/manifest.json"))
     if packs:
-        identity = release.read_identity(packs[0].parent)
+        identity = read_identity(packs[0].parent)
         target = kept / identity.release_id
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(packs[0].parent, target)

@@ -51,7 +51,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", WORKSPACE + "/batchEndpoints", "Batch endpoints - List")
     async def list_endpoints(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = state.store.list(workspace.key, ENDPOINTS)
+        found = state.store.entries(workspace.key, ENDPOINTS)
         return JSONResponse({"value": [_endpoint(state, workspace, each) for each in found]})
 
     @routes.add("DELETE", BASE, "Batch endpoints - Delete")
@@ -126,7 +126,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         workspace, endpoint = state.workspace(request), request.path_params["endpoint"]
         found = [
             records.document(state, workspace, each)
-            for each in state.store.list(workspace.key, records.KIND)
+            for each in state.store.entries(workspace.key, records.KIND)
             if each.body.get("endpoint") == endpoint and not each.body.get("parent")
         ]
         return JSONResponse({"value": found})
@@ -151,7 +151,7 @@ def _deployment(state: State, workspace: Workspace, endpoint: str, name: str) ->
 
 
 def _deployments(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
-    found = state.store.list(workspace.key, DEPLOYMENTS)
+    found = state.store.entries(workspace.key, DEPLOYMENTS)
     return [each for each in found if each.name.startswith(f"{endpoint}/")]
 
 

@@ -53,7 +53,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
     async def list_all(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = reversed(state.store.list(workspace.key, records.KIND))
+        found = reversed(state.store.entries(workspace.key, records.KIND))
         return JSONResponse(
             {
                 "value": [
@@ -83,7 +83,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         records.find(state, workspace, parent)
         found = [
             records.history(state, workspace, each)
-            for each in state.store.list(workspace.key, records.KIND)
+            for each in state.store.entries(workspace.key, records.KIND)
             if each.body.get("parent") == parent
         ]
         return JSONResponse({"value": found})

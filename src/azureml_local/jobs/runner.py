@@ -11,6 +11,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,13 @@ class Runner:
         try:
             code = await work()
             message = _last_line(log) if code else ""
-        except AzureError as error:
-            code, message = 1, error.message
-        except OSError as error:
-            code, message = 1, f"{error.strerror}: {error.filename}"
+        except AzureError as refused:
+            code, message = 1, refused.message
+        except OSError as failed:
+            code, message = 1, f"{failed.strerror}: {failed.filename}"
+        except Exception as defect:  # noqa: BLE001 - whatever it is, the job must come to an end
+            traceback.print_exc()  # to the server's log
+            code, message = 1, f"a defect of azureml-local, see its log: {defect!r}"
         if message and not _last_line(log):
             log.write_text(message + "\n", encoding="utf-8")
         found = records.find(self._state, workspace, name)

@@ -28,7 +28,7 @@ def _store_class() -> type[Any]:
         def create_run(self, *args: Any, **kwargs: Any) -> Any:
             run = super().create_run(*args, **kwargs)
             run_id = run.info.run_id
-            with self.ManagedSessionMaker() as session:
+            with self.ManagedSessionMaker(read_only=False) as session:
                 session.query(SqlRun).filter(SqlRun.run_uuid == run_id).update(
                     {SqlRun.artifact_uri: f"{ROOT}{run_id}"}
                 )
@@ -38,7 +38,7 @@ def _store_class() -> type[Any]:
             """Make the run of a job, under the job's name; nothing where it exists."""
             found = self.get_experiment_by_name(experiment)
             number = found.experiment_id if found else self.create_experiment(experiment)
-            with self.ManagedSessionMaker() as session:
+            with self.ManagedSessionMaker(read_only=False) as session:
                 if session.query(SqlRun).filter(SqlRun.run_uuid == run_id).count():
                     return
                 run = SqlRun(
@@ -94,16 +94,17 @@ def main(argv: list[str]) -> None:
     store = _store_class()(uri, "mlflow-artifacts:/")
     handlers._tracking_store = store  # its registry of stores has no public door
 
-    @app.post("/azureml-local/runs/<run_id>")
     def adopt(run_id: str) -> Any:
         body = flask.request.get_json()
         store.adopt_run(run_id, body["experiment"], body["name"], body["user"])
         return {}
 
-    @app.post("/azureml-local/runs/<run_id>/close")
     def close(run_id: str) -> Any:
         store.close_run(run_id, flask.request.get_json()["status"])
         return {}
+
+    app.add_url_rule("/azureml-local/runs/<run_id>", view_func=adopt, methods=["POST"])
+    app.add_url_rule("/azureml-local/runs/<run_id>/close", view_func=close, methods=["POST"])
 
     class Quiet(WSGIRequestHandler):
         """Keep connections open, and write no line for each request."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -76,11 +77,17 @@ class Tracking:
         socket = Path(self._state.sockets) / f"mlflow-{workspace.key}"
         artifacts = self._state.container(workspace, ARTIFACTS)
         artifacts.mkdir(parents=True, exist_ok=True)
-        log = folder / "server.log"
+        log, database = folder / "server.log", str(folder / "mlflow.db")
         with log.open("wb") as file:
             process = tether.spawn(
-                [sys.executable, "-m", "azureml_local.mlflow.app"]
-                + [str(folder / "mlflow.db"), str(artifacts), str(socket)],
+                [
+                    sys.executable,
+                    "-m",
+                    "azureml_local.mlflow.app",
+                    database,
+                    str(artifacts),
+                    str(socket),
+                ],
                 stdout=file,
                 stderr=file,
                 stdin=subprocess.DEVNULL,
@@ -127,7 +134,7 @@ def register(routes: Routes, state: State, tracking: Tracking) -> None:
         answer = await client.send(outgoing, stream=True)
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
         return StreamingResponse(
-            answer.aiter_raw(), answer.status_code, kept, background=_Closing(answer)
+            answer.aiter_raw(), answer.status_code, kept, background=BackgroundTask(answer.aclose)
         )
 
 
@@ -136,13 +143,3 @@ def _body(request: Request) -> Any:
     headers = request.headers
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
     return None if empty else request.stream()
-
-
-class _Closing:
-    """Gives the connection back when the answer has been sent."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-
-    async def __call__(self) -> None:
-        await self._answer.aclose()

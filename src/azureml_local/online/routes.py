@@ -92,7 +92,7 @@ class OnlineEndpoints:
 
     async def _list_endpoints(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        found = self._state.store.list(workspace.key, ENDPOINTS)
+        found = self._state.store.entries(workspace.key, ENDPOINTS)
         return JSONResponse({"value": [self._endpoint(workspace, each) for each in found]})
 
     async def _delete_endpoint(self, request: Request) -> Response:
@@ -236,7 +236,7 @@ class OnlineEndpoints:
         return found
 
     def _deployments(self, workspace: Workspace, endpoint: str) -> list[Resource]:
-        found = self._state.store.list(workspace.key, DEPLOYMENTS)
+        found = self._state.store.entries(workspace.key, DEPLOYMENTS)
         return [each for each in found if _split(each)[0] == endpoint]
 
     # Scoring

@@ -21,7 +21,7 @@ class WrongInput(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a model's signature; ``type`` in MLflow's words: double, long, string …"""
+    """One column of a model's signature; ``type`` in MLflow's words: double, long, string."""
 
     name: str
     type: str

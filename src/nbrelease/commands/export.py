@@ -8,49 +8,110 @@ from pathlib import Path
 import click
 
 from nbrelease import console
-from nbrelease.errors import ExitCode, UsageError
-from nbrelease.export import Exported, export, exportable
-from nbrelease.settings import load
+from nbrelease.errors import RunFailed, UsageError
+from nbrelease.export import Export, plan
+from nbrelease.export.diagnostic import RULES, Diagnostic, Level
+from nbrelease.export.formats import FORMATS
+from nbrelease.export.layout import Choices, load
 
 
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; fail when a file is stale.")
-def command(notebooks: tuple[Path, ...], check: bool) -> int:
-    """Export NOTEBOOKS, by default all of the project's that have tagged cells."""
-    settings = load()
-    root = settings.root
-    # Folders are shared by all environments; any of them tells.
-    env = settings.environment(settings.names[0])
-    chosen = list(notebooks) or exportable(root / env.notebooks)
-    if not chosen:
-        raise UsageError(f"{env.notebooks}/ holds no notebook with cells tagged export or main")
-    code = ExitCode.DONE
-    for notebook in chosen:
-        results = export(
-            notebook,
-            root=root,
-            exported=root / env.exported,
-            tests=root / env.exported_tests,
-            write=not check,
-        )
-        for result in results:
-            if check and result.changed:
-                console.error(f"{_shown(result.path)}: stale; run nbrelease export and commit it")
-                code = ExitCode.FAILED
-            else:
-                _say(result)
-            if result.untested:
-                names = ", ".join(result.untested)
-                console.warning(f"{_shown(notebook)}: no test cell for {names}")
-                if check and env.export_untested == "fail":
-                    code = ExitCode.FAILED
-    return code
+@click.option("--watch", is_flag=True, help="Export again on every save, until interrupted.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    help="How findings are printed; in Azure Pipelines ado, on GitHub github, else text.",
+)
+@click.option("--rules", is_flag=True, help="List what is looked for, and end.")
+def command(
+    notebooks: tuple[Path, ...], check: bool, watch: bool, form: str | None, rules: bool
+) -> int:
+    """Export NOTEBOOKS, by default all of the project's that have tagged cells.
+
+    An error in a notebook keeps it from being exported, and so does an edit by hand of a written
+    file: nbrelease sync carries it back. Codes are explained in docs/diagnostics.md.
+    """
+    if rules:
+        for rule in RULES.values():
+            console.out(f"{rule.code} {rule.name:24} {rule.level:8} {rule.summary}")
+        return 0
+    form = form or _form()
+    choices = load()
+    if watch:
+        from nbrelease.export.watch import watch as follow  # watchfiles starts threads
+
+        return follow(choices.layout, notebooks)
+    exports = plan(choices.layout, notebooks)
+    if not exports:
+        shown = choices.layout.shown(choices.layout.notebooks)
+        raise UsageError(f"{shown}/ holds no notebook with cells tagged export or main")
+    _print_findings([each for export in exports for each in export.found], form)
+    if form == "text":
+        for export in exports:
+            for edit in export.edits:
+                console.info(f"\n{edit.path}, {edit.title}:\n{edit.report()}")
+    if check:
+        return _check(exports, choices, form)
+    written = sum(_write(export, choices, form == "text") for export in exports)
+    failed = [export.path for export in exports if export.failed]
+    if failed:
+        raise RunFailed(f"not exported: {', '.join(failed)}")
+    if form == "text" and not written:
+        console.out(f"{len(exports)} {_notebooks(len(exports))}: everything is up to date")
+    return 0
 
 
-def _say(result: Exported) -> None:
-    console.out(f"{_shown(result.path)}: {'written' if result.changed else 'up to date'}")
+def _form() -> str:
+    if os.environ.get("TF_BUILD"):
+        return "ado"
+    return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
 
 
-def _shown(path: Path) -> str:
-    return os.path.relpath(path)
+def _print_findings(found: list[Diagnostic], form: str) -> None:
+    text = FORMATS[form](found)
+    if form == "text":
+        if text:
+            console.info(text)
+    elif text:
+        console.out(text)
+
+
+def _write(export: Export, choices: Choices, say: bool) -> int:
+    if export.failed:
+        return 0
+    written = export.write()
+    if say:
+        for file in written:
+            console.out(f"{choices.layout.shown(file.path)}: written")
+    return len(written)
+
+
+def _check(exports: list[Export], choices: Choices, form: str) -> int:
+    """Fail on errors and stale files, and on untested functions where the settings say so."""
+    stale = [
+        choices.layout.shown(file.path)
+        for export in exports
+        if not export.edits
+        for file in export.stale
+    ]
+    errors = sum(each.rule.level is Level.ERROR for export in exports for each in export.found)
+    reasons = []
+    if errors:
+        reasons.append(f"{errors} error{'s' if errors > 1 else ''}")
+    if stale:
+        reasons.append(f"stale: {', '.join(stale)}; run nbrelease export and commit the result")
+    untested = [f"{name} of {each.path}" for each in exports for name in each.untested]
+    if untested and choices.untested_fails:
+        reasons.append(f"no test: {', '.join(untested)}")
+    if reasons:
+        raise RunFailed("; ".join(reasons))
+    if form == "text":
+        console.out(f"{len(exports)} {_notebooks(len(exports))}: everything is up to date")
+    return 0
+
+
+def _notebooks(count: int) -> str:
+    return "notebook" if count == 1 else "notebooks"

@@ -1,202 +1,196 @@
-"""The written module: functions at its level, ``main(...)`` with the parameters, a command line.
-
-Blocks are headed by the id of their cell, as ``# %%``, which editors open as cells.
-"""
+"""The written module: imports, definitions, ``main(...)`` with the parameters, a command line."""
 
 from __future__ import annotations
 
 import ast
 import re
 import textwrap
+from collections.abc import Collection, Iterable
 
-from nbrelease.errors import NotebookError
-from nbrelease.export import code
-from nbrelease.notebook import Cell, Notebook, Parameter
+from nbrelease.export import blocks, commandline, imports
+from nbrelease.export.blocks import Block
+from nbrelease.export.source import CodeCell, Role, Source
 
-WIDTH = 100
-
-COMMAND_LINE = '''
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is what --help is for."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\\n")
-
-'''
+MAIN = "main"
+COMMAND_LINE = "command line"
 
 
-def has_code(notebook: Notebook) -> bool:
-    """Whether any cell is tagged for the module."""
-    return bool(notebook.tagged("export") or notebook.tagged("main"))
-
-
-def render(notebook: Notebook, source: str) -> str:
-    """The module's text.
+def render(source: Source, width: int, own: Collection[str] = ()) -> list[Block]:
+    """The blocks of a notebook's module.
 
     Args:
-        notebook: the notebook.
-        source: its path from the project's folder, with forward slashes.
-
-    Raises:
-        NotebookError: a tagged cell is no plain Python.
+        source: the notebook, with no error found in it.
+        width: the longest line, for what is not copied from cells.
+        own: the modules that other notebooks of the project are exported to.
     """
-    exported = [(cell, code.parse(cell, source)) for cell in notebook.tagged("export")]
-    mains = [(cell, code.parse(cell, source)) for cell in notebook.tagged("main")]
-    parameters = notebook.parameters
-    nodes = [node for _, tree in exported for node in code.imports(tree)]
-    for cell in notebook.tagged("parameters"):
-        nodes += code.imports(code.parse(cell, source))
-    nodes += ast.parse(
-        "from __future__ import annotations\nimport argparse\nimport sys\n"
-        "from collections.abc import Sequence\nfrom typing import NoReturn"
-        if mains
-        else "from __future__ import annotations"
-    ).body  # type: ignore[arg-type]
-    parts = [
-        f'"""{_docstring(notebook, source)}"""',
-        code.import_block(nodes),
-        _all(exported, bool(mains)),
-        *_blocks(exported),
-    ]
-    if mains:
-        parts += [_main(parameters, mains), _arguments(parameters), _entry(parameters)]
-    text = "\n\n".join(part.strip("\n") for part in parts[:3] if part)
-    text += "".join(f"\n\n\n{part.strip(chr(10))}" for part in parts[3:] if part)
-    return text + "\n"
-
-
-def _docstring(notebook: Notebook, source: str) -> str:
-    """The first markdown cell's heading and first paragraph, and where the module is from."""
-    lines = [f"Written by nbrelease export from {source}; edit the notebook, not this file."]
-    for cell in notebook.cells:
-        if cell.kind == "markdown":
-            head, *rest = [part.strip() for part in cell.source.strip().split("\n\n")]
-            title = _sentence(head.lstrip("# "))
-            body = " ".join(rest[0].split()) if rest else ""
-            wrapped = textwrap.fill(body.replace("\\", "").replace('"""', "'''"), WIDTH)
-            lines = [title, *(["", wrapped] if body else []), "", *lines]
-            break
-    return "\n".join(lines) + "\n"
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split()).replace("\\", "").replace('"""', "'''")
-    return text if text.endswith((".", "?", "!")) else f"{text}."
-
-
-def _all(exported: list[tuple[Cell, ast.Module]], with_main: bool) -> str:
-    names = {name for _, tree in exported for name in defined(tree) if not name.startswith("_")}
-    if with_main:
-        names.add("main")
-    items = sorted(names, key=lambda name: (not name.isupper(), not name[:1].isupper(), name))
-    line = f"__all__ = [{', '.join(_quoted(item) for item in items)}]"
-    if len(line) <= WIDTH:
-        return line
-    return "__all__ = [\n" + "".join(f"    {_quoted(item)},\n" for item in items) + "]"
-
-
-def defined(tree: ast.Module) -> list[str]:
-    """The names that a module's top level gives a value to, imports left out."""
-    names = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.append(node.name)
-        elif isinstance(node, ast.Assign):
-            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.append(node.target.id)
-    return names
-
-
-def _blocks(exported: list[tuple[Cell, ast.Module]]) -> list[str]:
-    found = []
-    for cell, tree in exported:
-        body = code.without_imports(cell.code, tree)
-        if body.strip():
-            found.append(f"# %% {cell.id}\n{body}")
+    found = [Block("", blocks.written(_top(source, width, own)))]
+    for cell in source.of(Role.EXPORT):
+        lines = blocks.of_cell(cell, blocks.dropped_lines(cell))
+        if lines and (cell.tree.body or not cell.imports) and _says_something(cell, lines):
+            found.append(Block(key(source, cell), lines, cell))
+    if not source.runnable:
+        return found
+    found.append(Block(MAIN, blocks.written(_signature(source))))
+    for cell in source.of(Role.MAIN):
+        lines = blocks.of_cell(cell, blocks.dropped_lines(cell), inside=True)
+        if lines and _says_something(cell, lines):
+            found.append(Block(key(source, cell), lines, cell, inside=True))
+    if not any(block.inside and _runs(block) for block in found):
+        found.append(Block("end of main", blocks.written("    return"), inside=True))
+    text = commandline.render(source.parameters, width)
+    found.append(Block(COMMAND_LINE, blocks.written(text)))
     return found
 
 
-def _main(parameters: tuple[Parameter, ...], mains: list[tuple[Cell, ast.Module]]) -> str:
-    lines = ["# %% main", "def main("]
-    if parameters:
-        lines.append("    *,")
-        lines += [f"    {p.name}: {p.annotation} = {_default(p)}," for p in parameters]
-    lines.append(") -> None:")
-    lines.append('    """Run the cells tagged main, in the notebook\'s order.')
-    if parameters:
-        lines += ["", "    Args:"]
-        lines += [f"        {p.name}: {p.help or 'see the notebook'}." for p in parameters]
-    lines.append('    """')
-    for cell, _ in mains:
-        lines += [f"    # %% {cell.id}", code.indented(cell.code.strip("\n"))]
-    return "\n".join(lines)
+def _runs(block: Block) -> bool:
+    return block.cell is not None and len(block.cell.tree.body) > len(block.cell.imports)
 
 
-def _default(parameter: Parameter) -> str:
-    """The default's source, texts in double quotes."""
-    return _quoted(parameter.value) if isinstance(parameter.value, str) else parameter.default
+def _says_something(cell: CodeCell, lines: Iterable[blocks.Line]) -> bool:
+    """Whether more than the comments between gathered imports is left."""
+    return len(cell.tree.body) > len(cell.imports) or not cell.imports
 
 
-def _quoted(text: str) -> str:
-    shown = repr(text)
-    if shown.startswith("'") and '"' not in shown:
-        return f'"{shown[1:-1]}"'
-    return shown
+def key(source: Source, cell: CodeCell) -> str:
+    """What the heading of a cell's block says."""
+    return f"{source.path} #{cell.cell.id}"
 
 
-def _arguments(parameters: tuple[Parameter, ...]) -> str:
-    lines = [
-        COMMAND_LINE.strip("\n"),
-        "",
-        "",
-        "def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:",
-        "    parser = _Parser(",
-        '        description=(__doc__ or "").partition("\\n")[0],',
-        "        formatter_class=argparse.ArgumentDefaultsHelpFormatter,",
-        "    )",
+def _top(source: Source, width: int, own: Collection[str]) -> str:
+    parts = [_docstring(source, width), _imports(source, width, own), _all(source, width)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _imports(source: Source, width: int, own: Collection[str]) -> str:
+    cells = source.of(Role.EXPORT, Role.MAIN)
+    used = {name for cell in cells for name in cell.names.now | cell.names.later}
+    gathered = list(cells)
+    if source.runnable:
+        gathered += source.of(Role.PARAMETERS)
+        used |= _signature_names(source)
+    others = source.of(Role.NONE, Role.TEST, Role.PARAMETERS)
+    elsewhere = {name for cell in others for name in cell.names.now | cell.names.later}
+    found = imports.needed(
+        (each for cell in gathered for each in imports.of(cell)), used, elsewhere
+    )
+    if source.runnable:
+        found += commandline.imports(source.parameters)
+    return imports.render(found, width, own)
+
+
+def _signature_names(source: Source) -> set[str]:
+    """The names that the annotations and defaults of the parameters use."""
+    found = set()
+    for parameter in source.parameters:
+        for text in (parameter.annotation, parameter.default):
+            found |= set(re.findall(r"[A-Za-z_]\w*", text))
+    return found
+
+
+def public(source: Source) -> list[str]:
+    """The names for ``__all__``, sorted as isort sorts them."""
+    found = {
+        name
+        for cell in source.of(Role.EXPORT)
+        if not cell.private
+        for name in _top_level(cell.tree)
+        if not name.startswith("_")
+    }
+    if source.runnable:
+        found.add("main")
+    return sorted(found, key=lambda name: (imports.kind(name), imports.natural(name)))
+
+
+def functions(source: Source) -> list[str]:
+    """The public functions, in the notebook's order, ``main`` last; each wants a test."""
+    found = [
+        node.name
+        for cell in source.of(Role.EXPORT)
+        if not cell.private
+        for node in cell.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
     ]
-    group = None
-    target = "parser"
-    for parameter in parameters:
-        if parameter.group != group:
-            group = parameter.group
-            target = "group" if group else "parser"
-            if group:
-                lines.append(f"    group = parser.add_argument_group({_quoted(group)})")
-        lines += _argument(target, parameter)
-    lines.append("    return parser.parse_args(argv)")
+    return [*found, "main"] if source.runnable else found
+
+
+def _top_level(tree: ast.Module) -> Iterable[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from (
+                    each.id
+                    for each in ast.walk(target)
+                    if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+                )
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def _all(source: Source, width: int) -> str:
+    items = [commandline.quoted(name) for name in public(source)]
+    line = f"__all__ = [{', '.join(items)}]"
+    if len(line) <= width:
+        return line
+    return "__all__ = [\n" + "".join(f"    {item},\n" for item in items) + "]"
+
+
+def _docstring(source: Source, width: int) -> str:
+    """The first markdown cell as text, and where the module comes from."""
+    origin = f"Written by nbrelease export from {source.path}; edit that, or this and run nbrelease sync."
+    if len(origin) > width:
+        origin = textwrap.fill(origin, width, break_long_words=False, break_on_hyphens=False)
+    first = next((cell for cell in source.notebook.cells if cell.kind == "markdown"), None)
+    text = first.source.strip() if first is not None else ""
+    head, _, rest = text.partition("\n")
+    title = " ".join(head.lstrip("# ").split())
+    if not title:
+        title = f"The module of {source.path}"
+    if not title.endswith((".", "?", "!")):
+        title += "."
+    parts = [title, *_paragraphs(rest, width), origin]
+    body = "\n\n".join(parts).replace('"""', "'''")
+    raw = "r" if "\\" in body else ""
+    return f'{raw}"""{body}\n"""'
+
+
+def _paragraphs(text: str, width: int) -> list[str]:
+    """Markdown as plain text: paragraphs are filled, lists and code stay as they are."""
+    found = []
+    for part in re.split(r"\n\s*\n", text.strip()):
+        if re.search(r"^(?:[-*+>|#]|\d+\.|```| {4})", part, re.MULTILINE):
+            found.append("\n".join(line.rstrip() for line in part.split("\n")))
+        elif part.strip():
+            found.append(
+                textwrap.fill(
+                    " ".join(part.split()), width, break_long_words=False, break_on_hyphens=False
+                )
+            )
+    return found
+
+
+def _signature(source: Source) -> str:
+    lines = ["def main("]
+    if source.parameters:
+        lines.append("    *,")
+    for parameter in source.parameters:
+        # A list as a default would be shared by all calls.
+        shared = isinstance(parameter.value, list | dict)
+        value = "" if shared else f" = {commandline.default(parameter)}"
+        lines.append(f"    {parameter.name}: {parameter.annotation}{value},")
+    if not source.parameters:
+        lines = ["def main() -> None:"]
+    else:
+        lines.append(") -> None:")
+    lines.append('    """Run the cells tagged main, in the notebook\'s order.')
+    if source.parameters:
+        lines += ["", "    Args:"]
+        for parameter in source.parameters:
+            text = (parameter.help or parameter.annotation).replace("\\", "/").replace('"""', "'''")
+            lines.append(f"        {parameter.name}: {text.rstrip('.')}.")
+        lines.append('    """')
+    else:
+        lines[-1] += '"""'
     return "\n".join(lines)
-
-
-def _argument(target: str, parameter: Parameter) -> list[str]:
-    names = [_quoted(f"--{parameter.name}")]
-    if "_" in parameter.name:
-        names.append(_quoted(f"--{parameter.name.replace('_', '-')}"))
-    options = {"default": _default(parameter)}
-    if parameter.type == "bool":
-        options["action"] = "argparse.BooleanOptionalAction"
-    elif parameter.type == "list[str]":
-        options["nargs"] = '"*"'
-    elif parameter.type == "date":
-        options["type"] = "datetime.date.fromisoformat"
-    elif parameter.type in ("dict", "list"):
-        raise NotebookError(
-            f"{parameter.where}: {parameter.name}: {parameter.type} has no form on a command line; "
-            "use str, or list[str]"
-        )
-    elif parameter.type != "str":
-        options["type"] = parameter.type
-    if parameter.choices:
-        options["choices"] = f"[{', '.join(_quoted(str(c)) for c in parameter.choices)}]"
-    help_text = re.sub("%", "%%", parameter.help or parameter.annotation)
-    options["help"] = _quoted(help_text)
-    lines = [f"    {target}.add_argument("]
-    lines += [f"        {name}," for name in names]
-    lines += [f"        {key}={value}," for key, value in options.items()]
-    return [*lines, "    )"]
-
-
-def _entry(parameters: tuple[Parameter, ...]) -> str:
-    return '''if __name__ == "__main__":
-    main(**vars(_arguments(sys.argv[1:])))'''

@@ -5,7 +5,7 @@ cell tagged ``parameters`` declares, read from its syntax tree. Light: the file 
 but the standard library is imported.
 """
 
-from nbrelease.notebook.cells import Cell, Notebook, read
+from nbrelease.notebook.cells import Cell, Notebook, parse, read
 from nbrelease.notebook.parameters import Parameter
 
-__all__ = ["Cell", "Notebook", "Parameter", "read"]
+__all__ = ["Cell", "Notebook", "Parameter", "parse", "read"]

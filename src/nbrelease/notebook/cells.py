@@ -1,38 +1,63 @@
-"""A notebook file: its cells, and what each is tagged with."""
+"""A notebook file: its cells, and what each is tagged with.
+
+Read without nbformat, whose validation takes longer than everything that an export does. What the
+file must have to be understood is checked here; the rest of it is nobody's business but Jupyter's.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from nbrelease.errors import NotebookError
 from nbrelease.notebook.parameters import Parameter, declared
 
 DIRECTIVE = re.compile(
-    r"^#\|\s*(?P<name>[A-Za-z][\w-]*)(?:\s*:\s*(?P<value>\S+)|\s+(?P<rest>\S.*))?\s*$"
+    r"^#\|\s*(?P<name>[A-Za-z][\w-]*)(?:\s*:\s*(?P<value>\S.*?)|\s+(?P<rest>\S.*?))?\s*$"
 )
 # nbdev's words for what a tag of ours says.
 SYNONYMS = {"exports": "export"}
+KINDS = ("code", "markdown", "raw")
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; ``tags`` holds its tags and its directives' names alike."""
+    """One cell.
+
+    Attributes:
+        id: its id; ``cell-<index>`` in a file without ids.
+        index: its place in the notebook, from 0.
+        kind: what it holds.
+        source: its text, with line feeds as line ends.
+        tags: its tags and its directives' names alike.
+        directives: each ``#| name value`` line that it begins with.
+        lines: the line numbers of these, from 1.
+    """
 
     id: str
     index: int
     kind: Literal["code", "markdown", "raw"]
     source: str
     tags: frozenset[str]
+    directives: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    lines: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The source without its directive lines, line numbers kept."""
-        return "\n".join("" if DIRECTIVE.match(line) else line for line in self.source.splitlines())
+        if not self.lines:
+            return self.source
+        return "\n".join(
+            "" if number in self.lines else line
+            for number, line in enumerate(self.source.split("\n"), start=1)
+        )
 
 
 @dataclass(frozen=True)
@@ -41,6 +66,7 @@ class Notebook:
 
     path: Path
     cells: tuple[Cell, ...]
+    language: str = "python"
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -50,7 +76,7 @@ class Notebook:
             NotebookError: the cell is not plain assignments.
         """
         for cell in self.cells:
-            if "parameters" in cell.tags:
+            if "parameters" in cell.tags and cell.kind == "code":
                 return declared(cell.code, where=f"{self.path}:{cell.id}")
         return ()
 
@@ -66,38 +92,96 @@ def read(path: Path) -> Notebook:
         NotebookError: it is not there, no JSON, or no notebook of format 4.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise NotebookError(f"{path}: no such notebook") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise NotebookError(f"{path}: no notebook: {error}") from None
-    if not isinstance(content, dict) or content.get("nbformat") != 4:
+    except OSError as error:
+        raise NotebookError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse(content, path)
+
+
+def parse(content: bytes, path: Path) -> Notebook:
+    """The notebook that a file's bytes are.
+
+    Args:
+        content: the bytes.
+        path: what messages call it.
+
+    Raises:
+        NotebookError: they are no JSON, or no notebook of format 4.
+    """
+    try:
+        top = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise NotebookError(f"{path}: no notebook: {_short(error)}") from None
+    if not isinstance(top, dict) or top.get("nbformat") != 4:
         raise NotebookError(f"{path}: no notebook of format 4; open and save it in JupyterLab")
-    cells = [_cell(index, cell) for index, cell in enumerate(content["cells"])]
-    return Notebook(path, tuple(cells))
+    cells = top.get("cells")
+    if not isinstance(cells, list):
+        raise NotebookError(f"{path}: no notebook: it has no list of cells")
+    found = tuple(_cell(index, cell, path) for index, cell in enumerate(cells))
+    return Notebook(path, found, _language(top.get("metadata")))
 
 
-def _cell(index: int, raw: dict[str, Any]) -> Cell:
-    source = raw["source"]
-    text = source if isinstance(source, str) else "".join(source)
-    tags = {SYNONYMS.get(tag, tag) for tag in raw.get("metadata", {}).get("tags", [])}
-    if raw["cell_type"] == "code":
-        tags |= _directives(text)
+def _short(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _language(metadata: Any) -> str:
+    """What its kernel speaks, as far as the file says; lower case."""
+    if not isinstance(metadata, dict):
+        return "python"
+    for place, key in (("kernelspec", "language"), ("language_info", "name")):
+        holder = metadata.get(place)
+        if isinstance(holder, dict) and isinstance(holder.get(key), str) and holder[key]:
+            return str(holder[key]).lower()
+    return "python"
+
+
+def _cell(index: int, raw: Any, path: Path) -> Cell:
+    def wrong(what: str) -> NotebookError:
+        return NotebookError(f"{path}: no notebook: cell {index} {what}; open it in JupyterLab")
+
+    if not isinstance(raw, dict):
+        raise wrong("is no object")
+    kind, source, metadata = raw.get("cell_type"), raw.get("source"), raw.get("metadata", {})
+    if kind not in KINDS:
+        raise wrong(f"has the unknown type {kind!r}")
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        source = "".join(source)
+    if not isinstance(source, str):
+        raise wrong("has no text for a source")
+    tags = metadata.get("tags", []) if isinstance(metadata, dict) else None
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise wrong("has metadata or tags of a wrong type")
+    cell_id = raw.get("id", f"cell-{index}")
+    if not isinstance(cell_id, str) or not cell_id:
+        raise wrong("has an id that is no text")
+    if "\r" in source:
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
+    names = frozenset(SYNONYMS.get(tag, tag) for tag in tags)
+    if kind == "code" and source.lstrip().startswith("#|"):
+        directives, lines = _directives(source)
+        names |= frozenset(
+            SYNONYMS.get(name, name) for name, value in directives.items() if name != "eval"
+        )
+        if directives.get("eval", "").lower() == "false":
+            names |= {"skip"}
+        return Cell(cell_id, index, kind, source, names, directives, lines)
     # Cells of format 4.0 to 4.4 have no id; their place is the best name there is.
-    return Cell(raw.get("id") or f"cell-{index}", index, raw["cell_type"], text, frozenset(tags))
+    return Cell(cell_id, index, kind, source, names)
 
 
-def _directives(source: str) -> set[str]:
-    """Names of the ``#|`` lines that the cell begins with; ``eval: false`` is ``skip``."""
-    found = set()
-    for line in source.splitlines():
+def _directives(source: str) -> tuple[dict[str, str], frozenset[int]]:
+    """The ``#|`` lines that the cell begins with, by name, and their line numbers."""
+    found: dict[str, str] = {}
+    lines = set()
+    for number, line in enumerate(source.split("\n"), start=1):
         if not line.strip():
             continue
         match = DIRECTIVE.match(line)
         if match is None:
             break
-        name = match["name"]
-        if name == "eval" and match["value"] == "false":
-            name = "skip"
-        found.add(SYNONYMS.get(name, name))
-    return found
+        lines.add(number)
+        found[match["name"]] = match["value"] or match["rest"] or ""
+    return found, frozenset(lines)

@@ -88,6 +88,8 @@ def declared(source: str, where: str) -> tuple[Parameter, ...]:
         tree = ast.parse(source)
     except SyntaxError as error:
         raise NotebookError(f"{where}:{error.lineno}: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise NotebookError(f"{where}:1: no plain Python: {error}") from None
     comments, headings = _comments(source), _headings(source)
     found = []
     for node in tree.body:

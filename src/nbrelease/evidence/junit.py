@@ -1,0 +1,47 @@
+"""A runbook's tests as JUnit XML, which pipelines show in their Tests tab.
+
+A test case is a cell that can say no: tagged ``test``, or with a compared output.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from nbrelease.record import CellResult, RunbookResult
+
+
+def report(result: RunbookResult) -> str:
+    """The report of one runbook; without a test case it says ``tests="0"``."""
+    cells = [cell for cell in result.cells if cell.is_test]
+    failed = sum(1 for cell in cells if cell.state in ("failed", "check failed"))
+    skipped = sum(1 for cell in cells if cell.state in ("skipped", "not run"))
+    suite = ElementTree.Element(
+        "testsuite",
+        name=result.name,
+        tests=str(len(cells)),
+        failures=str(failed),
+        errors="0",
+        skipped=str(skipped),
+        time=f"{result.seconds or 0:.3f}",
+        timestamp=result.started.isoformat(),
+    )
+    for cell in cells:
+        _case(suite, result, cell)
+    ElementTree.indent(suite)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, "unicode") + "\n"
+    )
+
+
+def _case(suite: ElementTree.Element, result: RunbookResult, cell: CellResult) -> None:
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=result.name, name=cell.id, time=f"{cell.seconds or 0:.3f}"
+    )
+    if cell.state in ("skipped", "not run"):
+        ElementTree.SubElement(case, "skipped", message=cell.state)
+    elif cell.check is not None and not cell.check.passed:
+        failure = ElementTree.SubElement(case, "failure", message="the output differs")
+        failure.text = f"expected:\n{cell.check.expected}\nfound:\n{cell.check.found}"
+    elif cell.error is not None and cell.state == "failed":
+        message = f"{cell.error.ename}: {cell.error.evalue}"
+        ElementTree.SubElement(case, "failure", message=message)

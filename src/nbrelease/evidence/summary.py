@@ -1,0 +1,156 @@
+"""From the results of the runbooks to the release's record."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any
+
+from nbrelease.record import (
+    BatchEndpoint,
+    Data,
+    Endpoints,
+    Environment,
+    Identity,
+    Model,
+    OnlineEndpoint,
+    ReleaseRecord,
+    ReleaseVerdict,
+    RunbookResult,
+    Stage,
+    Tests,
+)
+
+
+def summarise(identity: Identity, results: list[RunbookResult]) -> ReleaseRecord:
+    """The record of a release, out of what its runbooks left.
+
+    Args:
+        identity: what was known when the release began.
+        results: the executed runbooks, in order.
+    """
+    values: dict[str, Any] = {}
+    for result in results:
+        values.update(result.values)
+    verdict, reason = _verdict(results)
+    known = identity.model_dump(exclude={"environment"})
+    return ReleaseRecord(
+        **known,
+        environment=identity.environment or _environment(),
+        verdict=verdict,
+        reason=reason,
+        ended=max((result.ended for result in results if result.ended), default=None),
+        data=_data(values),
+        job=values.get("job_name"),
+        metrics=values.get("metrics", {}),
+        model=_model(values),
+        endpoints=Endpoints(batch=_batch(values), online=_online(values)),
+        tests=_tests(results),
+        stages=_stages(results),
+        runbooks=results,
+    )
+
+
+def _verdict(results: list[RunbookResult]) -> tuple[ReleaseVerdict, str | None]:
+    for result in results:
+        if result.ended is None:
+            return "interrupted", f"{result.name} was interrupted"
+        if result.verdict != "passed":
+            return "failed", f"{result.name}: {result.verdict}: {why(result)}"
+    if not results:
+        return "interrupted", "no runbook was run"
+    return "passed", None
+
+
+def why(result: RunbookResult) -> str:
+    """One line that says why a runbook is not green."""
+    if result.reason:
+        return result.reason
+    for cell in result.cells:
+        if cell.state == "failed" and cell.error is not None:
+            lines = cell.error.evalue.strip().splitlines() or [""]
+            return f"cell {cell.id}: {cell.error.ename}: {lines[0]}"
+        if cell.check is not None and not cell.check.passed:
+            return f"cell {cell.id}: expected «{cell.check.expected}», found «{cell.check.found}»"
+        if cell.state == "not run":
+            return f"cell {cell.id} was not run"
+    return "no cell was run"
+
+
+def _data(values: dict[str, Any]) -> Data | None:
+    if "data_version" not in values:
+        return None
+    return Data(
+        name=values["data_name"],
+        version=values["data_version"],
+        rows=values["data_rows"],
+        sha256=values["data_sha256"],
+    )
+
+
+def _model(values: dict[str, Any]) -> Model | None:
+    if "model_version" not in values:
+        return None
+    return Model(
+        name=values["model_name"], version=values["model_version"], sha256=values["model_sha256"]
+    )
+
+
+def _batch(values: dict[str, Any]) -> BatchEndpoint | None:
+    if "batch_deployment" not in values:
+        return None
+    return BatchEndpoint(
+        name=values["batch_endpoint"],
+        deployment=values["batch_deployment"],
+        rows_in=values.get("rows_in"),
+        rows_out=values.get("rows_out"),
+    )
+
+
+def _online(values: dict[str, Any]) -> OnlineEndpoint | None:
+    if "online_deployment" not in values:
+        return None
+    return OnlineEndpoint(
+        name=values["online_endpoint"],
+        deployment=values["online_deployment"],
+        scoring_uri=values["scoring_uri"],
+        traffic=values.get("traffic"),
+        parity_max_abs_diff=values.get("parity_max_abs_diff"),
+    )
+
+
+def _tests(results: Iterable[RunbookResult]) -> Tests:
+    cells = [cell for result in results for cell in result.cells if cell.is_test]
+    passed = sum(1 for cell in cells if cell.state == "passed")
+    return Tests(total=len(cells), passed=passed, failed=len(cells) - passed)
+
+
+def _stages(results: list[RunbookResult]) -> list[Stage]:
+    """The pipeline's stages in the order of their starts; runbooks by hand are one stage."""
+    grouped: dict[str, list[RunbookResult]] = {}
+    for result in sorted(results, key=lambda result: result.started):
+        grouped.setdefault(result.stage or "by hand", []).append(result)
+    stages = []
+    for name, group in grouped.items():
+        started = min(result.started for result in group)
+        ends = [result.ended for result in group if result.ended is not None]
+        ended = max(ends) if len(ends) == len(group) else None
+        stages.append(
+            Stage(
+                name=name,
+                started=started,
+                ended=ended,
+                seconds=(ended - started).total_seconds() if ended else None,
+                jobs=list(dict.fromkeys(result.job for result in group if result.job)),
+            )
+        )
+    return stages
+
+
+def _environment() -> Environment:
+    packages = {found.metadata["Name"]: found.version for found in metadata.distributions()}
+    return Environment(
+        python=platform.python_version(),
+        packages=dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+    )

@@ -1,0 +1,85 @@
+"""Literals that look like secrets: a notebook is committed, and so is what is written from it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from nbrelease.export import diagnostic as rules
+from nbrelease.export.source import CodeCell, Role, Source
+
+# The forms that the issuers document, each with what it is.
+FORMS = {
+    "an access key of AWS": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "a token of GitHub": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{50,})",
+    "a key of an Azure storage account": r"AccountKey=[A-Za-z0-9+/=]{20,}",
+    "a shared access signature of Azure": r"[?&]sig=[A-Za-z0-9%+/=]{20,}",
+    "a key of Azure Service Bus or Event Hubs": r"SharedAccessKey=[A-Za-z0-9+/=]{20,}",
+    "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "an API key": r"\bsk-[A-Za-z0-9_-]{20,}",
+    "a password within an address": r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:[^\s:/@{}]{3,}@",
+}
+ANY = re.compile("|".join(f"(?:{form})" for form in FORMS.values()))
+NAME = re.compile(
+    r"(?:^|_)(?:password|passwd|pwd|secret|api_?key|access_?key|account_?key|auth_?token|"
+    r"access_?token|connection_?string|client_?secret)$",
+    re.IGNORECASE,
+)
+PREFILTER = re.compile(NAME.pattern.replace("(?:^|_)", "").replace("$", ""), re.IGNORECASE)
+PLACEHOLDER = re.compile(
+    r"^(?:|<.*>|\{.*\}|\*+|x+|\.+|…|changeme|your[-_ ].*|none|null|todo)$", re.I
+)
+
+
+def check(source: Source) -> None:
+    """Report literals of exported cells, parameters and tests that look like secrets."""
+    for cell in source.of(Role.PARAMETERS, Role.EXPORT, Role.MAIN, Role.TEST):
+        known_form = ANY.search(cell.code)
+        if known_form is None and not PREFILTER.search(cell.code):
+            continue
+        for node, what in _found(cell):
+            source.report(
+                rules.SECRET,
+                cell.cell,
+                node,
+                f"this looks like {what}",
+                "read it where it is needed: from the environment, or from Key Vault",
+            )
+
+
+def _found(cell: CodeCell) -> Iterator[tuple[ast.AST, str]]:
+    for node in ast.walk(cell.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for what, form in FORMS.items():
+                if re.search(form, node.value):
+                    yield node, what
+                    break
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(NAME.search(_name(target)) for target in targets) and _is_secret(node.value):
+                yield node, f"the value of a secret: {_name(targets[0])}"
+        elif isinstance(node, ast.keyword) and node.arg and NAME.search(node.arg):
+            if _is_secret(node.value):
+                yield node.value, f"the value of a secret: {node.arg}"
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return str(node.slice.value)
+    return ""
+
+
+def _is_secret(node: ast.expr | None) -> bool:
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and len(node.value) >= 6
+        and not PLACEHOLDER.match(node.value)
+        and ANY.search(node.value) is None  # reported by its form
+    )

@@ -1,0 +1,197 @@
+"""The command line of a written module: an option for each parameter, help from its comment.
+
+Options are spelled like the parameters, as Azure ML's ``--x ${{inputs.x}}`` wants it, and a flag
+takes ``true`` and ``false`` too, which is how an input of a job arrives.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from nbrelease.export.imports import Import
+from nbrelease.notebook import Parameter
+
+METAVARS = {
+    "bool": "BOOL",
+    "int": "INT",
+    "float": "FLOAT",
+    "str": "TEXT",
+    "Path": "PATH",
+    "date": "YYYY-MM-DD",
+    "list[str]": "A,B",
+    "list": "JSON",
+    "dict": "JSON",
+}
+PARSER = '''\
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; how it is right is what --help is for."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: error: {message}\\n")
+'''
+READERS = {
+    "bool": '''\
+def _bool(text: str) -> bool:
+    """Read true or false, as a job's input spells them."""
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+''',
+    "date": '''\
+def _date(text: str) -> datetime.date:
+    """Read a date."""
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
+''',
+    "list[str]": '''\
+def _texts(text: str) -> list[str]:
+    """Read texts with commas between them."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+''',
+    "json": '''\
+def _json(text: str) -> Any:
+    """Read a JSON value."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+''',
+    "optional": '''\
+def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Read None as None, everything else with ``read``."""
+
+    @functools.wraps(read, updated=())
+    def reader(text: str) -> Any:
+        return None if text == "None" else read(text)
+
+    return reader
+''',
+}
+_READER = {
+    "bool": "_bool",
+    "int": "int",
+    "float": "float",
+    "str": "str",
+    "Path": "Path",
+    "date": "_date",
+    "list[str]": "_texts",
+    "list": "_json",
+    "dict": "_json",
+}
+_IMPORTS = {
+    "date": [Import("", "datetime")],
+    "json": [Import("", "json"), Import("typing", "Any")],
+    "optional": [
+        Import("", "functools"),
+        Import("collections.abc", "Callable"),
+        Import("typing", "Any"),
+    ],
+    "Path": [Import("pathlib", "Path")],
+}
+
+
+def imports(parameters: Iterable[Parameter]) -> list[Import]:
+    """What the code needs that :func:`render` writes."""
+    found = [
+        Import("", "argparse"),
+        Import("collections.abc", "Sequence"),
+        Import("typing", "NoReturn"),
+    ]
+    for kind in _kinds(parameters):
+        found += _IMPORTS.get(kind, [])
+    return found
+
+
+def _kinds(parameters: Iterable[Parameter]) -> list[str]:
+    found: list[str] = []
+    for parameter in parameters:
+        kinds = ["json" if parameter.type in ("list", "dict") else parameter.type]
+        if parameter.optional:
+            kinds.append("optional")
+        found += [kind for kind in kinds if kind not in found]
+    return found
+
+
+def render(parameters: Sequence[Parameter], width: int) -> str:
+    """The parser, what it reads values with, and the lines that run the module."""
+    parts = [PARSER.strip("\n")]
+    kinds = _kinds(parameters)
+    parts += [text.strip("\n") for kind, text in READERS.items() if kind in kinds]
+    parts.append("\n".join(_function(parameters, width)))
+    call = "main(**vars(_arguments()))" if parameters else "_arguments()\n    main()"
+    parts.append(f'if __name__ == "__main__":\n    {call}')
+    return "\n\n\n".join(parts)
+
+
+def _function(parameters: Sequence[Parameter], width: int) -> list[str]:
+    lines = [
+        "def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:",
+        '    """Read the command line; each option is an argument of main()."""',
+        "    parser = _Parser(",
+        '        description=(__doc__ or "").partition("\\n")[0],',
+        "        formatter_class=argparse.ArgumentDefaultsHelpFormatter,",
+        "        allow_abbrev=False,",
+        "    )",
+    ]
+    group, target = "", "parser"
+    for parameter in parameters:
+        if parameter.group != group:
+            group = parameter.group
+            target = "group" if group else "parser"
+            if group:
+                lines.append(f"    group = parser.add_argument_group({quoted(group)})")
+        lines += _option(target, parameter, width)
+    return [*lines, "    return parser.parse_args(argv)"]
+
+
+def _option(target: str, parameter: Parameter, width: int) -> list[str]:
+    options = {}
+    if parameter.type == "bool" and not parameter.optional:
+        options |= {"nargs": '"?"', "const": "True"}
+    reader = _READER[parameter.type]
+    if parameter.optional:
+        options["type"] = f"_or_none({reader})"
+    elif reader != "str":
+        options["type"] = reader
+    if parameter.choices:
+        # With None among them, «--x None» is one of the choices.
+        items = [*parameter.choices, *([None] if parameter.optional else [])]
+        options["choices"] = f"[{', '.join(source(item) for item in items)}]"
+    else:
+        options["metavar"] = quoted(METAVARS[parameter.type])
+    options["default"] = default(parameter)
+    lines = [f"    {target}.add_argument(", f"        {quoted(f'--{parameter.name}')},"]
+    lines += [f"        {key}={value}," for key, value in options.items()]
+    lines += _help(parameter.help or parameter.annotation, width)
+    return [*lines, "    )"]
+
+
+def _help(text: str, width: int) -> list[str]:
+    text = text.replace("%", "%%")
+    line = f"        help={quoted(text)},"
+    if len(line) <= width:
+        return [line]
+    parts = textwrap.wrap(text, width - 16, drop_whitespace=False)
+    return ["        help=(", *(f"            {quoted(part)}" for part in parts), "        ),"]
+
+
+def default(parameter: Parameter) -> str:
+    """The default as source text, texts in double quotes."""
+    return source(parameter.value) if isinstance(parameter.value, str) else parameter.default
+
+
+def source(value: object) -> str:
+    """A value as source text."""
+    return quoted(value) if isinstance(value, str) else repr(value)
+
+
+def quoted(text: str) -> str:
+    """A text as source, in double quotes where that needs no more escapes."""
+    shown = repr(text)
+    if shown.startswith("'") and '"' not in shown:
+        return f'"{shown[1:-1]}"'
+    return shown

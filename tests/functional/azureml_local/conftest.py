@@ -1,0 +1,67 @@
+"""One local workspace for the whole tier, reached by the unmodified SDK through its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tether
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
+
+
+class Local:
+    """A running server: its folder, its process, its client environment."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.start()
+
+    def start(self) -> None:
+        self.data.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "azureml_local", "serve", "--data", self.data]
+        with (self.data / "serve.log").open("ab") as log:
+            self.process = tether.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + 30
+        while not (self.data / "server.json").is_file() or self.state()["pid"] != self.process.pid:
+            assert self.process.poll() is None, (self.data / "serve.log").read_text()
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.02)
+
+    def state(self) -> dict:
+        return json.loads((self.data / "server.json").read_text())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        tether.end_group(self.process, grace=10)
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory) -> Iterator[Local]:
+    server = Local(tmp_path_factory.mktemp("local") / "data")
+    # The SDK reads the cloud's description while it is imported, so it must not be imported before.
+    assert "azure.ai.ml" not in sys.modules
+    os.environ.update(server.state()["env"])
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def client(local):
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    def make(workspace: str = "dev"):
+        return MLClient(DefaultAzureCredential(), SUBSCRIPTION, "local", workspace)
+
+    return make

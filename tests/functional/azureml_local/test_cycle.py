@@ -1,0 +1,338 @@
+"""One model's way through the workspace, by the unmodified SDK over TLS; then a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.functional
+
+TRAIN = '''
+import sys, tempfile
+import mlflow, pandas as pd
+from mlflow.models import infer_signature
+from sklearn.linear_model import LogisticRegression
+rows = pd.read_csv(sys.argv[1])
+features = rows[["a", "b"]].astype(float)
+model = LogisticRegression(C=float(sys.argv[2])).fit(features, rows["y"])
+with mlflow.start_run():
+    mlflow.log_metric("accuracy", model.score(features, rows["y"]))
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.sklearn.save_model(
+            model, folder + "/m", signature=infer_signature(features, model.predict(features)),
+            serialization_format="cloudpickle", pip_requirements=["scikit-learn"],
+        )
+        mlflow.log_artifacts(folder + "/m", artifact_path="model")
+print("trained on", len(rows))
+'''
+ROWS = "a,b,y\n" + "".join(f"{i},{i % 3},{int(i > 10)}\n" for i in range(21))
+
+
+@pytest.fixture(scope="module")
+def trained(client, tmp_path_factory):
+    """A completed job, with its data registered."""
+    from azure.ai.ml import Input, command
+    from azure.ai.ml.entities import Data, Environment
+
+    folder = tmp_path_factory.mktemp("code")
+    (folder / "code").mkdir()
+    (folder / "code" / "train.py").write_text(TRAIN)
+    (folder / "rows.csv").write_text(ROWS)
+    ml_client = client()
+    environment = ml_client.environments.create_or_update(Environment(name="e", image="none:1"))
+    data = ml_client.data.create_or_update(Data(name="rows", path=str(folder / "rows.csv"), type="uri_file"))
+    job = command(
+        code=str(folder / "code"),
+        command="python train.py ${{inputs.rows}} ${{inputs.c}} && echo text > ${{outputs.out}}/a.txt",
+        inputs={"rows": Input(type="uri_file", path=f"azureml:rows:{data.version}"), "c": 2.5},
+        outputs={"out": {"type": "uri_folder"}},
+        environment=f"azureml:e:{environment.version}",
+        experiment_name="cycle",
+    )
+    job = ml_client.jobs.create_or_update(job)
+    ml_client.jobs.stream(job.name)
+    return ml_client.jobs.get(job.name)
+
+
+@pytest.fixture(scope="module")
+def model(client, trained):
+    from azure.ai.ml.entities import Model
+
+    path = f"azureml://jobs/{trained.name}/outputs/artifacts/paths/model/"
+    return client().models.create_or_update(Model(name="m", path=path, type="mlflow_model"))
+
+
+@pytest.fixture(scope="module")
+def online(client, model):
+    """An online endpoint with the deployment ``one`` that has all traffic."""
+    from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint
+
+    ml_client = client()
+    ml_client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="online-1", auth_mode="key")).result()
+    for name in ("one", "two"):
+        ml_client.online_deployments.begin_create_or_update(
+            ManagedOnlineDeployment(
+                name=name, endpoint_name="online-1", model=f"azureml:m:{model.version}",
+                instance_type="Standard_DS3_v2", instance_count=1,
+            )
+        ).result()
+    endpoint = ml_client.online_endpoints.get("online-1")
+    endpoint.traffic = {"one": 100}
+    return ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+
+
+def ask(endpoint, ml_client, payload, **headers):
+    key = ml_client.online_endpoints.get_keys(endpoint.name).primary_key
+    headers = {"Authorization": f"Bearer {key}"} | headers
+    return requests.post(endpoint.scoring_uri, json=payload, headers=headers, timeout=30)
+
+
+def test_an_environment_gets_a_new_version_only_for_new_content(client):
+    from azure.ai.ml.entities import Environment
+
+    environments = client().environments
+    versions = [environments.create_or_update(Environment(name="auto", image=image)).version for image in ("a:1", "a:1", "a:2")]
+    assert versions == ["1", "1", "2"]
+    assert environments.get("auto", label="latest").version == "2"
+
+
+def test_an_explicit_version_is_immutable_and_what_is_missing_is_said_so(client):
+    from azure.ai.ml.entities import Environment
+    from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+    environments = client().environments
+    environments.create_or_update(Environment(name="fixed", version="7", image="a:1"))
+    with pytest.raises(ResourceExistsError, match="exists with another image"):
+        environments.create_or_update(Environment(name="fixed", version="7", image="a:2"))
+    with pytest.raises(ResourceNotFoundError, match="Environment fixed:8 was not found"):
+        environments.get("fixed", "8")
+
+
+def test_workspaces_are_apart(client, trained):
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with pytest.raises(ResourceNotFoundError):
+        client("prod").jobs.get(trained.name)
+    assert client("prod").workspaces.get("prod").name == "prod"
+
+
+def test_a_job_runs_and_its_mlflow_run_has_its_name(client, trained):
+    import mlflow
+
+    assert trained.status == "Completed"
+    mlflow.set_tracking_uri(client().workspaces.get("dev").mlflow_tracking_uri)
+    run = mlflow.get_run(trained.name)
+    assert run.data.metrics == {"accuracy": 1.0}
+    assert run.info.status == "FINISHED"
+    assert "model/MLmodel" in {item.path for item in mlflow.MlflowClient().list_artifacts(trained.name, "model")}
+
+
+def test_a_jobs_outputs_are_downloaded(client, trained, tmp_path):
+    client().jobs.download(trained.name, download_path=tmp_path, output_name="out")
+    assert [path.read_text() for path in tmp_path.rglob("a.txt")] == ["text\n"]
+
+
+def test_logged_models_are_refused_as_on_azure(client, trained):
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(client().workspaces.get("dev").mlflow_tracking_uri)
+    with pytest.raises(MlflowException, match="404|logged models"):
+        mlflow.initialize_logged_model(name="m", source_run_id=trained.name)
+
+
+def test_a_failed_job_says_why_in_the_words_of_its_log(client):
+    from azure.ai.ml import command
+    from azure.ai.ml.exceptions import JobException
+
+    jobs = client().jobs
+    job = jobs.create_or_update(command(command="echo before; python -c 'raise ValueError(\"no column Age\")'", environment="azureml:e:1"))
+    with pytest.raises(JobException, match="ValueError: no column Age"):
+        jobs.stream(job.name)
+    assert jobs.get(job.name).status == "Failed"
+
+
+def test_a_running_job_can_be_cancelled(client):
+    from azure.ai.ml import command
+
+    jobs = client().jobs
+    job = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
+    deadline = time.monotonic() + 30
+    while jobs.get(job.name).status != "Running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    jobs.begin_cancel(job.name)
+    while jobs.get(job.name).status == "Running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert jobs.get(job.name).status == "Canceled"
+
+
+def test_a_model_of_a_job_is_downloaded_whole(client, model, tmp_path):
+    client().models.download("m", model.version, download_path=tmp_path)
+    names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"MLmodel", "model.pkl", "conda.yaml"} <= names
+
+
+def test_batch_scores_every_row_with_and_without_a_header(client, model, tmp_path):
+    from azure.ai.ml import Input
+    from azure.ai.ml.entities import BatchEndpoint, BatchRetrySettings, ModelBatchDeployment, ModelBatchDeploymentSettings
+
+    ml_client = client()
+    ml_client.batch_endpoints.begin_create_or_update(BatchEndpoint(name="batch-1")).result()
+    ml_client.batch_deployments.begin_create_or_update(
+        ModelBatchDeployment(
+            name="one", endpoint_name="batch-1", model=f"azureml:m:{model.version}", compute="cpu",
+            settings=ModelBatchDeploymentSettings(error_threshold=0, retry_settings=BatchRetrySettings(max_retries=1, timeout=30)),
+        )
+    ).result()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "headed.csv").write_text("b,extra,a\n0,x,1\n0,x,20\n")
+    (tmp_path / "in" / "plain.csv").write_text("20,0\n1,0\n20,1\n")
+    job = ml_client.batch_endpoints.invoke("batch-1", deployment_name="one", input=Input(type="uri_folder", path=str(tmp_path / "in")))
+    ml_client.jobs.stream(job.name)
+    ml_client.jobs.download(job.name, download_path=tmp_path / "out", output_name="score")
+    (found,) = (tmp_path / "out").rglob("predictions.csv")
+    rows = [line.split(",") for line in found.read_text().splitlines()]
+    assert [(row[2], row[1]) for row in rows] == [
+        ("headed.csv", "0"), ("headed.csv", "1"), ("plain.csv", "1"), ("plain.csv", "0"), ("plain.csv", "1"),
+    ]  # fmt: skip
+
+
+def test_a_batch_job_with_a_bad_file_fails_and_leaves_no_predictions(client, model, tmp_path):
+    from azure.ai.ml import Input
+    from azure.ai.ml.exceptions import JobException
+
+    (tmp_path / "bad.csv").write_text("1,2,3\n")
+    ml_client = client()
+    job = ml_client.batch_endpoints.invoke("batch-1", deployment_name="one", input=Input(type="uri_file", path=str(tmp_path / "bad.csv")))
+    with pytest.raises(JobException, match="error_threshold is 0"):
+        ml_client.jobs.stream(job.name)
+
+
+def test_online_answers_as_azure_does(client, online):
+    ml_client = client()
+    for given in ([[1.0, 0], [20, 0]], {"columns": ["b", "a"], "index": [0, 1], "data": [[0, 1], [0, 20]]}):
+        answer = ask(online, ml_client, {"input_data": given})
+        assert (answer.status_code, answer.json()) == (200, [0, 1])
+        assert answer.headers["azureml-model-deployment"] == "one"
+    named = ask(online, ml_client, {"input_data": [[1, 0]]}, **{"azureml-model-deployment": "two"})
+    assert named.headers["azureml-model-deployment"] == "two"
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ({}, "no \\\"input_data\\\""),
+        ({"input_data": 3}, "no list of rows"),
+        ({"input_data": [[1, 2, 3]]}, "takes 2: a, b"),
+        ({"input_data": [["many", 1]]}, "column a holds values that are no double"),
+        ({"input_data": {"columns": ["a"], "data": [[1]]}}, "columns b are missing"),
+    ],
+)
+def test_online_refuses_what_the_model_does_not_take(client, online, payload, said):
+    answer = ask(online, client(), payload)
+    assert answer.status_code == 400
+    assert said in json.dumps(answer.json()["error"]["message"])
+
+
+def test_online_wants_a_key_and_a_deployment_that_exists(client, online):
+    ml_client = client()
+    body = {"input_data": [[1, 0]]}
+    assert ask(online, ml_client, body, Authorization="Bearer no").status_code == 401
+    assert ask(online, ml_client, body, **{"azureml-model-deployment": "three"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("traffic", "said"),
+    [({"one": 50}, "sum up to 0 or 100"), ({"nine": 100}, "do not exist: nine")],
+)
+def test_traffic_follows_azures_rules(client, online, traffic, said):
+    from azure.core.exceptions import HttpResponseError
+
+    endpoints = client().online_endpoints
+    endpoint = endpoints.get("online-1")
+    endpoint.traffic = traffic
+    with pytest.raises(HttpResponseError, match=said):
+        endpoints.begin_create_or_update(endpoint).result()
+
+
+def test_traffic_is_split_by_the_map(client, online):
+    ml_client = client()
+    endpoint = ml_client.online_endpoints.get("online-1")
+    endpoint.traffic = {"one": 30, "two": 70}
+    ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+    key = ml_client.online_endpoints.get_keys("online-1").primary_key
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {key}"
+        body = {"input_data": [[1, 0]]}
+        names = [session.post(online.scoring_uri, json=body, timeout=30).headers["azureml-model-deployment"] for _ in range(400)]
+    assert 0.2 < names.count("one") / len(names) < 0.4
+
+
+def test_a_deployment_with_traffic_is_not_deleted(client, online):
+    from azure.core.exceptions import ResourceExistsError
+
+    with pytest.raises(ResourceExistsError, match="% of the traffic"):
+        client().online_deployments.begin_delete("two", "online-1").result()
+
+
+def test_a_deployment_that_cannot_load_fails_with_its_log(client, tmp_path, online):
+    from azure.ai.ml.entities import ManagedOnlineDeployment, Model
+    from azure.core.exceptions import HttpResponseError
+
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "MLmodel").write_text("flavors:\n  sklearn:\n    pickled_model: gone.pkl\n    serialization_format: cloudpickle\n")
+    ml_client = client()
+    ml_client.models.create_or_update(Model(name="broken", version="1", path=str(tmp_path / "broken"), type="mlflow_model"))
+    deployment = ManagedOnlineDeployment(name="bad", endpoint_name="online-1", model="azureml:broken:1", instance_type="x", instance_count=1)
+    with pytest.raises(HttpResponseError, match=r"gone\.pkl"):
+        ml_client.online_deployments.begin_create_or_update(deployment).result()
+    assert "FileNotFoundError" in ml_client.online_deployments.get_logs("bad", "online-1", lines=50)
+    ml_client.online_deployments.begin_delete("bad", "online-1").result()
+
+
+def test_requests_without_our_token_are_refused(local):
+    url = local.state()["url"]
+    bundle = os.environ["REQUESTS_CA_BUNDLE"]
+    base = f"{url}/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    for headers in ({}, {"Authorization": "Bearer a.b.c"}):
+        assert requests.get(base, headers=headers, verify=bundle, timeout=10).status_code == 401
+    assert requests.get(f"{url}/msi/token?resource=x", verify=bundle, timeout=10).status_code == 401
+    assert requests.get(f"{url}/mlflow/v1.0{base.removeprefix(url)}/api", verify=bundle, timeout=10).status_code == 401
+
+
+def test_what_is_not_supported_says_so(local):
+    env = local.state()["env"]
+    token = env["MLFLOW_TRACKING_TOKEN"]
+    url = f"{local.state()['url']}/subscriptions/s/providers/Microsoft.Nothing"
+    answer = requests.put(url, json={}, headers={"Authorization": f"Bearer {token}"}, verify=env["REQUESTS_CA_BUNDLE"], timeout=10)
+    assert answer.status_code == 501
+    assert "no operation PUT" in answer.json()["error"]["message"]
+
+
+def test_state_survives_sigkill(local, client, online, trained):
+    from azure.ai.ml import command
+
+    jobs = client().jobs
+    running = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
+    deadline = time.monotonic() + 30
+    while jobs.get(running.name).status != "Running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    local.kill()
+    local.start()
+    ml_client = client()
+    assert ml_client.jobs.get(trained.name).status == "Completed"
+    assert ml_client.jobs.get(running.name).status == "Failed"
+    assert ml_client.models.get("m", "1").version == "1"
+    endpoint = ml_client.online_endpoints.get("online-1")
+    answer = None
+    while time.monotonic() < deadline + 30:
+        answer = ask(endpoint, ml_client, {"input_data": [[20, 0]]})
+        if answer.status_code == 200:
+            break
+        time.sleep(0.2)
+    assert answer is not None
+    assert answer.json() == [1]
