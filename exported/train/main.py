@@ -3,13 +3,14 @@
 Fits a classifier of diabetes on eight measurements of a patient, evaluates it on rows that it has
 not seen, and logs parameters, metrics, pictures and the model to MLflow.
 
-Written by nbrelease export from notebooks/train.ipynb; edit the notebook, not this file.
+`nbrelease export` writes the tagged cells of this notebook to `exported/train/main.py`, which runs
+as a job in Azure ML. By hand the notebook runs as it is; without a tracking server MLflow keeps the
+run beside it.
+
+Written from notebooks/train.ipynb by nbrelease export; edit that, or this and run nbrelease sync.
 """
 
-from __future__ import annotations
-
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 
-# %% features
+# %% notebooks/train.ipynb #features
 NUMERIC = [
     "Pregnancies",
     "PlasmaGlucose",
@@ -60,7 +61,7 @@ CATEGORICAL = ["Age"]
 FEATURES = NUMERIC + CATEGORICAL
 
 
-# %% prep
+# %% notebooks/train.ipynb #prep
 def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Series]:
     """Read the features as floats and the label as whole numbers.
 
@@ -79,11 +80,10 @@ def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Se
     return rows[FEATURES].astype(float), rows[label_column].astype(int)
 
 
-# %% train
+# %% notebooks/train.ipynb #train
 def make_estimator(name: str, regularization_rate: float, random_state: int) -> BaseEstimator:
     """The classifier that a parameter's value stands for."""
-    # The default tolerance stops early, at a point that depends on the processor's BLAS kernel.
-    logistic = LogisticRegression(C=1 / regularization_rate, solver="liblinear", tol=1e-5)
+    logistic = LogisticRegression(C=1 / regularization_rate, solver="liblinear")
     if name == "logistic":
         return logistic
     classifiers = {
@@ -108,7 +108,7 @@ def train(model: BaseEstimator, features: pd.DataFrame, label: pd.Series) -> Bas
     return model.fit(features, label)
 
 
-# %% evaluate
+# %% notebooks/train.ipynb #evaluate
 def evaluate(
     model: BaseEstimator, features: pd.DataFrame, label: pd.Series
 ) -> tuple[dict[str, float], np.ndarray]:
@@ -142,7 +142,7 @@ def draw(label: pd.Series, probability: np.ndarray) -> dict[str, Figure]:
     return figures
 
 
-# %% log
+# %% notebooks/train.ipynb #log
 def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
     """Log the model's files as the run's artifact ``model``, with signature and input example."""
     with tempfile.TemporaryDirectory() as folder:
@@ -186,22 +186,25 @@ def main(
         regularization_rate: 1/C of the logistic regression.
         random_state: seed of the split and of the forest.
     """
-    # %% read
+    # %% notebooks/train.ipynb #read
     features, label = prep(input_data, label_column)
     train_features, test_features, train_label, test_label = train_test_split(
         features, label, test_size=test_size, random_state=random_state
     )
     print(f"{len(train_features)} rows to train on, {len(test_features)} held out")
-    # %% fit
+
+    # %% notebooks/train.ipynb #fit
     model = train(
         make_estimator(estimator, regularization_rate, random_state), train_features, train_label
     )
-    # %% measure
+
+    # %% notebooks/train.ipynb #measure
     metrics, probability = evaluate(model, test_features, test_label)
     figures = draw(test_label, probability)
     for name, value in metrics.items():
         print(f"{name:16} {value:.4f}")
-    # %% log-run
+
+    # %% notebooks/train.ipynb #log-run
     with mlflow.start_run():
         mlflow.log_params(
             {
@@ -217,62 +220,65 @@ def main(
         log_model(model, train_features.head(5))
 
 
+# %% command line
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is what --help is for."""
+    """Says what is wrong in one line; how it is right is what --help is for."""
 
     def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; each option is an argument of main()."""
     parser = _Parser(
         description=(__doc__ or "").partition("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
     group = parser.add_argument_group("Data")
     group.add_argument(
         "--input_data",
-        "--input-data",
+        metavar="TEXT",
         default="../data/diabetes-sample.csv",
         help="CSV file, or a folder of them",
     )
     group.add_argument(
         "--label_column",
-        "--label-column",
+        metavar="TEXT",
         default="Diabetic",
         help="the column to predict: 0 or 1",
     )
     group.add_argument(
         "--test_size",
-        "--test-size",
-        default=0.3,
         type=float,
+        metavar="FLOAT",
+        default=0.3,
         help="share of the rows held out for the evaluation",
     )
     group = parser.add_argument_group("Model")
     group.add_argument(
         "--estimator",
-        default="logistic",
         choices=["logistic", "pipeline", "random_forest"],
+        default="logistic",
         help="what is fitted",
     )
     group.add_argument(
         "--regularization_rate",
-        "--regularization-rate",
-        default=0.01,
         type=float,
+        metavar="FLOAT",
+        default=0.01,
         help="1/C of the logistic regression",
     )
     group.add_argument(
         "--random_state",
-        "--random-state",
-        default=0,
         type=int,
+        metavar="INT",
+        default=0,
         help="seed of the split and of the forest",
     )
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    main(**vars(_arguments(sys.argv[1:])))
-# nbrelease: sha256 e6bc77668284df76
+    main(**vars(_arguments()))

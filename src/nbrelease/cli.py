@@ -26,6 +26,7 @@ VERBS = {
     "release": "Begin a release, or bring its parts together.",
     "run": "Run one runbook and put the executed notebook into the release.",
     "settings": "Show what settings.ini says for an environment, or check all of it.",
+    "sync": "Carry edits of main.py and its tests back to the notebook.",
 }
 
 

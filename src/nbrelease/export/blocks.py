@@ -7,6 +7,7 @@ The heading ``# %% notebook #cell-id`` leads tracebacks and editors back to the 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import textwrap
 import tokenize
@@ -63,7 +64,7 @@ def written(text: str) -> tuple[Line, ...]:
 def join(blocks: list[Block]) -> str:
     """The file's text: two blank lines between blocks, one within a function."""
     parts = [blocks[0].written]
-    for before, block in zip(blocks, blocks[1:], strict=False):
+    for before, block in itertools.pairwise(blocks):
         close = block.inside and not before.inside
         gap = "\n" if close else "\n\n" if block.inside else "\n\n\n"
         parts.append(gap + block.written)

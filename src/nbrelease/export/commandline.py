@@ -149,7 +149,7 @@ def _function(parameters: Sequence[Parameter], width: int) -> list[str]:
 
 
 def _option(target: str, parameter: Parameter, width: int) -> list[str]:
-    options = {}
+    options: dict[str, str] = {}
     if parameter.type == "bool" and not parameter.optional:
         options |= {"nargs": '"?"', "const": "True"}
     reader = _READER[parameter.type]

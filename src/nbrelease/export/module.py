@@ -139,7 +139,10 @@ def _all(source: Source, width: int) -> str:
 
 def _docstring(source: Source, width: int) -> str:
     """The first markdown cell as text, and where the module comes from."""
-    origin = f"Written by nbrelease export from {source.path}; edit that, or this and run nbrelease sync."
+    origin = (
+        f"Written from {source.path} by nbrelease export; "
+        "edit that, or this and run nbrelease sync."
+    )
     if len(origin) > width:
         origin = textwrap.fill(origin, width, break_long_words=False, break_on_hyphens=False)
     first = next((cell for cell in source.notebook.cells if cell.kind == "markdown"), None)

@@ -43,7 +43,9 @@ def of(code: str) -> Names:
         SyntaxError: it does not compile as far as scopes go.
     """
     table = symtable.symtable(code, "<cell>", "exec")
-    bound, now, later = set(), set(), set()
+    bound: set[str] = set()
+    now: set[str] = set()
+    later: set[str] = set()
     for symbol in table.get_symbols():
         if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
             bound.add(symbol.get_name())

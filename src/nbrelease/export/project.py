@@ -262,8 +262,7 @@ def _owned(there: str, source: Source, last: Ledger | None) -> dict[str, str]:
     found = {}
     for key, text in blocks.split(there).items():
         if key.startswith(prefix):
-            known = base.get(key)
-            found[key] = known if known is not None and text.startswith(f"{known}\n") else text
+            found[key], _ = testfile.apart(text, base.get(key))
     return found
 
 
@@ -305,7 +304,7 @@ def _file(path: Path, text: str) -> File:
 
 
 def _text(path: Path) -> str | None:
-    """A file's text with ``\\n`` line ends, whatever a checkout made of them."""
+    """A file's text with line feeds as line ends, whatever a checkout made of them."""
     try:
         return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:

@@ -41,37 +41,12 @@ TAGS = {
 }
 DIRECTIVES = frozenset({*TAGS, "exports", "hide", "eval", "default_exp", "skip", "check"})
 # Words of nbdev and Quarto that change how a page looks: right in a notebook, nothing to us.
-DIRECTIVES_OF_OTHERS = frozenset(
-    [
-        "code-fold",
-        "code-summary",
-        "code-line-numbers",
-        "echo",
-        "error",
-        "fig-alt",
-        "fig-cap",
-        "fig-height",
-        "fig-subcap",
-        "fig-width",
-        "filter_stream",
-        "hide_input",
-        "hide_line",
-        "hide_output",
-        "hideall",
-        "include",
-        "label",
-        "layout-ncol",
-        "output",
-        "tbl-cap",
-        "warning",
-        "eval-false",
-        "exec_doc",
-        "skip_showdoc",
-        "column",
-        "slow",
-        "cuda",
-    ]
-)
+_OTHERS = """
+code-fold code-summary code-line-numbers echo error fig-alt fig-cap fig-height fig- subcap fig-
+width filter_stream hide_input hide_line hide_output hideall include label layout-ncol output
+tbl-cap warning eval-false exec_doc skip_showdoc column slow cuda
+"""
+DIRECTIVES_OF_OTHERS = frozenset(_OTHERS.split())
 MAGIC = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?(?P<mark>%%|%|!!|!|\?)\s*(?P<word>[\w./-]*)|\?\s*$")
 # Lines that set up a notebook's own display: nothing is missing from a module without them.
 HARMLESS = frozenset({"matplotlib", "load_ext", "reload_ext", "autoreload", "config", "pylab"})
@@ -298,7 +273,7 @@ def _parsed(source: Source, cell: Cell, role: Role) -> CodeCell:
 
 
 def _parse(source: Source, cell: Cell, role: Role) -> tuple[ast.Module, str]:
-    """Parse a cell; lines that only a notebook understands are reported and taken out one by one."""
+    """Parse a cell; lines for notebooks only are reported and taken out one by one."""
     code = cell.code
     lines: list[str] | None = None
     while True:

@@ -86,8 +86,9 @@ def render(
 def _top(source: Source) -> str:
     return (
         f'"""Tests of {source.path}.\n\n'
-        f"Blocks headed «{source.path} #cell» are the notebook's test cells: edit them there, or here\n"
-        'and run nbrelease sync. Everything else is yours and stays as it is.\n"""'
+        f"Blocks headed «{source.path} #cell» are the notebook's test cells: edit\n"
+        "them there, or here and run nbrelease sync. Everything else is yours and stays.\n"
+        '"""'
     )
 
 
@@ -95,15 +96,23 @@ def _people(parts: dict[str, str], prefix: str, base: dict[str, str]) -> list[tu
     """The file's segments in order; what people wrote below a block of ours gets a heading."""
     found: list[tuple[str, str]] = []
     for key, text in parts.items():
-        known = base.get(key)
-        if key.startswith(prefix) and known is not None and text.startswith(known + "\n"):
-            found.append((key, known))
-            rest = text[len(known) :].strip("\n")
-            if rest:
-                found.append((_free(YOURS, [*parts, *(each for each, _ in found)]), rest))
-        else:
-            found.append((key, text))
+        own, rest = apart(text, base.get(key)) if key.startswith(prefix) else (text, "")
+        found.append((key, own))
+        if rest:
+            found.append((_free(YOURS, [*parts, *(each for each, _ in found)]), rest))
     return found
+
+
+def apart(text: str, written: str | None) -> tuple[str, str]:
+    """A block of ours as it stands in the file, and what people wrote below it.
+
+    Lines that follow the block as it was written are people's when they begin at the margin; an
+    indented one belongs to the function above it, and is an edit.
+    """
+    if written is None or not text.startswith(f"{written}\n"):
+        return text, ""
+    rest = text[len(written) :].strip("\n")
+    return (text, "") if rest[:1].isspace() else (written, rest)
 
 
 def _free(key: str, taken: Collection[str]) -> str:
@@ -124,11 +133,15 @@ def _append_stubs(segments: list[tuple[str, str]], names: Iterable[str]) -> None
 
 def _stub(name: str) -> str:
     reason = f"{MARK}: write one here, or in a cell tagged test"
-    return f'@pytest.mark.skip(reason="{reason}")\ndef test_{name}() -> None:\n    assert callable({name})'
+    return (
+        f'@pytest.mark.skip(reason="{reason}")\n'
+        f"def test_{name}() -> None:\n"
+        f"    assert callable({name})"
+    )
 
 
 def _assembled(segments: list[tuple[str, str]], written: list[Block], prefix: str) -> str:
-    """People's segments where they are, ours with their new text, new ones behind the last of ours."""
+    """People's segments where they are, ours with their new text, new ones behind these."""
     new = {block.key: block for block in written}
     places = [
         index for index, (key, _) in enumerate(segments) if key.startswith(prefix) and key in new

@@ -159,12 +159,11 @@ def _cell(index: int, raw: Any, path: Path) -> Cell:
         raise wrong("has an id that is no text")
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
-    names = frozenset(SYNONYMS.get(tag, tag) for tag in tags)
+    words = [str(tag) for tag in tags]
+    names = frozenset([SYNONYMS.get(word, word) for word in words])
     if kind == "code" and source.lstrip().startswith("#|"):
         directives, lines = _directives(source)
-        names |= frozenset(
-            SYNONYMS.get(name, name) for name, value in directives.items() if name != "eval"
-        )
+        names |= {SYNONYMS.get(name, name) for name in directives if name != "eval"}
         if directives.get("eval", "").lower() == "false":
             names |= {"skip"}
         return Cell(cell_id, index, kind, source, names, directives, lines)

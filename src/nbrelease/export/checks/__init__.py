@@ -1,4 +1,4 @@
-"""What can be wrong with exported code that a notebook runs happily: each check adds its findings."""
+"""What can be wrong with exported code that a notebook runs happily."""
 
 from __future__ import annotations
 

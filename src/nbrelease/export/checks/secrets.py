@@ -60,9 +60,10 @@ def _found(cell: CodeCell) -> Iterator[tuple[ast.AST, str]]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(NAME.search(_name(target)) for target in targets) and _is_secret(node.value):
                 yield node, f"the value of a secret: {_name(targets[0])}"
-        elif isinstance(node, ast.keyword) and node.arg and NAME.search(node.arg):
-            if _is_secret(node.value):
-                yield node.value, f"the value of a secret: {node.arg}"
+        elif (
+            isinstance(node, ast.keyword) and NAME.search(node.arg or "") and _is_secret(node.value)
+        ):
+            yield node.value, f"the value of a secret: {node.arg}"
 
 
 def _name(node: ast.AST) -> str:
