@@ -71,7 +71,8 @@ def new_run(work: Path) -> RunFolder:
     Raises:
         UsageError: the working folder cannot be written.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    # Names sort by time, also those of runs that begin in the same second.
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
     folder = RunFolder(work / f"{stamp}-{uuid.uuid4().hex[:6]}")
     try:
         for path in (folder.artifacts, folder.logs, folder.summaries):

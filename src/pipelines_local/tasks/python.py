@@ -14,13 +14,18 @@ _PART = re.compile(r"(>=|<=|>|<|=|~|\^)?\s*v?(\d+|[xX*])((?:\.(?:\d+|[xX*]))*)")
 
 
 def use_version(context: TaskContext) -> None:
-    """Put the newest Python that fits first in the PATH of later steps."""
+    """Put a Python that fits first in the PATH of later steps: the runner's own, if it does."""
     spec = context.text("versionspec", "3.x").strip()
-    found = [(version, path) for version, path in _interpreters() if fits(version, spec)]
-    if not found:
-        have = ", ".join(".".join(map(str, v)) for v, _ in _interpreters())
-        raise TaskFailed(f"no Python on this machine fits {spec!r} (there are: {have})")
-    version, path = max(found)
+    own = tuple(sys.version_info[:3])
+    if fits(own, spec):
+        version, path = own, _own()
+    else:
+        known = _others()
+        found = [(version, path) for version, path in known if fits(version, spec)]
+        if not found:
+            have = ", ".join(".".join(map(str, v)) for v, _ in [(own, None), *known])
+            raise TaskFailed(f"no Python on this machine fits {spec!r} (there are: {have})")
+        version, path = max(found)
     context.log(f"Found Python {'.'.join(map(str, version))}: {path}")
     folder = context.folders.tools / "python"
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,10 +74,15 @@ def _fits(version: tuple[int, ...], operator: str, text: str) -> bool:
     }[operator]
 
 
-def _interpreters() -> list[tuple[tuple[int, ...], Path]]:
-    """The Pythons of this machine, that of the runner first."""
-    own = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    found = [(tuple(sys.version_info[:3]), own)]
+def _own() -> Path:
+    """The interpreter of the runner, without its virtual environment."""
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+def _others() -> list[tuple[tuple[int, ...], Path]]:
+    """The other Pythons of this machine."""
+    own = _own()
+    found: list[tuple[tuple[int, ...], Path]] = []
     for minor in range(8, 20):
         name = shutil.which(f"python3.{minor}")
         path = Path(name).resolve() if name else own

@@ -1,0 +1,466 @@
+"""What a run touches: sources, artifacts, tasks, environments, processes, folders."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines_local import Decision, Refused, RunResult, UsageError, resume_pipeline, run_pipeline
+from pipelines_local.events import ApprovalWanted, Event, StepFinished
+
+pytestmark = pytest.mark.functional
+
+
+def log(result: RunResult, job: str = "Job") -> list[str]:
+    lines = next(j.log for s, j in result.jobs() if job in (j.job, f"{s.stage}.{j.job}"))
+    return [line for line in lines if not line.startswith("Checked out ")]
+
+
+# Sources
+
+
+def test_checkout_gives_the_working_tree_as_git_sees_it(repository: Path, tmp_path: Path) -> None:
+    pipeline = repository / "p.yml"
+    pipeline.write_text(
+        "steps:\n- bash: git status --short; cat kept.txt; ls; ./tool; git log --format=%s\n"
+        "- bash: test $(git rev-parse HEAD) = $(Build.SourceVersion) && echo $(Build.SourceBranchName)\n"
+        "- bash: git -c user.name=x -c user.email=x@x commit -qam two && git log --format=%s | head -1\n"
+    )
+    result = run_pipeline(pipeline, root=repository, work_dir=tmp_path / "work")
+    assert log(result) == [
+        " D gone.txt", " M kept.txt", "?? new.txt", "?? p.yml", "changed",
+        "kept.txt", "new.txt", "p.yml", "tool", "tool", "one", "trunk", "two",
+    ]  # fmt: skip
+    assert (repository / "kept.txt").read_text() == "changed\n"
+
+
+def test_every_job_sees_the_same_files(repository: Path, tmp_path: Path) -> None:
+    pipeline = repository / "p.yml"
+    pipeline.write_text(
+        f"jobs:\n- job: a\n  steps: [{{bash: echo later > {repository}/kept.txt}}]\n"
+        "- job: b\n  dependsOn: a\n  steps: [{bash: cat kept.txt}]\n"
+    )
+    result = run_pipeline(pipeline, root=repository, work_dir=repository / "work")
+    assert log(result, "b") == ["changed"]
+
+
+def test_checkout_none_and_a_path(run: Any) -> None:
+    result = run("steps:\n- checkout: none\n- bash: ls | wc -l")
+    assert log(result) == ["Nothing is checked out", "0"]
+    result = run("steps:\n- checkout: self\n  path: s/sub\n- bash: ls sub")
+    assert log(result) == ["p.yml"]
+
+
+# Artifacts
+
+
+def test_artifacts_keep_content_only(run: Any) -> None:
+    result = run("""
+jobs:
+- job: a
+  steps:
+  - bash: mkdir -p d/empty d/sub; echo x > d/sub/f; echo y > d/g; chmod +x d/g; ln -s g d/link
+  - publish: d
+    artifact: drop
+- job: b
+  dependsOn: a
+  steps:
+  - checkout: none
+  - download: current
+  - bash: cd $(Pipeline.Workspace)/drop; find . -type f | sort; test -x g || echo plain; cat link
+  - download: current
+    artifact: drop
+    patterns: sub/**
+    path: $(Build.SourcesDirectory)/here
+  - bash: find here -type f
+  - task: DownloadPipelineArtifact@2
+    inputs: {artifact: drop, patterns: "!sub/**\\n**", path: there}
+  - bash: ls there
+""")
+    assert result.result == "Succeeded"
+    text = [line for line in log(result, "b") if "Downloaded" not in line and "Nothing" not in line]
+    assert text[:6] == ["./g", "./link", "./sub/f", "plain", "y", "here/sub/f"]
+    assert (result.artifacts / "drop" / "sub" / "f").read_text() == "x\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("- publish: nope\n  artifact: a", "path does not exist"),
+        ("- publish: .\n  artifact: a/b", "no name for an artifact"),
+        ("- publish: p.yml\n  artifact: a\n- publish: p.yml\n  artifact: a", "already exists"),
+        ("- download: current\n  artifact: nope", "was not found (published: none)"),
+    ],
+)
+def test_artifacts_that_fail(run: Any, steps: str, message: str) -> None:
+    result = run(f"steps:\n{steps}")
+    assert result.result == "Failed"
+    assert message in result.stages[0].jobs[0].issues.error[0]
+
+
+def test_the_artifacts_of_another_pipeline(run: Any, tmp_path: Path) -> None:
+    other = "resources:\n  pipelines:\n  - pipeline: up\n    source: first\nsteps:\n- download: up\n  artifact: drop\n- bash: cat $(Pipeline.Workspace)/up/drop/p.yml | head -1\n"
+    with pytest.raises(Refused, match="no run of the pipeline 'first'"):
+        run(other)
+    first = tmp_path / "repo" / "first.yml"
+    first.write_text("steps:\n- publish: p.yml\n  artifact: drop")
+    run_pipeline(first, root=first.parent, work_dir=tmp_path / "work")
+    result = run(other)
+    assert log(result)[-1] == "resources:"
+    given = run(other, pipelines={"UP": tmp_path / "repo"})
+    assert given.result == "Failed"  # there is no artifact 'drop' in that folder
+
+
+# Tasks
+
+
+def test_copy_files(run: Any) -> None:
+    result = run("""
+steps:
+- bash: mkdir -p src/a .git2 ; touch src/a/1.py src/a/1.txt src/2.py .hidden
+- task: CopyFiles@2
+  inputs: {SourceFolder: src, Contents: "**/*.py\\n!**/2.py", TargetFolder: $(Build.ArtifactStagingDirectory)/x}
+- task: CopyFiles@2
+  inputs: {SourceFolder: src, TargetFolder: flat, flattenFolders: true}
+- bash: cd $(Build.ArtifactStagingDirectory) && find . -type f; cd - > /dev/null; ls flat
+- task: CopyFiles@2
+  inputs: {SourceFolder: nope, TargetFolder: x}
+""")
+    lines = log(result)
+    assert [line for line in lines if not line.startswith(("Copied", "##"))] == [
+        "./x/a/1.py", "1.py", "1.txt", "2.py",
+    ]  # fmt: skip
+    assert "not found SourceFolder" in lines[-1]
+
+
+JUNIT = "<testsuites><testsuite><testcase name='a'/><testcase name='b'><failure>x</failure></testcase><testcase name='c'><skipped/></testcase></testsuite></testsuites>"
+PUBLISH = "steps:\n- task: PublishTestResults@2\n  inputs: {{testResultsFiles: '**/r*.xml', testRunTitle: T, {more}}}"
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "expected", "message"),
+    [
+        ({"r1.xml": JUNIT}, "testResultsFormat: JUnit", "Succeeded", "1 failed tests"),
+        ({"r1.xml": JUNIT}, "failTaskOnFailedTests: true", "Failed", "1 failed tests"),
+        ({}, "mergeTestResults: true", "Succeeded", "No test result files"),
+        ({}, "failTaskOnMissingResultsFile: true", "Failed", "No test result files"),
+        ({"r1.xml": "<html/>"}, "searchFolder: $(Build.SourcesDirectory)", "Succeeded", "no JUnit"),
+        ({"r1.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><testsuite/>"}, "testRunner: JUnit", "Succeeded", "entities"),
+        ({"r1.xml": "<testsuite"}, "failTaskOnFailureToPublishResults: true", "Failed", "no JUnit"),
+    ],
+)  # fmt: skip
+def test_publish_test_results(
+    run: Any, files: dict[str, str], more: str, expected: str, message: str
+) -> None:
+    result = run(PUBLISH.format(more=more), files)
+    issues = result.stages[0].jobs[0].issues
+    assert result.result == expected
+    assert message in (issues.error + issues.warning)[0]
+
+
+def test_published_tests_are_counted_and_kept(run: Any) -> None:
+    result = run(
+        PUBLISH.format(more="testResultsFormat: JUnit"),
+        {"r1.xml": JUNIT, "x/r2.xml": JUNIT, "x/r1.xml": JUNIT},
+    )
+    counts = {"title": "T", "files": 3, "total": 9, "failed": 3, "skipped": 3, "passed": 3}
+    assert result.tests == [counts]
+    assert len(list((result.folder / "tests").iterdir())) == 3
+
+
+def test_publish_coverage(run: Any) -> None:
+    step = "steps:\n- task: PublishCodeCoverageResults@2\n  inputs: {summaryFileLocation: $(Build.SourcesDirectory)/c*.xml, failIfCoverageEmpty: true}"
+    result = run(step, {"cov.xml": "<coverage line-rate='0.875'/>"})
+    assert log(result) == ["Coverage cov.xml: 87.5% of lines"]
+    (result.folder.parent.parent / "repo" / "cov.xml").unlink()
+    assert run(step).result == "Failed"
+
+
+def test_use_python_version(run: Any) -> None:
+    steps = "steps:\n- task: UsePythonVersion@0\n  inputs: {{versionSpec: '{spec}'}}\n- bash: python -c 'import sys; print(sys.version_info[0])'; command -v python"
+    result = run(steps.format(spec=">=3.11"))
+    assert log(result)[1] == "3"
+    assert log(result)[2].startswith(str(result.folder))
+    assert run(steps.format(spec="2.x")).result == "Failed"
+    assert run(steps.format(spec="newest")).result == "Failed"
+
+
+# Deployments and approvals
+
+DEPLOY = """
+stages:
+- stage: build
+  jobs: [{job: b, steps: [{bash: echo x > x}, {publish: x, artifact: pack}]}]
+- stage: release
+  jobs:
+  - job: before
+    steps: [{bash: echo nobody comes before the approval}]
+  - deployment: d
+    environment: prod
+    strategy:
+      runOnce:
+        preDeploy: {steps: [{bash: echo pre}]}
+        deploy: {steps: [{bash: "cat $(Pipeline.Workspace)/pack/x; ls $(Build.SourcesDirectory) | wc -l; echo $(Environment.Name)"}]}
+        routeTraffic: {steps: [{bash: echo route}]}
+        postRouteTraffic: {steps: [{bash: echo post}]}
+        on:
+          failure: {steps: [{bash: echo on failure}]}
+          success: {steps: [{bash: echo on success}]}
+- stage: after
+  jobs: [{job: a, steps: [{bash: echo after}]}]
+"""
+
+
+def test_a_deployment_downloads_artifacts_and_runs_its_hooks(run: Any) -> None:
+    result = run(DEPLOY, approvals={"PROD": Decision("approve", "ann", "looks good")})
+    lines = [line for line in log(result, "d") if not line.startswith("Downloaded")]
+    assert lines == ["pre", "x", "0", "prod", "route", "post", "on success"]
+    assert [(a.environment, a.decision, a.name, a.comment) for a in result.approvals] == [
+        ("prod", "approved", "ann", "looks good")
+    ]
+
+
+def test_a_failed_hook_ends_the_row(run: Any) -> None:
+    result = run(DEPLOY.replace("echo route", "exit 1"), approvals={"prod": Decision("open")})
+    lines = [line for line in log(result, "d") if not line.startswith(("Downloaded", "##"))]
+    assert lines == ["pre", "x", "0", "prod", "on failure"]
+    assert [stage.result for stage in result.stages] == ["Succeeded", "Failed", "Skipped"]
+    assert result.approvals == []
+
+
+def test_rejected(run: Any) -> None:
+    result = run(DEPLOY, approvals={"prod": Decision("reject", "bob", "no")})
+    assert [stage.result for stage in result.stages] == ["Succeeded", "Rejected", "Skipped"]
+    assert (result.result, result.exit_code) == ("Rejected", 5)
+    assert {job.job: job.result for _, job in result.jobs()}["before"] == "Skipped"
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def handle(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
+    seen = Seen()
+    waiting = run(DEPLOY, listener=seen)
+    assert (waiting.result, waiting.exit_code) == ("Waiting", 4)
+    assert [stage.stage for stage in waiting.stages] == ["build"]
+    wanted = [event for event in seen.events if isinstance(event, ApprovalWanted)]
+    assert [(event.stage, event.environment) for event in wanted] == [("release", "prod")]
+    (tmp_path / "repo" / "p.yml").unlink()  # the pipeline that was begun goes on
+    words = {"prod": Decision("approve", "ann")}
+    result = resume_pipeline(waiting.run, work_dir=tmp_path / "work", approvals=words)
+    assert result.result == "Succeeded"
+    assert [stage.stage for stage in result.stages] == ["build", "release", "after"]
+    assert result.name == waiting.name
+    assert log(result, "d")[1:3] == ["Downloaded 1 files of the artifact 'pack'", "x"]
+    with pytest.raises(UsageError, match="does not wait"):
+        resume_pipeline(waiting.run, work_dir=tmp_path / "work")
+    with pytest.raises(UsageError, match="no run 'nope'"):
+        resume_pipeline("nope", work_dir=tmp_path / "work")
+
+
+def test_outputs_and_variables_survive_the_wait(run: Any, tmp_path: Path) -> None:
+    text = """
+variables: {n: "$[counter('c', 7)]"}
+stages:
+- stage: a
+  jobs:
+  - job: j
+    steps:
+    - bash: echo "##vso[task.setvariable variable=v;isOutput=true]kept"
+      name: s
+- stage: b
+  variables: {v: "$[stageDependencies.a.j.outputs['s.v']]"}
+  jobs:
+  - deployment: d
+    environment: e
+    strategy: {runOnce: {deploy: {steps: [{bash: echo $(v) $(n) $(Build.BuildNumber)}]}}}
+"""
+    waiting = run(text)
+    words = {"e": Decision("approve")}
+    result = resume_pipeline(waiting.run, work_dir=tmp_path / "work", approvals=words)
+    assert log(result, "d")[-1] == f"kept 7 {waiting.name}"
+
+
+def test_canary(run: Any) -> None:
+    text = """
+jobs:
+- deployment: d
+  environment: e
+  strategy:
+    canary:
+      increments: [10, 50]
+      deploy:
+        steps:
+        - bash: |
+            echo deploy $(strategy.increment)
+            echo "##vso[task.setvariable variable=v;isOutput=true]$(strategy.increment)"
+          name: s
+      postRouteTraffic: {steps: [{bash: echo post $(strategy.increment)}]}
+- job: j
+  dependsOn: d
+  variables: {x: "$[ dependencies.d.outputs['deploy_10.s.v'] ]", y: "$[ dependencies.d.outputs['deploy_50.s.v'] ]"}
+  steps: [{bash: echo $(x) $(y)}]
+"""
+    result = run(text, approvals={"e": Decision("open")})
+    lines = [line for line in log(result, "d") if "artifacts" not in line]
+    assert lines == ["deploy 10", "post 10", "deploy 50", "post 50", "deploy 100", "post 100"]
+    assert log(result, "j") == ["10 50"]
+
+
+# Processes
+
+
+SLOW = """
+stages:
+- stage: a
+  jobs:
+  - job: j
+    steps:
+    - checkout: none
+    - bash: setsid sleep 321.5 & sleep 322.5; echo never
+    - bash: echo never
+    - bash: echo always $(Agent.JobStatus)
+      condition: always()
+    - bash: echo canceled
+      condition: canceled()
+    - bash: echo never
+      condition: succeededOrFailed()
+- stage: b
+  jobs: [{job: x, steps: [{bash: echo never}]}]
+- stage: c
+  condition: always()
+  jobs: [{job: x, condition: canceled(), steps: [{checkout: none}, {bash: echo c}]}]
+"""
+
+
+def sleepers(mark: str) -> list[str]:
+    """Processes whose command line holds ``mark``."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[:1] == [b"sleep"] and mark.encode() in words:
+                found.append(name)
+    return found
+
+
+def start(tmp_path: Path, text: str, *words: str) -> subprocess.Popen[str]:
+    """Start a run in a process of its own; come back when its slow step runs."""
+    (tmp_path / "p.yml").write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines_local", "run", str(tmp_path / "p.yml"), "--root",
+         str(tmp_path), "--work-dir", str(tmp_path / "work"), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 20
+    while not (sleepers("321.5") and sleepers("322.5")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert sleepers("322.5"), process.poll()
+    return process
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_cancelled_in_order(tmp_path: Path, signum: int) -> None:
+    process = start(tmp_path, SLOW, "--format", "json")
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=30)
+    document = json.loads(out)
+    assert (process.returncode, err) == (130, "")
+    assert document["result"] == "Canceled"
+    stages = {stage["stage"]: stage for stage in document["stages"]}
+    assert stages["a"]["jobs"][0]["log"][1:] == ["always Canceled", "canceled"]
+    assert [stages[name]["result"] for name in "abc"] == ["Canceled", "Canceled", "Canceled"] or [
+        stages[name]["result"] for name in "abc"
+    ] == ["Canceled", "Canceled", "Succeeded"]
+    assert sleepers("321.5") == sleepers("322.5") == []
+
+
+def test_killed_leaves_nothing_and_stands_in_nobodys_way(tmp_path: Path) -> None:
+    process = start(tmp_path, SLOW)
+    process.kill()
+    process.communicate(timeout=30)
+    deadline = time.monotonic() + 20
+    while sleepers("321.5") + sleepers("322.5") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert sleepers("321.5") == sleepers("322.5") == []
+    (tmp_path / "p.yml").write_text("steps: [{bash: echo}]")
+    again = run_pipeline(tmp_path / "p.yml", root=tmp_path, work_dir=tmp_path / "work")
+    assert again.result == "Succeeded"
+
+
+def test_what_a_job_leaves_running_ends_with_it(run: Any) -> None:
+    result = run(
+        "steps:\n- bash: setsid sleep 323.5 &\n- bash: pgrep -f 'sleep 323.[5]' > /dev/null && echo still there"
+    )
+    assert log(result)[-1] == "still there"
+    assert sleepers("323.5") == []
+
+
+def test_a_job_that_takes_too_long(run: Any) -> None:
+    result = run(
+        "jobs:\n- job: j\n  timeoutInMinutes: 0.01\n  steps:\n  - bash: sleep 60\n  - bash: echo last\n    condition: always()"
+    )
+    job = result.stages[0].jobs[0]
+    assert (job.result, job.log[-1]) == ("Canceled", "last")
+
+
+def test_jobs_run_side_by_side_up_to_a_number(run: Any) -> None:
+    body = "  steps:\n  - checkout: none\n  - bash: touch $(Agent.TempDirectory)/go; for i in $(seq 200); do test -e $(Agent.TempDirectory)/../../$O/_temp/go && echo met && exit 0; sleep 0.05; done; exit 1\n"
+    text = "jobs:\n" + "".join(
+        f"- job: {name}\n  variables: {{O: {other}}}\n{body}" for name, other in ("ab", "ba")
+    )
+    assert run(text, jobs=2).result == "Succeeded"
+    order = [event.job for event in _finished(run, text.replace("seq 200", "seq 2"))]
+    assert order == ["a", "a", "b", "b"]
+
+
+def _finished(run: Any, text: str) -> list[StepFinished]:
+    seen = Seen()
+    run(text, jobs=1, listener=seen)
+    return [event for event in seen.events if isinstance(event, StepFinished)]
+
+
+# Folders
+
+
+def test_old_runs_are_cleared_away_but_not_the_last_good_nor_those_that_wait(
+    run: Any, tmp_path: Path
+) -> None:
+    waiting = run(DEPLOY)
+    good = run("steps: [{bash: echo}]", keep=2)
+    for _ in range(4):
+        last = run("steps: [{bash: exit 1}]", keep=2)
+    left = {path.name for path in (tmp_path / "work").iterdir() if path.is_dir()}
+    assert {waiting.run, good.run, last.run} <= left
+    assert len(left) == 4
+
+
+def test_logs_are_kept_by_step(run: Any) -> None:
+    result = run("steps:\n- bash: echo a\n  displayName: Say A/B")
+    step = result.stages[0].jobs[0].steps[1]
+    assert step.log is not None
+    assert step.log.name == "02-Say_A_B.log"
+    assert step.log.read_text() == "a\n"
+
+
+def test_the_document_of_a_run_is_json(run: Any) -> None:
+    result = run("steps: [{bash: echo}]")
+    stored = json.loads((result.folder / "run.json").read_text())
+    assert stored == json.loads(json.dumps(result.to_dict()))
+    assert set(stored) >= {"result", "name", "stages", "artifacts", "summaries", "approvals"}
+    step = stored["stages"][0]["jobs"][0]["steps"][1]
+    assert set(step) == {"name", "display", "result", "exit_code", "started", "finished"}
