@@ -10,7 +10,7 @@
     ├── EditedByHand         1   an exported file was changed; it is not overwritten
     └── WorkspaceError       1   the local workspace did not start
 
-Each message is one line: what is wrong, where (``path:cell-id:line`` or ``settings.ini:[dev] key``),
+Each message is one line: what is wrong, where (``path:cell-id:line``, ``settings.ini:[dev] key``),
 and the mend.
 """
 

@@ -29,7 +29,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text with ``\\n`` line ends, beside and renamed."""
+    """Write UTF-8 text with the line ends that it has, beside and renamed."""
     write_bytes(path, content.encode("utf-8"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """What a checkout holds: ``commit`` is empty outside a repository or before its first commit."""
+    """What a checkout holds; ``commit`` is empty outside a repository or before the first one."""
 
     commit: str
     branch: str

@@ -8,6 +8,7 @@ written when the release began.
 from __future__ import annotations
 
 import json
+import textwrap
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,19 @@ class CellError(_Model):
 
     ename: str
     evalue: str
+
+    @property
+    def line(self) -> str:
+        """The error in one line. The Azure SDK's job errors carry a JSON document: its message."""
+        start = self.evalue.find("{")
+        if start >= 0:
+            try:
+                message = json.loads(self.evalue[start:])["error"]["message"]
+            except (ValueError, KeyError, TypeError):
+                pass  # braces of another kind: shown as they are
+            else:
+                return f"{self.ename}: {_line(message)}"
+        return f"{self.ename}: {_line(self.evalue)}"
 
 
 class CheckResult(_Model):
@@ -80,6 +94,26 @@ class RunbookResult(_Model):
     job: str = ""
     cells: list[CellResult] = Field(default_factory=list)
     values: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def why(self) -> str:
+        """One line that says why the runbook is not green; empty where it is."""
+        if self.reason:
+            return self.reason
+        for cell in self.cells:
+            if cell.state == "failed" and cell.error is not None:
+                return f"cell {cell.id}: {cell.error.line}"
+            if cell.check is not None and not cell.check.passed:
+                expected, found = (_line(cell.check.expected), _line(cell.check.found))
+                return f"cell {cell.id}: expected «{expected}», found «{found}»"
+            if cell.state == "not run":
+                return f"cell {cell.id} was not run"
+        return "" if self.verdict == "passed" else "no cell was run"
+
+
+def _line(text: str | None) -> str:
+    """A text of any length in one line that can be read."""
+    return textwrap.shorten(text or "", 300, placeholder=" …")
 
 
 class Workspace(_Model):

@@ -61,7 +61,7 @@ def rehearse(
             pipeline,
             root=root,
             work_dir=root / WORK,
-            # The tools of this call serve the steps too: make setup finds them and installs nothing.
+            # The tools of this call serve the steps too: make setup finds them, installs nothing.
             variables={"VENV": sys.prefix, **overrides},
             service_connections={env.service_connection: connection},
             listener=listener,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
@@ -12,6 +11,8 @@ from nbrelease import console
 from nbrelease.errors import ExitCode, UsageError
 from nbrelease.rehearsal import PIPELINES, Outcome
 from nbrelease.settings import Settings, load
+
+ERROR = "##[error]"
 
 
 @click.command()
@@ -31,7 +32,8 @@ def command(name: str, pairs: tuple[str, ...], jobs: int | None, follow_parent: 
     from nbrelease.rehearsal import recover, rehearse
 
     for folder in recover(settings, env):
-        console.warning(f"an earlier rehearsal was interrupted; its evidence: {folder}/index.html")
+        page = os.path.relpath(folder / "index.html")
+        console.warning(f"an earlier rehearsal was interrupted; its evidence: {page}")
     outcome = rehearse(name, settings, env, listener=pipelines_local.console_listener(), jobs=jobs)
     return _report(outcome)
 
@@ -51,6 +53,8 @@ def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def _report(outcome: Outcome) -> int:
     """Print the verdict, the version, the endpoint and the page; the exit code says it too."""
+    for line in _errors(outcome):
+        console.error(line)
     record = outcome.record
     if record is not None:
         console.out()
@@ -65,9 +69,16 @@ def _report(outcome: Outcome) -> int:
     return _exit_code(outcome)
 
 
+def _errors(outcome: Outcome) -> list[str]:
+    """What the failed jobs said was wrong, less what the runner says of the exit code."""
+    lines = [line for _, job in outcome.run.jobs() if job.result == "Failed" for line in job.log]
+    errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+    return [line for line in errors if not line.startswith("Bash exited with code")]
+
+
 def _exit_code(outcome: Outcome) -> int:
     result = outcome.run.result
-    if result == "Succeeded" or result == "SucceededWithIssues":
+    if result in ("Succeeded", "SucceededWithIssues"):
         return ExitCode.DONE
     if result == "Rejected":
         return ExitCode.REJECTED

@@ -101,18 +101,4 @@ def _report(path: Path, result: RunbookResult) -> None:
         counted = sum(1 for cell in result.cells if cell.state == "passed")
         console.out(f"{path}: passed, {counted} cells, {seconds}")
         return
-    raise RunFailed(f"{path}: {result.verdict}: {_why(result)}")
-
-
-def _why(result: RunbookResult) -> str:
-    if result.reason:
-        return result.reason
-    for cell in result.cells:
-        if cell.error is not None and cell.state == "failed":
-            message = cell.error.evalue.strip().splitlines() or [""]
-            return f"cell {cell.id}: {cell.error.ename}: {message[0]}"
-        if cell.check is not None and not cell.check.passed:
-            return f"cell {cell.id}: expected «{cell.check.expected}», found «{cell.check.found}»"
-        if cell.state == "not run":
-            return f"cell {cell.id} was not run"
-    return "no cell was run"
+    raise RunFailed(f"{path}: {result.verdict}: {result.why}")

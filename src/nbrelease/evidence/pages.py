@@ -11,6 +11,7 @@ from typing import Any
 from nbrelease.record import ReleaseRecord, RunbookResult
 from nbrelease.scraps import MEDIA_TYPE
 
+NOTHING = "\N{EN DASH}"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -26,7 +27,7 @@ def _environment() -> Any:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["seconds"] = _seconds
-    environment.filters["utc"] = lambda time: f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "–"
+    environment.filters["utc"] = lambda time: f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else NOTHING
     environment.filters["figure"] = _figure
     environment.globals["state_class"] = lambda state: state.replace(" ", "-")
     return environment
@@ -134,7 +135,7 @@ def _table(source: str) -> Any:
 
 def _seconds(value: float | None) -> str:
     if value is None:
-        return "–"
+        return NOTHING
     if value < 90:
         return f"{value:.1f} s"
     return f"{int(value // 60)} min {int(value % 60)} s"

@@ -57,25 +57,10 @@ def _verdict(results: list[RunbookResult]) -> tuple[ReleaseVerdict, str | None]:
         if result.ended is None:
             return "interrupted", f"{result.name} was interrupted"
         if result.verdict != "passed":
-            return "failed", f"{result.name}: {result.verdict}: {why(result)}"
+            return "failed", f"{result.name}: {result.verdict}: {result.why}"
     if not results:
-        return "interrupted", "no runbook was run"
+        return "failed", "no runbook was run"
     return "passed", None
-
-
-def why(result: RunbookResult) -> str:
-    """One line that says why a runbook is not green."""
-    if result.reason:
-        return result.reason
-    for cell in result.cells:
-        if cell.state == "failed" and cell.error is not None:
-            lines = cell.error.evalue.strip().splitlines() or [""]
-            return f"cell {cell.id}: {cell.error.ename}: {lines[0]}"
-        if cell.check is not None and not cell.check.passed:
-            return f"cell {cell.id}: expected «{cell.check.expected}», found «{cell.check.found}»"
-        if cell.state == "not run":
-            return f"cell {cell.id} was not run"
-    return "no cell was run"
 
 
 def _data(values: dict[str, Any]) -> Data | None:

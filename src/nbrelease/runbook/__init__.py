@@ -172,7 +172,7 @@ def _judge(
 
 
 def _finish(output: Path, result: RunbookResult, settings: Settings, env: Environment) -> None:
-    """Write the executed notebook once more: with its result, and without this machine's folders."""
+    """Write the executed notebook once more: with its result, without this machine's folders."""
     from papermill.execute import ERROR_MARKER_TAG
 
     notebook = _load(output)

@@ -57,6 +57,8 @@ def execute(
     from papermill.execute import execute_notebook
     from papermill.iorw import papermill_io
 
+    # tqdm's complaint that it cannot draw its bars as widgets; a rendered page could not either.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
     papermill_io.register(SCHEME, _WholeFiles())
     try:
         execute_notebook(
@@ -83,7 +85,7 @@ def execute(
 
 
 def _kernel_config() -> Any:
-    """Talk to the kernel through files of this user where the system can, not through open ports."""
+    """Talk to the kernel through files of this user where the system can, not through ports."""
     from traitlets.config import Config
 
     return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})

@@ -47,7 +47,7 @@ def _error(cell: Mapping[str, Any]) -> CellError | None:
 
 
 def overall(states: list[CellState]) -> str:
-    """The runbook's verdict: the worst state of its cells; a runbook that ran nothing is not run."""
+    """The runbook's verdict: the worst state of its cells; one that ran nothing is not run."""
     for worst in ("failed", "check failed", "not run"):
         if worst in states:
             return worst

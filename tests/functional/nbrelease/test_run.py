@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -212,7 +213,7 @@ def test_killed_in_the_middle_the_notebook_is_whole_and_no_kernel_stays(project)
     assert (result.verdict, result.ended) == ("not run", None)
     while time.monotonic() < deadline:
         try:
-            state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
         except OSError:
             return
         if state == "Z":
