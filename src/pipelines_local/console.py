@@ -119,13 +119,13 @@ class LiveTable:
         from rich.live import Live
 
         self._console = Console(file=out)
-        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._table)
         self._plan: dict[str, tuple[str, ...]] = {}
         self._displays: dict[str, str] = {}
         self._stages: dict[str, str] = {}
         self._rows: dict[tuple[str, str], _Row] = {}
         self._title = ""
         self._lines = Lines(out)
+        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._table)
 
     def handle(self, event: Event) -> None:
         """Take an event into the table."""
@@ -183,7 +183,7 @@ class LiveTable:
     def _table(self) -> Table:
         from rich.table import Table
 
-        table = Table(title=self._title, box=None, pad_edge=False, title_justify="left")
+        table = Table(title=_plain(self._title), box=None, pad_edge=False, title_justify="left")
         for name in ("stage, job, step", "state", "time"):
             table.add_column(name, justify="right" if name == "time" else "left")
         for stage, jobs in self._plan.items():
@@ -200,13 +200,14 @@ class LiveTable:
         table.add_row(_plain(f"  {display}"), _state(row.state), clock(took) if took else "")
         if row.state not in ("running", "Failed"):
             return
-        for event in row.steps:
+        for event in list(row.steps):
             if event.step.result != "Skipped":
                 table.add_row(_plain(f"    {event.step.display}"), _state(event.step.result),
                               clock(event.step.seconds))  # fmt: skip
-        if row.running is not None:
+        running = row.running  # drawn by another thread than the one that sets it
+        if running is not None:
             since = clock(time.monotonic() - row.step_began)
-            table.add_row(_plain(f"    {row.running.display}"), _state("running"), since)
+            table.add_row(_plain(f"    {running.display}"), _state("running"), since)
 
 
 def _state(state: str) -> Any:

@@ -25,7 +25,7 @@ from pipelines_local.run.scheduler import Scheduler
 from pipelines_local.run.shared import Shared
 from pipelines_local.run.variables import Variables
 from pipelines_local.yamltree import Mapping as MappingNode
-from pipelines_local.yamltree import load, to_yaml
+from pipelines_local.yamltree import load, to_data
 
 _NOT_FOR_STEPS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
@@ -98,7 +98,7 @@ def run_pipeline(
     folder = folders.new_run(inputs.work)
     try:
         shared = _shared(loaded, folder, inputs, artifacts, static)
-        files.write_text(folder.path / folders.EXPANDED, to_yaml(loaded.document))
+        files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
         if _needs_sources(loaded.pipeline):
             shared.take_snapshot()
         result = RunResult(
@@ -314,7 +314,8 @@ def _go(shared: Shared, pipeline: Pipeline, result: RunResult, inputs: _Inputs) 
     finally:
         result.result = finished
         result.finished = datetime.now(UTC)
-        result.name = shared.build_number
+        result.name = shared.masker.mask(shared.build_number)
+        result.interrupted = shared.cancel.requested
         result.summaries, result.tests = shared.summaries, shared.tests
         files.write_json(shared.folder.path / folders.RESULT, result.to_dict())
         state.save(shared, result)

@@ -49,12 +49,15 @@ def load_pipeline(
     """
     path, root = path.resolve(), root.resolve()
     try:
-        types = _types(path)
+        written = load(path)
+        if not isinstance(written, MappingNode):
+            raise Refused("a pipeline has to be a mapping", written.at)
+        types = _types(written)
         given = {
             name: _given(name, value, types.get(name.lower(), ""), path)
             for name, value in (parameters or {}).items()
         }
-        expanded = expand(path, root, given, dict(variables or {}))
+        expanded = expand(written, root, given, dict(variables or {}))
         document = with_groups(expanded.document, groups or {})
         assert isinstance(document, MappingNode)  # noqa: S101 - it stays what it was
         pipeline = read(document)
@@ -111,10 +114,9 @@ def _check_step(
             )
 
 
-def _types(path: Path) -> dict[str, str]:
+def _types(document: MappingNode) -> dict[str, str]:
     """The declared types of the parameters, as far as they can be read."""
-    document = load(path)
-    declared = document.get("parameters") if isinstance(document, MappingNode) else None
+    declared = document.get("parameters")
     found = {}
     for item in declared.items if isinstance(declared, Sequence) else ():
         if isinstance(item, MappingNode):

@@ -149,6 +149,8 @@ class RunResult:
         folder: everything it left.
         artifacts: a folder for each published artifact.
         summaries: Markdown files that steps uploaded.
+        tests: counts of published test results.
+        interrupted: whether the run was cancelled from outside.
     """
 
     run: str
@@ -163,10 +165,13 @@ class RunResult:
     summaries: list[Path] = field(default_factory=list)
     approvals: list[ApprovalRecord] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
         """What a command that ran it should end with."""
+        if self.result == "Canceled" and not self.interrupted:
+            return 1  # a job took too long
         return EXIT_CODES.get(self.result, 0)
 
     def jobs(self) -> Iterator[tuple[StageResult, JobResult]]:

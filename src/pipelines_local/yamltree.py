@@ -172,9 +172,9 @@ def walk(node: Node) -> Iterator[Scalar]:
 
 
 def to_data(node: Node) -> Any:
-    """Plain lists, dictionaries and texts."""
+    """Plain lists, dictionaries, texts, and None where nothing stands."""
     if isinstance(node, Scalar):
-        return node.text
+        return None if node.is_null else node.text
     if isinstance(node, Sequence):
         return [to_data(item) for item in node.items]
     return {key.text: to_data(value) for key, value in node.entries}

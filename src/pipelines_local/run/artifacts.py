@@ -46,6 +46,8 @@ class Artifacts:
             raise ArtifactError(f"{name!r} is no name for an artifact")
         if not source.exists():
             raise ArtifactError(f"path does not exist: {source}")
+        if (source / ".artifactignore").exists():
+            raise ArtifactError("a file .artifactignore is not supported")
         names = files.files_below(source) if source.is_dir() else [source.name]
         base = source if source.is_dir() else source.parent
         target, beside = self.folder / name, self.folder / f".{name}"

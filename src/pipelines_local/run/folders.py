@@ -19,7 +19,7 @@ from pipelines_local import files
 from pipelines_local.errors import UsageError
 
 KEEP = 5
-RESULT, STATE, LOCK, EXPANDED = "run.json", "state.json", "lock", "expanded.yml"
+RESULT, STATE, LOCK, EXPANDED = "run.json", "state.json", "lock", "expanded.json"
 
 
 class RunFolder:

@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -169,6 +170,10 @@ class JobRun:
     def _one(self, step: Step, phase: Phase) -> None:
         if not step.enabled:
             return
+        if "$(" in step.display:
+            step = replace(
+                step, display=self._shared.masker.mask(self._variables.expand(step.display))
+            )
         self._number += 1
         self._watch_time()
         wanted, problem = self._wanted(step)

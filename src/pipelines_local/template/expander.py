@@ -19,7 +19,7 @@ from pipelines_local.template.files import Files
 from pipelines_local.template.parameters import bind, declared
 from pipelines_local.template.scope import Scope
 from pipelines_local.template.text import only_expression
-from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, load
+from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 LISTS = ("stages", "jobs", "steps", "variables")
 _DATA = ("inputs", "env", "parameters", "templateContext")
@@ -77,26 +77,23 @@ class _Place:
 
 
 def expand(
-    path: Path,
+    document: Mapping,
     root: Path,
     parameters: Map[str, Node] | None = None,
     variables: Map[str, Value] | None = None,
 ) -> Expanded:
-    """Expand the pipeline in a file.
+    """Expand a pipeline.
 
     Args:
-        path: the file.
+        document: the pipeline's file as it was read.
         root: the repository that it belongs to.
         parameters: values for its parameters, by name.
         variables: the predefined variables that templates can see.
 
     Raises:
         Refused: something in it is wrong.
-        OSError: the file cannot be read.
     """
-    document = load(path)
-    if not isinstance(document, Mapping):
-        raise Refused("a pipeline has to be a mapping", document.at)
+    path = document.at.file
     files = Files(root, {path: document})
     values = bind(
         declared(document.get("parameters")),
@@ -241,7 +238,9 @@ class _Expander:
         if isinstance(item, Mapping) and scope is not None and len(item.entries) == 1:
             key, value = item.entries[0]
             order = directive(key)
-            if order is not None and order.kind != "insert":
+            # A loop over keys makes one mapping, a loop over items several of them.
+            one = order is not None and order.kind == "each" and isinstance(value, Mapping)
+            if order is not None and order.kind != "insert" and not one:
                 yield from self._directed(order, value, place, chain)
                 return
         if isinstance(item, Mapping):

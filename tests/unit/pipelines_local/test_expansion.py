@@ -54,7 +54,7 @@ STEP_CASES: list[tuple[str, str, dict[str, str], list[dict[str, Any]]]] = [
     ("object as a value", "parameters: [{name: p, type: object, default: {A: 1}}]\nsteps:\n- bash: a\n  env: ${{ parameters.p }}", {}, [{"bash": "a", "env": {"A": "1"}}]),
     ("key from an expression", "parameters: [{name: p, default: A}]\nsteps:\n- bash: a\n  env:\n    ${{ parameters.p }}: 1", {}, [{"bash": "a", "env": {"A": "1"}}]),
     ("kind from an expression", "steps:\n- ${{ 'bash' }}: a", {}, [{"bash": "a"}]),
-    ("wrapped steps", "parameters: [{name: p, type: stepList, default: [{bash: x, displayName: d}]}]\nsteps:\n- ${{ each s in parameters.p }}:\n  - ${{ each pair in s }}:\n      ${{ if ne(pair.key, 'displayName') }}:\n        ${{ pair.key }}: ${{ pair.value }}", {}, [{"bash": "x"}]),
+    ("wrapped steps", "parameters: [{name: p, type: stepList, default: [{bash: x, displayName: d, name: n}]}]\nsteps:\n- ${{ each s in parameters.p }}:\n  - ${{ each pair in s }}:\n      ${{ if ne(pair.key, 'displayName') }}:\n        ${{ pair.key }}: ${{ pair.value }}", {}, [{"bash": "x", "name": "n"}]),
     ("template", "steps:\n- template: t.yml", {"t.yml": STEPS}, [{"bash": "echo hi"}]),
     ("template with a parameter", "steps:\n- template: t.yml\n  parameters:\n    WORD: yo", {"t.yml": STEPS}, [{"bash": "echo yo"}]),
     ("template @self", "steps:\n- template: t.yml@self", {"t.yml": STEPS}, [{"bash": "echo hi"}]),

@@ -1,0 +1,202 @@
+"""The command line: what it prints, and how it ends."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines_local import console_listener, run_pipeline
+from pipelines_local.cli import main
+
+pytestmark = pytest.mark.functional
+
+HELLO = "parameters: [{name: who, default: world}]\nsteps:\n- checkout: none\n- bash: echo hello ${{ parameters.who }} $(v) $S\n  env: {S: $(s)}\n"
+DEPLOY = "jobs:\n- deployment: d\n  environment: prod\n  strategy: {runOnce: {deploy: {steps: [{bash: echo live}]}}}\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("p.yml").write_text(HELLO)
+    Path("d.yml").write_text(DEPLOY)
+    Path("bad.yml").write_text("steps:\n- bash: x\n  strategy: {matrix: {}}\n")
+
+
+def document(capsys: Any) -> Any:
+    out = capsys.readouterr()
+    assert out.err == ""
+    return json.loads(out.out)
+
+
+def test_validate(capsys: Any) -> None:
+    assert main(["validate", "p.yml"]) == 0
+    assert capsys.readouterr().out == "p.yml: 1 stages, 1 jobs, 2 steps\n"
+    assert main(["validate", "bad.yml"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("pipelines-local: bad.yml:3:3: unexpected key 'strategy'")
+    assert main(["validate", "bad.yml", "--format", "json"]) == 2
+    assert document(capsys)["at"] == "bad.yml:3:3"
+
+
+def test_expand(capsys: Any) -> None:
+    assert main(["expand", "p.yml", "-p", "who=you"]) == 0
+    assert "- bash: echo hello you $(v) $S\n" in capsys.readouterr().out
+    assert main(["expand", "p.yml", "--format", "json"]) == 0
+    assert document(capsys)["steps"][0] == {"checkout": "none"}
+
+
+def test_eval(capsys: Any) -> None:
+    assert (
+        main(["eval", "format('{0}!', variables.a)", "--context", '{"variables": {"A": "x"}}']) == 0
+    )
+    assert capsys.readouterr().out == "x!\n"
+    assert main(["eval", "eq(1"]) == 2
+    assert "character 5" in capsys.readouterr().err
+    assert main(["eval", "split('a', ',')", "--format", "json"]) == 0
+    assert document(capsys) == {"value": ["a"], "text": None}
+    assert main(["eval", "always()", "--slot", "step-condition"]) == 0
+    assert capsys.readouterr().out == "True\n"
+
+
+def test_run_with_everything_from_flags_and_files(capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("s", "hush-hush")
+    Path("v.env").write_text("# comment\nv=from file\n")
+    Path("p.json").write_text('{"who": "file"}')
+    words = ["run", "p.yml", "--format", "json", "--variables-file", "v.env"]
+    assert main([*words, "--parameters-file", "p.json", "--secret", "s"]) == 0
+    run = document(capsys)
+    assert run["stages"][0]["jobs"][0]["log"][1] == "hello file from file ***"
+    assert main([*words, "-p", "who=me", "-v", "v=1", "--secret", "s=2"]) == 0
+    assert document(capsys)["stages"][0]["jobs"][0]["log"][1] == "hello me 1 ***"
+
+
+def test_refused_and_failed(capsys: Any) -> None:
+    assert main(["run", "bad.yml", "--format", "json"]) == 2
+    refused = document(capsys)
+    assert set(refused) == {"refused", "at"}
+    assert refused["at"] == "bad.yml:3:3"
+    Path("f.yml").write_text("steps: [{bash: exit 7}]")
+    assert main(["run", "f.yml"]) == 1
+    out = capsys.readouterr().out
+    assert "[__default/Job] Bash: Failed" in out
+    assert "    | ##[error]Bash exited with code '7'." in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "nope.yml"], "nope.yml"),
+        (["run"], "name the file"),
+        (["run", "p.yml", "-v", "x"], "NAME=VALUE"),
+        (["run", "p.yml", "--secret", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
+        (["run", "p.yml", "--resume", "x"], "no run 'x'"),
+        (["run", "p.yml", "--parameters-file", "nope"], "nope"),
+        (["run", "p.yml", "--approve", "a", "--reject", "a"], "both"),
+        (["run", "p.yml", "-p", "nope=1"], "unexpected parameter 'nope'"),
+        (["run", "p.yml", "--work-dir", "/proc/x"], "cannot be written"),
+        (["eval"], "name the expression"),
+        (["eval", "1", "--context", "{"], "no JSON"),
+        (["eval", "1", "--slot", "x"], "slot"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_wrong_usage(capsys: Any, words: list[str], message: str) -> None:
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_waiting_then_resumed_then_rejected(capsys: Any) -> None:
+    assert main(["run", "d.yml", "--format", "json"]) == 4
+    run = document(capsys)["run"]
+    assert main(["run", "--resume", run, "--root", ".", "--format", "json"]) == 4
+    capsys.readouterr()
+    words = ["run", "--resume", run, "--root", ".", "--approve", "prod=ann:fine: go"]
+    assert main([*words, "--format", "json"]) == 0
+    approval = document(capsys)["approvals"][0]
+    assert (approval["name"], approval["comment"]) == ("ann", "fine: go")
+    assert main(["run", "d.yml", "--reject", "prod", "--format", "json"]) == 5
+    assert document(capsys)["result"] == "Rejected"
+    assert main(["run", "d.yml", "--open", "prod"]) == 0
+
+
+def test_a_defect_of_ours_is_one_line_and_a_log(capsys: Any, monkeypatch: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pipelines_local.load.load_pipeline", broken)
+    assert main(["validate", "p.yml"]) == 3
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "ZeroDivisionError" in Path(err.split()[-1]).read_text()
+
+
+def in_terminal(words: list[str], answers: dict[str, str]) -> tuple[int, str]:
+    """Run the command in a terminal; when a text appears, its answer is typed."""
+    owner, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines_local", *words],
+        stdin=follower, stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )  # fmt: skip
+    os.close(follower)
+    shown, left = "", dict(answers)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            data = os.read(owner, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not data:
+            break
+        shown += data.decode(errors="replace")
+        for text in [text for text in left if text in shown]:
+            os.write(owner, left.pop(text).encode() + b"\n")
+    os.close(owner)
+    return process.wait(10), shown
+
+
+def test_a_prompt_in_a_terminal() -> None:
+    answers = {"decide later?": "approve", "Your name": "ann", "Comment": "go"}
+    code, shown = in_terminal(["run", "d.yml"], answers)
+    assert code == 0, shown
+    assert "prod approved by ann: go" in shown
+    assert main(["run", "d.yml"]) == 4
+
+
+def test_a_live_table_in_a_terminal() -> None:
+    Path("f.yml").write_text(
+        "stages:\n- stage: one\n  jobs: [{job: good, steps: [{bash: echo}]}, {job: bad, steps: [{bash: 'echo boom; exit 1'}]}]\n- stage: two\n  jobs: [{job: never, steps: [{bash: echo}]}]"
+    )
+    code, shown = in_terminal(["run", "f.yml"], {})
+    assert code == 1
+    for text in (
+        "stage, job, step",
+        "one",
+        "good",
+        "Succeeded",
+        "Failed",
+        "boom",
+        "Skipped",
+        "never",
+    ):
+        assert text in shown, shown
+
+
+def test_plain_lines_elsewhere() -> None:
+    out = io.StringIO()
+    Path("f.yml").write_text(
+        "steps:\n- bash: echo quiet\n  displayName: Say [bold]it\n- bash: echo x; exit 1"
+    )
+    run_pipeline(Path("f.yml"), root=Path(), work_dir=Path("w"), listener=console_listener(out))
+    text = out.getvalue()
+    assert "[__default/Job] Say [bold]it ...\n" in text
+    assert "quiet" not in text
+    assert "    | x\n" in text
