@@ -150,6 +150,14 @@ def reset(data: Path, yes: bool) -> None:
     click.echo("deleted")
 
 
+@group.command()
+def operations() -> None:
+    """Print the table of the operations that there are, as Markdown."""
+    from azureml_local.server import operations as table
+
+    click.echo(table())
+
+
 def _running(data: Path) -> dict[str, Any] | None:
     from azureml_local.running import running
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +36,7 @@ from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import tracking
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
-from azureml_local.routing import Routes
+from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.running import FILE, running
 from azureml_local.state import State
 
@@ -93,6 +94,20 @@ class Server:
         await self._tracking.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)
+
+
+def operations() -> str:
+    """The table of operations, from the route table itself, as Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder), 0, Path(folder))
+        lines = ["| operation | request |", "|---|---|"]
+        for route in server.routes.table:
+            path = route.pattern.replace(WORKSPACE, "{W}").replace(":path", "")
+            method = route.method.replace("|", ", ")
+            lines.append(f"| {route.operation} | `{method} {path}` |")
+        server.state.store.close()
+        shutil.rmtree(server.state.sockets)
+    return "\n".join(lines)
 
 
 def serve(data: Path, port: int | None) -> None:

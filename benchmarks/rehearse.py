@@ -1,0 +1,156 @@
+"""Where a rehearsal's time goes, and what it costs beside the same operations in one plain script.
+
+    python benchmarks/rehearse.py [--data FILE.csv] [--estimator NAME] [--fresh-install]
+
+Both sides run on this machine in the same call, each on an empty local workspace of its own. The
+plain script is the code of the seven runbooks, one after the other in one process: no papermill, no
+kernels, no pipeline, no evidence. Seconds of work add up to more than the wall time, because the
+jobs for batch and online run side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SERVING = {"06_deploy_online": ["deploy"], "04_deploy_batch": ["deploy"]}
+IMPORTS = ["connect"]
+
+
+def copy_of_project(folder: Path) -> Path:
+    """The tracked and new files of the working tree, in a repository of its own."""
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run(["git", "-C", folder, "add", "-A"], check=True)
+    who = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org"]
+    subprocess.run(["git", "-C", folder, *who, "commit", "-qm", "all"], check=True)
+    return folder
+
+
+def rehearse(folder: Path, data: Path, estimator: str) -> tuple[float, dict[str, float]]:
+    """Wall seconds of a rehearsal, and the seconds of its parts."""
+    command = [sys.executable, "-m", "nbrelease", "rehearse", "dev"]
+    command += ["--set", f"training_data={data}", "--set", f"estimator={estimator}"]
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    wall = time.perf_counter() - begun
+    if done.returncode:
+        sys.exit(done.stdout[-2000:] + done.stderr)
+    steps = step_seconds(done.stdout)
+    record = json.loads(next(folder.glob("evidence/*/record.json")).read_text())
+    parts = dict.fromkeys(
+        ["install", "kernel starts", "imports", "cells", "serving", "rendering"], 0.0
+    )
+    runbooks = 0.0
+    for runbook in record["runbooks"]:
+        runbooks += runbook["seconds"]
+        parts["kernel starts"] += runbook["seconds"]
+        for cell in runbook["cells"]:
+            seconds = cell["seconds"] or 0.0
+            parts["kernel starts"] -= seconds
+            if cell["id"] in IMPORTS:
+                parts["imports"] += seconds
+            elif cell["id"] in SERVING.get(runbook["name"], []):
+                parts["serving"] += seconds
+            else:
+                parts["cells"] += seconds
+    parts["install"] = sum(s for name, s in steps if name == "Install the tools")
+    parts["rendering"] = sum(s for name, s in steps if name == "Build the pack")
+    # What a step that runs runbooks takes beside them: importing papermill and its kin.
+    parts["imports"] += sum(s for name, s in steps if name.startswith("Run ")) - runbooks
+    return wall, parts
+
+
+def step_seconds(output: str) -> list[tuple[str, float]]:
+    """Step and seconds, from the lines that the runner prints."""
+    found = []
+    for line in output.splitlines():
+        if line.endswith("s)") and ": Succeeded (" in line:
+            head, _, seconds = line.rpartition(": Succeeded (")
+            found.append((head.partition("] ")[2], float(seconds.removesuffix("s)"))))
+    return found
+
+
+def plain(folder: Path, data: Path, estimator: str) -> float:
+    """Wall seconds of the runbooks' code as one script, the workspace's start included."""
+    settings = subprocess.run(
+        [sys.executable, "-m", "nbrelease", "settings", "dev"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    values = json.loads(settings.stdout)
+    values |= {"training_data": str(data), "estimator": estimator, "release_id": ""}
+    code = [f"given = {values!r}", "def record(**values):", "    given.update(values)"]
+    for path in sorted((folder / "runbooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text())["cells"]:
+            if cell["cell_type"] != "code":
+                continue
+            code.append("".join(cell["source"]).replace("from nbrelease import record", ""))
+            if "parameters" in cell["metadata"].get("tags", []):
+                code.append("globals().update({k: v for k, v in given.items() if k in globals()})")
+    script = folder / "runbooks" / "plain.py"
+    script.write_text("\n".join(code) + "\n")
+    command = [sys.executable, "-m", "azureml_local", "run", "--data", folder / "plain-data", "--"]
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [*command, sys.executable, script], cwd=script.parent, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - begun
+    if done.returncode:
+        sys.exit(done.stdout[-2000:] + done.stderr[-3000:])
+    return seconds
+
+
+def fresh_install(folder: Path) -> float:
+    """Seconds that make setup takes into an empty virtual environment."""
+    begun = time.perf_counter()
+    env = {**os.environ, "VENV": str(folder / "venv")}
+    subprocess.run(["make", "-s", "setup"], cwd=folder, env=env, check=True)
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT / "data" / "diabetes-sample.csv")
+    parser.add_argument("--estimator", default="logistic")
+    parser.add_argument("--fresh-install", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = copy_of_project(Path(name))
+        if options.fresh_install:
+            print(
+                f"{'install, from nothing':24}{fresh_install(folder):8.1f} s (not in the rehearsal)"
+            )
+        data = options.data.resolve()
+        wall, parts = rehearse(folder, data, options.estimator)
+        script = plain(folder, data, options.estimator)
+    for part, seconds in parts.items():
+        print(f"{part:24}{seconds:8.1f} s")
+    print(f"{'rehearsal, wall':24}{wall:8.1f} s")
+    print(f"{'plain script, wall':24}{script:8.1f} s")
+    print(f"{'ratio':24}{wall / script:8.2f}")
+    print(f"{'limit 90 s':24}{'kept' if wall < 90 else 'broken':>8}")
+
+
+if __name__ == "__main__":
+    main()
