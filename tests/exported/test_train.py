@@ -4,7 +4,6 @@ Blocks headed «notebooks/train.ipynb #cell» are the notebook's test cells: edi
 them there, or here and run nbrelease sync. Everything else is yours and stays.
 """
 
-
 # %% notebooks/train.ipynb imports
 import tempfile
 from pathlib import Path

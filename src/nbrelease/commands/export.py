@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from nbrelease.errors import RunFailed, UsageError
 from nbrelease.export import Export, plan
 from nbrelease.export.diagnostic import RULES, Diagnostic, Level
 from nbrelease.export.formats import FORMATS
-from nbrelease.export.layout import Choices, load
+from nbrelease.export.layout import Choices, cache_of, load
 
 
 @click.command()
@@ -44,7 +45,8 @@ def command(
         from nbrelease.export.watch import watch as follow  # watchfiles starts threads
 
         return follow(choices.layout, notebooks)
-    exports = plan(choices.layout, notebooks)
+    gc.disable()  # a short life with many syntax trees: half of the time would go into collecting
+    exports = plan(choices.layout, notebooks, cache_of(choices.layout))
     if not exports:
         shown = choices.layout.shown(choices.layout.notebooks)
         raise UsageError(f"{shown}/ holds no notebook with cells tagged export or main")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from nbrelease.export.imports import Import
 from nbrelease.notebook import Parameter
@@ -181,12 +182,21 @@ def _help(text: str, width: int) -> list[str]:
 
 def default(parameter: Parameter) -> str:
     """The default as source text, texts in double quotes."""
-    return source(parameter.value) if isinstance(parameter.value, str) else parameter.default
+    value = parameter.value
+    return source(value) if isinstance(value, str | list | dict | Path) else parameter.default
 
 
 def source(value: object) -> str:
-    """A value as source text."""
-    return quoted(value) if isinstance(value, str) else repr(value)
+    """A plain value as source text."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, Path):
+        return f"Path({quoted(value.as_posix())})"
+    if isinstance(value, list):
+        return f"[{', '.join(source(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{source(key)}: {source(item)}' for key, item in value.items())}}}"
+    return repr(value)
 
 
 def quoted(text: str) -> str:

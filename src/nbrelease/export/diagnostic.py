@@ -89,10 +89,9 @@ NO_REASON = _rule("NBR108", "ignore-without-reason", WARNING, "A rule is ignored
 # 2: code that only a notebook understands
 SYNTAX = _rule("NBR201", "syntax", ERROR, "A cell to export is no Python.")
 MAGIC = _rule("NBR202", "magic", ERROR, "A magic or shell line in a cell to export.")
-DISPLAY = _rule(
-    "NBR203", "display", WARNING, "A line shows something, and does nothing in a module."
-)
+DISPLAY = _rule("NBR203", "display", ERROR, "display is there in notebooks only.")
 AWAIT = _rule("NBR204", "top-level-await", ERROR, "await outside of an async function.")
+SHOWN = _rule("NBR205", "shown", WARNING, "A last line shows a value, and does nothing else.")
 
 # 3: names
 NOT_EXPORTED = _rule(

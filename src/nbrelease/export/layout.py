@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbrelease.errors import SettingsError
+from nbrelease.export.cache import Cache, place
 from nbrelease.export.project import DEFAULT_WIDTH, Layout
 
 FILE = "settings.ini"
@@ -54,6 +55,12 @@ def load(start: Path | None = None) -> Choices:
         root, where["notebooks"], where["exported"], where["exported_tests"], _width(root)
     )
     return Choices(layout, untested == "fail")
+
+
+def cache_of(layout: Layout) -> Cache:
+    """What is known of the project's notebooks from last time."""
+    folders = (layout.notebooks, layout.exported, layout.tests)
+    return Cache(place(layout.root), " ".join([*map(str, folders), str(layout.width)]))
 
 
 def _width(root: Path) -> int:

@@ -111,7 +111,7 @@ def functions(source: Source) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and not node.name.startswith("_")
     ]
-    return [*found, "main"] if source.runnable else found
+    return list(dict.fromkeys([*found, "main"] if source.runnable else found))
 
 
 def _top_level(tree: ast.Module) -> Iterable[str]:

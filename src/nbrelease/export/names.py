@@ -36,8 +36,13 @@ class Names:
 EMPTY = Names(frozenset(), frozenset(), frozenset())
 
 
-def of(code: str) -> Names:
+def of(code: str, *, postponed: bool = False) -> Names:
     """The names of a piece of code.
+
+    Args:
+        code: the code.
+        postponed: whether the notebook has ``from __future__ import annotations`` (which counts in
+            all its cells): names in annotations are then read later, if ever.
 
     Raises:
         SyntaxError: it does not compile as far as scopes go.
@@ -53,6 +58,10 @@ def of(code: str) -> Names:
             now.add(symbol.get_name())
     for child in table.get_children():
         _descend(child, False, bound, now, later)
+    if postponed:
+        at_once = of(f"from __future__ import annotations\n{code}").now
+        later |= now - at_once
+        now &= at_once
     return Names(frozenset(bound), frozenset(now), frozenset(later))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from nbrelease import files
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.export import blocks, checks, edits, ledger, module, testfile
 from nbrelease.export import diagnostic as rules
+from nbrelease.export.cache import Cache, Entry, plain
 from nbrelease.export.diagnostic import Diagnostic, Level
 from nbrelease.export.edits import Edit
 from nbrelease.export.imports import of as imports_of
@@ -71,6 +73,7 @@ class Export:
         edits: edits by hand, which keep everything from being written.
         found: the findings.
         untested: public functions that no test uses.
+        exports: whether anything of it is exported.
     """
 
     path: str
@@ -79,6 +82,7 @@ class Export:
     edits: list[Edit] = field(default_factory=list)
     found: list[Diagnostic] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)
+    exports: bool = False
 
     @property
     def failed(self) -> bool:
@@ -98,12 +102,13 @@ class Export:
         return written
 
 
-def plan(layout: Layout, chosen: Sequence[Path] = ()) -> list[Export]:
+def plan(layout: Layout, chosen: Sequence[Path] = (), cache: Cache | None = None) -> list[Export]:
     """What the notebooks give, and what stands against writing it. Nothing is written.
 
     Args:
         layout: where things are.
         chosen: the notebooks; by default all of the folder that have cells to export.
+        cache: what is known of notebooks that have not changed.
 
     Raises:
         UsageError: a chosen notebook is not there, or lies outside of the project.
@@ -114,22 +119,92 @@ def plan(layout: Layout, chosen: Sequence[Path] = ()) -> list[Export]:
             raise UsageError(f"{path}: no such notebook{_nearest(path, everything)}")
         if not path.resolve().is_relative_to(layout.root.resolve()):
             raise UsageError(f"{path}: outside of the project {layout.root}")
-    wanted = {path.resolve() for path in chosen or everything}
     every = {path.resolve(): path for path in (*everything, *chosen)}
-    exports = [(path, _read(layout, path)) for path in every.values()]
-    sources = {export.path: export.source for _, export in exports if export.source is not None}
-    libraries = {
-        source.module: source
-        for source in sources.values()
-        if source.exports and not source.runnable
-    }
-    found = []
-    for path, export in exports:
-        if path.resolve() in wanted:
-            _complete(layout, export, sources, libraries)
-            if chosen or export.files or export.found or (export.source and export.source.exports):
-                found.append(export)
-    return sorted(found, key=lambda each: each.path)
+    wanted = {layout.shown(path) for path in chosen or everything}
+    work = _Plan(layout, list(every.values()), cache or Cache(None, ""))
+    found = [work.complete(shown) for shown in work.order if shown in wanted]
+    (cache or work.cache).save()
+    return [export for export in found if chosen or export.files or export.found or export.exports]
+
+
+class _Plan:
+    """The notebooks of one round: each is parsed when something of it is not known."""
+
+    def __init__(self, layout: Layout, paths: list[Path], cache: Cache) -> None:
+        self.layout, self.cache = layout, cache
+        self.content = {layout.shown(path): _bytes(path) for path in paths}
+        self.order = sorted(self.content)
+        self.sha256 = {
+            shown: hashlib.sha256(content).hexdigest() for shown, content in self.content.items()
+        }
+        self.read: dict[str, Export] = {}
+        self.entries = {shown: self._entry(shown) for shown in self.order}
+        self.libraries = {
+            entry.module: shown
+            for shown, entry in self.entries.items()
+            if entry.exports and not entry.runnable
+        }
+        names = [f"{name} {self.sha256[shown]}" for name, shown in self.libraries.items()]
+        modules = [f"{entry.module} {shown}" for shown, entry in self.entries.items()]
+        self.shared = hashlib.sha256("\n".join([*names, "", *modules]).encode()).hexdigest()
+
+    def _entry(self, shown: str) -> Entry:
+        known = self.cache.entries.get(shown)
+        if known is not None and known.sha256 == self.sha256[shown]:
+            return known
+        self.cache.entries.pop(shown, None)
+        source = self._load(shown).source
+        if source is None:
+            return Entry(self.sha256[shown], "", False, False)
+        return Entry(self.sha256[shown], source.module, source.runnable, source.exports)
+
+    def _load(self, shown: str) -> Export:
+        if shown not in self.read:
+            self.read[shown] = _read(shown, self.content[shown])
+        return self.read[shown]
+
+    def complete(self, shown: str) -> Export:
+        """One notebook's files and findings, from the cache if nothing of it changed."""
+        entry = self.cache.entries.get(shown)
+        if entry is not None and entry.libraries == self.shared and entry.files_match():
+            return Export(
+                shown,
+                found=entry.diagnostics(),
+                untested=entry.untested,
+                exports=entry.exports,
+            )
+        export = self._load(shown)
+        _complete(self, export)
+        self.cache.entries.pop(shown, None)
+        if not export.failed:
+            known = self.entries[shown]
+            known.libraries = self.shared
+            known.files = {
+                str(file.path): hashlib.sha256(file.text.encode("utf-8")).hexdigest()
+                for file in export.files
+            }
+            known.found, known.untested = plain(export.found), export.untested
+            self.cache.entries[shown] = known
+        return export
+
+    def library(self, name: str) -> Source:
+        """The notebook of a shared module."""
+        source = self._load(self.libraries[name]).source
+        assert source is not None  # noqa: S101 - it was read to become one
+        return source
+
+    def same_module(self, source: Source) -> str:
+        """Another notebook that is exported to the same module; empty when there is none."""
+        return next(
+            (
+                shown
+                for shown in self.order
+                if shown != source.path
+                and self.entries[shown].exports
+                and self.entries[shown].module == source.module
+            ),
+            "",
+        )
 
 
 def _notebooks(layout: Layout) -> list[Path]:
@@ -147,12 +222,18 @@ def _nearest(path: Path, everything: Iterable[Path]) -> str:
     return f"; did you mean {names[close[0]]}?" if close else ""
 
 
-def _read(layout: Layout, path: Path) -> Export:
-    shown = layout.shown(path)
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _read(shown: str, content: bytes) -> Export:
     export = Export(shown)
     try:
-        notebook = parse(path.read_bytes(), Path(shown))
-    except (NotebookError, OSError) as error:
+        notebook = parse(content, Path(shown))
+    except NotebookError as error:
         message, _, mend = str(error).removeprefix(f"{shown}: ").partition("; ")
         export.found.append(
             Diagnostic(rules.UNREADABLE, shown, "", 1, 1, message, mend or "restore it from git")
@@ -162,52 +243,46 @@ def _read(layout: Layout, path: Path) -> Export:
     return export
 
 
-def _complete(
-    layout: Layout, export: Export, sources: dict[str, Source], libraries: dict[str, Source]
-) -> None:
+def _complete(work: _Plan, export: Export) -> None:
     source = export.source
     if source is None:
         return
-    export.found = source.found
+    layout = work.layout
+    export.found, export.exports = source.found, source.exports
     if not source.exports:
         return
     checks.run(source)
-    same = [
-        other.path
-        for other in sources.values()
-        if other.exports and other.module == source.module and other.path < source.path
-    ]
-    if same:
+    if same := work.same_module(source):
         source.report(
             rules.SAME_MODULE,
             None,
             1,
-            f"{same[0]} is exported to {source.module} too",
+            f"{same} is exported to {source.module} too",
             "rename one of them, or give it a cell with «#| default_exp name»",
         )
     if export.failed:
         return
     folder = layout.exported / source.module
-    written = module.render(source, layout.width, libraries.keys())
+    written = module.render(source, layout.width, work.libraries.keys())
     name = "main.py" if source.runnable else "__init__.py"
     export.files.append(_file(folder / name, blocks.join(written)))
-    for library in _needed(source, libraries):
-        other = libraries[library]
+    for library in _needed(source, work):
+        other = work.library(library)
         checked = Source(other.notebook, other.path, other.cells, other.parameters)
         checks.run(checked)
         if any(each.rule.level is Level.ERROR for each in checked.found):
             continue  # it has findings of its own
-        text = blocks.join(module.render(checked, layout.width, libraries.keys()))
+        text = blocks.join(module.render(checked, layout.width, work.libraries.keys()))
         export.files.append(_file(folder / f"{library}.py", text))
     _with_tests(layout, export, source, written, folder)
 
 
-def _needed(source: Source, libraries: dict[str, Source]) -> list[str]:
+def _needed(source: Source, work: _Plan) -> list[str]:
     """The libraries that a runnable module imports, and those that they import.
 
     A job is given one folder, so each runnable module has its own copies beside it.
     """
-    if not source.runnable:
+    if not source.runnable or not work.libraries:
         return []
     found: list[str] = []
     todo = [source]
@@ -216,9 +291,9 @@ def _needed(source: Source, libraries: dict[str, Source]) -> list[str]:
         for cell in current.of(Role.EXPORT, Role.MAIN):
             for each in imports_of(cell):
                 name = (each.module or each.name).partition(".")[0]
-                if name in libraries and name not in found:
+                if name in work.libraries and name not in found:
                     found.append(name)
-                    todo.append(libraries[name])
+                    todo.append(work.library(name))
     return sorted(found)
 
 

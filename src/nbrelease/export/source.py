@@ -123,7 +123,7 @@ class Source:
         """The name of its module: ``default_exp``'s word, or the file's name as an identifier."""
         for code_cell in self.cells:
             if name := code_cell.cell.directives.get("default_exp"):
-                return identifier(name)
+                return identifier(name.rpartition(".")[2])
         return identifier(PurePosixPath(self.path).stem)
 
     @cached_property
@@ -163,7 +163,7 @@ class Source:
 
 def identifier(text: str) -> str:
     """A text as a name of Python."""
-    name = re.sub(r"\W", "_", text.rpartition(".")[2] if "." in text else text)
+    name = re.sub(r"\W", "_", text)
     return name if name[:1].isidentifier() else f"nb_{name}"
 
 
@@ -195,7 +195,8 @@ def load(notebook: Notebook, path: str) -> Source:
                 "save the notebook in JupyterLab, which gives a new one",
             )
         seen.add(cell.id)
-    source.cells = tuple(_parsed(source, cell, role) for cell, role in roles)
+    postponed = any("from __future__ import annotations" in cell.source for cell, _ in roles)
+    source.cells = tuple(_parsed(source, cell, role, postponed) for cell, role in roles)
     try:
         source.parameters = notebook.parameters
     except NotebookError as error:
@@ -256,12 +257,12 @@ def _unknown(source: Source, cell: Cell) -> None:
             source.report(rules.DIRECTIVE, cell, number, f"no directive is called {word}", mend)
 
 
-def _parsed(source: Source, cell: Cell, role: Role) -> CodeCell:
+def _parsed(source: Source, cell: Cell, role: Role, postponed: bool) -> CodeCell:
     private = "exporti" in cell.tags
     tree, code = _parse(source, cell, role)
     if role is Role.PARAMETERS or tree.body:
         try:
-            found = names.of(code)
+            found = names.of(code, postponed=postponed)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             if role is not Role.NONE:
                 line = getattr(error, "lineno", None) or 1

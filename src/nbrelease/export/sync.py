@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,10 +90,11 @@ def _reason(edit: Edit) -> str:
         return f"it is written from {where}; edit them in the notebook"
     if edit.file is None:
         return "the block was deleted; delete its cell, or remove the tag"
+    head = "if True:\n" if edit.block.inside else "\n"  # the place of the heading
     try:
-        ast.parse(textwrap.dedent(edit.file))
+        ast.parse(head + edit.file)
     except SyntaxError as error:
-        return f"it is no Python: {error.msg}, line {edit.line + (error.lineno or 1)}"
+        return f"it is no Python: {error.msg}, line {edit.line + (error.lineno or 1) - 1}"
     except ValueError as error:
         return f"it is no Python: {error}"
     return ""

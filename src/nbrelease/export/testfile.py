@@ -7,6 +7,7 @@ changes; a stub is written once; everything else stays as it is, where it is.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -157,7 +158,10 @@ def _assembled(segments: list[tuple[str, str]], written: list[Block], prefix: st
         if index == last:
             order += [(name, new[name].text) for name in missing]
     parts = [f"# %% {key}\n{text}" if key else text for key, text in order if key or text]
-    return "\n\n\n".join(parts) + "\n"
+    text = "\n\n\n".join(parts) + "\n"
+    top = parts[0]
+    # Formatters want one blank line behind a docstring, two behind anything else.
+    return text.replace(f"{top}\n\n\n", f"{top}\n\n", 1) if top.endswith('"""') else text
 
 
 def _imports(source: Source, target: str, used: Collection[str], width: int) -> str:
@@ -202,9 +206,11 @@ def _name(cell: CodeCell) -> str:
 
 def _looked_at(people: list[str], own: list[str]) -> tuple[set[str], set[str], set[str]]:
     """Names that tests use, functions that have a stub, and names that people's code binds."""
-    used, stubbed, bound = set(), set(), set()
+    used: set[str] = set()
+    stubbed: set[str] = set()
+    bound: set[str] = set()
     for text in own:
-        used |= _used(_parsed(text))
+        used |= _used_in(text)
     for text in people:
         tree = _parsed(text)
         for node in tree.body:
@@ -236,10 +242,16 @@ def _used(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+@functools.lru_cache(maxsize=512)
+def _used_in(text: str) -> frozenset[str]:
+    return frozenset(_used(_parsed(text)))
+
+
 def _names(texts: Iterable[str]) -> set[str]:
-    return {name for text in texts for name in _used(_parsed(text))}
+    return {name for text in texts for name in _used_in(text)}
 
 
+@functools.lru_cache(maxsize=512)
 def _parsed(text: str) -> ast.Module:
     """People may have left their file half-written: it is kept, and not looked into."""
     try:

@@ -157,6 +157,10 @@ def _cell(index: int, raw: Any, path: Path) -> Cell:
     cell_id = raw.get("id", f"cell-{index}")
     if not isinstance(cell_id, str) or not cell_id:
         raise wrong("has an id that is no text")
+    try:
+        f"{cell_id}{source}".encode()
+    except UnicodeEncodeError:
+        raise wrong("holds half a character") from None
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
     words = [str(tag) for tag in tags]

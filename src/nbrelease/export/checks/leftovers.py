@@ -53,7 +53,7 @@ def _shown(source: Source, cell: CodeCell) -> None:
     )
     if bare or shows:
         source.report(
-            rules.DISPLAY,
+            rules.SHOWN,
             cell.cell,
             last,
             f"«{ast.unparse(last)[:60]}» shows something in the notebook, and does nothing here",

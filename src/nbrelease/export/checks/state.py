@@ -29,7 +29,7 @@ class _State:
         self.source = source
         self.exported = source.of(Role.EXPORT)
         self.mains = source.of(Role.MAIN)
-        self.parameters = frozenset(parameter.name for parameter in source.parameters)
+        self.parameters = _union(cell.defined for cell in source.of(Role.PARAMETERS))
         written = (*self.exported, *self.mains, *source.of(Role.PARAMETERS))
         self.imported = _union(cell.imported for cell in written)
         self.module = _union(cell.defined for cell in self.exported)
@@ -253,14 +253,12 @@ def holds_definitions(tree: ast.Module) -> bool:
 
 
 def is_own_call(node: ast.stmt) -> bool:
-    """``test_something()`` on a line of its own: how a notebook runs a test that it defines."""
+    """``test_something(…)`` on a line of its own: how a notebook runs a test that it defines."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Call)
         and isinstance(node.value.func, ast.Name)
         and node.value.func.id.startswith("test_")
-        and not node.value.args
-        and not node.value.keywords
     )
 
 

@@ -1,0 +1,138 @@
+"""How long an export takes: 50 notebooks with 40 exported cells each, whole processes.
+
+Side by side with ``nbdev-export`` on the same notebooks, in turns, when that is installed (it is
+no dependency; in another environment: ``--nbdev PATH/TO/nbdev-export``). Medians of the runs, and
+their ratios: when everything changed, and when nothing did.
+
+    python benchmarks/export.py [--runs 7] [--nbdev PATH]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+NOTEBOOKS, CELLS = 50, 40
+BIN = Path(sys.executable).parent
+
+NBDEV = """[project]
+name = "bench"
+version = "0.0.1"
+requires-python = ">=3.11"
+
+[tool.nbdev]
+nbs_path = "notebooks"
+lib_path = "bench"
+"""
+
+
+def project(root: Path, seed: int) -> None:
+    """Write the notebooks; another ``seed`` changes every exported cell."""
+    folder = root / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    if root.name == "theirs":
+        (root / "pyproject.toml").write_text(NBDEV, encoding="utf-8")
+        (root / "bench").mkdir(exist_ok=True)
+        (root / "bench" / "__init__.py").write_text('__version__ = "0.0.1"\n', encoding="utf-8")
+    else:
+        (root / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
+    for number in range(NOTEBOOKS):
+        cells = [cell(f"title-{number}", "markdown", f"# Notebook {number}\n\nAbout it.")]
+        cells.append(cell("default", "code", f"#| default_exp part_{number:02}"))
+        cells.append(cell("imports", "code", "#| export\nimport math\nfrom pathlib import Path"))
+        cells += [
+            cell(f"cell-{index}", "code", function(index, seed)) for index in range(CELLS - 1)
+        ]
+        notebook = {
+            "cells": cells,
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        path = folder / f"part_{number:02}.ipynb"
+        path.write_text(json.dumps(notebook, indent=1) + "\n", encoding="utf-8")
+
+
+def cell(cell_id: str, kind: str, source: str) -> dict[str, object]:
+    """A cell of a notebook's file."""
+    found: dict[str, object] = {"cell_type": kind, "id": cell_id, "metadata": {}}
+    if kind == "code":
+        found |= {"execution_count": None, "outputs": []}
+    return {**found, "source": source.splitlines(keepends=True)}
+
+
+def function(index: int, seed: int) -> str:
+    """A cell's source: a function as people write them."""
+    return f'''#| export
+def step_{index}(path: Path, rows: list[float], *, scale: float = {seed}.{index}) -> list[float]:
+    """Scale the rows of a file, and drop what is out of range."""
+    found = []
+    for row in rows:
+        value = math.sqrt(abs(row)) * scale
+        if value < {index + 1}:
+            continue
+        found.append(value)
+    if not found:
+        raise ValueError(f"{{path}}: no rows left of {{len(rows)}}")
+    return found'''
+
+
+def timed(command: list[str], root: Path) -> float:
+    """Seconds that a whole process takes."""
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")
+    return seconds
+
+
+def main() -> None:
+    """Measure in turns, print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--nbdev", type=Path, default=None)
+    given = parser.parse_args()
+    found = given.nbdev or shutil.which("nbdev-export") or BIN / "nbdev-export"
+    ours = [str(BIN / "nbrelease"), "export"]
+    theirs = [str(found)] if Path(found).is_file() else None
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        one, other = Path(name, "ours"), Path(name, "theirs")
+        for run in range(given.runs + 1):
+            for root in (one, other):
+                project(root, run)
+            rounds = [("nbrelease, all changed", ours, one), ("nbrelease, no change", ours, one)]
+            if theirs:
+                rounds += [
+                    ("nbdev, all changed", theirs, other),
+                    ("nbdev, no change", theirs, other),
+                ]
+            for what, command, root in rounds:
+                seconds = timed(command, root)
+                if run:  # the first warms the disk
+                    times.setdefault(what, []).append(seconds)
+        bare = [timed([sys.executable, "-c", "pass"], one) for _ in range(given.runs)]
+        shown = [timed([ours[0], "--help"], one) for _ in range(given.runs)]
+    times |= {"python -c pass": bare, "nbrelease --help": shown}
+    for what, seconds in times.items():
+        print(f"{what:24} {statistics.median(seconds) * 1000:7.0f} ms")
+    if theirs:
+        for what in ("all changed", "no change"):
+            ratio = statistics.median(times[f"nbrelease, {what}"]) / statistics.median(
+                times[f"nbdev, {what}"]
+            )
+            print(f"{what}: {ratio:.2f} of nbdev-export's time")
+    else:
+        print("nbdev-export is not installed here; give --nbdev PATH for the comparison")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""``nbrelease export`` and ``sync`` as people and pipelines call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.functional
+BIN = Path(sys.executable).parent
+CELLS = [
+    ("params", ["parameters"], "n: int = 2  # what is doubled"),
+    ("double", ["export"], "def double(x: int) -> int:\n    return 2 * x"),
+    ("go", ["main"], "print(double(n))"),
+    ("test-double", ["test"], "assert double(2) == 4"),
+]
+
+
+def write(root: Path, name: str, cells) -> Path:
+    content = {
+        "cells": [
+            {"cell_type": "code", "execution_count": None, "id": cell_id, "metadata": {"tags": tags}, "outputs": [], "source": source}
+            for cell_id, tags, source in cells
+        ],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip
+    path = root / "notebooks" / f"{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    (tmp_path / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
+    write(tmp_path, "some", CELLS)
+    return tmp_path
+
+
+def nbrelease(root: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    clean = {
+        key: value for key, value in os.environ.items() if key not in ("TF_BUILD", "GITHUB_ACTIONS")
+    }
+    return subprocess.run(
+        [BIN / "nbrelease", *words], cwd=root, capture_output=True, text=True, check=False, timeout=60,
+        env={**clean, "XDG_CACHE_HOME": str(root / ".cache"), **env},
+    )  # fmt: skip
+
+
+def test_export_check_edit_sync(root):
+    done = nbrelease(root, "export", "--check")
+    assert done.returncode == 1
+    assert "stale: exported/some/main.py, tests/exported/test_some.py" in done.stderr
+    assert not (root / "exported").exists()
+    assert nbrelease(root, "export").returncode == 0
+    assert nbrelease(root, "export", "--check").stdout == "1 notebook: everything is up to date\n"
+    done = subprocess.run(
+        [sys.executable, "exported/some/main.py", "--n", "21"], cwd=root, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert done.stdout == "42\n"
+    main = root / "exported/some/main.py"
+    main.write_text(
+        main.read_text("utf-8").replace("return 2 * x", "return x + x"), encoding="utf-8"
+    )
+    done = nbrelease(root, "export")
+    assert done.returncode == 1
+    assert "NBR602" in done.stderr
+    assert "+    return x + x" in done.stderr
+    assert nbrelease(root, "sync").stdout == "notebooks/some.ipynb: double changed\n"
+    assert nbrelease(root, "export", "--check").returncode == 0
+
+
+def test_untested_functions_fail_where_the_settings_say_so(root):
+    write(root, "some", CELLS[:3])
+    assert nbrelease(root, "export").returncode == 0
+    assert nbrelease(root, "export", "--check").returncode == 0
+    (root / "settings.ini").write_text("[DEFAULT]\nexport_untested = fail\n", encoding="utf-8")
+    done = nbrelease(root, "export", "--check")
+    assert done.returncode == 1
+    assert "no test: double of notebooks/some.ipynb, main of notebooks/some.ipynb" in done.stderr
+
+
+BROKEN = [("f", ["export"], "x = 1\n\n\ndef f():\n    return nowhere")]
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "expected"),
+    [
+        (
+            ["--format", "text"],
+            {},
+            "notebooks/bad.ipynb:f:5:12: error NBR302 nowhere is defined nowhere",
+        ),
+        (
+            [],
+            {"TF_BUILD": "True"},
+            "##vso[task.logissue type=error;sourcepath=notebooks/bad.ipynb;linenumber=",
+        ),
+        ([], {"GITHUB_ACTIONS": "true"}, "::error file=notebooks/bad.ipynb,line="),
+    ],
+)
+def test_findings_in_the_form_that_their_reader_shows(root, words, env, expected):
+    write(root, "bad", BROKEN)
+    done = nbrelease(root, "export", "--check", *words, **env)
+    assert done.returncode == 1
+    assert expected in done.stdout + done.stderr
+
+
+def test_findings_for_programs(root):
+    write(root, "bad", BROKEN)
+    [found] = [
+        each
+        for each in json.loads(nbrelease(root, "export", "--format", "json").stdout)
+        if each["level"] == "error"
+    ]
+    assert (found["code"], found["cell"], found["line"], found["column"]) == ("NBR302", "f", 5, 12)
+    run = json.loads(nbrelease(root, "export", "--format", "sarif").stdout)["runs"][0]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["NBR302", "NBR501"][
+        : len(run["tool"]["driver"]["rules"])
+    ]
+    assert run["results"][0]["ruleId"] == "NBR302"
+
+
+def test_one_broken_notebook_does_not_keep_the_others_from_being_written(root):
+    write(root, "bad", BROKEN)
+    done = nbrelease(root, "export")
+    assert done.returncode == 1
+    assert "not exported: notebooks/bad.ipynb" in done.stderr
+    assert (root / "exported/some/main.py").is_file()
+    assert not (root / "exported/bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["export", "notebooks/sme.ipynb"], "notebooks/sme.ipynb: no such notebook; did you mean"),
+        (["export", "--format", "xml"], "Invalid value for '--format'"),
+        (["sync", "nowhere.ipynb"], "nowhere.ipynb: no such notebook"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_one_line(root, words, message):
+    done = nbrelease(root, *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_watch_exports_what_is_saved(root):
+    process = subprocess.Popen(
+        [BIN / "nbrelease", "export", "--watch"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "watching notebooks/; Ctrl-C ends it\n"
+        assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
+        time.sleep(0.5)  # the watcher starts after its first export
+        write(root, "some", [*CELLS[:2], ("go", ["main"], "print(double(n) + 1)"), CELLS[3]])
+        assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
+        assert "print(double(n) + 1)" in (root / "exported/some/main.py").read_text("utf-8")
+        write(root, "some", BROKEN)
+        assert "notebooks/some.ipynb: not exported" in process.stdout.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 130

@@ -1,0 +1,17 @@
+"""A project in a temporary folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from builder import Project
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return Project(tmp_path)

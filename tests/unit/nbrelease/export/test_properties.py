@@ -1,0 +1,194 @@
+"""What holds for any notebook: export is deterministic, sync keeps, nothing is damaged."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+import tempfile
+from pathlib import Path
+
+import pytest
+from builder import Project, notebook
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nbrelease.errors import NbreleaseError
+from nbrelease.export import plan
+from nbrelease.export.sync import sync
+
+IDS = st.lists(
+    st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=12).filter(lambda t: t[0].isalpha()),
+    min_size=1, max_size=6, unique=True,
+)  # fmt: skip
+STATEMENTS = st.sampled_from(
+    [
+        "x = 1", "x = 2  # two", "# a comment", "", "import os", "from math import pi, tau", "print('a')",
+        "if True:\n    x = 3\nelse:\n    x = 4", "def f(a, *, b=1):\n    return a + b", "text = '''one\n  two\n'''",
+        "class C:\n    x = 1\n\n    def m(self):\n        return f'''{self.x}\n    '''", "for i in range(2):\n    print(i)",
+        "y = [\n    1,\n    2,\n]", "%matplotlib inline", "#| hide", "z = 'ä\\n' \\\n    'b'", "   ", "async def g():\n    pass",
+    ]
+)  # fmt: skip
+SOURCES = st.lists(STATEMENTS, max_size=6).map("\n".join)
+TAGS = st.sampled_from(["export", "main", "test", "", "exporti", "skip export"])
+
+
+@st.composite
+def notebooks(draw):
+    return [(cell_id, draw(TAGS), draw(SOURCES)) for cell_id in draw(IDS)]
+
+
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@SLOW
+@given(notebooks())
+def test_export_is_deterministic_and_sync_after_it_changes_nothing(cells):
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        first, second = Project(Path(one)), Project(Path(other))
+        for project in (first, second):
+            project.write("some", *cells)
+            project.export()
+        assert files(Path(one)) == files(Path(other))
+        before = files(Path(one))
+        assert all(not export.stale for export in first.export() if not export.failed)
+        assert sync(first.layout) == []
+        assert files(Path(one)) == before
+        for name, content in before.items():
+            if name.endswith(".py"):
+                compile(content, name, "exec")
+
+
+@SLOW
+@given(notebooks(), st.integers(0, 1000))
+def test_an_edit_survives_sync_and_export(cells, where):
+    with tempfile.TemporaryDirectory() as name:
+        project = Project(Path(name))
+        project.write(
+            "some",
+            *cells,
+            ("anchor", "export", "def anchor(x):\n    a = x\n    b = a\n    return b"),
+        )
+        [export] = project.export()
+        if export.failed:
+            return
+        file = next(Path(name, "exported").rglob("*.py"))
+        lines = ["    a = x", "    b = a", "    return b"]
+        place = lines[where % 3]
+        mark = f"    c = {where}\n{place}"
+        text = file.read_text(encoding="utf-8")
+        start = text.index("#anchor")
+        file.write_text(text[:start] + text[start:].replace(place, mark, 1), encoding="utf-8")
+        [result] = sync(project.layout)
+        assert result.cells == ["anchor"]
+        assert mark.strip() in project.sources("some")["anchor"]
+        assert mark in file.read_text(encoding="utf-8")
+        assert project.export()[0].stale == []
+
+
+def malformed(number: int) -> bytes:
+    """One of many ways to be no notebook, or a strange one; the same for the same number."""
+    chance = random.Random(number)
+    content = notebook(
+        ("params", "parameters", "n: int = 1"),
+        ("double", "export", "def double(x):\n    return 2 * x"),
+        ("go", "main", "print(double(n))"),
+    )
+    cell = chance.choice(content["cells"])
+    strange = chance.choice(
+        [None, 3, "text", [], {}, [1], {"a": 1}, "", True, 1e400, "\ud800", "\x00", "é" * 50]
+    )
+    match number % 20:
+        case 0:
+            text = json.dumps(content)
+            return text[: chance.randrange(len(text))].encode()
+        case 1:
+            content["nbformat"] = strange
+        case 2:
+            content["cells"] = strange
+        case 3:
+            cell.pop("id")
+        case 4:
+            cell["id"] = content["cells"][0]["id"]
+        case 5:
+            cell["metadata"] = strange
+        case 6:
+            cell["source"] = strange
+        case 7:
+            cell["outputs"] = [
+                {"output_type": "stream", "name": "stdout", "text": ["x" * 1_000_000]}
+            ] * 3
+        case 8:
+            content["metadata"] = {
+                "kernelspec": chance.choice([{"language": "R"}, {"language": strange}, strange])
+            }
+        case 9:
+            return json.dumps(content).encode(
+                chance.choice(["utf-16", "utf-32", "utf-16-le", "utf-8-sig"])
+            )
+        case 10:
+            return chance.randbytes(chance.randrange(1, 400))
+        case 11:
+            cell["metadata"]["tags"] = strange
+        case 12:
+            cell["id"] = strange
+        case 13:
+            cell["cell_type"] = strange
+        case 14:
+            return ("[" * 100_000 + "]" * 100_000).encode()
+        case 15:
+            cell["source"] = chance.choice(
+                [
+                    "(" * 300,
+                    "x = " + "-" * 5000 + "1",
+                    "\x00",
+                    "\ud800",
+                    "é = 1",
+                    "\f\v x",
+                    "if x:\n\ty\n        z",
+                ]
+            )
+        case 16:
+            content = strange
+        case 17:
+            text = json.dumps(content, ensure_ascii=False).encode()
+            place = chance.randrange(len(text))
+            return text[:place] + chance.randbytes(3) + text[place + 3 :]
+        case 18:
+            cell["source"] = ["def f():\r\n", "    return '''\r", "a'''\n", "\u2028x = 1"]
+        case 19:
+            return (
+                json.dumps(content, indent=chance.choice([None, 1, 8]))
+                .replace("\n", "\r\n")
+                .encode()
+            )
+    return json.dumps(content).encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize("start", range(0, 240, 20))
+def test_malformed_notebooks_give_a_finding_or_a_right_export(start, project):
+    for number in range(start, start + 20):
+        path = project.root / "notebooks" / f"n{number}.ipynb"
+        content = malformed(number)
+        path.write_bytes(content)
+        try:
+            [export] = plan(project.layout, [path])
+        except NbreleaseError as error:
+            pytest.fail(f"{number}: {error}")
+        assert export.failed or export.files or not export.exports, number
+        for each in export.found:
+            assert "\n" not in each.message + each.mend, each
+        if not export.failed:
+            for file in export.write():
+                if file.path.suffix == ".py":
+                    compile(file.path.read_bytes(), str(file.path), "exec")
+        assert path.read_bytes() == content
+        path.unlink()

@@ -1,0 +1,149 @@
+"""Edits by hand: never overwritten, carried back to their cell, shown when both sides changed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from builder import codes
+
+from nbrelease.export.sync import sync
+
+CELLS = (
+    ("imports", "export", "import os\n\nHERE = os.getcwd()"),
+    ("double", "", "#| export\n# how it works\ndef double(x: int) -> int:\n    return 2 * x"),
+    ("look", "", "double(3)"),
+    ("go", "main", 'import math\n\ntext = """a\n  b"""\nprint(text, double(4))\nprint(math.pi, HERE)'),
+    ("test-double", "test", "import random\n\nx = random.randint(1, 9)\nassert double(x) == x + x"),
+)  # fmt: skip
+MAIN = "exported/some/main.py"
+TESTS = "tests/test_some.py"
+
+
+@pytest.fixture
+def some(project):
+    project.write("some", *CELLS)
+    [export] = project.export()
+    assert codes(export) == []
+    return project
+
+
+def state(project) -> dict[str, str]:
+    return {
+        path.relative_to(project.root).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(project.root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_sync_after_export_changes_nothing(some):
+    before = state(some)
+    assert sync(some.layout) == []
+    some.export()
+    assert state(some) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "cell", "source"),
+    [
+        (MAIN, "    return 2 * x", "    y = x\n    return y + y", "double", "#| export\n# how it works\ndef double(x: int) -> int:\n    y = x\n    return y + y"),
+        (MAIN, "# how it works\n", "", "double", "#| export\ndef double(x: int) -> int:\n    return 2 * x"),
+        (MAIN, "HERE = os.getcwd()", "HERE = os.getcwd()\nTHERE = HERE", "imports", "import os\n\nHERE = os.getcwd()\nTHERE = HERE"),
+        (MAIN, "    print(math.pi, HERE)", "    if HERE:\n        print(math.pi)", "go", 'import math\n\ntext = """a\n  b"""\nprint(text, double(4))\nif HERE:\n    print(math.pi)'),
+        (MAIN, '    text = """a\n  b"""', '    text = """a\n    c\n  d"""', "go", 'import math\n\ntext = """a\n    c\n  d"""\nprint(text, double(4))\nprint(math.pi, HERE)'),
+        (TESTS, "    assert double(x) == x + x", "    assert double(x) == 2 * x\n    assert x", "test-double", "import random\n\nx = random.randint(1, 9)\nassert double(x) == 2 * x\nassert x"),
+    ],
+)  # fmt: skip
+def test_an_edit_is_refused_carried_back_and_kept(some, path, old, new, cell, source):
+    file = some.edit(path, old, new)
+    edited = file.read_text(encoding="utf-8")
+    [export] = some.export()
+    assert codes(export) == ["NBR602"]
+    assert file.read_text(encoding="utf-8") == edited
+    [result] = sync(some.layout)
+    assert (result.cells, result.refused) == ([cell], [])
+    assert some.sources("some")[cell] == source
+    assert new in file.read_text(encoding="utf-8")
+    [export] = some.export()
+    assert codes(export) == []
+    assert export.stale == []
+
+
+def test_only_the_edited_cell_changes_and_loses_its_outputs(some):
+    path = some.root / "notebooks" / "some.ipynb"
+    before = path.read_text(encoding="utf-8").split("\n")
+    some.edit(MAIN, "    return 2 * x", "    return x + x")
+    sync(some.layout)
+    after = path.read_text(encoding="utf-8")
+    cells = {cell["id"]: cell for cell in json.loads(after)["cells"]}
+    assert cells["double"]["outputs"] == []
+    assert cells["double"]["execution_count"] is None
+    assert cells["go"]["outputs"][0]["text"] == ["go\n"]
+    kept = [line for line in after.split("\n") if line in before]
+    assert len(kept) >= len(before) - 12  # its source line, its count, its outputs
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2, 4])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_every_other_byte_stays_in_any_layout_of_the_file(some, indent, ascii_only):
+    path = some.root / "notebooks" / "some.ipynb"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["metadata"]["title"] = "größe"
+    path.write_text(json.dumps(content, indent=indent, ensure_ascii=ascii_only), encoding="utf-8")
+    some.edit(MAIN, "    return 2 * x", "    return x * 2")
+    sync(some.layout)
+    [cell] = [cell for cell in content["cells"] if cell["id"] == "double"]
+    cell["source"][-1], cell["outputs"], cell["execution_count"] = "    return x * 2", [], None
+    assert path.read_text(encoding="utf-8") == json.dumps(
+        content, indent=indent, ensure_ascii=ascii_only
+    )
+
+
+def test_edits_on_both_sides_are_shown_three_ways_and_nothing_is_lost(some):
+    some.edit(MAIN, "    return 2 * x", "    return x + x")
+    some.edit("notebooks/some.ipynb", "return 2 * x", "return x << 1")
+    before = state(some)
+    [export] = some.export()
+    assert codes(export) == ["NBR603"]
+    [edit] = export.edits
+    report = edit.report()
+    assert "-    return 2 * x" in report
+    assert "+    return x + x" in report
+    assert "+    return x << 1" in report
+    [result] = sync(some.layout)
+    assert [reason for _, reason in result.refused] == ["its cell was edited too"]
+    assert state(some) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("import os\n", "import os\nimport sys\n", "it is written from the cells; edit them in the notebook"),
+        ("def main() -> None:", "def main(n: int = 1) -> None:", "it is written from the parameters cell; edit them in the notebook"),
+        ("    return 2 * x", "    return 2 *", "it is no Python: invalid syntax, line 23"),
+        ("    return 2 * x", "    return nowhere", "with it the notebook could not be exported: nowhere is defined nowhere in the notebook"),
+        ("# %% command line", "# %% my own\nX = 1\n\n\n# %% command line", "no cell gives this block; add a cell to the notebook"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_carried_back_is_said_and_left_alone(some, old, new, reason):
+    some.edit(MAIN, old, new)
+    before = state(some)
+    [result] = sync(some.layout)
+    assert [why for _, why in result.refused] == [reason]
+    assert state(some) == before
+
+
+def test_without_a_record_nothing_is_overwritten(some):
+    (some.root / "exported/some/.export.json").unlink()
+    some.edit(MAIN, "    return 2 * x", "    return x + x")
+    before = state(some)
+    [export] = some.export()
+    assert "NBR602" in codes(export)
+    assert state(some) == before
+
+
+def test_a_checkout_with_other_line_ends_is_no_edit(some):
+    file = some.root / MAIN
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    [export] = some.export()
+    assert codes(export) == []

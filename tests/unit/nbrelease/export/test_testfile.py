@@ -1,0 +1,108 @@
+"""The test file belongs to people: what they write stays, stubs come once, gone functions are named."""
+
+from __future__ import annotations
+
+import pytest
+from builder import codes
+
+TESTS = "tests/test_some.py"
+CELLS = (
+    ("double", "export", "def double(x: int) -> int:\n    return 2 * x"),
+    ("half", "export", "def half(x: float) -> float:\n    return x / 2"),
+    ("test-double", "test", "assert double(2) == 4"),
+)
+
+
+@pytest.fixture
+def some(project):
+    project.write("some", *CELLS)
+    project.export()
+    return project
+
+
+def text(project) -> str:
+    return (project.root / TESTS).read_text(encoding="utf-8")
+
+
+def test_a_function_without_a_test_gets_a_stub_once(some):
+    assert text(some).count("def test_half() -> None:\n    assert callable(half)") == 1
+    some.export()
+    assert text(some).count("def test_half()") == 1
+    whole = text(some)
+    stub = whole[whole.index("@pytest.mark.skip") :]
+    some.edit(TESTS, stub, "")
+    [export] = some.export()
+    assert "test_half" not in text(some)
+    assert export.untested == ["half"]
+
+
+def test_a_stub_that_is_written_out_is_a_test(some):
+    whole = text(some)
+    start = whole.index("@pytest.mark.skip")
+    some.edit(TESTS, whole[start:], "def test_half() -> None:\n    assert half(4) == 2\n")
+    [export] = some.export()
+    assert export.untested == []
+    assert "def test_half() -> None:\n    assert half(4) == 2\n" in text(some)
+
+
+def test_what_people_write_stays_where_it_is_while_cells_change(some):
+    mine = "def test_mine() -> None:\n    # mine\n    assert half(double(3)) == 3\n"
+    some.edit(TESTS, "    assert double(2) == 4\n", f"    assert double(2) == 4\n\n\n{mine}")
+    some.export()
+    assert mine in text(some)
+    assert "import double, half" in text(some)
+    some.write("some", *CELLS[:2], ("test-double", "test", "assert double(1) == 2"))
+    some.export()
+    assert mine in text(some)
+    assert "assert double(1) == 2" in text(some)
+    assert "assert double(2) == 4" not in text(some)
+    assert (
+        text(some).index("assert double(1) == 2")
+        < text(some).index(mine)
+        < text(some).index("test_half")
+    )
+    some.write("some", *CELLS[:2])
+    some.export()
+    assert mine in text(some)
+    assert "test_double()" not in text(some)
+
+
+def test_a_half_written_test_file_is_kept(some):
+    some.edit(TESTS, "assert callable(half)", "assert callable(half)\n\n\ndef test_later(:")
+    some.export()
+    assert "def test_later(:" in text(some)
+
+
+def test_renamed_functions_are_reported(some):
+    some.edit(
+        TESTS,
+        "assert callable(half)",
+        "assert callable(half)\n\n\ndef test_mine() -> None:\n    assert half(2) == 1",
+    )
+    some.export()
+    some.write("some", CELLS[0], ("half", "export", CELLS[1][2].replace("half", "halve")), CELLS[2])
+    [export] = some.export()
+    assert codes(export) == ["NBR502"]
+    [found] = [each for each in export.found if each.rule.code == "NBR502"]
+    assert (found.message, found.mend) == (
+        "a test uses half, which notebooks/some.ipynb no longer defines",
+        "was it renamed to halve?",
+    )
+    assert "assert half(2) == 1" in text(some)
+
+
+def test_modules_that_notebooks_share_lie_beside_each_main(project):
+    project.write(
+        "shared", ("f", "export", "def f() -> int:\n    return 1"), ("t", "test", "assert f()")
+    )
+    project.write("some", ("i", "export", "from shared import f"), ("go", "main", "print(f())"))
+    assert [codes(export) for export in project.export()] == [[], []]
+    copy = project.root / "exported/some/shared.py"
+    assert copy.read_text("utf-8") == (project.root / "exported/shared/__init__.py").read_text(
+        "utf-8"
+    )
+    project.write(
+        "shared", ("f", "export", "def f() -> int:\n    return 2"), ("t", "test", "assert f()")
+    )
+    project.export()
+    assert "return 2" in copy.read_text("utf-8")
