@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import chdir
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ from nbrelease.runbook import execute, kernel, portable, values, verdict
 from nbrelease.settings import Environment, Settings
 
 __all__ = ["run"]
+
+# nbformat's validator imports this checker of IRIs when it is installed, which takes a second to
+# build its grammar; no schema of a notebook asks for IRIs. jsonschema goes on without it.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def run(
