@@ -24,6 +24,17 @@ from pathlib import Path
 
 from pipelines_local import run_pipeline
 
+ROWS = [
+    ("one_step", "a run of one empty bash step", 1000, " ms"),
+    ("per_step", "each further step", 1000, " ms"),
+    ("per_command_in_shell", "a command in the shell script", 1000, " ms"),
+    ("steps_200", "200 steps in 20 jobs", 1000, " ms"),
+    ("steps_200_command_line", "  with the start of the program", 1000, " ms"),
+    ("shell_200", "200 commands in a shell script", 1000, " ms"),
+    ("ratio", "ratio", 1, ""),
+    ("ratio_command_line", "  with the start of the program", 1, ""),
+]
+
 
 def pipeline(jobs: int, steps: int) -> str:
     """A pipeline of empty bash steps that checks nothing out."""
@@ -99,19 +110,9 @@ def main() -> int:
     if options.json:
         print(json.dumps({name: round(value, 5) for name, value in found.items()}, indent=2))
     else:
-        print(f"cores                                 {os.cpu_count()}")
-        print(f"a run of one empty bash step          {found['one_step'] * 1000:8.1f} ms")
-        print(f"each further step                     {found['per_step'] * 1000:8.2f} ms")
-        print(
-            f"a command in the shell script         {found['per_command_in_shell'] * 1000:8.2f} ms"
-        )
-        print(f"200 steps in 20 jobs                  {found['steps_200'] * 1000:8.1f} ms")
-        print(
-            f"  with the start of the program       {found['steps_200_command_line'] * 1000:8.1f} ms"
-        )
-        print(f"200 commands in one shell script      {found['shell_200'] * 1000:8.1f} ms")
-        print(f"ratio                                 {found['ratio']:8.2f}")
-        print(f"  with the start of the program       {found['ratio_command_line']:8.2f}")
+        print(f"cores                            {os.cpu_count()}")
+        for name, label, factor, unit in ROWS:
+            print(f"{label:<32} {found[name] * factor:8.2f}{unit}")
     return 0 if found["ratio"] <= 2 else 1
 
 
