@@ -20,6 +20,8 @@ from nbrelease import console
 from nbrelease.errors import ExitCode, NbreleaseError
 
 VERBS = {
+    "clean": "Take out of notebooks what a run left in them; also as a filter of git.",
+    "doctor": "Tell what is missing here, and repair it.",
     "evidence": "Build what a release leaves behind.",
     "export": "Write main.py and its tests out of the tagged cells of notebooks.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",

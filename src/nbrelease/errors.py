@@ -7,7 +7,6 @@
     │   ├── NotebookError        a notebook's cells, tags or parameters
     │   └── KernelError          the kernel that a notebook names
     ├── RunFailed            1   a run, a test, a check or a gate said no
-    ├── EditedByHand         1   an exported file was changed; it is not overwritten
     └── WorkspaceError       1   the local workspace did not start
 
 Each message is one line: what is wrong, where (``path:cell-id:line``, ``settings.ini:[dev] key``),
@@ -61,10 +60,6 @@ class KernelError(UserError):
 
 class RunFailed(NbreleaseError):
     """A run, a test, a check or a gate said no."""
-
-
-class EditedByHand(NbreleaseError):
-    """An exported file was changed after it was written; it is not overwritten."""
 
 
 class WorkspaceError(NbreleaseError):

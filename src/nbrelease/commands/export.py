@@ -11,7 +11,7 @@ import click
 from nbrelease import console
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.export import Export, plan
-from nbrelease.export.diagnostic import RULES, Diagnostic, Level
+from nbrelease.export.diagnostic import RULES, STALE, Diagnostic, Level
 from nbrelease.export.formats import FORMATS
 from nbrelease.export.layout import Choices, cache_of, load
 
@@ -50,13 +50,16 @@ def command(
     if not exports:
         shown = choices.layout.shown(choices.layout.notebooks)
         raise UsageError(f"{shown}/ holds no notebook with cells tagged export or main")
-    _print_findings([each for export in exports for each in export.found], form)
+    found = [each for export in exports for each in export.found]
+    if check:
+        found += [each for export in exports for each in _stale(export, choices)]
+    _print_findings(found, form)
     if form == "text":
         for export in exports:
             for edit in export.edits:
                 console.info(f"\n{edit.path}, {edit.title}:\n{edit.report()}")
     if check:
-        return _check(exports, choices, form)
+        return _check(exports, found, choices, form)
     written = sum(_write(export, choices, form == "text") for export in exports)
     failed = [export.path for export in exports if export.failed]
     if failed:
@@ -91,20 +94,28 @@ def _write(export: Export, choices: Choices, say: bool) -> int:
     return len(written)
 
 
-def _check(exports: list[Export], choices: Choices, form: str) -> int:
-    """Fail on errors and stale files, and on untested functions where the settings say so."""
-    stale = [
-        choices.layout.shown(file.path)
-        for export in exports
-        if not export.edits
+def _stale(export: Export, choices: Choices) -> list[Diagnostic]:
+    """A finding for each file that is not what the notebook gives; edits by hand are their own."""
+    if export.edits:
+        return []
+    return [
+        Diagnostic(
+            STALE,
+            choices.layout.shown(file.path),
+            "",
+            1,
+            1,
+            f"it is not what {export.path} gives",
+            "run nbrelease export and commit the result",
+        )
         for file in export.stale
     ]
-    errors = sum(each.rule.level is Level.ERROR for export in exports for each in export.found)
-    reasons = []
-    if errors:
-        reasons.append(f"{errors} error{'s' if errors > 1 else ''}")
-    if stale:
-        reasons.append(f"stale: {', '.join(stale)}; run nbrelease export and commit the result")
+
+
+def _check(exports: list[Export], found: list[Diagnostic], choices: Choices, form: str) -> int:
+    """Fail on errors and stale files, and on untested functions where the settings say so."""
+    errors = sum(each.rule.level is Level.ERROR for each in found)
+    reasons = [f"{errors} error{'s' if errors > 1 else ''}"] if errors else []
     untested = [f"{name} of {each.path}" for each in exports for name in each.untested]
     if untested and choices.untested_fails:
         reasons.append(f"no test: {', '.join(untested)}")

@@ -55,7 +55,11 @@ def nbrelease(root: Path, *words: str, **env: str) -> subprocess.CompletedProces
 def test_export_check_edit_sync(root):
     done = nbrelease(root, "export", "--check")
     assert done.returncode == 1
-    assert "stale: exported/some/main.py, tests/exported/test_some.py" in done.stderr
+    assert (
+        "exported/some/main.py:1:1: error NBR601 it is not what notebooks/some.ipynb gives"
+        in done.stderr
+    )
+    assert "tests/exported/test_some.py:1:1: error NBR601" in done.stderr
     assert not (root / "exported").exists()
     assert nbrelease(root, "export").returncode == 0
     assert nbrelease(root, "export", "--check").stdout == "1 notebook: everything is up to date\n"

@@ -14,7 +14,7 @@ from nbrelease.export import diagnostic as rules
 from nbrelease.export import names
 from nbrelease.export.source import CodeCell, Role, Source
 
-RESERVED = ("main", "parse_arguments", "_Parser")
+RESERVED = ("main", "_arguments", "_Parser")
 
 
 def check(source: Source) -> None:

@@ -1,0 +1,117 @@
+"""``nbrelease doctor``: tells what is missing, repairs its own set-up, and nothing that is committed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.functional
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[3]
+
+
+def run(root: Path, *words: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+    return subprocess.run(
+        words, cwd=root, env=env, capture_output=True, text=True, check=check, timeout=60
+    )
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    shutil.copy(ROOT / "settings.ini", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "train.ipynb", tmp_path / "notebooks")
+    run(tmp_path, "git", "init", "-q", ".", check=True)
+    run(tmp_path, "git", "config", "user.email", "a@example.org", check=True)
+    run(tmp_path, "git", "config", "user.name", "a", check=True)
+    return tmp_path
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    words = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    return {rest.partition(":")[0]: state for state, rest in words}
+
+
+def test_what_is_missing_is_said_and_repaired(root):
+    done = run(root, "nbrelease", "doctor")
+    assert done.returncode == 1
+    assert lines(done)["git filter"] == "missing"
+    assert not (root / ".vscode").exists()
+    repaired = lines(run(root, "nbrelease", "doctor", "--fix"))
+    assert (repaired["git filter"], repaired["git hook"], repaired["VS Code"]) == ("repaired",) * 3
+    after = lines(run(root, "nbrelease", "doctor"))
+    assert {name: state for name, state in after.items() if state != "ok"}.keys() <= {"nbdime"}
+    assert (
+        json.loads((root / ".vscode/settings.json").read_text("utf-8"))[
+            "python.testing.pytestEnabled"
+        ]
+        is True
+    )
+
+
+def test_what_is_committed_is_clean_and_the_working_copy_is_not_touched(root):
+    run(root, "nbrelease", "doctor", "--fix")
+    path = root / "notebooks" / "train.ipynb"
+    content = json.loads(path.read_text("utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = 5
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+    run(root, "git", "add", "notebooks", check=True)
+    stored = run(root, "git", "show", ":notebooks/train.ipynb", check=True).stdout
+    assert stored == (ROOT / "notebooks" / "train.ipynb").read_text("utf-8")
+    assert path.read_text("utf-8") == text
+
+
+def test_the_hook_keeps_a_stale_export_from_being_committed(root):
+    run(root, "nbrelease", "doctor", "--fix")
+    run(root, "git", "add", "notebooks", "settings.ini", check=True)
+    done = run(root, "git", "commit", "-m", "x")
+    assert done.returncode == 1
+    assert "NBR601" in done.stderr
+    run(root, "nbrelease", "export", check=True)
+    run(root, "git", "add", ".", check=True)
+    assert run(root, "git", "commit", "-m", "x").returncode == 0
+
+
+def test_a_hook_of_ones_own_is_left_alone(root):
+    hook = root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    assert lines(run(root, "nbrelease", "doctor", "--fix"))["git hook"] == "missing"
+    assert hook.read_text("utf-8") == "#!/bin/sh\nexit 0\n"
+
+
+def test_a_kernel_that_is_not_there_and_packages_that_differ_are_named(root):
+    path = root / "notebooks" / "train.ipynb"
+    path.write_text(
+        path.read_text("utf-8").replace('"name": "python3"', '"name": "nowhere"'), encoding="utf-8"
+    )
+    (root / "conda").mkdir()
+    (root / "conda" / "train.yml").write_text(
+        "dependencies:\n  - pip:\n      - click==1.0\n      - nosuch-package==2\n", encoding="utf-8"
+    )
+    done = run(root, "nbrelease", "doctor")
+    assert "missing  kernel nowhere: not installed" in done.stdout
+    assert "click==1.0 (here: " in done.stdout
+    assert "pip install click==1.0 nosuch-package==2" in done.stdout
+
+
+def test_as_a_filter_what_is_no_notebook_passes_unchanged(root):
+    done = subprocess.run(
+        [BIN / "nbrelease", "clean", "-"], input=b"{ no", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"{ no")
+    assert b"passed unchanged" in done.stderr

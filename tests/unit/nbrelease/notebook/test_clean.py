@@ -1,0 +1,145 @@
+"""Cleaning: what a run leaves goes, what people and checks need stays, twice is once."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbrelease.notebook.clean import cleaned
+
+ROOT = Path(__file__).parents[4]
+
+
+def cell(cell_id, source="x = 1", tags=(), **more):
+    return {
+        "cell_type": "code", "execution_count": 7, "id": cell_id,
+        "metadata": {"tags": list(tags), "execution": {"iopub.busy": "now"}, "jupyter": {"source_hidden": True}},
+        "outputs": [{"output_type": "execute_result", "execution_count": 7, "metadata": {}, "data": {"text/plain": ["1"]}}],
+        "source": source, **more,
+    }  # fmt: skip
+
+
+def notebook(*cells):
+    return {
+        "cells": list(cells), "nbformat": 4, "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python", "version": "3.11.7"}, "papermill": {"duration": 1}, "title": "kept",
+        },
+    }  # fmt: skip
+
+
+def clean(content) -> dict:
+    return json.loads(cleaned(json.dumps(content).encode()))
+
+
+def test_what_a_run_leaves_goes_and_the_rest_stays():
+    found = clean(notebook(cell("a", tags=["export"])))
+    [one] = found["cells"]
+    assert one == {
+        "cell_type": "code", "execution_count": None, "id": "a", "outputs": [], "source": ["x = 1"],
+        "metadata": {"tags": ["export"], "jupyter": {"source_hidden": True}},
+    }  # fmt: skip
+    assert found["metadata"] == {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"}, "title": "kept",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "tags"),
+    [("x", ["check"]), ("x", ["keep_output"]), ("x", ["nbval-check-output"]), ("# NBVAL_CHECK_OUTPUT\nx", []), ("#| check\nx", [])],
+)  # fmt: skip
+def test_outputs_that_a_check_compares_with_stay(source, tags):
+    [one] = clean(notebook(cell("a", source, tags)))["cells"]
+    assert one["outputs"][0]["data"] == {"text/plain": ["1"]}
+    assert (one["execution_count"], one["outputs"][0]["execution_count"]) == (1, 1)
+
+
+def test_cells_that_papermill_added_go():
+    found = clean(notebook(cell("a", tags=["parameters"]), cell("b", tags=["injected-parameters"])))
+    assert [each["id"] for each in found["cells"]] == ["a"]
+
+
+def test_clean_after_run_after_clean_is_the_same_bytes():
+    once = cleaned(json.dumps(notebook(cell("a"), cell("b", tags=["check"]))).encode())
+    run = json.loads(once)
+    for number, each in enumerate(run["cells"], start=3):
+        each["execution_count"] = number
+        each["metadata"]["execution"] = {"shell.execute_reply": str(number)}
+        each["outputs"] = copy.deepcopy(cell("x")["outputs"])
+        each["outputs"][0]["execution_count"] = number
+    run["metadata"]["language_info"] = {"name": "python", "version": "3.13"}
+    assert cleaned(json.dumps(run).encode()) == once
+
+
+TEXTS = st.text(max_size=20)
+CELLS = st.builds(
+    cell, TEXTS, TEXTS, st.lists(st.sampled_from(["check", "export", "main", "tést"]), max_size=3)
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(CELLS, max_size=5))
+def test_clean_is_idempotent_and_keeps_tags_and_sources(cells):
+    content = notebook(*cells)
+    once = cleaned(json.dumps(content).encode())
+    assert cleaned(once) == once
+    for before, after in zip(cells, json.loads(once)["cells"], strict=True):
+        assert (after["id"], after["metadata"]["tags"]) == (
+            before["id"],
+            before["metadata"]["tags"],
+        )
+        assert "".join(after["source"]) == before["source"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("runbooks/*.ipynb")]),
+    ids=lambda path: path.name,
+)
+def test_what_is_committed_loses_nothing_that_people_wrote(path):
+    before, after = json.loads(path.read_bytes()), json.loads(cleaned(path.read_bytes()))
+    assert [c["id"] for c in after["cells"]] == [c["id"] for c in before["cells"]]
+    assert ["".join(c["source"]) for c in after["cells"]] == [
+        "".join(c["source"]) for c in before["cells"]
+    ]
+    assert [c["metadata"].get("tags") for c in after["cells"]] == [
+        c["metadata"].get("tags") for c in before["cells"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"nbformat": 3}',
+        b'{"nbformat": 4, "cells": [1]}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_notebook_is_refused(content):
+    with pytest.raises(ValueError):
+        cleaned(content)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_are_refused_or_cleaned_for_good(seed):
+    chance = random.Random(seed)
+    content = bytearray(json.dumps(notebook(cell("a"), cell("b", tags=["check"]))).encode())
+    for _ in range(3):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+    try:
+        once = cleaned(bytes(content))
+    except ValueError:
+        return
+    assert cleaned(once) == once
