@@ -58,7 +58,8 @@ class Lines:
         self._out = out
 
     def _print(self, text: str) -> None:
-        self._out.write(text + "\n")
+        encoding = self._out.encoding or "utf-8"
+        self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         self._out.flush()
 
     def handle(self, event: Event) -> None:

@@ -134,13 +134,24 @@ def _pipeline(data: Mapping[str, Any]) -> Value:
 
 def _status(slot: str, question: Mapping[str, Any]) -> StepStatus | GraphStatus:
     job = str(question.get("jobStatus") or "Succeeded")
-    given = question.get("results") or {}
+    given = question.get("results")
+    if given is None:  # the dependencies tell it too
+        given = _results(question.get("context") or {})
     if job not in RESULTS or not isinstance(given, Mapping):
         raise UsageError("'jobStatus' is a result, 'results' an object of results by name")
     if slot == "step-condition":
         return StepStatus(_result(job), job == "Canceled")
     results = {str(name).lower(): _result(result) for name, result in given.items()}
     return GraphStatus(results, frozenset(results), job == "Canceled")
+
+
+def _results(context: Mapping[str, Any]) -> dict[str, Any]:
+    known = {str(name).lower(): value for name, value in context.items()}
+    dependencies = known.get("dependencies", {})
+    return {
+        name: value["result"] for name, value in dependencies.items()
+        if isinstance(value, Mapping) and "result" in value
+    }  # fmt: skip
 
 
 def _result(text: Any) -> Result:

@@ -12,7 +12,7 @@ from pipelines_local.expressions.values import parse_number
 from pipelines_local.model.types import Condition, Variable
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 _RUNTIME = re.compile(r"\s*\$\[(.*)\]\s*\Z", re.DOTALL)
 
 

@@ -180,7 +180,7 @@ def _name(name: Scalar | None, default: str) -> str:
     if name is None or not name.text:
         return default
     if not IDENTIFIER.match(name.text):
-        raise Refused(f"{name.text!r} is no name: letters, digits and _ only", name.at)
+        raise Refused(f"{name.text!r} is no name: letters, digits and _ only, at most 100", name.at)
     return name.text
 
 

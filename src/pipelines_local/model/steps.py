@@ -69,7 +69,7 @@ def _step(node: Node) -> Step:
     task, inputs = _task(first.text, fields)
     name = fields.scalar("name")
     if name is not None and not IDENTIFIER.match(name.text):
-        raise Refused(f"{name.text!r} is no name: letters, digits and _ only", name.at)
+        raise Refused(f"{name.text!r} is no name: letters, digits and _ only, at most 100", name.at)
     minutes = fields.number("timeoutInMinutes")
     return Step(
         task=task,

@@ -8,11 +8,13 @@ import threading
 class Cancel:
     """``requested``: end in order; ``forced``: end now, nothing else is started.
 
-    A child follows its parent, and can be cancelled alone (a job that takes too long).
+    A child follows its parent, and can be cancelled alone (a job that takes too long). One that is
+    made because of a cancellation, for ``always()`` and ``canceled()``, heeds only force.
     """
 
-    def __init__(self, parent: Cancel | None = None) -> None:
+    def __init__(self, parent: Cancel | None = None, *, only_force: bool = False) -> None:
         self._parent = parent
+        self._only_force = only_force
         self._requested = threading.Event()
         self._forced = threading.Event()
 
@@ -28,7 +30,9 @@ class Cancel:
     @property
     def requested(self) -> bool:
         """Should it end?"""
-        return self._requested.is_set() or (self._parent is not None and self._parent.requested)
+        if self._requested.is_set() or self._parent is None:
+            return self._requested.is_set()
+        return self._parent.forced if self._only_force else self._parent.requested
 
     @property
     def forced(self) -> bool:

@@ -43,7 +43,7 @@ class JobRun:
         self._job = job
         self._variables = variables
         self._dependencies = dependencies
-        self._cancel = Cancel(shared.cancel)
+        self._cancel = Cancel(shared.cancel, only_force=shared.cancel.requested)
         self._folders = JobFolders(shared.folder.job(stage.name, job.name))
         self._mark = uuid.uuid4().hex
         self._path: list[str] = []
@@ -62,6 +62,9 @@ class JobRun:
             self._folders.make()
             if self._prepare():
                 self._phases()
+        except OSError as error:  # no room, no rights: this job's end, not that of the others
+            self.result.issues.error.append(f"{error.strerror}: {error.filename}")
+            self._state = "Failed"
         finally:
             if self._number:
                 process.end_marked(self._mark)
@@ -217,7 +220,8 @@ class JobRun:
         """Whether a step runs, and what is wrong with its condition."""
         if self._cancel.forced or self._overdue():
             return False, ""
-        status = StepStatus(self._state, self._cancel.requested)
+        canceled = self._cancel.requested or self._shared.cancel.requested
+        status = StepStatus(self._state, canceled)
         if step.condition is None:
             return status.check("succeeded", ()), ""
         self._variables.set("Agent.JobStatus", self._state, readonly=True)
@@ -250,7 +254,9 @@ class JobRun:
         if step.timeout:
             ends.append(time.monotonic() + step.timeout)
         # A step that runs because of a cancellation must not be stopped by it.
-        cancel = _Force(self._cancel) if self._state == "Canceled" else self._cancel
+        cancel = (
+            Cancel(self._cancel, only_force=True) if self._state == "Canceled" else self._cancel
+        )
         launcher = Launcher(run, self._environment(step), cancel, min(ends, default=None))
         return TaskContext(
             inputs={name: expand(value) for name, value in step.inputs.items()},
@@ -338,22 +344,6 @@ class JobRun:
     def outputs(self) -> Mapping[str, str]:
         """The output variables, not masked: for later jobs."""
         return self._outputs
-
-
-class _Force(Cancel):
-    """Only heeds that everything has to end at once."""
-
-    def __init__(self, parent: Cancel) -> None:
-        super().__init__()
-        self._inner = parent
-
-    @property
-    def requested(self) -> bool:
-        return self._inner.forced
-
-    @property
-    def forced(self) -> bool:
-        return self._inner.forced
 
 
 def _worse(one: Result, other: Result) -> Result:

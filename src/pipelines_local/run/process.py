@@ -73,69 +73,89 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if stderr_seen else subprocess.STDOUT,
     )
+
+    def check() -> None:
+        if cancel.requested:
+            raise Stopped
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimedOut
+
+    output = _Output(process, line, stderr_seen)
     try:
-        _pump(process, line, cancel, deadline, stderr_seen)
+        output.read(check)
         return process.wait()
+    except (Stopped, TimedOut):
+        _end_in_order(process, output, cancel)
+        raise
     except BaseException:
-        end(process, at_once=cancel.forced)
+        tether.end_group(process, 0.0)
         raise
     finally:
+        output.close()
+
+
+class _Output:
+    """What a program writes, cut into lines."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[Any],
+        line: Callable[[str], None],
+        stderr_seen: Callable[[], None] | None,
+    ) -> None:
+        self._process = process
+        self._line = line
+        self._stderr_seen = stderr_seen
+        self._errors = process.stderr.fileno() if process.stderr is not None else -1
+        self._poller = select.poll()
+        self._rest: dict[int, bytes] = {}
         for stream in (process.stdout, process.stderr):
             if stream is not None:
-                stream.close()
+                self._rest[stream.fileno()] = b""
+                self._poller.register(stream, select.POLLIN | select.POLLHUP)
 
+    def read(self, check: Callable[[], None]) -> None:
+        """Read until the output ends, or until the program has ended and is silent.
 
-def _pump(
-    process: subprocess.Popen[Any],
-    line: Callable[[str], None],
-    cancel: Cancel,
-    deadline: float | None,
-    stderr_seen: Callable[[], None] | None,
-) -> None:
-    """Read until the end of output, or until the program ended and is silent."""
-    assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-    streams = {process.stdout.fileno(): b""}
-    errors = process.stderr.fileno() if process.stderr is not None else -1
-    if errors >= 0:
-        streams[errors] = b""
-    poller = select.poll()
-    for number in streams:
-        poller.register(number, select.POLLIN | select.POLLHUP)
-    silent = False
-    while streams:
-        ready = poller.poll(POLL * 1000)
-        if cancel.requested:
-            raise Stopped
-        if deadline is not None and time.monotonic() > deadline:
-            raise TimedOut
-        for number, _ in ready:
-            data = os.read(number, 65536)
-            if data and number == errors and stderr_seen is not None:
-                stderr_seen()
-            rest = _lines(streams[number] + data, line)
-            if data:
-                streams[number] = rest
-                continue
+        ``check`` is called again and again, and may raise.
+        """
+        silent = False
+        while self._rest:
+            ready = self._poller.poll(POLL * 1000)
+            check()
+            for number, _ in ready:
+                self._take(number)
+            if not ready:
+                if silent:
+                    break
+                silent = self._process.poll() is not None
+        for rest in self._rest.values():
             if rest:
-                line(_text(rest))
-            poller.unregister(number)
-            del streams[number]
-        if not ready:
-            if silent:
-                break
-            silent = process.poll() is not None
-    for rest in streams.values():
+                self._line(_text(rest))
+        self._rest = dict.fromkeys(self._rest, b"")
+        while self._process.poll() is None:  # it closed its output and goes on
+            check()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(POLL)
+
+    def _take(self, number: int) -> None:
+        data = os.read(number, 65536)
+        if data and number == self._errors and self._stderr_seen is not None:
+            self._stderr_seen()
+        rest = _lines(self._rest[number] + data, self._line)
+        if data:
+            self._rest[number] = rest
+            return
         if rest:
-            line(_text(rest))
-    while process.poll() is None:  # it closed its output and goes on
-        if cancel.requested:
-            raise Stopped
-        if deadline is not None and time.monotonic() > deadline:
-            raise TimedOut
-        try:
-            process.wait(POLL)
-        except subprocess.TimeoutExpired:
-            continue
+            self._line(_text(rest))
+        self._poller.unregister(number)
+        del self._rest[number]
+
+    def close(self) -> None:
+        """Close the pipes."""
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def _lines(data: bytes, line: Callable[[str], None]) -> bytes:
@@ -153,13 +173,20 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace").rstrip("\r")
 
 
-def end(process: subprocess.Popen[Any], *, at_once: bool = False) -> None:
-    """End a program with its group: asked, then told, then killed."""
-    if not at_once:
-        _signal(process.pid, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(ASK_SECONDS)
-    tether.end_group(process, 0.0 if at_once else INSIST_SECONDS)
+def _end_in_order(process: subprocess.Popen[Any], output: _Output, cancel: Cancel) -> None:
+    """End a program with its group: asked, then told, then killed; its last words are read."""
+    for signum, seconds in ((signal.SIGINT, ASK_SECONDS), (signal.SIGTERM, INSIST_SECONDS)):
+        _signal(process.pid, signum)
+        until = time.monotonic() + seconds
+
+        def check(until: float = until) -> None:
+            if cancel.forced or time.monotonic() > until:
+                raise TimedOut
+
+        with contextlib.suppress(TimedOut):
+            output.read(check)
+            break
+    tether.end_group(process, 0.0)
 
 
 def _signal(group: int, signum: int) -> None:

@@ -15,7 +15,7 @@ BAD = ("Failed", "Rejected")
 
 @dataclass(frozen=True)
 class StepStatus:
-    """``result`` is that of the job so far."""
+    """``result`` is that of the job so far, ``canceled`` whether the run was cancelled."""
 
     result: Result
     canceled: bool
@@ -28,11 +28,11 @@ class StepStatus:
             case "canceled":
                 return self.canceled
             case "failed":
-                return not self.canceled and self.result == "Failed"
+                return self.result == "Failed"
             case "succeeded":
-                return not self.canceled and self.result in GOOD
+                return self.result in GOOD
             case _:
-                return not self.canceled
+                return self.result in (*GOOD, "Failed")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 LISTS = ("stages", "jobs", "steps", "variables")
 _DATA = ("inputs", "env", "parameters", "templateContext")
-_LITERAL = ("parameters", "trigger", "pr", "schedules")
+_LITERAL = ("trigger", "pr", "schedules")
 _ROOT_ONLY: tuple[str, ...] = (
     "name",
     "trigger",
@@ -168,6 +168,8 @@ class _Expander:
         extra = self._own_variables(found, place)
         done: list[tuple[Scalar, Node]] = []
         for key, value, inner in found:
+            if place.kind == "root" and key.text == "parameters":
+                continue  # nothing in the expanded document refers to them
             if place.kind == "root" and key.text in _LITERAL:
                 _refuse_expressions(key, value)
                 done.append((key, value))
@@ -418,8 +420,6 @@ def _joined(first: Node, second: Node) -> Node:
 def _refuse_expressions(key: Scalar, value: Node) -> None:
     from pipelines_local.yamltree import walk
 
-    if key.text == "parameters":
-        return  # looked at where they are declared
     for scalar in walk(value):
         if "${{" in scalar.text:
             raise Refused(f"{key.text!r} takes no expressions", scalar.at)
