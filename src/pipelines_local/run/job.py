@@ -15,7 +15,7 @@ from pipelines_local.events import LogLine, StepFinished, StepStarted
 from pipelines_local.expressions import Object, evaluate, is_true
 from pipelines_local.model import Job, Phase, Stage, Step
 from pipelines_local.results import JobResult, Result, StepResult
-from pipelines_local.run import process
+from pipelines_local.run import predefined, process
 from pipelines_local.run.cancel import Cancel
 from pipelines_local.run.shared import Shared
 from pipelines_local.run.status import StepStatus
@@ -97,37 +97,9 @@ class JobRun:
         return True
 
     def _predefined(self) -> None:
-        places = self._folders
-        values = {
-            "Agent.BuildDirectory": places.workspace,
-            "Agent.JobName": self._job.display,
-            "Agent.JobStatus": "Succeeded",
-            "Agent.TempDirectory": places.temp,
-            "Agent.ToolsDirectory": places.tools,
-            "Build.ArtifactStagingDirectory": places.staging,
-            "Build.BinariesDirectory": places.binaries,
-            "Build.Repository.LocalPath": places.sources,
-            "Build.SourcesDirectory": places.sources,
-            "Build.StagingDirectory": places.staging,
-            "Common.TestResultsDirectory": places.tests,
-            "Pipeline.Workspace": places.workspace,
-            "System.DefaultWorkingDirectory": places.sources,
-            "System.ArtifactsDirectory": places.staging,
-            "System.JobAttempt": "1",
-            "System.JobDisplayName": self._job.display,
-            "System.JobId": str(uuid.uuid4()),
-            "System.JobName": self._job.name,
-            "System.PhaseAttempt": "1",
-            "System.PhaseName": self._job.name,
-            "System.StageAttempt": "1",
-            "System.StageDisplayName": self._stage.display or self._stage.name,
-            "System.StageName": self._stage.name,
-        }
-        if self._job.environment:
-            values["Environment.Name"] = self._job.environment
-            values["Environment.Id"] = "1"
-        for name, value in values.items():
-            self._variables.set(name, str(value), readonly=True)
+        known = predefined.of_job(self._folders, self._stage, self._job)
+        for name, value in known.items():
+            self._variables.set(name, value, readonly=True)
 
     # Steps
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import platform
 import re
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 from pipelines_local.errors import Position, Refused
 from pipelines_local.expressions import functions
-from pipelines_local.run import folders
+from pipelines_local.model import Job, Stage
+from pipelines_local.run.folders import next_number
 from pipelines_local.run.sources import Source
 from pipelines_local.run.variables import Variables
+from pipelines_local.tasks.context import JobFolders
 
 DEFAULT_NAME = "$(Date:yyyyMMdd).$(Rev:r)"
 SETTABLE = ("build.reason", "build.sourcebranch", "build.requestedfor")
@@ -69,6 +72,39 @@ def runtime(build_id: int) -> dict[str, str]:
     }
 
 
+def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
+    """What a job knows of itself."""
+    values = {
+        "Agent.BuildDirectory": folders.workspace,
+        "Agent.JobName": job.display,
+        "Agent.JobStatus": "Succeeded",
+        "Agent.TempDirectory": folders.temp,
+        "Agent.ToolsDirectory": folders.tools,
+        "Build.ArtifactStagingDirectory": folders.staging,
+        "Build.BinariesDirectory": folders.binaries,
+        "Build.Repository.LocalPath": folders.sources,
+        "Build.SourcesDirectory": folders.sources,
+        "Build.StagingDirectory": folders.staging,
+        "Common.TestResultsDirectory": folders.tests,
+        "Pipeline.Workspace": folders.workspace,
+        "System.DefaultWorkingDirectory": folders.sources,
+        "System.ArtifactsDirectory": folders.staging,
+        "System.JobAttempt": "1",
+        "System.JobDisplayName": job.display,
+        "System.JobId": str(uuid.uuid4()),
+        "System.JobName": job.name,
+        "System.PhaseAttempt": "1",
+        "System.PhaseName": job.name,
+        "System.StageAttempt": "1",
+        "System.StageDisplayName": stage.display or stage.name,
+        "System.StageName": stage.name,
+    }
+    if job.environment:
+        values["Environment.Name"] = job.environment
+        values["Environment.Id"] = "1"
+    return {name: str(value) for name, value in values.items()}
+
+
 def build_number(
     form: str, variables: Variables, when: datetime, work: Path, definition: str, at: Position
 ) -> str:
@@ -99,7 +135,7 @@ def build_number(
     if revision is None:
         return text
     around = f"{text[: revision.start()]}\0{text[revision.end() :]}"
-    number = folders.next_number(work, f"rev/{definition}/{around}", 1)
+    number = next_number(work, f"rev/{definition}/{around}", 1)
     how = revision[2] or "r"
     digits = how.count("r")
     shown = how.replace("r" * digits, f"{number:0{digits}d}") if digits else str(number)

@@ -5,14 +5,10 @@ One thread decides; each job has a thread of its own, which does nothing but wai
 
 from __future__ import annotations
 
-import contextlib
 import queue
-import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from pipelines_local.approvals import Approver, Request
@@ -31,7 +27,8 @@ from pipelines_local.model import Condition, Job, Pipeline, Stage
 from pipelines_local.results import ApprovalRecord, JobResult, Result, RunResult, StageResult
 from pipelines_local.run.job import JobRun
 from pipelines_local.run.shared import Shared
-from pipelines_local.run.status import GraphStatus, needs
+from pipelines_local.run.signals import on_signals
+from pipelines_local.run.status import GraphStatus, needs, overall, stage_result
 
 
 @dataclass
@@ -94,13 +91,17 @@ class Scheduler:
         Returns:
             The run's result; ``Waiting`` when it cannot go on without an approval.
         """
-        with self._signals():
+        with on_signals(self._cancel):
             waiting = self._loop()
         order = [p.result for p in self._stages.values() if p.done]
         self._result.stages[:] = order
         if waiting:
             return "Waiting"
-        return _overall([stage.result for stage in order], self._shared.cancel.requested)
+        return overall([stage.result for stage in order], self._shared.cancel.requested)
+
+    def _cancel(self) -> None:
+        self._shared.cancel.request()
+        self._reports.put(None)
 
     def _loop(self) -> bool:
         while True:
@@ -231,7 +232,7 @@ class Scheduler:
                 changed = True
         if len(progress.jobs) == len(progress.stage.jobs):
             results = [progress.jobs[job.name.lower()].result for job in progress.stage.jobs]
-            self._stage_done(progress, _stage_result(results))
+            self._stage_done(progress, stage_result(results))
             changed = True
         return changed
 
@@ -361,44 +362,8 @@ class Scheduler:
         self._result.approvals.append(record)
         self._shared.events.send(ApprovalGiven(record))
 
-    # Signals
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM cancel in order; the second one ends everything."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def cancel(_number: int, _frame: FrameType | None) -> None:
-            self._shared.cancel.request()
-            self._reports.put(None)
-
-        before = {n: signal.signal(n, cancel) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
 
 def _object(data: Any) -> Object:
     value = of_python(data, ignore_case=True)
     assert isinstance(value, Object)  # noqa: S101 - dictionaries become objects
     return value
-
-
-def _stage_result(results: list[Result]) -> Result:
-    bad: Result
-    for bad in ("Failed", "Canceled"):
-        if bad in results:
-            return bad
-    if "SucceededWithIssues" in results:
-        return "SucceededWithIssues"
-    return "Succeeded" if "Succeeded" in results else "Skipped"
-
-
-def _overall(results: list[Result], canceled: bool) -> Result:
-    if canceled:
-        return "Canceled"
-    return "Rejected" if "Rejected" in results else _stage_result(results)

@@ -83,3 +83,21 @@ def needs(name: str, depends: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
             found.add(one)
             todo.extend(depends[one])
     return frozenset(found)
+
+
+def stage_result(results: list[Result]) -> Result:
+    """The result of a stage out of those of its jobs."""
+    bad: Result
+    for bad in ("Failed", "Canceled"):
+        if bad in results:
+            return bad
+    if "SucceededWithIssues" in results:
+        return "SucceededWithIssues"
+    return "Succeeded" if "Succeeded" in results else "Skipped"
+
+
+def overall(results: list[Result], canceled: bool) -> Result:
+    """The result of a run out of those of its stages."""
+    if canceled:
+        return "Canceled"
+    return "Rejected" if "Rejected" in results else stage_result(results)

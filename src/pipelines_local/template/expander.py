@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines_local.errors import Position, Refused
-from pipelines_local.expressions import Array, Object, Value, is_true
+from pipelines_local.expressions import Array, Object, Value
+from pipelines_local.template.chain import Chain
 from pipelines_local.template.directives import Directive, directive
 from pipelines_local.template.files import Files
 from pipelines_local.template.parameters import bind, declared
+from pipelines_local.template.place import LISTS, Place
 from pipelines_local.template.scope import Scope
 from pipelines_local.template.text import only_expression
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
-LISTS = ("stages", "jobs", "steps", "variables")
-_DATA = ("inputs", "env", "parameters", "templateContext")
 _LITERAL = ("trigger", "pr", "schedules")
 _ROOT_ONLY: tuple[str, ...] = (
     "name",
@@ -49,31 +49,6 @@ class Expanded:
     document: Mapping
     parameters: Map[str, Value]
     files: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where something is expanded: what is visible, and what kind of list it belongs to."""
-
-    scope: Scope | None  # None: settled
-    kind: str  # "root", one of LISTS for their items, "" for anything in between, "data"
-    nesting: int
-
-    def inside(self, key: str) -> _Place:
-        kind = self.kind
-        if kind == "data" or key in _DATA:
-            kind = "data"
-        elif key in LISTS:
-            kind = key
-        else:
-            kind = ""
-        return _Place(self.scope, kind, self.nesting)
-
-    def settled(self) -> _Place:
-        return _Place(None, self.kind, self.nesting)
-
-    def seeing(self, scope: Scope | None) -> _Place:
-        return _Place(scope, self.kind, self.nesting)
 
 
 def expand(
@@ -113,7 +88,7 @@ class _Expander:
         self._files = files
 
     def root(self, document: Mapping, scope: Scope) -> Mapping:
-        place = _Place(scope, "root", 1)
+        place = Place(scope, "root", 1)
         done = self._mapping(document, place)
         reference = done.get("extends")
         if reference is None:
@@ -125,12 +100,12 @@ class _Expander:
         kept = [(key, value) for key, value in done.entries if key.text != "extends"]
         return self._extended(reference, kept, place.seeing(seen))
 
-    def _extended(self, reference: Node, kept: list[tuple[Scalar, Node]], place: _Place) -> Mapping:
+    def _extended(self, reference: Node, kept: list[tuple[Scalar, Node]], place: Place) -> Mapping:
         template, given = self._reference(reference)
         document = self._files.template(template, place.nesting + 1)
         values = bind(declared(document.get("parameters")), given, template.at, template.text)
         outer = place.scope.variables if place.scope else {}
-        inner = _Place(Scope(values, outer), "root", place.nesting + 1)
+        inner = Place(Scope(values, outer), "root", place.nesting + 1)
         done = self._mapping(_without(document, "parameters"), inner)
         deeper = done.get("extends")
         names = {key.text for key, _ in kept}
@@ -146,7 +121,7 @@ class _Expander:
             return self._extended(deeper, kept, inner)
         return Mapping(tuple(kept), document.at)
 
-    def _node(self, node: Node, place: _Place) -> Node:
+    def _node(self, node: Node, place: Place) -> Node:
         if isinstance(node, Scalar):
             self._files.count(node)
             return node if place.scope is None else place.scope.node(node)
@@ -156,7 +131,7 @@ class _Expander:
 
     # Mappings
 
-    def _mapping(self, node: Mapping, place: _Place) -> Mapping:
+    def _mapping(self, node: Mapping, place: Place) -> Mapping:
         """A mapping's own variables are visible to all of its other keys."""
         self._files.count(node)
         found = list(self._entries(node, place))
@@ -184,7 +159,7 @@ class _Expander:
         return Mapping(tuple(done), node.at)
 
     def _own_variables(
-        self, found: list[tuple[Scalar, Node, _Place]], place: _Place
+        self, found: list[tuple[Scalar, Node, Place]], place: Place
     ) -> tuple[Node, Map[str, Value]] | None:
         if place.kind not in ("root", "stages", "jobs"):
             return None
@@ -193,13 +168,13 @@ class _Expander:
                 return self._variables(value, inner.inside("variables"))
         return None
 
-    def _entries(self, node: Mapping, place: _Place) -> Iterator[tuple[Scalar, Node, _Place]]:
+    def _entries(self, node: Mapping, place: Place) -> Iterator[tuple[Scalar, Node, Place]]:
         """The keys that are left when directives are followed; values are not yet expanded."""
         if place.scope is None:
             for key, value in node.entries:
                 yield key, value, place
             return
-        chain = _Chain()
+        chain = Chain()
         for key, value in node.entries:
             order = directive(key)
             if order is None:
@@ -214,7 +189,7 @@ class _Expander:
             elif chain.taken(order, place.scope):
                 yield from self._inserted(value, place)
 
-    def _inserted(self, value: Node, place: _Place) -> Iterator[tuple[Scalar, Node, _Place]]:
+    def _inserted(self, value: Node, place: Place) -> Iterator[tuple[Scalar, Node, Place]]:
         if isinstance(value, Scalar) and place.scope is not None:
             value, place = place.scope.node(value), place.settled()
         if isinstance(value, Mapping):
@@ -224,12 +199,12 @@ class _Expander:
 
     # Lists
 
-    def _items(self, node: Sequence, place: _Place) -> Iterator[Node]:
-        chain = _Chain()
+    def _items(self, node: Sequence, place: Place) -> Iterator[Node]:
+        chain = Chain()
         for item in node.items:
             yield from self._item(item, place, chain)
 
-    def _item(self, item: Node, place: _Place, chain: _Chain) -> Iterator[Node]:
+    def _item(self, item: Node, place: Place, chain: Chain) -> Iterator[Node]:
         scope = place.scope
         if isinstance(item, Scalar):
             if scope is not None and only_expression(item) is not None:
@@ -251,7 +226,7 @@ class _Expander:
             yield self._node(item, place)
 
     def _directed(
-        self, order: Directive, value: Node, place: _Place, chain: _Chain
+        self, order: Directive, value: Node, place: Place, chain: Chain
     ) -> Iterator[Node]:
         assert place.scope is not None  # noqa: S101 - settled parts have no directives
         if order.kind == "each":
@@ -261,7 +236,7 @@ class _Expander:
         elif chain.taken(order, place.scope):
             yield from self._spliced(value, place)
 
-    def _spliced(self, value: Node, place: _Place) -> Iterator[Node]:
+    def _spliced(self, value: Node, place: Place) -> Iterator[Node]:
         """What stands under a directive of a list: a list's items, or one item."""
         if isinstance(value, Scalar) and place.scope is not None:
             value, place = place.scope.node(value), place.settled()
@@ -273,14 +248,14 @@ class _Expander:
             self._files.count(value)
             yield value
 
-    def _mapping_item(self, item: Mapping, place: _Place) -> Iterator[Node]:
+    def _mapping_item(self, item: Mapping, place: Place) -> Iterator[Node]:
         first = next(self._entries(item, place), None) if place.kind in LISTS else None
         if first is None or first[0].text != "template":
             done = self._mapping(item, place)
             if done.entries or not item.entries:
                 yield done
             return
-        reference = self._mapping(item, _Place(place.scope, "", place.nesting))
+        reference = self._mapping(item, Place(place.scope, "", place.nesting))
         yield from self._template(reference, place)
 
     def _rounds(self, order: Directive, scope: Scope) -> Iterator[Scope]:
@@ -298,7 +273,7 @@ class _Expander:
 
     # Templates and variables
 
-    def _template(self, reference: Mapping, place: _Place) -> Iterator[Node]:
+    def _template(self, reference: Mapping, place: Place) -> Iterator[Node]:
         template, given = self._reference(reference)
         document = self._files.template(template, place.nesting + 1)
         for key, _ in document.entries:
@@ -313,7 +288,7 @@ class _Expander:
             raise Refused(f"the template has no {place.kind!r} ({template.at})", document.at)
         values = bind(declared(document.get("parameters")), given, template.at, template.text)
         outer = place.scope.variables if place.scope is not None else {}
-        inner = _Place(Scope(values, outer), place.kind, place.nesting + 1)
+        inner = Place(Scope(values, outer), place.kind, place.nesting + 1)
         if place.kind == "variables":
             content = self._variables(content, inner)[0]
             inner = inner.settled()
@@ -343,7 +318,7 @@ class _Expander:
             raise Refused("parameters have to be a mapping of names to values", given.at)
         return template, {key.text: value for key, value in given.entries}
 
-    def _variables(self, node: Node, place: _Place) -> tuple[Node, Map[str, Value]]:
+    def _variables(self, node: Node, place: Place) -> tuple[Node, Map[str, Value]]:
         """Variables as a list, each visible to those after it."""
         if isinstance(node, Scalar):
             node = self._node(node, place)
@@ -359,7 +334,7 @@ class _Expander:
                 pair = ((Scalar("name", key.at), key), (Scalar("value", key.at), text))
                 done.append(Mapping(pair, key.at))
         elif isinstance(node, Sequence):
-            chain = _Chain()
+            chain = Chain()
             for item in node.items:
                 scope = place.scope.with_variables(seen) if place.scope else None
                 for one in self._item(item, place.seeing(scope), chain):
@@ -374,29 +349,6 @@ class _Expander:
         for item in node.items if isinstance(node, Sequence) else ():
             found.update(_name_and_value(item))
         return scope.with_variables(found)
-
-
-class _Chain:
-    """Where a row of if, elseif, else stands; ordinary keys between them do not end it."""
-
-    def __init__(self) -> None:
-        self._open: bool | None = None  # None: no chain; True: nothing was taken yet
-
-    def break_(self) -> None:
-        self._open = None
-
-    def taken(self, order: Directive, scope: Scope) -> bool:
-        if order.kind == "if":
-            self._open = True
-        elif self._open is None:
-            raise Refused(f"{order.kind!r} without an 'if' before it", order.at.at)
-        was_open = self._open
-        chosen = order.kind == "else" or is_true(scope.evaluate(order.expression, order.at))
-        if chosen:
-            self._open = False
-        if order.kind == "else":
-            self._open = None
-        return bool(was_open and chosen)
 
 
 def _name_and_value(item: Node) -> dict[str, Value]:
