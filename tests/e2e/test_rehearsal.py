@@ -29,6 +29,7 @@ RUNBOOKS = [
     "05_test_batch",
     "06_deploy_online",
     "07_test_online",
+    "08_release_online",
 ]
 
 
