@@ -28,7 +28,7 @@ def command(notebooks: tuple[Path, ...]) -> int:
             console.error(f"{edit.path}:{edit.line}: {edit.title} was not carried back: {reason}")
             console.info(edit.report())
         if not result.refused:
-            console.out(f"{result.path}: {', '.join(result.cells)} changed")
+            console.out(f"{result.path}: {', '.join(dict.fromkeys(result.cells))} changed")
     if refused:
         raise RunFailed("nothing was written for the notebooks with these edits")
     if not results:

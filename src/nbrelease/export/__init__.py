@@ -4,6 +4,7 @@
 ``Export`` writes itself. Nothing here prints.
 """
 
-from nbrelease.export.project import Export, File, Layout, plan
+from nbrelease.export.project import plan
+from nbrelease.export.result import Export, File, Layout
 
 __all__ = ["Export", "File", "Layout", "plan"]

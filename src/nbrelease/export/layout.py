@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nbrelease.errors import SettingsError
 from nbrelease.export.cache import Cache, place
-from nbrelease.export.project import DEFAULT_WIDTH, Layout
+from nbrelease.export.result import DEFAULT_WIDTH, Layout
 
 FILE = "settings.ini"
 DEFAULTS = {"notebooks": "notebooks", "exported": "exported", "exported_tests": "tests/exported"}

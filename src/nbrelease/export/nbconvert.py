@@ -36,7 +36,7 @@ class NbreleaseExporter(Exporter):  # type: ignore[misc] # nbconvert has no type
         from nbrelease.export import blocks, checks, module
         from nbrelease.export.diagnostic import Level
         from nbrelease.export.formats import text
-        from nbrelease.export.project import DEFAULT_WIDTH
+        from nbrelease.export.result import DEFAULT_WIDTH
         from nbrelease.export.source import load
         from nbrelease.notebook import parse
 

@@ -1,105 +1,22 @@
-"""All notebooks of a project: which are exported, to where, and whether what is there is right."""
+"""All notebooks of a project: which are exported, to where, and what stands against it."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbrelease import files
 from nbrelease.errors import NotebookError, UsageError
-from nbrelease.export import blocks, checks, edits, ledger, module, testfile
+from nbrelease.export import blocks, checks, module
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.cache import Cache, Entry, plain
 from nbrelease.export.diagnostic import Diagnostic, Level
-from nbrelease.export.edits import Edit
 from nbrelease.export.imports import of as imports_of
-from nbrelease.export.ledger import Ledger
+from nbrelease.export.outputs import add_tests, file_at
+from nbrelease.export.result import Export, Layout
 from nbrelease.export.source import Role, Source, load
 from nbrelease.notebook import parse
-
-DEFAULT_WIDTH = 88
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where things are.
-
-    Attributes:
-        root: the project's folder.
-        notebooks: the folder of the notebooks.
-        exported: the folder of the modules, one folder a notebook.
-        tests: the folder of the written tests.
-        width: the longest line of written code.
-    """
-
-    root: Path
-    notebooks: Path
-    exported: Path
-    tests: Path
-    width: int = DEFAULT_WIDTH
-
-    def shown(self, path: Path) -> str:
-        """A path from the project's folder, with forward slashes."""
-        path = path.resolve()
-        root = self.root.resolve()
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-@dataclass(frozen=True)
-class File:
-    """A written file: its new text and what is there now (None: nothing)."""
-
-    path: Path
-    text: str
-    there: str | None
-
-    @property
-    def stale(self) -> bool:
-        """Whether it has to be written."""
-        return self.text != self.there
-
-
-@dataclass
-class Export:
-    """What one notebook gives.
-
-    Attributes:
-        path: the notebook, from the project's folder.
-        source: the notebook, read; None when it cannot be.
-        files: what is to be written; empty when there is an error.
-        edits: edits by hand, which keep everything from being written.
-        found: the findings.
-        untested: public functions that no test uses.
-        exports: whether anything of it is exported.
-    """
-
-    path: str
-    source: Source | None = None
-    files: list[File] = field(default_factory=list)
-    edits: list[Edit] = field(default_factory=list)
-    found: list[Diagnostic] = field(default_factory=list)
-    untested: list[str] = field(default_factory=list)
-    exports: bool = False
-
-    @property
-    def failed(self) -> bool:
-        """Whether an error keeps it from being written."""
-        return any(each.rule.level is Level.ERROR for each in self.found)
-
-    @property
-    def stale(self) -> list[File]:
-        """The files that are not what the notebook gives."""
-        return [file for file in self.files if file.stale]
-
-    def write(self) -> list[File]:
-        """Bring the files up to date, beside and renamed; returns those that were not."""
-        written = self.stale
-        for file in written:
-            files.write_text(file.path, file.text)
-        return written
 
 
 def plan(layout: Layout, chosen: Sequence[Path] = (), cache: Cache | None = None) -> list[Export]:
@@ -265,7 +182,7 @@ def _complete(work: _Plan, export: Export) -> None:
     folder = layout.exported / source.module
     written = module.render(source, layout.width, work.libraries.keys())
     name = "main.py" if source.runnable else "__init__.py"
-    export.files.append(_file(folder / name, blocks.join(written)))
+    export.files.append(file_at(folder / name, blocks.join(written)))
     for library in _needed(source, work):
         other = work.library(library)
         checked = Source(other.notebook, other.path, other.cells, other.parameters)
@@ -273,8 +190,8 @@ def _complete(work: _Plan, export: Export) -> None:
         if any(each.rule.level is Level.ERROR for each in checked.found):
             continue  # it has findings of its own
         text = blocks.join(module.render(checked, layout.width, work.libraries.keys()))
-        export.files.append(_file(folder / f"{library}.py", text))
-    _with_tests(layout, export, source, written, folder)
+        export.files.append(file_at(folder / f"{library}.py", text))
+    add_tests(layout, export, source, written, folder)
 
 
 def _needed(source: Source, work: _Plan) -> list[str]:
@@ -295,94 +212,3 @@ def _needed(source: Source, work: _Plan) -> list[str]:
                     found.append(name)
                     todo.append(work.library(name))
     return sorted(found)
-
-
-def _with_tests(
-    layout: Layout, export: Export, source: Source, written: list[blocks.Block], folder: Path
-) -> None:
-    path = folder / ledger.NAME
-    last = ledger.load(path)
-    main = export.files[0]
-    target = ".".join(Path(layout.shown(folder)).parts)
-    target += ".main" if source.runnable else ""
-    test_path = layout.tests / f"test_{source.module}.py"
-    there = _text(test_path)
-    tests = testfile.render(source, target, there, last, layout.width)
-    export.files.append(File(test_path, tests.text, there))
-    shown = layout.shown(main.path)
-    if main.there is not None and main.stale:
-        parts = blocks.split(main.there)
-        base = last.module if last is not None else None
-        export.edits += edits.find(shown, main.there, parts, base, written)
-    if there is not None and tests.text != there:
-        parts = _owned(there, source, last)
-        base = last.tests if last is not None else None
-        export.edits += edits.find(layout.shown(test_path), there, parts, base, tests.blocks)
-    export.untested = tests.untested
-    _report(export, source, tests, layout.shown(test_path), last)
-    new = Ledger(
-        source.path,
-        {block.key: block.text for block in written},
-        {block.key: block.text for block in tests.blocks},
-        module.functions(source),
-        tests.stubs,
-    )
-    export.files.append(_file(path, new.dumps()))
-
-
-def _owned(there: str, source: Source, last: Ledger | None) -> dict[str, str]:
-    """The blocks of a test file that are the notebook's, without what people wrote below them."""
-    prefix = f"{source.path} "
-    base = last.tests if last is not None else {}
-    found = {}
-    for key, text in blocks.split(there).items():
-        if key.startswith(prefix):
-            found[key], _ = testfile.apart(text, base.get(key))
-    return found
-
-
-def _report(
-    export: Export, source: Source, tests: testfile.Written, shown: str, last: Ledger | None
-) -> None:
-    for edit in export.edits:
-        rule = rules.BOTH_SIDES if edit.conflict else rules.EDITED
-        if edit.base is None and last is None:
-            message = f"{edit.title} is not what the notebook gives, and no record says why"
-            mend = "carry what is right over to the notebook, delete the file, export again"
-        elif edit.conflict:
-            message = f"{edit.title} was edited, and so was its cell"
-            mend = "make one of them like the other; nothing was written"
-        else:
-            message = f"{edit.title} was edited by hand"
-            mend = "run nbrelease sync, which carries it back to the notebook"
-        export.found.append(Diagnostic(rule, edit.path, "", edit.line, 1, message, mend))
-    for name in tests.untested:
-        cells = [cell for cell in source.of(Role.EXPORT) if name in cell.defined]
-        cell = (cells or source.of(Role.MAIN))[0]  # main() begins where the first main cell does
-        source.report(
-            rules.UNTESTED,
-            cell.cell,
-            next((node for node in cell.tree.body if getattr(node, "name", "") == name), 1),
-            f"no test uses {name}",
-            f"write one in a cell tagged test, or in {shown}",
-        )
-    for name in tests.gone:
-        fresh = [each for each in module.functions(source) if last and each not in last.functions]
-        close = difflib.get_close_matches(name, fresh, n=1) or (fresh if len(fresh) == 1 else [])
-        mend = f"was it renamed to {close[0]}?" if close else "remove the test, or mend it"
-        message = f"a test uses {name}, which {source.path} no longer defines"
-        export.found.append(Diagnostic(rules.UNKNOWN_FUNCTION, shown, "", 1, 1, message, mend))
-
-
-def _file(path: Path, text: str) -> File:
-    return File(path, text, _text(path))
-
-
-def _text(path: Path) -> str | None:
-    """A file's text with line feeds as line ends, whatever a checkout made of them."""
-    try:
-        return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
-    except FileNotFoundError:
-        return None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8; save it as UTF-8") from None

@@ -16,7 +16,9 @@ from nbrelease import files
 from nbrelease.errors import UserError
 from nbrelease.export.blocks import INDENT, Block, Line, inside_texts
 from nbrelease.export.edits import Edit
-from nbrelease.export.project import Export, Layout, plan
+from nbrelease.export.project import plan
+from nbrelease.export.result import Export, Layout
+from nbrelease.export.source import Role, Source
 from nbrelease.notebook import raw
 
 
@@ -68,8 +70,12 @@ def _sources(export: Export, result: Synced) -> dict[int, str]:
     """The new sources by the cell's index."""
     assert export.source is not None  # noqa: S101 - there are no edits without a source
     texts: dict[int, str] = {}
-    for edit in export.edits:
+    # New imports last: the lines that the other edits are about are counted in the cell as it is.
+    for edit in sorted(export.edits, key=lambda each: each.key == ""):
         reason = _reason(edit)
+        if not reason and edit.key == "":
+            _add_imports(export.source, edit, texts, result)
+            continue
         if reason or edit.block is None or edit.block.cell is None or edit.file is None:
             result.refused.append((edit, reason or "it has no cell"))
             continue
@@ -85,6 +91,8 @@ def _reason(edit: Edit) -> str:
         return "its cell was edited too"
     if edit.block is None:
         return "no cell gives this block; add a cell to the notebook"
+    if edit.key == "" and edit.path.endswith(".py") and edit.file is not None:
+        return _not_only_added_imports(edit)
     if edit.block.cell is None:
         where = "the parameters cell" if edit.key in ("main", "command line") else "the cells"
         return f"it is written from {where}; edit them in the notebook"
@@ -100,17 +108,84 @@ def _reason(edit: Edit) -> str:
     return ""
 
 
+def _not_only_added_imports(edit: Edit) -> str:
+    """The top of a module is written from many cells; what can be carried back is a new import."""
+    try:
+        there, ours = ast.parse(edit.file or ""), ast.parse(edit.notebook or "")
+    except (SyntaxError, ValueError) as error:
+        return f"it is no Python: {error}"
+    gone = _imports(ours) - _imports(there)
+    if gone:
+        text = ast.unparse(ast.parse(sorted(gone)[0]))
+        return f"«{text}» was taken out; take it out of its cell"
+    if [ast.dump(node) for node in _others(there)] != [ast.dump(node) for node in _others(ours)]:
+        return "it is written from the cells; edit them in the notebook"
+    return ""
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    """Each imported name as a statement of its own."""
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found |= {ast.unparse(ast.Import([alias])) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {
+                ast.unparse(ast.ImportFrom(node.module, [alias], node.level))
+                for alias in node.names
+            }
+    return found
+
+
+def _others(tree: ast.Module) -> list[ast.stmt]:
+    return [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _add_imports(source: Source, edit: Edit, texts: dict[int, str], result: Synced) -> None:
+    """Put new imports behind those of the first exported cell that has some."""
+    new = _imports(ast.parse(edit.file or "")) - _imports(ast.parse(edit.notebook or ""))
+    if not new:
+        return  # only the layout differed; it is written again
+    cells = source.of(Role.EXPORT, Role.MAIN)
+    home = next((cell for cell in cells if cell.imports), cells[0])
+    lines = texts.get(home.cell.index, home.cell.source).split("\n")
+    first = max(home.cell.lines, default=0)
+    at = max((node.end_lineno or node.lineno for node in home.imports), default=first)
+    lines[at:at] = [*sorted(new), *([] if home.imports else [""])]
+    texts[home.cell.index] = "\n".join(lines)
+    result.cells.append(home.cell.id)
+
+
 def _exported(layout: Layout, path: Path) -> str | None:
     """Export again; the reason if the notebook with the edit cannot be."""
     try:
         [export] = plan(layout, [path])
     except UserError as error:
         return str(error)
+    if lost := [edit for edit in export.edits if not _same_code(edit)]:
+        return f"the cell would not give {lost[0].title} back"
     errors = [each for each in export.found if each.rule.level == "error" and not export.edits]
     if errors:
         return f"with it the notebook could not be exported: {errors[0].message}"
     export.write()
     return None
+
+
+def _same_code(edit: Edit) -> bool:
+    """Whether what is left of an edit is layout, or an import that moves to the top."""
+    if edit.key == "":
+        return True  # only imports got this far, and these are written in their order
+    head = "if True:\n    pass\n" if edit.block is not None and edit.block.inside else ""
+    there, ours = (ast.parse(head + (text or "")) for text in (edit.file, edit.notebook))
+    return [_dumped(node) for node in _others(there)] == [_dumped(node) for node in _others(ours)]
+
+
+def _dumped(node: ast.stmt) -> str:
+    """A statement's code; of the ``if`` around a block within ``main()``, what is not an import."""
+    if isinstance(node, ast.If | ast.FunctionDef):
+        inner = [each for each in node.body if not isinstance(each, ast.Import | ast.ImportFrom)]
+        return "".join(ast.dump(each) for each in inner)
+    return ast.dump(node)
 
 
 def merged(block: Block, text: str, source: str) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from nbrelease import console
 from nbrelease.errors import NbreleaseError
+from nbrelease.export.cache import Cache
 from nbrelease.export.formats import text
-from nbrelease.export.project import Layout, plan
+from nbrelease.export.layout import cache_of
+from nbrelease.export.project import plan
+from nbrelease.export.result import Layout
 
 DEBOUNCE_MS = 40
 """How long a burst of events of one save is gathered; well under what a person notices."""
@@ -28,7 +31,8 @@ def watch(layout: Layout, chosen: Sequence[Path] = ()) -> int:
     wanted = {path.resolve() for path in chosen}
     shown = layout.shown(layout.notebooks)
     console.out(f"watching {shown}/; Ctrl-C ends it")
-    _export(layout, list(chosen))
+    cache = cache_of(layout)  # so that a round parses what was saved, and nothing else
+    _export(layout, list(chosen), cache)
     folders = {path.parent for path in wanted} or {layout.notebooks.resolve()}
     for changes in events(
         *folders,
@@ -41,15 +45,16 @@ def watch(layout: Layout, chosen: Sequence[Path] = ()) -> int:
         raise_interrupt=True,
     ):
         paths = sorted({Path(path) for _, path in changes})
-        _export(layout, [path for path in paths if path.is_file() and path in (wanted or paths)])
+        saved = [path for path in paths if path.is_file() and path in (wanted or paths)]
+        _export(layout, saved, cache)
     return 0
 
 
-def _export(layout: Layout, paths: list[Path]) -> None:
+def _export(layout: Layout, paths: list[Path], cache: Cache) -> None:
     """One round; what is wrong is said, and the next save is waited for."""
     began = time.perf_counter()
     try:
-        exports = plan(layout, paths)
+        exports = plan(layout, paths, cache)
         for export in exports:
             if export.found:
                 console.info(text(export.found))

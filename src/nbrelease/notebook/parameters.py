@@ -19,7 +19,9 @@ from typing import Any
 
 from nbrelease.errors import NotebookError, UsageError
 
+# What a command line can read.
 SIMPLE = ("bool", "int", "float", "str", "Path", "date", "list[str]", "dict", "list")
+_THERE_ARE = f"there are {', '.join(SIMPLE)}, Literal[…] and … | None"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def declared(source: str, where: str) -> tuple[Parameter, ...]:
         raise NotebookError(f"{where}:{error.lineno}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise NotebookError(f"{where}:1: no plain Python: {error}") from None
-    comments, headings = _comments(source), _headings(source)
+    comments, headings = _comments(source)
     found = []
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -131,14 +133,22 @@ def _parameter(
 ) -> Parameter:
     try:
         value = _value(node)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise NotebookError(
             f"{place}: the default of {name} is computed; write a plain value"
         ) from None
     kind, choices, optional = _type(annotation, value, name, place)
     text = written or kind
     default = ast.unparse(node)
-    return Parameter(name, kind, choices, optional, text, default, value, comment, group, place)
+    made = Parameter(name, kind, choices, optional, text, default, value, comment, group, place)
+    try:
+        made.convert(value)
+    except UsageError:
+        also = f"; write {text} | None" if value is None else ""
+        raise NotebookError(
+            f"{place}: the default of {name}, {default}, is no {text}{also}"
+        ) from None
+    return made
 
 
 def _value(node: ast.expr) -> Any:
@@ -160,7 +170,10 @@ def _type(
     if annotation is None:
         if value is None:
             raise NotebookError(f"{place}: annotate {name}: None alone does not tell its type")
-        return type(value).__name__ if not isinstance(value, Path) else "Path", (), False
+        kind = "Path" if isinstance(value, Path) else type(value).__name__
+        if kind not in SIMPLE:
+            raise NotebookError(f"{place}: {name}: {kind} is no type for a parameter; {_THERE_ARE}")
+        return kind, (), False
     parts = _union(annotation)
     kept = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
     optional = len(kept) < len(parts)
@@ -168,19 +181,34 @@ def _type(
         part = kept[0]
         text = ast.unparse(part)
         if isinstance(part, ast.Subscript) and ast.unparse(part.value).endswith("Literal"):
-            inner = part.slice
-            nodes = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            choices = tuple(ast.literal_eval(item) for item in nodes)
-            return type(choices[0]).__name__, choices, optional
+            return _literal(part, optional, name, place)
         text = text.rpartition(".")[2] if "[" not in text else text
         if text in SIMPLE:
             return text, (), optional
         if text.startswith(("dict[", "list[")):
             return text[:4], (), optional
     raise NotebookError(
-        f"{place}: {name}: {ast.unparse(annotation)} is no type for a parameter; "
-        f"there are {', '.join(SIMPLE)}, Literal[…] and … | None"
+        f"{place}: {name}: {ast.unparse(annotation)} is no type for a parameter; {_THERE_ARE}"
     )
+
+
+def _literal(
+    node: ast.Subscript, optional: bool, name: str, place: str
+) -> tuple[str, tuple[Any, ...], bool]:
+    """The choices of ``Literal[...]``: texts or numbers of one type, and None."""
+    nodes = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    try:
+        values = [ast.literal_eval(item) for item in nodes]
+    except ValueError:
+        values = []
+    choices = tuple(value for value in values if value is not None)
+    kinds = {type(value).__name__ for value in choices}
+    if len(kinds) != 1 or not kinds <= {"str", "int", "bool"}:
+        raise NotebookError(
+            f"{place}: {name}: {ast.unparse(node)} is no choice for a command line; "
+            "write texts, or whole numbers"
+        )
+    return kinds.pop(), choices, optional or None in values
 
 
 def _union(node: ast.expr) -> list[ast.expr]:
@@ -191,24 +219,21 @@ def _union(node: ast.expr) -> list[ast.expr]:
     return [node]
 
 
-def _comments(source: str) -> dict[int, str]:
-    """Trailing comments by line; tokenised, because texts may hold ``#``."""
-    lines = source.splitlines()
-    return {
-        token.start[0]: token.string.lstrip("# ").strip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT and lines[token.start[0] - 1][: token.start[1]].strip()
-    }
+def _comments(source: str) -> tuple[dict[int, str], list[tuple[int, str]]]:
+    """Trailing comments by line, and those on lines of their own, the last first.
 
-
-def _headings(source: str) -> list[tuple[int, str]]:
-    """Comments on lines of their own, the last first."""
-    found = [
-        (number, line.lstrip("# ").strip())
-        for number, line in enumerate(source.splitlines(), start=1)
-        if line.startswith("#")
-    ]
-    return found[::-1]
+    Tokenised, because texts may hold ``#``.
+    """
+    trailing, headings = {}, []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        text = token.string.lstrip("# ").strip()
+        if token.line[: token.start[1]].strip():
+            trailing[token.start[0]] = text
+        else:
+            headings.append((token.start[0], text))
+    return trailing, headings[::-1]
 
 
 def _bool(given: Any) -> bool:

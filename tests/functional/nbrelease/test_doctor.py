@@ -21,6 +21,7 @@ def run(root: Path, *words: str, check: bool = False) -> subprocess.CompletedPro
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "GIT_CONFIG_GLOBAL": os.devnull,
+        "NBRELEASE_NO_CACHE": "1",
     }
     return subprocess.run(
         words, cwd=root, env=env, capture_output=True, text=True, check=check, timeout=60

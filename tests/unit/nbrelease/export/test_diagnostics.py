@@ -11,7 +11,9 @@ PAGE = Path(__file__).parents[4] / "docs" / "diagnostics.md"
 
 
 def test_every_rule_has_its_section():
-    found = re.findall(r"^## (NBR\d+)\n`([\w-]+)` · (\w+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.findall(
+        r"^## (NBR\d+)\n`([\w-]+)` · (\w+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert found == [(rule.code, rule.name, rule.level.value) for rule in RULES.values()]
 
 

@@ -51,6 +51,7 @@ def test_sync_after_export_changes_nothing(some):
         (MAIN, "HERE = os.getcwd()", "HERE = os.getcwd()\nTHERE = HERE", "imports", "import os\n\nHERE = os.getcwd()\nTHERE = HERE"),
         (MAIN, "    print(math.pi, HERE)", "    if HERE:\n        print(math.pi)", "go", 'import math\n\ntext = """a\n  b"""\nprint(text, double(4))\nif HERE:\n    print(math.pi)'),
         (MAIN, '    text = """a\n  b"""', '    text = """a\n    c\n  d"""', "go", 'import math\n\ntext = """a\n    c\n  d"""\nprint(text, double(4))\nprint(math.pi, HERE)'),
+        (MAIN, "import os\n", "import os\nimport sys\n", "imports", "import os\nimport sys\n\nHERE = os.getcwd()"),
         (TESTS, "    assert double(x) == x + x", "    assert double(x) == 2 * x\n    assert x", "test-double", "import random\n\nx = random.randint(1, 9)\nassert double(x) == 2 * x\nassert x"),
     ],
 )  # fmt: skip
@@ -118,7 +119,8 @@ def test_edits_on_both_sides_are_shown_three_ways_and_nothing_is_lost(some):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("import os\n", "import os\nimport sys\n", "it is written from the cells; edit them in the notebook"),
+        ("import os\n", "", "«import os» was taken out; take it out of its cell"),
+        ("The module of", "A module of", "it is written from the cells; edit them in the notebook"),
         ("def main() -> None:", "def main(n: int = 1) -> None:", "it is written from the parameters cell; edit them in the notebook"),
         ("    return 2 * x", "    return 2 *", "it is no Python: invalid syntax, line 23"),
         ("    return 2 * x", "    return nowhere", "with it the notebook could not be exported: nowhere is defined nowhere in the notebook"),
@@ -147,3 +149,23 @@ def test_a_checkout_with_other_line_ends_is_no_edit(some):
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     [export] = some.export()
     assert codes(export) == []
+
+
+def test_code_and_the_import_that_it_needs_go_back_together(some):
+    some.edit(MAIN, "import os\n", "import os\nfrom pathlib import Path\n")
+    some.edit(MAIN, "HERE = os.getcwd()", "HERE = Path(os.getcwd())")
+    [result] = sync(some.layout)
+    assert (sorted(result.cells), result.refused) == (["imports", "imports"], [])
+    assert some.sources("some")["imports"] == (
+        "import os\nfrom pathlib import Path\n\nHERE = Path(os.getcwd())"
+    )
+    [export] = some.export()
+    assert (codes(export), export.stale) == ([], [])
+
+
+def test_an_import_within_an_edited_block_moves_to_the_top(some):
+    some.edit(MAIN, "HERE = os.getcwd()", "import sys\n\nHERE = sys.prefix + os.sep")
+    [result] = sync(some.layout)
+    assert (result.cells, result.refused) == (["imports"], [])
+    text = (some.root / MAIN).read_text(encoding="utf-8")
+    assert text.index("import sys") < text.index("__all__")
