@@ -63,6 +63,17 @@ class Object:
 Value: TypeAlias = Union[bool, Decimal, str, Version, datetime, Array, Object, None]  # noqa: UP007
 
 
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "a boolean"),
+    (Decimal, "a number"),
+    (str, "a string"),
+    (Version, "a version"),
+    (datetime, "a date"),
+    (Array, "an array"),
+    (Object, "an object"),
+)
+
+
 class Unconvertible(Exception):
     """A value has no counterpart of the wanted type."""
 
@@ -74,9 +85,7 @@ def kind(value: Value) -> str:
     """The type's name as Azure's messages have it."""
     if value is None:
         return "null"
-    names = {bool: "a boolean", Decimal: "a number", str: "a string", Version: "a version"}
-    names |= {datetime: "a date", Array: "an array", Object: "an object"}
-    return names[type(value)]
+    return next(name for kind_, name in _KINDS if isinstance(value, kind_))
 
 
 def describe(value: Value) -> str:
