@@ -13,8 +13,40 @@ from pipelines_local.run.masker import Masker
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, loads, to_data, to_yaml
 
 WORDS = st.sampled_from(
-    "and( or( not( eq( format( join( split( iif( succeeded( ) ) , , [ ] . * 'a' '' 1 -1 1.2.3 true"
-    " variables parameters dependencies .x ['x'] {0} $ && ==".split()
+    [
+        "and(",
+        "or(",
+        "not(",
+        "eq(",
+        "format(",
+        "join(",
+        "split(",
+        "iif(",
+        "succeeded(",
+        ")",
+        ")",
+        ",",
+        ",",
+        "[",
+        "]",
+        ".",
+        "*",
+        "'a'",
+        "''",
+        "1",
+        "-1",
+        "1.2.3",
+        "true",
+        "variables",
+        "parameters",
+        "dependencies",
+        ".x",
+        "['x']",
+        "{0}",
+        "$",
+        "&&",
+        "==",
+    ]
 )
 # What a YAML file can hold: no control characters but line ends, no lone surrogates.
 TEXT = st.text(
