@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -94,6 +95,32 @@ def timed(command: list[str], root: Path) -> float:
     return seconds
 
 
+def watched(root: Path, rounds: int) -> list[float]:
+    """Seconds from a notebook's save to its module's change, under ``--watch``."""
+    command = [str(BIN / "nbrelease"), "export", "--watch"]
+    notebook = root / "notebooks" / "part_07.ipynb"
+    written = root / "exported" / "part_07" / "__init__.py"
+    found = []
+    with subprocess.Popen(
+        command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        time.sleep(3)
+        for number in range(rounds):
+            mark = f"found = [{number}]"
+            text = notebook.read_text(encoding="utf-8")
+            text = re.sub(r"found = \[\d*\]", mark, text, count=1)
+            began = time.perf_counter()
+            notebook.write_text(text, encoding="utf-8")
+            while mark not in written.read_text(encoding="utf-8"):
+                time.sleep(0.001)
+                if time.perf_counter() - began > 10:
+                    sys.exit("watch: no export within ten seconds")
+            found.append(time.perf_counter() - began)
+            time.sleep(0.3)
+        process.terminate()
+    return found
+
+
 def main() -> None:
     """Measure in turns, print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -121,6 +148,7 @@ def main() -> None:
                     times.setdefault(what, []).append(seconds)
         bare = [timed([sys.executable, "-c", "pass"], one) for _ in range(given.runs)]
         shown = [timed([ours[0], "--help"], one) for _ in range(given.runs)]
+        times["save to export, --watch"] = watched(one, given.runs)
     times |= {"python -c pass": bare, "nbrelease --help": shown}
     for what, seconds in times.items():
         print(f"{what:24} {statistics.median(seconds) * 1000:7.0f} ms")

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbrelease import files
@@ -80,7 +80,7 @@ class Cache:
         """Write it; a cache folder that cannot be written costs time and nothing else."""
         if self.path is None:
             return
-        entries = {name: asdict(entry) for name, entry in sorted(self.entries.items())}
+        entries = {name: vars(entry) for name, entry in sorted(self.entries.items())}
         text = json.dumps({"key": self._full_key(), "entries": entries})
         if text != self._before:
             with contextlib.suppress(OSError):

@@ -24,10 +24,10 @@ def check(source: Source) -> None:
 
 
 def _shown(source: Source, cell: CodeCell) -> None:
-    own = "display" in cell.names.bound or any(
-        "display" in each.imported for each in source.of(Role.EXPORT, Role.MAIN)
-    )
-    if not own and "display" in cell.names.now | cell.names.later:
+    reads = "display" in cell.names.now or "display" in cell.names.later
+    if reads and not any(
+        "display" in each.names.bound for each in source.of(Role.EXPORT, Role.MAIN)
+    ):
         for node in ast.walk(cell.tree):
             if isinstance(node, ast.Name) and node.id == "display":
                 source.report(
