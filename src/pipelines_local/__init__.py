@@ -4,7 +4,7 @@
 stages, jobs and steps with the conditions, variables, artifacts and results of Azure Pipelines.
 """
 
-from pipelines_local.approvals import Approver, Decision, Given, Request
+from pipelines_local.approvals import Approver, Decision, Given, Request, parse_flag
 from pipelines_local.console import console_listener
 from pipelines_local.engine import resume_pipeline, run_pipeline
 from pipelines_local.errors import (
@@ -17,6 +17,7 @@ from pipelines_local.errors import (
     UsageError,
 )
 from pipelines_local.events import Event, Listener
+from pipelines_local.prompt import Prompt
 from pipelines_local.results import (
     ApprovalRecord,
     JobResult,
@@ -39,6 +40,7 @@ __all__ = [
     "ParseError",
     "PipelinesError",
     "Position",
+    "Prompt",
     "Refused",
     "Request",
     "Result",
@@ -47,6 +49,7 @@ __all__ = [
     "StepResult",
     "UsageError",
     "console_listener",
+    "parse_flag",
     "resume_pipeline",
     "run_pipeline",
 ]

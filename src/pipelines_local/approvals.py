@@ -55,9 +55,13 @@ class Given:
         self._decisions = {name.lower(): decision for name, decision in decisions.items()}
         self._otherwise = otherwise
 
+    def known(self, request: Request) -> Decision | None:
+        """What was given, without asking anybody."""
+        return self._decisions.get(request.environment.lower())
+
     def decide(self, request: Request) -> Decision | None:
         """What was given, else what the next one says."""
-        found = self._decisions.get(request.environment.lower())
+        found = self.known(request)
         if found is None and self._otherwise is not None:
             return self._otherwise.decide(request)
         return found

@@ -138,6 +138,7 @@ class LiveTable:
                 self._live.start()
             case StageStarted():
                 self._stages[event.stage] = "running"
+                self._live.start()  # it was stopped for a prompt
             case StageFinished(stage=stage):
                 self._stages[stage.stage] = stage.result
             case JobStarted():
@@ -162,6 +163,7 @@ class LiveTable:
                 self._live.stop()  # a prompt may follow
                 self._lines.handle(event)
             case ApprovalGiven():
+                self._live.stop()
                 self._lines.handle(event)
                 self._live.start()
             case CancelRequested():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import getpass
 
-import click
-
 from pipelines_local.approvals import Decision, Request
 
 
@@ -14,6 +12,8 @@ class Prompt:
 
     def decide(self, request: Request) -> Decision | None:
         """The person's word; None for later."""
+        import click
+
         click.echo(f"The stage {request.stage} wants to go to {request.environment!r}.")
         for path in sorted(request.artifacts.glob("*/index.html")):
             click.echo(f"  {path}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines_local.approvals import Approver, Request
+from pipelines_local.approvals import Approver, Given, Request
 from pipelines_local.errors import ExpressionError
 from pipelines_local.events import (
     ApprovalGiven,
@@ -335,9 +335,11 @@ class Scheduler:
 
     def _ask_one(self, progress: _Progress, environment: str) -> bool:
         request = self._request(progress, environment)
-        event = ApprovalWanted(request.stage, environment, request.artifacts)
-        self._shared.events.send(event)
-        decision = self._approver.decide(request)
+        decision = self._approver.known(request) if isinstance(self._approver, Given) else None
+        if decision is None:
+            event = ApprovalWanted(request.stage, environment, request.artifacts)
+            self._shared.events.send(event)
+            decision = self._approver.decide(request)
         if self._shared.cancel.requested:
             return True
         if decision is None:
