@@ -20,6 +20,7 @@ from nbrelease import console
 from nbrelease.errors import ExitCode, NbreleaseError
 
 VERBS = {
+    "check": "Hold executed notebooks against the outputs committed with their sources.",
     "clean": "Take out of notebooks what a run left in them; also as a filter of git.",
     "doctor": "Tell what is missing here, and repair it.",
     "evidence": "Build what a release leaves behind.",

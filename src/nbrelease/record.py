@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nbrelease.errors import NotebookError
 
 SCHEMA_VERSION = "1.0"
+DECISIONS = "decisions.json"
 
 CellState = Literal["passed", "failed", "skipped", "not run", "check failed"]
 RunbookVerdict = Literal["passed", "failed", "check failed", "not run"]
@@ -207,6 +208,17 @@ class Tests(_Model):
     failed: int
 
 
+class Decision(_Model):
+    """What somebody said about going to an environment; the time in UTC."""
+
+    environment: str
+    stage: str
+    decision: Literal["approved", "rejected"]
+    name: str
+    comment: str
+    time: datetime
+
+
 class Stage(_Model):
     """A stage of the pipeline, from the first runbook's start to the last one's end."""
 
@@ -228,9 +240,18 @@ class ReleaseRecord(Identity):
     metrics: dict[str, float] = Field(default_factory=dict)
     model: Model | None = None
     endpoints: Endpoints = Endpoints()
+    decisions: list[Decision] = Field(default_factory=list)
     tests: Tests
     stages: list[Stage]
     runbooks: list[RunbookResult]
+
+
+def read_decisions(folder: Path) -> list[Decision]:
+    """What was said about a release, in order; nothing where nobody was asked."""
+    path = folder / DECISIONS
+    if not path.is_file():
+        return []
+    return [Decision.model_validate(each) for each in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def executed(folder: Path) -> list[RunbookResult]:

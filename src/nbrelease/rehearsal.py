@@ -7,6 +7,7 @@ and somewhere to keep what the run publishes.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -14,18 +15,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import evidence, release
+from nbrelease import evidence, files, release
 from nbrelease.errors import UsageError
-from nbrelease.record import ReleaseRecord, read_identity
+from nbrelease.record import DECISIONS, ReleaseRecord, read_identity
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
 WORK = Path(".pipelines-local")
 PACK = "evidence-pack"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline's file under ``.ado``, and the section of settings.ini that it works with."""
+
+    file: str
+    env: str
+
+
 PIPELINES = {
-    "qa": "mlops-qa-ci-pipeline.yml",
-    "dev": "mlops-deploy-dev-ci-pipeline.yml",
-    "prod": "mlops-deploy-prod-ct-cd-pipeline.yml",
+    "qa": Pipeline("mlops-qa-ci-pipeline.yml", "dev"),
+    "dev": Pipeline("mlops-deploy-dev-ci-pipeline.yml", "dev"),
+    "prod": Pipeline("mlops-deploy-prod-ct-cd-pipeline.yml", "prod"),
 }
 
 
@@ -41,33 +52,58 @@ class Outcome:
 def rehearse(
     name: str,
     settings: Settings,
-    env: Environment,
     *,
     listener: pipelines_local.Listener,
+    approver: pipelines_local.Approver,
     jobs: int | None = None,
+    resume: str | None = None,
 ) -> Outcome:
-    """Run the pipeline of environment ``name`` and bring its evidence home.
+    """Run a pipeline and bring its evidence home.
+
+    Args:
+        name: ``qa``, ``dev`` or ``prod``.
+        settings: the project's.
+        listener: who is told what goes on.
+        approver: who is asked for approvals.
+        jobs: how many jobs side by side; as many as cores by default.
+        resume: the id of a run that waits for an approval, to go on with.
 
     Raises:
         UserError: settings, data or the pipeline's file are wrong; nothing was run.
     """
-    root = settings.root
-    pipeline = root / ".ado" / PIPELINES[name]
+    root, env = settings.root, settings.environment(PIPELINES[name].env)
+    pipeline = root / ".ado" / PIPELINES[name].file
     if not pipeline.is_file():
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
     with open_workspace(env, root) as connection:
-        result = pipelines_local.run_pipeline(
-            pipeline,
-            root=root,
-            work_dir=root / WORK,
-            # The tools of this call serve the steps too: make setup finds them, installs nothing.
-            variables={"VENV": sys.prefix, **overrides},
-            service_connections={env.service_connection: connection},
-            listener=listener,
-            jobs=jobs,
-        )
-    pack = bring_home(result.folder, root / env.evidence)
+        connections = {
+            each.service_connection: connection
+            for each in map(settings.environment, settings.names)
+            if each.workspace == env.workspace
+        }
+        if resume is not None:
+            result = pipelines_local.resume_pipeline(
+                resume,
+                work_dir=root / WORK,
+                service_connections=connections,
+                approvals=approver,
+                listener=listener,
+                jobs=jobs,
+            )
+        else:
+            result = pipelines_local.run_pipeline(
+                pipeline,
+                root=root,
+                work_dir=root / WORK,
+                # The tools of this call serve the steps too: make setup installs nothing.
+                variables={"VENV": sys.prefix, **overrides},
+                service_connections=connections,
+                approvals=approver,
+                listener=listener,
+                jobs=jobs,
+            )
+    pack = bring_home(result, root / env.evidence)
     return Outcome(result, evidence.load(pack) if pack else None, pack)
 
 
@@ -89,18 +125,28 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
     return found
 
 
-def bring_home(run: Path, kept: Path) -> Path | None:
-    """Copy a run's evidence to the project; a run that never came to its pack gets one here."""
-    packs = sorted(run.glob(f"**/{PACK}/manifest.json"))
+def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
+    """Copy a run's evidence to the project; a run that never came to its pack gets one here.
+
+    Decisions are the runner's to know, so they join the pack here.
+
+    Returns:
+        The release's folder; None where no release was begun.
+    """
+    packs = sorted(run.folder.glob(f"artifacts/{PACK}/manifest.json"))
     if packs:
-        identity = read_identity(packs[0].parent)
-        target = kept / identity.release_id
+        target = kept / read_identity(packs[0].parent).release_id
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(packs[0].parent, target)
-        return target
-    folders = release.collect(kept, [run])
+        folders = [target]
+    else:
+        folders = release.collect(kept, [run.folder])
     for folder in folders:
-        evidence.build(folder)
+        if run.approvals:
+            said = [approval.to_dict() for approval in run.approvals]
+            files.write_text(folder / DECISIONS, json.dumps(said, indent=2) + "\n")
+        if run.approvals or not packs:
+            evidence.build(folder)
     return folders[-1] if folders else None
 
 

@@ -110,7 +110,7 @@ def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
 
     Args:
         evidence: the project's evidence folder.
-        sources: folders to search, at any depth, for folders named like a release.
+        sources: folders to search, at any depth, for folders with a release's record.
 
     Returns:
         The release folders that there were parts for, in order.
@@ -119,9 +119,10 @@ def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
     for source in sources:
         for record in sorted(source.rglob("record.json")):
             part = record.parent
-            if ID.match(part.name) and part.parent.resolve() != evidence.resolve():
-                _merge(part, evidence / part.name)
-                found.add(evidence / part.name)
+            target = evidence / read_identity(part).release_id
+            if part.resolve() != target.resolve():
+                _merge(part, target)
+                found.add(target)
     return sorted(found)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
+import pipelines_local
 import tether
 from nbrelease import console
 from nbrelease.errors import ExitCode, UsageError
@@ -19,23 +21,47 @@ ERROR = "##[error]"
 @click.argument("name", type=click.Choice(sorted(PIPELINES)), default="dev")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting for this run.")
 @click.option("--jobs", type=click.IntRange(1), help="Jobs side by side; as many as cores.")
+@click.option("--approve", multiple=True, metavar="ENV[=NAME:COMMENT]", help="Say yes beforehand.")
+@click.option("--reject", multiple=True, metavar="ENV[=NAME:COMMENT]", help="Say no beforehand.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that waits for an approval.")
 @click.option("--follow-parent", is_flag=True, help="End when the calling program ends (make).")
-def command(name: str, pairs: tuple[str, ...], jobs: int | None, follow_parent: bool) -> int:
-    """Rehearse the pipeline NAME (dev by default) with the workspace of settings.ini."""
+def command(
+    name: str,
+    pairs: tuple[str, ...],
+    jobs: int | None,
+    approve: tuple[str, ...],
+    reject: tuple[str, ...],
+    resume: str | None,
+    follow_parent: bool,
+) -> int:
+    """Rehearse the pipeline NAME (dev by default) with the workspace of settings.ini.
+
+    An environment that nobody has spoken on is asked for at the terminal; without one the run
+    stops with exit code 4 and waits for --resume.
+    """
     if follow_parent:
         tether.follow_parent()
     settings = load()
     settings = Settings(settings.path, settings.overrides | _pairs(pairs))
-    env = settings.environment(name)
+    env = settings.environment(PIPELINES[name].env)
 
-    import pipelines_local
     from nbrelease.rehearsal import recover, rehearse
 
     for folder in recover(settings, env):
         page = os.path.relpath(folder / "index.html")
         console.warning(f"an earlier rehearsal was interrupted; its evidence: {page}")
-    outcome = rehearse(name, settings, env, listener=pipelines_local.console_listener(), jobs=jobs)
-    return _report(outcome)
+    try:
+        outcome = rehearse(
+            name,
+            settings,
+            listener=pipelines_local.console_listener(),
+            approver=_approver(approve, reject),
+            jobs=jobs,
+            resume=resume,
+        )
+    except pipelines_local.PipelinesError as error:
+        raise UsageError(str(error)) from None
+    return _report(name, outcome)
 
 
 def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -51,7 +77,17 @@ def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _report(outcome: Outcome) -> int:
+def _approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:
+    """What was said beforehand, then whoever sits at the terminal."""
+    from pipelines_local.approvals import Given, parse_flag
+    from pipelines_local.prompt import Prompt
+
+    decisions = dict(parse_flag(word, "approve") for word in approve)
+    decisions |= dict(parse_flag(word, "reject") for word in reject)
+    return Given(decisions, Prompt() if sys.stdin.isatty() else None)
+
+
+def _report(name: str, outcome: Outcome) -> int:
     """Print the verdict, the version, the endpoint and the page; the exit code says it too."""
     for line in _errors(outcome):
         console.error(line)
@@ -64,6 +100,8 @@ def _report(outcome: Outcome) -> int:
         if record.endpoints.online is not None:
             online = record.endpoints.online
             console.out(f"endpoint  {online.name}, deployment {online.deployment}")
+    if outcome.run.result == "Waiting":
+        console.out(f"waiting   nbrelease rehearse {name} --resume {outcome.run.folder.name}")
     if outcome.pack is not None:
         console.out(f"evidence  {os.path.relpath(outcome.pack)}/index.html")
     return _exit_code(outcome)
@@ -80,6 +118,8 @@ def _exit_code(outcome: Outcome) -> int:
     result = outcome.run.result
     if result in ("Succeeded", "SucceededWithIssues"):
         return ExitCode.DONE
+    if result == "Waiting":
+        return ExitCode.WAITING
     if result == "Rejected":
         return ExitCode.REJECTED
     if result == "Canceled":

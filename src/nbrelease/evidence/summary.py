@@ -10,6 +10,7 @@ from typing import Any
 from nbrelease.record import (
     BatchEndpoint,
     Data,
+    Decision,
     Endpoints,
     Environment,
     Identity,
@@ -23,17 +24,20 @@ from nbrelease.record import (
 )
 
 
-def summarise(identity: Identity, results: list[RunbookResult]) -> ReleaseRecord:
+def summarise(
+    identity: Identity, results: list[RunbookResult], decisions: list[Decision]
+) -> ReleaseRecord:
     """The record of a release, out of what its runbooks left.
 
     Args:
         identity: what was known when the release began.
         results: the executed runbooks, in order.
+        decisions: what was said about the release.
     """
     values: dict[str, Any] = {}
     for result in results:
         values.update(result.values)
-    verdict, reason = _verdict(results)
+    verdict, reason = _verdict(results, decisions)
     known = identity.model_dump(exclude={"environment"})
     return ReleaseRecord(
         **known,
@@ -46,13 +50,20 @@ def summarise(identity: Identity, results: list[RunbookResult]) -> ReleaseRecord
         metrics=values.get("metrics", {}),
         model=_model(values),
         endpoints=Endpoints(batch=_batch(values), online=_online(values)),
+        decisions=decisions,
         tests=_tests(results),
         stages=_stages(results),
         runbooks=results,
     )
 
 
-def _verdict(results: list[RunbookResult]) -> tuple[ReleaseVerdict, str | None]:
+def _verdict(
+    results: list[RunbookResult], decisions: list[Decision]
+) -> tuple[ReleaseVerdict, str | None]:
+    for decision in decisions:
+        if decision.decision == "rejected":
+            comment = f": {decision.comment}" if decision.comment else ""
+            return "rejected", f"{decision.name} said no to {decision.environment}{comment}"
     for result in results:
         if result.ended is None:
             return "interrupted", f"{result.name} was interrupted"

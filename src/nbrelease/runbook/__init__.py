@@ -17,13 +17,14 @@ from typing import Any
 
 from nbrelease import files, scraps
 from nbrelease.checks import Checker, markers
+from nbrelease.errors import NotebookError
 from nbrelease.notebook import Notebook, read
-from nbrelease.record import CellResult, CheckResult, RunbookResult
+from nbrelease.record import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernel, portable, values, verdict
 from nbrelease.settings import Environment, Settings
 
-__all__ = ["run"]
+__all__ = ["check", "run"]
 
 # nbformat's validator imports this checker of IRIs when it is installed, which takes a second to
 # build its grammar; no schema of a notebook asks for IRIs. jsonschema goes on without it.
@@ -88,9 +89,34 @@ def run(
             folder=source.parent.resolve(),
             cell_timeout=env.cell_timeout_seconds,
         )
-    result = _judge(output, reference, runbook, result, checker, stopped)
+    result = _ended(_judge(output, reference, runbook, result, checker, stopped))
     _finish(output, result, settings, env)
     return result
+
+
+def check(executed: Path, source: Path) -> RunbookResult:
+    """Judge an executed notebook once more, against its source as it is now.
+
+    Args:
+        executed: a notebook that ``run`` left.
+        source: the notebook with the outputs to compare with.
+
+    Raises:
+        NotebookError: one of them is not what it should be, or a cell of the source is missing
+            in the executed one.
+    """
+    result = result_of(executed)
+    runbook = read(source)
+    missing = {cell.id for cell in runbook.cells} - {
+        cell.get("id") for cell in _load(executed).cells
+    }
+    if missing:
+        raise NotebookError(
+            f"{executed}: has no cell {', '.join(sorted(missing))}; "
+            f"{result.source} changed since it was executed"
+        )
+    checker = Checker.beside(source)
+    return _judge(executed, _load(source), runbook, result, checker, result.reason)
 
 
 def _load(path: Path) -> Any:
@@ -163,17 +189,20 @@ def _judge(
                 check=check,
             )
         )
-    ended = datetime.now(UTC)
     return result.model_copy(
         update={
             "cells": results,
             "values": published,
-            "ended": ended,
-            "seconds": (ended - result.started).total_seconds(),
             "verdict": "failed" if stopped else verdict.overall([cell.state for cell in results]),
             "reason": stopped,
         }
     )
+
+
+def _ended(result: RunbookResult) -> RunbookResult:
+    ended = datetime.now(UTC)
+    seconds = (ended - result.started).total_seconds()
+    return result.model_copy(update={"ended": ended, "seconds": seconds})
 
 
 def _finish(output: Path, result: RunbookResult, settings: Settings, env: Environment) -> None:

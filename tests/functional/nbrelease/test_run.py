@@ -220,3 +220,34 @@ def test_killed_in_the_middle_the_notebook_is_whole_and_no_kernel_stays(project)
             return
         time.sleep(0.1)
     raise AssertionError("the kernel is still there")
+
+
+def test_check_judges_an_executed_notebook_against_its_source_as_it_is_now(
+    project, capfd, tmp_path
+):
+    cells = (("same", ["check"], "print('5 columns')"), ("t", ["test"], "assert True"))
+    project.runbook("01_a", *cells, outputs={"same": stream("5 columns\n")})
+    assert run("01_a") == 0
+    (executed,) = project.root.glob("evidence/*/notebooks/01_a.ipynb")
+    before = executed.read_bytes()
+    report = project.root / "junit"
+    assert main(["check", str(executed.parent), "--junit", str(report)]) == 0
+    assert "01_a.ipynb: passed, 2 tests" in capfd.readouterr().out
+    project.runbook("01_a", *cells, outputs={"same": stream("6 columns\n")})
+    assert main(["check", str(executed), "--junit", str(report)]) == 1
+    assert (
+        "check failed: cell same: expected «6 columns», found «5 columns»" in capfd.readouterr().err
+    )
+    assert 'failures="1"' in (report / "01_a.xml").read_text()
+    assert executed.read_bytes() == before
+    project.runbook("01_a", *cells, ("more", [], "1"))
+    assert main(["check", str(executed)]) == 2
+    assert "has no cell more; runbooks/01_a.ipynb changed" in capfd.readouterr().err
+
+
+def test_nothing_to_check_is_a_failure(project, capfd):
+    project.runbook("01_a", ("c", [], "1"))
+    assert run("01_a") == 0
+    (executed,) = project.root.glob("evidence/*/notebooks/01_a.ipynb")
+    assert main(["check", str(executed)]) == 1
+    assert "nothing was checked" in capfd.readouterr().err
