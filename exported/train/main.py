@@ -83,7 +83,8 @@ def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Se
 # %% notebooks/train.ipynb #train
 def make_estimator(name: str, regularization_rate: float, random_state: int) -> BaseEstimator:
     """The classifier that a parameter's value stands for."""
-    logistic = LogisticRegression(C=1 / regularization_rate, solver="liblinear")
+    # The default tolerance ends at a point that depends on the processor.
+    logistic = LogisticRegression(C=1 / regularization_rate, solver="liblinear", tol=1e-6)
     if name == "logistic":
         return logistic
     classifiers = {

@@ -17,7 +17,7 @@ from pathlib import Path
 import pipelines_local
 from nbrelease import evidence, files, release
 from nbrelease.errors import UsageError
-from nbrelease.record import DECISIONS, ReleaseRecord, read_identity
+from nbrelease.records import DECISIONS, ReleaseRecord, read_identity
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -118,6 +118,8 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
         return []
     found = []
     for run in sorted(path for path in work.iterdir() if path.is_dir()):
+        if _waits(run):
+            continue
         for folder in release.collect(kept, [run]):
             if not (folder / "manifest.json").exists():
                 evidence.build(folder)
@@ -131,7 +133,7 @@ def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
     Decisions are the runner's to know, so they join the pack here.
 
     Returns:
-        The release's folder; None where no release was begun.
+        The release's folder; None where no release was begun, or none has come to its end.
     """
     packs = sorted(run.folder.glob(f"artifacts/{PACK}/manifest.json"))
     if packs:
@@ -141,6 +143,8 @@ def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
         folders = [target]
     else:
         folders = release.collect(kept, [run.folder])
+    if run.result == "Waiting":
+        return None  # no verdict yet: the pack is made when somebody has spoken
     for folder in folders:
         if run.approvals:
             said = [approval.to_dict() for approval in run.approvals]
@@ -148,6 +152,15 @@ def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
         if run.approvals or not packs:
             evidence.build(folder)
     return folders[-1] if folders else None
+
+
+def _waits(run: Path) -> bool:
+    """Whether a run stopped for an approval, to be resumed: it was not interrupted."""
+    try:
+        result = json.loads((run / "run.json").read_text(encoding="utf-8"))["result"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return False  # killed before it wrote what became of it
+    return bool(result == "Waiting")
 
 
 def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from nbrelease import files, git
 from nbrelease.errors import UsageError
-from nbrelease.record import Identity, Source, Workspace, executed, read_identity
+from nbrelease.records import Identity, Source, Workspace, executed, read_identity
 from nbrelease.settings import Environment, Settings
 
 ID = re.compile(r"^[a-z][a-z0-9_-]*-\d{8}T\d{6}Z-[0-9a-z]{1,40}$")

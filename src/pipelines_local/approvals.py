@@ -11,9 +11,11 @@ import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pipelines_local.errors import UsageError
+
+_FIELDS = {"decision", "name", "comment"}
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,25 @@ def parse_flag(text: str, verdict: Literal["approve", "reject", "open"]) -> tupl
     if not environment.strip():
         raise UsageError(f"{text!r}: write ENV or ENV=NAME:COMMENT")
     return environment.strip(), Decision(verdict, name.strip() or _user(), comment.strip())
+
+
+def from_data(data: Mapping[str, Any]) -> dict[str, Decision]:
+    """Decisions out of a file: ``ENV: approve``, or ``ENV: {decision, name, comment}``.
+
+    Raises:
+        UsageError: a decision is none.
+    """
+    found = {}
+    for environment, value in data.items():
+        fields = value if isinstance(value, Mapping) else {"decision": value}
+        verdict = fields.get("decision")
+        if verdict not in ("approve", "reject", "open") or set(fields) - _FIELDS:
+            raise UsageError(
+                f"{environment}: write 'decision' (approve, reject or open), 'name', 'comment'"
+            )
+        name, comment = str(fields.get("name") or _user()), str(fields.get("comment") or "")
+        found[environment] = Decision(verdict, name, comment)
+    return found
 
 
 def _user() -> str:

@@ -55,6 +55,7 @@ _RUN_OPTIONS = _options(
     click.option("--approve", multiple=True, metavar="ENV[=NAME:COMMENT]"),
     click.option("--reject", multiple=True, metavar="ENV[=NAME:COMMENT]"),
     click.option("--open", "open_", multiple=True, metavar="ENV", help="ENV does not ask."),
+    click.option("--approvals-file", type=FILE, help="YAML or JSON: decisions by environment."),
     click.option("--jobs", type=click.IntRange(1), help="Jobs side by side; as many as cores."),
     click.option("--keep", type=click.IntRange(1), default=5, help="Runs whose folders stay."),
     click.option("--resume", metavar="RUN", help="Go on with a run that waits."),
@@ -177,6 +178,8 @@ def run(file: Path | None, form: str, **options: Any) -> int:
 
 
 def _decisions(options: dict[str, Any]) -> dict[str, approvals.Decision]:
+    file = options["approvals_file"]
+    known = approvals.from_data(settings.mapping(file)) if file else {}
     found: dict[str, approvals.Decision] = {}
     words = [("open", word) for word in options["open_"]]
     words += [("approve", word) for word in options["approve"]]
@@ -186,7 +189,7 @@ def _decisions(options: dict[str, Any]) -> dict[str, approvals.Decision]:
         if environment in found and found[environment].verdict != verdict:
             raise UsageError(f"{environment}: both {found[environment].verdict} and {verdict}")
         found[environment] = decision
-    return found
+    return {**known, **found}
 
 
 @group.command(name="eval")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
+from typing import Any
 
 from pipelines_local.approvals import Decision, Request
 
@@ -17,13 +19,16 @@ class Prompt:
         click.echo(f"The stage {request.stage} wants to go to {request.environment!r}.")
         for path in sorted(request.artifacts.glob("*/index.html")):
             click.echo(f"  {path}")
-        word = click.prompt(
-            "Approve, reject, or decide later?",
-            type=click.Choice(["approve", "reject", "later"]),
-            default="later",
-        )
-        if word == "later":
-            return None
-        name = click.prompt("Your name", default=getpass.getuser())
-        comment = click.prompt("Comment", default="", show_default=False)
-        return Decision("approve" if word == "approve" else "reject", name, comment)
+        try:
+            return _asked(click.prompt, click.Choice(["approve", "reject", "later"]))
+        except click.Abort:  # Ctrl-C: the run is cancelled
+            raise KeyboardInterrupt from None
+
+
+def _asked(prompt: Callable[..., str], words: Any) -> Decision | None:
+    word = prompt("Approve, reject, or decide later?", type=words, default="later")
+    if word == "later":
+        return None
+    name = prompt("Your name", default=getpass.getuser())
+    comment = prompt("Comment", default="", show_default=False)
+    return Decision("approve" if word == "approve" else "reject", name, comment)

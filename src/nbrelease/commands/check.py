@@ -10,7 +10,7 @@ import click
 from nbrelease import console, files
 from nbrelease.errors import ExitCode
 from nbrelease.evidence import junit
-from nbrelease.record import RunbookResult, result_of
+from nbrelease.records import RunbookResult, result_of
 from nbrelease.settings import load
 
 
@@ -20,14 +20,16 @@ from nbrelease.settings import load
 def command(executed: tuple[Path, ...], report: Path | None) -> int:
     """Check EXECUTED notebooks, by nbval's rules, against the source that each names.
 
-    Nothing is executed again. A folder stands for the notebooks in it. Exit code 1 when a cell
+    Nothing is executed again. A folder stands for the notebooks in it, a release's folder for the
+    runbooks that it executed. Exit code 1 when a cell
     failed, was not run, or gave another output than its author kept; or when nothing was checked.
     """
     from nbrelease.runbook import check  # nbformat and nbval take a moment
 
     settings = load()
     code, counted = ExitCode.DONE, 0
-    for path in _notebooks(executed):
+    notebooks = _notebooks(executed)
+    for path in notebooks:
         result = check(path, settings.root / result_of(path).source)
         if report is not None:
             files.write_text(report / f"{result.name}.xml", junit.report(result))
@@ -38,6 +40,9 @@ def command(executed: tuple[Path, ...], report: Path | None) -> int:
         else:
             console.error(f"{os.path.relpath(path)}: {result.verdict}: {result.why}")
             code = ExitCode.FAILED
+    if not notebooks:
+        console.error(f"{' '.join(map(os.path.relpath, executed))}: no notebook was executed")
+        return ExitCode.FAILED
     if not counted:
         console.error("no cell is tagged test or check: nothing was checked")
         code = ExitCode.FAILED
@@ -47,7 +52,11 @@ def command(executed: tuple[Path, ...], report: Path | None) -> int:
 def _notebooks(paths: tuple[Path, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        found += sorted(path.glob("*.ipynb")) if path.is_dir() else [path]
+        if not path.is_dir():
+            found.append(path)
+            continue
+        folder = path / "notebooks" if (path / "record.json").is_file() else path
+        found += sorted(folder.glob("*.ipynb"))
     return found
 
 

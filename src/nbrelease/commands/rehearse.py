@@ -101,15 +101,19 @@ def _report(name: str, outcome: Outcome) -> int:
             online = record.endpoints.online
             console.out(f"endpoint  {online.name}, deployment {online.deployment}")
     if outcome.run.result == "Waiting":
-        console.out(f"waiting   nbrelease rehearse {name} --resume {outcome.run.folder.name}")
+        console.out("waiting   for an approval; to look at:")
+        for page in sorted(outcome.run.artifacts.glob("*/index.html")):
+            console.out(f"          {os.path.relpath(page)}")
+        console.out(f"then      nbrelease rehearse {name} --resume {outcome.run.folder.name}")
     if outcome.pack is not None:
         console.out(f"evidence  {os.path.relpath(outcome.pack)}/index.html")
     return _exit_code(outcome)
 
 
 def _errors(outcome: Outcome) -> list[str]:
-    """What the failed jobs said was wrong, less what the runner says of the exit code."""
-    lines = [line for _, job in outcome.run.jobs() if job.result == "Failed" for line in job.log]
+    """What the jobs of the first stage that failed said; what failed later followed from it."""
+    failed = [(stage, job) for stage, job in outcome.run.jobs() if job.result == "Failed"]
+    lines = [line for stage, job in failed if stage == failed[0][0] for line in job.log]
     errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
     return [line for line in errors if not line.startswith("Bash exited with code")]
 

@@ -10,7 +10,7 @@ import click
 
 from nbrelease import console, release
 from nbrelease.errors import RunFailed, UsageError
-from nbrelease.record import RunbookResult
+from nbrelease.records import RunbookResult
 from nbrelease.settings import load
 from nbrelease.workspace import open_workspace
 

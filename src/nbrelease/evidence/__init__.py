@@ -12,7 +12,7 @@ from pathlib import Path
 from nbrelease import files
 from nbrelease.evidence import junit, pages
 from nbrelease.evidence.summary import summarise
-from nbrelease.record import ReleaseRecord, executed, read_decisions, read_identity
+from nbrelease.records import ReleaseRecord, executed, read_decisions, read_identity
 
 __all__ = ["build", "load"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from nbrelease.record import CellResult, RunbookResult
+from nbrelease.records import CellResult, RunbookResult
 
 
 def report(result: RunbookResult) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from nbrelease.record import ReleaseRecord, RunbookResult
+from nbrelease.records import ReleaseRecord, RunbookResult
 from nbrelease.scraps import MEDIA_TYPE
 
 NOTHING = "\N{EN DASH}"

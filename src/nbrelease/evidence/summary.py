@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
-from nbrelease.record import (
+from nbrelease.records import (
     BatchEndpoint,
     Data,
     Decision,

@@ -19,7 +19,7 @@ from nbrelease import files, scraps
 from nbrelease.checks import Checker, markers
 from nbrelease.errors import NotebookError
 from nbrelease.notebook import Notebook, read
-from nbrelease.record import CellResult, CheckResult, RunbookResult, result_of
+from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernel, portable, values, verdict
 from nbrelease.settings import Environment, Settings

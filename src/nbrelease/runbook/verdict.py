@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nbrelease.record import CellError, CellState
+from nbrelease.records import CellError, CellState
 
 # The words of papermill's engine, which every marker of the same meaning is translated to.
 SKIP = "skip-execution"

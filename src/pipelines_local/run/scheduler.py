@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines_local.approvals import Approver, Given, Request
+from pipelines_local.approvals import Approver, Decision, Given, Request
 from pipelines_local.errors import ExpressionError
 from pipelines_local.events import (
     ApprovalGiven,
@@ -74,6 +74,7 @@ class Scheduler:
         self._reports: queue.SimpleQueue[_Finished | None] = queue.SimpleQueue()
         self._count = 0
         self._told = False
+        self._asking = False
         self._stages: dict[str, _Progress] = {}
         earlier = {stage.stage: stage for stage in result.stages}
         for stage in pipeline.stages:
@@ -100,6 +101,8 @@ class Scheduler:
         return overall([stage.result for stage in order], self._shared.cancel.requested)
 
     def _cancel(self) -> None:
+        if self._asking:  # somebody sits at a prompt, which has to end
+            raise KeyboardInterrupt
         self._shared.cancel.request()
         self._reports.put(None)
 
@@ -339,7 +342,7 @@ class Scheduler:
         if decision is None:
             event = ApprovalWanted(request.stage, environment, request.artifacts)
             self._shared.events.send(event)
-            decision = self._approver.decide(request)
+            decision = self._decide(request)
         if self._shared.cancel.requested:
             return True
         if decision is None:
@@ -352,7 +355,17 @@ class Scheduler:
             progress.approved.add(environment)
         return True
 
-    def _record(self, progress: _Progress, environment: str, decision: Any) -> None:
+    def _decide(self, request: Request) -> Decision | None:
+        self._asking = True
+        try:
+            return self._approver.decide(request)
+        except KeyboardInterrupt:
+            self._shared.cancel.request()
+            return None
+        finally:
+            self._asking = False
+
+    def _record(self, progress: _Progress, environment: str, decision: Decision) -> None:
         record = ApprovalRecord(
             environment,
             progress.stage.name,

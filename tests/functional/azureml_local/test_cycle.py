@@ -148,9 +148,8 @@ def test_a_jobs_outputs_are_downloaded(client, trained, tmp_path):
 
 def artifact_names(run: str, folder: str) -> set[str]:
     """Without mlflow.artifacts, which asks for logged models too."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
     import mlflow
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     repository = get_artifact_repository(mlflow.get_run(run).info.artifact_uri)
     return {item.path for item in repository.list_artifacts(folder)}
@@ -161,7 +160,7 @@ def test_logged_models_are_refused_as_on_azure(client, trained):
     from mlflow.exceptions import MlflowException
 
     mlflow.set_tracking_uri(client().workspaces.get("dev").mlflow_tracking_uri)
-    with pytest.raises(MlflowException, match="404|logged models"):
+    with pytest.raises(MlflowException, match="no logged models"):
         mlflow.initialize_logged_model(name="m", source_run_id=trained.name)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import tether
 from nbrelease.cli import main
-from nbrelease.record import result_of
+from nbrelease.records import result_of
 
 pytestmark = pytest.mark.functional
 

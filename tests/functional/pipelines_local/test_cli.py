@@ -1,11 +1,13 @@
 """The command line: what it prints, and how it ends."""
 
+import fcntl
 import io
 import json
 import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,12 @@ def test_waiting_then_resumed_then_rejected(capsys: Any) -> None:
     assert main(["run", "d.yml", "--reject", "prod", "--format", "json"]) == 5
     assert document(capsys)["result"] == "Rejected"
     assert main(["run", "d.yml", "--open", "prod"]) == 0
+    Path("a.yml").write_text("prod: {decision: reject, name: bob, comment: no}\nother: open\n")
+    capsys.readouterr()
+    assert main(["run", "d.yml", "--approvals-file", "a.yml", "--format", "json"]) == 5
+    assert document(capsys)["approvals"][0]["comment"] == "no"
+    Path("a.yml").write_text("prod: maybe")
+    assert main(["run", "d.yml", "--approvals-file", "a.yml"]) == 2
 
 
 def test_a_defect_of_ours_is_one_line_and_a_log(capsys: Any, monkeypatch: Any) -> None:
@@ -145,6 +153,8 @@ def in_terminal(words: list[str], answers: dict[str, str]) -> tuple[int, str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines_local", *words],
         stdin=follower, stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        # Ctrl-C becomes a signal only in the terminal that controls the session
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(follower)
     shown, left = "", dict(answers)
@@ -169,6 +179,12 @@ def test_a_prompt_in_a_terminal() -> None:
     assert code == 0, shown
     assert "prod approved by ann: go" in shown
     assert main(["run", "d.yml"]) == 4
+
+
+@pytest.mark.parametrize(("typed", "code"), [("\x03", 130), ("later", 4), ("", 4)])
+def test_ctrl_c_and_later_at_the_prompt(typed: str, code: int) -> None:
+    found, shown = in_terminal(["run", "d.yml"], {"decide later?": typed})
+    assert found == code, shown
 
 
 def test_a_live_table_in_a_terminal() -> None:

@@ -1,0 +1,88 @@
+"""The shipped notebooks run by hand: no release, no tracking server, on the sample that ships."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.functional
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A copy of notebooks/ and data/, without what a run may have left there."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "data").mkdir()
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, tmp_path / "notebooks")
+    shutil.copy(ROOT / "data" / "diabetes-sample.csv", tmp_path / "data")
+    return tmp_path / "notebooks"
+
+
+def execute(folder: Path, name: str, **parameters: str) -> tuple[int, dict]:
+    words = [word for pair in parameters.items() for word in ("-p", *pair)]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", "--no-progress-bar", "-k", "python3", *words, f"{name}.ipynb", "out.ipynb"],
+        cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
+    return done.returncode, json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))
+
+
+def pictures(notebook: dict) -> set[str]:
+    return {
+        cell["id"]
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    }
+
+
+def metrics(folder: Path) -> dict[str, float]:
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        return dict(database.execute("select key, value from metrics").fetchall())
+
+
+def test_train(folder):
+    code, notebook = execute(folder, "train", estimator="pipeline")
+    assert code == 0
+    assert pictures(notebook) == {"show", "show-confusion", "show-calibration"}
+    found = metrics(folder)
+    assert found["train_rows"] + found["test_rows"] == 1500
+    assert 0.7 < found["roc_auc"] < 1
+    assert 0.7 < found["accuracy"] < 1
+    assert list(folder.rglob("MLmodel"))
+
+
+def test_explore(folder):
+    code, notebook = execute(folder, "explore")
+    assert code == 0
+    assert pictures(notebook) == {"balance", "distributions", "correlations", "first-roc"}
+    assert 0.7 < metrics(folder)["roc_auc"] < 1
+    assert not list(folder.rglob("MLmodel"))
+
+
+def test_a_file_without_a_column_is_said_in_one_line(folder):
+    (folder / "short.csv").write_text("Age,Diabetic\n50,1\n", encoding="utf-8")
+    code, notebook = execute(folder, "train", input_data="short.csv")
+    assert code == 1
+    [error] = [
+        output for cell in notebook["cells"] for output in cell.get("outputs", []) if output["output_type"] == "error"
+    ]  # fmt: skip
+    assert error["ename"] == "ValueError"
+    assert error["evalue"].startswith("short.csv has no column Pregnancies, ")
+    assert "\n" not in error["evalue"]
+
+
+def test_committed_notebooks_hold_no_outputs():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            assert not cell.get("outputs"), path
