@@ -19,9 +19,14 @@ from nbrelease.errors import NotebookError
 
 SCHEMA_VERSION = "1.0"
 DECISIONS = "decisions.json"
+OUTCOME = "outcome.json"
 
 CellState = Literal["passed", "failed", "skipped", "not run", "check failed"]
 RunbookVerdict = Literal["passed", "failed", "check failed", "not run"]
+# Azure Pipelines' own words; Rejected is pipelines-local's for a stage that an approver refused.
+StageResult = Literal[
+    "Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Rejected"
+]
 ReleaseVerdict = Literal["open", "passed", "failed", "interrupted", "rejected"]
 
 
@@ -219,11 +224,31 @@ class Decision(_Model):
     time: datetime
 
 
-class Stage(_Model):
-    """A stage of the pipeline, from the first runbook's start to the last one's end."""
+class StageOutcome(_Model):
+    """What became of a stage, in the pipeline's words; times where the pipeline tells them."""
 
     name: str
-    started: datetime
+    result: StageResult
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
+class Outcome(_Model):
+    """What the pipeline knows and the runbooks cannot: which stages never came to their runbooks.
+
+    ``interrupted`` where the pipeline was killed and could not say.
+    """
+
+    stages: list[StageOutcome] = Field(default_factory=list)
+    interrupted: bool = False
+
+
+class Stage(_Model):
+    """A stage of the pipeline. Where the pipeline told no times, those of its runbooks."""
+
+    name: str
+    result: StageResult | None
+    started: datetime | None
     ended: datetime | None
     seconds: float | None
     jobs: list[str]
@@ -252,6 +277,12 @@ def read_decisions(folder: Path) -> list[Decision]:
     if not path.is_file():
         return []
     return [Decision.model_validate(each) for each in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """What became of the pipeline's stages; None for a release by hand."""
+    path = folder / OUTCOME
+    return Outcome.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def executed(folder: Path) -> list[RunbookResult]:

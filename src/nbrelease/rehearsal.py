@@ -17,7 +17,14 @@ from pathlib import Path
 import pipelines_local
 from nbrelease import evidence, files, release
 from nbrelease.errors import UsageError
-from nbrelease.records import DECISIONS, ReleaseRecord, read_identity
+from nbrelease.records import (
+    DECISIONS,
+    OUTCOME,
+    Outcome,
+    ReleaseRecord,
+    StageOutcome,
+    read_identity,
+)
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -41,7 +48,7 @@ PIPELINES = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Rehearsal:
     """What a rehearsal left: the pipeline's result, and the release's record if one was begun."""
 
     run: pipelines_local.RunResult
@@ -57,7 +64,7 @@ def rehearse(
     approver: pipelines_local.Approver,
     jobs: int | None = None,
     resume: str | None = None,
-) -> Outcome:
+) -> Rehearsal:
     """Run a pipeline and bring its evidence home.
 
     Args:
@@ -104,7 +111,7 @@ def rehearse(
                 jobs=jobs,
             )
     pack = bring_home(result, root / env.evidence)
-    return Outcome(result, evidence.load(pack) if pack else None, pack)
+    return Rehearsal(result, evidence.load(pack) if pack else None, pack)
 
 
 def recover(settings: Settings, env: Environment) -> list[Path]:
@@ -122,6 +129,7 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
             continue
         for folder in release.collect(kept, [run]):
             if not (folder / "manifest.json").exists():
+                _write(folder, Outcome(interrupted=True))
                 evidence.build(folder)
                 found.append(folder)
     return found
@@ -130,7 +138,7 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
 def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
     """Copy a run's evidence to the project; a run that never came to its pack gets one here.
 
-    Decisions are the runner's to know, so they join the pack here.
+    Decisions and the stages' results are the runner's to know, so they join the pack here.
 
     Returns:
         The release's folder; None where no release was begun, or none has come to its end.
@@ -149,9 +157,28 @@ def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
         if run.approvals:
             said = [approval.to_dict() for approval in run.approvals]
             files.write_text(folder / DECISIONS, json.dumps(said, indent=2) + "\n")
-        if run.approvals or not packs:
-            evidence.build(folder)
+        _write(folder, _outcome(run))
+        evidence.build(folder)
     return folders[-1] if folders else None
+
+
+def _outcome(run: pipelines_local.RunResult) -> Outcome:
+    return Outcome(
+        stages=[
+            StageOutcome(
+                name=stage.stage,
+                result=stage.result,
+                started=stage.started,
+                ended=stage.finished,
+            )
+            for stage in run.stages
+            if stage.result != "Waiting"
+        ]
+    )
+
+
+def _write(folder: Path, outcome: Outcome) -> None:
+    files.write_text(folder / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
 
 
 def _waits(run: Path) -> bool:

@@ -6,8 +6,13 @@ import os
 
 import click
 
-from nbrelease import console, release
+from nbrelease import console, files, release
+from nbrelease.errors import UsageError
+from nbrelease.records import OUTCOME, Outcome, StageOutcome
 from nbrelease.settings import load
+
+# from the best to the worst
+RESULTS = ("Succeeded", "SucceededWithIssues", "Skipped", "Rejected", "Canceled", "Failed")
 
 
 @click.group()
@@ -17,14 +22,36 @@ def command() -> None:
 
 @command.command()
 @click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option(
+    "--results",
+    metavar="'STAGE=RESULT ...'",
+    help="What became of the pipeline's stages, in its words; no word stands for Skipped.",
+)
 @click.argument("release_id", metavar="RELEASE")
-def build(name: str, release_id: str) -> None:
+def build(name: str, results: str | None, release_id: str) -> None:
     """Build the pack of RELEASE: record, pages, test reports, manifest."""
     from nbrelease import evidence
 
     settings = load()
     found = release.find(settings.root, settings.environment(name), release_id)
+    if results is not None:
+        outcome = _outcome(results)
+        files.write_text(found.folder / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
     record = evidence.build(found.folder)
     reason = f": {record.reason}" if record.reason else ""
     console.out(f"{record.verdict}{reason}")
     console.out(f"{os.path.relpath(found.folder)}/index.html")
+
+
+def _outcome(results: str) -> Outcome:
+    """STAGE=RESULT words; of a stage with several jobs the worst counts."""
+    worst: dict[str, StageOutcome] = {}
+    for word in results.split():
+        name, _, result = word.partition("=")
+        try:
+            found = StageOutcome.model_validate({"name": name, "result": result or "Skipped"})
+        except ValueError:
+            raise UsageError(f"--results {word}: the results are {', '.join(RESULTS)}") from None
+        known = worst.get(name, found)
+        worst[name] = max(known, found, key=lambda outcome: RESULTS.index(outcome.result))
+    return Outcome(stages=list(worst.values()))

@@ -11,7 +11,7 @@ import pipelines_local
 import tether
 from nbrelease import console
 from nbrelease.errors import ExitCode, UsageError
-from nbrelease.rehearsal import PIPELINES, Outcome
+from nbrelease.rehearsal import PIPELINES, Rehearsal
 from nbrelease.settings import Settings, load
 
 ERROR = "##[error]"
@@ -87,7 +87,7 @@ def _approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_lo
     return Given(decisions, Prompt() if sys.stdin.isatty() else None)
 
 
-def _report(name: str, outcome: Outcome) -> int:
+def _report(name: str, outcome: Rehearsal) -> int:
     """Print the verdict, the version, the endpoint and the page; the exit code says it too."""
     for line in _errors(outcome):
         console.error(line)
@@ -110,7 +110,7 @@ def _report(name: str, outcome: Outcome) -> int:
     return _exit_code(outcome)
 
 
-def _errors(outcome: Outcome) -> list[str]:
+def _errors(outcome: Rehearsal) -> list[str]:
     """What the jobs of the first stage that failed said; what failed later followed from it."""
     failed = [(stage, job) for stage, job in outcome.run.jobs() if job.result == "Failed"]
     lines = [line for stage, job in failed if stage == failed[0][0] for line in job.log]
@@ -118,7 +118,7 @@ def _errors(outcome: Outcome) -> list[str]:
     return [line for line in errors if not line.startswith("Bash exited with code")]
 
 
-def _exit_code(outcome: Outcome) -> int:
+def _exit_code(outcome: Rehearsal) -> int:
     result = outcome.run.result
     if result in ("Succeeded", "SucceededWithIssues"):
         return ExitCode.DONE

@@ -12,7 +12,7 @@ from pathlib import Path
 from nbrelease import files
 from nbrelease.evidence import junit, pages
 from nbrelease.evidence.summary import summarise
-from nbrelease.records import ReleaseRecord, executed, read_decisions, read_identity
+from nbrelease.records import ReleaseRecord, executed, read_decisions, read_identity, read_outcome
 
 __all__ = ["build", "load"]
 
@@ -21,8 +21,8 @@ def build(folder: Path) -> ReleaseRecord:
     """Make the pack of a release: record, pages, test reports, manifest.
 
     Args:
-        folder: ``evidence/<release_id>`` with ``record.json``, ``notebooks/*.ipynb`` and, where
-            somebody was asked, ``decisions.json``.
+        folder: ``evidence/<release_id>`` with ``record.json``, ``notebooks/*.ipynb``; where
+            somebody was asked ``decisions.json``, after a pipeline ``outcome.json``.
 
     Returns:
         The record, as it stands in ``record.json``.
@@ -30,7 +30,9 @@ def build(folder: Path) -> ReleaseRecord:
     Raises:
         NotebookError: a notebook or the identity is not ours.
     """
-    record = summarise(read_identity(folder), executed(folder), read_decisions(folder))
+    record = summarise(
+        read_identity(folder), executed(folder), read_decisions(folder), read_outcome(folder)
+    )
     files.write_text(folder / "record.json", record.model_dump_json(indent=2) + "\n")
     for result in record.runbooks:
         notebook = folder / "notebooks" / f"{result.name}.ipynb"

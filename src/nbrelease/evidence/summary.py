@@ -16,28 +16,34 @@ from nbrelease.records import (
     Identity,
     Model,
     OnlineEndpoint,
+    Outcome,
     ReleaseRecord,
     ReleaseVerdict,
     RunbookResult,
     Stage,
+    StageOutcome,
     Tests,
 )
 
 
 def summarise(
-    identity: Identity, results: list[RunbookResult], decisions: list[Decision]
+    identity: Identity,
+    results: list[RunbookResult],
+    decisions: list[Decision],
+    outcome: Outcome | None,
 ) -> ReleaseRecord:
-    """The record of a release, out of what its runbooks left.
+    """The record of a release, out of what its runbooks and its pipeline left.
 
     Args:
         identity: what was known when the release began.
         results: the executed runbooks, in order.
         decisions: what was said about the release.
+        outcome: what became of the pipeline's stages; None for a release by hand.
     """
     values: dict[str, Any] = {}
     for result in results:
         values.update(result.values)
-    verdict, reason = _verdict(results, decisions)
+    verdict, reason = _verdict(results, decisions, outcome or Outcome())
     known = identity.model_dump(exclude={"environment"})
     return ReleaseRecord(
         **known,
@@ -52,13 +58,13 @@ def summarise(
         endpoints=Endpoints(batch=_batch(values), online=_online(values)),
         decisions=decisions,
         tests=_tests(results),
-        stages=_stages(results),
+        stages=_stages(results, outcome or Outcome()),
         runbooks=results,
     )
 
 
 def _verdict(
-    results: list[RunbookResult], decisions: list[Decision]
+    results: list[RunbookResult], decisions: list[Decision], outcome: Outcome
 ) -> tuple[ReleaseVerdict, str | None]:
     for decision in decisions:
         if decision.decision == "rejected":
@@ -69,6 +75,20 @@ def _verdict(
             return "interrupted", f"{result.name} was interrupted"
         if result.verdict != "passed":
             return "failed", f"{result.name}: {result.verdict}: {result.why}"
+    for stage in outcome.stages:
+        if stage.result == "Canceled":
+            return "interrupted", f"the pipeline was cancelled in its stage {stage.name}"
+        if stage.result in ("Failed", "Rejected"):
+            verdict: ReleaseVerdict = "failed" if stage.result == "Failed" else "rejected"
+            return verdict, f"the pipeline's stage {stage.name} {verdict}"
+    for stage in outcome.stages:
+        # Nothing failed and nobody cancelled, so what is missing is an approval.
+        if stage.result == "Skipped":
+            return "rejected", f"the pipeline's stage {stage.name} was not approved"
+    if outcome.interrupted:
+        return "interrupted", f"the pipeline was killed after {results[-1].name}" if results else (
+            "the pipeline was killed before its first runbook"
+        )
     if not results:
         return "failed", "no runbook was run"
     return "passed", None
@@ -122,26 +142,30 @@ def _tests(results: Iterable[RunbookResult]) -> Tests:
     return Tests(total=len(cells), passed=passed, failed=len(cells) - passed)
 
 
-def _stages(results: list[RunbookResult]) -> list[Stage]:
-    """The pipeline's stages in the order of their starts; runbooks by hand are one stage."""
-    grouped: dict[str, list[RunbookResult]] = {}
+def _stages(results: list[RunbookResult], outcome: Outcome) -> list[Stage]:
+    """The pipeline's stages in its order, or as their runbooks started; by hand it is one."""
+    grouped: dict[str, list[RunbookResult]] = {stage.name: [] for stage in outcome.stages}
     for result in sorted(results, key=lambda result: result.started):
         grouped.setdefault(result.stage or "by hand", []).append(result)
-    stages = []
-    for name, group in grouped.items():
+    told = {stage.name: stage for stage in outcome.stages}
+    return [_stage(name, group, told.get(name)) for name, group in grouped.items()]
+
+
+def _stage(name: str, group: list[RunbookResult], told: StageOutcome | None) -> Stage:
+    started = told.started if told else None
+    ended = told.ended if told else None
+    if started is None and group:
         started = min(result.started for result in group)
         ends = [result.ended for result in group if result.ended is not None]
         ended = max(ends) if len(ends) == len(group) else None
-        stages.append(
-            Stage(
-                name=name,
-                started=started,
-                ended=ended,
-                seconds=(ended - started).total_seconds() if ended else None,
-                jobs=list(dict.fromkeys(result.job for result in group if result.job)),
-            )
-        )
-    return stages
+    return Stage(
+        name=name,
+        result=told.result if told else None,
+        started=started,
+        ended=ended,
+        seconds=(ended - started).total_seconds() if started and ended else None,
+        jobs=list(dict.fromkeys(result.job for result in group if result.job)),
+    )
 
 
 def _environment() -> Environment:

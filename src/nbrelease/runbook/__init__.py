@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import chdir
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def run(
             kernel=chosen,
             folder=source.parent.resolve(),
             cell_timeout=env.cell_timeout_seconds,
+            portable=partial(_portable, settings=settings, env=env),
         )
     result = _ended(_judge(output, reference, runbook, result, checker, stopped))
     _finish(output, result, settings, env)

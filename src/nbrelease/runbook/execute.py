@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,20 @@ SCHEME = "nbrelease-file://"
 
 
 class _WholeFiles:
-    """papermill's door to files, writing beside and renamed."""
+    """papermill's door to files, writing beside and renamed.
+
+    Every save is made portable: a run that is killed leaves evidence too.
+    """
+
+    def __init__(self, portable: Callable[[Any], Any]) -> None:
+        self._portable = portable
 
     def read(self, path: str) -> str:
         return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
 
     def write(self, content: str, path: str) -> None:
-        files.write_text(Path(path.removeprefix(SCHEME)), content)
+        clean = json.dumps(self._portable(json.loads(content)), indent=1, ensure_ascii=False)
+        files.write_text(Path(path.removeprefix(SCHEME)), clean + "\n")
 
     def listdir(self, path: str) -> list[str]:
         return [str(item) for item in Path(path.removeprefix(SCHEME)).iterdir()]
@@ -37,6 +45,7 @@ def execute(
     kernel: str,
     folder: Path,
     cell_timeout: int,
+    portable: Callable[[Any], Any],
 ) -> str | None:
     """Execute a notebook and leave the executed one at ``output``.
 
@@ -47,6 +56,7 @@ def execute(
         kernel: an installed kernel's name.
         folder: the kernel's working folder.
         cell_timeout: seconds that one cell may take; 0: as long as it needs.
+        portable: takes this machine's folders out of a notebook, as JSON.
 
     Returns:
         What ended the execution from outside a cell's own error (a dead kernel, a timeout);
@@ -59,7 +69,7 @@ def execute(
 
     # tqdm's complaint that it cannot draw its bars as widgets; a rendered page could not either.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
-    papermill_io.register(SCHEME, _WholeFiles())
+    papermill_io.register(SCHEME, _WholeFiles(portable))
     try:
         execute_notebook(
             notebook,
