@@ -32,7 +32,9 @@ setup: $(STAMP) ## the virtual environment with the pinned versions
 tools:
 	@echo "$(abspath $(BIN))"
 
+# A rehearsal's jobs work in copies and use the tools of the checkout: they never change them.
 $(STAMP):
+	@$(if $(filter $(CURDIR)/%,$(abspath $(VENV))),true,echo "$(VENV) is older than requirements.txt or pyproject.toml; run in its own checkout: make setup" >&2; exit 2)
 	@echo "Setting up $(VENV): once, a minute or two"
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
