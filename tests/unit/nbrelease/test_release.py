@@ -1,0 +1,97 @@
+"""A release's folder, and the parts that jobs bring to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from nbrelease import release
+from nbrelease.errors import UsageError
+from nbrelease.records import RunbookResult
+from nbrelease.settings import load
+
+SETTINGS = Path(__file__).parents[3] / "settings.ini"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    shutil.copy(SETTINGS, tmp_path)
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        identity = ["-c", "user.name=Ada", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True)
+    monkeypatch.chdir(tmp_path)
+    settings = load()
+    return settings, release.begin(settings, "dev", settings.environment("dev"))
+
+
+def put(folder: Path, begun: release.Release, name: str, started=NOON, **values) -> None:
+    """An executed runbook in a part of the release."""
+    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    shutil.copy(begun.folder / "record.json", folder) if folder != begun.folder else None
+    result = RunbookResult(
+        name=name, source=f"runbooks/{name}.ipynb", source_sha256="0", env="dev",
+        release_id=begun.id, parameters={}, started=started, values=values,
+    )  # fmt: skip
+    notebook = nbformat.v4.new_notebook(metadata={"nbrelease": result.model_dump(mode="json")})
+    nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
+
+
+def test_the_identity_stands_from_the_first_moment(begun):
+    settings, new = begun
+    assert release.ID.match(new.id)
+    content = json.loads((new.folder / "record.json").read_text())
+    assert content["release_id"] == new.id == new.folder.name
+    assert len(content["source"]["commit"]) == 40
+    assert content["source"]["dirty"] is False
+    assert content["workspace"]["kind"] == "local"
+    found = release.find(settings.root, settings.environment("dev"), new.id)
+    assert found == new
+
+
+@pytest.mark.parametrize("wrong", ["dev-20260101T000000Z-abc", "../../etc", "", "dev"])
+def test_no_other_release_is_found(begun, wrong):
+    settings, _ = begun
+    with pytest.raises(UsageError, match="no release"):
+        release.find(settings.root, settings.environment("dev"), wrong)
+
+
+def test_the_newest_without_a_verdict_is_open(begun):
+    settings, new = begun
+    env = settings.environment("dev")
+    assert release.newest_open(settings.root, "dev", env) == new
+    assert release.newest_open(settings.root, "prod", env) is None
+    (new.folder / "manifest.json").write_text("{}")
+    assert release.newest_open(settings.root, "dev", env) is None
+
+
+def test_later_runbooks_win_and_none_is_fed_its_own_results(begun):
+    _, new = begun
+    put(new.folder, new, "01_a", x=1, y=1)
+    put(new.folder, new, "02_b", x=2)
+    assert new.values() == {"x": 2, "y": 1}
+    assert new.values(before="02_b") == {"x": 1, "y": 1}
+    assert new.values(before="01_a") == {}
+
+
+def test_parts_come_together_and_the_later_execution_counts(begun, tmp_path):
+    settings, new = begun
+    parts = tmp_path / "parts"
+    put(parts / "evidence-one-1", new, "01_a", x=1)
+    put(parts / "evidence-two-1", new, "02_b", NOON + timedelta(minutes=2), x=2)
+    put(parts / "evidence-two-2" / "deep", new, "02_b", NOON + timedelta(minutes=9), x=3)
+    put(parts / "evidence-zero-1", new, "02_b", NOON, x=0)
+    kept = settings.root / "kept"
+    assert release.collect(kept, [parts]) == [kept / new.id]
+    there = release.Release(kept / new.id, new.identity)
+    assert there.values() == {"x": 3}
+    assert there.values(before="02_b") == {"x": 1}
+    assert release.collect(kept, [parts]) == [kept / new.id]
+    assert there.values() == {"x": 3}
+    assert release.collect(kept, [kept]) == []
