@@ -1,7 +1,7 @@
 """Writes diabetes-sample.csv: synthetic patients, shaped like the public diabetes file.
 
 Nobody's data: each column is drawn from a distribution of about the public file's range, and the
-label from a logistic model with noise, so that the notebooks have something to learn. The same
+label from a few rules with noise, so that the notebooks have something to learn. The same
 seed gives the same file.
 """
 
@@ -40,14 +40,15 @@ def rows(count: int, seed: int) -> list[list[object]]:
     bmi = random.normal(31.5, 9.7, count).clip(18.2, 56)
     pedigree = random.gamma(1.4, 0.28, count).clip(0.078, 2.3)
     age = (21 + random.gamma(1.1, 9, count)).clip(21, 77).round()
+    # Steps and a bend, as in the public file: a forest finds what a straight line cannot.
     score = (
-        0.33 * (pregnancies - 3)
-        + 0.012 * (glucose - 108)
-        + 0.05 * (bmi - 31.5)
-        + 0.9 * (pedigree - 0.4)
-        + 0.03 * (age - 30)
-        + 0.002 * (insulin - 137)
-        - 0.9
+        3.2 * (pregnancies >= 5)
+        + 2.6 * ((bmi > 30) & (age > 25))
+        + 1.6 * (np.abs(insulin - 120) > 70)
+        + 1.4 * (age > 40)
+        + 0.02 * (glucose - 108)
+        + 0.8 * (pedigree - 0.4)
+        - 3.9
     )
     diabetic = (random.random(count) < 1 / (1 + np.exp(-1.6 * score))).astype(int)
     ids = random.choice(np.arange(1_000_000, 2_000_000), count, replace=False)

@@ -218,6 +218,9 @@ def main(
         mlflow.log_metrics({**metrics, "train_rows": float(len(train_features))})
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
+        # The rows that were measured on: other models are compared on the same ones.
+        held_out = test_features.assign(**{label_column: test_label})
+        mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
         log_model(model, train_features.head(5))
 
 

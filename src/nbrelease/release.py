@@ -76,6 +76,8 @@ def begin(settings: Settings, name: str, env: Environment) -> Release:
             "test_size": env.test_size,
             "regularization_rate": env.regularization_rate,
             "random_state": env.random_state,
+            # Known here alone: jobs work with the code as an artifact, without its history.
+            "criteria_commit": git.last_change(settings.root, env.runbooks / "criteria.yml"),
         },
     )
     folder = settings.root / env.evidence / identity.release_id

@@ -78,12 +78,25 @@ class Environment(BaseModel):
     regularization_rate: Annotated[float, Field(gt=0)]
     random_state: int
 
+    # the release
+    champion_gate: Literal["stop", "report"] = "stop"
+    traffic_steps: Annotated[str, Field(pattern=r"^\d{1,3}( *, *\d{1,3})*$")] = "100"
+    observe_seconds: Annotated[float, Field(ge=0)] = 60
+    keep_previous_days: Annotated[int, Field(ge=0)] = 14
+
     @model_validator(mode="after")
     def _azure_names_its_workspace(self) -> Environment:
         if self.workspace == "azure":
             needed = ("subscription_id", "resource_group", "workspace_name")
             if missing := [key for key in needed if not getattr(self, key)]:
                 raise ValueError(f"workspace = azure needs {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _traffic_rises_to_all(self) -> Environment:
+        steps = [int(step) for step in self.traffic_steps.split(",")]
+        if steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] != 100:
+            raise ValueError(f"traffic_steps = {self.traffic_steps}: has to rise to 100")
         return self
 
     def parameters(self) -> dict[str, Any]:

@@ -64,11 +64,24 @@ def project(tmp_path_factory) -> Path:
 
 
 def rehearse(project: Path, *words: str, pipeline: str = "dev") -> subprocess.CompletedProcess[str]:
+    return nbrelease(project, "rehearse", pipeline, *words)
+
+
+def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "nbrelease", "rehearse", pipeline, *words],
+        [sys.executable, "-m", "nbrelease", *words],
         cwd=project, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(project / "src")},
     )  # fmt: skip
+
+
+def read_values(pack: Path, runbook: str) -> dict:
+    notebook = json.loads((pack / "notebooks" / f"{runbook}.ipynb").read_text())
+    return notebook["metadata"]["nbrelease"]["values"]
+
+
+def rollout(pack: Path) -> list[dict]:
+    return read_values(pack, "08_release_online")["rollout"]
 
 
 def newest(project: Path, env: str = "dev") -> tuple[Path, dict]:
@@ -228,6 +241,36 @@ def test_the_story(project):
         "traffic": {"model-1": 0, "model-2": 100},
         "batch": "model-2",
     }
+    assert [step["traffic"] for step in rollout(pack)] == [
+        {"model-1": 90, "model-2": 10},
+        {"model-1": 50, "model-2": 50},
+        {"model-1": 0, "model-2": 100},
+    ]
+    gate = read_values(pack, "03_register")["gate"]
+    assert gate["verdict"] == "passed"
+    assert len(gate["criteria_commit"]) == 40
+    assert any("against the champion" in each["name"] for each in gate["criteria"])
+
+    # 4: the way back; and a rollout that breaks a limit gives all traffic back by itself
+    done = nbrelease(project, "run", "09_rollback", "--env", "prod", "-p", "reason=test")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    back = {"model-1": 100, "model-2": 0}
+    assert look(project, record)["traffic"] == back
+    criteria = project / "runbooks" / "criteria.yml"
+    kept = criteria.read_text()
+    criteria.write_text(
+        kept.replace(
+            "rollout: {error_rate: 0, p95_ms: 1000", "rollout: {error_rate: 0, p95_ms: 0.001"
+        )
+    )
+    words = ["-p", "online_deployment=model-2"]
+    done = nbrelease(project, "run", "08_release_online", "--env", "prod", *words)
+    criteria.write_text(kept)
+    assert done.returncode == 1
+    assert "all traffic went back: p95" in done.stderr
+    assert look(project, record)["traffic"] == back
+    broken, _ = newest(project, "prod")
+    assert [step["decision"] for step in rollout(broken)] == ["roll back"]
     assert not left_behind(project)
 
 

@@ -60,7 +60,11 @@ def run(
         runbook,
         given=given,
         published=release.values(before=source.stem),
-        identity={"env": release.identity.env, "release_id": release.id},
+        identity={
+            "env": release.identity.env,
+            "release_id": release.id,
+            "criteria_commit": release.identity.parameters.get("criteria_commit", ""),
+        },
         settings=env.parameters(),
     )
     reference = _load(source)
