@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
@@ -34,16 +34,20 @@ PACK = "evidence-pack"
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline's file under ``.ado``, and the section of settings.ini that it works with."""
+    """A pipeline's file under ``.ado``, and the section of settings.ini that it works with.
+
+    ``local`` are the parameters that it is given where nobody's real traffic is at stake.
+    """
 
     file: str
     env: str
+    local: Mapping[str, str] = field(default_factory=dict)
 
 
 PIPELINES = {
     "qa": Pipeline("mlops-qa-ci-pipeline.yml", "dev"),
     "dev": Pipeline("mlops-deploy-dev-ci-pipeline.yml", "dev"),
-    "prod": Pipeline("mlops-deploy-prod-ct-cd-pipeline.yml", "prod"),
+    "prod": Pipeline("mlops-deploy-prod-ct-cd-pipeline.yml", "prod", {"drill": "true"}),
 }
 
 
@@ -103,6 +107,7 @@ def rehearse(
                 pipeline,
                 root=root,
                 work_dir=root / WORK,
+                parameters=dict(PIPELINES[name].local) if env.workspace == "local" else {},
                 # The tools of this call serve the steps too: make setup installs nothing.
                 variables={"VENV": sys.prefix, **overrides},
                 service_connections=connections,

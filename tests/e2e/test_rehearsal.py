@@ -178,7 +178,7 @@ def test_the_story(project):
     assert record["endpoints"]["online"]["traffic"] == {"model-1": 100}
     assert record["endpoints"]["online"]["parity_max_abs_diff"] == 0
     batch = record["endpoints"]["batch"]
-    assert batch["rows_in"] == batch["rows_out"] == 200
+    assert batch["rows_in"] == batch["rows_out"] == 241
     assert record["source"]["dirty"] is False
     check_figures(record, "logistic", data)
     check_pack(project, pack)
@@ -246,6 +246,9 @@ def test_the_story(project):
         {"model-1": 50, "model-2": 50},
         {"model-1": 0, "model-2": 100},
     ]
+    drill = read_values(pack, "09_rollback")["rollback_drill"]
+    assert (drill["from"], drill["to"]) == ("model-2", "model-1")
+    assert drill["seconds"] < 60
     gate = read_values(pack, "03_register")["gate"]
     assert gate["verdict"] == "passed"
     assert len(gate["criteria_commit"]) == 40
