@@ -11,10 +11,12 @@ import hashlib
 import hmac
 import json
 import time
+from typing import Any
 
 from starlette.requests import Request
 
-from azureml_local.errors import Unauthorized
+from azureml_local.errors import Forbidden, Unauthorized
+from azureml_local.state import workspace_key
 
 VALID_SECONDS = 10 * 365 * 24 * 3600
 TENANT = "00000000-0000-0000-0000-000000000000"
@@ -25,39 +27,78 @@ def _part(value: object) -> str:
 
 
 def _sign(secret: str, text: str) -> str:
-    digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+    digest = hmac.new(secret.encode(), text.encode("utf-8", "replace"), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def token(secret: str, audience: str) -> tuple[str, int]:
+def identity(secret: str, workspace: str = "") -> str:
+    """What a client shows to get tokens: for everything, or for one workspace alone.
+
+    Jobs get the second kind, so that none of them reaches another workspace by it.
+    """
+    return f"{workspace}.{_sign(secret, f'identity/{workspace}')}"
+
+
+def scope_of(secret: str, given: str) -> str:
+    """The workspace's key that an identity is good for; empty where it is good for all.
+
+    Raises:
+        Unauthorized: this server did not give it out.
+    """
+    workspace = given.partition(".")[0]
+    if not _same(given, identity(secret, workspace)):
+        raise Unauthorized("X-IDENTITY-HEADER is not this server's")
+    return workspace
+
+
+def token(secret: str, audience: str, workspace: str = "") -> tuple[str, int]:
     """A token for an audience, and when it ends (seconds since 1970)."""
     expires = int(time.time()) + VALID_SECONDS
     claims = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
+    claims["ws"] = workspace
     text = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
     return f"{text}.{_sign(secret, text)}", expires
 
 
-def valid_token(secret: str, value: str) -> bool:
-    """Whether this server gave the token out and it has not ended."""
+def _claims(secret: str, value: str) -> dict[str, Any] | None:
+    """What a token says; None where this server did not give it out, or it has ended."""
     text, _, signature = value.rpartition(".")
-    if not hmac.compare_digest(signature, _sign(secret, text)):
-        return False
+    if not _same(signature, _sign(secret, text)):
+        return None
     claims = text.partition(".")[2]
     padded = claims + "=" * (-len(claims) % 4)
-    return bool(json.loads(base64.urlsafe_b64decode(padded))["exp"] > time.time())
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(padded))
+    return found if found["exp"] > time.time() else None
+
+
+def valid_token(secret: str, value: str) -> bool:
+    """Whether this server gave the token out and it has not ended."""
+    return _claims(secret, value) is not None
 
 
 def require_token(secret: str, request: Request) -> None:
-    """Let only requests with one of our tokens pass.
+    """Let only requests with one of our tokens pass, and only to the workspace that it is for.
 
     Raises:
         Unauthorized: it has none, or another.
+        Forbidden: the token is a job's, and the request is for another workspace.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not valid_token(secret, value.strip()):
+    claims = _claims(secret, value.strip()) if scheme.lower() == "bearer" else None
+    if claims is None:
         raise Unauthorized(
             "no valid token; clients get one through the variables that azureml-local env prints"
         )
+    if claims.get("ws") and claims["ws"] != _key_in(request):
+        raise Forbidden("this token is a job's, and good for the job's own workspace alone")
+
+
+def _key_in(request: Request) -> str:
+    """The key of the workspace that a request's path names."""
+    found = request.path_params
+    if "workspace" in found:
+        return workspace_key(found["subscription"], found["group"], found["workspace"])
+    return str(found.get("key") or found.get("account") or "")
 
 
 def signature(secret: str, account: str) -> str:
@@ -69,8 +110,30 @@ def require_signature(secret: str, account: str, request: Request) -> None:
     """Let only requests pass that carry the account's signature, or one of our tokens.
 
     Raises:
-        Unauthorized: neither is there.
+        Forbidden: the signature is not the account's.
+        Unauthorized: there is neither.
     """
-    given = request.query_params.get("sig", "")
-    if not hmac.compare_digest(given, _sign(secret, f"sas/{account}")):
+    given = request.query_params.get("sig")
+    if given is None:
         require_token(secret, request)
+    elif not _same(given, _sign(secret, f"sas/{account}")):
+        raise Forbidden("Signature did not match.", "AuthenticationFailed")
+
+
+def page_key(secret: str, workspace: str) -> str:
+    """What the address of a workspace's pages carries: it opens them, and nothing else."""
+    return _sign(secret, f"studio/{workspace}")
+
+
+def require_page_key(secret: str, workspace: str, given: str) -> None:
+    """Let only those see a workspace's pages who have its address from this server.
+
+    Raises:
+        Forbidden: the key is missing or another one.
+    """
+    if not _same(given, page_key(secret, workspace)):
+        raise Forbidden("open this page by the link that the SDK or azureml-local printed")
+
+
+def _same(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())

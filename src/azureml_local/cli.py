@@ -30,6 +30,12 @@ _data = click.option(
     help="Where the workspaces are kept.",
     callback=lambda _context, _option, value: Path(value).expanduser(),
 )
+_strict = click.option(
+    "--strict",
+    is_flag=True,
+    envvar="AZUREML_LOCAL_STRICT",
+    help="Workspaces and compute must be created before they are used.",
+)
 _port = click.option("--port", type=click.IntRange(1, 65535), help="By default any free one.")
 
 
@@ -42,21 +48,23 @@ def group() -> None:
 @group.command()
 @_data
 @_port
-def serve(data: Path, port: int | None) -> None:
+@_strict
+def serve(data: Path, port: int | None, strict: bool) -> None:
     """Serve in the foreground, until Ctrl-C."""
     from azureml_local.server import serve as run
 
-    run(data, port)
+    run(data, port, strict=strict)
 
 
 @group.command()
 @_data
 @_port
-def start(data: Path, port: int | None) -> None:
+@_strict
+def start(data: Path, port: int | None, strict: bool) -> None:
     """Start in the background; prints the address."""
     found = _running(data)
     if found is None:
-        found = _start(data, port)
+        found = _start(data, port, strict)
     click.echo(found["url"])
 
 
@@ -171,17 +179,17 @@ def _required(data: Path) -> dict[str, Any]:
     return found
 
 
-def _command(data: Path, port: int | None = None) -> list[str]:
+def _command(data: Path, port: int | None = None, strict: bool = False) -> list[str]:
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
-    return command + (["--port", str(port)] if port else [])
+    return command + (["--port", str(port)] if port else []) + (["--strict"] if strict else [])
 
 
-def _start(data: Path, port: int | None) -> dict[str, Any]:
+def _start(data: Path, port: int | None, strict: bool) -> dict[str, Any]:
     """Start a server that outlives this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            _command(data, port),
+            _command(data, port, strict),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

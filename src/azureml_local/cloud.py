@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
-from azureml_local.errors import Unauthorized
 from azureml_local.routing import Routes
 from azureml_local.state import State
 
@@ -44,10 +42,9 @@ def register(routes: Routes, state: State) -> None:
     @routes.add("GET", TOKEN, "Token of the managed identity")
     async def issue(request: Request) -> Response:
         given = request.headers.get("x-identity-header", "")
-        if not hmac.compare_digest(given, state.secret):
-            raise Unauthorized("X-IDENTITY-HEADER is not this server's")
+        workspace = auth.scope_of(state.secret, given)
         audience = request.query_params.get("resource", "")
-        value, expires = auth.token(state.secret, audience)
+        value, expires = auth.token(state.secret, audience, workspace)
         return JSONResponse(
             {
                 "access_token": value,
@@ -58,22 +55,29 @@ def register(routes: Routes, state: State) -> None:
         )
 
 
+def credentials(state: State, workspace: str = "") -> dict[str, str]:
+    """The variables that let a client in: to everything, or to the workspace of that key alone."""
+    mlflow_token, _ = auth.token(state.secret, "mlflow", workspace)
+    return {
+        "IDENTITY_HEADER": auth.identity(state.secret, workspace),
+        "MLFLOW_TRACKING_TOKEN": mlflow_token,
+    }
+
+
 def client_environment(state: State, bundle: Path) -> dict[str, str]:
     """The variables under which an unmodified client reaches this server and nothing else."""
-    mlflow_token, _ = auth.token(state.secret, "mlflow")
     return {
         "ARM_CLOUD_METADATA_URL": f"{state.url}{METADATA}",
         # With the name a missing server is an error; without it the SDK falls back to public Azure.
         "AZUREML_CURRENT_CLOUD": CLOUD,
         "IDENTITY_ENDPOINT": f"{state.url}{TOKEN}",
-        "IDENTITY_HEADER": state.secret,
+        **credentials(state),
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "REQUESTS_CA_BUNDLE": str(bundle),
         "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
         # Whole seconds are all that the SDK takes.
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
-        "MLFLOW_TRACKING_TOKEN": mlflow_token,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "NO_PROXY": "localhost,127.0.0.1",
         "no_proxy": "localhost,127.0.0.1",

@@ -6,13 +6,16 @@
     ├── BadRequest        400   HttpResponseError
     ├── Unauthorized      401   ClientAuthenticationError
     ├── Forbidden         403   HttpResponseError
+    ├── Defect            500   what went wrong in this server; its log says where
     └── NotSupported      501   what this workspace does not do
     LocalError                  one line for a person; exit code 2
 
-Never 5xx other than 501 and never 429 for a final answer: the SDK repeats those for seconds.
+Otherwise never 5xx, and never 429 for a final answer: the SDK repeats those for seconds.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class AzureError(Exception):
@@ -21,14 +24,41 @@ class AzureError(Exception):
     status = 400
     code = "BadRequest"
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        *,
+        target: str | None = None,
+        details: Sequence[str] = (),
+    ) -> None:
+        """Make an error.
+
+        Args:
+            message: one sentence for a person.
+            code: Azure's word for it; the class's by default.
+            target: what of the request is wrong: a field, an asset.
+            details: further sentences, one a thing that is wrong.
+        """
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code
+        self.target = target
+        self.details = tuple(details)
 
     def body(self) -> dict[str, object]:
-        """What Azure's clients parse."""
-        return {"error": {"code": self.code, "message": self.message}}
+        """What Azure's clients parse; the inner error is of the class whatever the code says."""
+        error: dict[str, object] = {
+            "code": self.code,
+            "message": self.message,
+            "details": [{"code": self.code, "message": each} for each in self.details],
+        }
+        if self.target is not None:
+            error["target"] = self.target
+        if self.code != type(self).code:
+            inner = {"code": type(self).code, "innerError": None}
+            error["additionalInfo"] = [{"type": "InnerError", "info": {"value": inner}}]
+        return {"error": error}
 
 
 class BadRequest(AzureError):
@@ -61,6 +91,13 @@ class Forbidden(AzureError):
 
     status = 403
     code = "AuthorizationFailed"
+
+
+class Defect(AzureError):
+    """A mistake of this server's own."""
+
+    status = 500
+    code = "InternalServerError"
 
 
 class NotSupported(AzureError):

@@ -42,21 +42,21 @@ from azureml_local.state import State
 
 HOST = "127.0.0.1"
 PORT_SETTING = "port"
-# Everything of the management protocol; the other services ask for credentials of their own kind.
-NEED_TOKEN = ("/subscriptions/", "/history/", "/data/", "/mferp/")
+# Without a token: what a client asks to get one, and what has keys of its own.
+OWN_CREDENTIALS = (cloud.METADATA, cloud.TOKEN, "/discovery", "/online/", "/studio/")
 
 
 class Server:
     """The application and what belongs to it."""
 
-    def __init__(self, data: Path, port: int, bundle: Path) -> None:
-        self.state = State(data, f"https://localhost:{port}")
+    def __init__(self, data: Path, port: int, bundle: Path, *, strict: bool = False) -> None:
+        self.state = State(data, f"https://localhost:{port}", strict=strict)
         self.environment = cloud.client_environment(self.state, bundle)
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(self.state, self._tracking, self.environment)
         self._serving = Serving(self.state)
-        self.state.on_new_workspace = self._tracking.warm
+        self.state.on_workspace = self._tracking.warm
         operations = lro.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, operations)
         for service in (cloud, blobs, workspaces, assets, compute):
@@ -76,15 +76,16 @@ class Server:
         await response(scope, receive, send)
 
     def _guard(self, request: Request) -> None:
-        if request.url.path.lower().startswith(NEED_TOKEN):
+        """Refuse whoever shows no credentials; endpoints and pages ask for their own kind."""
+        if "account" in request.path_params:
+            auth.require_signature(self.state.secret, request.path_params["account"], request)
+        elif not request.url.path.lower().startswith(OWN_CREDENTIALS):
             auth.require_token(self.state.secret, request)
 
     async def start(self) -> None:
         """Take up what a former server left."""
         self._runner.recover()
         await self._online.recover()
-        for workspace in self.state.workspaces():
-            self._tracking.warm(workspace)
 
     async def stop(self) -> None:
         """End all processes and close the store."""
@@ -110,12 +111,13 @@ def operations() -> str:
     return "\n".join(lines)
 
 
-def serve(data: Path, port: int | None) -> None:
+def serve(data: Path, port: int | None, *, strict: bool = False) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         data: where the state is kept.
         port: the port; None: the one of last time where it is free, else any.
+        strict: whether workspaces and compute must be created before they are used.
 
     Raises:
         LocalError: the port is taken, or another server works on the folder.
@@ -128,7 +130,7 @@ def serve(data: Path, port: int | None) -> None:
             f"{data}: a server works on it already (pid {other['pid']}); stop it first"
         )
     listener = _listen(data, port)
-    asyncio.run(_serve(data, listener))
+    asyncio.run(_serve(data, listener, strict=strict))
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
@@ -157,11 +159,11 @@ def _last_port(data: Path) -> list[int]:
         return []
 
 
-async def _serve(data: Path, listener: socket.socket) -> None:
+async def _serve(data: Path, listener: socket.socket, *, strict: bool) -> None:
     port = int(listener.getsockname()[1])
     (data / "port").write_text(str(port), encoding="utf-8")
     files = certificates.ensure(data / "tls")
-    server = Server(data, port, files.bundle)
+    server = Server(data, port, files.bundle, strict=strict)
     config = uvicorn.Config(
         server,
         ssl_certfile=str(files.certificate),

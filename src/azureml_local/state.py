@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import secrets
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
@@ -21,6 +24,10 @@ from azureml_local.store import Resource, Store
 ARTIFACTS = "workspaceartifactstore"
 FILES = "workspaceblobstore"
 LOCATION = "local"
+BLOB_HOST = ".blob.core.windows.net/"
+FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
+LONGEST_PART = 240
+"""Of a name on disk, in bytes; a name beside it is a little longer while it is written."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +53,31 @@ class Workspace:
 class State:
     """The server's state; one object, made at the start."""
 
-    def __init__(self, data: Path, url: str) -> None:
+    def __init__(self, data: Path, url: str, *, strict: bool = False) -> None:
         """Open the data folder.
 
         Args:
             data: the folder; made when missing.
             url: the server's own address, without a slash at the end.
+            strict: whether workspaces and compute must be created before they are used.
         """
+        self.strict = strict
         self.data = data
         self.url = url
         self.store = Store(data / "store.sqlite3")
         self.secret = self._kept("secret", lambda: secrets.token_urlsafe(32))
-        self.sockets = Path(tempfile.mkdtemp(prefix="azureml-local-"))
-        self.on_new_workspace: Callable[[Workspace], None] = lambda workspace: None
+        self.sockets = self._sockets()
+        self.on_workspace: Callable[[Workspace], None] = lambda workspace: None
         self.tasks: set[asyncio.Task[None]] = set()
+
+    def _sockets(self) -> Path:
+        """A folder for sockets, whose paths may have 107 characters at most; a killed one's goes."""
+        note = self.data / "sockets"
+        if note.is_file():
+            shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="azureml-local-"))
+        note.write_text(str(folder), encoding="utf-8")
+        return folder
 
     def _kept(self, name: str, make: Any) -> str:
         """A value that is made once for a data folder."""
@@ -82,31 +100,48 @@ class State:
         return self.named(found["subscription"], found["group"], found["workspace"])
 
     def named(self, subscription: str, group: str, name: str) -> Workspace:
-        """A workspace by its names, made when it is first used."""
-        words = f"{subscription}/{group}/{name}".lower()
-        key = hashlib.sha256(words.encode()).hexdigest()[:12]
+        """A workspace by its names, made when it is first used.
+
+        Raises:
+            NotFound: it was not created, and the server is strict about that.
+        """
+        key = workspace_key(subscription, group, name)
         resource = self.store.get("", "workspaces", key)
         if resource is None:
-            identifier = str(uuid.uuid4())
-            resource = self.store.put(
-                "",
-                "workspaces",
-                key,
-                "",
-                {
-                    "subscription": subscription,
-                    "group": group,
-                    "name": name,
-                    "id": identifier,
-                    # The SDK splits addresses at the container's name, so it must occur only once.
-                    "containers": {
-                        FILES: f"azureml-blobstore-{identifier}",
-                        ARTIFACTS: f"azureml-artifacts-{identifier}",
-                    },
+            if self.strict:
+                raise NotFound(
+                    f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under "
+                    f"resource group '{group}' was not found."
+                )
+            return self.create(subscription, group, name, {})
+        found = _workspace(resource)
+        self.on_workspace(found)
+        return found
+
+    def create(self, subscription: str, group: str, name: str, about: dict[str, Any]) -> Workspace:
+        """Make a workspace; ``about`` holds its tags, description and display name."""
+        identifier = str(uuid.uuid4())
+        resource = self.store.put(
+            "",
+            "workspaces",
+            workspace_key(subscription, group, name),
+            "",
+            {
+                **about,
+                "subscription": subscription,
+                "group": group,
+                "name": name,
+                "id": identifier,
+                # The SDK splits addresses at the container's name, so it must occur only once.
+                "containers": {
+                    FILES: f"azureml-blobstore-{identifier}",
+                    ARTIFACTS: f"azureml-artifacts-{identifier}",
                 },
-            )
-            self.on_new_workspace(_workspace(resource))
-        return _workspace(resource)
+            },
+        )
+        found = _workspace(resource)
+        self.on_workspace(found)
+        return found
 
     def workspaces(self) -> list[Workspace]:
         """All workspaces, oldest first."""
@@ -129,10 +164,23 @@ class State:
         Raises:
             NotFound: there is no such datastore.
         """
+        return self.data / "blobs" / workspace.key / self.container_name(workspace, datastore)
+
+    def container_name(self, workspace: Workspace, datastore: str) -> str:
+        """The container of a datastore.
+
+        Raises:
+            NotFound: there is no such datastore.
+        """
         container = workspace.containers.get(datastore.lower())
         if container is None:
-            raise NotFound(f"No datastore named {datastore} in workspace {workspace.name}.")
-        return self.data / "blobs" / workspace.key / container
+            found = self.store.get(workspace.key, "datastores", datastore)
+            if found is None:
+                raise NotFound(
+                    f"No datastore named {datastore} in workspace {workspace.name}.", "UserError"
+                )
+            container = str(found.body["container"])
+        return container
 
     def local_path(self, workspace: Workspace, uri: str) -> Path:
         """Where the content of an ``azureml://…/datastores/…`` address lies on this machine.
@@ -140,12 +188,22 @@ class State:
         Raises:
             BadRequest: the address is of another kind, or leads out of the datastore.
         """
+        if BLOB_HOST in uri and uri.startswith("https://"):
+            return self._uploaded(workspace, uri)
         rest = uri.partition("datastores/")[2]
         datastore, _, path = rest.partition("/")
         path = path.removeprefix("paths/")
         if not uri.startswith("azureml://") or not datastore or not path:
             raise BadRequest(f"{uri} is no address in a datastore of this workspace")
         return inside(self.container(workspace, datastore), path)
+
+    def _uploaded(self, workspace: Workspace, uri: str) -> Path:
+        """Where a blob of this workspace's own account lies, by its address."""
+        host, _, rest = uri.partition("?")[0].partition(BLOB_HOST)
+        container, _, path = rest.partition("/")
+        if not host.endswith(f"/{workspace.key}") or not container:
+            raise BadRequest(f"{uri} is no address in the storage of this workspace")
+        return inside(self.data / "blobs" / workspace.key, f"{container}/{unquote(path)}")
 
     def long_uri(self, workspace: Workspace, datastore: str, path: str) -> str:
         """The address of a path in a datastore, in the form that names the workspace too."""
@@ -155,6 +213,12 @@ class State:
         )
 
 
+def workspace_key(subscription: str, group: str, name: str) -> str:
+    """What stands for a workspace in the store and in addresses; case does not matter."""
+    words = f"{subscription}/{group}/{name}".lower()
+    return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:12]
+
+
 def inside(folder: Path, path: str) -> Path:
     """``folder/path``, which must stay inside.
 
@@ -162,8 +226,10 @@ def inside(folder: Path, path: str) -> Path:
         BadRequest: it does not.
     """
     parts = [part for part in path.split("/") if part]
-    if any(part in (".", "..") or "\0" in part or "\\" in part for part in parts):
+    if any(part in (".", "..") or FORBIDDEN.search(part) for part in parts):
         raise BadRequest(f"{path!r} leads out of its container", "InvalidUri")
+    if any(len(part.encode()) > LONGEST_PART for part in parts):
+        raise BadRequest(f"a part of {path!r} is longer than {LONGEST_PART} bytes", "InvalidUri")
     target = folder.joinpath(*parts)
     if not target.resolve().is_relative_to(folder.resolve()):
         raise BadRequest(f"{path!r} leads out of its container", "InvalidUri")
@@ -178,7 +244,7 @@ async def json_of(request: Request) -> dict[str, Any]:
     """
     try:
         body = json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"the request's body is no JSON: {error}") from None
     if not isinstance(body, dict):
         raise BadRequest("the request's body is no JSON object")

@@ -23,6 +23,8 @@ create table if not exists resources (
     body text not null,
     unique (workspace, kind, name, version)
 );
+create index if not exists by_name
+    on resources (workspace, kind, name collate nocase, version);
 create table if not exists settings (name text primary key, value text not null);
 """
 
@@ -78,7 +80,7 @@ class Store:
     def get(self, workspace: str, kind: str, name: str, version: str = "") -> Resource | None:
         """The document of that name, case ignored as Azure does; None without one."""
         rows = self._select(
-            "workspace = ? and kind = ? and name = ? collate nocase and version = ?",
+            f"workspace = ? and kind = ? and {_is(kind)} and version = ?",
             (workspace, kind, name, version),
         )
         return rows[0] if rows else None
@@ -123,11 +125,17 @@ class Store:
         """Whether there was such a document."""
         with self.transaction():
             done = self._connection.execute(
-                "delete from resources where workspace = ? and kind = ?"
-                " and name = ? collate nocase and version = ?",
+                "delete from resources where workspace = ? and kind = ?"  # noqa: S608
+                f" and {_is(kind)} and version = ?",
                 (workspace, kind, name, version),
             )
         return done.rowcount > 0
+
+    def purge(self, workspace: str) -> None:
+        """Delete all documents of a workspace, and its own."""
+        with self.transaction():
+            self._connection.execute("delete from resources where workspace = ?", (workspace,))
+            self.delete("", "workspaces", workspace)
 
     def setting(self, name: str) -> str | None:
         """A value of the server's own; None where it was never set."""
@@ -151,3 +159,8 @@ class Store:
             Resource(workspace, kind, name, version, serial, created, modified, json.loads(body))
             for workspace, kind, name, version, serial, created, modified, body in rows
         ]
+
+
+def _is(kind: str) -> str:
+    """The condition on a name: names of blobs tell capitals apart, all others do not."""
+    return "name = ?" if kind == "blobs" else "name = ? collate nocase"
