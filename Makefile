@@ -18,7 +18,7 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
 
 test: setup lint typecheck ## everything that CI runs
-	@$(BIN)/python -m pytest --durations=10
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 
 lint: setup
 	@$(BIN)/ruff check
