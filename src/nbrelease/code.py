@@ -1,0 +1,43 @@
+"""The code of a release: the files that decide what is trained, tested and deployed.
+
+dev's pipeline publishes them as an artifact, prod's trains and deploys with that artifact; this is
+how prod knows that what dev proved is what stands in its own checkout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from nbrelease import files
+
+# Tests, documents and pipelines decide nothing of a model; data has a digest of its own.
+PATHS = ("notebooks", "exported", "runbooks", "conda", "src", "settings.ini", "requirements.txt")
+# What tools leave beside the files.
+LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "mlruns", "mlartifacts"}
+SUFFIXES_LEFT_OUT = {".pyc", ".db"}
+
+
+def digests(root: Path) -> dict[str, str]:
+    """The sha256 of each file of the code at ``root``, by its path."""
+    found = {}
+    for name in PATHS:
+        top = root / name
+        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+            inner = path.relative_to(root)
+            leftover = LEFT_OUT & set(inner.parts) or path.suffix in SUFFIXES_LEFT_OUT
+            if path.is_file() and not leftover:
+                found[inner.as_posix()] = files.sha256(path)
+    return found
+
+
+def digest(root: Path) -> str:
+    """One sha256 for the whole code at ``root``."""
+    lines = [f"{name}\0{sha256}\n" for name, sha256 in sorted(digests(root).items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def differences(ours: Path, theirs: Path) -> list[str]:
+    """The files of the code that are not the same in two folders, or only in one; sorted."""
+    mine, other = digests(ours), digests(theirs)
+    return sorted(name for name in mine.keys() | other.keys() if mine.get(name) != other.get(name))
