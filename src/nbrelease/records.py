@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbrelease.errors import NotebookError
+from nbrelease.published import Published
 
 SCHEMA_VERSION = "1.0"
 DECISIONS = "decisions.json"
@@ -27,7 +28,23 @@ RunbookVerdict = Literal["passed", "failed", "check failed", "not run"]
 StageResult = Literal[
     "Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Rejected"
 ]
-ReleaseVerdict = Literal["open", "passed", "failed", "interrupted", "rejected"]
+ReleaseVerdict = Literal["open", "passed", "failed", "interrupted", "rejected", "rolled back"]
+Language = Literal["en", "ja"]
+ReasonCode = Literal[
+    "rejected",
+    "rolled back",
+    "gave traffic back",
+    "gate",
+    "runbook interrupted",
+    "runbook failed",
+    "stage cancelled",
+    "stage failed",
+    "stage rejected",
+    "stage not approved",
+    "killed",
+    "killed before",
+    "nothing run",
+]
 
 
 class _Model(BaseModel):
@@ -146,8 +163,25 @@ class Environment(_Model):
     packages: dict[str, str]
 
 
+class PackageChanges(_Model):
+    """How the packages differ from those of the last release into the same environment.
+
+    ``of`` says whose packages are compared: the training job's, or the build machine's.
+    """
+
+    since: str
+    of: Literal["job", "build"]
+    added: dict[str, str] = Field(default_factory=dict)
+    removed: dict[str, str] = Field(default_factory=dict)
+    changed: dict[str, tuple[str, str]] = Field(default_factory=dict)
+
+
 class Identity(_Model):
-    """What is known when a release begins."""
+    """What is known when a release begins.
+
+    ``environment`` and ``since_last`` join it when the pack is first built, and stay as they are:
+    a pack that is built again elsewhere says the same.
+    """
 
     schema_version: str = SCHEMA_VERSION
     release_id: str
@@ -157,7 +191,9 @@ class Identity(_Model):
     source: Source
     workspace: Workspace
     parameters: dict[str, Any]
+    language: Language = "en"
     environment: Environment | None = None
+    since_last: PackageChanges | None = None
 
 
 class Data(_Model):
@@ -247,18 +283,34 @@ class Stage(_Model):
     """A stage of the pipeline. Where the pipeline told no times, those of its runbooks."""
 
     name: str
-    result: StageResult | None
+    result: StageResult | None = None
     started: datetime | None
     ended: datetime | None
     seconds: float | None
     jobs: list[str]
 
 
-class ReleaseRecord(Identity):
-    """The whole record; ``docs/evidence.md`` gives each field's source."""
+class Because(_Model):
+    """Why a release is not green: ``reason`` for programs, and for pages in another language."""
+
+    code: ReasonCode
+    about: dict[str, str] = Field(default_factory=dict)
+
+
+class ReleaseRecord(Identity, Published):
+    """The whole record; ``docs/evidence.md`` gives each field's source.
+
+    ``sources`` says for a published value which page and cell of the pack it came from,
+    ``unreadable`` which published values are not in the form that the page knows.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True
+    )
 
     verdict: ReleaseVerdict
     reason: str | None = None
+    because: Because | None = None
     ended: datetime | None = None
     data: Data | None = None
     job: str | None = None
@@ -269,6 +321,8 @@ class ReleaseRecord(Identity):
     tests: Tests
     stages: list[Stage]
     runbooks: list[RunbookResult]
+    sources: dict[str, str] = Field(default_factory=dict)
+    unreadable: list[str] = Field(default_factory=list)
 
 
 def read_decisions(folder: Path) -> list[Decision]:

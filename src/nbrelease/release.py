@@ -63,6 +63,7 @@ def begin(settings: Settings, name: str, env: Environment) -> Release:
         env=name,
         started=now,
         actor=_actor(settings.root),
+        language=env.language,
         source=Source(commit=source.commit, branch=source.branch, dirty=source.dirty),
         workspace=Workspace(
             kind=env.workspace,

@@ -7,22 +7,35 @@ building it again gives the same record and pages.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from nbrelease import files
+from nbrelease import files, scraps
 from nbrelease.evidence import junit, pages
-from nbrelease.evidence.summary import summarise
-from nbrelease.records import ReleaseRecord, executed, read_decisions, read_identity, read_outcome
+from nbrelease.evidence.summary import since_last, summarise
+from nbrelease.records import (
+    DECISIONS,
+    OUTCOME,
+    ReleaseRecord,
+    executed,
+    read_decisions,
+    read_identity,
+    read_outcome,
+)
 
 __all__ = ["build", "load"]
 
+CARD = "model-card.md"
 
-def build(folder: Path) -> ReleaseRecord:
-    """Make the pack of a release: record, pages, test reports, manifest.
+
+def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
+    """Make the pack of a release: record, pages, test reports, model card, manifest.
 
     Args:
         folder: ``evidence/<release_id>`` with ``record.json``, ``notebooks/*.ipynb``; where
             somebody was asked ``decisions.json``, after a pipeline ``outcome.json``.
+        card: whether a registered model gets its card; it takes seconds to import what writes it.
 
     Returns:
         The record, as it stands in ``record.json``.
@@ -30,18 +43,59 @@ def build(folder: Path) -> ReleaseRecord:
     Raises:
         NotebookError: a notebook or the identity is not ours.
     """
-    record = summarise(
-        read_identity(folder), executed(folder), read_decisions(folder), read_outcome(folder)
-    )
+    results = executed(folder)
+    notebooks = {result.name: _notebook(folder, result.name) for result in results}
+    identity = read_identity(folder)
+    decisions, outcome = read_decisions(folder), read_outcome(folder)
+    sources = _sources(folder, notebooks)
+    record = summarise(identity, results, decisions, outcome, sources)
+    if record.since_last is None:
+        changes = since_last(record, _earlier(folder, record.env))
+        record = record.model_copy(update={"since_last": changes})
     files.write_text(folder / "record.json", record.model_dump_json(indent=2) + "\n")
-    for result in record.runbooks:
-        notebook = folder / "notebooks" / f"{result.name}.ipynb"
-        content = json.loads(notebook.read_text(encoding="utf-8"))
-        files.write_text(folder / "html" / f"{result.name}.html", pages.notebook(result, content))
+    for result in results:
+        page = pages.notebook(record, result, notebooks[result.name])
+        files.write_text(folder / "html" / f"{result.name}.html", page)
         files.write_text(folder / "junit" / f"{result.name}.xml", junit.report(result))
-    files.write_text(folder / "index.html", pages.index(record))
+    if card and record.model is not None:
+        from nbrelease.evidence.card import render
+
+        files.write_text(folder / CARD, render(record))
+    there = (folder / CARD).is_file()
+    if there:
+        text = (folder / CARD).read_text(encoding="utf-8")
+        files.write_text(folder / "model-card.html", pages.card(record, text))
+    files.write_text(folder / "index.html", pages.index(record, card=there))
     _write_manifest(folder)
     return record
+
+
+def _notebook(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / "notebooks" / f"{name}.ipynb"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _sources(folder: Path, notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Which page and cell each published value came from; of several the last, as with values."""
+    found = {}
+    for name, content in notebooks.items():
+        for cell in content["cells"]:
+            for value in scraps.published(cell.get("outputs", [])):
+                found[value] = f"html/{name}.html#{cell.get('id', '')}"
+    files_of = {"decisions": DECISIONS, "stages": OUTCOME}
+    found.update({name: file for name, file in files_of.items() if (folder / file).is_file()})
+    return found
+
+
+def _earlier(folder: Path, env: str) -> Iterator[ReleaseRecord]:
+    """The finished releases beside this one into ``env``, newest first."""
+    for manifest in sorted(folder.parent.glob(f"{env}-*Z-*/manifest.json"), reverse=True):
+        if manifest.parent.name < folder.name:
+            try:
+                yield load(manifest.parent)
+            except (OSError, ValueError):  # of another version, or damaged: verify says which
+                continue
 
 
 def load(folder: Path) -> ReleaseRecord:

@@ -1,147 +1,182 @@
-"""The pages of a pack: the index, and each executed notebook. They ask the network for nothing."""
+"""The pages of a pack: the index, each executed notebook, the model card.
+
+They ask the network for nothing and run no script; everything they say comes from the record.
+"""
 
 from __future__ import annotations
 
-import html
-import re
+from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from nbrelease.records import ReleaseRecord, RunbookResult
-from nbrelease.scraps import MEDIA_TYPE
+from nbrelease.evidence import charts, pages_outputs
+from nbrelease.evidence.charts_record import Drawings
+from nbrelease.evidence.pages_answers import answers, headline, reason
+from nbrelease.evidence.pages_jinja import NOTHING, environment, tone_of
+from nbrelease.evidence.pages_limits import limits
+from nbrelease.evidence.words import translator
+from nbrelease.records import CellResult, ReleaseRecord, RunbookResult, Stage
 
-NOTHING = "\N{EN DASH}"
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# The page's sections, in order: anchor and title.
+CONTENTS = {
+    "model": "Champion and challenger",
+    "data": "Data",
+    "tests": "Tests",
+    "timeline": "Timeline",
+    "rollout": "Rollout",
+    "decisions": "Decisions",
+    "lineage": "Lineage",
+    "environment": "Environment",
+    "limits": "Limits of this evidence",
+}
 
 
-@cache
-def _environment() -> Any:
-    import jinja2
+def index(record: ReleaseRecord, *, card: bool = False) -> str:
+    """The first page of a release.
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nbrelease.evidence"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+    Args:
+        record: of the release.
+        card: whether there is a model card beside it.
+    """
+    _ = translator(record.language)
+    comparison, fairness = record.comparison, record.fairness
+    slices = comparison.slices if comparison else []
+    keys = [name for group in (fairness.groups if fairness else []) for name in group]
+    page = environment(record.language).get_template("index.html.j2")
+    return str(
+        page.render(
+            record=record,
+            card=card,
+            headline=headline(record, _),
+            reason=reason(record, _),
+            answers=answers(record, _),
+            contents=[(anchor, _(title)) for anchor, title in CONTENTS.items()],
+            charts=Drawings(record),
+            slice_metrics=list(dict.fromkeys(name for part in slices for name in part.metrics)),
+            group_keys=[name for name in dict.fromkeys(keys) if name != "group"],
+            tests=_tests(record),
+            timeline=_timeline(record),
+            rollout=_rollout(record),
+            traffic=record.endpoints.online.traffic if record.endpoints.online else None,
+            lineage=_lineage(record),
+            limits=limits(record, _),
+        )
     )
-    environment.filters["seconds"] = _seconds
-    environment.filters["utc"] = lambda time: f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else NOTHING
-    environment.filters["figure"] = _figure
-    environment.globals["state_class"] = lambda state: state.replace(" ", "-")
-    return environment
 
 
-def index(record: ReleaseRecord) -> str:
-    """The first page of a release."""
-    return str(_environment().get_template("index.html.j2").render(record=record))
-
-
-def notebook(result: RunbookResult, content: Mapping[str, Any]) -> str:
+def notebook(record: ReleaseRecord, result: RunbookResult, content: Mapping[str, Any]) -> str:
     """An executed notebook.
 
     Args:
+        record: of its release.
         result: what is known of its execution.
         content: the notebook, as JSON.
     """
-    states = {cell.id: cell for cell in result.cells}
-    cells = [
-        {
-            "id": cell.get("id", ""),
-            "kind": cell["cell_type"],
-            "injected": "injected-parameters" in cell.get("metadata", {}).get("tags", []),
-            "result": states.get(cell.get("id", "")),
-            "code": _code(_text(cell["source"])) if cell["cell_type"] == "code" else "",
-            "prose": _prose(_text(cell["source"])) if cell["cell_type"] == "markdown" else "",
-            "outputs": [shown for output in cell.get("outputs", []) if (shown := _output(output))],
-        }
-        for cell in content["cells"]
+    names = [each.name for each in record.runbooks]
+    here = names.index(result.name)
+    page = environment(record.language).get_template("notebook.html.j2")
+    return str(
+        page.render(
+            result=result,
+            cells=pages_outputs.cells(result, content),
+            counts=Counter(cell.state for cell in result.cells),
+            spans=_spans(result.cells),
+            before=names[here - 1] if here else None,
+            after=names[here + 1] if here + 1 < len(names) else None,
+        )
+    )
+
+
+def card(record: ReleaseRecord, text: str) -> str:
+    """The model card, from its Markdown."""
+    page = environment(record.language).get_template("card.html.j2")
+    return str(page.render(record=record, text=pages_outputs.prose(text)))
+
+
+def _tests(record: ReleaseRecord) -> list[tuple[RunbookResult, CellResult]]:
+    """The tests, those that failed first."""
+    found = [
+        (runbook, cell) for runbook in record.runbooks for cell in runbook.cells if cell.is_test
     ]
-    template = _environment().get_template("notebook.html.j2")
-    return str(template.render(result=result, cells=cells))
+    order = {"bad": 0, "wait": 1, "good": 2}
+    return sorted(found, key=lambda each: order[tone_of(each[1].state)])
 
 
-def _text(value: str | list[str]) -> str:
-    return value if isinstance(value, str) else "".join(value)
+def _spans(cells: list[CellResult]) -> dict[str, Any]:
+    """A bar for each cell, where its time lies in the time of all cells."""
+    total = sum(cell.seconds or 0 for cell in cells) or 1
+    spans, at = {}, 0.0
+    for cell in cells:
+        end = at + (cell.seconds or 0)
+        kind = {"good": "go", "bad": "stop", "wait": "rest"}[tone_of(cell.state)]
+        spans[cell.id] = charts.span(at / total, end / total, kind)
+        at = end
+    return spans
 
 
-def _code(source: str) -> Any:
-    import markupsafe
-    from pygments import highlight
-    from pygments.formatters.html import HtmlFormatter
-    from pygments.lexers.python import PythonLexer
+def _timeline(record: ReleaseRecord) -> list[dict[str, Any]]:
+    """The stages with their runbooks, in order, on one scale."""
+    timed: list[Stage | RunbookResult] = [*record.stages, *record.runbooks]
+    starts = [each.started for each in timed if each.started]
+    if not starts:
+        return []
+    first = min(starts)
+    last = max([*starts, *(each.ended for each in timed if each.ended)])
+    total = max((last - first).total_seconds(), 0.001)
 
-    return markupsafe.Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))  # noqa: S704 - pygments escapes
+    def row(each: Stage | RunbookResult, kind: str, **more: Any) -> dict[str, Any]:
+        span = ""
+        if each.started:
+            start, end = each.started - first, (each.ended or each.started) - first
+            span = charts.span(start.total_seconds() / total, end.total_seconds() / total, kind)
+        known = {"name": each.name, "started": each.started, "seconds": each.seconds}
+        return {**known, "span": span, **more}
 
-
-def _prose(source: str) -> Any:
-    """Markdown; raw HTML in it is shown as text."""
-    import markupsafe
-    from markdown_it import MarkdownIt
-
-    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
-    return markupsafe.Markup(rendered)  # noqa: S704 - rendered without raw HTML
-
-
-def _output(output: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An output as the template shows it; None for what is shown elsewhere."""
-    kind = output["output_type"]
-    if kind == "stream":
-        text = _plain(_text(output["text"]))
-        return {"form": "text", "text": text} if text.strip() else None
-    if kind == "error":
-        return {"form": "error", "text": _plain("\n".join(output["traceback"]))}
-    data = output.get("data", {})
-    if "image/png" in data:
-        return {"form": "image", "text": _text(data["image/png"]).replace("\n", "")}
-    if "text/html" in data and MEDIA_TYPE not in data:
-        return {"form": "html", "text": _table(_text(data["text/html"]))}
-    text = _plain(_text(data.get("text/plain", "")))
-    return {"form": "value" if MEDIA_TYPE in data else "text", "text": text} if text else None
+    rows = []
+    for stage in record.stages:
+        rows.append(row(stage, "part", result=stage.result, cells="", runbook=False))
+        for each in sorted(record.runbooks, key=lambda result: result.started):
+            if (each.stage or "by hand") == stage.name:
+                done = sum(cell.state == "passed" for cell in each.cells)
+                kind = "go" if each.verdict == "passed" else "stop"
+                counts = f"{done} / {len(each.cells)}"
+                rows.append(row(each, kind, result=each.verdict, cells=counts, runbook=True))
+    return rows
 
 
-def _plain(text: str) -> str:
-    """Without colours, and with lines that rewrote themselves as they ended."""
-    lines = ANSI.sub("", text).split("\n")
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+def _rollout(record: ReleaseRecord) -> list[dict[str, Any]]:
+    """The steps of the rollout, with a bar of each traffic map: the new deployment first."""
+    new = record.endpoints.online.deployment if record.endpoints.online else ""
+    steps = []
+    for step in record.rollout or []:
+        parts = sorted(step.traffic.items(), key=lambda item: item[0] != new)
+        bar = charts.shares([("go" if name == new else "rest", share) for name, share in parts])
+        steps.append(
+            {**{name: getattr(step, name) for name in type(step).model_fields}, "bar": bar}
+        )
+    return steps
 
 
-def _table(source: str) -> Any:
-    """HTML of an output with nothing in it that runs or fetches."""
-    import bleach
-    import markupsafe
-
-    tags = {
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "p",
-        "div",
-        "span",
-        "b",
-        "i",
-        "em",
-        "strong",
-    }
-    tags |= {"pre", "code", "ul", "ol", "li", "br", "caption"}
-    without = re.sub(r"(?is)<(style|script)\b.*?</\1\s*>", "", source)
-    cleaned = bleach.clean(without, tags=tags, attributes={"*": ["colspan", "rowspan"]}, strip=True)
-    return markupsafe.Markup(cleaned)  # noqa: S704 - cleaned above
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    if value < 90:
-        return f"{value:.1f} s"
-    return f"{int(value // 60)} min {int(value % 60)} s"
-
-
-def _figure(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) >= 2 else f"{value:.4f}"
-    return html.unescape(str(value))
+def _lineage(record: ReleaseRecord) -> list[dict[str, str]]:
+    """From the commit to what serves: a link for each thing that the record knows."""
+    _ = translator(record.language)
+    data, model, online, batch = (
+        record.data,
+        record.model,
+        record.endpoints.online,
+        record.endpoints.batch,
+    )
+    chain = [(_("Commit"), record.source.commit[:8], record.source.branch)]
+    if data is not None:
+        chain.append((_("Data"), f"{data.name}:{data.version}", f"sha256 {data.sha256[:12]}"))
+    if record.job:
+        chain.append((_("Training job"), record.job, ""))
+    if model is not None:
+        chain.append((_("Model"), f"{model.name}:{model.version}", f"sha256 {model.sha256[:12]}"))
+    if batch is not None:
+        chain.append((_("Batch deployment"), batch.deployment, batch.name))
+    if online is not None:
+        traffic = online.traffic or {}
+        share = f", {traffic[online.deployment]} %" if online.deployment in traffic else ""
+        chain.append((_("Online deployment"), online.deployment, f"{online.name}{share}"))
+    return [{"kind": kind, "name": name or NOTHING, "more": more} for kind, name, more in chain]

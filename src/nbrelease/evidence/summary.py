@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
+from nbrelease import published
+from nbrelease.published import Rollback, RolloutStep
 from nbrelease.records import (
     BatchEndpoint,
+    Because,
     Data,
     Decision,
     Endpoints,
@@ -17,6 +20,8 @@ from nbrelease.records import (
     Model,
     OnlineEndpoint,
     Outcome,
+    PackageChanges,
+    ReasonCode,
     ReleaseRecord,
     ReleaseVerdict,
     RunbookResult,
@@ -25,12 +30,30 @@ from nbrelease.records import (
     Tests,
 )
 
+# What each reason says; the page says it in the record's own language.
+REASONS: dict[ReasonCode, str] = {
+    "rejected": "%(name)s said no to %(environment)s",
+    "rolled back": "traffic went back from %(origin)s to %(to)s: %(why)s",
+    "gave traffic back": "%(deployment)s gave all traffic back at %(share)s %%: %(why)s",
+    "gate": "the gate said no: %(why)s",
+    "runbook interrupted": "%(runbook)s was interrupted",
+    "runbook failed": "%(runbook)s: %(verdict)s: %(why)s",
+    "stage cancelled": "the pipeline was cancelled in its stage %(stage)s",
+    "stage failed": "the pipeline's stage %(stage)s failed",
+    "stage rejected": "the pipeline's stage %(stage)s rejected",
+    "stage not approved": "the pipeline's stage %(stage)s was not approved",
+    "killed": "the pipeline was killed after %(runbook)s",
+    "killed before": "the pipeline was killed before its first runbook",
+    "nothing run": "no runbook was run",
+}
+
 
 def summarise(
     identity: Identity,
     results: list[RunbookResult],
     decisions: list[Decision],
     outcome: Outcome | None,
+    sources: dict[str, str] | None = None,
 ) -> ReleaseRecord:
     """The record of a release, out of what its runbooks and its pipeline left.
 
@@ -39,17 +62,21 @@ def summarise(
         results: the executed runbooks, in order.
         decisions: what was said about the release.
         outcome: what became of the pipeline's stages; None for a release by hand.
+        sources: the page and cell of each published value.
     """
     values: dict[str, Any] = {}
     for result in results:
         values.update(result.values)
-    verdict, reason = _verdict(results, decisions, outcome or Outcome())
-    known = identity.model_dump(exclude={"environment"})
+    told, unreadable = published.read(values)
+    verdict, because = _verdict(results, decisions, outcome or Outcome(), told)
+    known = identity.model_dump(exclude={"environment", "schema_version"})
     return ReleaseRecord(
         **known,
+        **told,
         environment=identity.environment or _environment(),
         verdict=verdict,
-        reason=reason,
+        reason=_text(because) if because else None,
+        because=because,
         ended=max((result.ended for result in results if result.ended), default=None),
         data=_data(values),
         job=values.get("job_name"),
@@ -60,38 +87,121 @@ def summarise(
         tests=_tests(results),
         stages=_stages(results, outcome or Outcome()),
         runbooks=results,
+        sources=sources or {},
+        unreadable=unreadable,
     )
 
 
+def _text(because: Because) -> str:
+    text = REASONS[because.code] % because.about
+    comment = because.about.get("comment")
+    return f"{text}: {comment}" if comment else text
+
+
 def _verdict(
-    results: list[RunbookResult], decisions: list[Decision], outcome: Outcome
-) -> tuple[ReleaseVerdict, str | None]:
+    results: list[RunbookResult],
+    decisions: list[Decision],
+    outcome: Outcome,
+    told: dict[str, Any],
+) -> tuple[ReleaseVerdict, Because | None]:
     for decision in decisions:
         if decision.decision == "rejected":
-            comment = f": {decision.comment}" if decision.comment else ""
-            return "rejected", f"{decision.name} said no to {decision.environment}{comment}"
+            about = {"name": decision.name, "environment": decision.environment}
+            return "rejected", Because(
+                code="rejected", about={**about, "comment": decision.comment}
+            )
+    if back := _went_back(told):
+        return "rolled back", back
     for result in results:
         if result.ended is None:
-            return "interrupted", f"{result.name} was interrupted"
+            about = {"runbook": result.name}
+            return "interrupted", Because(code="runbook interrupted", about=about)
         if result.verdict != "passed":
-            return "failed", f"{result.name}: {result.verdict}: {result.why}"
+            return "failed", _failed(result)
+    return _of_the_pipeline(results, outcome)
+
+
+def _went_back(told: dict[str, Any]) -> Because | None:
+    """Traffic that was taken back, by somebody or by a limit that was not kept."""
+    back: Rollback | None = told.get("rollback")
+    if back is not None:
+        about = {"origin": back.origin, "to": back.to, "why": back.reason}
+        return Because(code="rolled back", about=about)
+    steps: list[RolloutStep] = told.get("rollout") or []
+    if steps and steps[-1].decision == "roll back":
+        name, share = max(steps[-1].traffic.items(), key=lambda item: item[1])
+        new = told.get("previous_deployment")
+        if new is not None:
+            others = [item for item in steps[-1].traffic.items() if item[0] != new]
+            name, share = max(others, key=lambda item: item[1], default=(name, share))
+        about = {"deployment": name, "share": str(share), "why": steps[-1].why}
+        return Because(code="gave traffic back", about=about)
+    return None
+
+
+def _failed(result: RunbookResult) -> Because:
+    gate, _ = published.read({"gate": result.values.get("gate")})
+    if gate and gate["gate"].verdict == "failed":
+        missed = [each.why or each.name for each in gate["gate"].criteria if not each.passed]
+        if missed:
+            return Because(code="gate", about={"runbook": result.name, "why": "; ".join(missed)})
+    about = {"runbook": result.name, "verdict": result.verdict, "why": result.why}
+    return Because(code="runbook failed", about=about)
+
+
+def _of_the_pipeline(
+    results: list[RunbookResult], outcome: Outcome
+) -> tuple[ReleaseVerdict, Because | None]:
+    """What the stages say where every runbook that was run is green."""
     for stage in outcome.stages:
+        about = {"stage": stage.name}
         if stage.result == "Canceled":
-            return "interrupted", f"the pipeline was cancelled in its stage {stage.name}"
-        if stage.result in ("Failed", "Rejected"):
-            verdict: ReleaseVerdict = "failed" if stage.result == "Failed" else "rejected"
-            return verdict, f"the pipeline's stage {stage.name} {verdict}"
+            return "interrupted", Because(code="stage cancelled", about=about)
+        if stage.result == "Failed":
+            return "failed", Because(code="stage failed", about=about)
+        if stage.result == "Rejected":
+            return "rejected", Because(code="stage rejected", about=about)
     for stage in outcome.stages:
         # Nothing failed and nobody cancelled, so what is missing is an approval.
         if stage.result == "Skipped":
-            return "rejected", f"the pipeline's stage {stage.name} was not approved"
+            return "rejected", Because(code="stage not approved", about={"stage": stage.name})
+    if outcome.interrupted and results:
+        return "interrupted", Because(code="killed", about={"runbook": results[-1].name})
     if outcome.interrupted:
-        return "interrupted", f"the pipeline was killed after {results[-1].name}" if results else (
-            "the pipeline was killed before its first runbook"
-        )
+        return "interrupted", Because(code="killed before")
     if not results:
-        return "failed", "no runbook was run"
+        return "failed", Because(code="nothing run")
     return "passed", None
+
+
+def since_last(record: ReleaseRecord, earlier: Iterable[ReleaseRecord]) -> PackageChanges | None:
+    """How the packages differ from those of the last release that passed.
+
+    Args:
+        record: of the release.
+        earlier: records of earlier releases into the same environment, newest first.
+
+    Returns:
+        The difference between the jobs' packages where both are known, of the build machines'
+        otherwise; None where no earlier release passed.
+    """
+    last = next((each for each in earlier if each.verdict == "passed"), None)
+    if last is None:
+        return None
+    of_job = record.package_list is not None and last.package_list is not None
+    old = (last.package_list if of_job else _packages(last)) or {}
+    new = (record.package_list if of_job else _packages(record)) or {}
+    return PackageChanges(
+        since=last.release_id,
+        of="job" if of_job else "build",
+        added={name: new[name] for name in new if name not in old},
+        removed={name: old[name] for name in old if name not in new},
+        changed={n: (old[n], new[n]) for n in new if n in old and old[n] != new[n]},
+    )
+
+
+def _packages(record: ReleaseRecord) -> dict[str, str]:
+    return record.environment.packages if record.environment else {}
 
 
 def _data(values: dict[str, Any]) -> Data | None:

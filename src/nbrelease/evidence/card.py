@@ -1,0 +1,108 @@
+"""The model card of a release, with skops.card, out of the record's facts alone.
+
+The model itself is never loaded: a card that unpickles what it describes would run it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbrelease.evidence import pages_jinja as forms
+from nbrelease.evidence.pages_answers import Translate, headline, reason
+from nbrelease.evidence.pages_limits import limits
+from nbrelease.evidence.words import translator
+from nbrelease.records import ReleaseRecord
+
+Table = dict[str, list[Any]]
+
+
+def render(record: ReleaseRecord) -> str:
+    """The card as Markdown.
+
+    Args:
+        record: of a release with a registered model.
+    """
+    from skops.card import Card
+
+    _ = translator(record.language)
+    card = Card(None, model_diagram=False, template=None)
+    card.add(folded=False, **_prose(record, _))
+    for section, (prose, table) in _tables(record, _).items():
+        card.add_table(folded=False, description=prose, **{section: table})
+    card.add(folded=False, **{_("Limits of this evidence"): _bullets(limits(record, _))})
+    return str(card.render())
+
+
+def _prose(record: ReleaseRecord, _: Translate) -> dict[str, str]:
+    """Sections of text by their title."""
+    about = [headline(record, _), reason(record, _)]
+    if record.parameters.get("estimator"):
+        about.append(_("Estimator %(name)s") % {"name": record.parameters["estimator"]})
+    sections = {_("Model description"): "\n\n".join(filter(None, about))}
+    made = [f"{_('Commit')}: {record.source.commit or forms.NOTHING}"]
+    if record.data is not None:
+        data = {"name": record.data.name, "version": record.data.version, "rows": record.data.rows}
+        made.append(_("Trained on %(name)s:%(version)s, %(rows)s rows") % data)
+    if record.job:
+        made.append(f"{_('Training job')}: {record.job}")
+    if record.model is not None:
+        made.append(f"{_('Model')}: {record.model.name}:{record.model.version}")
+        made.append(f"sha256: {record.model.sha256}")
+    sections[_("Lineage")] = _bullets(made)
+    said = [
+        f"{forms.utc(each.time)}: {each.name}, {each.environment}: {_(each.decision)}"
+        + (f" ({each.comment})" if each.comment else "")
+        for each in record.decisions
+    ]
+    sections[_("Decisions")] = _bullets(said or [_("Nobody was asked.")])
+    return sections
+
+
+def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]:
+    """Sections that are a table: the sentence above it, and the columns."""
+    found: dict[str, tuple[str, Table]] = {}
+    comparison = record.comparison
+    if comparison is not None:
+        about = _("Intervals hold %(level)s of confidence.") % {
+            "level": forms.percent(comparison.confidence)
+        }
+        rows = f"{_('Rows held out')}: {comparison.rows}. {about}"
+        table: Table = {
+            _("Metric"): [metric.name for metric in comparison.metrics],
+            _("Challenger"): [forms.figure(metric.challenger) for metric in comparison.metrics],
+            _("Interval"): [forms.interval(m.challenger_interval) for m in comparison.metrics],
+        }
+        if comparison.champion is not None:
+            table[_("Champion")] = [forms.figure(metric.champion) for metric in comparison.metrics]
+            table[_("Difference")] = [
+                f"{forms.signed(m.difference)} {forms.interval(m.difference_interval, sign=True)}"
+                for m in comparison.metrics
+            ]
+        found[_("Metrics")] = (rows, table)
+        names = list(dict.fromkeys(name for part in comparison.slices for name in part.metrics))
+        if comparison.slices:
+            found[_("By slice")] = ("", {
+                _("Slice"): [part.slice for part in comparison.slices],
+                _("Rows"): [part.rows for part in comparison.slices],
+                **{n: [forms.figure(p.metrics.get(n)) for p in comparison.slices] for n in names},
+            })  # fmt: skip
+    elif record.metrics:
+        values = [forms.figure(value) for value in record.metrics.values()]
+        found[_("Metrics")] = ("", {_("Metric"): list(record.metrics), _("Value"): values})
+    if record.gate is not None:
+        found[_("The gate")] = (_(record.gate.verdict), {
+            _("Criterion"): [each.name for each in record.gate.criteria],
+            _("Limit"): [each.limit for each in record.gate.criteria],
+            _("Found"): [forms.figure(each.found) for each in record.gate.criteria],
+            _("Result"): [_("met") if e.passed else _("not met") for e in record.gate.criteria],
+        })  # fmt: skip
+    if record.importance:
+        found[_("What the model leans on")] = ("", {
+            _("Feature"): [each.feature for each in record.importance],
+            _("Mean"): [forms.figure(each.mean) for each in record.importance],
+        })  # fmt: skip
+    return found
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,156 @@
+"""The templates' environment: one a language, with the filters that give figures their form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from nbrelease.evidence.words import translator
+from nbrelease.records import Language
+
+NOTHING = "\N{EN DASH}"
+GOOD = {"passed", "approved", "Succeeded", "done", "go on", "met"}
+BAD = {"failed", "check failed", "Failed", "rejected", "Rejected", "roll back"}
+METRICS = {
+    "accuracy": "Accuracy",
+    "roc_auc": "ROC AUC",
+    "positive_share": "Share of positives",
+    "selection_rate": "Selection rate",
+    "false_negative_rate": "False negative rate",
+    "test_rows": "Rows held out",
+    "train_rows": "Rows trained on",
+    "rows": "Rows",
+}
+
+
+@cache
+def environment(language: Language) -> Any:
+    """The templates in a language."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("nbrelease.evidence"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    translate = translator(language)
+
+    def plural(one: str, many: str, number: int) -> str:
+        return translate(one if number == 1 else many)
+
+    made.install_gettext_callables(translate, plural, newstyle=True)  # type: ignore[attr-defined]
+    made.globals |= {
+        "language": language,
+        "tone_of": tone_of,
+        "tone_of_difference": tone_of_difference,
+        "short": short,
+        "metric_name": lambda name: translate(METRICS[name]) if name in METRICS else name,
+    }
+    made.filters |= {
+        "as_code": _as_code,
+        "clock": clock,
+        "compact": compact,
+        "figure": figure,
+        "interval": interval,
+        "p_value": p_value,
+        "percent": percent,
+        "seconds": seconds,
+        "signed": signed,
+        "utc": utc,
+        "whole": whole,
+    }
+    return made
+
+
+def tone_of(state: str) -> str:
+    """The tone of a state or verdict: good, bad, or wait for what is neither."""
+    return "good" if state in GOOD else "bad" if state in BAD else "wait"
+
+
+def tone_of_difference(metric: Any) -> str:
+    """Of a difference: good or bad where its whole interval lies on one side of zero."""
+    if metric.difference_interval is None:
+        return ""
+    low, high = metric.difference_interval
+    return "good" if low > 0 else "bad" if high < 0 else "wait"
+
+
+def seconds(value: float | None) -> str:
+    """A duration."""
+    if value is None:
+        return NOTHING
+    if value < 90:
+        return f"{value:.1f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def utc(time: datetime | None) -> str:
+    """A moment, in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else NOTHING
+
+
+def clock(time: datetime | None) -> str:
+    """The time of the day, in UTC."""
+    return f"{time:%H:%M:%S}" if time else NOTHING
+
+
+def figure(value: float | str | None) -> str:
+    """A metric, with four digits after the point; whole numbers from 2 on as they are."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, int | float):
+        return whole(value) if float(value).is_integer() and abs(value) >= 2 else f"{value:.4f}"
+    return value
+
+
+def compact(value: float | None) -> str:
+    """A number with as many digits as say something."""
+    if value is None:
+        return NOTHING
+    return whole(value) if float(value).is_integer() else f"{value:,.4g}"
+
+
+def whole(value: float) -> str:
+    """A count, in groups of three digits from five on."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    return NOTHING if value is None else f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
+
+
+def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
+    """Both ends of an interval."""
+    if ends is None:
+        return NOTHING
+    form = signed if sign else figure
+    return f"[{form(ends[0])}, {form(ends[1])}]"
+
+
+def percent(value: float) -> str:
+    """A share."""
+    return f"{value * 100:.3g} %"
+
+
+def p_value(value: float) -> str:
+    """A p-value; tiny ones as a bound."""
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
+
+
+def short(value: Any, width: int = 400) -> str:
+    """A parameter's value as JSON would say it; long ones are cut, the notebook has all of it."""
+    import json
+
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= width else f"{text[:width]} …"
+
+
+def _as_code(text: str) -> Any:
+    import markupsafe
+
+    return markupsafe.Markup("<code>{}</code>").format(text)

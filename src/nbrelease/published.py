@@ -1,0 +1,251 @@
+"""The values of runbooks that the evidence shows, as typed models.
+
+Runbooks publish plain JSON with ``record(...)``. What the evidence page has a place for is read
+here; a value in another form is no reason to leave a release without its evidence, so it is named
+with what is wrong with it and the page says so. Keys that a runbook adds are left where they are,
+in the runbook's own values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Interval = tuple[float, float]
+Point = tuple[float, float]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, serialize_by_alias=True, validate_by_name=True
+    )
+
+
+class Column(_Value):
+    """A column of the data; ``missing`` in rows, the rest only where it holds numbers."""
+
+    name: str
+    type: str
+    missing: int
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+
+
+class DataCheck(_Value):
+    """A limit on the data, and what was found."""
+
+    name: str
+    limit: str
+    found: float | None = None
+    passed: bool
+
+
+class Drift(_Value):
+    """A column's population stability index against the champion's data."""
+
+    column: str
+    psi: float | None
+
+
+class DataProfile(_Value):
+    """What the training data is like. ``overlap``: rows in both training and test."""
+
+    rows: int
+    duplicates: int | None = None
+    overlap: int | None = None
+    columns: list[Column] = Field(default_factory=list)
+    checks: list[DataCheck] = Field(default_factory=list)
+    drift: list[Drift] | None = None
+
+
+class Importance(_Value):
+    """How much the model leans on a feature (permutation importance)."""
+
+    feature: str
+    mean: float
+    std: float | None = None
+
+
+class Fairness(_Value):
+    """Metrics by group of a sensitive column; a group has ``group``, ``rows`` and metrics."""
+
+    sensitive: str
+    groups: list[dict[str, str | float | None]]
+    differences: dict[str, float | None] = Field(default_factory=dict)
+
+
+class Metric(_Value):
+    """A metric of both models on the same rows; intervals are (low, high)."""
+
+    name: str
+    challenger: float
+    challenger_interval: Interval | None = None
+    champion: float | None = None
+    champion_interval: Interval | None = None
+    difference: float | None = None
+    difference_interval: Interval | None = None
+
+
+class McNemar(_Value):
+    """McNemar's test: rows that only one of the models gets right."""
+
+    champion_only: int
+    challenger_only: int
+    p_value: float
+
+
+class Slice(_Value):
+    """Metrics of a part of the rows."""
+
+    slice: str
+    rows: int
+    metrics: dict[str, float | None]
+    champion_metrics: dict[str, float | None] | None = None
+
+
+class Curves(_Value):
+    """ROC (false, true positive rate), calibration (predicted, observed), [[tn, fp], [fn, tp]]."""
+
+    roc: list[Point] = Field(default_factory=list)
+    calibration: list[Point] = Field(default_factory=list)
+    confusion: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+
+class BothCurves(_Value):
+    """The curves of both models."""
+
+    challenger: Curves
+    champion: Curves | None = None
+
+
+class Champion(_Value):
+    """The model that was live when the challenger was measured."""
+
+    version: str | None = None
+
+
+class Comparison(_Value):
+    """Challenger against champion on the same held-out rows; alone where nothing was live."""
+
+    rows: int
+    champion: Champion | None = None
+    confidence: float = 0.95
+    metrics: list[Metric]
+    mcnemar: McNemar | None = None
+    slices: list[Slice] = Field(default_factory=list)
+    curves: BothCurves | None = None
+
+
+class Criterion(_Value):
+    """One limit of the gate. ``relative``: held against the champion, not a fixed bound."""
+
+    name: str
+    metric: str
+    limit: str
+    found: float | None = None
+    passed: bool
+    why: str = ""
+    relative: bool = False
+
+
+class Waiver(_Value):
+    """Somebody's word that a failed gate may be passed until a day."""
+
+    name: str
+    reason: str
+    until: date
+
+
+class Gate(_Value):
+    """What the criteria said. ``champion``: whether limits against the champion count."""
+
+    verdict: Literal["passed", "failed", "waived"]
+    criteria: list[Criterion]
+    criteria_commit: str | None = None
+    champion: Literal["stop", "report"] = "stop"
+    waiver: Waiver | None = None
+
+
+class LoadTest(_Value):
+    """Requests to the new deployment before it had traffic; times in milliseconds."""
+
+    requests: int
+    errors: int
+    requests_per_second: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    connections: int | None = None
+
+
+class Observed(_Value):
+    """What was seen during a step of the rollout."""
+
+    requests: int
+    errors: int
+    p95_ms: float | None = None
+    drift: float | None = None
+
+
+class RolloutStep(_Value):
+    """A traffic map as read back, what was seen with it, and what was decided."""
+
+    time: datetime
+    traffic: dict[str, int]
+    observed: Observed | None = None
+    decision: Literal["go on", "roll back", "done"]
+    why: str = ""
+
+
+class Rollback(_Value):
+    """Traffic that went back."""
+
+    origin: str = Field(alias="from")
+    to: str
+    seconds: float | None = None
+    time: datetime
+    reason: str = ""
+
+
+class Published(_Value):
+    """What runbooks told beyond the bare release. Everything is optional."""
+
+    data_profile: DataProfile | None = None
+    importance: list[Importance] | None = None
+    fairness: Fairness | None = None
+    package_list: dict[str, str] | None = None
+    comparison: Comparison | None = None
+    gate: Gate | None = None
+    load_test: LoadTest | None = None
+    rollout: list[RolloutStep] | None = None
+    previous_deployment: str | None = None
+    keep_previous_until: date | None = None
+    rollback: Rollback | None = None
+
+
+def read(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The published values that the evidence has a place for.
+
+    Args:
+        values: of all runbooks, by name.
+
+    Returns:
+        The readable ones by name, as models; and a line for each that is in another form.
+    """
+    found: dict[str, Any] = {}
+    problems = []
+    for name in Published.model_fields:
+        if values.get(name) is None:
+            continue
+        try:
+            found[name] = getattr(Published.model_validate({name: values[name]}), name)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            problems.append(f"{where}: {first['msg']}")
+    return found, problems
