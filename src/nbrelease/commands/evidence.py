@@ -43,6 +43,22 @@ def build(name: str, results: str | None, release_id: str) -> None:
     console.out(f"{os.path.relpath(found.folder)}/index.html")
 
 
+@command.command()
+@click.option("--env", "name", help="The section of settings.ini; by default its first one.")
+def site(name: str | None) -> None:
+    """Build the page of all releases; only packs that are new to it are read."""
+    from nbrelease.evidence import site as pages
+
+    settings = load()
+    env = settings.environment(name or settings.names[0])
+    folder = settings.root / env.evidence
+    if not folder.is_dir():
+        raise UsageError(f"{env.evidence}/: no releases yet; begin one: nbrelease release begin")
+    made = pages.build(folder, env.language)
+    console.out(f"{made.releases} releases, {made.new} new")
+    console.out(os.path.relpath(made.page))
+
+
 def _outcome(results: str) -> Outcome:
     """STAGE=RESULT words; of a stage with several jobs the worst counts."""
     worst: dict[str, StageOutcome] = {}
