@@ -45,7 +45,6 @@ class _NoBlob(AzureError):
 
 def register(routes: Routes, state: State) -> None:
     """Add the operations of this module."""
-
     uploads = state.data / "uploads"
     shutil.rmtree(uploads, ignore_errors=True)  # what a former server had not got whole
     uploads.mkdir()
@@ -280,11 +279,8 @@ def _list(state: State, root: Path, request: Request) -> Response:
     seen: set[str] = set()
     following = ""
     for name in _names(root, prefix):
-        rest = name[len(prefix) :]
-        shown = prefix + rest.partition(delimiter)[0] + delimiter if delimiter else name
-        group = bool(delimiter) and delimiter in rest
-        if not group:
-            shown = name
+        first, group, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+        shown = prefix + first + group if group else name
         if shown <= after or shown in seen:
             continue
         if len(seen) == top:

@@ -71,9 +71,9 @@ class State:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def _sockets(self) -> Path:
-        """A folder for sockets, whose paths may have 107 characters at most; a killed one's goes."""
+        """A folder for sockets: their paths may have 107 characters at most."""
         note = self.data / "sockets"
-        if note.is_file():
+        if note.is_file():  # of a server that was killed
             shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix="azureml-local-"))
         note.write_text(str(folder), encoding="utf-8")

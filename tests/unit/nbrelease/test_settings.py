@@ -38,11 +38,11 @@ def test_the_shipped_file_is_right(name):
     ("old", "new", "message"),
     [
         ("estimator =", "estimater =", "settings.ini:[DEFAULT] estimater: no such key; did you mean estimator?"),
-        ("workspace = local\nservice_connection = azureml-dev", "wrkspace = local", "settings.ini:[dev] wrkspace: no such key; did you mean workspace?"),
+        ("[dev]\nworkspace = local", "[dev]\nwrkspace = local", "settings.ini:[dev] wrkspace: no such key; did you mean workspace?"),
         ("label_column = Diabetic\n", "", "settings.ini:[dev] label_column: missing; add a line «label_column = …»"),
         ("test_size = 0.3", "test_size = half", "settings.ini:[DEFAULT] test_size = half: input should be a valid number"),
         ("test_size = 0.3", "test_size = 1.5", "settings.ini:[DEFAULT] test_size = 1.5: input should be less than 1"),
-        ("workspace = local\nservice_connection = azureml-dev", "workspace = azure\nservice_connection = x", "settings.ini:[dev]: workspace = azure needs subscription_id, resource_group, workspace_name"),
+        ("[dev]\nworkspace = local", "[dev]\nworkspace = azure", "settings.ini:[dev]: workspace = azure needs subscription_id, resource_group, workspace_name"),
         ("%(project)s-train", "%(projekt)s-train", "projekt"),
         ("[DEFAULT]", "DEFAULT", "File contains no section headers"),
     ],
