@@ -25,6 +25,7 @@ VERBS = {
     "doctor": "Tell what is missing here, and repair it.",
     "evidence": "Build what a release leaves behind.",
     "export": "Write main.py and its tests out of the tagged cells of notebooks.",
+    "new": "Write a new project out of the example.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",
     "release": "Begin a release, or bring its parts together.",
     "run": "Run one runbook and put the executed notebook into the release.",
