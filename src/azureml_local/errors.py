@@ -4,6 +4,7 @@
     ├── NotFound          404   ResourceNotFoundError in the SDK
     ├── Conflict          409   ResourceExistsError
     ├── BadRequest        400   HttpResponseError
+    ├── TimedOut          408   of a scoring request
     ├── Unauthorized      401   ClientAuthenticationError
     ├── Forbidden         403   HttpResponseError
     ├── Defect            500   what went wrong in this server; its log says where
@@ -63,6 +64,13 @@ class AzureError(Exception):
 
 class BadRequest(AzureError):
     """The request says something impossible."""
+
+
+class TimedOut(AzureError):
+    """A deployment took longer than its request timeout."""
+
+    status = 408
+    code = "RequestTimeout"
 
 
 class NotFound(AzureError):

@@ -20,6 +20,8 @@ def running(data: Path) -> dict[str, Any] | None:
     try:
         process = psutil.Process(found["pid"])
         same = abs(process.create_time() - found["pid_started"]) < 1
+        # One that was killed stays in the table until its parent has looked.
+        same = same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
     return found if same else None  # the number may be another process's by now

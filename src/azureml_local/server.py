@@ -92,6 +92,7 @@ class Server:
         for task in list(self.state.tasks):
             task.cancel()
         await self._serving.stop_all()
+        self._online.stop()
         await self._tracking.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import secrets
 import uuid
 from typing import Any
@@ -19,9 +20,11 @@ from azureml_local.errors import (
     Conflict,
     NotFound,
     NotSupported,
+    TimedOut,
     Unauthorized,
 )
 from azureml_local.lro import Operations
+from azureml_local.online.collector import Collector
 from azureml_local.online.serving import Serving
 from azureml_local.online.traffic import checked, draw
 from azureml_local.routing import WORKSPACE, Routes
@@ -43,12 +46,22 @@ class OnlineEndpoints:
         self._state = state
         self._serving = serving
         self._operations = operations
+        self._collector = Collector(state)
+
+    def stop(self) -> None:
+        """Write what was collected and waits."""
+        self._collector.flush()
 
     async def recover(self) -> None:
-        """Start again what was deployed when a former server ended."""
-        for found in self._state.store.all(DEPLOYMENTS):
+        """Start again what was deployed when a former server ended; what has traffic first."""
+        for found in sorted(self._state.store.all(DEPLOYMENTS), key=self._share, reverse=True):
             workspace = self._state.by_key(found.workspace)
             self._state.background(self._provision(workspace, found.name, None))
+
+    def _share(self, deployment: Resource) -> int:
+        endpoint, name = _split(deployment)
+        found = self._state.store.get(deployment.workspace, ENDPOINTS, endpoint)
+        return int(found.body["properties"]["traffic"].get(name, 0)) if found else 0
 
     def register(self, routes: Routes) -> None:
         """Add the operations."""
@@ -154,6 +167,7 @@ class OnlineEndpoints:
         properties = body.get("properties", {})
         if properties.get("codeConfiguration"):
             raise NotSupported("azureml-local serves MLflow models; scoring scripts not yet")
+        request_seconds(properties)
         name = f"{params['endpoint']}/{params['deployment']}"
         old = self._state.store.get(workspace.key, DEPLOYMENTS, name)
         folder = self._state.data / "online" / workspace.key / name / uuid.uuid4().hex[:8] / "model"
@@ -252,25 +266,49 @@ class OnlineEndpoints:
         name = name or draw(endpoint.body["properties"]["traffic"])
         if name is None:
             raise NotFound(f"no deployment of {endpoint.name} has traffic", "NoTraffic")
-        if self._state.store.get(workspace.key, DEPLOYMENTS, f"{endpoint.name}/{name}") is None:
+        path = f"{endpoint.name}/{name}"
+        deployment = self._state.store.get(workspace.key, DEPLOYMENTS, path)
+        if deployment is None:
             raise NotFound(f"{endpoint.name} has no deployment {name}", "DeploymentNotFound")
-        scorer = self._serving.get(_process(workspace, f"{endpoint.name}/{name}"))
+        scorer = await self._serving.ready(_process(workspace, path))
         if scorer is None:
             raise BadRequest(f"deployment {name} does not run", "DeploymentNotHealthy")
+        properties, body = deployment.body["properties"], await request.body()
+        request_id = request.headers.get("x-ms-client-request-id") or str(uuid.uuid4())
+        seconds = request_seconds(properties)
         try:
             answer = await scorer.client.post(
                 "/score",
-                content=await request.body(),
+                content=body,
                 headers={"content-type": request.headers.get("content-type", "application/json")},
+                timeout=seconds,
             )
+        except httpx.TimeoutException:
+            message = f"deployment {name} did not answer within {seconds:g} s"
+            raise TimedOut(message) from None
         except httpx.TransportError as error:
             raise AzureError(f"deployment {name}: {error!r}", "ModelError") from None
+        if answer.status_code == 200:
+            self._collector.collect(workspace, path, properties, request_id, body, answer.content)
         return Response(
             answer.content,
             answer.status_code,
             media_type=answer.headers.get("content-type"),
-            headers={"azureml-model-deployment": name},
+            headers={"azureml-model-deployment": name, "x-ms-request-id": request_id},
         )
+
+
+def request_seconds(properties: dict[str, Any]) -> float:
+    """How long a deployment may take for an answer: ``request_timeout_ms``, 5 s by default.
+
+    Raises:
+        BadRequest: it is no duration in seconds as the SDK writes it.
+    """
+    given = (properties.get("requestSettings") or {}).get("requestTimeout") or "PT5S"
+    match = re.fullmatch(r"PT(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", str(given))
+    if match is None or not any(match.groups()):
+        raise BadRequest(f"requestTimeout {given!r} is no duration like PT5S", "UserError")
+    return 60 * float(match[1] or 0) + float(match[2] or 0)
 
 
 def _key() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import uuid
@@ -38,6 +39,9 @@ class Serving:
     def __init__(self, state: State) -> None:
         self._state = state
         self._scorers: dict[str, Scorer] = {}
+        self._starting: dict[str, asyncio.Event] = {}
+        # Imports take most of a start: more of them than cores only make all of them late.
+        self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 1))
 
     def log_file(self, folder: Path) -> Path:
         """Where a deployment's process writes."""
@@ -54,6 +58,16 @@ class Serving:
         Raises:
             AzureError: the process ended, or did not answer in time; its last line says why.
         """
+        started = self._starting[key] = asyncio.Event()
+        try:
+            async with self._turns:
+                await self._start(key, folder, environment)
+        finally:
+            started.set()
+            if self._starting.get(key) is started:
+                del self._starting[key]
+
+    async def _start(self, key: str, folder: Path, environment: dict[str, str]) -> None:
         socket = self._state.sockets / uuid.uuid4().hex
         log = self.log_file(folder)
         with log.open("ab") as file:
@@ -87,6 +101,15 @@ class Serving:
         """A deployment's scorer; None where it does not run."""
         found = self._scorers.get(key)
         return found if found is not None and found.alive else None
+
+    async def ready(self, key: str) -> Scorer | None:
+        """The same, but one that is just being started is waited for."""
+        found = self.get(key)
+        starting = self._starting.get(key)
+        if found is None and starting is not None:
+            await starting.wait()
+            found = self.get(key)
+        return found
 
     async def stop(self, key: str) -> None:
         """End a deployment's process; nothing where it does not run."""

@@ -1,0 +1,131 @@
+"""What a deployment is asked and answers, kept as Azure ML's data collector keeps it.
+
+A line of JSON (a CloudEvent) for each request and collection, in the default datastore:
+``modelDataCollector/<endpoint>/<deployment>/<collection>/yyyy/MM/dd/HH/<instance>.jsonl``.
+Lines are written twice a second, whole ones alone, so that a request does not wait for a disk and a
+reader never meets half of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import uuid
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from azureml_local.state import FILES, State, Workspace
+
+FOLDER = "modelDataCollector"
+TYPES = {"model_inputs": "azureml.inference.inputs", "model_outputs": "azureml.inference.outputs"}
+OUTPUT = "prediction"
+"""The column of the answers of a deployment without code."""
+FLUSH_SECONDS = 0.5
+
+
+class Collector:
+    """Lines that wait to be written, by file."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._waiting: defaultdict[Path, list[str]] = defaultdict(list)
+        self._writer: asyncio.Task[None] | None = None
+        self._instance = uuid.uuid4().hex[:12]
+
+    def collect(
+        self,
+        workspace: Workspace,
+        name: str,
+        properties: dict[str, Any],
+        request_id: str,
+        asked: bytes,
+        answered: bytes,
+    ) -> None:
+        """Keep a request and its answer where the deployment's collections ask for it.
+
+        Args:
+            workspace: of the endpoint.
+            name: ``<endpoint>/<deployment>``.
+            properties: of the deployment, as it was created.
+            request_id: what inputs and outputs have in common.
+            asked: the body of the request.
+            answered: the body of a successful answer.
+        """
+        collections = (properties.get("dataCollector") or {}).get("collections") or {}
+        drawn = random.random()
+        wanted = [
+            collection
+            for collection, given in collections.items()
+            if collection in TYPES
+            and str((given or {}).get("dataCollectionMode")).lower() == "enabled"
+            and drawn < float((given or {}).get("samplingRate") or 1)
+        ]
+        for collection in wanted:
+            inputs = collection == "model_inputs"
+            rows = _inputs(json.loads(asked)) if inputs else _outputs(json.loads(answered))
+            self._keep(workspace, name, collection, request_id, rows)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, defaultdict(list)
+        for path, lines in waiting.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = "".join(f"{line}\n" for line in lines).encode()
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(descriptor, content)
+            finally:
+                os.close(descriptor)
+
+    def _keep(
+        self, workspace: Workspace, name: str, collection: str, request_id: str, rows: list[Any]
+    ) -> None:
+        now = datetime.now(UTC)
+        endpoint, _, deployment = name.partition("/")
+        resource = f"{workspace.path}/onlineEndpoints/{endpoint}/deployments/{deployment}"
+        data = json.dumps(rows)
+        event = {
+            "specversion": "1.0",
+            "id": str(uuid.uuid4()),
+            "source": resource,
+            "type": TYPES[collection],
+            "datacontenttype": "application/json",
+            "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "data": rows,
+            "path": "/score",
+            "method": "POST",
+            "contentrange": f"bytes 0-{len(data) - 1}/{len(data)}",
+            "correlationid": request_id,
+            "xrequestid": request_id,
+            "collectdatatype": "pandas.core.frame.DataFrame",
+            "agent": "azureml-local",
+        }
+        hour = f"{now:%Y/%m/%d/%H}"
+        path = self._state.container(workspace, FILES) / FOLDER / name / collection / hour
+        self._waiting[path / f"{self._instance}.jsonl"].append(json.dumps(event))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_later())
+
+    async def _write_later(self) -> None:
+        await asyncio.sleep(FLUSH_SECONDS)
+        await asyncio.to_thread(self.flush)
+
+
+def _inputs(body: Any) -> list[dict[str, Any]]:
+    """The rows of a payload that was answered, with the columns' names where it gave them."""
+    given = body["input_data"]
+    columns, rows = None, given
+    if isinstance(given, dict):
+        columns, rows = given["columns"], given["data"]
+    return [
+        dict(zip(columns or map(str, range(len(row))), row, strict=True))
+        for row in (row if isinstance(row, list) else [row] for row in rows)
+    ]
+
+
+def _outputs(answer: Any) -> list[dict[str, Any]]:
+    return [row if isinstance(row, dict) else {OUTPUT: row} for row in answer]
