@@ -79,6 +79,31 @@ class Traffic(_Part):
     drift: float | None = None
 
 
+class Monitor(_Part):
+    """When what a released model is asked or answers has moved too far.
+
+    Effect sizes count from the given value on, and only when the shift is certain: ``significance``
+    after Holm's correction. ``wasserstein`` is in standard deviations of the reference, ``missing``
+    and ``accuracy_loss`` are shares of the rows. An alarm needs ``breached`` of ``windows``.
+    """
+
+    significance: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    smallest: Annotated[int, Field(ge=1)] = 200
+    wasserstein: Annotated[float, Field(gt=0)] = 0.2
+    psi: Annotated[float, Field(gt=0)] = 0.1
+    cramers_v: Annotated[float, Field(gt=0)] = 0.1
+    missing: Share = 0.02
+    accuracy_loss: Share = 0.05
+    windows: Annotated[int, Field(ge=1)] = 3
+    breached: Annotated[int, Field(ge=1)] = 2
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Monitor:
+        if self.breached > self.windows:
+            raise ValueError(f"breached {self.breached} of windows {self.windows}: never reached")
+        return self
+
+
 class Waiver(_Part):
     """Somebody's word that a failed gate may be passed until a day."""
 
@@ -98,6 +123,7 @@ class Criteria(_Part):
     data: DataCriteria = DataCriteria()
     endpoint: Traffic
     rollout: Traffic
+    monitor: Monitor = Monitor()
     waiver: Waiver | None = None
 
 
@@ -148,7 +174,7 @@ def _explain(error: ValidationError) -> str:
 
 
 _PARTS: tuple[type[BaseModel], ...] = (
-    Criteria, DataCriteria, Limit, Range, Slices, Traffic, Waiver,
+    Criteria, DataCriteria, Limit, Monitor, Range, Slices, Traffic, Waiver,
 )  # fmt: skip
 
 

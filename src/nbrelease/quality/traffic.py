@@ -19,6 +19,8 @@ from nbrelease.quality.criteria import Traffic
 from nbrelease.quality.data import LEAST_SHARE
 
 TIMEOUT_SECONDS = 30
+PATIENCE = 5
+"""A request that takes so many times what p95 may is given up, and counts as an error."""
 BODY_ROWS = 10
 
 
@@ -49,6 +51,19 @@ def ask(
     return post(scoring_uri, json=body, headers=headers, timeout=timeout)
 
 
+def predictions(
+    scoring_uri: str, key: str, rows: pd.DataFrame, deployment: str | None = None
+) -> list[Any]:
+    """What is predicted for each row, as :func:`ask` asks for it.
+
+    Raises:
+        RequestException: there was no answer, or it was a refusal.
+    """
+    answer = ask(scoring_uri, key, rows, deployment=deployment)
+    answer.raise_for_status()
+    return list(answer.json())
+
+
 def observe(
     scoring_uri: str,
     key: str,
@@ -57,6 +72,7 @@ def observe(
     seconds: float,
     connections: int = 2,
     deployment: str | None = None,
+    limits: Traffic | None = None,
 ) -> dict[str, Any]:
     """Send requests for a while.
 
@@ -67,11 +83,13 @@ def observe(
         seconds: how long.
         connections: how many callers at once.
         deployment: asked by name; None: whom the traffic map chooses.
+        limits: of the criteria file; how long an answer is waited for follows from its p95.
 
     Returns:
         requests, errors, requests_per_second, p50_ms, p95_ms, p99_ms, connections.
     """
     batches = [rows.iloc[i : i + BODY_ROWS] for i in range(0, len(rows), BODY_ROWS)]
+    timeout = min(TIMEOUT_SECONDS, PATIENCE * limits.p95_ms / 1000) if limits else TIMEOUT_SECONDS
     taken: list[float] = []
     errors: list[str] = []
     end = time.monotonic() + seconds
@@ -84,7 +102,14 @@ def observe(
                 turn += connections
                 started = time.perf_counter()
                 try:
-                    answer = ask(scoring_uri, key, batch, deployment=deployment, session=session)
+                    answer = ask(
+                        scoring_uri,
+                        key,
+                        batch,
+                        deployment=deployment,
+                        timeout=timeout,
+                        session=session,
+                    )
                     if answer.status_code != 200 or len(answer.json()) != len(batch):
                         errors.append(f"{answer.status_code} {answer.text[:200]}")
                 except (requests.RequestException, ValueError) as error:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 
 from nbrelease.quality.criteria import Traffic
-from nbrelease.quality.traffic import breaches, observe, prediction_drift
+from nbrelease.quality.traffic import breaches, observe, prediction_drift, predictions
 
 ROWS = pd.DataFrame({"a": np.arange(25.0)})
 
@@ -29,6 +31,8 @@ def endpoint():
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append((self.headers["azureml-model-deployment"], self.headers["Authorization"]))
             rows = len(body["input_data"]["data"])
+            if self.mode == "hang":
+                time.sleep(2)
             answer = [0] * (rows - (self.mode == "short"))
             content = json.dumps(answer).encode()
             self.send_response(500 if self.mode == "error" else 200)
@@ -63,6 +67,20 @@ def test_wrong_answers_are_errors(endpoint, mode):
     assert found["errors"] == found["requests"] > 0
     [said] = breaches(found, Traffic(p95_ms=60_000))
     assert "requests failed" in said
+
+
+def test_an_answer_that_does_not_come_is_given_up(endpoint):
+    endpoint.RequestHandlerClass.mode = "hang"
+    found = observe(endpoint.uri, "k", ROWS, seconds=0.1, limits=Traffic(p95_ms=20))
+    assert found["errors"] == found["requests"] == 2
+    assert "timed out" in found["first_error"]
+
+
+def test_predictions_are_those_of_each_row_and_refusals_are_raised(endpoint):
+    assert predictions(endpoint.uri, "k", ROWS, "model-2") == [0] * 25
+    endpoint.RequestHandlerClass.mode = "error"
+    with pytest.raises(requests.HTTPError):
+        predictions(endpoint.uri, "k", ROWS)
 
 
 def test_nobody_there_is_an_error(endpoint):

@@ -1,0 +1,86 @@
+"""The data collector's lines, read back into rows."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nbrelease.quality.collected import read, with_labels
+
+
+def write(folder: Path, collection: str, *events: dict, end: str = "\n", name: str = "a") -> None:
+    path = folder / collection / "2026" / "01" / "31" / "12" / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write("\n".join(json.dumps(each) for each in events) + end)
+
+
+def event(correlation: str, data, time: str = "2026-01-31T12:00:00Z") -> dict:
+    return {
+        "specversion": "1.0",
+        "id": "1",
+        "time": time,
+        "data": data,
+        "correlationid": correlation,
+    }
+
+
+def test_inputs_and_outputs_of_a_request_meet(tmp_path):
+    write(tmp_path, "model_inputs", event("b", [{"x": 3, "y": 1}], "2026-01-31T12:00:01.5Z"))
+    write(tmp_path, "model_inputs", event("a", [{"x": 1}, {"x": 2}]), name="other-instance")
+    write(tmp_path, "model_outputs", event("a", [{"label": 0}, {"label": 1}]))
+    write(tmp_path, "request", event("z", {"anything": 1}))
+    rows = read(tmp_path)
+    assert rows["key"].tolist() == ["a_0", "a_1", "b_0"]
+    assert rows["x"].tolist() == [1, 2, 3]
+    assert rows["prediction"].tolist()[:2] == [0, 1]
+    assert math.isnan(rows["prediction"][2])
+    assert math.isnan(rows["y"][0])
+    assert str(rows["time"].dtype) == "datetime64[ns, UTC]" or rows["time"].dt.tz is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"x": 1, "y": 2}, {"x": 3, "y": 4}],
+        {"input_data": {"columns": ["x", "y"], "index": [0, 1], "data": [[1, 2], [3, 4]]}},
+        {"columns": ["x", "y"], "data": [[1, 2], [3, 4]]},
+        {"x": [1, 3], "y": [2, 4]},
+        json.dumps([{"x": 1, "y": 2}, {"x": 3, "y": 4}]),
+    ],
+)
+def test_every_form_of_the_data_gives_the_same_rows(tmp_path, data):
+    write(tmp_path, "model_inputs", event("a", data))
+    write(tmp_path, "model_outputs", event("a", [1, 0]))
+    rows = read(tmp_path)
+    assert rows[["x", "y", "prediction"]].to_numpy().tolist() == [[1, 2, 1], [3, 4, 0]]
+
+
+def test_a_line_that_is_being_written_is_left_for_next_time(tmp_path):
+    write(tmp_path, "model_inputs", event("a", [{"x": 1}]))
+    write(tmp_path, "model_inputs", event("b", [{"x": 2}]), end="")
+    assert read(tmp_path)["key"].tolist() == ["a_0"]
+
+
+def test_nothing_collected_is_no_row(tmp_path):
+    rows = read(tmp_path)
+    assert rows.empty
+    assert {"key", "time", "prediction"} <= set(rows)
+
+
+def test_labels_find_their_rows(tmp_path):
+    write(tmp_path, "model_inputs", event("a", [{"x": 1}, {"x": 2}]), event("b", [{"x": 3}]))
+    rows = read(tmp_path)
+    by_key = with_labels(
+        rows, pd.DataFrame({"key": ["a_1", "none"], "Diabetic": [1, 0]}), "Diabetic"
+    )
+    assert by_key["label"].isna().tolist() == [True, False, True]
+    single = with_labels(rows, pd.DataFrame({"correlationid": ["b"], "Diabetic": [0]}), "Diabetic")
+    assert single["label"].tolist()[2] == 0
+    assert len(single) == 3
+    with pytest.raises(ValueError, match="labels need the columns key and Diabetic"):
+        with_labels(rows, pd.DataFrame({"id": [1]}), "Diabetic")
