@@ -3,9 +3,9 @@
     python benchmarks/rehearse.py [--data FILE.csv] [--estimator NAME] [--fresh-install]
 
 Both sides run on this machine in the same call, each on an empty local workspace of its own. The
-plain script is the code of the seven runbooks, one after the other in one process: no papermill, no
-kernels, no pipeline, no evidence. Seconds of work add up to more than the wall time, because the
-jobs for batch and online run side by side.
+plain script is the code of the release's runbooks, one after the other in one process: without
+papermill, kernels, pipeline and evidence. Seconds of work add up to more than the wall time,
+because the jobs for batch and online run side by side.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SERVING = {"06_deploy_online": ["deploy"], "04_deploy_batch": ["deploy"]}
 IMPORTS = ["connect"]
+RELEASE = "0[1-8]_*.ipynb"
 
 
 def copy_of_project(folder: Path) -> Path:
@@ -100,7 +101,7 @@ def plain(folder: Path, data: Path, estimator: str) -> float:
     values = json.loads(settings.stdout)
     values |= {"training_data": str(data), "estimator": estimator, "release_id": ""}
     code = [f"given = {values!r}", "def record(**values):", "    given.update(values)"]
-    for path in sorted((folder / "runbooks").glob("*.ipynb")):
+    for path in sorted((folder / "runbooks").glob(RELEASE)):
         for cell in json.loads(path.read_text())["cells"]:
             if cell["cell_type"] != "code":
                 continue

@@ -176,15 +176,20 @@ class PackageChanges(_Model):
     changed: dict[str, tuple[str, str]] = Field(default_factory=dict)
 
 
+Kind = Literal["release", "monitor"]
+
+
 class Identity(_Model):
     """What is known when a release begins.
 
     ``environment`` and ``since_last`` join it when the pack is first built, and stay as they are:
-    a pack that is built again elsewhere says the same.
+    a pack that is built again elsewhere says the same. ``kind`` tells a release from a look at
+    what is live, which leaves evidence too.
     """
 
     schema_version: str = SCHEMA_VERSION
     release_id: str
+    kind: Kind = "release"
     env: str
     started: datetime
     actor: str

@@ -47,6 +47,7 @@ class Pipeline:
 PIPELINES = {
     "qa": Pipeline("mlops-qa-ci-pipeline.yml", "dev"),
     "dev": Pipeline("mlops-deploy-dev-ci-pipeline.yml", "dev"),
+    "monitor": Pipeline("mlops-monitor-pipeline.yml", "prod"),
     "prod": Pipeline("mlops-deploy-prod-ct-cd-pipeline.yml", "prod", {"drill": "true"}),
 }
 
@@ -72,7 +73,7 @@ def rehearse(
     """Run a pipeline and bring its evidence home.
 
     Args:
-        name: ``qa``, ``dev`` or ``prod``.
+        name: a key of :data:`PIPELINES`.
         settings: the project's.
         listener: who is told what goes on.
         approver: who is asked for approvals.

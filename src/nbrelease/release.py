@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from typing import Any
 
 from nbrelease import files, git
 from nbrelease.errors import UsageError
-from nbrelease.records import Identity, Source, Workspace, executed, read_identity
+from nbrelease.records import Identity, Kind, Source, Workspace, executed, read_identity
 from nbrelease.settings import Environment, Settings
 
 ID = re.compile(r"^[a-z][a-z0-9_-]*-\d{8}T\d{6}Z-[0-9a-z]{1,40}$")
@@ -54,14 +55,15 @@ class Release:
         return found
 
 
-def begin(settings: Settings, name: str, env: Environment) -> Release:
+def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "release") -> Release:
     """Begin a release of environment ``name``: make its folder and write its identity."""
     source = git.source(settings.root)
-    now = datetime.now(UTC).replace(microsecond=0)
+    folder, started = _new_folder(settings.root / env.evidence, name, source.short)
     identity = Identity(
-        release_id=f"{name}-{now:%Y%m%dT%H%M%SZ}-{source.short}",
+        release_id=folder.name,
+        kind=kind,
         env=name,
-        started=now,
+        started=started,
         actor=_actor(settings.root),
         language=env.language,
         source=Source(commit=source.commit, branch=source.branch, dirty=source.dirty),
@@ -81,9 +83,22 @@ def begin(settings: Settings, name: str, env: Environment) -> Release:
             "criteria_commit": git.last_change(settings.root, env.runbooks / "criteria.yml"),
         },
     )
-    folder = settings.root / env.evidence / identity.release_id
     files.write_text(folder / "record.json", identity.model_dump_json(indent=2) + "\n")
     return Release(folder, identity)
+
+
+def _new_folder(evidence: Path, name: str, commit: str) -> tuple[Path, datetime]:
+    """A folder that was not there, named for this moment; who comes second waits for the next."""
+    evidence.mkdir(parents=True, exist_ok=True)
+    while True:
+        now = datetime.now(UTC).replace(microsecond=0)
+        folder = evidence / f"{name}-{now:%Y%m%dT%H%M%SZ}-{commit}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            time.sleep(0.1)
+        else:
+            return folder, now
 
 
 def find(root: Path, env: Environment, release_id: str) -> Release:
@@ -104,7 +119,9 @@ def newest_open(root: Path, name: str, env: Environment) -> Release | None:
     """The newest release of environment ``name`` that no verdict has been given on yet."""
     for folder in sorted((root / env.evidence).glob(f"{name}-*Z-*"), reverse=True):
         if (folder / "record.json").is_file() and not (folder / "manifest.json").exists():
-            return Release(folder, read_identity(folder))
+            identity = read_identity(folder)
+            if identity.kind == "release":
+                return Release(folder, identity)
     return None
 
 

@@ -26,8 +26,11 @@ PREFIX = "NBRELEASE_SET_"
 LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 """A subscription id for which the Azure ML SDK sends no telemetry (its own list of test ids)."""
 
+ARM_PARAMETERS = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$")]
 EndpointName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")]
+ComputeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]$")]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -62,7 +65,11 @@ class Environment(BaseModel):
     environment_name: Name
     data_name: Name
     model_name: Name
-    compute: Name
+    location: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] = "westeurope"
+    compute: ComputeName
+    compute_size: Name = "Standard_DS3_v2"
+    compute_max_instances: Positive = 2
+    compute_idle_seconds: Annotated[int, Field(ge=120)] = 300
     batch_endpoint: EndpointName
     batch_instance_count: Positive = 1
     batch_mini_batch_size: Positive = 10
@@ -98,6 +105,24 @@ class Environment(BaseModel):
         if steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] != 100:
             raise ValueError(f"traffic_steps = {self.traffic_steps}: has to rise to 100")
         return self
+
+    def arm_parameters(self) -> dict[str, Any]:
+        """What ``infra/azuredeploy.json`` takes, as an Azure Resource Manager parameters file."""
+        values = {
+            "workspaceName": self.workspace_name,
+            "location": self.location,
+            "compute": self.compute,
+            "computeSize": self.compute_size,
+            "computeMaxInstances": self.compute_max_instances,
+            "computeIdleSeconds": self.compute_idle_seconds,
+            "onlineEndpoint": self.online_endpoint,
+            "batchEndpoint": self.batch_endpoint,
+        }
+        return {
+            "$schema": ARM_PARAMETERS,
+            "contentVersion": "1.0.0.0",
+            "parameters": {name: {"value": value} for name, value in values.items()},
+        }
 
     def parameters(self) -> dict[str, Any]:
         """The settings that a runbook can have injected, by its parameter's name."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from nbrelease import console, release
 from nbrelease.errors import ExitCode, UsageError
+from nbrelease.records import Kind
 from nbrelease.settings import load
 
 
@@ -18,13 +22,20 @@ def command() -> None:
 
 @command.command()
 @click.option("--env", "name", required=True, help="The section of settings.ini.")
-def begin(name: str) -> None:
+@click.option(
+    "--kind",
+    type=click.Choice(get_args(Kind)),
+    default="release",
+    show_default=True,
+    help="A look at what is live leaves evidence too, and is no release.",
+)
+def begin(name: str, kind: Kind) -> None:
     """Begin a release of an environment; prints its id.
 
     In a pipeline the id is also the step's output variable release_id.
     """
     settings = load()
-    begun = release.begin(settings, name, settings.environment(name))
+    begun = release.begin(settings, name, settings.environment(name), kind=kind)
     console.out(begun.id)
     console.azure_variable("release_id", begun.id)
 
@@ -62,3 +73,23 @@ def collect(name: str, sources: tuple[Path, ...]) -> None:
     env = settings.environment(name)
     for folder in release.collect(settings.root / env.evidence, sources):
         console.out(str(folder))
+
+
+@command.command()
+@click.argument("value")
+@click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option("--release", "release_id", required=True, metavar="ID", help="The release.")
+def value(value: str, name: str, release_id: str) -> None:
+    """Print the VALUE that a runbook of the release published.
+
+    In a pipeline it is also the step's output variable of that name.
+    """
+    settings = load()
+    found = release.find(settings.root, settings.environment(name), release_id).values()
+    if value not in found:
+        close = difflib.get_close_matches(value, found, n=1)
+        mend = f"did you mean {close[0]}?" if close else "its runbook has not published it"
+        raise UsageError(f"{release_id}: no value {value}; {mend}")
+    text = found[value] if isinstance(found[value], str) else json.dumps(found[value])
+    console.out(text)
+    console.azure_variable(value, text)

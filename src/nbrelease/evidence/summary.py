@@ -17,6 +17,7 @@ from nbrelease.records import (
     Endpoints,
     Environment,
     Identity,
+    Kind,
     Model,
     OnlineEndpoint,
     Outcome,
@@ -68,7 +69,7 @@ def summarise(
     for result in results:
         values.update(result.values)
     told, unreadable = published.read(values)
-    verdict, because = _verdict(results, decisions, outcome or Outcome(), told)
+    verdict, because = _verdict(results, decisions, outcome or Outcome(), told, identity.kind)
     known = identity.model_dump(exclude={"environment", "schema_version"})
     return ReleaseRecord(
         **known,
@@ -103,6 +104,7 @@ def _verdict(
     decisions: list[Decision],
     outcome: Outcome,
     told: dict[str, Any],
+    kind: Kind,
 ) -> tuple[ReleaseVerdict, Because | None]:
     for decision in decisions:
         if decision.decision == "rejected":
@@ -118,7 +120,7 @@ def _verdict(
             return "interrupted", Because(code="runbook interrupted", about=about)
         if result.verdict != "passed":
             return "failed", _failed(result)
-    return _of_the_pipeline(results, outcome)
+    return _of_the_pipeline(results, outcome, kind)
 
 
 def _went_back(told: dict[str, Any]) -> Because | None:
@@ -150,7 +152,7 @@ def _failed(result: RunbookResult) -> Because:
 
 
 def _of_the_pipeline(
-    results: list[RunbookResult], outcome: Outcome
+    results: list[RunbookResult], outcome: Outcome, kind: Kind
 ) -> tuple[ReleaseVerdict, Because | None]:
     """What the stages say where every runbook that was run is green."""
     for stage in outcome.stages:
@@ -162,8 +164,9 @@ def _of_the_pipeline(
         if stage.result == "Rejected":
             return "rejected", Because(code="stage rejected", about=about)
     for stage in outcome.stages:
-        # Nothing failed and nobody cancelled, so what is missing is an approval.
-        if stage.result == "Skipped":
+        # Nothing failed and nobody cancelled, so what is missing is an approval; but a monitor that
+        # is calm has no need of the stage that trains.
+        if stage.result == "Skipped" and kind == "release":
             return "rejected", Because(code="stage not approved", about={"stage": stage.name})
     if outcome.interrupted and results:
         return "interrupted", Because(code="killed", about={"runbook": results[-1].name})

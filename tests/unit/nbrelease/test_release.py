@@ -10,8 +10,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 
 from nbrelease import release
+from nbrelease.commands.release import command
 from nbrelease.errors import UsageError
 from nbrelease.records import RunbookResult
 from nbrelease.settings import load
@@ -95,3 +97,32 @@ def test_parts_come_together_and_the_later_execution_counts(begun, tmp_path):
     assert release.collect(kept, [parts]) == [kept / new.id]
     assert there.values() == {"x": 3}
     assert release.collect(kept, [kept]) == []
+
+
+def test_a_look_at_what_is_live_is_no_open_release(begun):
+    settings, new = begun
+    env = settings.environment("dev")
+    look = release.begin(settings, "dev", env, kind="monitor")
+    assert json.loads((look.folder / "record.json").read_text())["kind"] == "monitor"
+    assert release.find(settings.root, env, look.id) == look
+    assert release.newest_open(settings.root, "dev", env) == new
+
+
+def test_a_published_value_by_its_name(begun):
+    _, new = begun
+    put(new.folder, new, "01_a", monitor_verdict="drift", windows=[1, 2])
+
+    def value(name: str):
+        return CliRunner().invoke(
+            command, ["value", name, "--env", "dev", "--release", new.id], env={"TF_BUILD": "True"}
+        )
+
+    assert value("monitor_verdict").output.splitlines() == [
+        "drift",
+        "##vso[task.setvariable variable=monitor_verdict;isOutput=true]drift",
+    ]
+    assert "[1, 2]" in value("windows").output
+    with pytest.raises(UsageError, match="no value monitor_verdit; did you mean monitor_verdict"):
+        raise value("monitor_verdit").exception
+    with pytest.raises(UsageError, match="its runbook has not published it"):
+        raise value("quite_else").exception

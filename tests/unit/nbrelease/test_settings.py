@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,18 @@ def test_the_file_is_found_from_a_subfolder(tmp_path, monkeypatch):
 def test_no_file_is_one_line(tmp_path):
     with pytest.raises(SettingsError, match=r"no settings\.ini in"):
         load(tmp_path)
+
+
+def test_the_template_of_infra_takes_exactly_what_settings_give():
+    template = json.loads((SHIPPED.parent / "infra" / "azuredeploy.json").read_text())
+    env = Settings(SHIPPED, {}).environment("prod")
+    given = env.arm_parameters()["parameters"]
+    assert set(given) == set(template["parameters"])
+    types = {str: "string", int: "int"}
+    for name, declared in template["parameters"].items():
+        value = given[name]["value"]
+        assert types[type(value)] == declared["type"]
+        assert declared.get("minValue", 0) <= (value if isinstance(value, int) else 0)
+        if isinstance(value, str):
+            assert declared.get("minLength", 0) <= len(value) <= declared.get("maxLength", 99)
+    assert given["workspaceName"]["value"] == "prod"
