@@ -302,7 +302,6 @@ JAPANESE: dict[str, str] = {
     "Live now": "現在の稼働状況",
     "Nothing is live in %(env)s.": "%(env)sで稼働中のものはありません。",
     "since %(time)s": "%(time)sから",
-    "no traffic": "トラフィックなし",
     "Metrics over releases": "リリースごとの指標",
     "All releases": "すべてのリリース",
     "Release": "リリース",

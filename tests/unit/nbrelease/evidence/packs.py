@@ -604,6 +604,31 @@ def checked(evidence: Path, hour: int = 7, **identity: Any) -> Path:
     return pack.folder
 
 
+def crashed(evidence: Path, hour: int = 9, **identity: Any) -> Path:
+    """The training job failed."""
+    pack = Pack(evidence, hour=hour, **identity)
+    pack.prepare()
+    raised = 'JobException: {"error": {"message": "job crimson_neck_1 failed"}}'
+    error = {"ename": "JobException", "evalue": raised.partition(": ")[2]}
+    failed = {"ename": "AssertionError", "evalue": "Failed != Completed"}
+    pack.runbook(
+        "02_train",
+        [
+            cell(
+                "wait",
+                "ml_client.jobs.stream(job.name)",
+                state="failed",
+                error=error,
+                outputs=[{"output_type": "error", **error, "traceback": [raised]}],
+            ),
+            cell("test-job-completed", tags=["test"], state="failed", error=failed),
+            cell("metrics", state="not run"),
+        ],
+    )
+    pack.outcome(("train", "Failed"), ("register", "Skipped"))
+    return pack.folder
+
+
 def empty(evidence: Path, hour: int = 8, **identity: Any) -> Path:
     """Nothing was run."""
     pack = Pack(evidence, env="dev", hour=hour, **identity)
@@ -611,4 +636,4 @@ def empty(evidence: Path, hour: int = 8, **identity: Any) -> Path:
     return pack.folder
 
 
-ALL = (first, full, refused, rejected, interrupted, gave_back, rolled_back, checked, empty)
+ALL = (first, full, refused, rejected, interrupted, gave_back, rolled_back, checked, crashed, empty)
