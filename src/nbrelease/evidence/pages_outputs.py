@@ -90,7 +90,10 @@ def prose(source: str) -> Any:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
         _offline(token.children or [])
-    rendered = _markdown().renderer.render(tokens, _markdown().options, {})
+    rendered: str = _markdown().renderer.render(tokens, _markdown().options, {})
+    # A table that is wider than the screen scrolls by itself, so it takes the focus.
+    rendered = rendered.replace("<table>", '<div class="scroll" tabindex="0" role="group"><table>')
+    rendered = rendered.replace("</table>", "</table></div>")
     return markupsafe.Markup(rendered)  # noqa: S704 - rendered without raw HTML
 
 
