@@ -122,6 +122,8 @@ class _Answers:
 
     def changes(self) -> Answer:
         """What changes."""
+        import markupsafe
+
         record = self.record
         answer = Answer(self._("What changes?"), "")
         before = self._champion()
@@ -166,7 +168,9 @@ class _Answers:
             dirty = self._(", with changes that are not committed") if record.source.dirty else ""
             answer.lines.append(
                 self._say(
-                    "Commit %(commit)s%(dirty)s", commit=record.source.commit[:8], dirty=dirty
+                    "Commit %(commit)s%(dirty)s",
+                    commit=record.source.commit[:8],
+                    dirty=markupsafe.Markup('<span class="wait">{}</span>').format(dirty),
                 )
             )
         return answer
@@ -235,13 +239,17 @@ class _Answers:
         return self._say(text, metric=self._name(metric.name), difference=shown), tone
 
     def _difference(self, metric: Metric) -> Any:
+        import markupsafe
+
         return self._say(
-            "%(metric)s %(old)s → %(new)s, difference %(difference)s %(interval)s",
+            "%(metric)s %(old)s → %(new)s, difference %(difference)s",
             metric=self._name(metric.name),
             old=forms.figure(metric.champion),
             new=self._source("comparison", forms.figure(metric.challenger)),
-            difference=forms.signed(metric.difference),
-            interval=forms.interval(metric.difference_interval, sign=True),
+            difference=markupsafe.Markup('<span class="unit">{} {}</span>').format(
+                forms.signed(metric.difference),
+                forms.interval(metric.difference_interval, sign=True),
+            ),
         )
 
     def _interval(self, metric: Metric) -> Any:
@@ -253,11 +261,15 @@ class _Answers:
 
     def tested(self) -> Answer:
         """What was tested."""
+        import markupsafe
+
         record, tests = self.record, self.record.tests
         answer = Answer(self._("What was tested?"), self._("No test was run"), "bad")
         if tests.total:
             answer.lead = self._say(
-                "%(passed)s of %(total)s tests passed", passed=tests.passed, total=tests.total
+                "%(passed)s of %(total)s tests passed",
+                passed=markupsafe.Markup('<a class="n" href="#tests">{}</a>').format(tests.passed),
+                total=tests.total,
             )
             answer.tone = "bad" if tests.failed else "good"
         if record.gate is not None:

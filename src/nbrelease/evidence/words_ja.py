@@ -33,6 +33,7 @@ JAPANESE: dict[str, str] = {
     "Rejected": "却下",
     "local": "ローカル",
     "azure": "Azure",
+    "by hand": "手動",
     # metrics
     "Accuracy": "正解率",
     "ROC AUC": "ROC AUC",
@@ -70,6 +71,9 @@ JAPANESE: dict[str, str] = {
     "Deployment %(name)s has %(share)s %% of the traffic of %(env)s": "デプロイ%(name)sが%(env)sのトラフィックの%(share)s %%を受けています",
     "%(model)s version %(version)s has %(share)s %% of the traffic of %(env)s": "%(model)s バージョン%(version)sが%(env)sのトラフィックの%(share)s %%を受けています",
     "%(model)s version %(version)s is registered; no traffic was moved": "%(model)s バージョン%(version)sを登録しました（トラフィックは動かしていません）",
+    "Source:": "出典:",
+    "after %(time)s": "%(time)s後",
+    "the cell that said no": "失敗したセル",
     # the first screen
     "In short": "要点",
     "What changes?": "何が変わるか",
@@ -92,7 +96,7 @@ JAPANESE: dict[str, str] = {
     "Worse: %(metric)s %(difference)s": "悪化: %(metric)s %(difference)s",
     "Not told apart: %(metric)s %(difference)s": "差は認められない: %(metric)s %(difference)s",
     "%(metric)s %(difference)s, interval unknown": "%(metric)s %(difference)s（信頼区間は不明）",
-    "%(metric)s %(old)s → %(new)s, difference %(difference)s %(interval)s": "%(metric)s %(old)s → %(new)s、差 %(difference)s %(interval)s",
+    "%(metric)s %(old)s → %(new)s, difference %(difference)s": "%(metric)s %(old)s → %(new)s、差 %(difference)s",
     "What was tested?": "何をテストしたか",
     "No test was run": "テストは実行されていません",
     "No test was run.": "テストは実行されていません。",
@@ -136,7 +140,6 @@ JAPANESE: dict[str, str] = {
     "State": "状態",
     "Found": "実際",
     "Limit": "基準値",
-    "As a table": "表で見る",
     "Model card": "モデルカード",
     "Model description": "モデルの説明",
     # champion and challenger

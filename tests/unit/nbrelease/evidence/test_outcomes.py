@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import packs
 import pytest
+from html_page import Page
+
+from nbrelease import evidence
+from nbrelease.evidence.pages_timeline import timeline
 
 OUTCOMES = [
     ("full", "passed", "diabetes-classifier version 2 has 100 % of the traffic of prod", ""),
@@ -98,9 +105,11 @@ def test_the_gate_shows_what_was_not_met_first(english):
 
 def test_a_failing_cell_comes_first_with_what_it_raised(english):
     page = english["crashed"].page()
-    failing = page.html.select_one("#tests ~ .cell.bad")
-    assert failing.a["href"] == "html/02_train.html#test-job-completed"
-    assert "AssertionError" in failing.get_text()
+    assert page.link("02_train · wait") == "html/02_train.html#wait"  # in the bar at the top
+    cause, consequence = page.html.select("#tests ~ .cell.bad")
+    assert cause.a["href"] == "html/02_train.html#wait"
+    assert cause.pre.get_text() == "JobException: job crimson_neck_1 failed"
+    assert consequence.a["href"] == "html/02_train.html#test-job-completed"
     assert "Nothing was measured." in page.section("model")
 
 
@@ -140,3 +149,29 @@ def test_nothing_run_is_said_and_not_green(english):
     assert page.answers["What was tested?"][0] == "No test was run"
     assert "No runbook was run." in page.section("timeline")
     assert page.html.select_one(".verdict.good") is None
+
+
+def test_a_long_wait_for_an_approval_does_not_hide_the_work(tmp_path):
+    pack = packs.Pack(tmp_path)
+    pack.prepare()
+    pack.clock += timedelta(days=2, hours=3)
+    pack.decide("approved", "Ada", "register")
+    pack.register()
+    rows = timeline(evidence.build(pack.folder).model_copy())
+    assert [(row.kind, row.name) for row in rows] == [
+        ("stage", "train"),
+        ("runbook", "01_prepare"),
+        ("decision", "prod: Ada"),
+        ("stage", "register"),
+        ("runbook", "03_register"),
+    ]
+    bars = [
+        re.findall(r'class="(\w+)"\s+x="([\d.]+)" width="([\d.]+)"', str(row.span)) for row in rows
+    ]
+    widths = [float(found[0][2]) for found in bars]
+    assert widths[0] + widths[2] + widths[3] == pytest.approx(100, abs=1)
+    assert 5 < widths[2] < 10  # two days
+    assert bars[2][0][0] == "hold"
+    page = Page(pack.folder / "index.html")
+    assert "prod: Ada approved" in page.section("timeline")
+    assert "after 2 d 3 h" in page.section("timeline")
