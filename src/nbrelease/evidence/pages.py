@@ -55,7 +55,7 @@ def index(record: ReleaseRecord, *, card: bool = False) -> str:
             contents=[(anchor, _(title)) for anchor, title in CONTENTS.items()],
             charts=Drawings(record),
             slice_metrics=list(dict.fromkeys(name for part in slices for name in part.metrics)),
-            group_keys=[name for name in dict.fromkeys(keys) if name != "group"],
+            group_keys=sorted({*keys} - {"group"}, key=lambda name: (name != "rows", name)),
             tests=_tests(record),
             failing=_failing(record),
             timeline=(rows := timeline(record)),

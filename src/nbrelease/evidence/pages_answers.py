@@ -365,6 +365,14 @@ class _Answers:
             )
             command = markupsafe.Markup("<code>nbrelease run 09_rollback --env {}</code>")
             answer.lines.append(command.format(record.env))
+            if record.rollback_drill is not None:
+                drill = record.rollback_drill
+                took = self._source("rollback_drill", forms.seconds(drill.seconds))
+                answer.lines.append(
+                    self._say(
+                        "Tried on %(time)s: it took %(took)s", time=forms.utc(drill.time), took=took
+                    )
+                )
         elif len((record.endpoints.online and record.endpoints.online.traffic) or {}) > 1:
             answer.lead = self._("Give the traffic back to the other deployment")
             answer.lines.append(self._traffic())

@@ -71,9 +71,10 @@ JAPANESE: dict[str, str] = {
     "Deployment %(name)s has %(share)s %% of the traffic of %(env)s": "デプロイ%(name)sが%(env)sのトラフィックの%(share)s %%を受けています",
     "%(model)s version %(version)s has %(share)s %% of the traffic of %(env)s": "%(model)s バージョン%(version)sが%(env)sのトラフィックの%(share)s %%を受けています",
     "%(model)s version %(version)s is registered; no traffic was moved": "%(model)s バージョン%(version)sを登録しました（トラフィックは動かしていません）",
+    "Tried on %(time)s: it took %(took)s": "%(time)sに試行: %(took)s",
     "Source:": "出典:",
     "after %(time)s": "%(time)s後",
-    "the cell that said no": "失敗したセル",
+    "The cell that said no": "失敗したセル",
     # the first screen
     "In short": "要点",
     "What changes?": "何が変わるか",

@@ -468,6 +468,13 @@ def full(evidence: Path, hour: int = 1, **identity: Any) -> Path:
     pack.deploy()
     pack.decide("approved", "Lin", "release")
     pack.release()
+    drill = {"from": "model-2", "to": "model-1", "seconds": 2.18, "time": pack.clock.isoformat()}
+    pack.runbook(
+        "09_rollback",
+        [cell("test-answers", tags=["test"])],
+        stage="drill",
+        values={"traffic": {"model-1": 0, "model-2": 100}, "rollback_drill": drill},
+    )
     pack.outcome(*((name, "Succeeded") for name in ("train", "register", "deploy", "release")))
     return pack.folder
 

@@ -64,7 +64,7 @@ def test_a_release_over_a_champion(english):
     assert "ROC AUC 0.9202 → 0.9826, difference +0.0624 [+0.0608, +0.0641]" in lines
     assert "95 % intervals, paired on the same 4500 rows" in lines
     tested, lines = answers["What was tested?"]
-    assert tested == "8 of 8 tests passed"
+    assert tested == "9 of 9 tests passed"
     assert "Gate passed: 3 of 3 criteria met" in lines
     assert "Batch: 200 rows in, 200 predictions out" in lines
     who, lines = answers["Who said yes or no?"]
@@ -72,6 +72,7 @@ def test_a_release_over_a_champion(english):
     assert "«better everywhere»" in lines[0]
     assert answers["How to go back?"][0] == "All traffic back to model-1"
     assert answers["How to go back?"][1][0] == "nbrelease run 09_rollback --env prod"
+    assert answers["How to go back?"][1][1].endswith("UTC: it took 2.2 s")
     assert answers["Until when?"] == ("Until 2026-12-08", ["model-1 stays deployed at 0 %"])
 
 
