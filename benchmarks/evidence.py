@@ -4,8 +4,8 @@
 
 Both are started as programs, on the same ten executed notebooks, in turns, in one run; times are
 wall clock of the whole process. ``nbrelease evidence build`` makes more than the ten pages: the
-record, the index, test reports and the manifest; the model card is left to a line of its own,
-because what writes it takes a second to be imported.
+record, the index, test reports and the manifest. A model card has a line of its own and is not in
+the ratio: nbconvert makes none, and what writes it takes two seconds to be imported.
 
 The notebooks are made here and executed by a real kernel, with what runbooks have: prose, code,
 logs, tables, pictures, tests, published values. The aim is at most a quarter of nbconvert's time.
@@ -117,7 +117,9 @@ def prepare(folder: Path) -> Path:
     (release / "notebooks").mkdir(parents=True)
     for number in range(NOTEBOOKS):
         name = f"{number:02d}_part"
-        executed = NotebookClient(notebook(number), timeout=120).execute()
+        executed = NotebookClient(
+            notebook(number), timeout=120, extra_arguments=["--log-level=ERROR"]
+        ).execute()
         executed["metadata"]["nbrelease"] = result(name, number, executed)
         nbformat.write(executed, release / "notebooks" / f"{name}.ipynb")
     identity = {
@@ -168,7 +170,20 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
             pages = len(list((release / "html").glob("*.html"))) + len(list(theirs.glob("*.html")))
             if pages != NOTEBOOKS:
                 sys.exit(f"{name}: {pages} pages of {NOTEBOOKS}")
+    register(release)
+    found["with a model card"] = [timed(build, folder) for _ in range(rounds)]
+    if not (release / "model-card.md").is_file():
+        sys.exit("no model card was written")
     return found
+
+
+def register(release: Path) -> None:
+    """Let the last runbook publish a registered model, so that the release gets a card."""
+    path = max((release / "notebooks").glob("*.ipynb"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    model = {"model_name": "model", "model_version": "1", "model_sha256": "0" * 64}
+    content["metadata"]["nbrelease"]["values"] = model
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def main() -> int:
@@ -180,7 +195,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         found = measure(Path(name), options.rounds)
     medians = {name: statistics.median(seconds) for name, seconds in found.items()}
-    ours, theirs = medians.values()
+    ours, theirs, _ = medians.values()
     print(f"{NOTEBOOKS} executed notebooks, {options.rounds} rounds, medians of the whole process")
     for name, seconds in found.items():
         low, high = min(seconds), max(seconds)
