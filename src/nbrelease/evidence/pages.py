@@ -85,10 +85,21 @@ def notebook(record: ReleaseRecord, result: RunbookResult, content: Mapping[str,
             cells=pages_outputs.cells(result, content),
             counts=Counter(cell.state for cell in result.cells),
             spans=_spans(result.cells),
+            given=_given(record, result),
             before=names[here - 1] if here else None,
             after=names[here + 1] if here + 1 < len(names) else None,
         )
     )
+
+
+def _given(record: ReleaseRecord, result: RunbookResult) -> dict[str, str]:
+    """Where a runbook's parameters came from that an earlier one published."""
+    return {
+        name: record.sources[name]
+        for name in result.parameters
+        if record.sources.get(name, "").startswith("html/")
+        and record.sources[name] < f"html/{result.name}.html"
+    }
 
 
 def card(record: ReleaseRecord, text: str) -> str:

@@ -72,6 +72,7 @@ JAPANESE: dict[str, str] = {
     "%(model)s version %(version)s has %(share)s %% of the traffic of %(env)s": "%(model)s バージョン%(version)sが%(env)sのトラフィックの%(share)s %%を受けています",
     "%(model)s version %(version)s is registered; no traffic was moved": "%(model)s バージョン%(version)sを登録しました（トラフィックは動かしていません）",
     "Tried on %(time)s: it took %(took)s": "%(time)sに試行: %(took)s",
+    "From": "出典",
     "Source:": "出典:",
     "after %(time)s": "%(time)s後",
     "The cell that said no": "失敗したセル",

@@ -441,6 +441,7 @@ class Pack:
             [cell("test-same-predictions", tags=["test"])],
             stage="deploy",
             values={"parity_max_abs_diff": 0.0, "load_test": LOAD},
+            parameters={"model_version": version, "online": 1},
         )
 
     def release(self, version: str = "2", first: bool = False) -> None:

@@ -225,6 +225,13 @@ def test_parameters_stand_in_a_table_where_they_were_injected(english):
     assert section.find("pre") is None
 
 
+def test_a_parameter_leads_to_the_runbook_that_published_it(english):
+    page = english["full"].page("html/07_test_online.html")
+    rows = page.html.find(id="injected").select("tbody tr")
+    given = {words(row.th): [a["href"] for a in row.find_all("a")] for row in rows}
+    assert given == {"model_version": ["../html/03_register.html#record"], "online": []}
+
+
 def test_code_is_folded_where_it_went_well_and_open_where_it_failed(english):
     page = english["crashed"].page("html/02_train.html")
     folded = {
