@@ -131,7 +131,7 @@ class _Answers:
             answer.lead = f"{record.rollback.origin} → {record.rollback.to}"
         elif record.model is None:
             answer.lead = self._("Nothing was registered")
-        elif before:
+        elif before and _share(record):
             answer.lead = self._say(
                 "%(model)s: version %(before)s → %(version)s",
                 model=record.model.name, before=before,
@@ -144,9 +144,14 @@ class _Answers:
                 version=self._source("model_version", record.model.version),
             )
         if record.previous_deployment and record.endpoints.online:
+            text = (
+                "Deployment %(new)s takes over from %(old)s"
+                if _share(record)
+                else "Deployment %(new)s has no traffic, %(old)s has it as before"
+            )
             answer.lines.append(
                 self._say(
-                    "Deployment %(new)s takes over from %(old)s",
+                    text,
                     new=record.endpoints.online.deployment,
                     old=self._source("previous_deployment", record.previous_deployment),
                 )

@@ -81,6 +81,7 @@ JAPANESE: dict[str, str] = {
     "What changes?": "何が変わるか",
     "%(model)s: version %(before)s → %(version)s": "%(model)s: バージョン%(before)s → %(version)s",
     "%(model)s version %(version)s": "%(model)s バージョン%(version)s",
+    "Deployment %(new)s has no traffic, %(old)s has it as before": "デプロイ%(new)sにトラフィックはなく、従来どおり%(old)sが受けています",
     "Deployment %(new)s takes over from %(old)s": "デプロイは%(old)sから%(new)sへ交代",
     "Estimator %(name)s": "推定器: %(name)s",
     "Trained on %(name)s:%(version)s, %(rows)s rows": "学習データ: %(name)s:%(version)s（%(rows)s行）",

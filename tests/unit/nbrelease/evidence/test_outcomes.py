@@ -131,6 +131,12 @@ def test_a_rollback_says_how_long_it_took(english):
     assert "Rolled back from model-2 to model-1" in page.section("rollout")
 
 
+def test_traffic_that_was_given_back_changes_nothing(english):
+    lead, lines = english["gave_back"].page().answers["What changes?"]
+    assert lead == "diabetes-classifier version 2"  # registered, and no more
+    assert lines[0] == "Deployment model-2 has no traffic, model-1 has it as before"
+
+
 def test_traffic_that_was_given_back_shows_the_step(english):
     rollout = english["gave_back"].page().section("rollout")
     assert "roll back : 31 of 240 requests failed" in rollout.replace("roll back:", "roll back :")
