@@ -12,7 +12,8 @@ from typing import Any
 
 from nbrelease.evidence import charts, pages_outputs
 from nbrelease.evidence.charts_record import Drawings
-from nbrelease.evidence.pages_answers import answers, headline, reason
+from nbrelease.evidence.pages_answers import answers
+from nbrelease.evidence.pages_headline import headline, reason
 from nbrelease.evidence.pages_jinja import NOTHING, environment, tone_of
 from nbrelease.evidence.pages_limits import limits
 from nbrelease.evidence.pages_timeline import Row, timeline

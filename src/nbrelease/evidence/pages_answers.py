@@ -6,16 +6,13 @@ page cannot say other than the record does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
-from nbrelease.evidence.summary import REASONS
+from nbrelease.evidence.pages_headline import Translate, share
 from nbrelease.published import Metric
 from nbrelease.records import ReleaseRecord
-
-Translate = Callable[[str], str]
 
 
 @dataclass
@@ -26,63 +23,6 @@ class Answer:
     lead: Any
     tone: str = ""
     lines: list[Any] = field(default_factory=list)
-
-
-def reason(record: ReleaseRecord, _: Translate) -> str:
-    """Why a release is not green, in the page's language."""
-    if record.because is None:
-        return record.reason or ""
-    about = {
-        name: _(text) if name == "verdict" else text for name, text in record.because.about.items()
-    }
-    said = _(REASONS[record.because.code]) % about
-    comment = record.because.about.get("comment")
-    return f"{said}: {comment}" if comment else said
-
-
-def headline(record: ReleaseRecord, _: Translate) -> str:
-    """What became of the release, in one line."""
-    because = record.because
-    if record.verdict == "rejected" and because and because.code == "rejected":
-        return _("%(name)s said no") % because.about
-    if record.verdict == "rolled back" and because:
-        if because.code == "rolled back":
-            return _("Traffic is back on %(to)s") % because.about
-        return _("Rolled back: a limit was not kept during the rollout")
-    if record.verdict == "failed" and because and "runbook" in because.about:
-        text = (
-            "The gate said no in %(runbook)s" if because.code == "gate" else "Failed in %(runbook)s"
-        )
-        return _(text) % because.about
-    if record.verdict == "passed":
-        return _passed(record, _)
-    return {
-        "rejected": _("Not approved"),
-        "interrupted": _("Interrupted before its end"),
-        "failed": _("Failed"),
-    }.get(record.verdict, _("Not finished yet"))
-
-
-def _passed(record: ReleaseRecord, _: Translate) -> str:
-    online = record.endpoints.online
-    if record.model is None and online is not None and _share(record):
-        known = {"name": online.deployment, "share": str(_share(record)), "env": record.env}
-        return _("Deployment %(name)s has %(share)s %% of the traffic of %(env)s") % known
-    if record.model is None:
-        return _("Nothing was registered")
-    about = {
-        "model": record.model.name, "version": record.model.version, "env": record.env,
-        "share": str(_share(record)),
-    }  # fmt: skip
-    if _share(record):
-        return _("%(model)s version %(version)s has %(share)s %% of the traffic of %(env)s") % about
-    return _("%(model)s version %(version)s is registered; no traffic was moved") % about
-
-
-def _share(record: ReleaseRecord) -> int:
-    """The share of the traffic, in percent, that the new deployment has at the end."""
-    online = record.endpoints.online
-    return (online.traffic or {}).get(online.deployment, 0) if online else 0
 
 
 def answers(record: ReleaseRecord, _: Translate) -> list[Answer]:
@@ -122,8 +62,6 @@ class _Answers:
 
     def changes(self) -> Answer:
         """What changes."""
-        import markupsafe
-
         record = self.record
         answer = Answer(self._("What changes?"), "")
         before = self._champion()
@@ -131,7 +69,7 @@ class _Answers:
             answer.lead = f"{record.rollback.origin} → {record.rollback.to}"
         elif record.model is None:
             answer.lead = self._("Nothing was registered")
-        elif before and _share(record):
+        elif before and share(record):
             answer.lead = self._say(
                 "%(model)s: version %(before)s → %(version)s",
                 model=record.model.name, before=before,
@@ -143,10 +81,17 @@ class _Answers:
                 model=record.model.name,
                 version=self._source("model_version", record.model.version),
             )
+        self._takes_over(answer)
+        self._made_of(answer)
+        return answer
+
+    def _takes_over(self, answer: Answer) -> None:
+        """Which deployment has the traffic of which."""
+        record = self.record
         if record.previous_deployment and record.endpoints.online:
             text = (
                 "Deployment %(new)s takes over from %(old)s"
-                if _share(record)
+                if share(record)
                 else "Deployment %(new)s has no traffic, %(old)s has it as before"
             )
             answer.lines.append(
@@ -156,6 +101,12 @@ class _Answers:
                     old=self._source("previous_deployment", record.previous_deployment),
                 )
             )
+
+    def _made_of(self, answer: Answer) -> None:
+        """What the model was made of."""
+        import markupsafe
+
+        record = self.record
         if record.parameters.get("estimator"):
             answer.lines.append(
                 self._say("Estimator %(name)s", name=record.parameters["estimator"])
@@ -178,7 +129,6 @@ class _Answers:
                     dirty=markupsafe.Markup('<span class="wait">{}</span>').format(dirty),
                 )
             )
-        return answer
 
     def _champion(self) -> str | None:
         comparison = self.record.comparison
@@ -361,7 +311,7 @@ class _Answers:
             if record.rollback and record.rollback.seconds is not None:
                 took = self._source("rollback", forms.seconds(record.rollback.seconds))
                 answer.lines.append(self._say("It took %(time)s", time=took))
-        elif not _share(record):
+        elif not share(record):
             answer.lines.append(self._("No traffic was moved."))
         elif record.previous_deployment:
             answer.lead = self._say(
@@ -413,7 +363,7 @@ class _Answers:
                 answer.lines.append(
                     self._say("%(name)s stays deployed at 0 %%", name=record.previous_deployment)
                 )
-        elif record.verdict == "rolled back" or not _share(record):
+        elif record.verdict == "rolled back" or not share(record):
             answer.lead = self._("No limit: nothing was replaced")
         elif not record.previous_deployment:
             answer.lines.append(
