@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # By content, not by time: a fresh checkout beside a finished set-up installs nothing again.
 STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: rehearse test setup tools lint typecheck unit browser lab lock bench help
+.PHONY: rehearse test setup tools lint typecheck unit browser chromium lab lock bench help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -19,6 +19,17 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 
 test: setup lint typecheck ## everything that CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
+
+browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
+	@$(BIN)/python -m pytest tests/browser
+
+# Where it is missing, out of Debian's or Ubuntu's archive; the font is for the Japanese pages.
+chromium: ## the browser for the browser tests, and for nbrelease evidence pdf
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then command -v chromium chromium-browser google-chrome | head -n 1; \
+	elif command -v apt-get >/dev/null; then \
+		as=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-ipafont-gothic >/dev/null; \
+	else echo "no apt-get here: install Chromium, Chrome or Edge by hand" >&2; exit 1; fi
 
 lint: setup
 	@$(BIN)/ruff check

@@ -212,6 +212,15 @@ class Rollback(_Value):
     reason: str = ""
 
 
+class RollbackDrill(_Value):
+    """Traffic that went back, and forth again, to show that it can."""
+
+    origin: str = Field(alias="from")
+    to: str
+    seconds: float
+    time: datetime
+
+
 class Published(_Value):
     """What runbooks told beyond the bare release. Everything is optional."""
 
@@ -226,6 +235,7 @@ class Published(_Value):
     previous_deployment: str | None = None
     keep_previous_until: date | None = None
     rollback: Rollback | None = None
+    rollback_drill: RollbackDrill | None = None
 
 
 def read(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -117,6 +118,12 @@ def check_pack(project: Path, pack: Path) -> None:
         assert hashlib.sha256(content).hexdigest() == digest, name
         assert str(project).encode() not in content, name
         assert str(Path.home()).encode() + b"/" not in content, name
+    assert (pack / "index.html").stat().st_size < 1 << 20
+    assert sum((pack / name).stat().st_size for name in there) < 5 << 20
+    for page in (pack / name for name in there if name.endswith(".html")):
+        for href in re.findall(r'<a\b[^>]* href="([^"#]+)', page.read_text(encoding="utf-8")):
+            if not href.startswith(("http://", "https://")):  # an author's link to the web
+                assert (page.parent / href).is_file(), (page.name, href)
 
 
 LOOK = """

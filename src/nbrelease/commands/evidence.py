@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -57,6 +58,30 @@ def site(name: str | None) -> None:
     made = pages.build(folder, env.language)
     console.out(f"{made.releases} releases, {made.new} new")
     console.out(os.path.relpath(made.page))
+
+
+@command.command()
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="By default PACK.pdf.")
+@click.argument("pack", type=click.Path(exists=True))
+def pdf(pack: str, output: str | None) -> None:
+    """Print a page of a pack into a PDF; PACK is its folder, or one of its pages."""
+    from nbrelease.evidence import pdf as printer
+
+    page = Path(pack) / "index.html" if Path(pack).is_dir() else Path(pack)
+    if page.suffix != ".html" or not page.is_file():
+        raise UsageError(f"{page}: no page there; build the pack: nbrelease evidence build")
+    # Beside the pack, not in it: the pack's manifest lists everything that lies in the pack.
+    target = Path(output) if output else _beside(page)
+    printer.write(page, target)
+    console.out(os.path.relpath(target))
+
+
+def _beside(page: Path) -> Path:
+    """``<release_id>.pdf`` for a pack's first page, ``<release_id>-<page>.pdf`` for another."""
+    folder = page.resolve().parent
+    pack = folder.parent if folder.name == "html" else folder
+    name = pack.name if page.name == "index.html" else f"{pack.name}-{page.stem}"
+    return pack.parent / f"{name}.pdf"
 
 
 def _outcome(results: str) -> Outcome:

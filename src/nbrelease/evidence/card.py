@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
-from nbrelease.evidence.pages_answers import Translate, headline, reason
+from nbrelease.evidence.pages_headline import Translate, headline, reason
 from nbrelease.evidence.pages_limits import limits
 from nbrelease.evidence.words import translator
 from nbrelease.records import ReleaseRecord

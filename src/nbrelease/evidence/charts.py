@@ -124,7 +124,7 @@ def intervals(label: str, rows: Sequence[Range], zero: bool = False) -> Any:
         low, high = min(low, 0), max(high, 0)
     pad = (high - low) * 0.08 or 0.01
     low, high = low - pad, high + pad
-    left, right, row_height = 150.0, 470.0, 30.0
+    left, right, row_height = 118.0, 330.0, 30.0
     height = row_height * len(rows) + 34
 
     def at(value: float) -> float:
@@ -132,7 +132,7 @@ def intervals(label: str, rows: Sequence[Range], zero: bool = False) -> Any:
 
     bottom = row_height * len(rows) + 8
     body = []
-    for tick in _ticks(low, high):
+    for tick in _ticks(low, high, 3):
         body.append(_line((at(tick), 4), (at(tick), bottom), "grid"))
         body.append(_text(at(tick), bottom + 16, _short(tick), "middle"))
     if zero:
@@ -171,7 +171,7 @@ def bars(
     ends = [value + (spread or 0) for _, value, spread in rows] + [limit for limit, _ in limits]
     starts = [value - (spread or 0) for _, value, spread in rows]
     low, high = min(0.0, *starts), max(0.0, *ends) or 1.0
-    left, right, row_height, top = 170.0, 455.0, 24.0, 18.0 if limits else 4.0
+    left, right, row_height, top = 160.0, 332.0, 24.0, 18.0 if limits else 4.0
 
     def at(value: float) -> float:
         return left + (value - low) / (high - low) * (right - left)
@@ -235,7 +235,7 @@ def trend(label: str, marks: Sequence[Mark]) -> Any:
     low, high = min(value for *_, value in known), max(value for *_, value in known)
     pad = (high - low) * 0.15 or 0.02
     low, high = low - pad, high + pad
-    left, right, top, bottom = 46.0, 460.0, 10.0, 150.0
+    left, right, top, bottom = 56.0, 460.0, 10.0, 150.0
     step = (right - left - 16) / max(len(marks) - 1, 1)
 
     def at(number: int, value: float) -> Point:
@@ -252,4 +252,4 @@ def trend(label: str, marks: Sequence[Mark]) -> Any:
         x, y = at(number, value)
         title = f"<title>{escape(mark.name)}: {_short(value)}</title>"
         body.append(f"<g>{title}{_dot(x, y, mark.kind)}</g>")
-    return _svg(right + 8, bottom + 12, label, "".join(body))
+    return _svg(right + 8, bottom + 12, label, "".join(body), "chart trend")

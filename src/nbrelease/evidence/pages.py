@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from nbrelease.evidence import charts, pages_outputs
 from nbrelease.evidence.charts_record import Drawings
-from nbrelease.evidence.pages_answers import answers, headline, reason
+from nbrelease.evidence.pages_answers import answers
+from nbrelease.evidence.pages_headline import headline, reason
 from nbrelease.evidence.pages_jinja import NOTHING, environment, tone_of
 from nbrelease.evidence.pages_limits import limits
+from nbrelease.evidence.pages_timeline import Row, timeline
 from nbrelease.evidence.words import translator
 from nbrelease.records import CellResult, ReleaseRecord, RunbookResult, Stage
 
@@ -53,9 +56,11 @@ def index(record: ReleaseRecord, *, card: bool = False) -> str:
             contents=[(anchor, _(title)) for anchor, title in CONTENTS.items()],
             charts=Drawings(record),
             slice_metrics=list(dict.fromkeys(name for part in slices for name in part.metrics)),
-            group_keys=[name for name in dict.fromkeys(keys) if name != "group"],
+            group_keys=sorted({*keys} - {"group"}, key=lambda name: (name != "rows", name)),
             tests=_tests(record),
-            timeline=_timeline(record),
+            failing=_failing(record),
+            timeline=(rows := timeline(record)),
+            span_of=_span_of(record, rows),
             rollout=_rollout(record),
             traffic=record.endpoints.online.traffic if record.endpoints.online else None,
             lineage=_lineage(record),
@@ -81,10 +86,21 @@ def notebook(record: ReleaseRecord, result: RunbookResult, content: Mapping[str,
             cells=pages_outputs.cells(result, content),
             counts=Counter(cell.state for cell in result.cells),
             spans=_spans(result.cells),
+            given=_given(record, result),
             before=names[here - 1] if here else None,
             after=names[here + 1] if here + 1 < len(names) else None,
         )
     )
+
+
+def _given(record: ReleaseRecord, result: RunbookResult) -> dict[str, str]:
+    """Where a runbook's parameters came from that an earlier one published."""
+    return {
+        name: record.sources[name]
+        for name in result.parameters
+        if record.sources.get(name, "").startswith("html/")
+        and record.sources[name] < f"html/{result.name}.html"
+    }
 
 
 def card(record: ReleaseRecord, text: str) -> str:
@@ -102,6 +118,24 @@ def _tests(record: ReleaseRecord) -> list[tuple[RunbookResult, CellResult]]:
     return sorted(found, key=lambda each: order[tone_of(each[1].state)])
 
 
+def _failing(record: ReleaseRecord) -> list[tuple[RunbookResult, CellResult]]:
+    """The cells that said no, also those that are no tests, in the order in which they were run."""
+    return [
+        (runbook, cell)
+        for runbook in record.runbooks
+        for cell in runbook.cells
+        if tone_of(cell.state) == "bad"
+    ]
+
+
+def _span_of(record: ReleaseRecord, rows: list[Row]) -> tuple[datetime, datetime | None]:
+    """When it began and ended, the pipeline's own stages included."""
+    starts = [row.started for row in rows if row.started]
+    timed: list[Stage | RunbookResult] = [*record.stages, *record.runbooks]
+    ends = [each.ended for each in timed if each.ended]
+    return min([record.started, *starts]), max(ends, default=record.ended)
+
+
 def _spans(cells: list[CellResult]) -> dict[str, Any]:
     """A bar for each cell, where its time lies in the time of all cells."""
     total = sum(cell.seconds or 0 for cell in cells) or 1
@@ -112,36 +146,6 @@ def _spans(cells: list[CellResult]) -> dict[str, Any]:
         spans[cell.id] = charts.span(at / total, end / total, kind)
         at = end
     return spans
-
-
-def _timeline(record: ReleaseRecord) -> list[dict[str, Any]]:
-    """The stages with their runbooks, in order, on one scale."""
-    timed: list[Stage | RunbookResult] = [*record.stages, *record.runbooks]
-    starts = [each.started for each in timed if each.started]
-    if not starts:
-        return []
-    first = min(starts)
-    last = max([*starts, *(each.ended for each in timed if each.ended)])
-    total = max((last - first).total_seconds(), 0.001)
-
-    def row(each: Stage | RunbookResult, kind: str, **more: Any) -> dict[str, Any]:
-        span = ""
-        if each.started:
-            start, end = each.started - first, (each.ended or each.started) - first
-            span = charts.span(start.total_seconds() / total, end.total_seconds() / total, kind)
-        known = {"name": each.name, "started": each.started, "seconds": each.seconds}
-        return {**known, "span": span, **more}
-
-    rows = []
-    for stage in record.stages:
-        rows.append(row(stage, "part", result=stage.result, cells="", runbook=False))
-        for each in sorted(record.runbooks, key=lambda result: result.started):
-            if (each.stage or "by hand") == stage.name:
-                done = sum(cell.state == "passed" for cell in each.cells)
-                kind = "go" if each.verdict == "passed" else "stop"
-                counts = f"{done} / {len(each.cells)}"
-                rows.append(row(each, kind, result=each.verdict, cells=counts, runbook=True))
-    return rows
 
 
 def _rollout(record: ReleaseRecord) -> list[dict[str, Any]]:

@@ -6,16 +6,13 @@ page cannot say other than the record does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
-from nbrelease.evidence.summary import REASONS
+from nbrelease.evidence.pages_headline import Translate, share
 from nbrelease.published import Metric
 from nbrelease.records import ReleaseRecord
-
-Translate = Callable[[str], str]
 
 
 @dataclass
@@ -26,63 +23,6 @@ class Answer:
     lead: Any
     tone: str = ""
     lines: list[Any] = field(default_factory=list)
-
-
-def reason(record: ReleaseRecord, _: Translate) -> str:
-    """Why a release is not green, in the page's language."""
-    if record.because is None:
-        return record.reason or ""
-    about = {
-        name: _(text) if name == "verdict" else text for name, text in record.because.about.items()
-    }
-    said = _(REASONS[record.because.code]) % about
-    comment = record.because.about.get("comment")
-    return f"{said}: {comment}" if comment else said
-
-
-def headline(record: ReleaseRecord, _: Translate) -> str:
-    """What became of the release, in one line."""
-    because = record.because
-    if record.verdict == "rejected" and because and because.code == "rejected":
-        return _("%(name)s said no") % because.about
-    if record.verdict == "rolled back" and because:
-        if because.code == "rolled back":
-            return _("Traffic is back on %(to)s") % because.about
-        return _("Rolled back: a limit was not kept during the rollout")
-    if record.verdict == "failed" and because and "runbook" in because.about:
-        text = (
-            "The gate said no in %(runbook)s" if because.code == "gate" else "Failed in %(runbook)s"
-        )
-        return _(text) % because.about
-    if record.verdict == "passed":
-        return _passed(record, _)
-    return {
-        "rejected": _("Not approved"),
-        "interrupted": _("Interrupted before its end"),
-        "failed": _("Failed"),
-    }.get(record.verdict, _("Not finished yet"))
-
-
-def _passed(record: ReleaseRecord, _: Translate) -> str:
-    online = record.endpoints.online
-    if record.model is None and online is not None and _share(record):
-        known = {"name": online.deployment, "share": str(_share(record)), "env": record.env}
-        return _("Deployment %(name)s has %(share)s %% of the traffic of %(env)s") % known
-    if record.model is None:
-        return _("Nothing was registered")
-    about = {
-        "model": record.model.name, "version": record.model.version, "env": record.env,
-        "share": str(_share(record)),
-    }  # fmt: skip
-    if _share(record):
-        return _("%(model)s version %(version)s has %(share)s %% of the traffic of %(env)s") % about
-    return _("%(model)s version %(version)s is registered; no traffic was moved") % about
-
-
-def _share(record: ReleaseRecord) -> int:
-    """The share of the traffic, in percent, that the new deployment has at the end."""
-    online = record.endpoints.online
-    return (online.traffic or {}).get(online.deployment, 0) if online else 0
 
 
 def answers(record: ReleaseRecord, _: Translate) -> list[Answer]:
@@ -129,7 +69,7 @@ class _Answers:
             answer.lead = f"{record.rollback.origin} → {record.rollback.to}"
         elif record.model is None:
             answer.lead = self._("Nothing was registered")
-        elif before:
+        elif before and share(record):
             answer.lead = self._say(
                 "%(model)s: version %(before)s → %(version)s",
                 model=record.model.name, before=before,
@@ -141,14 +81,32 @@ class _Answers:
                 model=record.model.name,
                 version=self._source("model_version", record.model.version),
             )
+        self._takes_over(answer)
+        self._made_of(answer)
+        return answer
+
+    def _takes_over(self, answer: Answer) -> None:
+        """Which deployment has the traffic of which."""
+        record = self.record
         if record.previous_deployment and record.endpoints.online:
+            text = (
+                "Deployment %(new)s takes over from %(old)s"
+                if share(record)
+                else "Deployment %(new)s has no traffic, %(old)s has it as before"
+            )
             answer.lines.append(
                 self._say(
-                    "Deployment %(new)s takes over from %(old)s",
+                    text,
                     new=record.endpoints.online.deployment,
                     old=self._source("previous_deployment", record.previous_deployment),
                 )
             )
+
+    def _made_of(self, answer: Answer) -> None:
+        """What the model was made of."""
+        import markupsafe
+
+        record = self.record
         if record.parameters.get("estimator"):
             answer.lines.append(
                 self._say("Estimator %(name)s", name=record.parameters["estimator"])
@@ -166,10 +124,11 @@ class _Answers:
             dirty = self._(", with changes that are not committed") if record.source.dirty else ""
             answer.lines.append(
                 self._say(
-                    "Commit %(commit)s%(dirty)s", commit=record.source.commit[:8], dirty=dirty
+                    "Commit %(commit)s%(dirty)s",
+                    commit=record.source.commit[:8],
+                    dirty=markupsafe.Markup('<span class="wait">{}</span>').format(dirty),
                 )
             )
-        return answer
 
     def _champion(self) -> str | None:
         comparison = self.record.comparison
@@ -235,13 +194,17 @@ class _Answers:
         return self._say(text, metric=self._name(metric.name), difference=shown), tone
 
     def _difference(self, metric: Metric) -> Any:
+        import markupsafe
+
         return self._say(
-            "%(metric)s %(old)s → %(new)s, difference %(difference)s %(interval)s",
+            "%(metric)s %(old)s → %(new)s, difference %(difference)s",
             metric=self._name(metric.name),
             old=forms.figure(metric.champion),
             new=self._source("comparison", forms.figure(metric.challenger)),
-            difference=forms.signed(metric.difference),
-            interval=forms.interval(metric.difference_interval, sign=True),
+            difference=markupsafe.Markup('<span class="unit">{} {}</span>').format(
+                forms.signed(metric.difference),
+                forms.interval(metric.difference_interval, sign=True),
+            ),
         )
 
     def _interval(self, metric: Metric) -> Any:
@@ -253,11 +216,15 @@ class _Answers:
 
     def tested(self) -> Answer:
         """What was tested."""
+        import markupsafe
+
         record, tests = self.record, self.record.tests
         answer = Answer(self._("What was tested?"), self._("No test was run"), "bad")
         if tests.total:
             answer.lead = self._say(
-                "%(passed)s of %(total)s tests passed", passed=tests.passed, total=tests.total
+                "%(passed)s of %(total)s tests passed",
+                passed=markupsafe.Markup('<a class="n" href="#tests">{}</a>').format(tests.passed),
+                total=tests.total,
             )
             answer.tone = "bad" if tests.failed else "good"
         if record.gate is not None:
@@ -344,7 +311,7 @@ class _Answers:
             if record.rollback and record.rollback.seconds is not None:
                 took = self._source("rollback", forms.seconds(record.rollback.seconds))
                 answer.lines.append(self._say("It took %(time)s", time=took))
-        elif not _share(record):
+        elif not share(record):
             answer.lines.append(self._("No traffic was moved."))
         elif record.previous_deployment:
             answer.lead = self._say(
@@ -353,6 +320,14 @@ class _Answers:
             )
             command = markupsafe.Markup("<code>nbrelease run 09_rollback --env {}</code>")
             answer.lines.append(command.format(record.env))
+            if record.rollback_drill is not None:
+                drill = record.rollback_drill
+                took = self._source("rollback_drill", forms.seconds(drill.seconds))
+                answer.lines.append(
+                    self._say(
+                        "Tried on %(time)s: it took %(took)s", time=forms.utc(drill.time), took=took
+                    )
+                )
         elif len((record.endpoints.online and record.endpoints.online.traffic) or {}) > 1:
             answer.lead = self._("Give the traffic back to the other deployment")
             answer.lines.append(self._traffic())
@@ -388,7 +363,7 @@ class _Answers:
                 answer.lines.append(
                     self._say("%(name)s stays deployed at 0 %%", name=record.previous_deployment)
                 )
-        elif record.verdict == "rolled back" or not _share(record):
+        elif record.verdict == "rolled back" or not share(record):
             answer.lead = self._("No limit: nothing was replaced")
         elif not record.previous_deployment:
             answer.lines.append(

@@ -58,6 +58,7 @@ def environment(language: Language) -> Any:
         "interval": interval,
         "p_value": p_value,
         "percent": percent,
+        "place": place,
         "seconds": seconds,
         "signed": signed,
         "utc": utc,
@@ -85,7 +86,11 @@ def seconds(value: float | None) -> str:
         return NOTHING
     if value < 90:
         return f"{value:.1f} s"
-    return f"{int(value // 60)} min {int(value % 60)} s"
+    minutes, rest = divmod(int(value), 60)
+    if minutes < 90:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def utc(time: datetime | None) -> str:
@@ -135,6 +140,13 @@ def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
 def percent(value: float) -> str:
     """A share."""
     return f"{value * 100:.3g} %"
+
+
+def place(source: str) -> str:
+    """Where a source leads, in words: the runbook and its cell, or the file."""
+    path, _, cell = source.partition("#")
+    runbook = path.removeprefix("html/").removesuffix(".html")
+    return f"{runbook} \N{MIDDLE DOT} {cell}" if cell else path
 
 
 def p_value(value: float) -> str:

@@ -74,19 +74,41 @@ def code(source: str) -> Any:
 def _markdown() -> Any:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def prose(source: str) -> Any:
-    """Markdown, one level of headings down; raw HTML in it is shown as text, no picture fetched."""
+    """Markdown, one level of headings down; raw HTML in it is shown as text, no picture fetched.
+
+    Links to the web stay. Others, to files beside the notebook, lead nowhere from a pack: their
+    words stay.
+    """
     import markupsafe
 
     tokens = _markdown().parse(source)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
-    rendered = _markdown().renderer.render(tokens, _markdown().options, {})
+        _offline(token.children or [])
+    rendered: str = _markdown().renderer.render(tokens, _markdown().options, {})
+    # A table that is wider than the screen scrolls by itself, so it takes the focus.
+    rendered = rendered.replace("<table>", '<div class="scroll" tabindex="0" role="group"><table>')
+    rendered = rendered.replace("</table>", "</table></div>")
     return markupsafe.Markup(rendered)  # noqa: S704 - rendered without raw HTML
+
+
+def _offline(tokens: list[Any]) -> None:
+    """Take from a line what would fetch something, or lead out of the pack to nothing."""
+    kept: list[bool] = []
+    for token in tokens:
+        if token.type == "link_open":
+            kept.append(str(token.attrGet("href")).startswith(("https://", "http://")))
+            if not kept[-1]:
+                token.tag, token.attrs = "span", {}
+        elif token.type == "link_close":
+            token.tag = "a" if kept.pop() else "span"
+        elif token.type == "image" and not str(token.attrGet("src")).startswith("data:image/"):
+            token.type, token.tag, token.children = "text", "", None  # its words are its content
 
 
 def compared(expected: str, found: str) -> tuple[Any, Any]:

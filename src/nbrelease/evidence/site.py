@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbrelease import files
 from nbrelease.evidence import charts
-from nbrelease.evidence.pages_answers import headline, reason
+from nbrelease.evidence.pages_headline import headline, reason
 from nbrelease.evidence.pages_jinja import METRICS, environment
 from nbrelease.evidence.words import translator
 from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict

@@ -282,7 +282,9 @@ def _stage(name: str, group: list[RunbookResult], told: StageOutcome | None) -> 
 
 
 def _environment() -> Environment:
-    packages = {found.metadata["Name"]: found.version for found in metadata.distributions()}
+    # Each access to .metadata reads and parses the package's file again.
+    known = [found.metadata for found in metadata.distributions()]
+    packages = {found["Name"]: found["Version"] for found in known}
     return Environment(
         python=platform.python_version(),
         packages=dict(sorted(packages.items(), key=lambda item: item[0].lower())),

@@ -441,6 +441,7 @@ class Pack:
             [cell("test-same-predictions", tags=["test"])],
             stage="deploy",
             values={"parity_max_abs_diff": 0.0, "load_test": LOAD},
+            parameters={"model_version": version, "online": 1},
         )
 
     def release(self, version: str = "2", first: bool = False) -> None:
@@ -468,6 +469,13 @@ def full(evidence: Path, hour: int = 1, **identity: Any) -> Path:
     pack.deploy()
     pack.decide("approved", "Lin", "release")
     pack.release()
+    drill = {"from": "model-2", "to": "model-1", "seconds": 2.18, "time": pack.clock.isoformat()}
+    pack.runbook(
+        "09_rollback",
+        [cell("test-answers", tags=["test"])],
+        stage="drill",
+        values={"traffic": {"model-1": 0, "model-2": 100}, "rollback_drill": drill},
+    )
     pack.outcome(*((name, "Succeeded") for name in ("train", "register", "deploy", "release")))
     return pack.folder
 
@@ -604,6 +612,31 @@ def checked(evidence: Path, hour: int = 7, **identity: Any) -> Path:
     return pack.folder
 
 
+def crashed(evidence: Path, hour: int = 9, **identity: Any) -> Path:
+    """The training job failed."""
+    pack = Pack(evidence, hour=hour, **identity)
+    pack.prepare()
+    raised = 'JobException: {"error": {"message": "job crimson_neck_1 failed"}}'
+    error = {"ename": "JobException", "evalue": raised.partition(": ")[2]}
+    failed = {"ename": "AssertionError", "evalue": "Failed != Completed"}
+    pack.runbook(
+        "02_train",
+        [
+            cell(
+                "wait",
+                "ml_client.jobs.stream(job.name)",
+                state="failed",
+                error=error,
+                outputs=[{"output_type": "error", **error, "traceback": [raised]}],
+            ),
+            cell("test-job-completed", tags=["test"], state="failed", error=failed),
+            cell("metrics", state="not run"),
+        ],
+    )
+    pack.outcome(("train", "Failed"), ("register", "Skipped"))
+    return pack.folder
+
+
 def empty(evidence: Path, hour: int = 8, **identity: Any) -> Path:
     """Nothing was run."""
     pack = Pack(evidence, env="dev", hour=hour, **identity)
@@ -611,4 +644,4 @@ def empty(evidence: Path, hour: int = 8, **identity: Any) -> Path:
     return pack.folder
 
 
-ALL = (first, full, refused, rejected, interrupted, gave_back, rolled_back, checked, empty)
+ALL = (first, full, refused, rejected, interrupted, gave_back, rolled_back, checked, crashed, empty)

@@ -1,0 +1,80 @@
+"""Debian's chromium, driven by Playwright, on packs of every kind.
+
+Without a browser these tests are skipped, and say so; where ``NBRELEASE_NEEDS_BROWSER`` is set, as
+``.ci/run`` does, a missing one is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nbrelease" / "evidence"))
+
+import packs
+from playwright.sync_api import Browser, sync_playwright
+from visit import Screen
+
+from nbrelease import evidence
+from nbrelease.errors import UsageError
+from nbrelease.evidence import pdf, site
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    try:
+        return pdf.browser()
+    except UsageError as missing:
+        if os.environ.get("NBRELEASE_NEEDS_BROWSER"):
+            pytest.fail(f"{missing}, or: make chromium")
+        pytest.skip(f"{missing}, or: make chromium")
+
+
+@pytest.fixture(scope="module")
+def browser(program) -> Iterator[Browser]:
+    # Of a module, not of the session: while it lives no other test can run an event loop.
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where pictures of the pages are kept: an artifact of CI, for people to look at."""
+    folder = Path(os.environ.get("NBRELEASE_SCREENSHOTS", ROOT / "test-results" / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _evidence(folder: Path, language: str) -> Path:
+    folder.mkdir()
+    for make in packs.ALL:
+        evidence.build(make(folder, language=language))
+    site.build(folder, language)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def english(tmp_path_factory) -> Path:
+    """The folder of all releases."""
+    return _evidence(tmp_path_factory.mktemp("browser") / "evidence", "en")
+
+
+@pytest.fixture(scope="session")
+def japanese(tmp_path_factory) -> Path:
+    return _evidence(tmp_path_factory.mktemp("browser") / "evidence", "ja")
+
+
+@pytest.fixture
+def screen(browser) -> Iterator[Screen]:
+    made = Screen(browser)
+    yield made
+    made.close()

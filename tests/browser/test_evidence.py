@@ -1,0 +1,160 @@
+"""The pages of a release and the page of all releases, as a browser shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+from visit import size
+
+from nbrelease.evidence import pdf
+
+pytestmark = pytest.mark.browser
+
+FULL, REFUSED, CHECKED, BACK, REJECTED = "T090000Z", "T100000Z", "T150000Z", "T140000Z", "T110000Z"
+PAGES = {
+    "index": f"*{FULL}*/index.html",
+    "refused": f"*{REFUSED}*/index.html",
+    "rolled-back": f"*{BACK}*/index.html",
+    "rejected": f"*{REJECTED}*/index.html",
+    "notebook": f"*{FULL}*/html/01_prepare.html",
+    "training": f"*{FULL}*/html/02_train.html",
+    "checked": f"*{CHECKED}*/html/01_prepare.html",
+    "card": f"*{FULL}*/model-card.html",
+    "site": "index.html",
+}
+WIDTHS = (360, 1280, 1920)
+
+
+def find(folder: Path, name: str) -> Path:
+    (path,) = folder.glob(PAGES[name])
+    return path
+
+
+def looks_right(screen, path: Path, screenshots: Path, name: str) -> None:
+    """At three widths and in both schemes."""
+    visit = screen.open(path)
+    for width in WIDTHS:
+        visit.page.set_viewport_size(size(width))
+        for scheme in ("light", "dark"):
+            where = f"{name}-{width}-{scheme}"
+            visit.page.emulate_media(color_scheme=scheme)
+            visit.page.screenshot(path=screenshots / f"{where}.png", full_page=True)
+            assert visit.overflow <= 0, where
+            # The layout does not change with the scheme, nor contrasts with the width.
+            if (width, scheme) in ((360, "light"), (1920, "dark")):
+                assert visit.axe() == [], where
+    assert visit.foreign == []
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_in_english(english, screen, screenshots, name):
+    looks_right(screen, find(english, name), screenshots, f"en-{name}")
+
+
+@pytest.mark.parametrize("name", ["index", "checked", "site"])
+def test_in_japanese(japanese, screen, screenshots, name):
+    looks_right(screen, find(japanese, name), screenshots, f"ja-{name}")
+
+
+def test_axe_would_say_something(screen, tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text("<img src='data:,'><p style='color:#eee;background:#fff'>pale</p>")
+    found = "\n".join(screen.open(page).axe())
+    assert "image-alt" in found
+    assert "color-contrast" in found
+
+
+def test_a_request_would_be_seen(screen, tmp_path):
+    page = tmp_path / "asks.html"
+    page.write_text("<html lang=en><img src='http://127.0.0.1:9/x.png' alt=''>")
+    visit = screen.open(page)
+    assert visit.foreign == ["http://127.0.0.1:9/x.png"]
+    assert visit.complaints
+
+
+def test_all_links_of_a_pack_lead_somewhere(english, screen):
+    """As the browser understands them: each file is there, each anchor is an element."""
+    start = find(english, "site")
+    page = screen.open(start).page
+    wanted: dict[str, set[str]] = {start.as_uri(): set()}
+    ids: dict[str, set[str]] = {}
+    while todo := [url for url in wanted if url not in ids and url.endswith(".html")]:
+        for url in todo:
+            page.goto(url)
+            for href in page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)"):
+                if not href.startswith("https://example.org/"):  # an author's link to the web
+                    target, anchor = urldefrag(href)
+                    wanted.setdefault(target, set()).add(unquote(anchor))
+            ids[url] = {"", *page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")}
+    assert len(ids) > 20
+    for url, anchors in wanted.items():
+        assert Path(unquote(urlsplit(url).path)).is_file(), url
+        assert anchors <= ids.get(url, {""}), url
+
+
+def test_the_first_screen_answers_the_six_questions(english, screen):
+    for width in (1280, 1920):
+        page = screen.open(find(english, "index"), width).page
+        answers = page.locator(".answers > div")
+        assert answers.count() == 6
+        for box in (answers.nth(n).bounding_box() for n in range(6)):
+            assert box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+def test_the_keyboard_alone_reaches_everything(english, screen):
+    page = screen.open(find(english, "index")).page
+    page.keyboard.press("Tab")
+    skip = page.locator(".skip")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#page.main")
+    page.reload()
+    wanted = page.evaluate(
+        "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')]"
+        ".filter(e => e.checkVisibility()).length"
+    )
+    reached = set()
+    for _ in range(wanted + 5):
+        page.keyboard.press("Tab")
+        index, outlined = page.evaluate(
+            "(e => [[...document.querySelectorAll('*')].indexOf(e),"
+            " getComputedStyle(e).outlineStyle !== 'none'])(document.activeElement)"
+        )
+        if page.evaluate("document.activeElement !== document.body"):
+            assert outlined, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+            reached.add(index)
+    assert len(reached) == wanted
+
+
+def test_folded_parts_open_by_key(english, screen):
+    page = screen.open(find(english, "training")).page
+    folded = page.locator("section.cell details:not([open])").first
+    folded.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("section.cell details[open]").first).to_be_visible()
+
+
+def test_print_shows_what_is_folded(english, screen, screenshots):
+    page = screen.open(find(english, "index")).page
+    closed = page.locator("details:not([open]) table").first
+    expect(closed).not_to_be_visible()
+    page.emulate_media(media="print")
+    expect(closed).to_be_visible()
+    expect(page.locator("nav.here")).not_to_be_visible()
+    page.screenshot(path=screenshots / "en-index-print.png", full_page=True)
+
+
+def test_a_page_becomes_a_pdf(english, program, tmp_path):
+    pack = find(english, "index").parent
+    target = tmp_path / "release.pdf"
+    pdf.write(pack / "index.html", target)
+    content = target.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.count(b"/Type /Page\n") >= 3
+    assert b"file:" not in content
+    assert str(pack.parent.parent).encode() not in content

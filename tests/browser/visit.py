@@ -1,0 +1,75 @@
+"""A visit to a page: what it asked for, what it complained of, what axe finds."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+from playwright.sync_api import Browser, Page
+
+HEIGHTS = {360: 780, 1280: 900, 1920: 1080}
+
+
+@cache
+def _axe() -> str:
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+class Visit:
+    """An open page, with everything it asked for and complained of since it was opened."""
+
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page, self.path = page, path
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(path.as_uri())
+
+    @property
+    def foreign(self) -> list[str]:
+        """What was asked for beside the file itself and what stands in it."""
+        own = self.path.as_uri()
+        return [url for url in self.requests if url != own and not url.startswith("data:")]
+
+    @property
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the screen."""
+        width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        return int(self.page.evaluate(width))
+
+    def axe(self) -> list[str]:
+        """What axe-core has to say, a line for each element."""
+        self.page.evaluate(_axe())
+        found: dict[str, Any] = self.page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']})"
+        )
+        return [
+            f"{violation['impact']}: {violation['id']}: {node['html'][:200]}: {node['failureSummary']}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+
+class Screen:
+    """Opens pages at a width and in a scheme."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[Any] = []
+
+    def open(self, path: Path, width: int = 1280, scheme: str = "light") -> Visit:
+        context = self._browser.new_context(viewport=size(width), color_scheme=scheme)
+        self._contexts.append(context)
+        return Visit(context.new_page(), path)
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def size(width: int) -> dict[str, int]:
+    return {"width": width, "height": HEIGHTS[width]}
