@@ -26,6 +26,7 @@ from azureml_local import (
     certificates,
     cloud,
     compute,
+    datastores,
     lro,
     workspaces,
 )
@@ -34,11 +35,11 @@ from azureml_local.errors import LocalError
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import tracking
-from azureml_local.online.routes import OnlineEndpoints
+from azureml_local.online.routes import DEPLOYMENTS, OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.running import FILE, running
-from azureml_local.state import State
+from azureml_local.state import State, Workspace
 
 HOST = "127.0.0.1"
 PORT_SETTING = "port"
@@ -57,10 +58,12 @@ class Server:
         self._runner = Runner(self.state, self._tracking, self.environment)
         self._serving = Serving(self.state)
         self.state.on_workspace = self._tracking.warm
+        self.state.on_delete = self._clear
         operations = lro.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, operations)
-        for service in (cloud, blobs, workspaces, assets, compute):
+        for service in (cloud, blobs, workspaces, datastores, assets):
             service.register(self.routes, self.state)
+        compute.register(self.routes, self.state, operations)
         lro.register(self.routes, self.state, operations)
         tracking.register(self.routes, self.state, self._tracking)
         job_routes.register(self.routes, self.state, self._runner)
@@ -86,6 +89,13 @@ class Server:
         """Take up what a former server left."""
         self._runner.recover()
         await self._online.recover()
+
+    async def _clear(self, workspace: Workspace) -> None:
+        """End everything that runs for a workspace before it is deleted."""
+        await self._runner.cancel_all(workspace)
+        for found in self.state.store.entries(workspace.key, DEPLOYMENTS):
+            await self._serving.stop(f"{workspace.key}/{found.name}")
+        await self._tracking.end(workspace)
 
     async def stop(self) -> None:
         """End all processes and close the store."""
