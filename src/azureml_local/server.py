@@ -28,6 +28,7 @@ from azureml_local import (
     compute,
     datastores,
     lro,
+    refused,
     workspaces,
 )
 from azureml_local.batch import routes as batch_routes
@@ -37,7 +38,7 @@ from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import tracking
 from azureml_local.online.routes import DEPLOYMENTS, OnlineEndpoints
 from azureml_local.online.serving import Serving
-from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.running import FILE, running
 from azureml_local.state import State, Workspace
 
@@ -69,6 +70,7 @@ class Server:
         job_routes.register(self.routes, self.state, self._runner)
         batch_routes.register(self.routes, self.state, self._runner)
         self._online.register(self.routes)
+        refused.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -111,11 +113,12 @@ def operations() -> str:
     """The table of operations, from the route table itself, as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), 0, Path(folder))
-        lines = ["| operation | request |", "|---|---|"]
+        lines = ["| operation | request | support |", "|---|---|---|"]
         for route in server.routes.table:
             path = route.pattern.replace(WORKSPACE, "{W}").replace(":path", "")
-            method = route.method.replace("|", ", ")
-            lines.append(f"| {route.operation} | `{method} {path}` |")
+            method = "any" if route.method == ANY else route.method.replace("|", ", ")
+            note = f": {route.note}" if route.note else ""
+            lines.append(f"| {route.operation} | `{method} {path}` | {route.support}{note} |")
         server.state.store.close()
         shutil.rmtree(server.state.sockets)
     return "\n".join(lines)
