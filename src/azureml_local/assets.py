@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
-from azureml_local.errors import BadRequest, Conflict, NotFound
-from azureml_local.models import prepare_model
+from azureml_local.errors import BadRequest, Conflict, NotFound, NotSupported
+from azureml_local.models import prepare_model, resolved
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, Workspace, json_of
+from azureml_local.state import State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 from azureml_local.workspaces import account
 
@@ -30,7 +30,13 @@ KINDS = {
     "components": "Component",
     "codes": "Code",
 }
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,254}$")
+NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}\Z")
+DATA_TYPES = ("uri_file", "uri_folder", "mltable")
+USER = "azureml-local"
+DEFAULT_VERSION = "azureml_default"
+"""What the SDK asks for when it is given no version of a component: the newest."""
+# Where the SDK keeps what a script gave without a name.
+HIDDEN = ("CliV2AnonymousEnvironment", "azureml_anonymous")
 # What may change in a version that exists.
 MUTABLE = ("tags", "description", "isArchived", "properties", "stage")
 CONTENT = {
@@ -75,20 +81,28 @@ def register(routes: Routes, state: State) -> None:
 
 def _register(routes: Routes, state: State, kind: str, title: str) -> None:
     base = WORKSPACE + f"/{kind}/{{name}}"
-    prepare: Callable[[State, Workspace, dict[str, Any]], dict[str, Any]] | None = (
-        prepare_model if kind == "models" else None
-    )
 
     @routes.add("GET", WORKSPACE + f"/{kind}", f"{title} containers - List")
     async def containers(request: Request) -> Response:
         workspace = state.workspace(request)
         names = dict.fromkeys(found.name for found in state.store.entries(workspace.key, kind))
-        return JSONResponse({"value": [_container(state, workspace, kind, n) for n in names]})
+        shown = [_container(state, workspace, kind, name) for name in names if name not in HIDDEN]
+        return JSONResponse(
+            {"value": [each for each in shown if in_view(request, each["properties"])]}
+        )
 
     @routes.add("GET", base, f"{title} containers - Get")
     async def container(request: Request) -> Response:
         workspace = state.workspace(request)
         return JSONResponse(_container(state, workspace, kind, request.path_params["name"]))
+
+    @routes.add("PUT", base, f"{title} containers - Create or update")
+    async def put_container(request: Request) -> Response:
+        workspace, name = state.workspace(request), checked(title, request.path_params["name"])
+        given = object_of(await json_of(request), "properties")
+        kept = {key: given[key] for key in MUTABLE if key in given}
+        state.store.put(workspace.key, f"{kind}Containers", name, "", kept)
+        return JSONResponse(_container(state, workspace, kind, name))
 
     @routes.add("GET", base + "/versions", f"{title} versions - List")
     async def versions(request: Request) -> Response:
@@ -104,18 +118,100 @@ def _register(routes: Routes, state: State, kind: str, title: str) -> None:
     @routes.add("PUT", base + "/versions/{version}", f"{title} versions - Create or update")
     async def put(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        name, number = params["name"], params["version"]
-        if not NAME.match(name):
-            raise BadRequest(f"{title} name {name!r} is not valid: {NAME.pattern}", "UserError")
-        properties = (await json_of(request)).get("properties", {})
-        if prepare is not None:
-            properties = prepare(state, workspace, properties)
-        with state.store.transaction():
-            old = state.store.get(workspace.key, kind, name, number)
-            if old is not None:
-                properties = _updated(old, properties, kind, f"{title} {name}:{number}")
-            found = state.store.put(workspace.key, kind, name, number, properties)
-        return JSONResponse(document(workspace, found), status_code=200 if old else 201)
+        name, number = checked(title, params["name"]), checked(title, params["version"], "version")
+        properties = object_of(await json_of(request), "properties")
+        found, new = register_version(state, workspace, kind, name, number, properties)
+        return JSONResponse(document(workspace, found), status_code=201 if new else 200)
+
+
+def register_version(
+    state: State, workspace: Workspace, kind: str, name: str, version: str, given: dict[str, Any]
+) -> tuple[Resource, bool]:
+    """Create a version, or change what may change in one; also says whether it is new.
+
+    Raises:
+        BadRequest: the properties are none of such an asset.
+        Conflict: the version exists with other content.
+    """
+    properties = PREPARE[kind](state, workspace, given)
+    with state.store.transaction():
+        old = state.store.get(workspace.key, kind, name, version)
+        if old is not None:
+            properties = _updated(old, properties, kind, f"{KINDS[kind]} {name}:{version}")
+        return state.store.put(workspace.key, kind, name, version, properties), old is None
+
+
+def next_version(state: State, workspace: Workspace, kind: str, name: str) -> str:
+    """The number after the greatest."""
+    found = state.store.entries(workspace.key, kind, name)
+    numbers = [int(each.version) for each in found if each.version.isdigit()]
+    return str(max(numbers, default=0) + 1)
+
+
+def checked(title: str, text: str, what: str = "name") -> str:
+    """A name or version that is valid.
+
+    Raises:
+        BadRequest: it is not; in words.
+    """
+    if not NAME.match(text):
+        raise BadRequest(
+            f"{title} {what} {text!r} is not valid: it must begin with a letter, a digit or an "
+            "underscore, hold nothing but letters, digits, '_', '-' and '.', and have at most 255 "
+            "characters",
+            "UserError",
+            target=what,
+        )
+    return text
+
+
+def _data(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+    uri, kind = text_of(properties, "dataUri"), text_of(properties, "dataType", "uri_folder")
+    if kind not in DATA_TYPES:
+        raise BadRequest(
+            f"{kind!r} is no type of data; there are {', '.join(DATA_TYPES)}",
+            "UserError",
+            target="dataType",
+        )
+    if not uri:
+        raise BadRequest("data needs an address (dataUri)", "UserError", target="dataUri")
+    return {**properties, "dataUri": resolved(state, workspace, uri), "dataType": kind}
+
+
+def _component(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+    spec = object_of(properties, "componentSpec")
+    if spec.get("type", "command") not in ("command", "pipeline"):
+        raise NotSupported(
+            f"Component versions - Create: azureml-local has no {spec['type']} components"
+        )
+    # Its name and version are no part of its content; `document` puts them there again.
+    spec = {key: value for key, value in spec.items() if key not in ("name", "version", "_source")}
+    return {**properties, "componentSpec": {"type": "command", **spec}}
+
+
+def _environment(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+    build = object_of(properties, "build")
+    if build:
+        properties = {**properties, "build": {"dockerfilePath": "Dockerfile", **build}}
+    elif not text_of(properties, "image") and not text_of(properties, "condaFile"):
+        raise BadRequest("an environment needs an image or a build context", "UserError")
+    return {"osType": "Linux", **_as_given(state, workspace, properties)}
+
+
+def _as_given(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+    for key in ("image", "condaFile", "codeUri"):
+        text_of(properties, key)
+    object_of(properties, "properties")
+    return properties
+
+
+PREPARE: dict[str, Callable[[State, Workspace, dict[str, Any]], dict[str, Any]]] = {
+    "environments": _environment,
+    "data": _data,
+    "models": prepare_model,
+    "components": _component,
+    "codes": _as_given,
+}
 
 
 def find(state: State, workspace: Workspace, kind: str, name: str, version: str) -> Resource:
@@ -125,6 +221,9 @@ def find(state: State, workspace: Workspace, kind: str, name: str, version: str)
         NotFound: there is none.
     """
     found = state.store.get(workspace.key, kind, name, version)
+    if found is None and version == DEFAULT_VERSION:
+        active = [e for e in state.store.entries(workspace.key, kind, name) if not _archived(e)]
+        found = active[-1] if active else None
     if found is None:
         raise NotFound(
             f"{KINDS[kind]} {name}:{version} was not found in workspace {workspace.name}.",
@@ -149,40 +248,51 @@ def by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Reso
 
 def document(workspace: Workspace, found: Resource) -> dict[str, Any]:
     """A version as the API shows it; clients read name and version out of the id."""
+    body = found.body
+    if found.kind == "components":
+        named = {"name": found.name, "version": found.version}
+        body = {**body, "componentSpec": {**body["componentSpec"], **named}}
     return {
         "id": f"{workspace.path}/{found.kind}/{found.name}/versions/{found.version}",
         "name": found.version,
         "type": f"Microsoft.MachineLearningServices/workspaces/{found.kind}/versions",
-        "systemData": {
-            "createdAt": found.created,
-            "createdBy": "azureml-local",
-            "createdByType": "User",
-            "lastModifiedAt": found.modified,
-        },
+        "systemData": _made(found, found),
         "properties": {
             "provisioningState": "Succeeded",
             "properties": {},
             "tags": {},
-            **found.body,
+            **body,
         },
     }
 
 
+def _made(first: Resource, last: Resource) -> dict[str, Any]:
+    """When and by whom, as every document of the API says it."""
+    by = {"createdBy": USER, "createdByType": "User"}
+    changed = {"lastModifiedBy": USER, "lastModifiedByType": "User"}
+    return {**by, **changed, "createdAt": first.created, "lastModifiedAt": last.modified}
+
+
 def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
     found = state.store.entries(workspace.key, kind, name)
-    if not found:
+    kept = state.store.get(workspace.key, f"{kind}Containers", name)
+    if not found and kept is None:
         raise NotFound(f"{KINDS[kind]} container {name} was not found.", "UserError")
-    numbers = [int(each.version) for each in found if each.version.isdigit()]
+    active = [each for each in found if not _archived(each)] or found
+    latest = active[-1] if active else None
     return {
-        "id": f"{workspace.path}/{kind}/{found[0].name}",
-        "name": found[0].name,
+        "id": f"{workspace.path}/{kind}/{found[0].name if found else name}",
+        "name": found[0].name if found else name,
+        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
+        "systemData": _made(found[0], found[-1]) if found else {},
         "properties": {
-            "latestVersion": found[-1].version,
-            "nextVersion": str(max(numbers, default=0) + 1),
-            "isArchived": all(each.body.get("isArchived", False) for each in found),
-            "dataType": found[-1].body.get("dataType", "uri_file"),
+            "latestVersion": latest.version if latest else None,
+            "nextVersion": next_version(state, workspace, kind, name),
+            "isArchived": False,
+            "dataType": latest.body.get("dataType", "uri_file") if latest else "uri_file",
             "properties": {},
             "tags": {},
+            **(kept.body if kept else {}),
         },
     }
 
@@ -196,21 +306,44 @@ def _versions(state: State, kind: str, request: Request) -> list[dict[str, Any]]
         found = [
             each
             for each in state.store.entries(workspace.key, kind)
-            if each.body.get("properties", {}).get("hash_sha256") == query["hash"]
+            if (each.body.get("properties") or {}).get("hash_sha256") == query["hash"]
         ]
     else:
-        found = state.store.entries(workspace.key, kind, request.path_params["name"])
+        name = request.path_params["name"]
+        found = state.store.entries(workspace.key, kind, name)
         if not found:
-            raise NotFound(
-                f"{KINDS[kind]} {request.path_params['name']} was not found.", "UserError"
-            )
-    view = query.get("listViewType", "ActiveOnly")
-    if view != "All":
-        archived = view == "ArchivedOnly"
-        found = [each for each in found if each.body.get("isArchived", False) is archived]
-    found = list(reversed(found))
-    top = query.get("$top")
-    return [document(workspace, each) for each in found[: int(top) if top else None]]
+            raise NotFound(f"{KINDS[kind]} {name} was not found.", "UserError")
+        whole = state.store.get(workspace.key, f"{kind}Containers", name)
+        if whole is not None and whole.body.get("isArchived"):
+            for each in found:
+                each.body["isArchived"] = True
+    found = [each for each in reversed(found) if in_view(request, each.body)]
+    return [document(workspace, each) for each in found[: _top(request)]]
+
+
+def _archived(found: Resource) -> bool:
+    return bool(found.body.get("isArchived", False))
+
+
+def in_view(request: Request, properties: dict[str, Any]) -> bool:
+    """Whether a list shows something, archived or not, as its ``listViewType`` says."""
+    view = request.query_params.get("listViewType", "ActiveOnly").lower()
+    if view not in ("activeonly", "archivedonly", "all"):
+        raise BadRequest(
+            f"listViewType {view!r} is not one of ActiveOnly, ArchivedOnly, All",
+            target="listViewType",
+        )
+    archived = bool(properties.get("isArchived", False))
+    return view == "all" or archived is (view == "archivedonly")
+
+
+def _top(request: Request) -> int | None:
+    text = request.query_params.get("$top")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise BadRequest(f"$top must be a number, not {text!r}", "UserError", target="$top")
+    return int(text)
 
 
 def _updated(old: Resource, properties: dict[str, Any], kind: str, what: str) -> dict[str, Any]:
@@ -225,5 +358,6 @@ def _updated(old: Resource, properties: dict[str, Any], kind: str, what: str) ->
                 f"{what} exists with another {key}; a version cannot be changed. "
                 "Register the next version.",
                 "UserError",
+                target=key,
             )
     return old.body | {key: properties[key] for key in MUTABLE if key in properties}

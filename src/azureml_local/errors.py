@@ -58,6 +58,7 @@ class AzureError(Exception):
             error["target"] = self.target
         if self.code != type(self).code:
             inner = {"code": type(self).code, "innerError": None}
+            error["innererror"] = {"code": type(self).code}
             error["additionalInfo"] = [{"type": "InnerError", "info": {"value": inner}}]
         return {"error": error}
 

@@ -26,7 +26,9 @@ from azureml_local import (
     certificates,
     cloud,
     compute,
+    datastores,
     lro,
+    refused,
     workspaces,
 )
 from azureml_local.batch import routes as batch_routes
@@ -34,11 +36,11 @@ from azureml_local.errors import LocalError
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import tracking
-from azureml_local.online.routes import OnlineEndpoints
+from azureml_local.online.routes import DEPLOYMENTS, OnlineEndpoints
 from azureml_local.online.serving import Serving
-from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.running import FILE, running
-from azureml_local.state import State
+from azureml_local.state import State, Workspace
 
 HOST = "127.0.0.1"
 PORT_SETTING = "port"
@@ -57,15 +59,18 @@ class Server:
         self._runner = Runner(self.state, self._tracking, self.environment)
         self._serving = Serving(self.state)
         self.state.on_workspace = self._tracking.warm
+        self.state.on_delete = self._clear
         operations = lro.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, operations)
-        for service in (cloud, blobs, workspaces, assets, compute):
+        for service in (cloud, blobs, workspaces, datastores, assets):
             service.register(self.routes, self.state)
+        compute.register(self.routes, self.state, operations)
         lro.register(self.routes, self.state, operations)
         tracking.register(self.routes, self.state, self._tracking)
         job_routes.register(self.routes, self.state, self._runner)
         batch_routes.register(self.routes, self.state, self._runner)
         self._online.register(self.routes)
+        refused.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -87,6 +92,13 @@ class Server:
         self._runner.recover()
         await self._online.recover()
 
+    async def _clear(self, workspace: Workspace) -> None:
+        """End everything that runs for a workspace before it is deleted."""
+        await self._runner.cancel_all(workspace)
+        for found in self.state.store.entries(workspace.key, DEPLOYMENTS):
+            await self._serving.stop(f"{workspace.key}/{found.name}")
+        await self._tracking.end(workspace)
+
     async def stop(self) -> None:
         """End all processes and close the store."""
         for task in list(self.state.tasks):
@@ -102,11 +114,12 @@ def operations() -> str:
     """The table of operations, from the route table itself, as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), 0, Path(folder))
-        lines = ["| operation | request |", "|---|---|"]
+        lines = ["| operation | request | support |", "|---|---|---|"]
         for route in server.routes.table:
             path = route.pattern.replace(WORKSPACE, "{W}").replace(":path", "")
-            method = route.method.replace("|", ", ")
-            lines.append(f"| {route.operation} | `{method} {path}` |")
+            method = "any" if route.method == ANY else route.method.replace("|", ", ")
+            note = f": {route.note}" if route.note else ""
+            lines.append(f"| {route.operation} | `{method} {path}` | {route.support}{note} |")
         server.state.store.close()
         shutil.rmtree(server.state.sockets)
     return "\n".join(lines)

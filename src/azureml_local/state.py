@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class State:
         self.secret = self._kept("secret", lambda: secrets.token_urlsafe(32))
         self.sockets = self._sockets()
         self.on_workspace: Callable[[Workspace], None] = lambda workspace: None
+        self.on_delete: Callable[[Workspace], Awaitable[None]] = _nothing
         self.tasks: set[asyncio.Task[None]] = set()
 
     def _sockets(self) -> Path:
@@ -213,6 +214,10 @@ class State:
         )
 
 
+async def _nothing(workspace: Workspace) -> None:
+    """What is done before a workspace is deleted, until the server says what."""
+
+
 def workspace_key(subscription: str, group: str, name: str) -> str:
     """What stands for a workspace in the store and in addresses; case does not matter."""
     words = f"{subscription}/{group}/{name}".lower()
@@ -249,6 +254,34 @@ async def json_of(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequest("the request's body is no JSON object")
     return body
+
+
+def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """A field that is a JSON object; empty where it is missing or null. Nulls in it are left out.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    found = body.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise BadRequest(f"{name} must be an object, not {found!r}", target=name)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def text_of(body: dict[str, Any], name: str, default: str = "") -> str:
+    """A field that is a text.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    found = body.get(name)
+    if found is None:
+        return default
+    if not isinstance(found, str):
+        raise BadRequest(f"{name} must be a text, not {found!r}", target=name)
+    return found
 
 
 def _workspace(resource: Resource) -> Workspace:

@@ -1,16 +1,23 @@
-"""The workspace itself, its datastores, and where the other services are."""
+"""The workspace itself, and where the other services are."""
 
 from __future__ import annotations
 
+import re
+import shutil
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
-from azureml_local.errors import NotFound
+from azureml_local.errors import NotSupported
 from azureml_local.routing import GROUP, WORKSPACE, WORKSPACES, Routes
-from azureml_local.state import ARTIFACTS, FILES, LOCATION, State, Workspace
+from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
+
+ABOUT = ("tags", "description", "friendlyName")
+TEMPLATES = "templates of workspaces alone"
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}\Z")
 
 
 def register(routes: Routes, state: State) -> None:
@@ -22,7 +29,15 @@ def register(routes: Routes, state: State) -> None:
 
     @routes.add("PATCH", WORKSPACE, "Workspaces - Update")
     async def update(request: Request) -> Response:
-        return JSONResponse(_workspace(state, state.workspace(request)))
+        workspace, body = state.workspace(request), await json_of(request)
+        given = {**object_of(body, "properties"), **body}
+        changes = {key: given[key] for key in ABOUT if given.get(key) is not None}
+        with state.store.transaction():
+            kept = state.store.get("", "workspaces", workspace.key)
+            state.store.put(
+                "", "workspaces", workspace.key, "", (kept.body if kept else {}) | changes
+            )
+        return JSONResponse(_workspace(state, workspace))
 
     @routes.add("GET", WORKSPACES, "Workspaces - List")
     async def list_all(request: Request) -> Response:
@@ -44,34 +59,73 @@ def register(routes: Routes, state: State) -> None:
     async def discover(request: Request) -> Response:
         return JSONResponse({"api": state.url, "history": state.url, "studio": state.url})
 
-    @routes.add("GET", WORKSPACE + "/datastores", "Datastores - List")
-    async def datastores(request: Request) -> Response:
-        workspace = state.workspace(request)
-        names = [FILES] if "isDefault" in request.query_params else [FILES, ARTIFACTS]
-        return JSONResponse({"value": [_datastore(state, workspace, name) for name in names]})
+    _creation(routes, state)
 
-    @routes.add("GET", WORKSPACE + "/datastores/{name}", "Datastores - Get")
-    async def datastore(request: Request) -> Response:
-        workspace = state.workspace(request)
-        return JSONResponse(_datastore(state, workspace, request.path_params["name"]))
 
-    @routes.add("POST", WORKSPACE + "/datastores/{name}/listSecrets", "Datastores - List secrets")
-    async def secrets(request: Request) -> Response:
-        workspace = state.workspace(request)
-        sas = auth.signature(state.secret, workspace.key)
-        return JSONResponse({"secretsType": "Sas", "sasToken": sas})
+def _creation(routes: Routes, state: State) -> None:
+    """The SDK makes a workspace by a deployment of a template to its resource group."""
+    deployments = GROUP + "/providers/Microsoft.Resources/deployments/{name}"
+
+    @routes.add("PUT", deployments, "Deployments of templates - Create", partly=TEMPLATES)
+    async def deploy(request: Request) -> Response:
+        params = request.path_params
+        properties = object_of(await json_of(request), "properties")
+        given = object_of(properties, "parameters")
+
+        def parameter(name: str, default: Any = "") -> Any:
+            return object_of(given, name).get("value", default)
+
+        name = parameter("workspaceName")
+        if not isinstance(name, str) or not NAME.match(name):
+            raise NotSupported(f"Deployments of templates - Create: azureml-local has {TEMPLATES}")
+        key = workspace_key(params["subscription"], params["group"], name)
+        if state.store.get("", "workspaces", key) is None:
+            about = {
+                "tags": parameter("tagValues", {}),
+                "description": parameter("description"),
+                "friendlyName": parameter("friendlyName"),
+            }
+            state.create(params["subscription"], params["group"], name, about)
+        done = {"provisioningState": "Succeeded", "outputs": {}}
+        return JSONResponse(
+            {"id": request.url.path, "name": params["name"], "properties": done}, status_code=201
+        )
+
+    @routes.add(
+        "GET", GROUP + "/deployments/{name}/operations", "Deployments of templates - Operations"
+    )
+    async def deployment_operations(request: Request) -> Response:
+        return JSONResponse({"value": []})  # all was done when it was acknowledged
+
+    @routes.add("DELETE", WORKSPACE, "Workspaces - Delete")
+    async def delete(request: Request) -> Response:
+        params = request.path_params
+        key = workspace_key(params["subscription"], params["group"], params["workspace"])
+        if state.store.get("", "workspaces", key) is None:
+            return Response(status_code=204)
+        workspace = state.by_key(key)
+        await state.on_delete(workspace)
+        state.store.purge(key)
+        for folder in ("blobs", "jobs", "mlflow", "online", "batch"):
+            path = state.data / folder / key
+            if path.is_dir():
+                await run_in_threadpool(shutil.rmtree, path, ignore_errors=True)
+        return Response(status_code=200)
 
 
 def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
+    kept = state.store.get("", "workspaces", workspace.key)
+    about = {key: kept.body[key] for key in ABOUT if kept and kept.body.get(key)}
     return {
         "id": workspace.path,
         "name": workspace.name,
         "type": "Microsoft.MachineLearningServices/workspaces",
         "location": LOCATION,
-        "tags": {},
+        "tags": about.pop("tags", {}),
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
             "friendlyName": workspace.name,
+            **about,
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
             "discoveryUrl": f"{state.url}/discovery",
@@ -89,25 +143,3 @@ def account(state: State, workspace: Workspace) -> str:
     path leads every storage address to this server.
     """
     return f"{state.url.removeprefix('https://')}/{workspace.key}"
-
-
-def _datastore(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
-    container = workspace.containers.get(name.lower())
-    if container is None:
-        raise NotFound(f"No datastore named {name} in workspace {workspace.name}.")
-    return {
-        "id": f"{workspace.path}/datastores/{name}",
-        "name": name,
-        "type": "Microsoft.MachineLearningServices/workspaces/datastores",
-        "properties": {
-            "datastoreType": "AzureBlob",
-            "accountName": account(state, workspace),
-            "containerName": container,
-            "endpoint": "core.windows.net",
-            "protocol": "https",
-            "isDefault": name.lower() == FILES,
-            "credentials": {"credentialsType": "Sas"},
-            "properties": {},
-            "tags": {},
-        },
-    }

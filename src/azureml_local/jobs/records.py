@@ -45,9 +45,21 @@ def change(state: State, workspace: Workspace, name: str, **changes: Any) -> Res
         return state.store.put(workspace.key, KIND, name, "", body)
 
 
+def children(state: State, workspace: Workspace, name: str) -> list[Resource]:
+    """The jobs that a job is the parent of, oldest first."""
+    found = state.store.entries(workspace.key, KIND)
+    return [each for each in found if each.body.get("parent") == name]
+
+
 def document(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
-    """A job as the API shows it."""
+    """A job as the API shows it; of a job that has a parent only that there is one.
+
+    Azure ML does not show jobs in pipelines here, and the SDK then reads the run history instead:
+    it can list and get them, but neither stream nor download them by themselves.
+    """
     body = found.body
+    if body.get("parent"):
+        return {"id": f"{workspace.path}/jobs/{found.name}", "name": found.name, "properties": None}
     properties = {
         "services": {},
         "properties": {},
@@ -55,14 +67,14 @@ def document(state: State, workspace: Workspace, found: Resource) -> dict[str, A
         **body["properties"],
         "status": body["status"],
     }
-    properties["services"] = {
+    properties["services"] = {  # what a client echoes back is not believed
         "Tracking": {
             "jobServiceType": "Tracking",
             "endpoint": f"azureml://{state.url.removeprefix('https://')}/mlflow/v1.0{workspace.path}",
         },
         "Studio": {
             "jobServiceType": "Studio",
-            "endpoint": f"{state.url}/studio{workspace.path}/jobs/{found.name}",
+            "endpoint": page(state, workspace, found.name),
         },
     }
     return {
@@ -77,6 +89,12 @@ def document(state: State, workspace: Workspace, found: Resource) -> dict[str, A
         },
         "properties": properties,
     }
+
+
+def page(state: State, workspace: Workspace, name: str) -> str:
+    """The address of a job's page, with the key that opens the workspace's pages."""
+    key = auth.page_key(state.secret, workspace.key)
+    return f"{state.url}/studio/{workspace.key}/jobs/{name}?key={key}"
 
 
 def history(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
@@ -95,12 +113,28 @@ def history(state: State, workspace: Workspace, found: Resource) -> dict[str, An
         "endTimeUtc": body.get("ended"),
         "error": body.get("error"),
         "logFiles": logs,
-        "properties": {},
-        "tags": body["properties"].get("tags", {}),
+        "properties": body["properties"].get("properties") or {},
+        "tags": body["properties"].get("tags") or {},
+        "experimentId": body["properties"].get("experimentName"),
         "experimentName": body["properties"].get("experimentName"),
         "displayName": body["properties"].get("displayName"),
-        "outputs": {},
+        "outputs": _outputs(body),
+        "rootRunId": body.get("root") or body.get("parent") or found.name,
+        "runUuid": found.name,
+        "runType": "azureml.PipelineRun"
+        if body["properties"].get("jobType") == "Pipeline"
+        else "azureml.commandjob",
+        "createdUtc": found.created,
+        "hidden": bool(body["properties"].get("isArchived")),
     }
+
+
+def _outputs(body: dict[str, Any]) -> dict[str, Any]:
+    """A finished job's outputs for the SDK's download, under ids that are their addresses."""
+    if body["status"] != "Completed":
+        return {}
+    found: dict[str, str] = body.get("outputs") or {}
+    return {name: {"assetId": uri, "type": "uri_folder"} for name, uri in found.items()}
 
 
 def failure(message: str) -> dict[str, Any]:

@@ -7,42 +7,54 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.errors import Conflict, NotSupported
-from azureml_local.jobs import records
+from azureml_local.assets import in_view
+from azureml_local.errors import BadRequest, Conflict
+from azureml_local.jobs import pipelines, plans, records, submission
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, json_of
+from azureml_local.state import State, json_of, object_of
+from azureml_local.store import Resource
 
 HISTORY = f"/history/v1.0{WORKSPACE}"
+CHANGEABLE = ("tags", "displayName", "description", "isArchived", "properties")
 
 
 def register(routes: Routes, state: State, runner: Runner) -> None:
     """Add the operations of this module."""
 
-    @routes.add("PUT", WORKSPACE + "/jobs/{name}", "Jobs - Create or update")
+    @routes.add(
+        "PUT",
+        WORKSPACE + "/jobs/{name}",
+        "Jobs - Create or update",
+        partly="command jobs, and pipelines of command components",
+    )
     async def put(request: Request) -> Response:
         workspace, name = state.workspace(request), records.named_in(request)
-        properties = (await json_of(request)).get("properties", {})
-        kind = properties.get("jobType")
-        if kind != "Command":
-            raise NotSupported(f"azureml-local runs command jobs; {kind} jobs it does not")
-        if properties.get("distribution"):
-            raise NotSupported("azureml-local runs a job on one machine: take distribution out")
+        properties = object_of(await json_of(request), "properties")
         old = state.store.get(workspace.key, records.KIND, name)
         if old is not None:
-            if properties.get("command") != old.body["properties"].get("command"):
-                raise Conflict(f"Job {name} exists already; a job cannot be changed.")
-            merged = old.body["properties"] | {
-                key: properties[key]
-                for key in ("tags", "displayName", "description", "isArchived")
-                if key in properties
-            }
-            found = records.change(state, workspace, name, properties=merged)
-            return JSONResponse(records.document(state, workspace, found))
-        body = {"properties": properties, "status": "Starting", "submitted": records.now()}
-        found = state.store.put(workspace.key, records.KIND, name, "", body)
-        runner.submit(workspace, name)
+            return JSONResponse(records.document(state, workspace, _changed(old, properties)))
+        submission.check(state, workspace, name, properties)
+        body = {"properties": properties, "status": "NotStarted", "submitted": records.now()}
+        if properties["jobType"] == "Pipeline":
+            plan = plans.Plan.read(state, workspace, properties)
+            found = state.store.put(workspace.key, records.KIND, name, "", body)
+            state.background(pipelines.follow(state, runner, workspace, name, plan))
+        else:
+            found = state.store.put(workspace.key, records.KIND, name, "", body)
+            runner.submit(workspace, name)
         return JSONResponse(records.document(state, workspace, found), status_code=201)
+
+    def _changed(old: Resource, properties: dict[str, Any]) -> Resource:
+        for key in ("jobType", "command", "jobs"):
+            if properties.get(key) != old.body["properties"].get(key):
+                raise Conflict(
+                    f"Job {old.name} exists already; a job cannot be changed.", "UserError"
+                )
+        merged = old.body["properties"] | {
+            key: properties[key] for key in CHANGEABLE if key in properties
+        }
+        return records.change(state, state.by_key(old.workspace), old.name, properties=merged)
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
@@ -52,17 +64,17 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
     async def list_all(request: Request) -> Response:
-        workspace = state.workspace(request)
-        found = reversed(state.store.entries(workspace.key, records.KIND))
-        return JSONResponse(
-            {
-                "value": [
-                    records.document(state, workspace, each)
-                    for each in found
-                    if not each.body.get("parent")
-                ]
-            }
-        )
+        workspace, query = state.workspace(request), request.query_params
+        kind = query.get("jobType", "").lower()
+        found = [
+            each
+            for each in reversed(state.store.entries(workspace.key, records.KIND))
+            if not each.body.get("parent")
+            and in_view(request, each.body["properties"])
+            and (not kind or each.body["properties"]["jobType"].lower() == kind)
+            and (not query.get("tag") or query["tag"] in _tags(each))
+        ]
+        return JSONResponse({"value": [records.document(state, workspace, each) for each in found]})
 
     @routes.add("POST", WORKSPACE + "/jobs/{name}/cancel", "Jobs - Cancel")
     async def cancel(request: Request) -> Response:
@@ -81,12 +93,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     async def children(request: Request) -> Response:
         workspace, parent = state.workspace(request), records.named_in(request)
         records.find(state, workspace, parent)
-        found = [
-            records.history(state, workspace, each)
-            for each in state.store.entries(workspace.key, records.KIND)
-            if each.body.get("parent") == parent
-        ]
-        return JSONResponse({"value": found})
+        found = records.children(state, workspace, parent)
+        return JSONResponse({"value": [records.history(state, workspace, e) for e in found]})
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
@@ -97,9 +105,9 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             key: body[key] for key in ("displayName", "description") if key in body
         }
         if "tags" in body:
-            changes["tags"] = {**properties.get("tags", {}), **(body["tags"] or {})}
+            changes["tags"] = {**(properties.get("tags") or {}), **object_of(body, "tags")}
         if "hidden" in body:
-            changes["isArchived"] = body["hidden"]
+            changes["isArchived"] = bool(body["hidden"])
         found = records.change(state, workspace, name, properties=properties | changes)
         return JSONResponse(records.history(state, workspace, found))
 
@@ -107,10 +115,30 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     async def rundata(request: Request) -> Response:
         workspace = state.workspace(request)
         found = records.find(state, workspace, str((await json_of(request)).get("runId")))
-        # Without outputs here the SDK looks into the default datastore, where they are.
         return JSONResponse({"runMetadata": records.history(state, workspace, found)})
+
+    @routes.add(
+        "POST",
+        f"/data/v1.0{WORKSPACE}/dataversion/batchGetResolvedUris",
+        "Data - Resolve addresses",
+    )
+    async def resolve(request: Request) -> Response:
+        workspace = state.workspace(request)
+        wanted = (await json_of(request)).get("values") or []
+        if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
+            raise BadRequest("values must be a list of ids", target="values")
+        for each in wanted:
+            state.local_path(workspace, each)  # refuses what is no address of this workspace
+        values = {each: {"uri": each, "type": "uri_folder"} for each in wanted}
+        return JSONResponse({"values": values})
 
     def _history(request: Request) -> dict[str, Any]:
         workspace = state.workspace(request)
         found = records.find(state, workspace, records.named_in(request))
         return records.history(state, workspace, found)
+
+
+def _tags(found: Resource) -> list[str]:
+    """A job's tags as a list is asked for them: ``name`` and ``name=value``."""
+    tags = found.body["properties"].get("tags") or {}
+    return [*tags, *(f"{name}={value}" for name, value in tags.items())]

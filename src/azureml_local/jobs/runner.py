@@ -1,4 +1,4 @@
-"""Runs jobs: prepares a folder, starts the command, follows it to its end.
+"""Runs jobs: waits for an instance, prepares a folder, starts the command, follows it to its end.
 
 A job that was running when the server ended is reported as failed when it starts again; its
 processes are gone by then, because they are tethered to the server.
@@ -17,13 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import tether
+from azureml_local import assets, compute
+from azureml_local.cloud import credentials
 from azureml_local.errors import AzureError
-from azureml_local.jobs import inputs, records
+from azureml_local.jobs import inputs, packages, records
+from azureml_local.jobs.slots import Slots
+from azureml_local.jobs.submission import timeout_of
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.models import run_prefix
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
+LOOK_SECONDS = 0.05
+MODEL_TYPES = inputs.MODELS
+
+
+class Cancelled(Exception):
+    """The job was cancelled before there was anything to end."""
 
 
 class Runner:
@@ -38,9 +48,11 @@ class Runner:
             environment: what a job needs to reach this server.
         """
         self._state = state
-        self._tracking = tracking
+        self.tracking = tracking
         self._environment = environment
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+        self._cancelled: dict[tuple[str, str], asyncio.Event] = {}
+        self.slots = Slots()
 
     def recover(self) -> None:
         """Report the jobs that a former server left running as failed."""
@@ -48,35 +60,81 @@ class Runner:
             if found.body["status"] not in records.OVER:
                 workspace = self._state.by_key(found.workspace)
                 error = records.failure("the local workspace was ended while the job ran")
+                ended = records.now()
                 records.change(
-                    self._state,
-                    workspace,
-                    found.name,
-                    status="Failed",
-                    ended=records.now(),
-                    error=error,
+                    self._state, workspace, found.name, status="Failed", ended=ended, error=error
                 )
+                if found.body.get("tracked"):
+                    self._state.background(self.tracking.close(workspace, found.name, "FAILED"))
 
     def submit(self, workspace: Workspace, name: str) -> None:
         """Run a command job in the background."""
-        self._state.background(self._follow(workspace, name))
+        self._state.background(self.follow(workspace, name))
 
     async def cancel(self, workspace: Workspace, name: str) -> None:
-        """End a running job; nothing where it is over."""
+        """End a job that waits or runs, and its children; nothing where it is over."""
         found = records.find(self._state, workspace, name)
         if found.body["status"] in records.OVER:
             return
-        records.change(self._state, workspace, name, cancel=True)
+        records.change(self._state, workspace, name, cancel=True, status="CancelRequested")
+        self.cancelled(workspace, name).set()
+        for child in records.children(self._state, workspace, name):
+            await self.cancel(workspace, child.name)
         process = self._processes.get((workspace.key, name))
         if process is not None:
             await asyncio.to_thread(tether.end_group, process)
 
-    async def _follow(self, workspace: Workspace, name: str) -> None:
-        """One command job from its preparation to its last status."""
-        log = self.log_file(workspace, name, records.LOG)
-        await self.supervise(workspace, name, log, lambda: self._command(workspace, name, log))
+    def skip(self, workspace: Workspace, name: str, why: str) -> None:
+        """Say that a job will never run, though nothing is wrong with it."""
+        self._cancelled.pop((workspace.key, name), None)
+        error, ended = records.failure(why), records.now()
+        records.change(self._state, workspace, name, status="Canceled", ended=ended, error=error)
 
-    async def supervise(self, workspace: Workspace, name: str, log: Path, work: Work) -> None:
+    async def cancel_all(self, workspace: Workspace) -> None:
+        """End all jobs of a workspace; returns when none of them runs."""
+        for found in self._state.store.entries(workspace.key, records.KIND):
+            await self.cancel(workspace, found.name)
+        while any(key == workspace.key for key, _ in self._cancelled):
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def cancelled(self, workspace: Workspace, name: str) -> asyncio.Event:
+        """Set when somebody cancels the job."""
+        return self._cancelled.setdefault((workspace.key, name), asyncio.Event())
+
+    async def follow(self, workspace: Workspace, name: str) -> None:
+        """One command job from the queue to its last status."""
+        event = self.cancelled(workspace, name)
+        properties = records.find(self._state, workspace, name).body["properties"]
+        named = compute.name_in(properties.get("computeId") or "")
+        key = (workspace.key, named.lower())
+
+        def queued() -> None:
+            records.change(self._state, workspace, name, status="Queued")
+
+        def most() -> int:
+            return compute.side_by_side(self._state, workspace, named)
+
+        log = self.log_file(workspace, name, records.LOG)
+
+        async def work() -> int:
+            if not await self.slots.acquire(key, most, event, queued):
+                raise Cancelled
+            try:
+                return await self._command(workspace, name, log)
+            finally:
+                self.slots.release(key)
+
+        await self.supervise(workspace, name, log, work, status=None)
+
+    async def supervise(
+        self,
+        workspace: Workspace,
+        name: str,
+        log: Path,
+        work: Work,
+        *,
+        status: str | None = "Preparing",
+    ) -> None:
         """Run ``work`` as the job ``name`` and give the job the status it comes to.
 
         Args:
@@ -84,29 +142,52 @@ class Runner:
             name: the job.
             log: where an error is written, for ``jobs.stream`` to show.
             work: does the job and returns an exit code.
+            status: what the job is at once; None where ``work`` says it.
         """
-        records.change(self._state, workspace, name, status="Preparing", started=records.now())
-        message = ""
+        if status is not None:
+            self.begin(workspace, name, status)
+        code, message = 1, ""
         try:
             code = await work()
-            message = _last_line(log) if code else ""
+            message = f"{last_line(log)} (exit code {code})" if code else ""
+        except Cancelled:
+            pass
         except AzureError as refused:
-            code, message = 1, refused.message
+            message = refused.message
         except OSError as failed:
-            code, message = 1, f"{failed.strerror}: {failed.filename}"
+            message = f"{failed.strerror}: {failed.filename}"
         except Exception as defect:  # noqa: BLE001 - whatever it is, the job must come to an end
             traceback.print_exc()  # to the server's log
-            code, message = 1, f"a defect of azureml-local, see its log: {defect!r}"
-        if message and not _last_line(log):
-            log.write_text(message + "\n", encoding="utf-8")
+            message = f"a defect of azureml-local, see its log: {defect!r}"
+        finally:
+            self._cancelled.pop((workspace.key, name), None)
+        if message and not last_line(log):
+            with log.open("a", encoding="utf-8") as file:
+                file.write(message + "\n")
+        await self._end(workspace, name, code, message)
+
+    async def _end(self, workspace: Workspace, name: str, code: int, message: str) -> None:
         found = records.find(self._state, workspace, name)
         status = "Completed" if code == 0 else "Failed"
-        error = None if code == 0 else records.failure(f"{message} (exit code {code})")
+        error = None if code == 0 else records.failure(message)
         if found.body.get("cancel"):
-            status, error = "Canceled", None
+            status, error = "Canceled", found.body.get("error")
+        if found.body.get("tracked"):
+            words = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
+            try:
+                await self.tracking.close(workspace, name, words[status])
+            except Exception:  # noqa: BLE001 - the job is over, whatever its tracking says
+                traceback.print_exc()
         records.change(
             self._state, workspace, name, status=status, ended=records.now(), error=error
         )
+
+    def begin(self, workspace: Workspace, name: str, status: str) -> None:
+        """Say that the job begins; one that is being cancelled keeps saying so."""
+        found = records.find(self._state, workspace, name)
+        kept = {"status": found.body["status"]} if found.body.get("cancel") else {"status": status}
+        started = found.body.get("started") or records.now()
+        records.change(self._state, workspace, name, started=started, **kept)
 
     def log_file(self, workspace: Workspace, name: str, path: str) -> Path:
         """A log among the job's artifacts; its folder exists."""
@@ -124,8 +205,24 @@ class Runner:
         folder: Path,
         log: Path,
         extra: dict[str, str],
+        timeout: float | None = None,
     ) -> int:
-        """Run a command of a job to its end; gives its exit code."""
+        """Run a command of a job to its end; gives its exit code.
+
+        Args:
+            workspace: the job's workspace.
+            name: the job.
+            command: program and arguments.
+            folder: where it runs.
+            log: where its output goes.
+            extra: variables of its environment.
+            timeout: seconds after which the job is cancelled.
+
+        Raises:
+            Cancelled: the job was cancelled before the command was started.
+        """
+        if records.find(self._state, workspace, name).body.get("cancel"):
+            raise Cancelled
         with log.open("ab") as file:
             process = tether.spawn(
                 command,
@@ -133,41 +230,75 @@ class Runner:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=self._job_environment(extra),
+                env=self._job_environment(workspace, extra),
             )
         self._processes[workspace.key, name] = process
-        records.change(self._state, workspace, name, status="Running")
+        self.begin(workspace, name, "Running")
         try:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + timeout if timeout is not None else None
+            while process.poll() is None:
+                if deadline is not None and loop.time() > deadline:
+                    await self._out_of_time(workspace, name, process, log, timeout or 0)
+                    break
+                await asyncio.sleep(LOOK_SECONDS)
             return await asyncio.to_thread(process.wait)
         finally:
             del self._processes[workspace.key, name]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)  # what the command left behind
 
+    async def _out_of_time(
+        self,
+        workspace: Workspace,
+        name: str,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        timeout: float,
+    ) -> None:
+        message = f"the job ran longer than its limits.timeout of {timeout:g} s and was cancelled"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(message + "\n")
+        error = records.failure(message)
+        records.change(self._state, workspace, name, cancel=True, error=error)
+        await asyncio.to_thread(tether.end_group, process)
+
     async def _command(self, workspace: Workspace, name: str, log: Path) -> int:
         state = self._state
+        self.begin(workspace, name, "Preparing")
         properties = records.find(state, workspace, name).body["properties"]
         folder = state.data / "jobs" / workspace.key / name
         await asyncio.to_thread(
             inputs.copy_code, state, workspace, properties.get("codeId"), folder
         )
-        given = inputs.values(state, workspace, properties.get("inputs") or {})
-        outputs = {}
-        for output in properties.get("outputs") or {}:
-            path = inputs.output_path(state, workspace, name, output)
-            path.mkdir(parents=True, exist_ok=True)
-            outputs[output] = str(path)
-        line = inputs.command_line(properties["command"], given, outputs)
-        experiment = properties.get("experimentName") or "Default"
-        # The run is made while the command starts: MLflow's own import takes longer.
-        adopting = asyncio.create_task(
-            self._tracking.adopt(workspace, name, experiment, properties.get("displayName") or name)
+        copies = state.data / "inputs" / workspace.key / name
+        given = await asyncio.to_thread(
+            inputs.values, state, workspace, properties.get("inputs") or {}, copies
         )
+        targets = {
+            key: inputs.output(state, workspace, name, key, value or {})
+            for key, value in (properties.get("outputs") or {}).items()
+        }
+        for target in targets.values():
+            made = target.path.parent if target.kind == "uri_file" else target.path
+            made.mkdir(parents=True, exist_ok=True)
+        outputs = {key: str(target.path) for key, target in targets.items()}
+        line = inputs.command_line(properties["command"], given, outputs)
+        kept = {key: target.uri for key, target in targets.items()}
+        records.change(state, workspace, name, outputs=kept, tracked=True)
+        _warn(state, workspace, properties.get("environmentId") or "", log)
+        experiment = properties.get("experimentName") or "Default"
+        body = records.find(state, workspace, name).body
+        parent, root = body.get("parent"), body.get("root")
+        title = properties.get("displayName") or name
+        await self.tracking.adopt(workspace, name, experiment, title, parent)
         extra = {
             "MLFLOW_TRACKING_URI": f"{state.url}/mlflow/v1.0{workspace.path}",
             "MLFLOW_EXPERIMENT_NAME": experiment,
             "MLFLOW_RUN_ID": name,
             "AZUREML_RUN_ID": name,
+            "AZUREML_ROOT_RUN_ID": root or parent or name,
+            "AZUREML_ARM_PROJECT_NAME": experiment,
             "AZUREML_ARM_SUBSCRIPTION": workspace.subscription,
             "AZUREML_ARM_RESOURCEGROUP": workspace.group,
             "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
@@ -175,19 +306,31 @@ class Runner:
             **{f"AZURE_ML_OUTPUT_{key}": value for key, value in outputs.items()},
             **(properties.get("environmentVariables") or {}),
         }
-        await adopting
         code = await self.run_process(
-            workspace, name, ["bash", "-c", line], folder=folder, log=log, extra=extra
+            workspace,
+            name,
+            ["bash", "-c", line],
+            folder=folder,
+            log=log,
+            extra=extra,
+            timeout=timeout_of(properties),
         )
-        await self._tracking.close(workspace, name, "FINISHED" if code == 0 else "FAILED")
+        self.begin(workspace, name, "Finalizing")
+        if code == 0:
+            for key, target in targets.items():
+                register_output(state, workspace, key, target)
         return code
 
-    def _job_environment(self, extra: dict[str, str]) -> dict[str, str]:
-        """This process's environment, with this interpreter first and what reaches the server."""
+    def _job_environment(self, workspace: Workspace, extra: dict[str, str]) -> dict[str, str]:
+        """This process's environment, with this interpreter first and what reaches the server.
+
+        A job's credentials are good for its own workspace alone.
+        """
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         return {
             **os.environ,
             **self._environment,
+            **credentials(self._state, workspace.key),
             "PATH": path,
             "PYTHONUNBUFFERED": "1",
             "MPLBACKEND": "agg",
@@ -195,7 +338,36 @@ class Runner:
         }
 
 
-def _last_line(log: Path) -> str:
-    """The last line with text in a log: what a traceback ends with."""
+def register_output(state: State, workspace: Workspace, name: str, target: inputs.Output) -> None:
+    """Make an asset of a job's output, where the job asks for one.
+
+    Raises:
+        AzureError: the name or version is not valid, or there is nothing in the output.
+    """
+    if not target.asset:
+        return
+    kind = "models" if target.kind in MODEL_TYPES else "data"
+    assets.checked(f"Output {name}'s asset", target.asset)
+    version = target.version or assets.next_version(state, workspace, kind, target.asset)
+    fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
+    given = dict(zip(fields, (target.uri, target.kind), strict=True))
+    assets.register_version(state, workspace, kind, target.asset, version, given)
+
+
+def _warn(state: State, workspace: Workspace, reference: str, log: Path) -> None:
+    """Write into the log which packages of the job's environment this interpreter lacks."""
+    try:
+        found = assets.by_id(state, workspace, "environments", reference)
+    except AzureError:
+        return  # one of Azure's own registry: what it holds is not known here
+    name = found.name if found.name not in assets.HIDDEN else "the job's environment"
+    lines = packages.warnings(f"{name}:{found.version[:8]}", found.body.get("condaFile"))
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def last_line(log: Path) -> str:
+    """The last line with text in a log: what a traceback ends with. Warnings of ours are none."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = (line.strip() for line in reversed(lines) if not line.startswith(packages.PREFIX))
+    return next((line for line in said if line), "")

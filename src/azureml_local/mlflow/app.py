@@ -34,7 +34,9 @@ def _store_class() -> type[Any]:
                 )
             return self.get_run(run_id)
 
-        def adopt_run(self, run_id: str, experiment: str, name: str, user: str) -> None:
+        def adopt_run(
+            self, run_id: str, experiment: str, name: str, user: str, tags: dict[str, str]
+        ) -> None:
             """Make the run of a job, under the job's name; nothing where it exists."""
             found = self.get_experiment_by_name(experiment)
             number = found.experiment_id if found else self.create_experiment(experiment)
@@ -57,7 +59,8 @@ def _store_class() -> type[Any]:
                     source_version="",
                     lifecycle_stage="active",
                 )
-                run.tags = [SqlTag(key="mlflow.runName", value=name)]
+                kept = {**tags, "mlflow.runName": name}
+                run.tags = [SqlTag(key=key, value=value) for key, value in kept.items()]
                 session.add(run)
 
         def close_run(self, run_id: str, status: str) -> None:
@@ -96,7 +99,7 @@ def main(argv: list[str]) -> None:
 
     def adopt(run_id: str) -> Any:
         body = flask.request.get_json()
-        store.adopt_run(run_id, body["experiment"], body["name"], body["user"])
+        store.adopt_run(run_id, body["experiment"], body["name"], body["user"], body["tags"])
         return {}
 
     def close(run_id: str) -> Any:

@@ -37,7 +37,7 @@ class Tracking:
     def __init__(self, state: State) -> None:
         self._state = state
         self._started: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def warm(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""
@@ -53,10 +53,13 @@ class Tracking:
             del self._started[workspace.key]  # the next call tries again
             raise
 
-    async def adopt(self, workspace: Workspace, run: str, experiment: str, name: str) -> None:
-        """Make the MLflow run of a job."""
+    async def adopt(
+        self, workspace: Workspace, run: str, experiment: str, name: str, parent: str | None = None
+    ) -> None:
+        """Make the MLflow run of a job; ``parent`` is the run that it is nested in."""
         client = await self.client(workspace)
-        body = {"experiment": experiment, "name": name, "user": "azureml-local"}
+        tags = {"mlflow.parentRunId": parent} if parent else {}
+        body = {"experiment": experiment, "name": name, "user": "azureml-local", "tags": tags}
         (await client.post(f"/azureml-local/runs/{run}", json=body)).raise_for_status()
 
     async def close(self, workspace: Workspace, run: str, status: str) -> None:
@@ -67,7 +70,16 @@ class Tracking:
 
     async def stop(self) -> None:
         """End all servers."""
-        for process in self._processes:
+        for process in self._processes.values():
+            await asyncio.to_thread(tether.end_group, process, 1.0)
+
+    async def end(self, workspace: Workspace) -> None:
+        """End one workspace's server, because the workspace is deleted."""
+        task = self._started.pop(workspace.key, None)
+        if task is not None:
+            task.cancel()
+        process = self._processes.pop(workspace.key, None)
+        if process is not None:
             await asyncio.to_thread(tether.end_group, process, 1.0)
 
     async def _start(self, workspace: Workspace) -> httpx.AsyncClient:
@@ -92,7 +104,7 @@ class Tracking:
                 stderr=file,
                 stdin=subprocess.DEVNULL,
             )
-        self._processes.append(process)
+        self._processes[workspace.key] = process
         client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://mlflow",

@@ -1,0 +1,111 @@
+"""Datastores: names for containers of the workspace's own storage.
+
+Whatever storage account a script names, its files lie here: a datastore of another account becomes
+a container of the local one. Nothing is ever fetched from Azure.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local import auth
+from azureml_local.assets import checked
+from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.state import ARTIFACTS, FILES, State, Workspace, json_of, object_of, text_of
+from azureml_local.workspaces import account
+
+KIND = "datastores"
+ONE = WORKSPACE + "/datastores/{name}"
+
+
+def register(routes: Routes, state: State) -> None:
+    """Add the operations of this module."""
+
+    @routes.add("GET", WORKSPACE + "/datastores", "Datastores - List")
+    async def list_all(request: Request) -> Response:
+        workspace = state.workspace(request)
+        names = [FILES, ARTIFACTS]
+        names += [each.name for each in state.store.entries(workspace.key, KIND)]
+        if request.query_params.get("isDefault", "").lower() == "true":
+            names = [FILES]
+        return JSONResponse({"value": [_shown(state, workspace, name) for name in names]})
+
+    @routes.add("GET", ONE, "Datastores - Get")
+    async def get(request: Request) -> Response:
+        workspace = state.workspace(request)
+        return JSONResponse(_shown(state, workspace, request.path_params["name"]))
+
+    @routes.add(
+        "PUT",
+        ONE,
+        "Datastores - Create or update",
+        partly="Azure blob storage alone; its files are kept here whatever account it names",
+    )
+    async def put(request: Request) -> Response:
+        workspace, name = (
+            state.workspace(request),
+            checked("Datastore", request.path_params["name"]),
+        )
+        given = object_of(await json_of(request), "properties")
+        kind = text_of(given, "datastoreType")
+        if kind != "AzureBlob":
+            raise NotSupported(
+                f"Datastores - Create: azureml-local has no datastores of type {kind}"
+            )
+        if name.lower() in workspace.containers:
+            raise BadRequest(f"{name} is the workspace's own datastore", "UserError")
+        old = state.store.get(workspace.key, KIND, name)
+        # Not the container's own name: the SDK splits addresses where it occurs first.
+        container = old.body["container"] if old else f"datastore-{uuid.uuid4()}"
+        kept = {
+            "container": container,
+            "description": text_of(given, "description"),
+            "tags": object_of(given, "tags"),
+            "properties": object_of(given, "properties"),
+        }
+        state.store.put(workspace.key, KIND, name, "", kept)
+        state.container(workspace, name).mkdir(parents=True, exist_ok=True)
+        return JSONResponse(_shown(state, workspace, name), status_code=200 if old else 201)
+
+    @routes.add("DELETE", ONE, "Datastores - Delete")
+    async def delete(request: Request) -> Response:
+        workspace, name = state.workspace(request), request.path_params["name"]
+        if name.lower() in workspace.containers:
+            raise BadRequest(f"{name} is the workspace's own datastore", "UserError")
+        there = state.store.delete(workspace.key, KIND, name)  # as on Azure the files stay
+        return Response(status_code=200 if there else 204)
+
+    @routes.add("POST", ONE + "/listSecrets", "Datastores - List secrets")
+    async def secrets(request: Request) -> Response:
+        workspace = state.workspace(request)
+        state.container_name(workspace, request.path_params["name"])
+        sas = auth.signature(state.secret, workspace.key)
+        return JSONResponse({"secretsType": "Sas", "sasToken": sas})
+
+
+def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
+    container = state.container_name(workspace, name)
+    found = state.store.get(workspace.key, KIND, name)
+    about = {k: v for k, v in found.body.items() if k != "container"} if found else {}
+    return {
+        "id": f"{workspace.path}/datastores/{name}",
+        "name": name,
+        "type": "Microsoft.MachineLearningServices/workspaces/datastores",
+        "properties": {
+            "properties": {},
+            "tags": {},
+            **about,
+            "datastoreType": "AzureBlob",
+            "accountName": account(state, workspace),
+            "containerName": container,
+            "endpoint": "core.windows.net",
+            "protocol": "https",
+            "isDefault": name.lower() == FILES,
+            "credentials": {"credentialsType": "Sas"},
+        },
+    }

@@ -1,0 +1,216 @@
+"""Command jobs as Azure runs them: what they are given, what they leave, how they end."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+ENVIRONMENT = "azureml:jobs-env:1"
+
+
+@pytest.fixture(scope="module")
+def ml(client):
+    from azure.ai.ml.entities import Environment
+
+    found = client("jobs")
+    found.environments.create_or_update(Environment(name="jobs-env", version="1", image="a:1"))
+    return found
+
+
+def submit(ml, line, **about):
+    from azure.ai.ml import command
+
+    return ml.jobs.create_or_update(command(command=line, environment=ENVIRONMENT, **about))
+
+
+def ended(ml, name, seconds=60):
+    """The job when it is over, without its log."""
+    deadline = time.monotonic() + seconds
+    while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
+        assert time.monotonic() < deadline, f"{name} is {found.status}"
+        time.sleep(0.1)
+    return found
+
+
+def until(ml, name, status, seconds=60):
+    deadline = time.monotonic() + seconds
+    while (found := ml.jobs.get(name)).status != status:
+        assert time.monotonic() < deadline, f"{name} is {found.status}, not {status}"
+        time.sleep(0.05)
+
+
+def log_of(ml, name, folder):
+    ml.jobs.download(name, download_path=folder)
+    (log,) = folder.rglob("std_log.txt")
+    return log.read_text()
+
+
+def test_inputs_of_every_type_and_mode(ml, tmp_path):
+    from azure.ai.ml import Input
+    from azure.ai.ml.entities import Data
+
+    (tmp_path / "one.csv").write_text("in the file\n")
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "a.txt").write_text("in the folder\n")
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "MLTable").write_text("type: mltable\npaths:\n  - file: ./a.csv\n")
+    (tmp_path / "table" / "a.csv").write_text("x\n1\n")
+    data = ml.data.create_or_update(
+        Data(name="asset", path=str(tmp_path / "one.csv"), type="uri_file")
+    )
+    asset = f"azureml:asset:{data.version}"
+    job = submit(
+        ml,
+        "cat ${{inputs.file}} ${{inputs.folder}}/a.txt ${{inputs.asset}} ${{inputs.table}}/MLTable;"
+        "echo ${{inputs.direct}}; echo number ${{inputs.number}} $VARIABLE $[[--no ${{inputs.no}}]];"
+        "pwd; ls",
+        inputs={
+            "file": Input(type="uri_file", path=str(tmp_path / "one.csv"), mode="download"),
+            "folder": Input(type="uri_folder", path=str(tmp_path / "many"), mode="ro_mount"),
+            "asset": Input(type="uri_file", path=asset),
+            "direct": Input(type="uri_file", path=asset, mode="direct"),
+            "table": Input(type="mltable", path=str(tmp_path / "table")),
+            "number": 0.25,
+        },
+        environment_variables={"VARIABLE": "set by the job"},
+    )
+    assert ended(ml, job.name).status == "Completed"
+    lines = log_of(ml, job.name, tmp_path / "out").splitlines()
+    assert lines.count("in the file") == 2
+    assert "in the folder" in lines
+    assert "type: mltable" in lines
+    assert "number 0.25 set by the job" in lines
+    assert any(line.startswith("azureml://subscriptions/") for line in lines)
+
+
+def test_an_output_becomes_an_asset_where_it_has_a_name(ml, tmp_path):
+    from azure.ai.ml import Input, Output
+
+    job = submit(
+        ml,
+        "echo made > ${{outputs.folder}}/x.txt; echo one > ${{outputs.file}}",
+        outputs={
+            "folder": Output(type="uri_folder", name="made-folder", version="7"),
+            "file": Output(
+                type="uri_file", path="azureml://datastores/workspaceblobstore/paths/deep/one.txt"
+            ),
+        },
+    )
+    assert ended(ml, job.name).status == "Completed"
+    assert ml.data.get("made-folder", "7").type == "uri_folder"
+    read = submit(
+        ml,
+        "cat ${{inputs.a}}/x.txt ${{inputs.b}} ${{inputs.c}}/x.txt",
+        inputs={
+            "a": Input(type="uri_folder", path="azureml:made-folder:7"),
+            "b": Input(
+                type="uri_file", path="azureml://datastores/workspaceblobstore/paths/deep/one.txt"
+            ),
+            "c": Input(type="uri_folder", path=f"azureml://jobs/{job.name}/outputs/folder"),
+        },
+    )
+    assert ended(ml, read.name).status == "Completed"
+    assert log_of(ml, read.name, tmp_path).splitlines() == ["made", "one", "made"]
+
+
+def test_a_job_that_is_too_slow_is_cancelled_and_says_so(ml, tmp_path):
+    job = submit(ml, "echo begun; sleep 300", timeout=1)
+    assert ended(ml, job.name).status == "Canceled"
+    assert "limits.timeout of 1 s" in log_of(ml, job.name, tmp_path)
+
+
+def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
+    from azure.ai.ml.entities import AmlCompute
+
+    ml.compute.begin_create_or_update(AmlCompute(name="narrow", size="s", max_instances=1)).result()
+    first = submit(ml, "sleep 300", compute="narrow")
+    until(ml, first.name, "Running")
+    second = submit(ml, "echo second", compute="narrow")
+    until(ml, second.name, "Queued")
+    third = submit(ml, "echo third", compute="narrow")
+    until(ml, third.name, "Queued")
+    ml.jobs.begin_cancel(third.name).result()
+    assert ended(ml, third.name).status == "Canceled"
+    assert ml.jobs.get(second.name).status == "Queued"
+    ml.jobs.begin_cancel(first.name).result()
+    assert ended(ml, second.name).status == "Completed"
+    assert ended(ml, first.name).status == "Canceled"
+
+
+def test_jobs_are_listed_tagged_and_archived(ml):
+    from azure.ai.ml.constants import ListViewType
+
+    job = submit(ml, "true", tags={"team": "a"}, display_name="shown", experiment_name="listed")
+    assert ended(ml, job.name).status == "Completed"
+    assert job.name in [each.name for each in ml.jobs.list()]
+    ml.jobs.archive(job.name)
+    assert job.name not in [each.name for each in ml.jobs.list()]
+    archived = ml.jobs.list(list_view_type=ListViewType.ARCHIVED_ONLY)
+    assert job.name in [each.name for each in archived]
+    ml.jobs.restore(job.name)
+    found = ml.jobs.get(job.name)
+    assert (found.tags, found.display_name) == ({"team": "a"}, "shown")
+    found.tags["more"] = "b"
+    assert ml.jobs.create_or_update(found).tags == {"team": "a", "more": "b"}
+
+
+def test_the_log_warns_of_packages_that_are_not_here(ml, tmp_path):
+    from azure.ai.ml import command
+    from azure.ai.ml.entities import Environment
+
+    (tmp_path / "conda.yml").write_text(
+        "name: e\ndependencies:\n  - python=2.7\n  - pip:\n      - nothing-of-the-kind==1\n"
+    )
+    environment = Environment(image="a:1", conda_file=tmp_path / "conda.yml")
+    job = ml.jobs.create_or_update(command(command="echo ran", environment=environment))
+    assert ended(ml, job.name).status == "Completed"
+    log = log_of(ml, job.name, tmp_path / "out")
+    assert "nothing-of-the-kind==1; this interpreter has none" in log
+    assert "names python==2.7.*; this interpreter has 3." in log
+    assert log.endswith("ran\n")
+
+
+def test_what_cannot_be_run_is_refused_at_once(ml):
+    from azure.ai.ml import Input, MpiDistribution
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+    with pytest.raises(HttpResponseError, match="take distribution out") as caught:
+        submit(ml, "true", distribution=MpiDistribution(process_count_per_instance=2))
+    assert caught.value.status_code == 501
+    with pytest.raises(HttpResponseError, match="instance_count above 1"):
+        submit(ml, "true", instance_count=2)
+    with pytest.raises(ResourceNotFoundError, match="Data absent:1 was not found"):
+        submit(
+            ml, "cat ${{inputs.d}}", inputs={"d": Input(type="uri_file", path="azureml:absent:1")}
+        )
+    with pytest.raises(HttpResponseError, match=r"names outputs\.none"):
+        submit(ml, "echo ${{outputs.none}}")
+
+
+def test_a_missing_file_fails_the_job_with_the_reason(ml):
+    from azure.ai.ml import Input
+    from azure.ai.ml.exceptions import JobException
+
+    path = "azureml://datastores/workspaceblobstore/paths/never/there.csv"
+    job = submit(ml, "cat ${{inputs.d}}", inputs={"d": Input(type="uri_file", path=path)})
+    with pytest.raises(JobException, match=r"there is nothing at .*never/there"):
+        ml.jobs.stream(job.name)
+    assert ml.jobs.get(job.name).status == "Failed"
+
+
+def test_sweep_jobs_are_refused_by_name(ml):
+    from azure.ai.ml import command
+    from azure.ai.ml.sweep import Choice
+    from azure.core.exceptions import HttpResponseError
+
+    trial = command(
+        command="echo ${{inputs.c}}", inputs={"c": Choice([1, 2])}, environment=ENVIRONMENT
+    )
+    job = trial.sweep(primary_metric="m", goal="maximize", sampling_algorithm="random")
+    job.set_limits(max_total_trials=1)
+    with pytest.raises(HttpResponseError, match="no Sweep jobs") as caught:
+        ml.jobs.create_or_update(job)
+    assert caught.value.status_code == 501

@@ -1,0 +1,303 @@
+"""Pipeline jobs through the SDK: what feeds what, side by side, and how they fail.
+
+No annotations from the future here: ``dsl.pipeline`` reads those of its function.
+"""
+
+import textwrap
+import time
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+ENVIRONMENT = "azureml:pipe-env:1"
+
+
+@pytest.fixture(scope="module")
+def ml(client):
+    from azure.ai.ml.entities import AmlCompute, Environment
+
+    found = client("pipelines")
+    found.environments.create_or_update(Environment(name="pipe-env", version="1", image="a:1"))
+    found.compute.begin_create_or_update(
+        AmlCompute(name="wide", size="s", max_instances=4)
+    ).result()
+    return found
+
+
+def step(line, inputs=(), **about):
+    """A component with folders in and a folder ``out``."""
+    from azure.ai.ml import Input, Output, command
+
+    return command(
+        command=line,
+        inputs={name: Input(type="uri_folder") for name in inputs} | about.pop("literals", {}),
+        outputs={"out": Output(type="uri_folder")},
+        environment=ENVIRONMENT,
+        compute="wide",
+        **about,
+    )
+
+
+def ended(ml, name, seconds=90):
+    deadline = time.monotonic() + seconds
+    while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
+        assert time.monotonic() < deadline, f"{name} is {found.status}"
+        time.sleep(0.1)
+    return found
+
+
+def children(ml, name):
+    return {each.display_name: each for each in ml.jobs.list(parent_job_name=name)}
+
+
+def download(ml, name, output, folder):
+    ml.jobs.download(name, download_path=folder, output_name=output)
+    return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_outputs_feed_inputs_and_become_the_pipelines(ml, tmp_path, capfd):
+    from azure.ai.ml import Input, Output, dsl
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("given\n")
+    copy = step("cat ${{inputs.d}}/*.txt > ${{outputs.out}}/b.txt", ["d"])
+    add = step(
+        "(cat ${{inputs.d}}/b.txt; echo ${{inputs.word}} $LETTER) > ${{outputs.out}}/c.txt",
+        ["d"],
+        literals={"word": "default"},
+        environment_variables={"LETTER": "x"},
+    )
+
+    @dsl.pipeline(default_compute="wide", experiment_name="chains", tags={"kind": "chain"})
+    def chain(source: Input(type="uri_folder"), word: str = "unset"):
+        first = copy(d=source)
+        second = add(d=first.outputs.out, word=word)
+        third = add(d=first.outputs.out)
+        return {"final": second.outputs.out, "other": third.outputs.out}
+
+    job = chain(source=Input(type="uri_folder", path=str(tmp_path / "in")), word="said")
+    job.outputs.final = Output(type="uri_folder", name="chained", version="3", mode="upload")
+    made = ml.jobs.create_or_update(job)
+    ml.jobs.stream(made.name)
+    out = capfd.readouterr().out
+    assert "step first submitted" in out
+    assert "step second Completed" in out
+    found = ml.jobs.get(made.name)
+    assert (found.status, found.type, found.tags) == ("Completed", "pipeline", {"kind": "chain"})
+    assert set(found.jobs) == {"first", "second", "third"}
+    steps = children(ml, made.name)
+    assert {name: each.status for name, each in steps.items()} == dict.fromkeys(
+        ("first", "second", "third"), "Completed"
+    )
+    assert download(ml, made.name, "final", tmp_path / "o") == {"c.txt": "given\nsaid x\n"}
+    assert download(ml, made.name, "other", tmp_path / "p") == {"c.txt": "given\ndefault x\n"}
+    assert ml.data.get("chained", "3").path.endswith(f"{steps['second'].name}/out")
+    assert made.name in [each.name for each in ml.jobs.list()]
+    assert not {each.name for each in ml.jobs.list()} & {each.name for each in steps.values()}
+
+
+def test_the_steps_are_runs_nested_in_the_pipelines(ml):
+    import mlflow
+    from azure.ai.ml import dsl
+
+    log = step(
+        "python -c 'import mlflow; mlflow.log_metric(\"m\", 2.5)' && touch ${{outputs.out}}/x"
+    )
+
+    @dsl.pipeline(experiment_name="nested-runs")
+    def one():
+        log()
+
+    made = ml.jobs.create_or_update(one())
+    assert ended(ml, made.name).status == "Completed"
+    mlflow.set_tracking_uri(ml.workspaces.get("pipelines").mlflow_tracking_uri)
+    (child,) = children(ml, made.name).values()
+    run = mlflow.get_run(child.name)
+    assert run.data.metrics == {"m": 2.5}
+    assert run.data.tags["mlflow.parentRunId"] == made.name
+    assert mlflow.get_run(made.name).info.status == "FINISHED"
+
+
+def test_a_pipeline_of_yaml_files(ml, tmp_path):
+    from azure.ai.ml import load_job
+
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "say.py").write_text(
+        "import sys, pathlib\n"
+        "pathlib.Path(sys.argv[-1], 'said.txt').write_text(' '.join(sys.argv[1:-1]))\n"
+    )
+    (tmp_path / "say.yml").write_text(
+        textwrap.dedent("""
+        name: say
+        version: "1"
+        type: command
+        inputs:
+          rate: {type: number, default: 0.5}
+          note: {type: string, optional: true}
+        outputs:
+          out: {type: uri_folder}
+        code: ./src
+        environment: azureml:pipe-env:1
+        command: python say.py ${{inputs.rate}} $[[--note ${{inputs.note}}]] ${{outputs.out}}
+        """)
+    )
+    (tmp_path / "pipeline.yml").write_text(
+        textwrap.dedent("""
+        type: pipeline
+        settings: {default_compute: azureml:wide}
+        inputs: {k: 3}
+        outputs: {result: {type: uri_folder}}
+        jobs:
+          one: {type: command, component: ./say.yml, inputs: {rate: "${{parent.inputs.k}}"}}
+          two:
+            type: command
+            command: cat ${{inputs.x}}/said.txt > ${{outputs.o}}/t; echo ${{inputs.t}} >> ${{outputs.o}}/t
+            environment: azureml:pipe-env:1
+            inputs: {x: "${{parent.jobs.one.outputs.out}}", t: "pre-${{parent.inputs.k}}"}
+            outputs: {o: "${{parent.outputs.result}}"}
+        """)
+    )
+    made = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
+    assert ended(ml, made.name).status == "Completed"
+    assert download(ml, made.name, "result", tmp_path / "out") == {"t": "3pre-3\n"}
+
+
+def test_steps_run_side_by_side(ml, tmp_path):
+    from azure.ai.ml import dsl
+
+    # Each waits for the other's sign: one after the other they would never end.
+    meet = (
+        "touch {here}; for i in $(seq 300); do test -e {there} && exit 0; sleep 0.1; done; exit 1"
+    )
+    one = step(meet.format(here=tmp_path / "1", there=tmp_path / "2"))
+    two = step(meet.format(here=tmp_path / "2", there=tmp_path / "1"))
+
+    @dsl.pipeline
+    def both():
+        one()
+        two()
+
+    made = ml.jobs.create_or_update(both())
+    assert ended(ml, made.name).status == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("keep_going", "statuses"),
+    [
+        (False, {"bad": "Failed", "after": "Canceled", "slow": "Canceled"}),
+        (True, {"bad": "Failed", "after": "Canceled", "quick": "Completed"}),
+    ],
+)
+def test_a_step_that_fails(ml, keep_going, statuses):
+    from azure.ai.ml import dsl
+    from azure.ai.ml.exceptions import JobException
+
+    fails = step("echo no rows left >&2; exit 3")
+    takes = step("true", ["d"])
+    waits = step("sleep 0.2" if keep_going else "sleep 300")
+
+    @dsl.pipeline(continue_on_step_failure=keep_going)
+    def pipe():
+        bad = fails()
+        after = takes(d=bad.outputs.out)  # noqa: F841 - names the step
+        if keep_going:
+            quick = waits()  # noqa: F841 - names the step
+        else:
+            slow = waits()  # noqa: F841 - names the step
+
+    made = ml.jobs.create_or_update(pipe())
+    with pytest.raises(JobException, match="step bad failed: no rows left"):
+        ml.jobs.stream(made.name)
+    assert ml.jobs.get(made.name).status == "Failed"
+    assert {name: each.status for name, each in children(ml, made.name).items()} == statuses
+
+
+def test_a_pipeline_is_cancelled_with_its_steps(ml):
+    from azure.ai.ml import dsl
+
+    waits, takes = step("sleep 300"), step("true", ["d"])
+
+    @dsl.pipeline
+    def pipe():
+        first = waits()
+        takes(d=first.outputs.out)
+
+    made = ml.jobs.create_or_update(pipe())
+    deadline = time.monotonic() + 60
+    while "Running" not in {each.status for each in children(ml, made.name).values()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    ml.jobs.begin_cancel(made.name).result()
+    assert ended(ml, made.name).status == "Canceled"
+    assert {each.status for each in children(ml, made.name).values()} == {"Canceled"}
+
+
+def test_a_pipeline_in_a_pipeline(ml, tmp_path):
+    from azure.ai.ml import dsl
+
+    writes = step("echo ${{inputs.n}} > ${{outputs.out}}/n.txt", literals={"n": 1})
+    reads = step("cat ${{inputs.d}}/n.txt > ${{outputs.out}}/m.txt", ["d"])
+
+    @dsl.pipeline
+    def inner(n: int):
+        made = writes(n=n)
+        return {"numbers": made.outputs.out}
+
+    @dsl.pipeline
+    def outer():
+        first = inner(n=7)
+        last = reads(d=first.outputs.numbers)
+        return {"result": last.outputs.out, "direct": first.outputs.numbers}
+
+    made = ml.jobs.create_or_update(outer())
+    assert ended(ml, made.name).status == "Completed"
+    assert download(ml, made.name, "result", tmp_path / "r") == {"m.txt": "7\n"}
+    assert download(ml, made.name, "direct", tmp_path / "d") == {"n.txt": "7\n"}
+    steps = children(ml, made.name)
+    assert set(steps) == {"first", "last"}
+    assert set(children(ml, steps["first"].name)) == {"made"}
+
+
+def test_what_a_child_is_to_the_sdk(ml):
+    """As on Azure: its status is there to read, its log only by its page."""
+    from azure.ai.ml import dsl
+    from azure.ai.ml.exceptions import PipelineChildJobError
+
+    one = step("echo said in a step")
+
+    @dsl.pipeline
+    def pipe():
+        one()
+
+    made = ml.jobs.create_or_update(pipe())
+    ended(ml, made.name)
+    (child,) = children(ml, made.name).values()
+    assert ml.jobs.get(child.name).status == "Completed"
+    with pytest.raises(PipelineChildJobError):
+        ml.jobs.stream(child.name)
+
+
+def test_parallel_steps_are_refused_by_name(ml, tmp_path):
+    from azure.ai.ml import Input, Output, dsl
+    from azure.ai.ml.parallel import RunFunction, parallel_run_function
+    from azure.core.exceptions import HttpResponseError
+
+    (tmp_path / "x.py").write_text("")
+    many = parallel_run_function(
+        name="many",
+        inputs={"d": Input(type="uri_folder")},
+        outputs={"o": Output(type="uri_folder")},
+        input_data="${{inputs.d}}",
+        instance_count=1,
+        mini_batch_size="1",
+        task=RunFunction(code=str(tmp_path), entry_script="x.py", environment=ENVIRONMENT),
+    )
+
+    @dsl.pipeline(default_compute="wide")
+    def pipe(d: Input(type="uri_folder")):
+        many(d=d)
+
+    with pytest.raises(HttpResponseError, match=r"(?i)parallel") as caught:
+        ml.jobs.create_or_update(pipe(d=Input(type="uri_folder", path=str(tmp_path))))
+    assert caught.value.status_code == 501
