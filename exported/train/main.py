@@ -130,7 +130,7 @@ def draw(label: pd.Series, probability: np.ndarray) -> dict[str, Figure]:
     axes = {name: figure.subplots() for name, figure in figures.items()}
     RocCurveDisplay.from_predictions(label, probability, ax=axes["roc"], plot_chance_level=True)
     ConfusionMatrixDisplay.from_predictions(
-        label, probability >= 0.5, ax=axes["confusion"], cmap="Blues", colorbar=False
+        label, probability > 0.5, ax=axes["confusion"], cmap="Blues", colorbar=False
     )
     CalibrationDisplay.from_predictions(label, probability, n_bins=10, ax=axes["calibration"])
     for name, title in {
