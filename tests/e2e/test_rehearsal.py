@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e import projects
+from tests.e2e.projects import REPOSITORY, checkout, environment, nbrelease, python, read_values
 
 pytestmark = pytest.mark.e2e
 
-REPOSITORY = Path(__file__).parents[2]
 # The public file, where somebody has fetched it; the sample that ships otherwise.
 REAL = [
     REPOSITORY / "data" / "diabetes.csv",
@@ -46,39 +45,11 @@ RUNBOOKS = [
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """A checkout of the working tree as it is, in a repository of its own."""
-    root = tmp_path_factory.mktemp("project")
-    listed = subprocess.run(
-        ["git", "-C", REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (REPOSITORY / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, root / name)
-    for command in (
-        ["init", "-q", "-b", "develop"],
-        ["add", "-A"],
-        ["-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-q", "-m", "all"],
-    ):
-        subprocess.run(["git", "-C", root, *command], check=True)
-    return root
+    return checkout(tmp_path_factory.mktemp("project"))
 
 
 def rehearse(project: Path, *words: str, pipeline: str = "dev") -> subprocess.CompletedProcess[str]:
     return nbrelease(project, "rehearse", pipeline, *words)
-
-
-def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbrelease", *words],
-        cwd=project, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(project / "src")},
-    )  # fmt: skip
-
-
-def read_values(pack: Path, runbook: str) -> dict:
-    notebook = json.loads((pack / "notebooks" / f"{runbook}.ipynb").read_text())
-    return notebook["metadata"]["nbrelease"]["values"]
 
 
 def rollout(pack: Path) -> list[dict]:
@@ -86,7 +57,7 @@ def rollout(pack: Path) -> list[dict]:
 
 
 def newest(project: Path, env: str = "dev") -> tuple[Path, dict]:
-    return read(max((project / "evidence").glob(f"{env}-*"), key=lambda path: path.name))
+    return read(projects.newest(project, env))
 
 
 def packs(project: Path) -> set[Path]:
@@ -145,11 +116,9 @@ def look(project: Path, record: dict) -> dict:
     """What the workspace of a release holds now, asked through the SDK."""
     workspace = record["workspace"]
     names = [workspace[key] for key in ("subscription_id", "resource_group", "workspace_name")]
-    done = subprocess.run(
-        [sys.executable, "-m", "azureml_local", "run", "--data", ".azureml-local", "--", sys.executable, "-W", "ignore", "-c", LOOK, *names],
-        cwd=project, capture_output=True, text=True, check=True, timeout=60,
-        env={**os.environ, "PYTHONPATH": str(project / "src")},
-    )  # fmt: skip
+    words = ["run", "--data", ".azureml-local", "--", sys.executable, "-W", "ignore", "-c", LOOK]
+    done = python(project, "-m", "azureml_local", *words, *names)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -311,7 +280,7 @@ def begun(project: Path, line: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", "rehearse", "dev"],
         cwd=project, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(project / "src")},
+        env=environment(project),
     )  # fmt: skip
     with process:
         try:
