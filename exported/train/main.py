@@ -230,6 +230,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
+        if message.endswith("expected one argument"):
+            message += "; a value that begins with - is written --name=value"
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 

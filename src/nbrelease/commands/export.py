@@ -53,7 +53,7 @@ def command(
     found = [each for export in exports for each in export.found]
     if check:
         found += [each for export in exports for each in _stale(export, choices)]
-    _print_findings(found, form)
+    _print_findings(found, form, choices.layout.root)
     if form == "text":
         for export in exports:
             for edit in export.edits:
@@ -65,7 +65,7 @@ def command(
     if failed:
         raise RunFailed(f"not exported: {', '.join(failed)}")
     if form == "text" and not written:
-        console.out(f"{len(exports)} {_notebooks(len(exports))}: everything is up to date")
+        console.out(f"{_notebooks(exports)}: everything is up to date")
     return 0
 
 
@@ -75,8 +75,8 @@ def _form() -> str:
     return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
 
 
-def _print_findings(found: list[Diagnostic], form: str) -> None:
-    text = FORMATS[form](found)
+def _print_findings(found: list[Diagnostic], form: str, root: Path) -> None:
+    text = FORMATS[form](found, root)
     if form == "text":
         if text:
             console.info(text)
@@ -122,9 +122,10 @@ def _check(exports: list[Export], found: list[Diagnostic], choices: Choices, for
     if reasons:
         raise RunFailed("; ".join(reasons))
     if form == "text":
-        console.out(f"{len(exports)} {_notebooks(len(exports))}: everything is up to date")
+        console.out(f"{_notebooks(exports)}: everything is up to date")
     return 0
 
 
-def _notebooks(count: int) -> str:
-    return "notebook" if count == 1 else "notebooks"
+def _notebooks(exports: list[Export]) -> str:
+    count = sum(export.exports for export in exports)
+    return f"{count} notebook{'' if count == 1 else 's'}"

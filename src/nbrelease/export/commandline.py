@@ -30,6 +30,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
+        if message.endswith("expected one argument"):
+            message += "; a value that begins with - is written --name=value"
         self.exit(2, f"{self.prog}: error: {message}\\n")
 '''
 READERS = {
@@ -50,16 +52,35 @@ def _date(text: str) -> datetime.date:
 ''',
     "list[str]": '''\
 def _texts(text: str) -> list[str]:
-    """Read texts with commas between them."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-''',
-    "json": '''\
-def _json(text: str) -> Any:
-    """Read a JSON value."""
+    """Read texts with commas between them; a JSON list where a text holds a comma itself."""
+    if not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
     try:
-        return json.loads(text)
+        return [str(part) for part in json.loads(text)]
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+''',
+    "list": '''\
+def _list(text: str) -> list[Any]:
+    """Read a JSON list."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+    if not isinstance(value, list):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list; write [1, 2]")
+    return value
+''',
+    "dict": '''\
+def _dict(text: str) -> dict[str, Any]:
+    """Read a JSON object."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{text!r} is no JSON object; write {{"name": 1}}')
+    return value
 ''',
     "optional": '''\
 def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -80,12 +101,14 @@ _READER = {
     "Path": "Path",
     "date": "_date",
     "list[str]": "_texts",
-    "list": "_json",
-    "dict": "_json",
+    "list": "_list",
+    "dict": "_dict",
 }
 _IMPORTS = {
     "date": [Import("", "datetime")],
-    "json": [Import("", "json"), Import("typing", "Any")],
+    "list[str]": [Import("", "json")],
+    "list": [Import("", "json"), Import("typing", "Any")],
+    "dict": [Import("", "json"), Import("typing", "Any")],
     "optional": [
         Import("", "functools"),
         Import("collections.abc", "Callable"),
@@ -110,7 +133,7 @@ def imports(parameters: Iterable[Parameter]) -> list[Import]:
 def _kinds(parameters: Iterable[Parameter]) -> list[str]:
     found: list[str] = []
     for parameter in parameters:
-        kinds = ["json" if parameter.type in ("list", "dict") else parameter.type]
+        kinds = [parameter.type]
         if parameter.optional:
             kinds.append("optional")
         found += [kind for kind in kinds if kind not in found]
@@ -151,7 +174,7 @@ def _function(parameters: Sequence[Parameter], width: int) -> list[str]:
 
 def _option(target: str, parameter: Parameter, width: int) -> list[str]:
     options: dict[str, str] = {}
-    if parameter.type == "bool" and not parameter.optional:
+    if parameter.type == "bool":
         options |= {"nargs": '"?"', "const": "True"}
     reader = _READER[parameter.type]
     if parameter.optional:

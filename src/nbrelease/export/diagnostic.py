@@ -85,6 +85,9 @@ DIRECTIVE = _rule("NBR105", "unknown-directive", WARNING, "A directive means not
 SAME_MODULE = _rule("NBR106", "same-module", ERROR, "Two notebooks are exported to one module.")
 PARAMETERS = _rule("NBR107", "parameters", ERROR, "The parameters cell cannot become options.")
 NO_REASON = _rule("NBR108", "ignore-without-reason", WARNING, "A rule is ignored without a reason.")
+DIRECTIVE_VALUE = _rule("NBR109", "directive-value", ERROR, "A directive's value means nothing.")
+TAG = _rule("NBR110", "tag-without-effect", WARNING, "A tag means nothing here.")
+UNUSED = _rule("NBR111", "unused-ignore", WARNING, "Something is ignored that is not there.")
 
 # 2: code that only a notebook understands
 SYNTAX = _rule("NBR201", "syntax", ERROR, "A cell to export is no Python.")
@@ -110,6 +113,10 @@ TEST_STATE = _rule("NBR311", "test-state", ERROR, "A test relies on cells that a
 RESERVED = _rule(
     "NBR312", "reserved-name", ERROR, "Exported code defines a name that export writes."
 )
+MODULE_NAME = _rule(
+    "NBR313", "module-name", ERROR, "A shared module is named like one of the standard library."
+)
+NOT_BESIDE = _rule("NBR314", "not-beside", ERROR, "A written module is imported by its folder.")
 
 # 4: safety
 SECRET = _rule("NBR401", "secret", ERROR, "A literal looks like a secret.")
@@ -122,3 +129,4 @@ UNKNOWN_FUNCTION = _rule("NBR502", "unknown-function", WARNING, "A test uses wha
 STALE = _rule("NBR601", "stale", ERROR, "A written file is not what the notebook gives.")
 EDITED = _rule("NBR602", "edited", ERROR, "A written block was edited by hand.")
 BOTH_SIDES = _rule("NBR603", "edited-on-both-sides", ERROR, "A cell and its block were edited.")
+ORPHAN = _rule("NBR604", "orphan", WARNING, "The notebook of a written module is gone.")

@@ -22,6 +22,7 @@ class Edit:
         notebook: what the notebook gives; None when it gives no such block.
         block: the notebook's block; none when it gives none.
         conflict: whether the notebook's side changed as well.
+        owner: the notebook that the file is a copy of; empty for a file of its own.
     """
 
     path: str
@@ -32,10 +33,13 @@ class Edit:
     notebook: str | None
     block: Block | None
     conflict: bool
+    owner: str = ""
 
     @property
     def title(self) -> str:
         """The block in words."""
+        if self.owner:
+            return f"the copy of {self.owner}'s module"
         return f"the block «{self.key}»" if self.key else "the top of the file"
 
     def report(self) -> str:

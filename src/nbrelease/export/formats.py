@@ -6,26 +6,30 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from nbrelease.export.diagnostic import RULES, Diagnostic, Level
+from nbrelease.export.places import in_file
 
 HELP = "docs/diagnostics.md"
 
 
-def text(found: Sequence[Diagnostic]) -> str:
+def text(found: Sequence[Diagnostic], root: Path = Path()) -> str:
     """One line each: place, level, code, what is wrong, the mend."""
+    del root  # places are those of cells
     return "\n".join(
         f"{each.place}: {each.rule.level} {each.rule.code} {each.message}; {each.mend}"
         for each in found
     )
 
 
-def as_json(found: Sequence[Diagnostic]) -> str:
-    """A JSON list of objects."""
-    return json.dumps([_plain(each) for each in found], indent=2, ensure_ascii=False)
+def as_json(found: Sequence[Diagnostic], root: Path = Path()) -> str:
+    """A JSON list of objects; file_line and file_column are those of the notebook's JSON."""
+    return json.dumps([_plain(each, root) for each in found], indent=2, ensure_ascii=False)
 
 
-def _plain(each: Diagnostic) -> dict[str, Any]:
+def _plain(each: Diagnostic, root: Path) -> dict[str, Any]:
+    file_line, file_column = in_file(each, root)
     return {
         "code": each.rule.code,
         "name": each.rule.name,
@@ -34,12 +38,14 @@ def _plain(each: Diagnostic) -> dict[str, Any]:
         "cell": each.cell,
         "line": each.line,
         "column": each.column,
+        "file_line": file_line,
+        "file_column": file_column,
         "message": each.message,
         "mend": each.mend,
     }
 
 
-def sarif(found: Sequence[Diagnostic]) -> str:
+def sarif(found: Sequence[Diagnostic], root: Path = Path()) -> str:
     """SARIF 2.1.0; the cell is a logical location, the region counts the lines of the file."""
     rules = sorted({each.rule.code for each in found})
     run = {
@@ -58,7 +64,8 @@ def sarif(found: Sequence[Diagnostic]) -> str:
                 ],
             }
         },
-        "results": [_result(each) for each in found],
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(each, rules.index(each.rule.code), root) for each in found],
     }
     document = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -68,11 +75,12 @@ def sarif(found: Sequence[Diagnostic]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _result(each: Diagnostic) -> dict[str, Any]:
+def _result(each: Diagnostic, rule: int, root: Path) -> dict[str, Any]:
+    line, column = in_file(each, root)
     location: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": each.path},
-            "region": {"startLine": _file_line(each)},
+            "artifactLocation": {"uri": quote(each.path), "uriBaseId": "%SRCROOT%"},
+            "region": {"startLine": line, "startColumn": column},
         }
     }
     if each.cell:
@@ -81,20 +89,23 @@ def _result(each: Diagnostic) -> dict[str, Any]:
         ]
     return {
         "ruleId": each.rule.code,
+        "ruleIndex": rule,
         "level": each.rule.level.value,
         "message": {"text": f"{each.message}; {each.mend}"},
         "locations": [location],
+        # The same finding after lines moved: a cell keeps its id.
+        "partialFingerprints": {"cell/v1": f"{each.path}:{each.cell}:{each.rule.code}"},
     }
 
 
-def github(found: Sequence[Diagnostic]) -> str:
+def github(found: Sequence[Diagnostic], root: Path = Path()) -> str:
     """Workflow commands, which GitHub shows at the line of the file."""
     kinds = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
     return "\n".join(
-        f"::{kinds[each.rule.level]} file={_property(each.path)},line={_file_line(each)},"
+        f"::{kinds[each.rule.level]} file={_property(each.path)},line={line},col={column},"
         f"title={_property(f'{each.rule.code} {each.rule.name}')}::"
         + _data(f"{each.place}: {each.message}; {each.mend}")
-        for each in found
+        for each, (line, column) in ((each, in_file(each, root)) for each in found)
     )
 
 
@@ -106,14 +117,14 @@ def _property(value: str) -> str:
     return _data(value).replace(":", "%3A").replace(",", "%2C")
 
 
-def ado(found: Sequence[Diagnostic]) -> str:
+def ado(found: Sequence[Diagnostic], root: Path = Path()) -> str:
     """Logging commands of Azure Pipelines; it knows errors and warnings only."""
     return "\n".join(
         "##vso[task.logissue "
         f"type={'error' if each.rule.level is Level.ERROR else 'warning'};"
-        f"sourcepath={_vso(each.path)};linenumber={_file_line(each)};columnnumber={each.column};"
+        f"sourcepath={_vso(each.path)};linenumber={line};columnnumber={column};"
         f"code={each.rule.code};]" + _vso_data(f"{each.place}: {each.message}; {each.mend}")
-        for each in found
+        for each, (line, column) in ((each, in_file(each, root)) for each in found)
         if each.rule.level is not Level.NOTE
     )
 
@@ -126,26 +137,7 @@ def _vso(value: str) -> str:
     return _vso_data(value).replace(";", "%3B").replace("]", "%5D")
 
 
-def _file_line(each: Diagnostic) -> int:
-    """The line of the notebook's file that holds the cell's line; the cell's own without a file."""
-    if not each.cell:
-        return each.line
-    try:
-        lines = Path(each.path).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError):
-        return each.line
-    marks = [
-        number for number, line in enumerate(lines) if f'"id": {json.dumps(each.cell)}' in line
-    ]
-    if len(marks) != 1:
-        return each.line
-    for number in range(marks[0], len(lines)):
-        if '"source": [' in lines[number]:
-            return number + 1 + each.line
-    return marks[0] + 1
-
-
-FORMATS: dict[str, Callable[[Sequence[Diagnostic]], str]] = {
+FORMATS: dict[str, Callable[[Sequence[Diagnostic], Path], str]] = {
     "text": text,
     "json": as_json,
     "sarif": sarif,

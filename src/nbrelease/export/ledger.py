@@ -26,6 +26,7 @@ class Ledger:
         tests: the written blocks of the test file by their keys.
         functions: the public functions at that time.
         stubs: the functions that were ever given a stub; a stub is written once.
+        copies: the modules of other notebooks beside it, each with the sha256 of its text.
     """
 
     notebook: str
@@ -33,6 +34,7 @@ class Ledger:
     tests: dict[str, str] = field(default_factory=dict)
     functions: list[str] = field(default_factory=list)
     stubs: list[str] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
         """As the file's text: a line of a block is a line of the file, for readable diffs."""
@@ -41,6 +43,7 @@ class Ledger:
             "notebook": self.notebook,
             "functions": self.functions,
             "stubs": self.stubs,
+            **({"copies": self.copies} if self.copies else {}),
             "module": _lines(self.module),
             "tests": _lines(self.tests),
         }
@@ -59,6 +62,7 @@ def load(path: Path) -> Ledger | None:
             tests=_texts(content["tests"]),
             functions=[str(name) for name in content["functions"]],
             stubs=[str(name) for name in content["stubs"]],
+            copies={str(name): str(sha256) for name, sha256 in content.get("copies", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

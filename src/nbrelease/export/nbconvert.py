@@ -36,8 +36,8 @@ class NbreleaseExporter(Exporter):  # type: ignore[misc] # nbconvert has no type
         from nbrelease.export import blocks, checks, module
         from nbrelease.export.diagnostic import Level
         from nbrelease.export.formats import text
+        from nbrelease.export.reading import load
         from nbrelease.export.result import DEFAULT_WIDTH
-        from nbrelease.export.source import load
         from nbrelease.notebook import parse
 
         copy, resources = super().from_notebook_node(nb, resources, **kw)

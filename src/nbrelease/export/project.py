@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nbrelease.errors import NotebookError, UsageError
-from nbrelease.export import blocks, checks, module
+from nbrelease.export import beside, blocks, checks, ledger, module
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.cache import Cache, Entry, plain
 from nbrelease.export.diagnostic import Diagnostic, Level
-from nbrelease.export.imports import of as imports_of
-from nbrelease.export.outputs import add_tests, file_at
+from nbrelease.export.outputs import Copy, add_tests, file_at
+from nbrelease.export.reading import load
 from nbrelease.export.result import Export, Layout
-from nbrelease.export.source import Role, Source, load
+from nbrelease.export.source import Source
 from nbrelease.notebook import parse
 
 
@@ -40,6 +40,8 @@ def plan(layout: Layout, chosen: Sequence[Path] = (), cache: Cache | None = None
     wanted = {layout.shown(path) for path in chosen or everything}
     work = _Plan(layout, list(every.values()), cache or Cache(None, ""))
     found = [work.complete(shown) for shown in work.order if shown in wanted]
+    if not chosen:
+        found += work.orphans()
     (cache or work.cache).save()
     return [export for export in found if chosen or export.files or export.found or export.exports]
 
@@ -104,6 +106,26 @@ class _Plan:
             self.cache.entries[shown] = known
         return export
 
+    def orphans(self) -> list[Export]:
+        """Written modules that no notebook gives any more, each as a finding."""
+        modules = {entry.module for entry in self.entries.values()}  # also of what has errors
+        broken = any(not entry.module for entry in self.entries.values())
+        found = []
+        for path in sorted(self.layout.exported.glob(f"*/{ledger.NAME}")):
+            last = ledger.load(path) if path.parent.name not in modules and not broken else None
+            if last is None:
+                continue
+            shown = self.layout.shown(path.parent)
+            gone = last.notebook not in self.content
+            message = f"it was written from {last.notebook}, which " + (
+                "is gone" if gone else "is no longer exported to it"
+            )
+            mend = "delete the folder and its test file; what people wrote there is yours to move"
+            found.append(
+                Export(shown, found=[Diagnostic(rules.ORPHAN, shown, "", 1, 1, message, mend)])
+            )
+        return found
+
     def library(self, name: str) -> Source:
         """The notebook of a shared module."""
         source = self._load(self.libraries[name]).source
@@ -164,11 +186,11 @@ def _complete(work: _Plan, export: Export) -> None:
     source = export.source
     if source is None:
         return
-    layout = work.layout
     export.found, export.exports = source.found, source.exports
     if not source.exports:
         return
     checks.run(source)
+    beside.check(source, work.layout.exported.name)
     if same := work.same_module(source):
         source.report(
             rules.SAME_MODULE,
@@ -177,38 +199,25 @@ def _complete(work: _Plan, export: Export) -> None:
             f"{same} is exported to {source.module} too",
             "rename one of them, or give it a cell with «#| default_exp name»",
         )
-    if export.failed:
-        return
+    if not export.failed:
+        _render(work, export, source)
+    source.finish(complete=not export.failed)
+
+
+def _render(work: _Plan, export: Export, source: Source) -> None:
+    """The files of a notebook in which no error was found."""
+    layout = work.layout
     folder = layout.exported / source.module
     written = module.render(source, layout.width, work.libraries.keys())
     name = "main.py" if source.runnable else "__init__.py"
     export.files.append(file_at(folder / name, blocks.join(written)))
-    for library in _needed(source, work):
+    copies = []
+    for library in beside.needed(source, work.libraries.keys(), work.library):
         other = work.library(library)
         checked = Source(other.notebook, other.path, other.cells, other.parameters)
         checks.run(checked)
-        if any(each.rule.level is Level.ERROR for each in checked.found):
+        if any(each.rule.level is Level.ERROR for each in (*other.found, *checked.found)):
             continue  # it has findings of its own
         text = blocks.join(module.render(checked, layout.width, work.libraries.keys()))
-        export.files.append(file_at(folder / f"{library}.py", text))
-    add_tests(layout, export, source, written, folder)
-
-
-def _needed(source: Source, work: _Plan) -> list[str]:
-    """The libraries that a runnable module imports, and those that they import.
-
-    A job is given one folder, so each runnable module has its own copies beside it.
-    """
-    if not source.runnable or not work.libraries:
-        return []
-    found: list[str] = []
-    todo = [source]
-    while todo:
-        current = todo.pop()
-        for cell in current.of(Role.EXPORT, Role.MAIN):
-            for each in imports_of(cell):
-                name = (each.module or each.name).partition(".")[0]
-                if name in work.libraries and name not in found:
-                    found.append(name)
-                    todo.append(work.library(name))
-    return sorted(found)
+        copies.append(Copy(file_at(folder / f"{library}.py", text), other.path))
+    add_tests(layout, export, source, written, copies)

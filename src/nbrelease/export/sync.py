@@ -87,6 +87,8 @@ def _sources(export: Export, result: Synced) -> dict[int, str]:
 
 def _reason(edit: Edit) -> str:
     """Why an edit cannot be carried back; empty when it can."""
+    if edit.owner:
+        return f"it is a copy; make the change in {edit.owner}, or in its own module"
     if edit.conflict:
         return "its cell was edited too"
     if edit.block is None:

@@ -21,6 +21,8 @@ from nbrelease.notebook.parameters import Parameter, declared
 DIRECTIVE = re.compile(
     r"^#\|\s*(?P<name>[A-Za-z][\w-]*)(?:\s*:\s*(?P<value>\S.*?)|\s+(?P<rest>\S.*?))?\s*$"
 )
+# A tag that says more than its name does: «eval:false», «default_exp:core».
+VALUED = re.compile(r"^(?P<name>eval|default_exp|test|export)\s*[:\s]\s*(?P<value>\S.*?)\s*$")
 # nbdev's words for what a tag of ours says.
 SYNONYMS = {"exports": "export"}
 KINDS = ("code", "markdown", "raw")
@@ -37,8 +39,9 @@ class Cell:
         kind: what it holds.
         source: its text, with line feeds as line ends.
         tags: its tags and its directives' names alike.
-        directives: each ``#| name value`` line that it begins with.
-        lines: the line numbers of these, from 1.
+        directives: each ``#| name value`` line that it begins with, and each tag ``name:value``.
+        lines: the line numbers of the former, from 1.
+        torn: the directives that are given two values.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Cell:
     tags: frozenset[str]
     directives: Mapping[str, str] = field(default_factory=lambda: _NONE)
     lines: frozenset[int] = frozenset()
+    torn: frozenset[str] = frozenset()
 
     @cached_property
     def code(self) -> str:
@@ -154,6 +158,7 @@ def _cell(index: int, raw: Any, path: Path) -> Cell:
     tags = metadata.get("tags", []) if isinstance(metadata, dict) else None
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise wrong("has metadata or tags of a wrong type")
+    # Cells of format 4.0 to 4.4 have no id; their place is the best name there is.
     cell_id = raw.get("id", f"cell-{index}")
     if not isinstance(cell_id, str) or not cell_id:
         raise wrong("has an id that is no text")
@@ -164,20 +169,28 @@ def _cell(index: int, raw: Any, path: Path) -> Cell:
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
     words = [str(tag) for tag in tags]
-    names = frozenset([SYNONYMS.get(word, word) for word in words])
+    said = [(match["name"], match["value"]) for match in map(VALUED.match, words) if match]
+    lines: frozenset[int] = frozenset()
     if kind == "code" and source.lstrip().startswith("#|"):
-        directives, lines = _directives(source)
-        names |= {SYNONYMS.get(name, name) for name in directives if name != "eval"}
-        if directives.get("eval", "").lower() == "false":
-            names |= {"skip"}
-        return Cell(cell_id, index, kind, source, names, directives, lines)
-    # Cells of format 4.0 to 4.4 have no id; their place is the best name there is.
-    return Cell(cell_id, index, kind, source, names)
+        written, lines = _directives(source)
+        said += written
+    if not said:
+        names = frozenset([SYNONYMS.get(word, word) for word in words])
+        return Cell(cell_id, index, kind, source, names)
+    directives: dict[str, str] = {}
+    for name, value in said:
+        directives[name] = directives.get(name) or value
+    torn = {name for name, value in said if value and value.lower() != directives[name].lower()}
+    words += directives
+    if directives.get("eval", "").lower() == "false":
+        words.append("skip")
+    names = frozenset([SYNONYMS.get(word, word) for word in words]) - {"eval"}
+    return Cell(cell_id, index, kind, source, names, directives, lines, frozenset(torn))
 
 
-def _directives(source: str) -> tuple[dict[str, str], frozenset[int]]:
-    """The ``#|`` lines that the cell begins with, by name, and their line numbers."""
-    found: dict[str, str] = {}
+def _directives(source: str) -> tuple[list[tuple[str, str]], frozenset[int]]:
+    """The ``#|`` lines that the cell begins with, as names and values, and their line numbers."""
+    found = []
     lines = set()
     for number, line in enumerate(source.split("\n"), start=1):
         if not line.strip():
@@ -186,5 +199,5 @@ def _directives(source: str) -> tuple[dict[str, str], frozenset[int]]:
         if match is None:
             break
         lines.add(number)
-        found[match["name"]] = match["value"] or match["rest"] or ""
+        found.append((match["name"], match["value"] or match["rest"] or ""))
     return found, frozenset(lines)

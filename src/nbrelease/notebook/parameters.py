@@ -12,6 +12,7 @@ import ast
 import datetime
 import io
 import json
+import re
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ from nbrelease.errors import NotebookError, UsageError
 
 # What a command line can read.
 SIMPLE = ("bool", "int", "float", "str", "Path", "date", "list[str]", "dict", "list")
+# argparse's own option; a second one of that name is an error when the module starts.
+TAKEN = ("help",)
+# A comment for a tool is no help for people.
+_FOR_TOOLS = re.compile(
+    r"(?:^|#)\s*(?:noqa|type:|pyright:|pragma:|pylint:|fmt:|nbrelease:|NBVAL_).*$"
+)
 _THERE_ARE = f"there are {', '.join(SIMPLE)}, Literal[…] and … | None"
 
 
@@ -93,7 +100,7 @@ def declared(source: str, where: str) -> tuple[Parameter, ...]:
     except (ValueError, RecursionError, MemoryError) as error:
         raise NotebookError(f"{where}:1: no plain Python: {error}") from None
     comments, headings = _comments(source)
-    found = []
+    found: list[Parameter] = []
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             continue  # what annotations need: Literal, Path, date
@@ -109,6 +116,10 @@ def declared(source: str, where: str) -> tuple[Parameter, ...]:
             raise _not_plain(place)
         if value is None:
             raise NotebookError(f"{place}: parameter {name} has no default; write {name} = …")
+        if name in TAKEN:
+            raise NotebookError(f"{place}: --{name} is the program's own; give it another name")
+        if any(each.name == name for each in found):
+            raise NotebookError(f"{place}: parameter {name} is there twice; keep one of the lines")
         comment = comments.get(node.end_lineno or 0, "")
         group = next((text for line, text in headings if line < node.lineno), "")
         written = ast.get_source_segment(source, annotation) if annotation is not None else None
@@ -215,7 +226,10 @@ def _union(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return [*_union(node.left), *_union(node.right)]
     if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Optional"):
-        return [node.slice, ast.Constant(None)]
+        return [*_union(node.slice), ast.Constant(None)]
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Union"):
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return [each for part in parts for each in _union(part)]
     return [node]
 
 
@@ -228,7 +242,9 @@ def _comments(source: str) -> tuple[dict[int, str], list[tuple[int, str]]]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
             continue
-        text = token.string.lstrip("# ").strip()
+        text = _FOR_TOOLS.sub("", token.string.lstrip("# ")).strip()
+        if not text:
+            continue
         if token.line[: token.start[1]].strip():
             trailing[token.start[0]] = text
         else:
@@ -274,8 +290,14 @@ def _json(kind: type[Any]) -> Any:
 
 
 def _texts(given: Any) -> list[str]:
-    items = given.split(",") if isinstance(given, str) else given
-    return [_str(item) for item in items]
+    """Texts with commas between them; as JSON where a text holds a comma itself."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        given = json.loads(given)
+        if not all(isinstance(item, str) for item in given):
+            raise TypeError
+    if isinstance(given, str):
+        return [part.strip() for part in given.split(",") if part.strip()]
+    return [_str(item) for item in given]
 
 
 _READ = {

@@ -39,10 +39,10 @@ def with_sources(content: bytes, sources: Mapping[int, str]) -> bytes:
     mark = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
     text = content.removeprefix(mark).decode("utf-8")
     try:
-        cells = _cells(text)
+        found = cells(text)
         changes: list[tuple[Span, str]] = []
         for index, source in sources.items():
-            keys = cells[index]
+            keys = found[index]
             changes.append((keys["source"], _source(text, keys["source"], source)))
             if "outputs" in keys:
                 changes.append((keys["outputs"], "[]"))
@@ -82,10 +82,10 @@ def _lines(source: str) -> list[str]:
     return [*lines, parts[-1]] if parts[-1] else lines
 
 
-def _cells(text: str) -> list[dict[str, Span]]:
+def cells(text: str) -> list[dict[str, Span]]:
     """The spans of each cell's values, by key."""
     top = dict(_members(text, _skip(text, 0)))
-    return [dict(_members(text, span.start)) for span in _elements(text, top["cells"].start)]
+    return [dict(_members(text, span.start)) for span in elements(text, top["cells"].start)]
 
 
 def _skip(text: str, index: int) -> int:
@@ -108,7 +108,7 @@ def _members(text: str, index: int) -> Iterator[tuple[str, Span]]:
             index = _skip(text, index + 1)
 
 
-def _elements(text: str, index: int) -> Iterator[Span]:
+def elements(text: str, index: int) -> Iterator[Span]:
     """The spans of the elements of the array that begins at ``index``."""
     if text[index] != "[":
         raise ValueError("no array")

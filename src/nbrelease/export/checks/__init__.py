@@ -7,8 +7,6 @@ from nbrelease.export.source import Source
 
 
 def run(source: Source) -> None:
-    """Look at the whole notebook; findings are in the order of its cells afterwards."""
+    """Look at the whole notebook."""
     for check in (leftovers.check, state.check, secrets.check):
         check(source)
-    places = {cell.cell.id: index for index, cell in enumerate(source.cells)}
-    source.found.sort(key=lambda each: (places.get(each.cell, -1), each.line, each.column))

@@ -1,4 +1,7 @@
-"""Literals that look like secrets: a notebook is committed, and so is what is written from it."""
+"""Literals that look like secrets: a notebook is committed, and so is what is written from it.
+
+All code cells are looked at, the untagged ones too: they are committed just the same.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from nbrelease.export import diagnostic as rules
-from nbrelease.export.source import CodeCell, Role, Source
+from nbrelease.export.source import CodeCell, Source
 
 # The forms that the issuers document, each with what it is.
 FORMS = {
@@ -36,8 +39,8 @@ PLACEHOLDER = re.compile(
 
 
 def check(source: Source) -> None:
-    """Report literals of exported cells, parameters and tests that look like secrets."""
-    for cell in source.of(Role.PARAMETERS, Role.EXPORT, Role.MAIN, Role.TEST):
+    """Report literals that look like secrets."""
+    for cell in source.cells:
         lower = cell.code.lower()
         form = any(hint in cell.code for hint in HINTS) and ANY.search(cell.code)
         if not form and not any(hint in lower for hint in NAME_HINTS):
@@ -54,15 +57,20 @@ def check(source: Source) -> None:
 
 def _found(cell: CodeCell) -> Iterator[tuple[ast.AST, str]]:
     for node in ast.walk(cell.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
             for what, form in FORMS.items():
-                if re.search(form, node.value):
+                if re.search(form, _text(node.value)):
                     yield node, what
                     break
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(NAME.search(_name(target)) for target in targets) and _is_secret(node.value):
                 yield node, f"the value of a secret: {_name(targets[0])}"
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                name = str(key.value) if isinstance(key, ast.Constant) else ""
+                if NAME.search(name) and _is_secret(value):
+                    yield value, f"the value of a secret: {name}"
         elif (
             isinstance(node, ast.keyword) and NAME.search(node.arg or "") and _is_secret(node.value)
         ):
@@ -82,8 +90,12 @@ def _name(node: ast.AST) -> str:
 def _is_secret(node: ast.expr | None) -> bool:
     return (
         isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
+        and isinstance(node.value, str | bytes)
         and len(node.value) >= 6
-        and not PLACEHOLDER.match(node.value)
-        and ANY.search(node.value) is None  # reported by its form
+        and not PLACEHOLDER.match(_text(node.value))
+        and ANY.search(_text(node.value)) is None  # reported by its form
     )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from nbrelease.export import commandline, names
 from nbrelease.export import diagnostic as rules
-from nbrelease.export import names
 from nbrelease.export.source import CodeCell, Role, Source
 
 RESERVED = ("main", "_arguments", "_Parser")
@@ -42,10 +42,18 @@ class _State:
         self.known = names.BUILTINS | self.imported
 
     def check(self) -> None:
+        self._parameter_cells()
         self._module_cells()
         self._main_cells()
         self._test_cells()
         self._rebound()
+
+    def _parameter_cells(self) -> None:
+        """What annotations and defaults read: Literal, date and the like."""
+        written = {each.bound for each in commandline.imports(self.source.parameters)}
+        for cell in self.source.of(Role.PARAMETERS) if self.mains else ():
+            for name in sorted(cell.names.now - self.known - written - self.parameters):
+                self._missing(cell, name, at_once=True)
 
     def _module_cells(self) -> None:
         so_far: set[str] = set()
