@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -30,11 +31,7 @@ class Status(Protocol):
     """How far the run came, as the status functions see it from one place."""
 
     def check(self, function: str, names: tuple[str, ...]) -> bool:
-        """The answer of a status function (name in lower case).
-
-        Raises:
-            KeyError: one of ``names`` is no dependency.
-        """
+        """The answer of a status function (name in lower case)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,8 @@ def _call(tree: Call, context: Context) -> Value:
         value = evaluate(left, context)
         found = any(equal(value, evaluate(item, context)) for item in rest)
         return found is (name == "in")
+    if name == "coalesce":
+        return _first_given(tree, context)
     arguments = [evaluate(argument, context) for argument in tree.arguments]
     if name in STATUS:
         return _status(context, name, arguments)
@@ -99,13 +98,19 @@ def _until(tree: Call, context: Context, *, stop: bool) -> bool:
     return not stop
 
 
+def _first_given(tree: Call, context: Context) -> Value:
+    """Coalesce: what stands behind the first value that is there is not looked at."""
+    for argument in tree.arguments:
+        value = evaluate(argument, context)
+        if value is not None and value != "":
+            return value
+    return None
+
+
 def _status(context: Context, name: str, arguments: list[Value]) -> bool:
     if context.status is None:
         raise functions.Failed("no run whose status could be asked")
-    try:
-        return context.status.check(name, tuple(to_text(argument) for argument in arguments))
-    except KeyError as error:
-        raise functions.Failed(f"{error.args[0]!r} is not among the dependencies") from None
+    return context.status.check(name, tuple(to_text(argument) for argument in arguments))
 
 
 def _count(context: Context, arguments: list[Value]) -> Value:
@@ -117,17 +122,23 @@ def _count(context: Context, arguments: list[Value]) -> Value:
 
 def _index(base: Value, key: Value) -> Value:
     if isinstance(base, Array) and base.filtered:
-        found = [_index(item, key) for item in base.items]
-        return Array(tuple(item for item in found if item is not None), filtered=True)
+        found = [item for one in base.items for item in _found(one, key)]
+        return Array(tuple(found), filtered=True)
+    return next(_found(base, key), None)
+
+
+def _found(base: Value, key: Value) -> Iterator[Value]:
+    """What ``base`` has under ``key``: one value, or none. A miss is never an error."""
     try:
         if isinstance(base, Object):
-            return base.get(to_text(key))
-        if isinstance(base, Array):
-            number = int(to_number(key))
-            return base.items[number] if 0 <= number < len(base.items) else None
+            if base.has(to_text(key)):
+                yield base.get(to_text(key))
+        elif isinstance(base, Array) and key != "":
+            number = math.floor(to_number(key))
+            if 0 <= number < len(base.items):
+                yield base.items[number]
     except Unconvertible:
-        return None
-    return None
+        return
 
 
 def _filter(base: Value) -> Value:

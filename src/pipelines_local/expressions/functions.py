@@ -15,7 +15,6 @@ from pipelines_local.expressions.values import (
     compare,
     equal,
     is_true,
-    to_python,
     to_text,
 )
 
@@ -47,15 +46,30 @@ def _contains_value(left: Value, right: Value) -> bool:
     return any(equal(right, item) for item in items)
 
 
-def _coalesce(*arguments: Value) -> Value:
-    for argument in arguments:
-        if argument is not None and argument != "":
-            return argument
-    return arguments[-1]
+def _convert_to_json(value: Value, margin: str = "") -> str:
+    """JSON as Azure writes it: two spaces a level, numbers as in texts."""
+    inner = f"{margin}  "
+    if isinstance(value, Array):
+        items = [_convert_to_json(item, inner) for item in value.items]
+        return _block("[", items, "]", margin)
+    if isinstance(value, Object):
+        pairs = value.entries.items()
+        items = [f"{_quoted(key)}: {_convert_to_json(item, inner)}" for key, item in pairs]
+        return _block("{", items, "}", margin)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return to_text(value) if isinstance(value, Decimal) else _quoted(to_text(value))
 
 
-def _convert_to_json(value: Value) -> str:
-    return json.dumps(to_python(value), indent=2, ensure_ascii=False)
+def _block(start: str, items: list[str], end: str, margin: str) -> str:
+    if not items:
+        return start + end
+    lines = ",".join(f"\n{margin}  {item}" for item in items)
+    return f"{start}{lines}\n{margin}{end}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _iif(condition: Value, yes: Value, no: Value) -> Value:
@@ -70,13 +84,15 @@ def _join(separator: Value, items: Value) -> str:
 
 
 def _length(value: Value) -> Value:
-    return Decimal(len(value.items if isinstance(value, Array) else to_text(value)))
+    if isinstance(value, Array):
+        return Decimal(len(value.items))
+    # Objects are not in the documentation; Azure counts their names.
+    return Decimal(len(value.entries if isinstance(value, Object) else to_text(value)))
 
 
 def _replace(text: Value, old: Value, new: Value) -> str:
-    if to_text(old) == "":
-        raise Failed("the text to replace is empty")
-    return to_text(text).replace(to_text(old), to_text(new))
+    wanted = to_text(old)
+    return to_text(text).replace(wanted, to_text(new)) if wanted else to_text(text)
 
 
 def _split(text: Value, separator: Value) -> Array:
@@ -151,7 +167,6 @@ def _date_part(value: datetime, part: str) -> str:
 
 
 TABLE: dict[str, Callable[..., Value]] = {
-    "coalesce": _coalesce,
     "contains": _contains,
     "containsvalue": _contains_value,
     "converttojson": _convert_to_json,

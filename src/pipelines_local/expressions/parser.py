@@ -1,4 +1,8 @@
-"""Reads an expression into a tree; unknown names and wrong counts of arguments are found here."""
+"""Reads an expression into a tree; unknown names and wrong counts of arguments are found here.
+
+Errors stand where Azure says that they are: a wrong count of arguments at the mark that makes it
+wrong, a call without an end at its name; an unknown name is only told when all else can be read.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from pipelines_local.expressions.values import Value
 
 MAX_LENGTH = 21_000
 MAX_DEPTH = 50
+MAX_LOOKUPS = 300  # Azure sets no limit; each one is a call here
 MANY = 255
 _COUNTS = {
     "and": (2, MANY),
@@ -109,6 +114,8 @@ def parse(text: str, slot: Slot) -> Expression:
     tree = parser.expression(1)
     if not parser.at_end:
         raise parser.unexpected()
+    if parser.unknown is not None:
+        raise parser.unknown
     return tree
 
 
@@ -118,7 +125,9 @@ class _Parser:
     def __init__(self, found: list[Token], slot: Slot) -> None:
         self._tokens = found
         self._next = 0
+        self._lookups = 0
         self._slot = slot
+        self.unknown: ParseError | None = None
 
     @property
     def token(self) -> Token:
@@ -137,6 +146,10 @@ class _Parser:
         if not self.token.is_(mark):
             raise self.unexpected(f"{mark!r} is expected")
         return self._take()
+
+    def _forget(self, message: str, at: int) -> None:
+        """A name that is not known: told when everything else can be read."""
+        self.unknown = self.unknown or ParseError(message, at)
 
     def unexpected(self, hint: str = "") -> ParseError:
         token = self.token
@@ -160,12 +173,14 @@ class _Parser:
                     tree = Filter(tree, token.at)
                 else:
                     tree = Index(tree, self.expression(depth + 1), token.at)
+                if self.at_end:
+                    raise ParseError("'[' has no ']'", token.at)
                 self._expect("]")
             else:
                 return tree
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ParseError(f"nested deeper than {MAX_DEPTH}", token.at)
+            self._lookups += 1
+            if self._lookups > MAX_LOOKUPS:
+                raise ParseError(f"more than {MAX_LOOKUPS} lookups", token.at)
 
     def _property(self, base: Expression, at: int) -> Expression:
         token = self.token
@@ -173,6 +188,8 @@ class _Parser:
             self._take()
             return Filter(base, at)
         is_word = token.kind is Kind.NAME or isinstance(token.value, bool)
+        if self.at_end:
+            raise ParseError("a name is expected after '.'", at)
         if not is_word:
             raise self.unexpected("a name is expected after the dot; other names: ['...']")
         self._take()
@@ -189,8 +206,11 @@ class _Parser:
         self._take()
         if self.token.is_("("):
             return self._call(token, depth)
-        if token.text.lower() not in self._slot.names:
-            raise ParseError(f"unrecognized value: {token.text!r}; {self._known()}", token.at)
+        name = token.text.lower()
+        if name in self._slot.functions and name not in self._slot.names:
+            self._forget(f"'(' is expected after the function {token.text!r}", token.at)
+        elif name not in self._slot.names:
+            self._forget(f"unrecognized value: {token.text!r}; {self._known()}", token.at)
         return Name(token.text.lower(), token.at)
 
     def _known(self) -> str:
@@ -203,24 +223,34 @@ class _Parser:
         if function not in self._slot.functions:
             known = function in GENERAL | STATUS | COUNTER
             why = f"the function {name.text!r} cannot be used in this place" if known else ""
-            raise ParseError(why or f"unrecognized function: {name.text!r}", name.at)
+            self._forget(why or f"unrecognized function: {name.text!r}", name.at)
+            least, most = 0, MANY
+        else:
+            least, most = self._counts(function)
         self._expect("(")
         arguments: list[Expression] = []
         while not self.token.is_(")"):
-            if arguments:
+            if len(arguments) >= most and not self.at_end:
+                raise self.unexpected(f"{name.text}() takes {_arguments(most, 'at most')}")
+            if arguments and not self.at_end:
                 self._expect(",")
+            if self.at_end:
+                raise ParseError(f"the function {name.text!r} has no ')'", name.at)
             arguments.append(self.expression(depth + 1))
-        self._expect(")")
-        self._count(name, function, len(arguments))
+        if len(arguments) < least:
+            raise self.unexpected(
+                f"{name.text}() takes {_arguments(least, 'at least')}, not {len(arguments)}"
+            )
+        self._take()
         return Call(function, tuple(arguments), name.at)
 
-    def _count(self, name: Token, function: str, count: int) -> None:
-        least, most = _COUNTS[function]
+    def _counts(self, function: str) -> tuple[int, int]:
         if function in STATUS and not self._slot.status_arguments:
-            most = 0
-        if count < least:
-            raise ParseError(
-                f"{name.text}() takes at least {least} arguments, not {count}", name.at
-            )
-        if count > most:
-            raise ParseError(f"{name.text}() takes at most {most} arguments, not {count}", name.at)
+            return 0, 0
+        return _COUNTS[function]
+
+
+def _arguments(count: int, bound: str) -> str:
+    if count == 0:
+        return "no arguments"
+    return f"{bound} {count} argument{'s' if count > 1 else ''}"

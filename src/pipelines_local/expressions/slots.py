@@ -52,15 +52,16 @@ ROOT_VARIABLE = _slot("root-var", "variables pipeline resources", GENERAL | COUN
 RUNTIME_VARIABLE = _slot(
     "runtime-var", "variables pipeline resources dependencies stageDependencies", GENERAL | COUNTER
 )
-STEP_CONDITION = _slot("step-condition", "variables pipeline resources", GENERAL | STATUS)
+# Worked out by the agent, which knows nothing of the run around its job.
+STEP_CONDITION = _slot("step-condition", "variables", GENERAL | STATUS)
 JOB_CONDITION = _slot(
     "job-condition",
-    "variables pipeline resources dependencies stageDependencies",
+    "variables pipeline dependencies stageDependencies",
     GENERAL | STATUS,
     True,
 )
 STAGE_CONDITION = _slot(
-    "stage-condition", "variables pipeline resources dependencies", GENERAL | STATUS, True
+    "stage-condition", "variables pipeline dependencies", GENERAL | STATUS, True
 )
 SLOTS = {
     slot.name: slot

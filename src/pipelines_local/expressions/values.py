@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, TypeAlias, Union
 
@@ -58,6 +58,10 @@ class Object:
     def get(self, key: str) -> Value:
         """The value of ``key``, or nothing."""
         return self._folded.get(key.lower()) if self.ignore_case else self.entries.get(key)
+
+    def has(self, key: str) -> bool:
+        """Is there a value of ``key``, even an empty one?"""
+        return key.lower() in self._folded if self.ignore_case else key in self.entries
 
 
 Value: TypeAlias = Union[bool, Decimal, str, Version, datetime, Array, Object, None]  # noqa: UP007
@@ -173,7 +177,8 @@ def to_version(value: Value) -> Version:
     if isinstance(value, Version):
         return value
     if isinstance(value, (str, Decimal)) and not isinstance(value, bool):
-        version = parse_version(to_text(value))
+        # .NET reads each number by itself: white space around it does not matter.
+        version = parse_version(".".join(p.strip() for p in to_text(value).split(".")))
         if version is not None:
             return version
     raise Unconvertible(value, "a version")
@@ -220,10 +225,20 @@ def _order(left: Decimal | str | Version | datetime, right: Value) -> int:
     if isinstance(left, str):
         return _sign(left.upper(), to_text(right).upper())
     if isinstance(left, datetime):
-        if not isinstance(right, datetime):
-            raise Unconvertible(right, "a date")
-        return _sign(left, right)
+        return _sign(left, _to_date(right))
     return _sign(left, to_version(right))
+
+
+def _to_date(value: Value) -> datetime:
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise Unconvertible(value, "a date") from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    if not isinstance(value, datetime):
+        raise Unconvertible(value, "a date")
+    return value
 
 
 def _sign(left: Any, right: Any) -> int:
@@ -256,8 +271,8 @@ def to_python(value: Value) -> Any:
     if isinstance(value, Object):
         return {key: to_python(item) for key, item in value.entries.items()}
     if isinstance(value, Decimal):
-        number = float(to_text(value))
-        return int(number) if number.is_integer() else number
+        text = to_text(value)
+        return float(text) if "." in text else int(text)
     if isinstance(value, (Version, datetime)):
         return to_text(value)
     return value

@@ -49,16 +49,10 @@ class GraphStatus:
     canceled: bool
 
     def check(self, function: str, names: tuple[str, ...]) -> bool:
-        """The answer of a status function.
-
-        Raises:
-            KeyError: one of ``names`` is no dependency.
-        """
-        for name in names:
-            if name.lower() not in self.needs:
-                raise KeyError(name)
+        """The answer of a status function; a name that is no dependency counts as skipped."""
         asked = [name.lower() for name in names] or sorted(self.needs)
-        found = [self.results.get(name, "Skipped") for name in asked]
+        known = {name: self.results[name] for name in self.needs if name in self.results}
+        found = [known.get(name, "Skipped") for name in asked]
         match function:
             case "always":
                 return True

@@ -59,8 +59,8 @@ def test_eval(capsys: Any) -> None:
         main(["eval", "format('{0}!', variables.a)", "--context", '{"variables": {"A": "x"}}']) == 0
     )
     assert capsys.readouterr().out == "x!\n"
-    assert main(["eval", "eq(1"]) == 2
-    assert "character 5" in capsys.readouterr().err
+    assert main(["eval", "eq(1 2"]) == 2
+    assert "character 6" in capsys.readouterr().err
     assert main(["eval", "split('a', ',')", "--format", "json"]) == 0
     assert document(capsys) == {"value": ["a"], "text": None}
     assert main(["eval", "always()", "--slot", "step-condition"]) == 0
@@ -171,6 +171,24 @@ def in_terminal(words: list[str], answers: dict[str, str]) -> tuple[int, str]:
             os.write(owner, left.pop(text).encode() + b"\n")
     os.close(owner)
     return process.wait(10), shown
+
+
+def test_a_run_killed_at_its_prompt_can_go_on(capsys: Any) -> None:
+    owner, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines_local", "run", "d.yml"],
+        stdin=follower, stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(follower)
+    shown = ""
+    while "decide later?" not in shown:
+        shown += os.read(owner, 4096).decode(errors="replace")
+    process.kill()
+    process.wait(30)
+    os.close(owner)
+    run = next(path.name for path in Path(".pipelines-local").iterdir() if path.is_dir())
+    assert main(["run", "--resume", run, "--root", ".", "--approve", "prod", "--format=json"]) == 0
+    assert document(capsys)["result"] == "Succeeded"
 
 
 def test_a_prompt_in_a_terminal() -> None:

@@ -48,7 +48,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("download nothing", "steps:\n- download:", "2:3", "current"),
     ("wrong name of a step", "steps:\n- bash: x\n  name: a-b", "3:9", "no name"),
     ("step name twice", "steps:\n- bash: x\n  name: a\n- bash: y\n  name: A", "4:3", "second step"),
-    ("wrong condition", "steps:\n- bash: x\n  condition: eq(1", "3:14", "unexpected end"),
+    ("wrong condition", "steps:\n- bash: x\n  condition: eq(1", "3:14", "has no ')'"),
     ("macro in a condition", "steps:\n- bash: x\n  condition: eq($(x), 1)", "3:14", "unexpected symbol"),
     ("dependencies in a step's condition", "steps:\n- bash: x\n  condition: eq(dependencies.a.result, 1)", "3:14", "unrecognized value"),
     ("status function in a variable", "variables: {a: '$[succeeded()]'}\nsteps: [{bash: x}]", "1:16", "cannot be used"),
