@@ -28,10 +28,11 @@ class Chain:
             self._open = True
         elif self._open is None:
             raise Refused(f"{order.kind!r} without an 'if' before it", order.at.at)
-        was_open = self._open
-        chosen = order.kind == "else" or is_true(scope.evaluate(order.expression, order.at))
+        chosen = self._open and (  # once one was taken, the rest is not even looked at
+            order.kind == "else" or is_true(scope.evaluate(order.expression, order.at))
+        )
         if chosen:
             self._open = False
         if order.kind == "else":
             self._open = None
-        return bool(was_open and chosen)
+        return bool(chosen)

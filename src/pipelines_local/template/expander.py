@@ -137,9 +137,10 @@ class _Expander:
         found = list(self._entries(node, place))
         seen: dict[str, Scalar] = {}
         for key, _, _ in found:
-            if key.text in seen:
+            name = key.text if place.kind == "data" else key.text.lower()
+            if name in seen:
                 raise Refused(f"the key {key.text!r} is already there", key.at)
-            seen[key.text] = key
+            seen[name] = key
         extra = self._own_variables(found, place)
         done: list[tuple[Scalar, Node]] = []
         for key, value, inner in found:
@@ -181,7 +182,7 @@ class _Expander:
                 yield place.scope.text(key), value, place
             elif order.kind == "insert":
                 chain.break_()
-                yield from self._inserted(value, place)
+                yield from self._inserted(value, place, needed=True)
             elif order.kind == "each":
                 chain.break_()
                 for scope in self._rounds(order, place.scope):
@@ -189,12 +190,14 @@ class _Expander:
             elif chain.taken(order, place.scope):
                 yield from self._inserted(value, place)
 
-    def _inserted(self, value: Node, place: Place) -> Iterator[tuple[Scalar, Node, Place]]:
+    def _inserted(
+        self, value: Node, place: Place, *, needed: bool = False
+    ) -> Iterator[tuple[Scalar, Node, Place]]:
         if isinstance(value, Scalar) and place.scope is not None:
             value, place = place.scope.node(value), place.settled()
         if isinstance(value, Mapping):
             yield from self._entries(value, place)
-        elif not isinstance(value, Scalar) or value.text:
+        elif needed or not isinstance(value, Scalar) or value.text:
             raise Refused("a mapping is expected here", value.at)
 
     # Lists
@@ -259,6 +262,7 @@ class _Expander:
         yield from self._template(reference, place)
 
     def _rounds(self, order: Directive, scope: Scope) -> Iterator[Scope]:
+        scope.check_loop(order.variable, order.at)
         value = scope.evaluate(order.expression, order.at)
         items: list[Value] = []
         if isinstance(value, Array):
@@ -330,6 +334,8 @@ class _Expander:
                 text = self._node(value, inner.seeing(scope).inside(""))
                 if not isinstance(text, Scalar):
                     raise Refused(f"the variable {key.text!r} has to be a text", text.at)
+                if key.text.lower() in (name.lower() for name in seen):
+                    raise Refused(f"the variable {key.text!r} is already there", key.at)
                 seen[key.text] = text.text
                 pair = ((Scalar("name", key.at), key), (Scalar("value", key.at), text))
                 done.append(Mapping(pair, key.at))

@@ -51,13 +51,14 @@ class Files:
 
     def _path(self, reference: Scalar) -> Path:
         name, _, repository = reference.text.partition("@")
-        if repository not in ("", "self"):
+        if repository.lower() not in ("", "self"):
             raise Refused(
                 f"templates of other repositories are not supported: {reference.text}",
                 reference.at,
             )
         if not name.strip() or "\0" in name:
             raise Refused("a template needs a path", reference.at)
+        name = name.replace("\\", "/")
         base = self.root if name.startswith("/") else reference.at.file.parent
         path = Path(os.path.normpath(base / name.lstrip("/")))
         if not path.is_relative_to(self.root):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines_local.errors import Position, Refused
 from pipelines_local.expressions import Value, to_text
 from pipelines_local.expressions.values import parse_number
-from pipelines_local.template.scope import to_value
+from pipelines_local.template.scope import to_value, typed
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 SCALARS = ("string", "number", "boolean")
@@ -35,7 +35,7 @@ class Parameter:
             Refused: it does not fit the type or the allowed values.
         """
         value = self._typed(node)
-        if self.values:
+        if self.values and (self.type in SCALARS or self.type == "stringList"):
             allowed = [to_text(self._typed(item)) for item in self.values]
             texts = value.items if self.type == "stringList" else (value,)  # type: ignore[union-attr]
             for text in texts:
@@ -48,7 +48,9 @@ class Parameter:
         return value
 
     def _typed(self, node: Node) -> Value:
-        if self.type in ("", "object"):
+        if self.type == "object":
+            return typed(node)
+        if self.type == "":
             return to_value(node)
         if self.type in SCALARS or isinstance(node, Scalar):
             return self._scalar(node)

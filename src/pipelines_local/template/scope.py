@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from pipelines_local.errors import ExpressionError, Refused
 from pipelines_local.expressions import Array, Context, Object, Value, evaluate, parse, to_text
 from pipelines_local.expressions.slots import COMPILE
-from pipelines_local.expressions.values import Unconvertible
+from pipelines_local.expressions.values import Unconvertible, parse_number
 from pipelines_local.template.text import only_expression, parts
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
+
+_PLAIN_NUMBER = re.compile(
+    r"[-+]?(\d{1,28}(\.\d{0,28})?|\.\d{1,28})([eE][-+]?\d{1,2})?\Z", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,15 @@ class Scope:
     def with_loop(self, name: str, value: Value) -> Scope:
         """The scope inside of a loop."""
         return Scope(self.parameters, self.variables, {**self.loops, name.lower(): value})
+
+    def check_loop(self, name: str, where: Scalar) -> None:
+        """Check the name of an ``each`` variable: it hides nothing.
+
+        Raises:
+            Refused: it means something else there.
+        """
+        if name.lower() in (COMPILE.names | COMPILE.functions | set(self.loops)):
+            raise Refused(f"the name {name!r} means something else here already", where.at)
 
     def with_variables(self, variables: Map[str, Value]) -> Scope:
         """The scope with further variables; they hide those of the same name in any case."""
@@ -97,6 +112,10 @@ class Declared(Object):
             raise Undeclared(key)
         return super().get(key)
 
+    def has(self, key: str) -> bool:
+        """Always: :meth:`get` tells of one that is not there."""
+        return True
+
 
 class Undeclared(Exception):
     """A parameter that the file does not declare."""
@@ -114,6 +133,41 @@ def to_node(value: Value, where: Scalar) -> Node:
             where.at,
         )
     return Scalar(to_text(value), where.at, quoted=value is not None)
+
+
+def typed(node: Node) -> Value:
+    """The value of an object parameter: unlike elsewhere, numbers and booleans are such.
+
+    What is put back into the document is written as Azure writes it: ``True``, ``3.1`` for 3.10.
+    """
+    if isinstance(node, Scalar):
+        return _typed_scalar(node)
+    if isinstance(node, Sequence):
+        items = tuple(typed(item) for item in node.items)
+        done = zip(items, node.items, strict=True)
+        origin = Sequence(tuple(_written(value, old) for value, old in done), node.at)
+        return Array(items, origin=origin)
+    entries = {key.text: typed(item) for key, item in node.entries}
+    pairs = tuple((key, _written(entries[key.text], old)) for key, old in node.entries)
+    return Object(entries, origin=Mapping(pairs, node.at))
+
+
+def _typed_scalar(node: Scalar) -> Value:
+    if not node.quoted:
+        if node.text.lower() in ("true", "false"):
+            return node.text.lower() == "true"
+        if _PLAIN_NUMBER.match(node.text):
+            number = parse_number(f"{Decimal(node.text):f}")
+            return node.text if number is None else number
+    return node.text
+
+
+def _written(value: Value, old: Node) -> Node:
+    """The node of a value of :func:`typed`, at its old place."""
+    if isinstance(value, (Array, Object)):
+        return value.origin  # type: ignore[no-any-return]
+    assert isinstance(old, Scalar)  # noqa: S101 - a scalar's value is none
+    return old if isinstance(value, str) else Scalar(to_text(value), old.at, quoted=True)
 
 
 def to_value(node: Node) -> Value:

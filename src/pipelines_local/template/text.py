@@ -39,12 +39,11 @@ def parts(scalar: Scalar) -> list[Part]:
 
 
 def only_expression(scalar: Scalar) -> str | None:
-    """The inside, when the whole text is one expression."""
-    if not scalar.text.lstrip().startswith(OPEN):
+    """The inside, when the whole text is one expression; with white space around it is a text."""
+    if not scalar.text.startswith(OPEN):
         return None
     found = parts(scalar)
-    pieces = [part for part in found if part.is_expression or part.text.strip()]
-    return pieces[0].text if len(pieces) == 1 and pieces[0].is_expression else None
+    return found[0].text if len(found) == 1 and found[0].is_expression else None
 
 
 def _end(text: str, position: int) -> int:
