@@ -93,11 +93,11 @@ def run_pipeline(
     source = sources.describe(root)
     static = predefined.static(source, path.stem, root, inputs.variables)
     loaded = load_pipeline(path, root, parameters, static, groups)
-    artifacts = _pipelines(loaded.pipeline, inputs)
+    artifacts, metadata = _pipelines(loaded.pipeline, inputs)
     check_surroundings(loaded.pipeline, inputs.connections, artifacts)
     folder = folders.new_run(inputs.work)
     try:
-        shared = _shared(loaded, folder, inputs, artifacts, static)
+        shared = _shared(loaded, folder, inputs, artifacts, {**static, **metadata})
         files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
         if _needs_sources(loaded.pipeline):
             shared.take_snapshot()
@@ -135,11 +135,13 @@ def resume_pipeline(
     try:
         stored = state.load(folder)
         if stored.result.result != "Waiting":
-            raise UsageError(f"the run {run} does not wait: it is {stored.result.result}")
+            known = folder.result().get("result", "unfinished, as it was ended by force")
+            raise UsageError(f"the run {run} does not wait: it is {known}")
         document = load(folder.path / folders.EXPANDED)
         assert isinstance(document, MappingNode)  # noqa: S101 - written by a run
         pipeline = read(document)
         artifacts = {name: Artifacts(Path(p)) for name, p in stored.pipelines.items()}
+        Artifacts(folder.artifacts).keep_only(stored.artifacts)
         check_surroundings(pipeline, inputs.connections, artifacts)
         shared = _resumed(stored, folder, inputs, artifacts)
         return _go(shared, pipeline, stored.result, inputs)
@@ -162,24 +164,27 @@ def _inputs(
     )  # fmt: skip
 
 
-def _pipelines(pipeline: Pipeline, inputs: _Inputs) -> dict[str, Artifacts]:
-    """Where the artifacts of other pipelines are."""
+def _pipelines(pipeline: Pipeline, inputs: _Inputs) -> tuple[dict[str, Artifacts], dict[str, str]]:
+    """Where the artifacts of other pipelines are, and the variables that tell of them."""
     given = {alias.lower(): path for alias, path in inputs.pipelines.items()}
-    found = {}
+    found: dict[str, Artifacts] = {}
+    told: dict[str, str] = {}
     for resource in pipeline.resources:
         alias = resource.alias.lower()
-        folder = given.get(alias) or _last_good(inputs.work, resource.source)
+        run = None if alias in given else _last_good(inputs.work, resource.source)
+        folder = given.get(alias) or (run.artifacts if run else None)
         if folder is not None and Path(folder).is_dir():
             found[alias] = Artifacts(Path(folder))
-    return found
+            told |= predefined.of_resource(resource.alias, resource.source, run)
+    return found, told
 
 
-def _last_good(work: Path, source: str) -> Path | None:
+def _last_good(work: Path, source: str) -> folders.RunFolder | None:
     for folder in folders.runs(work):
         result = folder.result()
         name = Path(str(result.get("pipeline", ""))).stem
         if result.get("result") in GOOD and name.lower() == source.rpartition("/")[2].lower():
-            return folder.artifacts
+            return folder
     return None
 
 
@@ -310,14 +315,22 @@ def _go(shared: Shared, pipeline: Pipeline, result: RunResult, inputs: _Inputs) 
     state.save(shared, result)
     finished: Result = "Failed"
     try:
-        finished = Scheduler(shared, pipeline, result, inputs.approver, inputs.jobs).run()
+        finished = Scheduler(
+            shared, pipeline, result, inputs.approver, inputs.jobs,
+            lambda: _keep(shared, result, "Waiting"),
+        ).run()  # fmt: skip
     finally:
-        result.result = finished
-        result.finished = datetime.now(UTC)
-        result.name = shared.masker.mask(shared.build_number)
-        result.interrupted = shared.cancel.requested
-        result.summaries, result.tests = shared.summaries, shared.tests
-        files.write_json(shared.folder.path / folders.RESULT, result.to_dict())
-        state.save(shared, result)
+        _keep(shared, result, finished)
         shared.events.send(RunFinished(result.run, result.result, result.folder))
     return result
+
+
+def _keep(shared: Shared, result: RunResult, so_far: Result) -> None:
+    """Store how far a run came, for people and for going on."""
+    result.result = so_far
+    result.finished = datetime.now(UTC)
+    result.name = shared.masker.mask(shared.build_number)
+    result.interrupted = shared.cancel.requested
+    result.summaries, result.tests = shared.summaries, shared.tests
+    files.write_json(shared.folder.path / folders.RESULT, result.to_dict())
+    state.save(shared, result)

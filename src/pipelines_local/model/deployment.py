@@ -48,12 +48,12 @@ def _canary(node: Node) -> tuple[Phase, ...]:
     fields = Fields(node, "canary", ("increments", *_HOOKS, "on"))
     increments = _increments(fields)
     found = []
+    every = {"strategy.name": "canary", "strategy.action": "deploy"}
     before = _hook(fields.node("preDeploy"), "preDeploy")
     if before:
-        found.append(Phase("preDeploy", before, prefix="preDeploy."))
+        found.append(Phase("preDeploy", before, prefix="preDeploy.", variables=every))
     for increment in [*increments, "100"]:
-        known = {"strategy.name": "canary", "strategy.action": "deploy",
-                 "strategy.increment": increment}  # fmt: skip
+        known = {**every, "strategy.increment": increment}
         for hook in _HOOKS[1:]:
             hook_steps = _hook(fields.node(hook), hook)
             if hook_steps:

@@ -6,7 +6,9 @@ who may run a file. A script that an artifact carries has to be called as ``bash
 
 from __future__ import annotations
 
+import shutil
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from pipelines_local import files, globs
@@ -32,6 +34,12 @@ class Artifacts:
         return sorted(
             p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(".")
         )
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Forget all others: what a stage that was killed had published, and now does again."""
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if path.name not in names:
+                shutil.rmtree(path)
 
     def publish(self, name: str, source: Path) -> int:
         """Keep a file or a folder as the artifact ``name``.

@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from pipelines_local import files
 from pipelines_local.errors import Position, Refused
 from pipelines_local.expressions import functions
 from pipelines_local.model import Job, Stage
-from pipelines_local.run.folders import next_number
+from pipelines_local.run.folders import STATE, RunFolder, next_number
 from pipelines_local.run.sources import Source
 from pipelines_local.run.variables import Variables
 from pipelines_local.tasks.context import JobFolders
@@ -20,6 +22,20 @@ from pipelines_local.tasks.context import JobFolders
 DEFAULT_NAME = "$(Date:yyyyMMdd).$(Rev:r)"
 SETTABLE = ("build.reason", "build.sourcebranch", "build.requestedfor")
 """Predefined variables that a caller may give: they say what started the run."""
+_OF_RESOURCE = {
+    "runID": "Build.BuildId",
+    "runURI": "Build.BuildUri",
+    "sourceBranch": "Build.SourceBranch",
+    "sourceCommit": "Build.SourceVersion",
+    "sourceProvider": "Build.Repository.Provider",
+    "requestedFor": "Build.RequestedFor",
+}
+_OF_REPOSITORY = {
+    "name": "Build.Repository.Name",
+    "ref": "Build.SourceBranch",
+    "url": "Build.Repository.Uri",
+    "version": "Build.SourceVersion",
+}
 _TOKEN = re.compile(r"\$\((Date|Rev|BuildID|[A-Za-z_][\w.]*)(?::([^()]*))?\)", re.IGNORECASE)
 _SHORT = {
     "sourcebranchname": "Build.SourceBranchName",
@@ -70,6 +86,29 @@ def runtime(build_id: int) -> dict[str, str]:
         "System.JobParallelismTag": "Private",
         "System.PipelineStartTime": "",
     }
+
+
+def of_resource(alias: str, source: str, run: RunFolder | None) -> dict[str, str]:
+    """What a run knows of another pipeline whose artifacts it uses.
+
+    Args:
+        alias: its name in ``resources.pipelines``.
+        source: the pipeline's own name.
+        run: the run that is used; None when only a folder of artifacts was given.
+    """
+    found = {"pipelineName": source}
+    if run is not None:
+        stored = files.read_json(run.path / STATE) or {}
+        known = {item["name"]: item["value"] for item in stored.get("variables", ())}
+        found["runName"] = str(run.result().get("name", ""))
+        found |= {name: known.get(variable, "") for name, variable in _OF_RESOURCE.items()}
+    return {f"resources.pipeline.{alias}.{name}": value for name, value in found.items()}
+
+
+def repositories(variables: Variables) -> dict[str, Any]:
+    """What expressions see as ``resources``: there is one repository, the pipeline's own."""
+    own = {name: variables.get(variable) or "" for name, variable in _OF_REPOSITORY.items()}
+    return {"repositories": {"self": {"id": "", "type": "Git", **own}}, "containers": {}}
 
 
 def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:

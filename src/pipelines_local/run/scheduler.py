@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -65,12 +66,25 @@ class Scheduler:
         result: RunResult,
         approver: Approver,
         jobs: int,
+        pause: Callable[[], None],
     ) -> None:
+        """Take up a run where its result says that it stands.
+
+        Args:
+            shared: the surroundings of all jobs.
+            pipeline: what is run.
+            result: filled while the run goes on; its finished stages are not run again.
+            approver: is asked for approvals.
+            jobs: how many run side by side.
+            pause: called before somebody is asked, when nothing runs: keeps the run, so that it
+                can go on even when the question outlives this process.
+        """
         self._shared = shared
         self._pipeline = pipeline
         self._result = result
         self._approver = approver
         self._limit = jobs
+        self._pause = pause
         self._reports: queue.SimpleQueue[_Finished | None] = queue.SimpleQueue()
         self._count = 0
         self._told = False
@@ -81,6 +95,11 @@ class Scheduler:
             known = earlier.get(stage.name)
             fresh = known or StageResult(stage.name, stage.display, "Skipped")
             progress = _Progress(stage, fresh, started=bool(known), done=bool(known))
+            progress.approved = {
+                word.environment
+                for word in result.approvals
+                if word.stage == stage.name and word.decision == "approved"
+            }
             for job in fresh.jobs:
                 progress.jobs[job.job.lower()] = job
                 progress.outputs[job.job.lower()] = job.outputs
@@ -94,11 +113,15 @@ class Scheduler:
         """
         with on_signals(self._cancel):
             waiting = self._loop()
-        order = [p.result for p in self._stages.values() if p.done]
-        self._result.stages[:] = order
+        order = self._keep_stages()
         if waiting:
             return "Waiting"
         return overall([stage.result for stage in order], self._shared.cancel.requested)
+
+    def _keep_stages(self) -> list[StageResult]:
+        """Put the stages that are done into the result."""
+        self._result.stages[:] = [p.result for p in self._stages.values() if p.done]
+        return self._result.stages
 
     def _cancel(self) -> None:
         if self._asking:  # somebody sits at a prompt, which has to end
@@ -202,7 +225,7 @@ class Scheduler:
                 return "Failed"
         if wanted:
             return None
-        return "Canceled" if status.canceled else "Skipped"
+        return "Skipped"
 
     _condition_error = ""
 
@@ -342,6 +365,8 @@ class Scheduler:
         if decision is None:
             event = ApprovalWanted(request.stage, environment, request.artifacts)
             self._shared.events.send(event)
+            self._keep_stages()
+            self._pause()
             decision = self._decide(request)
         if self._shared.cancel.requested:
             return True

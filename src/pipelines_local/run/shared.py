@@ -11,8 +11,8 @@ from typing import Any
 
 from pipelines_local.errors import PipelinesError
 from pipelines_local.events import Dispatcher
-from pipelines_local.expressions import Context, Object, Status, Value, of_python
-from pipelines_local.run import folders, sources
+from pipelines_local.expressions import Context, Status, Value, of_python
+from pipelines_local.run import folders, predefined, sources
 from pipelines_local.run.artifacts import Artifacts
 from pipelines_local.run.cancel import Cancel
 from pipelines_local.run.masker import Masker
@@ -86,7 +86,7 @@ class Shared:
         known: dict[str, Value] = {
             "variables": variables.as_object(),
             "pipeline": pipeline,
-            "resources": Object({}, ignore_case=True),
+            "resources": of_python(predefined.repositories(variables), ignore_case=True),
             **(names or {}),
         }
         return Context(known, status, self.counter)

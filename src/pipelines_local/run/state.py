@@ -22,7 +22,7 @@ from pipelines_local.run import folders
 from pipelines_local.run.shared import Shared
 from pipelines_local.run.variables import Entry
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Stored:
     root: str
     variables: tuple[Entry, ...]
     pipelines: Mapping[str, str]
+    artifacts: tuple[str, ...]
 
 
 def save(shared: Shared, result: RunResult) -> None:
@@ -49,6 +50,7 @@ def save(shared: Shared, result: RunResult) -> None:
             "root": str(shared.root),
             "variables": variables,
             "pipelines": {name: str(a.folder) for name, a in shared.pipelines.items()},
+            "artifacts": shared.artifacts.names(),
             "result": result.to_dict(),
         },
     )
@@ -69,6 +71,7 @@ def load(folder: folders.RunFolder) -> Stored:
             data["root"],
             tuple(Entry(v["name"], v["value"], False, v["readonly"]) for v in data["variables"]),
             data["pipelines"],
+            tuple(data["artifacts"]),
         )
     except (TypeError, KeyError, ValueError):
         raise UsageError(f"the state of the run {folder.run} cannot be read") from None

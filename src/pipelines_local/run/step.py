@@ -72,11 +72,11 @@ class StepRun:
         self._file.close()
 
     def write(self, text: str) -> None:
-        """A line for the log."""
-        line = self._masker.mask(text)
-        self._file.write(line + "\n")
-        self.tail.append(line)
-        self._emit(line)
+        """A line for the log, or several: what a command says may hold ends of lines."""
+        for line in self._masker.mask(text).split("\n"):
+            self._file.write(line + "\n")
+            self.tail.append(line)
+            self._emit(line)
 
     def issue(self, kind: str, message: str) -> None:
         """An error or a warning: counted, and in the log."""

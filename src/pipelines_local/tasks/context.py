@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,9 @@ class JobFolders:
         self.tools = self.workspace / "_tool"
 
     def make(self) -> None:
-        """Make all of them."""
+        """Make all of them, empty: a job that was killed may have left its own."""
+        if self.workspace.exists():
+            shutil.rmtree(self.workspace)
         for path in (self.sources, self.staging, self.binaries, self.tests, self.temp):
             path.mkdir(parents=True, exist_ok=True)
 

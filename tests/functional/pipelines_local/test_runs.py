@@ -69,6 +69,16 @@ STEP_CASES: list[tuple[str, str, str, list[str]]] = [
     ("after other text", "- bash: 'echo \"hey ##vso[task.setvariable variable=v]x\"'\n- bash: echo $(v)", S, ["x"]),
     ("env", "- bash: echo $A $B\n  env: {A: 1, B: $(Build.Reason)}", S, ["1 Manual"]),
     ("secret at run time", "- bash: 'echo \"##vso[task.setvariable variable=v;isSecret=true]hush\"; echo hush'\n- bash: echo \"[$V] $W $(v)\"\n  env: {W: $(v)}", S, ["***", "[] *** ***"]),
+    ("a secret of several lines", "- bash: 'echo \"##vso[task.setvariable variable=v;isSecret=true]one%0Atwo\"'\n- bash: |\n    echo one; echo a two b; printf \"%s\\n\" \"$W\"\n  env: {W: $(v)}", S, ["***", "a *** b", "***", "***"]),
+    ("escapes in properties", "- bash: 'echo \"##vso[task.setvariable variable=a%3Bb%5Dc;isOutput=true]x\"'\n  name: s\n- bash: echo '$(s.a;b]c)'", S, ["x"]),
+    ("an issue of several lines", "- bash: 'echo \"##vso[task.logissue type=error;code=1]one%0Atwo\"'", S, ["##[error]one", "two"]),
+    ("complete without a result", "- bash: 'echo \"##vso[task.complete]done\"'", S, []),
+    ("two commands, the worse counts", "- bash: 'echo \"##vso[task.complete result=Failed]\"; echo \"##vso[task.complete result=SucceededWithIssues]\"'", F, []),
+    ("names of commands ignore case", "- bash: 'echo \"##VSO[x]\"; echo \"##vso[TASK.SetVariable Variable=v;ISSECRET=TRUE]hush\"; echo hush'", S, ["##VSO[x]", "***"]),
+    ("a secret is not in the environment but in the macro", "- bash: 'echo \"##vso[task.setvariable variable=v;issecret=true]hush\"'\n- bash: env | grep -c ^V= ; test $(v) = hush && echo same", S, ["0", "same"]),
+    ("prependpath twice, the last first", "- bash: |\n    for d in x y; do mkdir $d; echo \"echo $d\" > $d/foo; chmod +x $d/foo; echo \"##vso[task.prependpath]$PWD/$d\"; done\n- bash: foo", S, ["y"]),
+    ("a retry gives up", "- bash: exit 4\n  retryCountOnTaskFailure: 1", F, ["##[error]Bash exited with code '4'.", "##[warning]Retrying (1 of 1)", "##[error]Bash exited with code '4'."]),
+    ("a retry with continueOnError", "- bash: exit 4\n  retryCountOnTaskFailure: 1\n  continueOnError: true\n- bash: echo on", I, ["##[error]Bash exited with code '4'.", "##[warning]Retrying (1 of 1)", "##[error]Bash exited with code '4'.", "on"]),
     ("setsecret", "- bash: 'echo \"##vso[task.setsecret]hush\"; echo a hush b'", S, ["a *** b"]),
     ("workingDirectory", "- bash: mkdir x\n- bash: basename $PWD\n  workingDirectory: x", S, ["x"]),
     ("no such directory", "- bash: echo\n  workingDirectory: $(Pipeline.Workspace)/nope", F, []),
@@ -128,6 +138,13 @@ SET = """
     - bash: echo "##vso[task.setvariable variable=v;isOutput=true]far"
       name: s
 """
+
+
+def test_there_are_enough_cases() -> None:
+    """At least 40 runs, besides those of the traps and of the world around."""
+    assert len(STEP_CASES) + len(JOB_CASES) + len(STAGES) >= 40
+
+
 OUTPUTS = f"""
 stages:
 - stage: one
@@ -238,6 +255,11 @@ def test_counters_and_revisions_grow_from_run_to_run(run: Any) -> None:
     lines = [log(run(text))[0].split() for _ in range(2)]
     assert [line[0] for line in lines] == ["100", "101"]
     assert [line[1][:3] for line in lines] == ["v.1", "v.2"]
+
+
+def test_resources_tell_of_the_repository(run: Any) -> None:
+    text = "variables:\n  a: $[ resources.repositories.SELF.name ]\n  b: $[ resources.repositories.other.ref ]\nsteps: [{bash: 'echo [$(a)] [$(b)]'}]"
+    assert log(run(text)) == ["[repo] []"]
 
 
 def test_the_build_number_changes(run: Any) -> None:

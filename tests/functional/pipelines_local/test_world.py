@@ -113,6 +113,11 @@ def test_the_artifacts_of_another_pipeline(run: Any, tmp_path: Path) -> None:
     run_pipeline(first, root=first.parent, work_dir=tmp_path / "work")
     result = run(other)
     assert log(result)[-1] == "resources:"
+    told = run(
+        other + "- bash: echo $(resources.pipeline.up.pipelineName) $RESOURCES_PIPELINE_UP_RUNID\n"
+        "- bash: echo yes\n  condition: ne(variables['resources.pipeline.up.runName'], '')\n"
+    )
+    assert log(told)[-2:] == ["first 1", "yes"]
     given = run(other, pipelines={"UP": tmp_path / "repo"})
     assert given.result == "Failed"  # there is no artifact 'drop' in that folder
 
@@ -292,6 +297,57 @@ stages:
     assert log(result, "d")[-1] == f"kept 7 {waiting.name}"
 
 
+KILLED = """
+stages:
+- stage: a
+  jobs: [{job: j, steps: [{bash: echo x > x}, {publish: x, artifact: first}]}]
+- stage: b
+  jobs:
+  - deployment: d
+    environment: e
+    strategy:
+      runOnce:
+        deploy:
+          steps:
+          - bash: touch left; echo y > y; ls | wc -l
+          - publish: y
+            artifact: second
+          - bash: "test -e HERE/go || { setsid sleep 321.5 & sleep 322.5; }"
+"""
+
+
+def test_killed_after_the_approval_the_run_goes_on_once_more(run: Any, tmp_path: Path) -> None:
+    """The stage that was killed runs again from its start; those before it are kept."""
+    text = KILLED.replace("HERE", str(tmp_path))
+    waiting = run(text)
+    words = ["--resume", waiting.run, "--approve", "e=ann"]
+    process = start(tmp_path, "", *words)
+    process.kill()
+    process.communicate(timeout=30)
+    (tmp_path / "go").touch()
+    decision = {"e": Decision("approve", "ann")}
+    result = resume_pipeline(waiting.run, work_dir=tmp_path / "work", approvals=decision)
+    assert result.result == "Succeeded"
+    assert result.stages[0].to_dict() == waiting.stages[0].to_dict()
+    assert [line for line in log(result, "d") if line.isdigit()] == ["2"]
+    assert (result.artifacts / "second" / "y").read_text() == "y\n"
+    assert [word.name for word in result.approvals] == ["ann"]
+
+
+def test_approvals_are_given_one_after_the_other(run: Any, tmp_path: Path) -> None:
+    deployment = "  - deployment: {0}\n    environment: {0}\n    strategy: {{runOnce: {{deploy: {{steps: [{{bash: echo {0}}}]}}}}}}\n"
+    text = "stages:\n- stage: s\n  jobs:\n" + "".join(map(deployment.format, "xy"))
+    waiting = run(text, approvals={"x": Decision("approve", "ann")})
+    assert [word.environment for word in waiting.approvals] == ["x"]
+    words = {"y": Decision("approve", "bob")}
+    result = resume_pipeline(waiting.run, work_dir=tmp_path / "work", approvals=words)
+    assert result.result == "Succeeded"
+    assert [(word.environment, word.name) for word in result.approvals] == [
+        ("x", "ann"),
+        ("y", "bob"),
+    ]
+
+
 def test_canary(run: Any) -> None:
     text = """
 jobs:
@@ -300,6 +356,7 @@ jobs:
   strategy:
     canary:
       increments: [10, 50]
+      preDeploy: {steps: [{bash: "echo pre $(strategy.name) '$(strategy.increment)'"}]}
       deploy:
         steps:
         - bash: |
@@ -314,6 +371,7 @@ jobs:
 """
     result = run(text, approvals={"e": Decision("open")})
     lines = [line for line in log(result, "d") if "artifacts" not in line]
+    assert lines.pop(0) == "pre canary $(strategy.increment)"
     assert lines == ["deploy 10", "post 10", "deploy 50", "post 50", "deploy 100", "post 100"]
     assert log(result, "j") == ["10 50"]
 
@@ -388,7 +446,7 @@ def test_cancelled_in_order(tmp_path: Path, signum: int) -> None:
     assert document["result"] == "Canceled"
     stages = {stage["stage"]: stage for stage in document["stages"]}
     assert stages["a"]["jobs"][0]["log"][1:] == ["last words", "always Canceled", "canceled"]
-    assert [stages[name]["result"] for name in "abc"] == ["Canceled", "Canceled", "Succeeded"]
+    assert [stages[name]["result"] for name in "abc"] == ["Canceled", "Skipped", "Succeeded"]
     assert stages["c"]["jobs"][0]["log"][1:] == ["c"]
     assert sleepers("321.5") == sleepers("322.5") == []
 
