@@ -54,26 +54,30 @@ def scope_of(secret: str, given: str) -> str:
 def token(secret: str, audience: str, workspace: str = "") -> tuple[str, int]:
     """A token for an audience, and when it ends (seconds since 1970)."""
     expires = int(time.time()) + VALID_SECONDS
-    claims = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
-    claims["ws"] = workspace
-    text = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
-    return f"{text}.{_sign(secret, text)}", expires
+    said = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
+    return signed(secret, {**said, "ws": workspace}), expires
 
 
-def _claims(secret: str, value: str) -> dict[str, Any] | None:
+def signed(secret: str, said: dict[str, Any]) -> str:
+    """A token that says ``said``; ``exp`` is when it ends."""
+    text = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(said)}"
+    return f"{text}.{_sign(secret, text)}"
+
+
+def claims(secret: str, value: str) -> dict[str, Any] | None:
     """What a token says; None where this server did not give it out, or it has ended."""
     text, _, signature = value.rpartition(".")
     if not _same(signature, _sign(secret, text)):
         return None
-    claims = text.partition(".")[2]
-    padded = claims + "=" * (-len(claims) % 4)
+    middle = text.partition(".")[2]
+    padded = middle + "=" * (-len(middle) % 4)
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(padded))
     return found if found["exp"] > time.time() else None
 
 
 def valid_token(secret: str, value: str) -> bool:
     """Whether this server gave the token out and it has not ended."""
-    return _claims(secret, value) is not None
+    return claims(secret, value) is not None
 
 
 def require_token(secret: str, request: Request) -> None:
@@ -84,12 +88,12 @@ def require_token(secret: str, request: Request) -> None:
         Forbidden: the token is a job's, and the request is for another workspace.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    claims = _claims(secret, value.strip()) if scheme.lower() == "bearer" else None
-    if claims is None:
+    found = claims(secret, value.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
         raise Unauthorized(
             "no valid token; clients get one through the variables that azureml-local env prints"
         )
-    if claims.get("ws") and claims["ws"] != _key_in(request):
+    if found.get("ws") and found["ws"] != _key_in(request):
         raise Forbidden("this token is a job's, and good for the job's own workspace alone")
 
 

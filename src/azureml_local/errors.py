@@ -5,13 +5,17 @@
     ├── Conflict          409   ResourceExistsError
     ├── BadRequest        400   HttpResponseError
     ├── TimedOut          408   of a scoring request
+    ├── TooLarge          413   of a scoring request
+    ├── TooMany           429   of scoring requests
+    ├── BadGateway        502   a deployment ended while it answered
+    ├── Unavailable       503   a deployment does not run
     ├── Unauthorized      401   ClientAuthenticationError
     ├── Forbidden         403   HttpResponseError
     ├── Defect            500   what went wrong in this server; its log says where
     └── NotSupported      501   what this workspace does not do
     LocalError                  one line for a person; exit code 2
 
-Otherwise never 5xx, and never 429 for a final answer: the SDK repeats those for seconds.
+Beside scoring, where Azure does, never 5xx and never 429: the SDK repeats those for seconds.
 """
 
 from __future__ import annotations
@@ -72,6 +76,34 @@ class TimedOut(AzureError):
 
     status = 408
     code = "RequestTimeout"
+
+
+class TooLarge(AzureError):
+    """A scoring request has more bytes than an endpoint takes."""
+
+    status = 413
+    code = "RequestEntityTooLarge"
+
+
+class TooMany(AzureError):
+    """A deployment has more requests than it takes on."""
+
+    status = 429
+    code = "TooManyRequests"
+
+
+class BadGateway(AzureError):
+    """A deployment's process ended while it answered."""
+
+    status = 502
+    code = "BadGateway"
+
+
+class Unavailable(AzureError):
+    """A deployment has no process that answers."""
+
+    status = 503
+    code = "ServiceUnavailable"
 
 
 class NotFound(AzureError):

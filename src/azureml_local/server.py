@@ -36,7 +36,8 @@ from azureml_local.errors import LocalError
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import tracking
-from azureml_local.online.routes import DEPLOYMENTS, OnlineEndpoints
+from azureml_local.online.resources import DEPLOYMENTS, process
+from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.running import FILE, running
@@ -57,7 +58,7 @@ class Server:
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(self.state, self._tracking, self.environment)
-        self._serving = Serving(self.state)
+        self._serving = Serving()
         self.state.on_workspace = self._tracking.warm
         self.state.on_delete = self._clear
         operations = lro.Operations(self.state)
@@ -96,7 +97,7 @@ class Server:
         """End everything that runs for a workspace before it is deleted."""
         await self._runner.cancel_all(workspace)
         for found in self.state.store.entries(workspace.key, DEPLOYMENTS):
-            await self._serving.stop(f"{workspace.key}/{found.name}")
+            await self._serving.stop(process(workspace, found.name))
         await self._tracking.end(workspace)
 
     async def stop(self) -> None:

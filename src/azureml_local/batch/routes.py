@@ -17,7 +17,7 @@ from azureml_local.errors import BadRequest, NotFound, NotSupported
 from azureml_local.jobs import inputs, records
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.scoring.files import copy_model, reference
+from azureml_local.scoring.files import copy_all, reference
 from azureml_local.state import LOCATION, State, Workspace, json_of
 from azureml_local.store import Resource
 
@@ -75,7 +75,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             )
         name = _key(params["endpoint"], params["deployment"])
         folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
-        await asyncio.to_thread(copy_model, state, workspace, properties.get("model"), folder)
+        await asyncio.to_thread(copy_all, state, workspace, properties, folder)
         kept = {
             "tags": body.get("tags") or {},
             "properties": properties,

@@ -67,7 +67,7 @@ class Collector:
         for collection in wanted:
             inputs = collection == "model_inputs"
             rows = _inputs(json.loads(asked)) if inputs else _outputs(json.loads(answered))
-            self._keep(workspace, name, collection, request_id, rows)
+            self.keep(workspace, name, collection, request_id, rows)
 
     def flush(self) -> None:
         """Write what waits."""
@@ -81,9 +81,10 @@ class Collector:
             finally:
                 os.close(descriptor)
 
-    def _keep(
+    def keep(
         self, workspace: Workspace, name: str, collection: str, request_id: str, rows: list[Any]
     ) -> None:
+        """Keep rows for a collection of a deployment; those of scripts may have any name."""
         now = datetime.now(UTC)
         endpoint, _, deployment = name.partition("/")
         resource = f"{workspace.path}/onlineEndpoints/{endpoint}/deployments/{deployment}"
@@ -92,7 +93,7 @@ class Collector:
             "specversion": "1.0",
             "id": str(uuid.uuid4()),
             "source": resource,
-            "type": TYPES[collection],
+            "type": TYPES.get(collection, f"azureml.inference.{collection}"),
             "datacontenttype": "application/json",
             "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "data": rows,

@@ -1,70 +1,53 @@
-"""Serves one deployment: ``python -m azureml_local.online.scorer MODEL SOCKET``.
+"""One process of a deployment: ``python -m azureml_local.online.scorer SOCKET SPEC``.
 
-Speaks the scoring protocol of Azure ML's no-code deployment of MLflow models: ``{"input_data": …}``
-with rows, or with columns and data, in; a JSON list of predictions out.
+Loads the model or the scoring script, says that it is ready, then answers one request after the
+other until the server closes the socket. What it prints is the deployment's log.
+
+SPEC is a JSON object: ``model`` is the folder of an MLflow model that is served without code;
+``script`` is the scoring script, in the folder ``code``.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
-from azureml_local.scoring.model import ScoringModel, WrongInput
+from azureml_local.online.frames import Answer, Asked, pack, pack_answer, receive
 
 
-def _rows(body: Any) -> tuple[list[str] | None, list[list[Any]]]:
-    """The columns, where they are given, and the rows of a payload.
+class Scorer(Protocol):
+    """What answers requests."""
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to a request; never raises for what a request says."""
+
+
+def load(spec: dict[str, str]) -> Scorer:
+    """The scorer of a deployment, loaded.
 
     Raises:
-        WrongInput: it is not in one of the two forms.
+        Exception: whatever the model or the script raises while it is loaded.
     """
-    if not isinstance(body, dict) or "input_data" not in body:
-        raise WrongInput('the payload has no "input_data"')
-    given = body["input_data"]
-    columns = None
-    if isinstance(given, dict):
-        columns, given = given.get("columns"), given.get("data")
-        if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
-            raise WrongInput('"input_data" has no list "columns" of names')
-    if not isinstance(given, list) or not all(isinstance(row, list) for row in given):
-        raise WrongInput('"input_data" holds no list of rows')
-    return columns, given
+    if spec.get("script"):
+        from azureml_local.online.script import Script
 
+        return Script(Path(spec["code"]), spec["script"], spec["name"])
+    from azureml_local.online.nocode import NoCode
 
-def application(model: ScoringModel) -> Starlette:
-    """The scoring application of a loaded model."""
-
-    async def score(request: Request) -> Response:
-        try:
-            columns, rows = _rows(json.loads(await request.body()))
-            return JSONResponse(model.predict(model.frame(columns, rows)) if rows else [])
-        except (WrongInput, ValueError) as error:
-            message = " ".join(str(error).split())
-            print(f"400: {message}", flush=True)
-            return JSONResponse({"error": {"code": "BadRequest", "message": message}}, 400)
-
-    async def ready(request: Request) -> Response:
-        return JSONResponse({"status": "Healthy"})
-
-    return Starlette(
-        routes=[Route("/score", score, methods=["POST"]), Route("/", ready, methods=["GET"])]
-    )
+    return NoCode(Path(spec["model"]), spec["name"])
 
 
 def main(argv: list[str]) -> None:
-    """Load the model, then serve until the process is ended."""
-    import uvicorn
-
-    model = ScoringModel(Path(argv[1]))
-    print(f"model loaded; it takes {', '.join(model.names) or 'what it is given'}", flush=True)
-    uvicorn.run(application(model), uds=argv[2], log_level="warning", access_log=False)
+    """Load, then answer until the server has gone."""
+    # Not closed by a with: the server must see the end only after the traceback has been printed.
+    connection = socket.socket(fileno=int(argv[1]))
+    scorer = load(json.loads(argv[2]))
+    connection.sendall(pack("ready", b""))
+    while (asked := receive(connection)) is not None:
+        connection.sendall(pack_answer(scorer.answer(asked)))
 
 
 if __name__ == "__main__":

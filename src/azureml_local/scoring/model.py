@@ -119,6 +119,10 @@ class ScoringModel:
                 ) from None
         return frame
 
+    def predict_rows(self, columns: list[str] | None, rows: list[list[Any]]) -> list[Any]:
+        """One prediction a row; see :meth:`frame`."""
+        return self.predict(self.frame(columns, rows))
+
     def predict(self, frame: Any) -> list[Any]:
         """One prediction a row, as JSON can hold it."""
         found = self._predict(frame)

@@ -83,7 +83,7 @@ def test_a_line_for_each_request_in_azures_layout(client, local, deployed):
     body = {"input_data": {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}}
     answer = ask(client, deployed, "all", body)
     assert answer.json() == [1, 1]
-    assert ask(client, deployed, "all", {"input_data": [["many", 1]]}).status_code == 400
+    assert ask(client, deployed, "all", {"input_data": [["many", 1]]}).status_code == 424
     deadline = time.monotonic() + 10
     while not collected(local, "all", "model_outputs"):
         assert time.monotonic() < deadline

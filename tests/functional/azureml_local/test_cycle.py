@@ -280,7 +280,8 @@ def test_online_answers_as_azure_does(client, online):
 )
 def test_online_refuses_what_the_model_does_not_take(client, online, payload, said):
     answer = ask(online, client(), payload)
-    assert answer.status_code == 400
+    assert answer.status_code == 424
+    assert answer.headers["ms-azureml-model-error-statuscode"] == "400"
     assert said in json.dumps(answer.json()["error"]["message"])
 
 

@@ -1,0 +1,310 @@
+"""Types of a script's parameters, made from samples, under the names of inference-schema.
+
+Each says what JSON it is written as, and makes the type out of such JSON. JSON that is of another
+kind is a ValueError, as scripts expect of these names.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+VERSIONS = ("2.0", "3.0", "3.1")
+DATE = "%Y-%m-%d"
+MOMENT = "%Y-%m-%d %H:%M:%S.%f %z"
+TIME = "%H:%M:%S.%f %z"
+PLAIN: dict[type, dict[str, str]] = {
+    int: {"type": "integer", "format": "int64"},
+    float: {"type": "number", "format": "double"},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+}
+
+
+class AbstractParameterType:
+    """What all types have in common; scripts may have their own kinds."""
+
+    def __init__(self, sample_input: Any) -> None:
+        self.sample_input = sample_input
+        self.sample_data_type = type(sample_input)
+
+    def supported_versions(self) -> list[str]:
+        """The versions of OpenAPI that can express the sample; 2 has no lists of several types."""
+        uniform = _uniform(self.input_to_swagger()["example"])
+        return list(VERSIONS if uniform else VERSIONS[1:])
+
+    def deserialize_input(self, input_data: Any) -> Any:
+        """A value of the type, out of JSON."""
+        raise NotImplementedError
+
+    def input_to_swagger(self) -> dict[str, Any]:
+        """The type as a schema, with the sample as its example."""
+        raise NotImplementedError
+
+    def converted(self, given: Any) -> Any:
+        """The same as :meth:`deserialize_input`, for what may be of the type already."""
+        return given if isinstance(given, self.sample_data_type) else self.deserialize_input(given)
+
+
+class StandardPythonParameterType(AbstractParameterType):
+    """A Python value: number, text, bytes, time, or a list or dict of such and of other types."""
+
+    def converted(self, given: Any) -> Any:
+        """The value, with what is inside it converted too.
+
+        Raises:
+            ValueError: it is of another type than the sample.
+        """
+        sample = self.sample_input
+        if isinstance(sample, dict) and isinstance(given, dict):
+            inner = {k: v for k, v in sample.items() if isinstance(v, AbstractParameterType)}
+            return {k: inner[k].converted(v) if k in inner else v for k, v in given.items()}
+        if isinstance(sample, list | tuple) and isinstance(given, list | tuple):
+            first = next((each for each in sample if isinstance(each, AbstractParameterType)), None)
+            return [first.converted(each) for each in given] if first else given
+        return super().converted(given)
+
+    def deserialize_input(self, input_data: Any) -> Any:
+        """A value of the sample's type.
+
+        Raises:
+            ValueError: it is of another type than the sample.
+        """
+        kind = self.sample_data_type
+        if isinstance(input_data, str):
+            if kind in (bytes, bytearray):
+                return kind(base64.b64decode(input_data))
+            if kind is datetime.datetime:
+                return _moment(input_data)
+            if kind is datetime.time:
+                return _moment(input_data).timetz()
+            if kind is datetime.date:
+                return datetime.datetime.strptime(input_data, DATE).date()
+        if kind is float and type(input_data) is int:
+            return input_data
+        if not isinstance(input_data, kind):
+            there = type(input_data).__name__
+            raise ValueError(f"expected {kind.__name__}, not {there}")  # noqa: TRY004
+        return input_data
+
+    def input_to_swagger(self) -> dict[str, Any]:
+        """The type as a schema.
+
+        Raises:
+            ValueError: there is no sample.
+            TypeError: the sample cannot be written as JSON.
+        """
+        if self.sample_input is None:
+            raise ValueError("a sample cannot be None")
+        schema = _standard(self.sample_input)
+        json.dumps(schema)
+        return schema
+
+
+class NumpyParameterType(AbstractParameterType):
+    """An array of numpy."""
+
+    def __init__(
+        self, sample_input: Any, enforce_column_type: bool = True, enforce_shape: bool = True
+    ) -> None:
+        super().__init__(sample_input)
+        self.enforce_column_type = enforce_column_type
+        self.enforce_shape = enforce_shape
+
+    def deserialize_input(self, input_data: Any) -> Any:
+        """An array of the sample's type and of its shape, but for the first dimension.
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        import numpy as np
+
+        if not isinstance(input_data, list):
+            raise ValueError("expected an array of items")  # noqa: TRY004
+        kind = self.sample_input.dtype
+        if not self.enforce_column_type:
+            found = np.array(input_data)
+        elif kind.names:
+            rows = [
+                tuple(row[name] for name in kind.names) if isinstance(row, Mapping) else tuple(row)
+                for row in input_data
+            ]
+            found = np.array(rows, dtype=kind)
+        else:
+            found = np.array(input_data, dtype=kind)
+        if self.enforce_shape:
+            _same_shape(found.shape, self.sample_input.shape)
+        return found
+
+    def input_to_swagger(self) -> dict[str, Any]:
+        """The type as a schema."""
+        schema = _array(_numpy(self.sample_input.dtype), len(self.sample_input.shape))
+        schema["example"] = _plain(self.sample_input)
+        return {**schema, "format": "numpy.ndarray"}
+
+
+class PandasParameterType(AbstractParameterType):
+    """A data frame of pandas, written as ``orient`` says."""
+
+    def __init__(
+        self,
+        sample_input: Any,
+        enforce_column_type: bool = True,
+        enforce_shape: bool = True,
+        apply_column_names: bool = False,
+        orient: str = "records",
+    ) -> None:
+        super().__init__(sample_input)
+        if orient not in ("split", "records", "index", "columns", "values", "table"):
+            raise ValueError(f"{orient!r} is no orient of a data frame")
+        self.enforce_column_type = enforce_column_type
+        self.enforce_shape = enforce_shape
+        self.apply_column_names = apply_column_names
+        self.orient: Any = orient
+
+    def deserialize_input(self, input_data: Any) -> Any:
+        """A data frame with the sample's types and as many columns.
+
+        Raises:
+            ValueError: it has another number of columns, or a value of another type.
+        """
+        import pandas as pd
+
+        if not isinstance(input_data, list | dict):
+            kind = type(input_data).__name__
+            raise ValueError(f"expected a data frame, not {kind}")  # noqa: TRY004
+        text = io.StringIO(json.dumps(input_data))
+        frame = pd.read_json(text, orient=self.orient, dtype=False)
+        if self.apply_column_names:
+            frame.columns = self.sample_input.columns.copy()
+        if self.enforce_column_type:
+            types = self.sample_input.dtypes.to_dict()
+            wanted = {name: types.get(name, object) for name in frame.columns}
+            for name, kind in wanted.items():
+                if str(kind).startswith("timedelta"):
+                    frame[name] = pd.to_timedelta(frame[name])
+            frame = frame.astype(wanted)
+        if self.enforce_shape:
+            _same_shape(frame.shape, self.sample_input.shape)
+        return frame
+
+    def input_to_swagger(self) -> dict[str, Any]:
+        """The type as a schema."""
+        sample = json.loads(self.sample_input.to_json(orient=self.orient, date_format="iso"))
+        schema = _standard(sample)
+        for name, kind in self.sample_input.dtypes.items():
+            word = "date-time" if kind.kind == "M" else "timedelta" if kind.kind == "m" else ""
+            if word:
+                for place in self._places(schema, str(name)):
+                    place["format"] = word
+        return {**schema, "format": f"pandas.DataFrame:{self.orient}"}
+
+    def _places(self, schema: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        """Where a column stands in the schema."""
+        if self.orient == "records":
+            return [schema["items"]["properties"][name]]
+        if self.orient == "index":
+            return [row["properties"][name] for row in schema["properties"].values()]
+        if self.orient == "columns":
+            return list(schema["properties"][name]["properties"].values())
+        if self.orient == "table":
+            return [schema["properties"]["data"]["items"]["properties"][name]]
+        return []
+
+
+def _standard(sample: Any) -> dict[str, Any]:
+    """The schema of a Python value, its example with it."""
+    if isinstance(sample, AbstractParameterType):
+        return sample.input_to_swagger()
+    kind = type(sample)
+    if kind in PLAIN:
+        return {**PLAIN[kind], "example": sample}
+    if kind in (bytes, bytearray):
+        text = base64.b64encode(sample).decode()
+        return {"type": "string", "format": "byte", "example": text}
+    if kind is datetime.date:
+        return {"type": "string", "format": "date", "example": sample.strftime(DATE)}
+    if kind in (datetime.datetime, datetime.time):
+        zoned = sample if sample.tzinfo else sample.replace(tzinfo=datetime.UTC)
+        whole = kind is datetime.datetime
+        word, form = ("date-time", MOMENT) if whole else ("time", TIME)
+        return {"type": "string", "format": word, "example": zoned.strftime(form)}
+    if kind in (list, tuple, range):
+        found = [_standard(each) for each in sample]
+        example = [each.pop("example") for each in found]
+        items = found[-1] if found else {"type": "object"}
+        return {"type": "array", "items": items, "example": example}
+    if kind is dict:
+        inner = {key: _standard(value) for key, value in sample.items()}
+        named = {"required": list(inner), "properties": inner}
+        examples = {key: each.pop("example") for key, each in inner.items()}
+        return {"type": "object", **named, "example": examples}
+    return {"type": "object", "example": sample}
+
+
+def _numpy(kind: Any) -> dict[str, Any]:
+    """The schema of a numpy type."""
+    if kind.names:
+        return {"type": "object", "properties": {name: _numpy(kind[name]) for name in kind.names}}
+    if kind.subdtype is not None:
+        return _array(_numpy(kind.subdtype[0]), len(kind.subdtype[1]))
+    if kind.kind in "iu":
+        return {"type": "integer", "format": kind.name}
+    if kind.kind == "f":
+        return {"type": "number", "format": "double" if kind.itemsize == 8 else "float"}
+    if kind.kind == "b":
+        return {"type": "boolean"}
+    words = {"M": "date-time", "S": "binary", "V": "binary", "m": "timedelta"}
+    if kind.kind in words:
+        return {"type": "string", "format": words[kind.kind]}
+    return {"type": "string"} if kind.kind == "U" else {"type": "object"}
+
+
+def _array(items: dict[str, Any], dimensions: int) -> dict[str, Any]:
+    found = items
+    for _ in range(max(1, dimensions)):
+        found = {"type": "array", "items": found}
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A numpy value as JSON holds it."""
+    if getattr(value, "shape", ()):
+        return [_plain(each) for each in value]
+    names = value.dtype.names
+    if names:
+        return {name: _plain(value[name]) for name in names}
+    kind = value.dtype.kind
+    if kind in "iufb":
+        return value.item()
+    if kind in "SV":
+        return base64.b64encode(bytes(value)).decode()
+    if kind == "M":
+        return value.astype(datetime.datetime).strftime("%Y-%m-%d %H:%M:%S,%f")
+    return str(value)
+
+
+def _same_shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if len(given) != len(wanted) or given[1:] != wanted[1:]:
+        raise ValueError(f"expected the shape {('n', *wanted[1:])}, not {given}")
+
+
+def _moment(text: str) -> datetime.datetime:
+    import pandas as pd
+
+    found: datetime.datetime = pd.Timestamp(text).to_pydatetime()
+    return found
+
+
+def _uniform(example: Any) -> bool:
+    if isinstance(example, list):
+        return len({type(each) for each in example}) < 2 and all(
+            _uniform(each) for each in example if isinstance(each, list)
+        )
+    if isinstance(example, dict):
+        return all(_uniform(each) for each in example.values())
+    return True

@@ -1,0 +1,91 @@
+"""Raw HTTP for scoring scripts: ``rawhttp``, ``AMLRequest`` and ``AMLResponse``.
+
+Imported only in a scorer's process, and only when a script asks for them: they are flask's request
+and response, as in Azure's inference server.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Request, Response
+
+from azureml_local.online.frames import Asked
+
+_rawHttpRequested = False  # noqa: N816 - the name that Azure's own modules have
+
+
+def rawhttp(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator for ``run``: it gets the request instead of the body's text."""
+    global _rawHttpRequested
+    _rawHttpRequested = True
+    return function
+
+
+class AMLRequest(Request):
+    """A request: flask's, under the name that scripts know."""
+
+
+class AMLResponse(Response):
+    """A response with Azure's arguments."""
+
+    def __init__(
+        self,
+        message: Any,
+        status_code: int,
+        response_headers: dict[str, str] | None = None,
+        json_str: bool = False,
+        run_function_failed: bool = False,
+    ) -> None:
+        """Make a response.
+
+        Args:
+            message: the body: text or bytes, or a value that is written as JSON.
+            status_code: of the response.
+            response_headers: commas separate several values of one header.
+            json_str: whether ``message`` is written as JSON.
+            run_function_failed: said in the header ``x-ms-run-function-failed``.
+        """
+        headers = dict(response_headers or {})
+        if message is None or json_str:
+            text = json.dumps({} if message is None else message)
+            super().__init__(text, status=status_code, mimetype="application/json")
+        else:
+            super().__init__(message, status=status_code)
+            if any(name.lower() == "content-type" for name in headers):
+                self.headers.remove("Content-Type")
+        self.headers["x-ms-run-function-failed"] = str(run_function_failed)
+        for name, value in headers.items():
+            for part in str(value).split(","):
+                self.headers.add(name, part.strip())
+
+
+def request(asked: Asked) -> AMLRequest:
+    """What was asked, as a request."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": asked.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": asked.path,
+        "QUERY_STRING": asked.query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "https",
+        "wsgi.input": io.BytesIO(asked.body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for key, value in asked.headers:
+        name = key.upper().replace("-", "_")
+        if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            name = f"HTTP_{name}"
+        environ[name] = f"{environ[name]},{value}" if name in environ else value
+    environ["CONTENT_LENGTH"] = str(len(asked.body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return AMLRequest(environ)
