@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from nbrelease.secrets import mask_text
+
 
 def out(text: str = "") -> None:
     """A line of the result."""
@@ -39,7 +41,7 @@ def error(text: str, hint: str | None = None) -> None:
 
 
 def _message(kind: str, text: str, colour: str) -> None:
-    line = " ".join(text.split("\n"))
+    line, _ = mask_text(" ".join(text.split("\n")))
     if os.environ.get("TF_BUILD"):
         click.echo(f"##vso[task.logissue type={kind}]{line}")
     else:

@@ -19,6 +19,7 @@ from nbrelease.errors import NotebookError
 from nbrelease.published import Published
 
 SCHEMA_VERSION = "1.0"
+IDENTITY = "record.json"
 DECISIONS = "decisions.json"
 OUTCOME = "outcome.json"
 
@@ -96,6 +97,19 @@ class CellResult(_Model):
         return "test" in self.tags or self.check is not None
 
 
+class Masked(_Model):
+    """Secrets that were hidden before a file of the pack was written.
+
+    ``part`` says which text of the file or the cell held them, ``what`` what they looked like.
+    """
+
+    file: str
+    cell: str = ""
+    part: str
+    what: str
+    times: int
+
+
 class RunbookResult(_Model):
     """One execution of a runbook. ``ended`` is None while it runs, and for ever when it is killed.
 
@@ -117,6 +131,7 @@ class RunbookResult(_Model):
     job: str = ""
     cells: list[CellResult] = Field(default_factory=list)
     values: dict[str, Any] = Field(default_factory=dict)
+    masked: list[Masked] = Field(default_factory=list)
 
     @property
     def why(self) -> str:
@@ -199,6 +214,7 @@ class Identity(_Model):
     language: Language = "en"
     environment: Environment | None = None
     since_last: PackageChanges | None = None
+    masked: list[Masked] = Field(default_factory=list)
 
 
 class Data(_Model):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import evidence, files, release
+from nbrelease import evidence, kept, release
 from nbrelease.errors import UsageError
 from nbrelease.records import (
     DECISIONS,
@@ -126,14 +126,14 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
     Returns:
         Their folders.
     """
-    work, kept = settings.root / WORK, settings.root / env.evidence
+    work, home = settings.root / WORK, settings.root / env.evidence
     if not work.is_dir():
         return []
     found = []
     for run in sorted(path for path in work.iterdir() if path.is_dir()):
         if _waits(run):
             continue
-        for folder in release.collect(kept, [run]):
+        for folder in release.collect(home, [run]):
             if not (folder / "manifest.json").exists():
                 _write(folder, Outcome(interrupted=True))
                 evidence.build(folder)
@@ -141,7 +141,7 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
     return found
 
 
-def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
+def bring_home(run: pipelines_local.RunResult, home: Path) -> Path | None:
     """Copy a run's evidence to the project; a run that never came to its pack gets one here.
 
     Decisions and the stages' results are the runner's to know, so they join the pack here.
@@ -151,18 +151,18 @@ def bring_home(run: pipelines_local.RunResult, kept: Path) -> Path | None:
     """
     packs = sorted(run.folder.glob(f"artifacts/{PACK}/manifest.json"))
     if packs:
-        target = kept / read_identity(packs[0].parent).release_id
+        target = home / read_identity(packs[0].parent).release_id
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(packs[0].parent, target)
         folders = [target]
     else:
-        folders = release.collect(kept, [run.folder])
+        folders = release.collect(home, [run.folder])
     if run.result == "Waiting":
         return None  # no verdict yet: the pack is made when somebody has spoken
     for folder in folders:
         if run.approvals:
             said = [approval.to_dict() for approval in run.approvals]
-            files.write_text(folder / DECISIONS, json.dumps(said, indent=2) + "\n")
+            kept.write(folder, DECISIONS, said)
         _write(folder, _outcome(run))
         evidence.build(folder)
     return folders[-1] if folders else None
@@ -184,7 +184,7 @@ def _outcome(run: pipelines_local.RunResult) -> Outcome:
 
 
 def _write(folder: Path, outcome: Outcome) -> None:
-    files.write_text(folder / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
+    kept.write(folder, OUTCOME, outcome.model_dump(mode="json"))
 
 
 def _waits(run: Path) -> bool:

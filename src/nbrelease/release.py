@@ -17,9 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, git
+from nbrelease import files, git, kept
 from nbrelease.errors import UsageError
-from nbrelease.records import Identity, Kind, Source, Workspace, executed, read_identity
+from nbrelease.records import (
+    IDENTITY,
+    Identity,
+    Kind,
+    Source,
+    Workspace,
+    executed,
+    read_identity,
+)
 from nbrelease.settings import Environment, Settings
 
 ID = re.compile(r"^[a-z][a-z0-9_-]*-\d{8}T\d{6}Z-[0-9a-z]{1,40}$")
@@ -83,8 +91,8 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
             "criteria_commit": git.last_change(settings.root, env.runbooks / "criteria.yml"),
         },
     )
-    files.write_text(folder / "record.json", identity.model_dump_json(indent=2) + "\n")
-    return Release(folder, identity)
+    kept.write(folder, IDENTITY, identity.model_dump(mode="json"))
+    return Release(folder, read_identity(folder))
 
 
 def _new_folder(evidence: Path, name: str, commit: str) -> tuple[Path, datetime]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from nbrelease import console, files, release
+from nbrelease import console, kept, release
 from nbrelease.errors import UsageError
 from nbrelease.records import OUTCOME, Outcome, StageOutcome
 from nbrelease.settings import load
@@ -37,7 +37,7 @@ def build(name: str, results: str | None, release_id: str) -> None:
     found = release.find(settings.root, settings.environment(name), release_id)
     if results is not None:
         outcome = _outcome(results)
-        files.write_text(found.folder / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
+        kept.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
     record = evidence.build(found.folder)
     reason = f": {record.reason}" if record.reason else ""
     console.out(f"{record.verdict}{reason}")

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, scraps
+from nbrelease import files, kept, scraps
 from nbrelease.evidence import junit, pages
 from nbrelease.evidence.summary import since_last, summarise
 from nbrelease.records import (
     DECISIONS,
+    IDENTITY,
     OUTCOME,
     ReleaseRecord,
     executed,
@@ -43,6 +44,8 @@ def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
     Raises:
         NotebookError: a notebook or the identity is not ours.
     """
+    for name in (IDENTITY, DECISIONS, OUTCOME):
+        kept.clean(folder, name)
     results = executed(folder)
     notebooks = {result.name: _notebook(folder, result.name) for result in results}
     identity = read_identity(folder)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from nbrelease import secrets
 from nbrelease.evidence import charts, pages_outputs
 from nbrelease.evidence.charts_record import Drawings
 from nbrelease.evidence.pages_answers import answers
@@ -65,6 +66,7 @@ def index(record: ReleaseRecord, *, card: bool = False) -> str:
             traffic=record.endpoints.online.traffic if record.endpoints.online else None,
             lineage=_lineage(record),
             limits=limits(record, _),
+            masked=_masked(record),
         )
     )
 
@@ -126,6 +128,28 @@ def _failing(record: ReleaseRecord) -> list[tuple[RunbookResult, CellResult]]:
         for cell in runbook.cells
         if tone_of(cell.state) == "bad"
     ]
+
+
+def _masked(record: ReleaseRecord) -> list[dict[str, Any]]:
+    """What was hidden, each with the cell or file that it was hidden in."""
+    _ = translator(record.language)
+    rows = []
+    for each in record.masked:
+        page = each.file.removeprefix("notebooks/").removesuffix(".ipynb")
+        found = each.file != page and any(page == runbook.name for runbook in record.runbooks)
+        name = each.what.removeprefix(secrets.VALUE_OF)
+        rows.append(
+            {
+                "href": f"html/{page}.html#{each.cell}" if found and each.cell else each.file,
+                "place": f"{page} · {each.cell}" if each.cell else each.file,
+                "part": _(each.part),
+                "what": _(each.what)
+                if name == each.what
+                else _("the value of %(name)s") % {"name": name},
+                "times": each.times,
+            }
+        )
+    return rows
 
 
 def _span_of(record: ReleaseRecord, rows: list[Row]) -> tuple[datetime, datetime | None]:

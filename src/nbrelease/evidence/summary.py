@@ -18,6 +18,7 @@ from nbrelease.records import (
     Environment,
     Identity,
     Kind,
+    Masked,
     Model,
     OnlineEndpoint,
     Outcome,
@@ -70,7 +71,7 @@ def summarise(
         values.update(result.values)
     told, unreadable = published.read(values)
     verdict, because = _verdict(results, decisions, outcome or Outcome(), told, identity.kind)
-    known = identity.model_dump(exclude={"environment", "schema_version"})
+    known = identity.model_dump(exclude={"environment", "schema_version", "masked"})
     return ReleaseRecord(
         **known,
         **told,
@@ -90,7 +91,14 @@ def summarise(
         runbooks=results,
         sources=sources or {},
         unreadable=unreadable,
+        masked=_masked(identity, results),
     )
+
+
+def _masked(identity: Identity, results: list[RunbookResult]) -> list[Masked]:
+    """What was hidden in the release's own files, then in its notebooks."""
+    own = [each for each in identity.masked if not each.file.startswith("notebooks/")]
+    return own + [each for result in results for each in result.masked]
 
 
 def _text(because: Because) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease.errors import NotebookError, UsageError
+from nbrelease.secrets import reference
 
 # What a command line can read.
 SIMPLE = ("bool", "int", "float", "str", "Path", "date", "list[str]", "dict", "list")
@@ -60,12 +61,22 @@ class Parameter:
     group: str
     where: str
 
+    @property
+    def secret(self) -> bool:
+        """Whether it is declared secret: its default is a reference, ``env:NAME``."""
+        return reference.name_in(self.value) is not None
+
     def convert(self, given: Any) -> Any:
         """``given`` as this parameter's type; text is read the way a command line is.
 
         Raises:
-            UsageError: it is not of the type, or none of the choices.
+            UsageError: it is not of the type, or none of the choices, or the value of a secret.
         """
+        if self.secret and reference.name_in(given) is None:
+            raise UsageError(
+                f"{self.where}: parameter {self.name} is a secret: give a reference, env:NAME, "
+                "and set the variable NAME; a value would stand in the evidence"
+            )
         if given is None or (given == "None" and self.optional):
             if self.optional:
                 return None

@@ -18,11 +18,13 @@ from typing import Any
 
 from nbrelease import files, scraps
 from nbrelease.checks import Checker, markers
-from nbrelease.errors import NotebookError
+from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, read
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernel, portable, values, verdict
+from nbrelease.runbook.masked import INJECTED, Masker
+from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
 __all__ = ["check", "run"]
@@ -67,10 +69,12 @@ def run(
         },
         settings=env.parameters(),
     )
-    reference = _load(source)
-    named = reference.metadata.get("kernelspec", {}).get("name", "")
+    committed = _load(source)
+    named = committed.metadata.get("kernelspec", {}).get("name", "")
     chosen = kernel.resolve(env.kernel_name, named, source)
     checker = Checker.beside(source)
+    known = _known(runbook, parameters)
+    masker = Masker(known, f"notebooks/{source.stem}.ipynb")
 
     result = RunbookResult(
         name=source.stem,
@@ -78,7 +82,7 @@ def run(
         source_sha256=files.sha256(source),
         env=release.identity.env,
         release_id=release.id,
-        parameters=_portable(parameters, settings, env),
+        parameters=masker.value(_portable(parameters, settings, env), "parameters"),
         started=datetime.now(UTC),
         stage=os.environ.get("SYSTEM_STAGENAME", ""),
         job=os.environ.get("SYSTEM_JOBNAME", ""),
@@ -93,9 +97,11 @@ def run(
             kernel=chosen,
             folder=source.parent.resolve(),
             cell_timeout=env.cell_timeout_seconds,
-            portable=partial(_portable, settings=settings, env=env),
+            clean=partial(_clean, masker=masker, settings=settings, env=env),
+            known=known,
         )
-    result = _ended(_judge(output, reference, runbook, result, checker, stopped))
+    judged = _judge(output, committed, runbook, result, checker, stopped)
+    result = _ended(judged.model_copy(update={"masked": masker.found}))
     _finish(output, result, settings, env)
     return result
 
@@ -159,16 +165,20 @@ def _prepared(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
 
 def _judge(
     output: Path,
-    reference: Any,
+    committed: Any,
     runbook: Notebook,
     result: RunbookResult,
     checker: Checker,
     stopped: str | None,
 ) -> RunbookResult:
     """The result with a state for each code cell of the source, and the values it published."""
+    from nbformat import from_dict
+
     executed = {cell.get("id"): cell for cell in _load(output).cells}
     results, published = [], {}
-    for index, (original, read_cell) in enumerate(zip(reference.cells, runbook.cells, strict=True)):
+    # What was executed has no secrets any more, so what it is held against must not have them.
+    originals = from_dict(mask(committed)[0]).cells
+    for index, (original, read_cell) in enumerate(zip(originals, runbook.cells, strict=True)):
         if original.cell_type != "code" or not original.source.strip():
             continue
         cell = executed[original.id]
@@ -221,13 +231,44 @@ def _finish(output: Path, result: RunbookResult, settings: Settings, env: Enviro
         tags = cell.metadata.get("tags", [])
         if ERROR_MARKER_TAG in tags:
             continue  # the page marks the failing cell itself
-        if "injected-parameters" in tags:
-            cell["id"] = "injected-parameters"  # papermill's is a new one each time
+        if INJECTED in tags:
+            cell["id"] = INJECTED  # papermill's is a new one each time
         cells.append(cell)
     notebook.cells = cells
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
     clean = _portable(notebook, settings, env)
     files.write_text(output, json.dumps(clean, indent=1, ensure_ascii=False) + "\n")
+
+
+def _known(runbook: Notebook, parameters: Mapping[str, Any]) -> Known:
+    """The secrets of this process and of the parameters that are declared so.
+
+    Raises:
+        UsageError: a parameter refers to a variable that is not set, or to what cannot be hidden.
+    """
+    names = []
+    for parameter in runbook.parameters:
+        name = reference.name_in(parameters.get(parameter.name, parameter.value))
+        if not parameter.secret or name is None:
+            continue
+        value = os.environ.get(name, "")
+        where = f"{parameter.where}: parameter {parameter.name} = env:{name}"
+        if not value:
+            raise UsageError(f"{where}: no variable {name} is set; set it, in a pipeline by env:")
+        if len(value.strip()) < SHORTEST_KNOWN:
+            raise UsageError(
+                f"{where}: {name} has fewer than {SHORTEST_KNOWN} characters, which stand in "
+                "ordinary text too and cannot be hidden; take a longer one"
+            )
+        names.append(name)
+    return Known.of_environment(names)
+
+
+def _clean(content: Any, masker: Masker, settings: Settings, env: Environment) -> Any:
+    """A notebook as it may be saved: without secrets, without this machine's folders."""
+    clean = _portable(masker.notebook(content), settings, env)
+    clean["metadata"]["nbrelease"]["masked"] = [each.model_dump() for each in masker.found]
+    return clean
 
 
 def _portable(value: Any, settings: Settings, env: Environment) -> Any:

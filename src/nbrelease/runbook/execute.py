@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files
+from nbrelease.secrets import Known
+from nbrelease.secrets.stream import MaskedStream
 
 SCHEME = "nbrelease-file://"
 
@@ -17,17 +19,17 @@ SCHEME = "nbrelease-file://"
 class _WholeFiles:
     """papermill's door to files, writing beside and renamed.
 
-    Every save is made portable: a run that is killed leaves evidence too.
+    Every save is clean: a run that is killed leaves evidence too.
     """
 
-    def __init__(self, portable: Callable[[Any], Any]) -> None:
-        self._portable = portable
+    def __init__(self, clean: Callable[[Any], Any]) -> None:
+        self._clean = clean
 
     def read(self, path: str) -> str:
         return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
 
     def write(self, content: str, path: str) -> None:
-        clean = json.dumps(self._portable(json.loads(content)), indent=1, ensure_ascii=False)
+        clean = json.dumps(self._clean(json.loads(content)), indent=1, ensure_ascii=False)
         files.write_text(Path(path.removeprefix(SCHEME)), clean + "\n")
 
     def listdir(self, path: str) -> list[str]:
@@ -45,7 +47,8 @@ def execute(
     kernel: str,
     folder: Path,
     cell_timeout: int,
-    portable: Callable[[Any], Any],
+    clean: Callable[[Any], Any],
+    known: Known,
 ) -> str | None:
     """Execute a notebook and leave the executed one at ``output``.
 
@@ -56,7 +59,8 @@ def execute(
         kernel: an installed kernel's name.
         folder: the kernel's working folder.
         cell_timeout: seconds that one cell may take; 0: as long as it needs.
-        portable: takes this machine's folders out of a notebook, as JSON.
+        clean: takes secrets and this machine's folders out of a notebook, as JSON.
+        known: values that are secret whatever they look like, for what cells print meanwhile.
 
     Returns:
         What ended the execution from outside a cell's own error (a dead kernel, a timeout);
@@ -69,7 +73,8 @@ def execute(
 
     # tqdm's complaint that it cannot draw its bars as widgets; a rendered page could not either.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
-    papermill_io.register(SCHEME, _WholeFiles(portable))
+    papermill_io.register(SCHEME, _WholeFiles(clean))
+    console = MaskedStream(sys.stdout, known)
     try:
         execute_notebook(
             notebook,
@@ -79,8 +84,8 @@ def execute(
             language="python",  # a notebook without language_info is Python too
             cwd=str(folder),
             progress_bar=False,
-            stdout_file=sys.stdout,
-            stderr_file=sys.stdout,
+            stdout_file=console,
+            stderr_file=console,
             # nbclient's own word for "as long as it needs" is None.
             execution_timeout=cell_timeout or None,
             config=_kernel_config(),
@@ -91,6 +96,8 @@ def execute(
         return f"a cell took longer than cell_timeout_seconds = {cell_timeout}"
     except DeadKernelError:
         return "the kernel died (out of memory, or killed)"
+    finally:
+        console.close()
     return None
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
 AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"

@@ -10,9 +10,10 @@ from typing import get_args
 import packs
 
 from nbrelease import evidence as evidence_package
-from nbrelease import published, records
+from nbrelease import published, records, secrets
 from nbrelease.evidence import pages, pages_jinja, summary, words
 from nbrelease.evidence.words_ja import JAPANESE
+from nbrelease.runbook.masked import PARTS
 
 SOURCE = Path(evidence_package.__file__).parent
 PLACES = re.compile(r"%\(\w+\)s|%%")
@@ -50,7 +51,10 @@ def of_tables() -> set[str]:
     said = set(get_args(records.Decision.model_fields["decision"].annotation))
     kinds = set(get_args(records.Workspace.model_fields["kind"].annotation))
     tables = set(summary.REASONS.values()) | set(pages.CONTENTS.values())
-    return states | gate | steps | said | kinds | tables | set(pages_jinja.METRICS.values())
+    masked = {*secrets.kinds(), *PARTS.values(), "parameters", "file"}
+    return (
+        masked | states | gate | steps | said | kinds | tables | set(pages_jinja.METRICS.values())
+    )
 
 
 def test_no_text_is_without_its_japanese():

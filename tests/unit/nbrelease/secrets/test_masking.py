@@ -1,0 +1,102 @@
+"""What is found and hidden in a text, and what is left alone."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from nbrelease.secrets import MASK, Known, find, mask, mask_text
+from nbrelease.secrets.stream import MaskedStream
+
+KEY = "kQ7" * 14  # of no issuer's form
+PEM = "-----BEGIN EC PRIVATE KEY-----\n" + ("Ab1+" * 16 + "\n") * 3 + "-----END EC PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"AccountKey={KEY};EndpointSuffix=x", f"AccountKey={MASK};EndpointSuffix=x"),
+        (f"https://a/b?sv=1&amp;sig={KEY}%3D&amp;se=2", f"https://a/b?sv=1&amp;sig={MASK}&amp;se=2"),
+        (rf"https://a/b?sv=1\u0026sig={KEY}", rf"https://a/b?sv=1\u0026sig={MASK}"),
+        (f"sig%3D{KEY}", f"sig%3D{MASK}"),
+        ("Server=s;Pwd=a1b2c3;Encrypt=True", f"Server=s;Pwd={MASK};Encrypt=True"),
+        ('password: str = "hunter2x"', f'password: str = "{MASK}"'),
+        ("cfg['api_key'] = 'hunter2x'", f"cfg['api_key'] = '{MASK}'"),
+        ('{"clientSecret": "hunter2x"}', f'{{"clientSecret": "{MASK}"}}'),
+        (r"{\"clientSecret\": \"hunter2x\"}", rf"{{\"clientSecret\": \"{MASK}\"}}"),
+        ("&quot;password&quot;: &quot;hunter2x&quot;", f"&quot;password&quot;: &quot;{MASK}&quot;"),
+        (f"('api-key', '{KEY}')", f"('api-key', '{MASK}')"),
+        ("--admin-password hunter2x --name a", f"--admin-password {MASK} --name a"),
+        ("redis://:hunter2x@h:6380/0", f"redis://:{MASK}@h:6380/0"),
+        (f"sasToken={KEY}", f"sasToken={MASK}"),
+        (PEM, f"-----BEGIN EC PRIVATE KEY-----{MASK}-----END EC PRIVATE KEY-----"),
+        ("\x1b[32mpassword\x1b[39m=\x1b[33m'hunter2x'\x1b[39m", f"\x1b[32mpassword\x1b[39m=\x1b[33m'{MASK}'\x1b[39m"),
+        (f"data:image/png;base64,AAAA{KEY}== and AccountKey={KEY}", f"data:image/png;base64,AAAA{KEY}== and AccountKey={MASK}"),
+    ],
+)  # fmt: skip
+def test_the_secret_goes_and_the_rest_stays(text, left):
+    masked, found = mask_text(text)
+    assert masked == left
+    assert found.total() == 1
+    assert mask_text(masked) == (masked, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: required. The secret: nobody knows. token = tokenizer.eos_token",
+        "password=password, secret=None, api_key=os.environ['API_KEY'], pwd=getpass.getpass()",
+        "password='{password}' secret=$(System.AccessToken) key=${{ parameters.apiKey }}",
+        "PWD=/home/user1/x OLDPWD=/var/lib/a1",
+        f"cache_key={'ab12' * 10} etag_token={'0f' * 32}",
+        f"data:image/png;base64,{'Ab1+' * 21}Ab==",
+    ],
+)
+def test_ordinary_text_is_left_alone(text):
+    assert find(text) == []
+
+
+def test_json_is_read_as_what_it_means():
+    value = {
+        "text": ["-----BEGIN PRIVATE KEY-----\n", *["Ab1+" * 16 + "\n"] * 3, "-----END PRIVATE KEY-----"],
+        "settings": [{"name": "CLIENT_SECRET", "value": "short1"}, {"name": "PORT", "value": "8443x"}],
+        "password": "a phrase",
+        f"AccountKey={KEY}": 1,
+        "rows": 3,
+    }  # fmt: skip
+    clean, found = mask(value)
+    assert clean == {
+        "text": [f"-----BEGIN PRIVATE KEY-----{MASK}-----END PRIVATE KEY-----"],
+        "settings": [{"name": "CLIENT_SECRET", "value": MASK}, {"name": "PORT", "value": "8443x"}],
+        "password": MASK,
+        f"AccountKey={MASK}": 1,
+        "rows": 3,
+    }
+    assert found.total() == 4
+
+
+def test_what_is_known_is_hidden_in_each_way_of_writing_it():
+    known = Known({"two words & ü": "the value of the variable X"})
+    texts = (
+        "two words & ü", "two words &amp; ü", "two%20words%20%26%20%C3%BC", r"two words & \u00fc",
+        "dHdvIHdvcmRzICYgw7w=",
+    )  # fmt: skip
+    for text in texts:
+        assert mask_text(f"a {text} b", known) == (
+            f"a {MASK} b",
+            {"the value of the variable X": 1},
+        )
+
+
+def test_a_stream_holds_back_what_may_be_half_a_secret():
+    target = io.StringIO()
+    stream = MaskedStream(target, Known())
+    stream.write("begin\npassw")
+    assert target.getvalue() == "begin\n"
+    stream.write("ord='hunter2x'\n" + PEM[:60])
+    assert target.getvalue() == f"begin\npassword='{MASK}'\n"
+    stream.write(PEM[60:] + "\n")
+    stream.write("no end")
+    stream.close()
+    assert target.getvalue().endswith(f"KEY-----{MASK}-----END EC PRIVATE KEY-----\nno end")
