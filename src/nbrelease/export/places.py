@@ -16,11 +16,6 @@ from nbrelease.export.diagnostic import Diagnostic
 from nbrelease.notebook import raw
 from nbrelease.notebook.raw import Span
 
-# One character of a JSON text as it is written: two escapes for those beyond U+FFFF.
-CHARACTER = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
-)
-
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -82,7 +77,7 @@ def _written(text: str, part: Span, count: int) -> int:
     """The place behind so many characters of a JSON text."""
     place = part.start + 1
     for _ in range(count):
-        match = CHARACTER.match(text, place)
+        match = raw.CHARACTER.match(text, place)
         if match is None:
             break
         place = match.end()

@@ -91,6 +91,7 @@ class _Plan:
                 found=entry.diagnostics(),
                 untested=entry.untested,
                 exports=entry.exports,
+                shared=entry.exports and not entry.runnable,
             )
         export = self._load(shown)
         _complete(self, export)
@@ -187,6 +188,7 @@ def _complete(work: _Plan, export: Export) -> None:
     if source is None:
         return
     export.found, export.exports = source.found, source.exports
+    export.shared = source.exports and not source.runnable
     if not source.exports:
         return
     checks.run(source)

@@ -64,6 +64,7 @@ class Export:
         found: the findings.
         untested: public functions that no test uses.
         exports: whether anything of it is exported.
+        shared: whether that is a module for other notebooks.
     """
 
     path: str
@@ -73,6 +74,7 @@ class Export:
     found: list[Diagnostic] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)
     exports: bool = False
+    shared: bool = False
 
     @property
     def failed(self) -> bool:

@@ -14,6 +14,12 @@ from dataclasses import dataclass
 
 from nbrelease.errors import NotebookError
 
+# One character of a JSON text as it is written: two escapes for those beyond U+FFFF.
+CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
+)
+# Escapes that nothing but a writer of plain ASCII makes.
+ESCAPED = re.compile(r"\\u(?!00[01])[0-9a-fA-F]{4}")
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -56,30 +62,55 @@ def with_sources(content: bytes, sources: Mapping[int, str]) -> bytes:
 
 
 def _source(text: str, span: Span, source: str) -> str:
-    """A source as JSON, written the way that the old one was."""
+    """A source as JSON, written the way that the old one was; lines that stay keep their bytes."""
     old = text[span.start : span.end]
-    ascii_only = text.isascii()
-    if not old.startswith("["):
-        return json.dumps(source, ensure_ascii=ascii_only)
-    lines = source.splitlines(keepends=True) if "\n" not in source else _lines(source)
-    if not lines:
+    is_list = old.startswith("[")
+    parts = list(elements(text, span.start)) if is_list else [span]
+    known = _known_lines("".join(text[part.start + 1 : part.end - 1] for part in parts))
+    end = "\\r\\n" if any(ends == "\\r\\n" for _, ends in known.values()) else "\\n"
+    escaped = text.isascii() and ESCAPED.search(text) is not None
+    lines = source.split("\n")
+    items = []
+    for number, line in enumerate(lines, start=1):
+        written, ends = known.get(line, ("", ""))
+        written = written or json.dumps(line, ensure_ascii=escaped)[1:-1]
+        items.append(written + ((ends or end) if number < len(lines) else ""))
+    if not is_list:
+        return f'"{"".join(items)}"'
+    strings = [f'"{item}"' for item in items if item]
+    if not strings:
         return "[]"
-    items = [json.dumps(line, ensure_ascii=ascii_only) for line in lines]
-    if "\n" not in old and old != "[]":
-        return "[" + ", ".join(items) + "]"
+    if "\n" not in (text.strip() if old == "[]" else old):
+        return "[" + (", " if text[span.start - 1].isspace() else ",").join(strings) + "]"
     outer = re.search(r"[ \t]*$", text[: text.rfind('"source"', 0, span.start)])
     base = outer[0] if outer else ""
     inner = re.match(r"\[\r?\n([ \t]*)", old)
     step = inner[1] if inner else base + " "
-    end = "\r\n" if "\r\n" in text else "\n"
-    return f"[{end}" + f",{end}".join(step + item for item in items) + f"{end}{base}]"
+    close = re.search(r"\n([ \t]*)\]$", old)
+    base = close[1] if close else base
+    feed = "\r\n" if "\r\n" in text else "\n"
+    return f"[{feed}" + f",{feed}".join(step + item for item in strings) + f"{feed}{base}]"
 
 
-def _lines(source: str) -> list[str]:
-    """Lines with their ends; only a line feed ends a line of a source."""
-    parts = source.split("\n")
-    lines = [f"{part}\n" for part in parts[:-1]]
-    return [*lines, parts[-1]] if parts[-1] else lines
+def _known_lines(written: str) -> dict[str, tuple[str, str]]:
+    """The lines of a JSON text: by what each says, how it and its end are written."""
+    found: dict[str, tuple[str, str]] = {}
+    line: list[str] = []
+    for match in CHARACTER.finditer(written):
+        line.append(match[0])
+        if json.loads(f'"{match[0]}"') == "\n":
+            ends = line[-2:] if line[-2:-1] == ["\\r"] else line[-1:]
+            _remember(found, line[: -len(ends)], "".join(ends))
+            line = []
+    _remember(found, line, "")
+    return found
+
+
+def _remember(found: dict[str, tuple[str, str]], line: list[str], ends: str) -> None:
+    written = "".join(line)
+    said = json.loads(f'"{written}"')
+    if ends or said not in found:
+        found[said] = (written, ends)
 
 
 def cells(text: str) -> list[dict[str, Span]]:

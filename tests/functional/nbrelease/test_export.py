@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -154,7 +153,14 @@ def test_wrong_usage_is_exit_code_2_and_one_line(root, words, message):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_watch_exports_what_is_saved(root):
+SHARED = [("f", ["export"], "def f() -> int:\n    return 1")]
+
+
+def test_watch_exports_what_is_saved(tmp_path):
+    root = tmp_path / ".hidden" / "project"  # the project's own folders count, not those above
+    root.mkdir(parents=True)
+    (root / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
+    write(root, "some", CELLS)
     process = subprocess.Popen(
         [BIN / "nbrelease", "export", "--watch"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )  # fmt: skip
@@ -162,12 +168,25 @@ def test_watch_exports_what_is_saved(root):
         assert process.stdout is not None
         assert process.stdout.readline() == "watching notebooks/; Ctrl-C ends it\n"
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
-        time.sleep(0.5)  # the watcher starts after its first export
         write(root, "some", [*CELLS[:2], ("go", ["main"], "print(double(n) + 1)"), CELLS[3]])
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
         assert "print(double(n) + 1)" in (root / "exported/some/main.py").read_text("utf-8")
         write(root, "some", BROKEN)
         assert "notebooks/some.ipynb: not exported" in process.stdout.readline()
+        write(root, "shared", SHARED)
+        assert "notebooks/shared.ipynb: exported/shared/__init__.py" in process.stdout.readline()
+        write(root, "some", [("go", ["main"], "from shared import f\n\nprint(f())")])
+        line = process.stdout.readline()
+        assert "notebooks/some.ipynb: exported/some/main.py, exported/some/shared.py" in line
+        write(root, "shared", [("f", ["export"], "def f() -> int:\n    return 7")])
+        assert "notebooks/shared.ipynb: exported/shared/__init__.py" in process.stdout.readline()
+        assert "notebooks/some.ipynb: exported/some/shared.py (" in process.stdout.readline()
+        saved = root / "notebooks" / ".~some.ipynb"  # as Jupyter saves: beside, and renamed
+        saved.write_bytes(write(root, "some", CELLS).read_bytes())
+        assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
+        saved.write_text(saved.read_text("utf-8").replace("2 * x", "x * 2"), encoding="utf-8")
+        saved.rename(root / "notebooks" / "some.ipynb")
+        assert "notebooks/some.ipynb: exported/some/main.py (" in process.stdout.readline()
     finally:
         process.terminate()
         process.communicate(timeout=10)
