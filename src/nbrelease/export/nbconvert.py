@@ -26,27 +26,55 @@ class NbreleaseExporter(Exporter):  # type: ignore[misc] # nbconvert has no type
     def from_notebook_node(
         self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
-        """The module's text.
+        """The module's text: in a project the very one that ``nbrelease export`` writes.
 
         Raises:
             ConversionException: something in the notebook keeps it from being exported.
         """
         from nbconvert.utils.exceptions import ConversionException
 
-        from nbrelease.export import blocks, checks, module
-        from nbrelease.export.diagnostic import Level
-        from nbrelease.export.formats import text
-        from nbrelease.export.reading import load
-        from nbrelease.export.result import DEFAULT_WIDTH
-        from nbrelease.notebook import parse
+        from nbrelease.errors import UserError
 
         copy, resources = super().from_notebook_node(nb, resources, **kw)
-        name = f"{resources.get('metadata', {}).get('name', 'notebook')}.ipynb"
-        source = load(parse(json.dumps(copy).encode(), Path(name)), name)
-        checks.run(source)
-        errors = [each for each in source.found if each.rule.level is Level.ERROR]
-        if errors:
-            raise ConversionException(text(errors))
-        if not source.exports:
-            raise ConversionException(f"{name}: no cell is tagged export or main")
-        return blocks.join(module.render(source, DEFAULT_WIDTH)), resources
+        metadata = resources.get("metadata", {})
+        path = Path(metadata.get("path") or ".", f"{metadata.get('name', 'notebook')}.ipynb")
+        try:
+            return _module(json.dumps(copy).encode(), path), resources
+        except UserError as error:
+            raise ConversionException(str(error)) from None
+
+
+def _module(content: bytes, path: Path) -> str:
+    """The module of a notebook.
+
+    Raises:
+        UserError: it cannot be exported.
+    """
+    from nbrelease.errors import NotebookError, SettingsError
+    from nbrelease.export import beside, blocks, checks, module
+    from nbrelease.export.diagnostic import Level
+    from nbrelease.export.formats import text
+    from nbrelease.export.layout import cache_of
+    from nbrelease.export.layout import load as load_layout
+    from nbrelease.export.project import shared_modules
+    from nbrelease.export.reading import load
+    from nbrelease.export.result import DEFAULT_WIDTH
+    from nbrelease.notebook import parse
+
+    name, width, own = path.name, DEFAULT_WIDTH, frozenset[str]()
+    try:
+        layout = load_layout(path.parent).layout
+    except SettingsError:
+        exported = "exported"  # a notebook by itself
+    else:
+        name, width, exported = layout.shown(path), layout.width, layout.exported.name
+        own = shared_modules(layout, cache_of(layout))
+    source = load(parse(content, Path(name)), name)
+    checks.run(source)
+    beside.check(source, exported)
+    errors = [each for each in source.found if each.rule.level is Level.ERROR]
+    if errors:
+        raise NotebookError(text(errors))
+    if not source.exports:
+        raise NotebookError(f"{name}: no cell is tagged export or main")
+    return blocks.join(module.render(source, width, own))

@@ -46,6 +46,11 @@ def plan(layout: Layout, chosen: Sequence[Path] = (), cache: Cache | None = None
     return [export for export in found if chosen or export.files or export.found or export.exports]
 
 
+def shared_modules(layout: Layout, cache: Cache | None = None) -> frozenset[str]:
+    """The modules that the project's notebooks without a ``main`` give."""
+    return frozenset(_Plan(layout, _notebooks(layout), cache or Cache(None, "")).libraries)
+
+
 class _Plan:
     """The notebooks of one round: each is parsed when something of it is not known."""
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 pytestmark = pytest.mark.functional
@@ -30,6 +37,57 @@ def test_a_notebook_is_converted_by_name(tmp_path):
         "main",
         "_arguments",
     ]
+
+
+def test_in_a_project_it_is_the_very_module_that_export_writes(tmp_path):
+    notebooks = tmp_path / "project" / "notebooks"
+    notebooks.mkdir(parents=True)
+    (tmp_path / "project/settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
+    for name in ("whole", "library"):
+        shutil.copy(MIRROR / f"{name}.ipynb", notebooks)
+    content = json.loads((notebooks / "whole.ipynb").read_text("utf-8"))
+    content["cells"].insert(1, {**content["cells"][-1], "id": "i", "metadata": {"tags": ["export"]}, "source": "import library\n\nL = library"})  # fmt: skip
+    (notebooks / "whole.ipynb").write_text(json.dumps(content), encoding="utf-8")
+    export = [sys.executable, "-m", "nbrelease", "export"]
+    subprocess.run(export, cwd=tmp_path / "project", check=True, capture_output=True)
+    done = convert(notebooks / "whole.ipynb", tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = tmp_path / "project/exported/whole/main.py"
+    assert (tmp_path / "whole.py").read_bytes() == written.read_bytes()
+
+
+def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path):
+    """What «Save and Export Notebook As» asks the server for."""
+    shutil.copy(MIRROR / "whole.ipynb", tmp_path)
+    shutil.copy(MIRROR / "hidden-state.ipynb", tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+         "--ServerApp.port_retries=0", "--IdentityProvider.token=t", f"--ServerApp.root_dir={tmp_path}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, **{f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}},
+    )  # fmt: skip
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", params={"token": "t"}) as client:
+            for _ in range(600):
+                with contextlib.suppress(httpx.TransportError):
+                    formats = client.get("/api/nbconvert", timeout=60).json()
+                    break
+                time.sleep(0.1)
+            assert formats["nbrelease"] == {"output_mimetype": "text/x-python"}
+            page = client.get(
+                "/nbconvert/nbrelease/whole.ipynb", params={"download": "true"}, timeout=60
+            )
+            assert page.headers["content-disposition"].endswith("whole.py")
+            assert "def main(" in page.text
+            page = client.get("/nbconvert/nbrelease/hidden-state.ipynb", timeout=60)
+            assert page.status_code == 500
+            assert "NBR304" in page.text
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def test_findings_are_said_and_nothing_is_written(tmp_path):
