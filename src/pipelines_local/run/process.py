@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +133,10 @@ class _Output:
             if rest:
                 self._line(_text(rest))
         self._rest = dict.fromkeys(self._rest, b"")
-        while self._process.poll() is None:  # it closed its output and goes on
-            check()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(POLL)
+        with _end_of(self._process) as waits:  # its output is closed: it ends now, or goes on
+            while self._process.poll() is None:
+                check()
+                waits()
 
     def _take(self, number: int) -> None:
         data = os.read(number, 65536)
@@ -156,6 +156,38 @@ class _Output:
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
+
+
+@contextlib.contextmanager
+def _end_of(process: subprocess.Popen[Any]) -> Iterator[Callable[[], None]]:
+    """Something to call that comes back at the end of a program, or after :data:`POLL` seconds.
+
+    :meth:`subprocess.Popen.wait` with a limit of time sleeps and looks, which a step that does
+    nothing feels; Linux tells of the end by itself.
+    """
+
+    def look() -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL)
+
+    if not hasattr(os, "pidfd_open") or process.poll() is not None:
+        yield look
+        return
+    try:
+        number = os.pidfd_open(process.pid)
+    except OSError:  # an old kernel, or no more room for files
+        yield look
+        return
+    poller = select.poll()
+    poller.register(number, select.POLLIN)
+
+    def told() -> None:
+        poller.poll(POLL * 1000)
+
+    try:
+        yield told
+    finally:
+        os.close(number)
 
 
 def _lines(data: bytes, line: Callable[[str], None]) -> bytes:
