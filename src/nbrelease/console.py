@@ -53,3 +53,9 @@ def azure_variable(name: str, value: str) -> None:
     """Set an output variable of the step, where a pipeline listens."""
     if os.environ.get("TF_BUILD"):
         click.echo(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
+
+
+def azure_summary(path: str) -> None:
+    """Attach a Markdown file to the pipeline's run, where a pipeline listens."""
+    if os.environ.get("TF_BUILD"):
+        click.echo(f"##vso[task.uploadsummary]{path}")

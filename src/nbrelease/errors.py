@@ -7,6 +7,7 @@
     │   ├── NotebookError        a notebook's cells, tags or parameters
     │   └── KernelError          the kernel that a notebook names
     ├── RunFailed            1   a run, a test, a check or a gate said no
+    ├── ApprovalsError       1   Azure DevOps did not say who approved
     └── WorkspaceError       1   the local workspace did not start
 
 Each message is one line: what is wrong, where (``path:cell-id:line``, ``settings.ini:[dev] key``),
@@ -60,6 +61,10 @@ class KernelError(UserError):
 
 class RunFailed(NbreleaseError):
     """A run, a test, a check or a gate said no."""
+
+
+class ApprovalsError(NbreleaseError):
+    """Azure DevOps did not say who approved."""
 
 
 class WorkspaceError(NbreleaseError):

@@ -271,12 +271,16 @@ class Tests(_Model):
 
 
 class Decision(_Model):
-    """What somebody said about going to an environment; the time in UTC."""
+    """What somebody said about going to an environment; the time in UTC.
+
+    ``role`` is the group that was asked, where somebody spoke for one.
+    """
 
     environment: str
     stage: str
     decision: Literal["approved", "rejected"]
     name: str
+    role: str = ""
     comment: str
     time: datetime
 
@@ -293,11 +297,13 @@ class StageOutcome(_Model):
 class Outcome(_Model):
     """What the pipeline knows and the runbooks cannot: which stages never came to their runbooks.
 
-    ``interrupted`` where the pipeline was killed and could not say.
+    ``interrupted`` where the pipeline was killed and could not say; ``decisions_unknown`` why it
+    could not be read who decided.
     """
 
     stages: list[StageOutcome] = Field(default_factory=list)
     interrupted: bool = False
+    decisions_unknown: str = ""
 
 
 class Stage(_Model):
@@ -339,6 +345,7 @@ class ReleaseRecord(Identity, Published):
     model: Model | None = None
     endpoints: Endpoints = Endpoints()
     decisions: list[Decision] = Field(default_factory=list)
+    decisions_unknown: str = ""
     tests: Tests
     stages: list[Stage]
     runbooks: list[RunbookResult]

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from nbrelease import console, kept, release
-from nbrelease.errors import UsageError
-from nbrelease.records import OUTCOME, Outcome, StageOutcome
+from nbrelease.errors import ApprovalsError, UsageError
+from nbrelease.records import DECISIONS, OUTCOME, Outcome, StageOutcome, read_outcome
 from nbrelease.settings import load
 
 # from the best to the worst
@@ -28,17 +28,26 @@ def command() -> None:
     metavar="'STAGE=RESULT ...'",
     help="What became of the pipeline's stages, in its words; no word stands for Skipped.",
 )
+@click.option(
+    "--approvals", is_flag=True, help="Ask Azure DevOps who approved this run, with its token."
+)
+@click.option("--summary", is_flag=True, help="Attach the summary to the pipeline's run.")
 @click.argument("release_id", metavar="RELEASE")
-def build(name: str, results: str | None, release_id: str) -> None:
+def build(name: str, results: str | None, approvals: bool, summary: bool, release_id: str) -> None:
     """Build the pack of RELEASE: record, pages, test reports, manifest."""
     from nbrelease import evidence
 
     settings = load()
     found = release.find(settings.root, settings.environment(name), release_id)
-    if results is not None:
-        outcome = _outcome(results)
+    outcome = _outcome(results) if results is not None else read_outcome(found.folder)
+    if approvals:
+        unknown = _decisions(found.folder)
+        outcome = (outcome or Outcome()).model_copy(update={"decisions_unknown": unknown})
+    if outcome is not None:
         kept.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
     record = evidence.build(found.folder)
+    if summary:
+        console.azure_summary(str((found.folder / evidence.SUMMARY).resolve()))
     reason = f": {record.reason}" if record.reason else ""
     console.out(f"{record.verdict}{reason}")
     console.out(f"{os.path.relpath(found.folder)}/index.html")
@@ -82,6 +91,26 @@ def _beside(page: Path) -> Path:
     pack = folder.parent if folder.name == "html" else folder
     name = pack.name if page.name == "index.html" else f"{pack.name}-{page.stem}"
     return pack.parent / f"{name}.pdf"
+
+
+def _decisions(folder: Path) -> str:
+    """Write what was said before the run's stages; returns why it is not known, empty where it is.
+
+    That nobody could read it is no reason to leave a release without its pack: the pack says so.
+    """
+    from nbrelease.approvals import Run
+
+    try:
+        run = Run.of(os.environ)
+        if run is None:
+            return ""  # whoever runs the pipeline here adds its decisions to the pack
+        said = run.decisions()
+    except ApprovalsError as error:
+        console.warning(f"it could not be read who approved: {error}")
+        return str(error)
+    if said:
+        kept.write(folder, DECISIONS, [each.model_dump(mode="json") for each in said])
+    return ""
 
 
 def _outcome(results: str) -> Outcome:

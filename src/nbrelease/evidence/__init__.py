@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files, kept, scraps
-from nbrelease.evidence import junit, pages
+from nbrelease.evidence import brief, junit, pages
 from nbrelease.evidence.summary import since_last, summarise
 from nbrelease.records import (
     DECISIONS,
@@ -28,6 +28,7 @@ from nbrelease.records import (
 __all__ = ["build", "load"]
 
 CARD = "model-card.md"
+SUMMARY = "summary.md"
 
 
 def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
@@ -69,6 +70,7 @@ def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
         text = (folder / CARD).read_text(encoding="utf-8")
         files.write_text(folder / "model-card.html", pages.card(record, text))
     files.write_text(folder / "index.html", pages.index(record, card=there))
+    files.write_text(folder / SUMMARY, brief.render(record))
     _write_manifest(folder)
     return record
 

@@ -269,6 +269,9 @@ class _Answers:
         """Who said yes or no."""
         record = self.record
         answer = Answer(self._("Who said yes or no?"), self._("Nobody was asked"))
+        if record.decisions_unknown:
+            answer.lead, answer.tone = self._("Not known"), "wait"
+            answer.lines.append(record.decisions_unknown)
         if record.decisions:
             last = record.decisions[-1]
             no = next((each for each in record.decisions if each.decision == "rejected"), None)

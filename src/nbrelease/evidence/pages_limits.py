@@ -52,6 +52,10 @@ def _of_the_release(record: ReleaseRecord, _: Callable[[str], str]) -> list[str]
         found.append(_("The deployment was not tested under load."))
     if record.rollout and any(step.observed is None for step in record.rollout):
         found.append(_("The traffic was not observed in each step of the rollout."))
+    if record.decisions_unknown:
+        found.append(
+            _("It could not be read who decided: %(why)s") % {"why": record.decisions_unknown}
+        )
     if record.decisions:
         found.append(_("Who decided is as the pipeline told it; only a signature proves more."))
     found += [

@@ -86,6 +86,7 @@ def summarise(
         model=_model(values),
         endpoints=Endpoints(batch=_batch(values), online=_online(values)),
         decisions=decisions,
+        decisions_unknown=outcome.decisions_unknown if outcome else "",
         tests=_tests(results),
         stages=_stages(results, outcome or Outcome()),
         runbooks=results,

@@ -302,6 +302,12 @@ JAPANESE: dict[str, str] = {
     "Output of cell %(id)s": "セル%(id)sの出力",
     "Picture of cell %(id)s": "セル%(id)sの図",
     "Published": "公開した値",
+    # who decided, read from Azure DevOps
+    "Not known": "不明",
+    "It could not be read who decided: %(why)s": "誰が判断したかを読み取れませんでした: %(why)s",
+    "for %(role)s": "（%(role)sとして）",
+    # the summary of a run
+    "The whole pack is the artifact evidence-pack of this run: open its index.html.": "全体はこの実行の成果物 evidence-pack にあります。index.htmlを開いてください。",
     # what was masked
     "Masked secrets": "伏せた機密情報",
     "These stood in what was run or said. Each was replaced by %(mask)s before anything was written.": "実行内容や発言に含まれていた機密情報です。書き出す前に、それぞれ%(mask)sに置き換えました。",

@@ -1,0 +1,138 @@
+"""Who approved a run, read from a stand-in of Azure DevOps; what a run of it shows of a pack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import devops
+import pytest
+import yaml
+
+from nbrelease.cli import main
+
+pytestmark = pytest.mark.functional
+
+RESULTS = "train=Succeeded register=Succeeded deploy=Succeeded release=Succeeded"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with devops.serve() as running:
+        monkeypatch.setenv("TF_BUILD", "True")
+        monkeypatch.setenv("SYSTEM_COLLECTIONURI", f"{running.url}org/")
+        monkeypatch.setenv("SYSTEM_TEAMPROJECT", "a project")
+        monkeypatch.setenv("BUILD_BUILDID", "77")
+        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", devops.TOKEN)
+        yield running
+
+
+def build(project, capfd, *words: str, results: str = RESULTS) -> tuple[dict, Path, str]:
+    """Build the pack of a new release as the pipeline's step does: record, folder, what it said."""
+    assert main(["release", "begin", "--env", "prod"]) == 0
+    (folder,) = project.root.glob("evidence/prod-*")
+    capfd.readouterr()
+    call = ["evidence", "build", "--env", "prod", "--results", results, "--approvals", "--summary"]
+    assert main([*call, *words, folder.name]) == 0
+    return json.loads((folder / "record.json").read_text()), folder, "".join(capfd.readouterr())
+
+
+def test_names_times_and_words_of_those_who_approved_stand_in_the_record(project, server, capfd):
+    server.approvals = {
+        devops.REGISTER: [
+            devops.step("[a project]\\Release managers", "approved", "better in each slice", "Ada",
+                        "2026-11-24T10:05:00.7654321Z"),
+            devops.step("Bob", "skipped"),
+        ],
+        devops.BLUE: [devops.step("Grace", "approved", "", "Grace", "2026-11-24T11:30:00Z")],
+    }  # fmt: skip
+    record, folder, said = build(project, capfd)
+    first, second = record["decisions"]
+    assert first == {
+        "environment": "prod", "stage": "register", "decision": "approved", "name": "Ada",
+        "role": "[a project]\\Release managers", "comment": "better in each slice",
+        "time": "2026-11-24T10:05:00.765432Z",
+    }  # fmt: skip
+    assert (second["environment"], second["name"], second["role"]) == ("blue", "Grace", "")
+    assert record["decisions_unknown"] == ""
+    page = (folder / "index.html").read_text()
+    assert "better in each slice" in page
+    assert "Release managers" in page
+    assert "warning" not in said
+    text = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+    assert devops.TOKEN not in text + said
+
+
+def test_who_said_no_is_the_verdict(project, server, capfd):
+    no = devops.step("Ada", "rejected", "too few rows", "Ada", "2026-11-24T10:05:00Z")
+    server.approvals = {devops.REGISTER: [no]}
+    record, folder, _ = build(project, capfd, results="train=Succeeded register= deploy= release=")
+    assert record["verdict"] == "rejected"
+    assert record["reason"] == "Ada said no to prod: too few rows"
+    assert "Ada said no" in (folder / "summary.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"status": 403}, "answers 403: allow the project's build service «View builds»"),
+        ({"status": 401}, "answers 401: the token is not known there"),
+        ({"status": 302}, "answers 302: the token is not known there"),
+        ({"status": 500}, "answers 500: ask whoever runs it"),
+        ({"token": "another"}, "answers 203: the token is not known there"),
+        ({"token": "$(System.AccessToken)"}, "the step has no token: add SYSTEM_ACCESSTOKEN"),
+        ({"token": ""}, "the step has no token: add SYSTEM_ACCESSTOKEN"),
+        ({"broken": True}, "not the answer that is known: records: Input should be a valid list"),
+        ({"collection": "http://127.0.0.1:9/org/"}, "does not answer"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_and_the_pack_says_so(
+    project, server, capfd, monkeypatch, change, said
+):
+    server.status = change.get("status", 200)
+    server.broken = change.get("broken", False)
+    if "token" in change:
+        monkeypatch.setenv("SYSTEM_ACCESSTOKEN", change["token"])
+    if "collection" in change:
+        monkeypatch.setenv("SYSTEM_COLLECTIONURI", change["collection"])
+    record, folder, shown = build(project, capfd)
+    (line,) = [line for line in shown.splitlines() if "warning" in line]
+    assert line.startswith("##vso[task.logissue type=warning]it could not be read who approved: ")
+    assert said in line
+    assert said in record["decisions_unknown"]
+    assert record["decisions"] == []
+    assert "It could not be read who decided" in (folder / "index.html").read_text()
+    assert "/elsewhere" not in server.asked  # the token goes nowhere else
+    assert main(["evidence", "build", "--env", "prod", folder.name]) == 0
+    again = json.loads((folder / "record.json").read_text())
+    assert again["decisions_unknown"] == record["decisions_unknown"]
+
+
+def test_the_summary_is_attached_to_the_run_and_is_the_first_screen(project, server, capfd):
+    project.runbook("01_a", ("c", ["test"], "assert 1"))
+    _, folder, said = build(project, capfd)
+    (line,) = [line for line in said.splitlines() if line.startswith("##vso[task.uploadsummary]")]
+    path = Path(line.removeprefix("##vso[task.uploadsummary]"))
+    assert path == (folder / "summary.md").resolve()
+    text = path.read_text()
+    for question in (
+        "What changes?", "Is it better, and how sure?", "What was tested?", "Who said yes or no?",
+        "How to go back?", "Until when?",
+    ):  # fmt: skip
+        assert f"| {question} |" in text
+    assert "<a" not in text
+    listed = json.loads((folder / "manifest.json").read_text())["files"]
+    assert "summary.md" in listed
+
+
+def test_the_pipelines_publish_pack_tests_and_summary_and_only_one_step_has_the_token():
+    templates = Path(__file__).parents[3] / ".ado" / "templates"
+    steps = yaml.safe_load((templates / "evidence.yml").read_text())["steps"]
+    with_token = [step for step in steps if "SYSTEM_ACCESSTOKEN" in step.get("env", {})]
+    assert [step["displayName"] for step in with_token] == ["Build the pack"]
+    assert {"--approvals", "--summary"} <= set(with_token[0]["bash"].split())
+    assert [step["artifact"] for step in steps if "publish" in step] == ["evidence-pack"]
+    (tests,) = [step for step in steps if step.get("task") == "PublishTestResults@2"]
+    assert tests["condition"] == "succeededOrFailed()"
+    others = [path for path in templates.parent.rglob("*.yml") if path.name != "evidence.yml"]
+    assert not [path.name for path in others if "AccessToken" in path.read_text()]
