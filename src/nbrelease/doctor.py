@@ -6,6 +6,7 @@ kernel, ``.git``, ``.vscode``) and never a file that is committed.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -22,16 +23,24 @@ from typing import Any
 from nbrelease import files
 from nbrelease.notebook import read
 
-FILTER = "nbrelease clean -"
-HOOK = """#!/bin/sh
+# git starts these without anybody's PATH, from VS Code and JupyterLab too: by the interpreter.
+PYTHON = f'"{Path(sys.executable).as_posix()}"'
+FILTER = f"{PYTHON} -m nbrelease clean -"
+HOOK_HEAD = """#!/bin/sh
 # Set up by nbrelease doctor --fix: what is committed is what the notebooks give.
-exec nbrelease export --check
 """
+HOOK = f"{HOOK_HEAD}exec {PYTHON} -m nbrelease export --check\n"
 NBDIME = {
-    "diff.jupyternotebook.command": "git-nbdiffdriver diff",
-    "merge.jupyternotebook.driver": "git-nbmergedriver merge %O %A %B %L %P",
+    "diff.jupyternotebook.command": f"{PYTHON} -m nbdime.vcs.git.diffdriver diff",
+    "merge.jupyternotebook.driver": (
+        f"{PYTHON} -m nbdime.vcs.git.mergedriver merge %O %A %B %L %P"
+    ),
     "merge.jupyternotebook.name": "jupyter notebook merge driver",
 }
+SHOWN = 4
+"""How many packages are named that differ; who has a hundred needs no list."""
+# «name==version», extras left out; what holds for some platforms only is no pin.
+PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;#]+)\s*(?:#|$)")
 VS_CODE = {
     "jupyter.notebookFileRoot": "${fileDirname}",
     "python.testing.pytestArgs": ["tests"],
@@ -65,13 +74,12 @@ def examine(root: Path, notebooks: list[Path]) -> Iterator[Finding]:
     """
     yield from _kernels(notebooks)
     yield from _packages(root / "conda")
-    git = _git_folder(root)
-    if git is None:
+    if not _git(root, "rev-parse", "--git-dir"):
         yield Finding("git", False, "no repository here; git init, or clone the project")
     else:
-        yield _filter(root, git)
-        yield _nbdime(root, git)
-        yield _hook(root, git)
+        yield _filter(root)
+        yield _nbdime(root)
+        yield _hook(root)
     yield _vs_code(root / ".vscode" / "settings.json")
 
 
@@ -112,40 +120,80 @@ def _install_kernel(name: str) -> None:
 
 
 def _packages(folder: Path) -> Iterator[Finding]:
-    """What runs here is what ``conda/*.yml`` pins, as far as it pins."""
+    """What runs here is what ``conda/*.yml`` pins, itself or in the files that it names."""
     for file in sorted(folder.glob("*.yml")):
-        wrong = []
-        for name, version in _pins(file):
-            try:
-                here = metadata.version(name)
-            except metadata.PackageNotFoundError:
-                here = "not installed"
-            if here != version:
-                wrong.append(f"{name}=={version} (here: {here})")
         shown = f"conda/{file.name}"
-        if wrong:
-            mend = f"pip install {' '.join(each.partition(' ')[0] for each in wrong)}"
-            yield Finding(shown, False, f"differs: {', '.join(wrong)}; {mend}")
-        else:
+        try:
+            python, pins = _pins(file)
+        except (OSError, ValueError) as error:
+            yield Finding(shown, False, f"cannot be read: {' '.join(str(error).split())}")
+            continue
+        here = ".".join(map(str, sys.version_info[:3]))
+        if python and not f"{here}.".startswith(f"{python}."):
+            message = f"wants Python {python} (here: {here}); conda env create -f {shown}"
+            yield Finding(shown, False, message)
+            continue
+        wrong = {name: version for name, version in pins.items() if _installed(name) != version}
+        if not wrong:
             yield Finding(shown, True, "is what is installed here")
+            continue
+        some = [f"{name}=={wrong[name]} (here: {_installed(name)})" for name in list(wrong)[:SHOWN]]
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        yield Finding(
+            shown,
+            False,
+            f"differs: {', '.join(some)}{more}; nbrelease doctor --fix installs them",
+            lambda wrong=wrong: _install(wrong),  # type: ignore[misc]
+        )
 
 
-def _pins(file: Path) -> list[tuple[str, str]]:
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _install(pins: dict[str, str]) -> None:
+    wanted = [f"{name}=={version}" for name, version in pins.items()]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", *wanted]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
+        raise OSError(lines[-1])
+
+
+def _pins(file: Path) -> tuple[str, dict[str, str]]:
+    """The version of Python and the packages that an environment file pins."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    content = YAML(typ="safe").load(file.read_text(encoding="utf-8")) or {}
-    found = []
-    for item in content.get("dependencies", []):
-        for line in item.get("pip", []) if isinstance(item, dict) else []:
-            match = re.match(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)$", str(line))
-            if match:
-                found.append((match[1], match[2]))
+    try:
+        content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(str(error)) from None
+    dependencies = content.get("dependencies") if isinstance(content, dict) else None
+    python, lines = "", []
+    for item in dependencies if isinstance(dependencies, list) else []:
+        if isinstance(item, dict):
+            lines += [str(line) for line in item.get("pip") or []]
+        elif match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", str(item)):
+            python = match[1]
+    return python, _pinned(lines, file.parent)
+
+
+def _pinned(lines: list[str], folder: Path) -> dict[str, str]:
+    """The pins of requirements, those of the files that they name included."""
+    found: dict[str, str] = {}
+    for line in lines:
+        if match := re.match(r"^(?:-r|--requirement)[ =]\s*(\S+)", line):
+            inner = folder / match[1]
+            found |= _pinned(inner.read_text(encoding="utf-8").splitlines(), inner.parent)
+        elif match := re.match(
+            r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;#]+)\s*(?:#|$)", line
+        ):
+            found[match[1]] = match[2]
     return found
-
-
-def _git_folder(root: Path) -> Path | None:
-    found = _git(root, "rev-parse", "--absolute-git-dir")
-    return Path(found) if found else None
 
 
 def _git(root: Path, *words: str) -> str:
@@ -157,11 +205,11 @@ def _git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _filter(root: Path, git: Path) -> Finding:
+def _filter(root: Path) -> Finding:
     def mend() -> None:
         _git(root, "config", "filter.nbrelease.clean", FILTER)
         _git(root, "config", "filter.nbrelease.smudge", "cat")
-        _attribute(git, "filter=nbrelease")
+        _attribute(root, "filter=nbrelease")
 
     right = _git(root, "config", "filter.nbrelease.clean") == FILTER and _has(
         root, "filter", "nbrelease"
@@ -170,14 +218,14 @@ def _filter(root: Path, git: Path) -> Finding:
     return Finding("git filter", right, message, mend)
 
 
-def _nbdime(root: Path, git: Path) -> Finding:
-    if shutil.which("git-nbdiffdriver") is None:
-        return Finding("nbdime", False, "not installed; pip install nbdime, then doctor --fix")
+def _nbdime(root: Path) -> Finding:
+    if importlib.util.find_spec("nbdime") is None:
+        return Finding("nbdime", False, f"not installed; {sys.executable} -m pip install nbdime")
 
     def mend() -> None:
         for key, value in NBDIME.items():
             _git(root, "config", key, value)
-        _attribute(git, "diff=jupyternotebook merge=jupyternotebook")
+        _attribute(root, "diff=jupyternotebook merge=jupyternotebook")
 
     right = all(_git(root, "config", key) == value for key, value in NBDIME.items()) and _has(
         root, "merge", "jupyternotebook"
@@ -190,22 +238,27 @@ def _has(root: Path, attribute: str, value: str) -> bool:
     return _git(root, "check-attr", attribute, "x.ipynb").endswith(f": {value}")
 
 
-def _attribute(git: Path, words: str) -> None:
+def _attribute(root: Path, words: str) -> None:
     """Add to ``.git/info/attributes``, which is this checkout's own."""
-    path = git / "info" / "attributes"
+    path = _git_path(root, "info/attributes")
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     line = f"*.ipynb {words}\n"
     if line not in text:
         files.write_text(path, text + ("" if text.endswith("\n") or not text else "\n") + line)
 
 
-def _hook(root: Path, git: Path) -> Finding:
-    folder = _git(root, "rev-parse", "--git-path", "hooks")
-    path = (root / folder if folder else git / "hooks") / "pre-commit"
+def _git_path(root: Path, name: str) -> Path:
+    """A file of git's own; in a worktree it lies with the main one, or where the settings say."""
+    return root / _git(root, "rev-parse", "--git-path", name)
+
+
+def _hook(root: Path) -> Finding:
+    path = _git_path(root, "hooks/pre-commit")
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    if "nbrelease" in text or "pre-commit" in text.partition("\n")[2]:
+    ours = text.startswith(HOOK_HEAD)
+    if text == HOOK or (not ours and re.search(r"nbrelease|pre.commit", text.partition("\n")[2])):
         return Finding("git hook", True, "looks at notebooks before a commit")
-    if text:
+    if text and not ours:
         mend = "add «nbrelease export --check» to it"
         return Finding("git hook", False, f"{path} is your own; {mend}")
 
@@ -213,7 +266,8 @@ def _hook(root: Path, git: Path) -> Finding:
         files.write_text(path, HOOK)
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
-    return Finding("git hook", False, "no check before a commit; nbrelease doctor --fix", write)
+    what = "another environment's nbrelease" if ours else "no check before a commit"
+    return Finding("git hook", False, f"{what}; nbrelease doctor --fix", write)
 
 
 def _vs_code(path: Path) -> Finding:
