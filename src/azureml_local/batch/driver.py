@@ -1,89 +1,221 @@
-"""Scores files: ``python -m azureml_local.batch.driver SPEC``, run as a job's process.
+"""Scores files in mini-batches: ``python -m azureml_local.batch.driver SPEC``, a job's process.
 
-Rows in are rows out, for each file: a header is recognised by the signature's column names, values
-are read with the signature's types, and a file that cannot be scored counts against
-``error_threshold``. A row of the output is ``file row,prediction,file name``, as Azure ML's driver
-writes it for MLflow models with ``append_row``.
+Mini-batches go to processes that load the model once. One that raises, takes too long or ends its
+process is tried again; when it has failed for good, its files count against ``error_threshold``,
+and above that the job fails and leaves no output.
 """
 
 from __future__ import annotations
 
-import csv
 import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
 import sys
+import threading
+from collections import deque
 from pathlib import Path
 from typing import Any
 
-from azureml_local.scoring.model import ScoringModel, WrongInput
+from azureml_local.scoring.frames import PIECE, Buffer, pack
 
+START_SECONDS = 300.0
 KINDS = (".csv", ".parquet")
+"""What an MLflow model without code takes; a script gets every file."""
+
+
+class Ended(Exception):
+    """The process has ended."""
+
+
+class Broken(Exception):
+    """The model or the script cannot even be loaded."""
+
+
+class Worker:
+    """A process that scores, and the socket to it."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        """Start the process.
+
+        Raises:
+            Broken: it ended before it was ready, or was not ready in time.
+        """
+        self._socket, theirs = socket.socketpair()
+        scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
+        with theirs:
+            # In the job's own group: whoever ends the job ends it too.
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", "-m", "azureml_local.batch.worker",
+                 str(theirs.fileno()), json.dumps(scorer)],
+                cwd=spec.get("code") or None, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
+                env={**os.environ, **spec["environment"]},
+            )  # fmt: skip
+        try:
+            self._read(START_SECONDS)
+        except (Ended, TimeoutError) as error:
+            self.end()
+            raise Broken(str(error)) from None
+
+    def score(self, files: list[str], part: str, seconds: float) -> tuple[int, int, str]:
+        """Files that were and were not scored, and the error that stopped the mini-batch.
+
+        Raises:
+            TimeoutError: it took longer than ``seconds``.
+            Ended: the process ended over it.
+        """
+        try:
+            self._socket.sendall(pack([files, part], b""))
+        except OSError:
+            raise Ended("its process had ended") from None
+        good, bad, error = self._read(seconds)
+        return good, bad, error
+
+    def _read(self, seconds: float) -> Any:
+        self._socket.settimeout(seconds)
+        buffer = Buffer()
+        while True:
+            try:
+                piece = self._socket.recv(PIECE)
+            except TimeoutError:
+                raise TimeoutError(f"it took longer than {seconds:g} s") from None
+            except OSError:
+                piece = b""
+            if not piece:
+                raise Ended("its process ended")
+            found = buffer.feed(piece)
+            if found is not None:
+                return found[0]
+
+    def end(self) -> None:
+        """End the process."""
+        self._socket.close()
+        try:
+            self.process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
+class Run:
+    """One job: its mini-batches, and what became of them."""
+
+    def __init__(self, spec: dict[str, Any], files: list[str], parts: Path) -> None:
+        size = spec["mini_batch_size"]
+        batches = [files[start : start + size] for start in range(0, len(files), size)]
+        self.count = len(batches)
+        self.good = self.bad = 0
+        self.broken = ""
+        self._spec = spec
+        self._parts = parts
+        self._waiting = deque(enumerate(batches))
+        self._lock = threading.Lock()
+
+    @property
+    def over(self) -> bool:
+        """Whether more files have failed than may."""
+        most: int = self._spec["error_threshold"]
+        return 0 <= most < self.bad
+
+    def go(self) -> None:
+        """Score all mini-batches, or as many as it takes to know that the job has failed."""
+        count = min(self.count, self._spec["processes"])
+        threads = [threading.Thread(target=self._work) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def part(self, index: int) -> Path:
+        """Where the lines of a mini-batch are."""
+        return self._parts / f"{index}.part"
+
+    def _work(self) -> None:
+        worker: Worker | None = None
+        try:
+            while not self.over and not self.broken:
+                with self._lock:
+                    if not self._waiting:
+                        break
+                    index, files = self._waiting.popleft()
+                worker = self._batch(worker, index, files)
+        except Broken as error:
+            self.broken = str(error)
+        finally:
+            if worker is not None:
+                worker.end()
+
+    def _batch(self, worker: Worker | None, index: int, files: list[str]) -> Worker | None:
+        """One mini-batch with its retries; gives the worker that is left."""
+        part = str(self.part(index)) if self._spec["append_row"] else ""
+        good, bad, error = 0, len(files), ""
+        for attempt in range(1 + self._spec["max_retries"]):
+            if attempt:
+                print(f"mini-batch {index}: {error}; try {attempt + 1}", flush=True)
+            worker = worker or Worker(self._spec)
+            try:
+                good, bad, error = worker.score(files, part, self._spec["seconds"])
+            except (TimeoutError, Ended) as failed:
+                error = str(failed)
+                worker.end()
+                worker = None
+            if not error:
+                break
+        if error:
+            good, bad = 0, len(files)
+            print(f"mini-batch {index} of {len(files)} files failed: {error}", flush=True)
+        with self._lock:
+            self.good += good
+            self.bad += bad
+        return worker
 
 
 def main(argv: list[str]) -> int:
     """Score what the specification names; gives the exit code."""
     spec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
-    source, target = Path(spec["input"]), Path(spec["output"])
-    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
-    files = [path for path in files if path.suffix.lower() in KINDS]
+    files = _files(Path(spec["input"]), any_kind=bool(spec.get("script")))
     if not files:
-        print(f"nothing to score: no {' or '.join(KINDS)} file in the input")
+        kind = "file" if spec.get("script") else f"{' or '.join(KINDS)} file"
+        print(f"nothing to score: no {kind} in the input")
         return 1
-    model = ScoringModel(Path(spec["model"]))
-    failed = 0
+    target = Path(spec["output"])
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    with beside.open("w", newline="", encoding="utf-8") as out:
-        writer = csv.writer(out)
-        for path in files:
-            try:
-                rows, predictions = _score(model, path)
-            except (WrongInput, ValueError) as error:
-                failed += 1
-                print(f"{path.name}: {error}")
-                continue
-            name = path.name
-            writer.writerows([index, _cell(value), name] for index, value in enumerate(predictions))
-            print(f"{path.name}: {rows} rows in, {len(predictions)} predictions out")
-    threshold = int(spec["error_threshold"])
-    if threshold >= 0 and failed > threshold:
-        beside.unlink()
-        print(f"{failed} of {len(files)} files failed; error_threshold is {threshold}")
-        return 1
-    beside.replace(target)
+    parts = target.with_name(f".{target.name}.parts")
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir()
+    try:
+        run = Run(spec, files, parts)
+        run.go()
+        if run.broken:
+            return 1  # the process has said why
+        if run.over:
+            most = spec["error_threshold"]
+            print(f"{run.bad} of {len(files)} files failed; error_threshold is {most}")
+            return 1
+        if spec["append_row"]:
+            _join([run.part(index) for index in range(run.count)], target)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    print(f"{run.good} of {len(files)} files scored in {run.count} mini-batches", flush=True)
     return 0
 
 
-def _score(model: ScoringModel, path: Path) -> tuple[int, list[Any]]:
-    frame = model.enforced(_read(model, path))
-    predictions = model.predict(frame) if len(frame) else []
-    if len(predictions) != len(frame):
-        raise WrongInput(f"{len(frame)} rows in, {len(predictions)} predictions out")
-    return len(frame), predictions
+def _files(source: Path, *, any_kind: bool) -> list[str]:
+    found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+    return [str(path) for path in found if any_kind or path.suffix.lower() in KINDS]
 
 
-def _read(model: ScoringModel, path: Path) -> Any:
-    import pandas as pd
-
-    if path.suffix.lower() == ".parquet":
-        return pd.read_parquet(path)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        first = next(csv.reader(file), None)
-    if not first:
-        raise WrongInput("the file is empty")
-    if not model.names:
-        return pd.read_csv(path)
-    if set(model.names) & set(first):
-        return pd.read_csv(path)
-    if len(first) != len(model.names):
-        raise WrongInput(
-            f"no header with the model's columns, and {len(first)} values a row; "
-            f"the model takes {len(model.names)}: {', '.join(model.names)}"
-        )
-    return pd.read_csv(path, header=None, names=model.names)
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict) else value
+def _join(parts: list[Path], target: Path) -> None:
+    """Put the parts together in the order of their mini-batches."""
+    beside = target.with_name(f".{target.name}.part")
+    with beside.open("wb") as out:
+        for part in parts:
+            if part.is_file():
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, out)
+    beside.replace(target)
 
 
 if __name__ == "__main__":

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import uuid
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
-from azureml_local.errors import BadRequest, NotFound, NotSupported
-from azureml_local.jobs import inputs, records
+from azureml_local import assets, auth
+from azureml_local.batch.invocation import Invocations, component_of
+from azureml_local.batch.settings import settings
+from azureml_local.errors import BadRequest, NotFound
+from azureml_local.jobs import records
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.files import copy_all, reference
-from azureml_local.state import LOCATION, State, Workspace, json_of
+from azureml_local.state import LOCATION, State, Workspace, json_of, object_of
 from azureml_local.store import Resource
 
 ENDPOINTS = "batchEndpoints"
@@ -29,12 +28,13 @@ ONE = BASE + "/deployments/{deployment}"
 
 def register(routes: Routes, state: State, runner: Runner) -> None:
     """Add the operations of this module."""
+    invocations = Invocations(state, runner)
 
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
     async def put_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         body = await json_of(request)
-        properties = body.get("properties", {})
+        properties = object_of(body, "properties")
         default = (properties.get("defaults") or {}).get("deploymentName")
         if default:
             _deployment(state, workspace, name, default)
@@ -68,19 +68,27 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         workspace, params = state.workspace(request), request.path_params
         _find(state, workspace, params["endpoint"])
         body = await json_of(request)
-        properties = body.get("properties", {})
-        if properties.get("codeConfiguration"):
-            raise NotSupported(
-                "azureml-local scores MLflow models in batch; scoring scripts not yet"
-            )
+        properties = object_of(body, "properties")
         name = _key(params["endpoint"], params["deployment"])
-        folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
-        await asyncio.to_thread(copy_all, state, workspace, properties, folder)
-        kept = {
-            "tags": body.get("tags") or {},
-            "properties": properties,
-            "folder": str(folder.relative_to(state.data)),
-        }
+        old = state.store.get(workspace.key, DEPLOYMENTS, name)
+        if old is not None and request.method == "PATCH":
+            properties = {**old.body["properties"], **properties}
+        settings(properties)
+        kept: dict[str, Any] = {"tags": body.get("tags") or {}, "properties": properties}
+        component = component_of(properties)
+        if component:
+            spec = assets.by_id(state, workspace, "components", component).body["componentSpec"]
+            if spec["type"] != "pipeline":
+                raise BadRequest(
+                    f"a batch deployment takes a pipeline component; {component} is of type "
+                    f"{spec['type']}",
+                    "UserError",
+                    target="componentId",
+                )
+        else:
+            folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
+            files = await asyncio.to_thread(copy_all, state, workspace, properties, folder)
+            kept |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
         found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
         return JSONResponse(_shown(workspace, found), status_code=201)
 
@@ -114,7 +122,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         if not chosen:
             raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
         deployment = _deployment(state, workspace, name, chosen)
-        job = _submit(state, runner, workspace, name, deployment, await json_of(request))
+        call = object_of(await json_of(request), "properties")
+        job = invocations.submit(workspace, found.name, deployment, call)
         return JSONResponse(records.document(state, workspace, job), status_code=201)
 
     @routes.add(
@@ -177,6 +186,7 @@ def _endpoint(state: State, workspace: Workspace, found: Resource) -> dict[str, 
 def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
     endpoint, _, name = found.name.partition("/")
     properties = found.body["properties"]
+    model = properties.get("model")
     return {
         "id": f"{workspace.path}/batchEndpoints/{endpoint}/deployments/{name}",
         "name": name,
@@ -186,90 +196,7 @@ def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
         "properties": {
             "properties": {},
             **properties,
-            "model": {"referenceType": "Id", "assetId": reference(properties.get("model"))},
+            **({"model": {"referenceType": "Id", "assetId": reference(model)}} if model else {}),
             "provisioningState": "Succeeded",
         },
     }
-
-
-def _submit(
-    state: State,
-    runner: Runner,
-    workspace: Workspace,
-    endpoint: str,
-    deployment: Resource,
-    body: dict[str, Any],
-) -> Resource:
-    """Make the parent job and its scoring child, and run them in the background."""
-    given = (body.get("properties") or {}).get("inputData") or {}
-    if len(given) != 1:
-        raise BadRequest("invoke a batch endpoint with one input", "UserError")
-    ((_, source),) = given.items()
-    uri = source.get("uri") or source.get("value")
-    if not uri:
-        raise BadRequest("the input has no uri", "UserError")
-    parent, child = f"batchjob-{uuid.uuid4()}", str(uuid.uuid4())
-    common = {"experimentName": endpoint, "properties": {}, "services": {}, "inputs": {}}
-    # The tag is how the SDK's download knows a scoring run, and looks for its child.
-    document = {
-        "status": "Starting",
-        "submitted": records.now(),
-        "endpoint": endpoint,
-        "properties": {
-            **common,
-            "jobType": "Pipeline",
-            "displayName": deployment.name,
-            "tags": {"azureml.batchrun": "true"},
-            "outputs": {},
-        },
-    }
-    scoring = {
-        **document,
-        "parent": parent,
-        "properties": {**common, "jobType": "Command", "displayName": "batchscoring", "tags": {}},
-    }
-    with state.store.transaction():
-        found = state.store.put(workspace.key, records.KIND, parent, "", document)
-        state.store.put(workspace.key, records.KIND, child, "", scoring)
-    state.background(_run(state, runner, workspace, parent, child, deployment, uri))
-    return found
-
-
-async def _run(
-    state: State,
-    runner: Runner,
-    workspace: Workspace,
-    parent: str,
-    child: str,
-    deployment: Resource,
-    uri: str,
-) -> None:
-    log = runner.log_file(workspace, parent, records.BATCH_LOG)
-
-    async def score() -> int:
-        properties = deployment.body["properties"]
-        folder = state.data / "jobs" / workspace.key / child
-        folder.mkdir(parents=True)
-        output = inputs.output_path(state, workspace, child, "score")
-        spec = {
-            "model": str(state.data / deployment.body["folder"]),
-            "input": inputs.located(state, workspace, uri),
-            "output": str(output / (properties.get("outputFileName") or "predictions.csv")),
-            "error_threshold": properties.get("errorThreshold", -1),
-        }
-        file = Path(folder / "spec.json")
-        file.write_text(json.dumps(spec), encoding="utf-8")
-        return await runner.run_process(
-            workspace,
-            child,
-            [sys.executable, "-m", "azureml_local.batch.driver", str(file)],
-            folder=folder,
-            log=log,
-            extra={},
-        )
-
-    async def whole() -> int:
-        await runner.supervise(workspace, child, log, score)
-        return 0 if records.find(state, workspace, child).body["status"] == "Completed" else 1
-
-    await runner.supervise(workspace, parent, log, whole)

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from azureml_local.online.frames import Answer, Asked
 from azureml_local.online.swagger import Shapes, document
+from azureml_local.scoring.frames import Answer, Asked
 from azureml_local.scoring.model import ScoringModel, WrongInput
 
 TYPES = {

@@ -22,8 +22,8 @@ from typing import Any
 
 import tether
 from azureml_local.errors import AzureError, BadGateway, TimedOut, TooMany, Unavailable
-from azureml_local.online.frames import Answer, Asked, Buffer, pack_asked
 from azureml_local.online.limits import Limits
+from azureml_local.scoring.frames import Answer, Asked, Buffer, pack_asked
 
 START_SECONDS = 300.0
 POLL_SECONDS = 0.02

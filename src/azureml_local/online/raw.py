@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Request, Response
 
-from azureml_local.online.frames import Asked
+from azureml_local.scoring.frames import Asked
 
 _rawHttpRequested = False  # noqa: N816 - the name that Azure's own modules have
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from azureml_local.online.frames import Answer, Asked, pack, pack_answer, receive
+from azureml_local.scoring.frames import Answer, Asked, pack, pack_answer, receive
 
 
 class Scorer(Protocol):

@@ -12,13 +12,13 @@ from starlette.responses import Response
 from azureml_local.errors import AzureError, NotFound, TooLarge, Unavailable
 from azureml_local.online.access import admit
 from azureml_local.online.collector import Collector
-from azureml_local.online.frames import Answer, Asked
 from azureml_local.online.limits import MAX_BODY
 from azureml_local.online.pool import Pool
 from azureml_local.online.resources import DEPLOYMENTS, endpoint_of, process
 from azureml_local.online.serving import Serving
 from azureml_local.online.traffic import draw, mirrored
 from azureml_local.routing import Routes
+from azureml_local.scoring.frames import Answer, Asked
 from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 

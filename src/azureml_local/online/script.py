@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from azureml_local.online import names
-from azureml_local.online.frames import Answer, Asked
 from azureml_local.online.swagger import Shapes, document
+from azureml_local.scoring.frames import Answer, Asked
 
 RAW = ("azureml_local.online.raw", *names.RAW_REQUEST)
 SCHEMA = "inference_schema.schema_util"

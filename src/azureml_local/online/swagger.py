@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from azureml_local.online.frames import Answer
+from azureml_local.scoring.frames import Answer
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}

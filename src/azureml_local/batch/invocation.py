@@ -1,0 +1,303 @@
+"""A call of a batch endpoint: the jobs that it makes, and how they run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from azureml_local import assets, compute
+from azureml_local.batch.settings import settings
+from azureml_local.errors import BadRequest
+from azureml_local.jobs import inputs, pipelines, plans, records, submission
+from azureml_local.jobs.runner import Cancelled, Runner
+from azureml_local.models import resolved
+from azureml_local.scoring.files import Copied
+from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.store import Resource
+
+TYPES = {
+    "urifile": "uri_file",
+    "urifolder": "uri_folder",
+    "mltable": "mltable",
+    "mlflowmodel": "mlflow_model",
+    "custommodel": "custom_model",
+    "tritonmodel": "triton_model",
+    "literal": "literal",
+}
+OUTPUT = "score"
+SCORING = "batchscoring"
+
+
+class Invocations:
+    """Makes and runs the jobs of batch endpoints."""
+
+    def __init__(self, state: State, runner: Runner) -> None:
+        self._state = state
+        self._runner = runner
+
+    def submit(
+        self, workspace: Workspace, endpoint: str, deployment: Resource, call: dict[str, Any]
+    ) -> Resource:
+        """Make the job of a call and run it in the background.
+
+        Args:
+            workspace: of the endpoint.
+            endpoint: its name.
+            deployment: the one that is asked.
+            call: the properties of the request.
+
+        Raises:
+            BadRequest: it says something impossible.
+            NotFound: an input is not there.
+            Conflict: there is a job of that name.
+        """
+        name = text_of(call, "name") or f"batchjob-{uuid.uuid4()}"
+        if not submission.NAME.match(name):
+            raise BadRequest(f"job name {name!r} is not valid", "UserError", target="name")
+        if self._state.store.get(workspace.key, records.KIND, name) is not None:
+            raise BadRequest(f"there is a job {name} already", "UserError", target="name")
+        experiment = text_of(object_of(call, "properties"), "experimentName") or endpoint
+        if component_of(deployment.body["properties"]):
+            return self._pipeline(workspace, endpoint, deployment, call, name, experiment)
+        return self._scoring(workspace, endpoint, deployment, call, name, experiment)
+
+    def _pipeline(
+        self,
+        workspace: Workspace,
+        endpoint: str,
+        deployment: Resource,
+        call: dict[str, Any],
+        name: str,
+        experiment: str,
+    ) -> Resource:
+        """A job of the deployment's pipeline component, with the call's inputs and outputs."""
+        configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
+        component = component_of(deployment.body["properties"])
+        spec = assets.by_id(self._state, workspace, "components", component).body["componentSpec"]
+        given = _typed("jobInputType", object_of(call, "inputData"))
+        asked = _declared(object_of(spec, "inputs"), given)
+        for each in asked.values():
+            submission.check_input(self._state, workspace, each)
+        properties = {
+            "jobType": "Pipeline",
+            "displayName": deployment.name.partition("/")[2],
+            "experimentName": experiment,
+            "tags": {"azureml.batchrun": "true", "azureml.jobtype": "azureml.pipelinejob"},
+            "properties": {},
+            "services": {},
+            "inputs": asked,
+            "outputs": _outputs(
+                object_of(spec, "outputs"), _typed("jobOutputType", object_of(call, "outputData"))
+            ),
+            "jobs": spec.get("jobs") or {},
+            "settings": object_of(configuration, "settings"),
+        }
+        plan = plans.Plan.read(self._state, workspace, properties)
+        body = {
+            "properties": properties,
+            "status": "NotStarted",
+            "submitted": records.now(),
+            "endpoint": endpoint,
+        }
+        found = self._state.store.put(workspace.key, records.KIND, name, "", body)
+        self._state.background(pipelines.follow(self._state, self._runner, workspace, name, plan))
+        return found
+
+    def _scoring(
+        self,
+        workspace: Workspace,
+        endpoint: str,
+        deployment: Resource,
+        call: dict[str, Any],
+        name: str,
+        experiment: str,
+    ) -> Resource:
+        """The parent job and its scoring child."""
+        given = _typed("jobInputType", object_of(call, "inputData"))
+        if len(given) != 1:
+            raise BadRequest(
+                "invoke a model's deployment with one input", "UserError", target="inputData"
+            )
+        source = next(iter(given.values()))
+        if source["jobInputType"] not in ("uri_file", "uri_folder", "mltable"):
+            raise BadRequest(
+                "a model's deployment takes a file or a folder", "UserError", target="inputData"
+            )
+        submission.check_input(self._state, workspace, source)
+        child = str(uuid.uuid4())
+        target, outputs = self._target(workspace, child, call)
+        spec = self._spec(deployment, call, target)
+        common = {"experimentName": experiment, "properties": {}, "services": {}, "inputs": {}}
+        # The tag is how the SDK's download knows a scoring run, and looks for its child.
+        document = {
+            "status": "Starting",
+            "submitted": records.now(),
+            "endpoint": endpoint,
+            "properties": {
+                **common,
+                "jobType": "Pipeline",
+                "displayName": deployment.name,
+                "tags": {"azureml.batchrun": "true"},
+                "outputs": {},
+            },
+        }
+        scoring = {
+            **document,
+            "parent": name,
+            "outputs": outputs,
+            "properties": {**common, "jobType": "Command", "displayName": SCORING, "tags": {}},
+        }
+        with self._state.store.transaction():
+            found = self._state.store.put(workspace.key, records.KIND, name, "", document)
+            self._state.store.put(workspace.key, records.KIND, child, "", scoring)
+        self._state.background(self._run(workspace, name, child, deployment, spec, source))
+        return found
+
+    def _target(
+        self, workspace: Workspace, child: str, call: dict[str, Any]
+    ) -> tuple[Path, dict[str, str]]:
+        """Where the output goes, a folder or a file; and the address, where the call says one."""
+        asked = _typed("jobOutputType", object_of(call, "outputData"))
+        if set(asked) - {OUTPUT}:
+            raise BadRequest(f"a model's deployment has one output, {OUTPUT}", target="outputData")
+        uri = text_of(asked.get(OUTPUT, {}), "uri")
+        if not uri:
+            return inputs.output_path(self._state, workspace, child, OUTPUT), {}
+        uri = resolved(self._state, workspace, uri)
+        path = self._state.local_path(workspace, uri)
+        if asked[OUTPUT]["jobOutputType"] == "uri_file":
+            return path, {OUTPUT: uri.rpartition("/")[0]}
+        return path, {OUTPUT: uri}
+
+    def _spec(self, deployment: Resource, call: dict[str, Any], target: Path) -> dict[str, Any]:
+        """What the driver is told; see :mod:`azureml_local.batch.driver`."""
+        properties = deployment.body["properties"]
+        asked = _typed("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
+        one_file = asked.get("jobOutputType") == "uri_file" and bool(asked.get("uri"))
+        found = settings(properties, call)
+        folder = self._state.data / deployment.body["folder"]
+        files = Copied(**deployment.body.get("files") or {})
+        output = target if one_file else target / found.file_name
+        variables = {
+            "AZUREML_BI_OUTPUT_PATH": str(output.parent),
+            **object_of(properties, "environmentVariables"),
+        }
+        spec: dict[str, Any] = {
+            **asdict(found),
+            "processes": found.processes,
+            "output": str(output),
+            "environment": variables,
+        }
+        if files.model or not files.script:
+            spec["model"] = variables["AZUREML_MODEL_DIR"] = str(folder / files.model)
+        if files.script:
+            spec |= {"script": files.script, "code": str(folder / files.code)}
+        return spec
+
+    async def _run(
+        self,
+        workspace: Workspace,
+        parent: str,
+        child: str,
+        deployment: Resource,
+        spec: dict[str, Any],
+        source: dict[str, Any],
+    ) -> None:
+        state, runner = self._state, self._runner
+        log = runner.log_file(workspace, parent, records.BATCH_LOG)
+        named = compute.name_in(text_of(deployment.body["properties"], "compute"))
+        key = (workspace.key, named.lower())
+
+        def queued() -> None:
+            records.change(state, workspace, child, status="Queued")
+
+        async def score() -> int:
+            most = lambda: compute.side_by_side(state, workspace, named)  # noqa: E731
+            if not await runner.slots.acquire(
+                key, most, runner.cancelled(workspace, child), queued
+            ):
+                raise Cancelled
+            try:
+                folder = state.data / "jobs" / workspace.key / child
+                folder.mkdir(parents=True)
+                places = await asyncio.to_thread(
+                    inputs.values, state, workspace, {"input": source}, folder / "inputs"
+                )
+                file = folder / "spec.json"
+                file.write_text(json.dumps(spec | places), encoding="utf-8")
+                command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
+                extra: dict[str, str] = {"AZUREML_RUN_ID": child}
+                return await runner.run_process(
+                    workspace, child, command, folder=folder, log=log, extra=extra
+                )
+            finally:
+                runner.slots.release(key)
+
+        async def whole() -> int:
+            await runner.supervise(workspace, child, log, score)
+            return 0 if records.find(state, workspace, child).body["status"] == "Completed" else 1
+
+        await runner.supervise(workspace, parent, log, whole)
+
+
+def component_of(properties: dict[str, Any]) -> str:
+    """The pipeline component of a deployment; empty where it is a model's."""
+    configuration = object_of(properties, "deploymentConfiguration")
+    return text_of(object_of(configuration, "componentId"), "assetId")
+
+
+def _typed(field: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Inputs or outputs of a call, which writes their types in other words than jobs do.
+
+    Raises:
+        BadRequest: one is no object, or of a type that there is not.
+    """
+    found = {}
+    for name, each in given.items():
+        if not isinstance(each, dict):
+            raise BadRequest(f"{name} must be an object, not {each!r}", target=name)
+        kind = text_of(each, field, "literal" if field == "jobInputType" else "UriFolder")
+        word = TYPES.get(kind.lower().replace("_", ""))
+        if word is None:
+            raise BadRequest(f"{kind!r} is no type of data", "UserError", target=name)
+        found[name] = {**{k: v for k, v in each.items() if v is not None}, field: word}
+    return found
+
+
+def _declared(
+    declared: dict[str, Any], given: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """A pipeline's inputs: what the call gives, else the component's defaults.
+
+    Raises:
+        BadRequest: the component has no such input, or one that it needs is not given.
+    """
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise BadRequest(f"the component has no input {', '.join(unknown)}", "UserError")
+    found = {}
+    for name, about in declared.items():
+        if name in given:
+            found[name] = given[name]
+        elif about.get("default") is not None:
+            found[name] = {"jobInputType": "literal", "value": str(about["default"])}
+        elif about.get("optional") not in (True, "true", "True"):
+            raise BadRequest(f"the input {name} is required and has no value", "UserError")
+    return found
+
+
+def _outputs(
+    declared: dict[str, Any], given: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise BadRequest(f"the component has no output {', '.join(unknown)}", "UserError")
+    return {
+        name: given.get(name) or {"jobOutputType": text_of(about, "type", "uri_folder")}
+        for name, about in declared.items()
+    }
