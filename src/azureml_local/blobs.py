@@ -1,21 +1,19 @@
 """The storage: the part of the blob protocol that the SDK and ``azure-storage-blob`` use.
 
-A blob is a file under its own name, so that jobs read what was uploaded where it lies. Its metadata
-is a document in the store. Content is streamed to a file beside and renamed.
+A blob is a file under its own name, so that jobs read what was uploaded where it lies; what
+:mod:`azureml_local.blobfiles` does with it is told there. This module speaks the protocol.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import defusedxml
@@ -24,23 +22,33 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from azureml_local import blobfiles, bloblist
+from azureml_local.blobfiles import META, Blob, NoBlob
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotSupported
 from azureml_local.routing import Routes
 from azureml_local.state import State, inside
 
 CONTAINER = "/{account}.blob.core.windows.net/{container}"
 BLOB = CONTAINER + "/{blob:path}"
-CHUNK = 1 << 20
 BLOCK_SECONDS = 7 * 24 * 3600
-MOST_LISTED = 5000
-KIND = "blobs"
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# What a client may say of a content: the header in a request, and the one in answers.
+CONTENT = {
+    "x-ms-blob-content-type": "content-type",
+    "x-ms-blob-content-encoding": "content-encoding",
+    "x-ms-blob-content-language": "content-language",
+    "x-ms-blob-content-disposition": "content-disposition",
+    "x-ms-blob-cache-control": "cache-control",
+    "x-ms-blob-content-md5": "content-md5",
+}
+ACCOUNT = {"x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2"}
 
 
-class _NoBlob(AzureError):
-    """The storage's own word for what is not there."""
+class _Unmet(AzureError):
+    """The blob is not as the request says it must be."""
 
-    status = 404
-    code = "BlobNotFound"
+    status = 412
+    code = "ConditionNotMet"
 
 
 def register(routes: Routes, state: State) -> None:
@@ -49,117 +57,202 @@ def register(routes: Routes, state: State) -> None:
     shutil.rmtree(uploads, ignore_errors=True)  # what a former server had not got whole
     uploads.mkdir()
     _forget_old_blocks(state.data / "blocks")
-
-    def folder(request: Request) -> Path:
-        params = request.path_params
-        workspace = state.by_key(params["account"])
-        # Code is uploaded to a container of its own each time.
-        if not re.fullmatch(r"[A-Za-z0-9-]{3,63}", params["container"]):
-            raise BadRequest("the container's name is not valid", "InvalidResourceName")
-        return state.data / "blobs" / workspace.key / str(params["container"])
-
-    @routes.add("GET", CONTAINER, "Blobs - List, Containers - Get properties")
-    async def list_blobs(request: Request) -> Response:
-        root = folder(request)
-        if request.query_params.get("comp") != "list":  # the container's properties
-            if not root.is_dir():
-                raise _NoBlob("The specified container does not exist.", "ContainerNotFound")
-            return Response(headers={"etag": _etag(root)})
-        return await run_in_threadpool(_list, state, root, request)
-
-    @routes.add("PUT", CONTAINER, "Containers - Create")
-    async def create_container(request: Request) -> Response:
-        folder(request).mkdir(parents=True, exist_ok=True)
-        return Response(status_code=201)
+    _containers(routes, state)
 
     @routes.add("HEAD", BLOB, "Blobs - Get properties")
     async def head(request: Request) -> Response:
-        path = inside(folder(request), request.path_params["blob"])
-        if not path.is_file():
-            return Response(status_code=404, headers={"x-ms-error-code": "BlobNotFound"})
-        return Response(headers=_headers(state, request, path) | {"content-length": _size(path)})
+        _only(request, "metadata")
+        blob = _blob(state, request)
+        if not blob.path.is_file():
+            return Response(status_code=404, headers={"x-ms-error-code": NoBlob.code})
+        size = str(blob.path.stat().st_size)
+        return Response(headers=blobfiles.headers(state, blob) | {"content-length": size})
 
     @routes.add("GET", BLOB, "Blobs - Get")
     async def get(request: Request) -> Response:
-        path = inside(folder(request), request.path_params["blob"])
-        if not path.is_file():
-            raise _NoBlob("The specified blob does not exist.")
-        wanted = request.headers.get("x-ms-range") or request.headers.get("range")
-        headers = _headers(state, request, path)
-        if wanted is None:
-            return _whole(path, headers)
-        return _range(path, wanted, headers)
+        if request.query_params.get("restype") == "account":
+            return Response(headers=ACCOUNT)
+        _only(request)
+        blob = _blob(state, request)
+        path, headers = blob.there(), blobfiles.headers(state, blob)
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers={"etag": headers["etag"]})
+        _require(request, headers["etag"])
+        return _content(path, headers, request)
 
-    @routes.add("PUT", BLOB, "Blobs - Put (whole, block, block list, metadata)")
+    @routes.add("PUT", BLOB, "Blobs - Put (whole, block, block list, metadata, copy)")
     async def put(request: Request) -> Response:
-        path = inside(folder(request), request.path_params["blob"])
-        part = request.query_params.get("comp")
-        blocks = state.data / "blocks" / hashlib.sha256(str(path).encode()).hexdigest()
+        _only(request, "block", "blocklist", "metadata", "properties")
+        blob, part = _blob(state, request), request.query_params.get("comp")
+        _require(request, blobfiles.tag_of(blob.path) if blob.path.is_file() else None)
+        blocks = state.data / "blocks" / hashlib.sha256(str(blob.path).encode()).hexdigest()
         if part == "block":
-            block = request.query_params.get("blockid", "")
-            await _write(uploads, blocks / _block(block), request)
-        elif part == "blocklist":
-            names = [_block(each) for each in _block_list(await request.body())]
-            await run_in_threadpool(_join, uploads, path, blocks, names)
-            _keep_metadata(state, request)
-        elif part == "metadata":
-            if not path.is_file():
-                raise _NoBlob("The specified blob does not exist.")
-            _keep_metadata(state, request)
-            return Response(status_code=200)
-        elif part is not None:
-            raise NotSupported(f"Blobs - Put with comp={part}: azureml-local does not have it")
+            await _put_block(uploads, blocks, request)
+            return Response(status_code=201)
+        if part in ("metadata", "properties"):
+            kept = _kept(request, META if part == "metadata" else "x-ms-blob-")
+            others = blobfiles.about(state, blob) if blob.there() else {}
+            mine = others.keys() & set(CONTENT.values()) if part == "metadata" else _metas(others)
+            blobfiles.keep(state, blob, {key: others[key] for key in mine} | kept)
+            return Response(headers={"etag": blobfiles.tag_of(blob.path)})
+        if part == "blocklist":
+            ids = _block_list(await request.body())
+            parts = [blocks / _block(each) for each in ids]
+            finished = await run_in_threadpool(blobfiles.joined, uploads, parts)
+        elif "x-ms-copy-source" in request.headers:
+            return await _copy(state, uploads, blob, request)
         else:
             if request.headers.get("x-ms-blob-type", "BlockBlob") != "BlockBlob":
                 raise NotSupported("azureml-local stores block blobs alone")
-            await _write(uploads, path, request)
-            _keep_metadata(state, request)
-        return Response(status_code=201, headers={"etag": _etag(path) if path.exists() else '"0"'})
+            digest = request.headers.get("content-md5")
+            finished = await blobfiles.received(uploads, request.stream(), digest)
+        _publish(state, blob, finished, request)
+        if part == "blocklist":
+            await run_in_threadpool(shutil.rmtree, blocks, ignore_errors=True)
+        return Response(status_code=201, headers={"etag": blobfiles.tag_of(blob.path)})
 
     @routes.add("DELETE", BLOB, "Blobs - Delete")
     async def delete(request: Request) -> Response:
-        path = inside(folder(request), request.path_params["blob"])
-        if not path.is_file():
-            raise _NoBlob("The specified blob does not exist.")
-        path.unlink(missing_ok=True)
-        state.store.delete(*_document(request))
+        _only(request)
+        blob = _blob(state, request)
+        _require(request, blobfiles.tag_of(blob.there()))
+        blob.path.unlink(missing_ok=True)
+        state.store.delete(blob.account, blobfiles.KIND, blob.name)
         return Response(status_code=202)
+
+
+def _containers(routes: Routes, state: State) -> None:
+    @routes.add("GET", CONTAINER, "Blobs - List, Containers - Get properties")
+    async def list_blobs(request: Request) -> Response:
+        if request.query_params.get("restype") == "account":
+            return Response(headers=ACCOUNT)
+        root = _folder(state, request)
+        _only(request, "list", "metadata")
+        if request.query_params.get("comp") != "list":  # the container's properties
+            if not root.is_dir():
+                raise NoBlob("The specified container does not exist.", "ContainerNotFound")
+            modified = formatdate(root.stat().st_mtime, usegmt=True)
+            return Response(headers={"etag": blobfiles.tag_of(root), "last-modified": modified})
+        return await run_in_threadpool(bloblist.answer, state, root, request)
+
+    @routes.add("PUT", CONTAINER, "Containers - Create")
+    async def create_container(request: Request) -> Response:
+        _only(request)
+        root = _folder(state, request)
+        if root.is_dir():
+            raise Conflict("The specified container already exists.", "ContainerAlreadyExists")
+        root.mkdir(parents=True)
+        return Response(status_code=201, headers={"etag": blobfiles.tag_of(root)})
+
+
+def _folder(state: State, request: Request) -> Path:
+    params = request.path_params
+    workspace = state.by_key(params["account"])
+    # Code is uploaded to a container of its own each time.
+    if not re.fullmatch(r"[A-Za-z0-9-]{3,63}", params["container"]):
+        raise BadRequest("the container's name is not valid", "InvalidResourceName")
+    return state.data / "blobs" / workspace.key / str(params["container"])
+
+
+def _blob(state: State, request: Request) -> Blob:
+    params = request.path_params
+    path = inside(_folder(state, request), params["blob"])
+    return Blob(params["account"], f"{params['container']}/{params['blob']}", path)
+
+
+def _only(request: Request, *parts: str) -> None:
+    """Refuse the parts of the protocol that are not here, rather than answer something else.
+
+    Raises:
+        NotSupported: the request is one of them.
+    """
+    part = request.query_params.get("comp")
+    if part is not None and part not in parts:
+        raise NotSupported(f"Blobs - {request.method} with comp={part}: azureml-local has it not")
+    if "snapshot" in request.query_params or "versionid" in request.query_params:
+        raise NotSupported("Blobs - Snapshots and versions: azureml-local has them not")
+
+
+def _require(request: Request, tag: str | None) -> None:
+    """Hold a request's conditions against the tag of what is there; None: nothing is.
+
+    Raises:
+        Conflict: the blob must not be there, and is.
+        _Unmet: it must be another than it is.
+    """
+    wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
+    if unwanted == "*" and tag is not None:
+        raise Conflict("The specified blob already exists.", "BlobAlreadyExists")
+    met = wanted is None or (tag is not None and wanted in ("*", tag))
+    if not met or (unwanted is not None and unwanted == tag):
+        raise _Unmet("The condition specified using HTTP conditional header(s) is not met.")
+
+
+def _kept(request: Request, prefix: str = "") -> dict[str, str]:
+    """What a request says of the content, as answers will say it.
+
+    Raises:
+        BadRequest: a name among the metadata is none that Azure takes.
+    """
+    for key in request.headers:
+        if key.startswith(META) and not IDENTIFIER.match(key.removeprefix(META)):
+            raise BadRequest(f"{key} is not valid as metadata", "InvalidMetadata")
+    given = {key: value for key, value in request.headers.items() if key.startswith(prefix)}
+    named = {CONTENT[key]: value for key, value in given.items() if key in CONTENT}
+    return {key: value for key, value in given.items() if key.startswith(META)} | named
+
+
+def _metas(kept: dict[str, str]) -> set[str]:
+    return {key for key in kept if key.startswith(META)}
+
+
+def _publish(state: State, blob: Blob, finished: Path, request: Request) -> None:
+    try:
+        # Once more: another request may have been quicker while this one's content came.
+        _require(request, blobfiles.tag_of(blob.path) if blob.path.is_file() else None)
+        blobfiles.publish(state, blob, finished, _kept(request))
+    finally:
+        finished.unlink(missing_ok=True)
+
+
+async def _put_block(uploads: Path, blocks: Path, request: Request) -> None:
+    name = _block(request.query_params.get("blockid", ""))
+    digest = request.headers.get("content-md5")
+    finished = await blobfiles.received(uploads, request.stream(), digest)
+    blocks.mkdir(parents=True, exist_ok=True)
+    finished.replace(blocks / name)
+
+
+async def _copy(state: State, uploads: Path, blob: Blob, request: Request) -> Response:
+    """A copy of another blob of the same account; done when it is answered.
+
+    Raises:
+        NotSupported: the source is elsewhere.
+        NoBlob: there is no such blob.
+    """
+    source = request.headers["x-ms-copy-source"].partition("?")[0]
+    host, _, rest = source.partition(".blob.core.windows.net/")
+    container, _, name = rest.partition("/")
+    if not host.startswith(state.url) or host.rpartition("/")[2] != blob.account:
+        raise NotSupported("Blobs - Copy: azureml-local copies within one storage account alone")
+    path = inside(state.data / "blobs" / blob.account, f"{container}/{unquote(name)}")
+    other = Blob(blob.account, f"{container}/{unquote(name)}", path)
+    finished = await run_in_threadpool(blobfiles.joined, uploads, [other.there()])
+    headers = blobfiles.about(state, other)
+    try:
+        given = {key: value for key, value in _kept(request).items() if key.startswith(META)}
+        kept = {key: headers[key] for key in headers.keys() - _metas(headers)} | given
+        blobfiles.publish(state, blob, finished, kept if given else headers)
+    finally:
+        finished.unlink(missing_ok=True)
+    tag = blobfiles.tag_of(blob.path)
+    done = {"etag": tag, "x-ms-copy-id": tag.strip('"'), "x-ms-copy-status": "success"}
+    return Response(status_code=202, headers=done)
 
 
 def _block(block_id: str) -> str:
     """A block's file name; its id is chosen by the client."""
     return hashlib.sha256(base64.b64encode(block_id.encode())).hexdigest()
-
-
-def _document(request: Request) -> tuple[str, str, str]:
-    params = request.path_params
-    return params["account"], KIND, f"{params['container']}/{params['blob']}"
-
-
-def _keep_metadata(state: State, request: Request) -> None:
-    given = {
-        name: value for name, value in request.headers.items() if name.startswith("x-ms-meta-")
-    }
-    state.store.put(*_document(request), "", given)
-
-
-def _headers(state: State, request: Request, path: Path) -> dict[str, str]:
-    found = state.store.get(*_document(request))
-    metadata = {str(k): str(v) for k, v in found.body.items()} if found else {}
-    return {
-        **metadata,
-        "content-type": "application/octet-stream",
-        "x-ms-blob-type": "BlockBlob",
-        "etag": _etag(path),
-        "last-modified": formatdate(path.stat().st_mtime, usegmt=True),
-        "accept-ranges": "bytes",
-    }
-
-
-def _etag(path: Path) -> str:
-    """Changes whenever the blob does."""
-    status = path.stat()
-    return f'"0x{status.st_mtime_ns:X}{status.st_ino:X}{status.st_size:X}"'
 
 
 def _block_list(body: bytes) -> list[str]:
@@ -182,156 +275,23 @@ def _forget_old_blocks(blocks: Path) -> None:
             shutil.rmtree(folder)
 
 
-def _size(path: Path) -> str:
-    return str(path.stat().st_size)
-
-
-def _range(path: Path, wanted: str, headers: dict[str, str]) -> Response:
-    match = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", wanted)
+def _content(path: Path, headers: dict[str, str], request: Request) -> Response:
+    """All of it, or a range; as much as there is now, since a log may grow while it is read."""
+    wanted = request.headers.get("x-ms-range") or request.headers.get("range")
     size = path.stat().st_size
-    if match is None or int(match[1]) >= size:
+    if wanted is None:
+        length = {"content-length": str(size)}
+        return StreamingResponse(blobfiles.chunks(path.open("rb"), 0, size), 200, headers | length)
+    found = blobfiles.span(wanted, size)
+    if found is None:
         headers = {"content-range": f"bytes */{size}", "x-ms-error-code": "InvalidRange"}
         return Response(status_code=416, headers=headers)
-    first = int(match[1])
-    last = min(int(match[2]) if match[2] else size - 1, size - 1)
-    if last < first:
-        raise BadRequest(f"the range {wanted} ends before it begins", "InvalidHeaderValue")
+    first, last = found
+    whole = headers.pop("content-md5", None)  # of all of it, not of the range
+    headers |= {"x-ms-blob-content-md5": whole} if whole else {}
     headers |= {
         "content-range": f"bytes {first}-{last}/{size}",
         "content-length": str(last - first + 1),
     }
-    return StreamingResponse(_chunks(path, first, last - first + 1), 206, headers)
-
-
-def _whole(path: Path, headers: dict[str, str]) -> Response:
-    """As much as there is now: a log may grow while it is read."""
-    size = path.stat().st_size
-    return StreamingResponse(_chunks(path, 0, size), 200, headers | {"content-length": str(size)})
-
-
-def _chunks(path: Path, first: int, count: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(first)
-        while count > 0 and (chunk := file.read(min(CHUNK, count))):
-            count -= len(chunk)
-            yield chunk
-
-
-async def _write(uploads: Path, path: Path, request: Request) -> None:
-    """Stream the body to a file elsewhere, then rename: nobody sees a part of it."""
-    handle, name = tempfile.mkstemp(dir=uploads)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            async for chunk in request.stream():
-                file.write(chunk)
-            file.flush()
-            await run_in_threadpool(os.fsync, file.fileno())
-        _place(Path(name), path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _join(uploads: Path, path: Path, blocks: Path, names: list[str]) -> None:
-    handle, name = tempfile.mkstemp(dir=uploads)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for block in names:
-                part = blocks / block
-                if not part.is_file():
-                    raise BadRequest("The specified block list is invalid.", "InvalidBlockList")
-                with part.open("rb") as source:
-                    shutil.copyfileobj(source, file, CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
-        _place(Path(name), path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    shutil.rmtree(blocks, ignore_errors=True)
-
-
-def _place(finished: Path, path: Path) -> None:
-    """Give a finished file its name.
-
-    Raises:
-        Conflict: a blob has the name of a folder of others; that is possible on Azure, not here.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        finished.chmod(0o600)
-        finished.replace(path)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise Conflict(
-            f"{path.name}: azureml-local keeps blobs as files, so no blob's name can be the "
-            "folder of another's",
-            "BlobNameConflict",
-        ) from None
-
-
-def _list(state: State, root: Path, request: Request) -> Response:
-    """The blobs of a container by prefix; folders stand for their content with a delimiter."""
-    query = request.query_params
-    prefix, delimiter = query.get("prefix", ""), query.get("delimiter")
-    top, after = _number(query.get("maxresults")), query.get("marker", "")
-    document = ElementTree.Element("EnumerationResults", ContainerName=root.name)
-    items = ElementTree.SubElement(document, "Blobs")
-    seen: set[str] = set()
-    following = ""
-    for name in _names(root, prefix):
-        first, group, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-        shown = prefix + first + group if group else name
-        if shown <= after or shown in seen:
-            continue
-        if len(seen) == top:
-            following = max(seen)
-            break
-        seen.add(shown)
-        if group:
-            node = ElementTree.SubElement(items, "BlobPrefix")
-            ElementTree.SubElement(node, "Name").text = shown
-        else:
-            _blob_node(state, items, root, name, request)
-    ElementTree.SubElement(document, "NextMarker").text = following
-    return Response(
-        ElementTree.tostring(document, "utf-8", xml_declaration=True), media_type="application/xml"
-    )
-
-
-def _number(text: str | None) -> int:
-    """How many at most; Azure's own limit where nothing is said.
-
-    Raises:
-        BadRequest: the text is no positive number.
-    """
-    if text is None:
-        return MOST_LISTED
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= MOST_LISTED:
-        raise BadRequest(f"maxresults {text!r} is out of range", "OutOfRangeQueryParameterValue")
-    return int(text)
-
-
-def _names(root: Path, prefix: str) -> list[str]:
-    """Names that begin so, in order; only the folder that the prefix leads to is looked through."""
-    folder = inside(root, prefix.rpartition("/")[0])
-    found = (path for path in (folder.rglob("*") if folder.is_dir() else ()) if path.is_file())
-    names = (path.relative_to(root).as_posix() for path in found)
-    return sorted(name for name in names if name.startswith(prefix))
-
-
-def _blob_node(
-    state: State, items: ElementTree.Element, root: Path, name: str, request: Request
-) -> None:
-    status = (root / name).stat()
-    node = ElementTree.SubElement(items, "Blob")
-    ElementTree.SubElement(node, "Name").text = name
-    properties = ElementTree.SubElement(node, "Properties")
-    ElementTree.SubElement(properties, "Content-Length").text = str(status.st_size)
-    ElementTree.SubElement(properties, "BlobType").text = "BlockBlob"
-    ElementTree.SubElement(properties, "Last-Modified").text = formatdate(
-        status.st_mtime, usegmt=True
-    )
-    found = state.store.get(request.path_params["account"], KIND, f"{root.name}/{name}")
-    metadata = ElementTree.SubElement(node, "Metadata")
-    for key, value in (found.body if found else {}).items():
-        ElementTree.SubElement(metadata, key.removeprefix("x-ms-meta-")).text = str(value)
+    part = blobfiles.chunks(path.open("rb"), first, last - first + 1)
+    return StreamingResponse(part, 206, headers)

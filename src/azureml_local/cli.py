@@ -36,6 +36,14 @@ _strict = click.option(
     envvar="AZUREML_LOCAL_STRICT",
     help="Workspaces and compute must be created before they are used.",
 )
+_isolation = click.option(
+    "--isolation",
+    type=click.Choice(["none", "uv"]),
+    default="none",
+    show_default=True,
+    envvar="AZUREML_LOCAL_ISOLATION",
+    help="uv: each job gets an interpreter built from its environment's conda file.",
+)
 _port = click.option("--port", type=click.IntRange(1, 65535), help="By default any free one.")
 
 
@@ -49,22 +57,24 @@ def group() -> None:
 @_data
 @_port
 @_strict
-def serve(data: Path, port: int | None, strict: bool) -> None:
+@_isolation
+def serve(data: Path, port: int | None, strict: bool, isolation: str) -> None:
     """Serve in the foreground, until Ctrl-C."""
     from azureml_local.server import serve as run
 
-    run(data, port, strict=strict)
+    run(data, port, strict=strict, isolate=isolation == "uv")
 
 
 @group.command()
 @_data
 @_port
 @_strict
-def start(data: Path, port: int | None, strict: bool) -> None:
+@_isolation
+def start(data: Path, port: int | None, strict: bool, isolation: str) -> None:
     """Start in the background; prints the address."""
     found = _running(data)
     if found is None:
-        found = _start(data, port, strict)
+        found = _start(data, _command(data, port, strict, isolation))
     click.echo(found["url"])
 
 
@@ -114,13 +124,18 @@ def env(data: Path, form: str) -> None:
 
 @group.command(context_settings={"ignore_unknown_options": True})
 @_data
+@_port
+@_strict
+@_isolation
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(data: Path, command: tuple[str, ...]) -> int:
+def run(
+    data: Path, port: int | None, strict: bool, isolation: str, command: tuple[str, ...]
+) -> int:
     """Run a program with the right environment; a server is started for it where none runs."""
     found = _running(data)
     server = None
     if found is None:
-        server, found = _spawn(data)
+        server, found = _spawn(data, _command(data, port, strict, isolation))
     try:
         with subprocess.Popen(command, env={**os.environ, **found["env"]}) as process:
             while True:
@@ -179,17 +194,18 @@ def _required(data: Path) -> dict[str, Any]:
     return found
 
 
-def _command(data: Path, port: int | None = None, strict: bool = False) -> list[str]:
+def _command(data: Path, port: int | None, strict: bool, isolation: str) -> list[str]:
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
-    return command + (["--port", str(port)] if port else []) + (["--strict"] if strict else [])
+    command += ["--isolation", isolation, *(["--port", str(port)] if port else [])]
+    return command + (["--strict"] if strict else [])
 
 
-def _start(data: Path, port: int | None, strict: bool) -> dict[str, Any]:
+def _start(data: Path, command: list[str]) -> dict[str, Any]:
     """Start a server that outlives this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            _command(data, port, strict),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -199,11 +215,11 @@ def _start(data: Path, port: int | None, strict: bool) -> dict[str, Any]:
     return _ready(data, process)
 
 
-def _spawn(data: Path) -> tuple[subprocess.Popen[Any], dict[str, Any]]:
+def _spawn(data: Path, command: list[str]) -> tuple[subprocess.Popen[Any], dict[str, Any]]:
     """Start a server that ends with this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
-        process = tether.spawn(_command(data), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = tether.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     return process, _ready(data, process)
 
 

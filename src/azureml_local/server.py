@@ -44,7 +44,6 @@ from azureml_local.running import FILE, running
 from azureml_local.state import State, Workspace
 
 HOST = "127.0.0.1"
-PORT_SETTING = "port"
 # Without a token: what a client asks to get one, and what has keys of its own.
 OWN_CREDENTIALS = (cloud.METADATA, cloud.TOKEN, "/discovery", "/online/", "/studio/")
 
@@ -52,12 +51,14 @@ OWN_CREDENTIALS = (cloud.METADATA, cloud.TOKEN, "/discovery", "/online/", "/stud
 class Server:
     """The application and what belongs to it."""
 
-    def __init__(self, data: Path, port: int, bundle: Path, *, strict: bool = False) -> None:
+    def __init__(
+        self, data: Path, port: int, bundle: Path, *, strict: bool = False, isolate: bool = False
+    ) -> None:
         self.state = State(data, f"https://localhost:{port}", strict=strict)
         self.environment = cloud.client_environment(self.state, bundle)
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
-        self._runner = Runner(self.state, self._tracking, self.environment)
+        self._runner = Runner(self.state, self._tracking, self.environment, isolate=isolate)
         self._serving = Serving()
         self.state.on_workspace = self._tracking.warm
         self.state.on_delete = self._clear
@@ -126,13 +127,14 @@ def operations() -> str:
     return "\n".join(lines)
 
 
-def serve(data: Path, port: int | None, *, strict: bool = False) -> None:
+def serve(data: Path, port: int | None, *, strict: bool = False, isolate: bool = False) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         data: where the state is kept.
         port: the port; None: the one of last time where it is free, else any.
         strict: whether workspaces and compute must be created before they are used.
+        isolate: whether jobs get interpreters of their own, built from their environments.
 
     Raises:
         LocalError: the port is taken, or another server works on the folder.
@@ -145,7 +147,7 @@ def serve(data: Path, port: int | None, *, strict: bool = False) -> None:
             f"{data}: a server works on it already (pid {other['pid']}); stop it first"
         )
     listener = _listen(data, port)
-    asyncio.run(_serve(data, listener, strict=strict))
+    asyncio.run(_serve(data, listener, strict=strict, isolate=isolate))
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
@@ -174,11 +176,11 @@ def _last_port(data: Path) -> list[int]:
         return []
 
 
-async def _serve(data: Path, listener: socket.socket, *, strict: bool) -> None:
+async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: bool) -> None:
     port = int(listener.getsockname()[1])
     (data / "port").write_text(str(port), encoding="utf-8")
     files = certificates.ensure(data / "tls")
-    server = Server(data, port, files.bundle, strict=strict)
+    server = Server(data, port, files.bundle, strict=strict, isolate=isolate)
     config = uvicorn.Config(
         server,
         ssl_certfile=str(files.certificate),

@@ -106,7 +106,7 @@ def _creation(routes: Routes, state: State) -> None:
         workspace = state.by_key(key)
         await state.on_delete(workspace)
         state.store.purge(key)
-        for folder in ("blobs", "jobs", "mlflow", "online", "batch"):
+        for folder in ("blobs", "jobs", "inputs", "mlflow", "online", "batch"):
             path = state.data / folder / key
             if path.is_dir():
                 await run_in_threadpool(shutil.rmtree, path, ignore_errors=True)

@@ -210,6 +210,22 @@ def output(
     return Output(kind, uri, path, given.get("assetName"), str(version) if version else None)
 
 
+def register_output(state: State, workspace: Workspace, name: str, target: Output) -> None:
+    """Make an asset of a job's output, where the job asks for one.
+
+    Raises:
+        AzureError: the name or version is not valid, or there is nothing in the output.
+    """
+    if not target.asset:
+        return
+    kind = "models" if target.kind in MODELS else "data"
+    assets.checked(f"Output {name}'s asset", target.asset)
+    version = target.version or assets.next_version(state, workspace, kind, target.asset)
+    fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
+    given = dict(zip(fields, (target.uri, target.kind), strict=True))
+    assets.register_version(state, workspace, kind, target.asset, version, given)
+
+
 def command_line(command: str, given: dict[str, str], outputs: dict[str, str]) -> str:
     """A command with its expressions replaced; ``$[[…]]`` goes where an optional input is missing.
 

@@ -46,15 +46,29 @@ def warnings(environment: str, conda_file: str | None) -> list[str]:
 
 
 def _wanted(content: Any) -> Iterator[tuple[str, SpecifierSet]]:
+    yield from conda_packages(content)
+    for line in pip_lines(content):
+        yield from _pip(line)
+
+
+def conda_packages(content: Any) -> Iterator[tuple[str, SpecifierSet]]:
+    """The packages that a conda file names beside those for pip, Python itself among them."""
+    for each in _dependencies(content):
+        match = CONDA.match(each.strip()) if isinstance(each, str) else None
+        if match and match[1].lower() not in NOT_PYTHON:
+            yield match[1].lower(), _conda_versions(match[2] or "")
+
+
+def pip_lines(content: Any) -> Iterator[str]:
+    """What a conda file has for pip, line by line."""
+    for each in _dependencies(content):
+        lines = each.get("pip") if isinstance(each, dict) else None
+        yield from (str(line) for line in (lines if isinstance(lines, list) else ()))
+
+
+def _dependencies(content: Any) -> list[Any]:
     found = content.get("dependencies") if isinstance(content, dict) else None
-    for each in found if isinstance(found, list) else ():
-        if isinstance(each, str):
-            match = CONDA.match(each.strip())
-            if match and match[1].lower() not in NOT_PYTHON:
-                yield match[1].lower(), _conda_versions(match[2] or "")
-        elif isinstance(each, dict):
-            for line in each.get("pip") or ():
-                yield from _pip(str(line))
+    return found if isinstance(found, list) else []
 
 
 def _pip(line: str) -> Iterator[tuple[str, SpecifierSet]]:

@@ -10,26 +10,23 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import sys
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import tether
-from azureml_local import assets, compute
+from azureml_local import compute
 from azureml_local.cloud import credentials
 from azureml_local.errors import AzureError
-from azureml_local.jobs import inputs, packages, records
+from azureml_local.jobs import commands, interpreters, packages, records
 from azureml_local.jobs.slots import Slots
-from azureml_local.jobs.submission import timeout_of
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.models import run_prefix
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
 LOOK_SECONDS = 0.05
-MODEL_TYPES = inputs.MODELS
 
 
 class Cancelled(Exception):
@@ -39,17 +36,27 @@ class Cancelled(Exception):
 class Runner:
     """The running jobs of the server."""
 
-    def __init__(self, state: State, tracking: Tracking, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        state: State,
+        tracking: Tracking,
+        environment: dict[str, str],
+        *,
+        isolate: bool = False,
+    ) -> None:
         """Make a runner.
 
         Args:
             state: the server's state.
             tracking: where jobs' runs are kept.
             environment: what a job needs to reach this server.
+            isolate: whether jobs get interpreters of their own.
         """
         self._state = state
         self.tracking = tracking
         self._environment = environment
+        self.isolate = isolate
+        self.interpreters = interpreters.Interpreters(state.data / "interpreters")
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._cancelled: dict[tuple[str, str], asyncio.Event] = {}
         self.slots = Slots()
@@ -120,7 +127,7 @@ class Runner:
             if not await self.slots.acquire(key, most, event, queued):
                 raise Cancelled
             try:
-                return await self._command(workspace, name, log)
+                return await commands.run(self, self._state, workspace, name, log)
             finally:
                 self.slots.release(key)
 
@@ -204,8 +211,10 @@ class Runner:
         *,
         folder: Path,
         log: Path,
-        extra: dict[str, str],
+        extra: dict[str, str] | None = None,
         timeout: float | None = None,
+        status: str = "Running",
+        programs: Path = interpreters.OWN,
     ) -> int:
         """Run a command of a job to its end; gives its exit code.
 
@@ -217,6 +226,8 @@ class Runner:
             log: where its output goes.
             extra: variables of its environment.
             timeout: seconds after which the job is cancelled.
+            status: what the job is at meanwhile.
+            programs: the folder that is first on its PATH.
 
         Raises:
             Cancelled: the job was cancelled before the command was started.
@@ -230,10 +241,10 @@ class Runner:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=self._job_environment(workspace, extra),
+                env=self._job_environment(workspace, extra or {}, programs),
             )
         self._processes[workspace.key, name] = process
-        self.begin(workspace, name, "Running")
+        self.begin(workspace, name, status)
         try:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + timeout if timeout is not None else None
@@ -263,107 +274,22 @@ class Runner:
         records.change(self._state, workspace, name, cancel=True, error=error)
         await asyncio.to_thread(tether.end_group, process)
 
-    async def _command(self, workspace: Workspace, name: str, log: Path) -> int:
-        state = self._state
-        self.begin(workspace, name, "Preparing")
-        properties = records.find(state, workspace, name).body["properties"]
-        folder = state.data / "jobs" / workspace.key / name
-        await asyncio.to_thread(
-            inputs.copy_code, state, workspace, properties.get("codeId"), folder
-        )
-        copies = state.data / "inputs" / workspace.key / name
-        given = await asyncio.to_thread(
-            inputs.values, state, workspace, properties.get("inputs") or {}, copies
-        )
-        targets = {
-            key: inputs.output(state, workspace, name, key, value or {})
-            for key, value in (properties.get("outputs") or {}).items()
-        }
-        for target in targets.values():
-            made = target.path.parent if target.kind == "uri_file" else target.path
-            made.mkdir(parents=True, exist_ok=True)
-        outputs = {key: str(target.path) for key, target in targets.items()}
-        line = inputs.command_line(properties["command"], given, outputs)
-        kept = {key: target.uri for key, target in targets.items()}
-        records.change(state, workspace, name, outputs=kept, tracked=True)
-        _warn(state, workspace, properties.get("environmentId") or "", log)
-        experiment = properties.get("experimentName") or "Default"
-        body = records.find(state, workspace, name).body
-        parent, root = body.get("parent"), body.get("root")
-        title = properties.get("displayName") or name
-        await self.tracking.adopt(workspace, name, experiment, title, parent)
-        extra = {
-            "MLFLOW_TRACKING_URI": f"{state.url}/mlflow/v1.0{workspace.path}",
-            "MLFLOW_EXPERIMENT_NAME": experiment,
-            "MLFLOW_RUN_ID": name,
-            "AZUREML_RUN_ID": name,
-            "AZUREML_ROOT_RUN_ID": root or parent or name,
-            "AZUREML_ARM_PROJECT_NAME": experiment,
-            "AZUREML_ARM_SUBSCRIPTION": workspace.subscription,
-            "AZUREML_ARM_RESOURCEGROUP": workspace.group,
-            "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
-            **{f"AZURE_ML_INPUT_{key}": value for key, value in given.items()},
-            **{f"AZURE_ML_OUTPUT_{key}": value for key, value in outputs.items()},
-            **(properties.get("environmentVariables") or {}),
-        }
-        code = await self.run_process(
-            workspace,
-            name,
-            ["bash", "-c", line],
-            folder=folder,
-            log=log,
-            extra=extra,
-            timeout=timeout_of(properties),
-        )
-        self.begin(workspace, name, "Finalizing")
-        if code == 0:
-            for key, target in targets.items():
-                register_output(state, workspace, key, target)
-        return code
-
-    def _job_environment(self, workspace: Workspace, extra: dict[str, str]) -> dict[str, str]:
-        """This process's environment, with this interpreter first and what reaches the server.
+    def _job_environment(
+        self, workspace: Workspace, extra: dict[str, str], programs: Path
+    ) -> dict[str, str]:
+        """This process's environment, with the job's programs first and what reaches the server.
 
         A job's credentials are good for its own workspace alone.
         """
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         return {
             **os.environ,
             **self._environment,
             **credentials(self._state, workspace.key),
-            "PATH": path,
+            "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", "")]),
             "PYTHONUNBUFFERED": "1",
             "MPLBACKEND": "agg",
             **extra,
         }
-
-
-def register_output(state: State, workspace: Workspace, name: str, target: inputs.Output) -> None:
-    """Make an asset of a job's output, where the job asks for one.
-
-    Raises:
-        AzureError: the name or version is not valid, or there is nothing in the output.
-    """
-    if not target.asset:
-        return
-    kind = "models" if target.kind in MODEL_TYPES else "data"
-    assets.checked(f"Output {name}'s asset", target.asset)
-    version = target.version or assets.next_version(state, workspace, kind, target.asset)
-    fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
-    given = dict(zip(fields, (target.uri, target.kind), strict=True))
-    assets.register_version(state, workspace, kind, target.asset, version, given)
-
-
-def _warn(state: State, workspace: Workspace, reference: str, log: Path) -> None:
-    """Write into the log which packages of the job's environment this interpreter lacks."""
-    try:
-        found = assets.by_id(state, workspace, "environments", reference)
-    except AzureError:
-        return  # one of Azure's own registry: what it holds is not known here
-    name = found.name if found.name not in assets.HIDDEN else "the job's environment"
-    lines = packages.warnings(f"{name}:{found.version[:8]}", found.body.get("condaFile"))
-    with log.open("a", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
 
 
 def last_line(log: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from azureml_local import assets, compute
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.jobs import inputs
+from azureml_local.jobs import environments, inputs
 from azureml_local.state import State, Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
@@ -102,8 +102,7 @@ def timeout_of(properties: dict[str, Any]) -> float | None:
 def _check_environment(state: State, workspace: Workspace, reference: str) -> None:
     if not reference:
         raise BadRequest("the job has no environment", "UserError", target="environmentId")
-    if not re.search(r"/registries/", reference, re.IGNORECASE):  # Azure's own, kept elsewhere
-        assets.by_id(state, workspace, "environments", reference)
+    environments.check(state, workspace, reference)
 
 
 def check_input(state: State, workspace: Workspace, given: Any) -> None:

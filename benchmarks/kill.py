@@ -1,0 +1,451 @@
+"""Does the local workspace keep what it acknowledged when it is killed at any moment?
+
+    python benchmarks/kill.py [--rounds 200] [--seed 0] [--data DIR]
+
+The unmodified SDK uploads data, writes blobs block by block, changes tags, submits jobs and
+deploys models, all at once. At a random moment the server gets SIGKILL; it is started again and
+held against what its answers had promised. Exit code 1 when anything was lost, was served half
+written, was wrong about a job, or left a process behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
+OVER = ("Completed", "Failed", "Canceled")
+MARK = "KILL_DRILL"
+LONGEST_RUN = (0.5, 1.0, 3.0, 8.0)  # seconds from an answering server to the kill
+SETTLE_SECONDS = 60.0
+ORPHAN_SECONDS = 20.0
+EVERY_BLOB, EVERY_REASON, EVERY_DEPLOYMENT = 10, 5, 4  # rounds between two checks that take long
+REASON = "the local workspace was ended while the job ran"
+
+
+class Server:
+    """The server under test, started and ended by its own command line."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.round = 0
+        self.up = threading.Event()
+        self.starts: list[float] = []
+
+    def command(self, *words: str, **variables: str) -> str:
+        """Run a verb of azureml-local; gives what it printed."""
+        argv = [sys.executable, "-m", "azureml_local", *words, "--data", str(self.data)]
+        env = {**os.environ, **variables}
+        return subprocess.run(argv, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def start(self) -> None:
+        """Start it; its processes carry the round's mark."""
+        began = time.monotonic()
+        self.command("start", **{MARK: self.mark(self.round)})
+        self.starts.append(time.monotonic() - began)
+        self.pid = json.loads((self.data / "server.json").read_text())["pid"]
+        self.up.set()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.up.clear()
+        self.round += 1
+        os.kill(self.pid, signal.SIGKILL)
+
+    def mark(self, number: int) -> str:
+        """What tells the processes of one round from all others."""
+        return f"{self.data}#{number}"
+
+
+def marked(text: str) -> list[psutil.Process]:
+    """The processes that were started with a mark."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            ended = process.status() == psutil.STATUS_ZOMBIE
+            if not ended and process.environ().get(MARK) == text:
+                found.append(process)
+    return found
+
+
+class Ledger:
+    """What was tried, and what of it was acknowledged."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.data: dict[str, str] = {}  # name -> digest
+        self.blobs: dict[str, set[str]] = collections.defaultdict(set)  # name -> digests possible
+        self.tags = [0, 0]  # acknowledged, tried
+        self.jobs: dict[str, tuple[str, int]] = {}  # name -> the last status seen, the round then
+        self.deployments: dict[str, int] = {}  # name -> the revision acknowledged
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.problems: list[str] = []
+
+    def wrong(self, problem: str) -> None:
+        """Keep and print what must not be."""
+        with self.lock:
+            self.problems.append(problem)
+        print(f"WRONG: {problem}", flush=True)
+
+
+def client() -> Any:
+    """A client of the unmodified SDK."""
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    return MLClient(DefaultAzureCredential(), SUBSCRIPTION, "drill", "drill", show_progress=False)
+
+
+def content(draw: random.Random, most: int) -> tuple[bytes, str]:
+    """Random bytes and their digest."""
+    found = draw.randbytes(draw.randrange(1, most))
+    return found, hashlib.sha256(found).hexdigest()
+
+
+# Work: each function is one operation, told by the ledger before and after.
+
+
+def upload(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
+    """A file of its own as a data asset."""
+    from azure.ai.ml.entities import Data
+
+    name = f"d{uuid.uuid4().hex[:12]}"
+    found, digest = content(draw, 3_000_000)
+    path = server.data.parent / name
+    path.write_bytes(found)
+    try:
+        ml.data.create_or_update(Data(name=name, version="1", path=str(path), type="uri_file"))
+        ledger.data[name] = digest
+    finally:
+        path.unlink()
+
+
+def blocks(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
+    """Overwrite one of three blobs by blocks; its metadata has the digest of its content."""
+    name = f"drill/blob-{draw.randrange(3)}"
+    found, digest = content(draw, 3_000_000)
+    with ledger.lock:
+        ledger.blobs[name].add(digest)
+    with container(ml) as store:
+        store.get_blob_client(name).upload_blob(found, overwrite=True, metadata={"digest": digest})
+    with ledger.lock:
+        ledger.blobs[name] = {digest}
+
+
+@contextlib.contextmanager
+def container(ml: Any) -> Iterator[Any]:
+    """The default datastore, by azure-storage-blob; big blobs go by blocks of 256 kB."""
+    from azure.storage.blob import ContainerClient
+
+    store = ml.datastores.get("workspaceblobstore", include_secrets=True)
+    address = f"https://{store.account_name}.blob.core.windows.net/{store.container_name}"
+    address += f"?{store.credentials.sas_token}"
+    with ContainerClient.from_container_url(
+        address, max_single_put_size=1 << 16, max_block_size=1 << 18, retry_total=0
+    ) as found:
+        yield found
+
+
+def tag(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
+    """Count upwards in the tags of an environment."""
+    from azure.ai.ml.entities import Environment
+
+    ledger.tags[1] += 1
+    tags = {"n": str(ledger.tags[1])}
+    ml.environments.create_or_update(Environment(name="e", version="1", image="a:1", tags=tags))
+    ledger.tags[0] = ledger.tags[1]
+
+
+def job(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
+    """A short or a long job that writes its own name."""
+    from azure.ai.ml import command
+
+    seconds = draw.choice([0, 0.2, 1, 60])
+    line = (
+        f"echo begun; sleep {seconds}; echo $AZUREML_RUN_ID > ${{{{outputs.out}}}}/name; echo done"
+    )
+    made = ml.jobs.create_or_update(
+        command(command=line, environment="azureml:e:1", outputs={"out": {"type": "uri_folder"}})
+    )
+    # Where the SDK tried again, the job is the next server's: its round, not that of the first try.
+    ledger.jobs[made.name] = (made.status, server.round)
+    time.sleep(draw.uniform(0, 1))
+    seen = ml.jobs.get(made.name).status
+    if seen in OVER:
+        ledger.jobs[made.name] = (seen, server.round)
+    if seen not in OVER and draw.random() < 0.5:
+        ml.jobs.begin_cancel(made.name).result()
+
+
+def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
+    """A new revision of one of two deployments."""
+    from azure.ai.ml.entities import ManagedOnlineDeployment
+
+    name = draw.choice(["blue", "green"])
+    revision = ledger.counts["deploy"] + 1
+    made = ManagedOnlineDeployment(
+        name=name,
+        endpoint_name="drill-endpoint",
+        model="azureml:m:1",
+        instance_type="s",
+        instance_count=1,
+        tags={"revision": str(revision)},
+    )
+    ml.online_deployments.begin_create_or_update(made).result()
+    with ledger.lock:
+        ledger.deployments[name] = revision
+
+
+WORK: dict[str, Callable[[Any, Server, Ledger, random.Random], None]] = {
+    "upload": upload,
+    "blocks": blocks,
+    "tag": tag,
+    "job": job,
+    "deploy": deploy,
+}
+PAUSE = {"upload": 0.0, "blocks": 0.0, "tag": 0.1, "job": 0.3, "deploy": 1.0}
+SIDE_BY_SIDE = {"upload": 3, "job": 2}  # the SDK's storage client waits for long after a failure
+
+
+def worker(kind: str, server: Server, ledger: Ledger, seed: str, end: threading.Event) -> None:
+    """Do one kind of work until the end; an error counts unless the server was killed meanwhile."""
+    ml, draw = client(), random.Random(seed)
+    while not end.is_set():
+        if not server.up.wait(0.1):
+            continue
+        number = server.round
+        try:
+            WORK[kind](ml, server, ledger, draw)
+            ledger.counts[kind] += 1
+        except Exception as error:  # noqa: BLE001 - whatever a killed server does to the SDK
+            if server.up.is_set() and server.round == number:
+                time.sleep(0.3)  # the kill may have come before its flag was seen
+            if server.up.is_set() and server.round == number:
+                ledger.wrong(f"{kind}: {type(error).__name__}: {str(error).splitlines()[:3]}")
+            ledger.counts["cut off"] += 1
+        time.sleep(draw.uniform(0, PAUSE[kind]))
+
+
+# Checks: after each start, before anything of the new round is believed.
+
+
+def check(ml: Any, server: Server, ledger: Ledger, *, last: bool) -> None:
+    """Hold the server against the ledger."""
+    number = server.round
+    _check_jobs(ml, ledger, number)
+    _check_tags(ml, ledger)
+    _check_data(ml, ledger, 10**9 if last or number % EVERY_BLOB == 0 else 5)
+    _check_blobs(ml, ledger)
+    if last or number % EVERY_DEPLOYMENT == 0:
+        _check_deployments(ml, ledger)
+    _check_orphans(server, ledger, number)
+
+
+def _check_jobs(ml: Any, ledger: Ledger, number: int) -> None:
+    from azure.ai.ml.exceptions import JobException
+
+    there = {each.name: each.status for each in ml.jobs.list()}
+    failed = []
+    for name, (seen, round_) in list(ledger.jobs.items()):
+        now = there.get(name)
+        # One of this round was sent again by the SDK, to the new server, and may still run.
+        lost = round_ < number and now not in OVER
+        if lost or (seen in OVER and now != seen):
+            ledger.wrong(f"job {name} was {seen} in round {round_}, and is {now} in {number}")
+        elif now == "Failed" and seen != "Failed":
+            failed.append(name)
+        if now is not None:
+            ledger.jobs[name] = (now, round_)
+    for name in failed[:1] if number % EVERY_REASON == 0 else ():
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                ml.jobs.stream(name)
+            ledger.wrong(f"job {name} failed, and streams without an error")
+        except JobException as error:
+            if REASON not in str(error):
+                ledger.wrong(f"job {name} does not say why it failed: {error}")
+
+
+def _check_tags(ml: Any, ledger: Ledger) -> None:
+    if ledger.tags[0]:
+        found = int(ml.environments.get("e", "1").tags["n"])
+        if not ledger.tags[0] <= found <= ledger.tags[1]:
+            ledger.wrong(f"tag {found}, acknowledged {ledger.tags[0]}, tried {ledger.tags[1]}")
+
+
+def _check_data(ml: Any, ledger: Ledger, most: int) -> None:
+    with container(ml) as store:
+        for name, digest in list(ledger.data.items())[-most:]:
+            path = ml.data.get(name, "1").path.partition("/paths/")[2]
+            found = store.get_blob_client(path).download_blob().readall()
+            if hashlib.sha256(found).hexdigest() != digest:
+                ledger.wrong(f"data {name} has other content ({len(found)} bytes)")
+
+
+def _check_blobs(ml: Any, ledger: Ledger) -> None:
+    with container(ml) as store:
+        there = {each.name for each in store.list_blobs()}
+        for name, digests in ledger.blobs.items():
+            if name not in there:
+                if ledger.counts["blocks"] >= len(ledger.blobs) * 4:
+                    ledger.wrong(f"{name} is not there")
+                continue
+            reader = store.get_blob_client(name).download_blob()
+            found = hashlib.sha256(reader.readall()).hexdigest()
+            if found not in digests:
+                ledger.wrong(f"{name} has content that nobody wrote")
+            if reader.properties.metadata.get("digest") != found:
+                ledger.wrong(f"{name} has the content of one write and the metadata of another")
+            ledger.blobs[name] = {found}
+
+
+def _check_deployments(ml: Any, ledger: Ledger) -> None:
+    import requests
+
+    endpoint = ml.online_endpoints.get("drill-endpoint")
+    key = ml.online_endpoints.get_keys("drill-endpoint").primary_key
+    for name, revision in ledger.deployments.items():
+        found = ml.online_deployments.get(name, "drill-endpoint")
+        if int(found.tags["revision"]) < revision:
+            ledger.wrong(f"{name} has revision {found.tags}, acknowledged was {revision}")
+        headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": name}
+        deadline = time.monotonic() + SETTLE_SECONDS
+        body = {"input_data": [[1.0], [2.0]]}
+        while True:
+            answer = requests.post(endpoint.scoring_uri, json=body, headers=headers, timeout=30)
+            if answer.status_code == 200 or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        if answer.status_code != 200 or answer.json() != [3.0, 5.0]:
+            ledger.wrong(f"{name} answers {answer.status_code} {answer.text[:200]}")
+
+
+def _check_orphans(server: Server, ledger: Ledger, number: int) -> None:
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while left := marked(server.mark(number - 1)):
+        if time.monotonic() > deadline:
+            for process in left:
+                ledger.wrong(f"left behind: {process.pid} {process.cmdline()}")
+                process.kill()
+            return
+        time.sleep(0.1)
+
+
+def prepare(ml: Any, folder: Path) -> None:
+    """What the work needs: an environment, a model of a straight line, an endpoint."""
+    import mlflow
+    import numpy as np
+    from azure.ai.ml.entities import Environment, ManagedOnlineEndpoint, Model
+    from sklearn.linear_model import LinearRegression
+
+    rows = np.array([[0.0], [1.0], [2.0]])
+    path = str(folder / "model")
+    mlflow.sklearn.save_model(LinearRegression().fit(rows, rows[:, 0] * 2 + 1), path)
+    ml.environments.create_or_update(Environment(name="e", version="1", image="a:1"))
+    ml.models.create_or_update(Model(name="m", version="1", path=path, type="mlflow_model"))
+    endpoint = ManagedOnlineEndpoint(name="drill-endpoint", auth_mode="key")
+    ml.online_endpoints.begin_create_or_update(endpoint).result()
+
+
+def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
+    """All rounds; gives what came of them."""
+    ledger, end, draw = Ledger(), threading.Event(), random.Random(seed)
+    server.start()
+    os.environ.update(json.loads(server.command("env", "--format", "json")))
+    ml = client()
+    prepare(ml, folder)
+    workers = [
+        threading.Thread(target=worker, args=(kind, server, ledger, f"{seed}/{kind}/{i}", end))
+        for kind in WORK
+        for i in range(SIDE_BY_SIDE.get(kind, 1))
+    ]
+    for each in workers:
+        each.start()
+    try:
+        for number in range(1, rounds + 1):
+            time.sleep(draw.uniform(0, draw.choice(LONGEST_RUN)))
+            server.kill()
+            _quiet(server)
+            if number == rounds:
+                end.set()
+            _restart(server, ml, ledger, last=number == rounds)
+            if number % 10 == 0:
+                print(f"{number} kills: {dict(ledger.counts)}", flush=True)
+    finally:
+        end.set()
+        for each in workers:
+            each.join()
+    return ledger
+
+
+def _quiet(server: Server) -> None:
+    """Wait until the killed server is gone."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(server.pid).wait(10)
+
+
+def _restart(server: Server, ml: Any, ledger: Ledger, *, last: bool) -> None:
+    """Start and check while the workers still wait: what they then do is no part of it."""
+    began = time.monotonic()
+    server.command("start", **{MARK: server.mark(server.round)})
+    server.starts.append(time.monotonic() - began)
+    server.pid = json.loads((server.data / "server.json").read_text())["pid"]
+    check(ml, server, ledger, last=last)
+    server.up.set()
+
+
+def main() -> int:
+    """Run the drill; exit code 1 where something was wrong."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path)
+    given = parser.parse_args()
+    logging.disable(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server must not stay behind
+    folder = Path(tempfile.mkdtemp(prefix="kill-drill-"))
+    server = Server(given.data or folder / "data")
+    began = time.monotonic()
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # the SDK's progress bars
+            ledger = drill(server, given.rounds, given.seed, folder)
+    finally:
+        if (server.data / "server.json").is_file():
+            server.command("stop")
+        shutil.rmtree(folder, ignore_errors=True)
+    starts = sorted(server.starts)
+    print(
+        f"{given.rounds} kills in {time.monotonic() - began:.0f} s: {len(ledger.data)} uploads, "
+        f"{len(ledger.jobs)} jobs, {ledger.counts['blocks']} writes by blocks, "
+        f"{ledger.tags[0]} tags, {ledger.counts['deploy']} deployments acknowledged, "
+        f"{ledger.counts['cut off']} calls cut off; start to first answer "
+        f"{starts[len(starts) // 2]:.2f} s (slowest {starts[-1]:.2f} s); "
+        f"{len(ledger.problems)} wrong"
+    )
+    return 1 if ledger.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

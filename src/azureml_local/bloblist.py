@@ -1,0 +1,85 @@
+"""The list of a container's blobs, as XML: by prefix, by folders, page by page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from azureml_local import blobfiles
+from azureml_local.blobfiles import META, Blob
+from azureml_local.errors import BadRequest
+from azureml_local.state import State
+
+MOST_LISTED = 5000
+
+
+def answer(state: State, root: Path, request: Request) -> Response:
+    """The blobs of a container by prefix; folders stand for their content with a delimiter."""
+    query = request.query_params
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter")
+    top, after = _number(query.get("maxresults")), query.get("marker", "")
+    document = ElementTree.Element("EnumerationResults", ContainerName=root.name)
+    for tag, asked in (("Prefix", "prefix"), ("Marker", "marker"), ("MaxResults", "maxresults")):
+        if query.get(asked):  # the client asks for the next page with what stands here
+            ElementTree.SubElement(document, tag).text = query[asked]
+    if delimiter:
+        ElementTree.SubElement(document, "Delimiter").text = delimiter
+    items = ElementTree.SubElement(document, "Blobs")
+    seen: set[str] = set()
+    following = ""
+    for name in blobfiles.names(root, prefix):
+        first, group, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+        shown = prefix + first + group if group else name
+        if shown <= after or shown in seen:
+            continue
+        if len(seen) == top:
+            following = max(seen)
+            break
+        seen.add(shown)
+        if group:
+            node = ElementTree.SubElement(items, "BlobPrefix")
+            ElementTree.SubElement(node, "Name").text = shown
+        else:
+            account = request.path_params["account"]
+            _blob_node(state, items, Blob(account, f"{root.name}/{name}", root / name), name)
+    ElementTree.SubElement(document, "NextMarker").text = following
+    return Response(
+        ElementTree.tostring(document, "utf-8", xml_declaration=True), media_type="application/xml"
+    )
+
+
+def _number(text: str | None) -> int:
+    """How many at most; Azure's own limit where nothing is said.
+
+    Raises:
+        BadRequest: the text is no positive number.
+    """
+    if text is None:
+        return MOST_LISTED
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= MOST_LISTED:
+        raise BadRequest(f"maxresults {text!r} is out of range", "OutOfRangeQueryParameterValue")
+    return int(text)
+
+
+def _blob_node(state: State, items: ElementTree.Element, blob: Blob, name: str) -> None:
+    try:
+        headers, size = blobfiles.headers(state, blob), blob.path.stat().st_size
+    except FileNotFoundError:
+        return  # deleted while the list was made
+    node = ElementTree.SubElement(items, "Blob")
+    ElementTree.SubElement(node, "Name").text = name
+    properties = ElementTree.SubElement(node, "Properties")
+    for tag, value in (
+        ("Content-Length", str(size)),
+        ("Content-Type", headers["content-type"]),
+        ("BlobType", "BlockBlob"),
+        ("Last-Modified", headers["last-modified"]),
+        ("Etag", headers["etag"].strip('"')),
+    ):
+        ElementTree.SubElement(properties, tag).text = value
+    metadata = ElementTree.SubElement(node, "Metadata")
+    for key in sorted(key for key in headers if key.startswith(META)):
+        ElementTree.SubElement(metadata, key.removeprefix(META)).text = headers[key]

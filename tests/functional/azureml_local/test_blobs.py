@@ -1,0 +1,198 @@
+"""The storage through ``azure-storage-blob``: what it writes it reads, and Azure's refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import uuid
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def store(client):
+    from azure.storage.blob import ContainerClient
+
+    found = client("blobs").datastores.get("workspaceblobstore", include_secrets=True)
+    address = f"https://{found.account_name}.blob.core.windows.net/{found.container_name}"
+    with ContainerClient.from_container_url(
+        f"{address}?{found.credentials.sas_token}",
+        max_single_put_size=1 << 10,
+        max_block_size=1 << 10,
+        max_single_get_size=1 << 11,
+        max_chunk_get_size=1 << 10,
+    ) as made:
+        yield made
+
+
+def test_blocks_are_put_together_and_ranges_read(store):
+    content = bytes(range(256)) * 40
+    blob = store.get_blob_client("blocks/big file.bin")
+    blob.upload_blob(content, metadata={"rows": "7"}, overwrite=True)
+    assert blob.download_blob().readall() == content
+    assert blob.download_blob(offset=300, length=50).readall() == content[300:350]
+    assert blob.download_blob(offset=len(content) - 10).readall() == content[-10:]
+    found = blob.get_blob_properties()
+    assert (found.size, found.metadata) == (len(content), {"rows": "7"})
+    with pytest.raises(Exception, match="InvalidRange") as caught:
+        blob.download_blob(offset=len(content) + 1, length=1).readall()
+    assert caught.value.status_code == 416
+
+
+def test_nothing_and_one_byte(store):
+    for content in (b"", b"x"):
+        store.upload_blob("small", content, overwrite=True)
+        assert store.download_blob("small").readall() == content
+
+
+def test_what_is_said_of_a_content_stays_with_it(store):
+    from azure.storage.blob import ContentSettings
+
+    blob = store.get_blob_client("said")
+    text = ContentSettings(content_type="text/csv", content_encoding="utf-8")
+    blob.upload_blob(b"a,b", metadata={"one": "1"}, content_settings=text)
+    blob.set_blob_metadata({"two": "2"})
+    found = blob.get_blob_properties()
+    assert found.metadata == {"two": "2"}
+    assert found.content_settings.content_type == "text/csv"
+    blob.set_http_headers(ContentSettings(content_type="text/plain"))
+    found = blob.get_blob_properties()
+    assert (found.metadata, found.content_settings.content_type) == ({"two": "2"}, "text/plain")
+    blob.upload_blob(b"b", overwrite=True)
+    found = blob.get_blob_properties()
+    assert (found.metadata, found.content_settings.content_type) == (
+        {},
+        "application/octet-stream",
+    )
+
+
+def test_lists_by_prefix_folder_and_page(store):
+    for name in ("l/a/1", "l/a/2", "l/b", "l/c/3", "m"):
+        store.upload_blob(name, b"x", metadata={"n": name[-1]}, overwrite=True)
+    assert [each.name for each in store.list_blobs("l/")] == ["l/a/1", "l/a/2", "l/b", "l/c/3"]
+    folders = store.walk_blobs("l/", delimiter="/")
+    assert sorted(each.name for each in folders) == ["l/a/", "l/b", "l/c/"]
+    pages = store.list_blobs("l/", results_per_page=3).by_page()
+    assert [[each.name for each in page] for page in pages] == [
+        ["l/a/1", "l/a/2", "l/b"],
+        ["l/c/3"],
+    ]
+    (found,) = store.list_blobs("l/b", include=["metadata"])
+    assert (found.metadata, found.size, found.blob_type) == ({"n": "b"}, 1, "BlockBlob")
+    assert list(store.list_blobs("nothing/")) == []
+
+
+def test_conditions_are_held(store):
+    from azure.core import MatchConditions
+    from azure.core.exceptions import (
+        ResourceExistsError,
+        ResourceModifiedError,
+        ResourceNotFoundError,
+    )
+
+    blob = store.get_blob_client(f"conditions-{uuid.uuid4()}")
+    for ask in (blob.get_blob_properties, blob.delete_blob, blob.download_blob):
+        with pytest.raises(ResourceNotFoundError):
+            ask()
+    assert not blob.exists()
+    first = blob.upload_blob(b"one")
+    for content in (b"two", b"two" * 1000):  # whole, and by blocks
+        with pytest.raises(ResourceExistsError) as caught:
+            blob.upload_blob(content)
+        assert caught.value.error_code == "BlobAlreadyExists"
+    only = {"match_condition": MatchConditions.IfNotModified}
+    second = blob.upload_blob(b"two", overwrite=True, etag=first["etag"], **only)
+    with pytest.raises(ResourceModifiedError) as caught:
+        blob.upload_blob(b"three", overwrite=True, etag=first["etag"], **only)
+    assert caught.value.error_code == "ConditionNotMet"
+    with pytest.raises(ResourceModifiedError):
+        blob.download_blob(etag=first["etag"], **only)
+    with pytest.raises(ResourceModifiedError):
+        blob.delete_blob(etag=first["etag"], **only)
+    assert blob.download_blob(etag=second["etag"], **only).readall() == b"two"
+    blob.delete_blob()
+    assert not blob.exists()
+
+
+def test_a_digest_is_checked(store):
+    from azure.core.exceptions import HttpResponseError
+
+    blob = store.get_blob_client("digest")
+    blob.upload_blob(b"content", overwrite=True, validate_content=True)
+    blob.stage_block("MDAw", b"right", validate_content=True)
+    with pytest.raises(HttpResponseError) as caught:
+        blob.upload_blob(b"x", overwrite=True, headers={"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    assert caught.value.error_code == "Md5Mismatch"
+    assert blob.download_blob().readall() == b"content"
+
+
+def test_a_copy_within_the_account(store):
+    from azure.core.exceptions import HttpResponseError
+
+    source = store.get_blob_client("copied/from here")
+    source.upload_blob(b"content", metadata={"a": "1"}, overwrite=True)
+    target = store.get_blob_client("copied/to")
+    assert target.start_copy_from_url(source.url)["copy_status"] == "success"
+    assert target.download_blob().readall() == b"content"
+    assert target.get_blob_properties().metadata == {"a": "1"}
+    with pytest.raises(HttpResponseError, match="one storage account alone") as caught:
+        target.start_copy_from_url("https://elsewhere.blob.core.windows.net/c/b")
+    assert caught.value.status_code == 501
+
+
+def test_what_the_storage_has_not_is_refused(store):
+    from azure.core.exceptions import HttpResponseError, ResourceExistsError
+
+    blob = store.get_blob_client("refused")
+    blob.upload_blob(b"x", overwrite=True)
+    for ask in (
+        lambda: store.upload_blob("appended", b"x", blob_type="AppendBlob"),
+        lambda: store.upload_blob("pages", b"x" * 512, blob_type="PageBlob", length=512),
+        blob.create_snapshot,
+        blob.acquire_lease,
+        blob.get_block_list,
+        blob.get_blob_tags,
+        lambda: blob.set_standard_blob_tier("Cool"),
+    ):
+        with pytest.raises(HttpResponseError) as caught:
+            ask()
+        assert caught.value.status_code == 501
+    assert blob.download_blob().readall() == b"x"
+    with pytest.raises(ResourceExistsError):
+        store.create_container()
+    with pytest.raises(HttpResponseError, match="azureml-local keeps blobs as files"):
+        store.upload_blob("refused/below", b"x")
+
+
+def test_a_blob_is_read_whole_while_it_is_overwritten(store):
+    from azure.core.exceptions import ResourceModifiedError
+
+    blob = store.get_blob_client("contended")
+    end = threading.Event()
+
+    def write(content):
+        digest = hashlib.sha256(content).hexdigest()
+        blob.upload_blob(content, overwrite=True, metadata={"digest": digest})
+
+    def write_on():
+        while not end.is_set():
+            for size in (900, 1500, 5000):  # whole, and by blocks
+                write(bytes([size % 256]) * size)
+
+    write(b"first")
+    thread = threading.Thread(target=write_on)
+    thread.start()
+    try:
+        whole = 0
+        while whole < 20:
+            with contextlib.suppress(ResourceModifiedError):  # between two pieces of one reading
+                found = blob.download_blob()
+                digest = hashlib.sha256(found.readall()).hexdigest()
+                assert found.properties.metadata["digest"] == digest
+                whole += 1
+    finally:
+        end.set()
+        thread.join()
