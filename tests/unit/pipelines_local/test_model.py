@@ -174,3 +174,107 @@ stages:
     assert [step.task for step in job.steps] == ["checkout", "CmdLine@2", "Bash@3"]
     assert [variable.name for variable in loaded.pipeline.variables] == ["a", "x"]
     assert deployment.environment == "e"
+
+
+# Of the kind that people publish: what is first out of reach is named where it stands.
+PUBLISHED = {
+    "dotnet": (
+        """
+trigger:
+- main
+pool:
+  vmImage: ubuntu-latest
+variables:
+  solution: '**/*.sln'
+  buildConfiguration: Release
+steps:
+- task: NuGetToolInstaller@1
+- task: NuGetCommand@2
+  inputs:
+    restoreSolution: $(solution)
+""",
+        "10:9",
+        "the task 'NuGetToolInstaller@1' is not supported",
+    ),
+    "python matrix": (
+        """
+trigger: [main]
+jobs:
+- job: test
+  pool: {vmImage: ubuntu-latest}
+  strategy:
+    matrix:
+      py310: {python.version: '3.10'}
+      py311: {python.version: '3.11'}
+  steps:
+  - task: UsePythonVersion@0
+    inputs: {versionSpec: $(python.version)}
+  - script: python -m pytest
+""",
+        "7:5",
+        "'strategy: matrix' is not supported",
+    ),
+    "web app": (
+        """
+stages:
+- stage: Build
+  jobs:
+  - job: Build
+    steps:
+    - script: npm ci && npm run build
+    - publish: dist
+      artifact: drop
+- stage: Deploy
+  dependsOn: Build
+  condition: and(succeeded(), eq(variables['Build.SourceBranch'], 'refs/heads/main'))
+  jobs:
+  - deployment: Deploy
+    environment: production
+    strategy:
+      runOnce:
+        deploy:
+          steps:
+          - task: AzureWebApp@1
+            inputs: {azureSubscription: conn, appName: app, package: $(Pipeline.Workspace)/drop}
+""",
+        "20:19",
+        "the task 'AzureWebApp@1' is not supported",
+    ),
+    "shared templates": (
+        """
+resources:
+  repositories:
+  - repository: templates
+    type: git
+    name: Shared/templates
+extends:
+  template: main.yml@templates
+""",
+        "8:13",
+        "templates of other repositories are not supported",
+    ),
+    "kubernetes": (
+        """
+jobs:
+- deployment: web
+  environment: staging.bookings
+  pool: {name: pool}
+  strategy:
+    rolling:
+      maxParallel: 2
+      deploy: {steps: [{script: echo}]}
+""",
+        "4:16",
+        "the environment resource 'staging.bookings' is not supported",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_pipelines_outside_of_the_subset(tmp_path: Path, name: str) -> None:
+    text, place, message = PUBLISHED[name]
+    (tmp_path / "p.yml").write_text("# as published\n" + text[1:])
+    with pytest.raises(Refused) as caught:
+        load_pipeline(tmp_path / "p.yml", tmp_path)
+    assert message in caught.value.message
+    assert f"{caught.value.at.line}:{caught.value.at.column}" == place, caught.value

@@ -1,0 +1,46 @@
+"""The pipeline of pull requests says no, and publishes what it saw, when tests fail or are missing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from tests.e2e.projects import checkout
+
+from pipelines_local import RunResult, run_pipeline
+
+pytestmark = pytest.mark.e2e
+
+FAILS = "from exported.train import main\n\n\ndef test_it():\n    assert main is None\n"
+
+
+def quality(project: Path) -> RunResult:
+    """Run the job ``code`` of the pipeline; the runbooks have tests of their own."""
+    file = project / ".ado" / "mlops-qa-ci-pipeline.yml"
+    text = file.read_text()
+    file.write_text(text[: text.index("      - job: runbooks")])
+    return run_pipeline(
+        file, root=project, work_dir=project / ".pipelines-local", variables={"VENV": sys.prefix}
+    )
+
+
+@pytest.mark.parametrize(("source", "code"), [(FAILS, 1), ("", 5)], ids=["one fails", "none"])
+def test_results_are_published_also_when_tests_fail(tmp_path: Path, source: str, code: int) -> None:
+    project = checkout(tmp_path)
+    for path in (project / "tests" / "exported").glob("*.py"):
+        path.unlink()
+    (project / "tests" / "exported" / "test_it.py").write_text(source)
+    result = quality(project)
+    steps = {step.display: step for _, job in result.jobs() for step in job.steps}
+    assert result.result == "Failed"
+    failed = steps["Unit tests of the exported code"]
+    assert (failed.result, failed.exit_code) == ("Failed", code)
+    assert steps["Notebooks run, and checked outputs are right"].result == "Skipped"
+    count = 1 if source else 0
+    assert [(t["total"], t["failed"]) for t in result.tests] == [(count, count)]
+    assert (result.folder / "tests" / "exported.xml").is_file()
+    if source:
+        assert steps["Publish the tests"].result == "Failed"
+        assert steps["Publish the coverage"].result == "Succeeded"
+        assert (result.folder / "coverage" / "coverage.xml").is_file()
