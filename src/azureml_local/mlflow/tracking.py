@@ -23,7 +23,7 @@ from azureml_local.errors import AzureError, NotFound
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, State, Workspace
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # importing MLflow alone takes long where many things start at once
 HOP_BY_HOP = frozenset({"connection", "host", "transfer-encoding", "authorization", "keep-alive"})
 NO_LOGGED_MODELS = (
     "Azure ML's tracking server has no logged models, so log_model of MLflow 3 fails; "
