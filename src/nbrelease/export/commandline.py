@@ -6,6 +6,7 @@ takes ``true`` and ``false`` too, which is how an input of a job arrives.
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -48,11 +49,12 @@ def _date(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; write YYYY-MM-DD") from None
+        message = f"{text!r} is no date; write YYYY-MM-DD"
+        raise argparse.ArgumentTypeError(message) from None
 ''',
     "list[str]": '''\
 def _texts(text: str) -> list[str]:
-    """Read texts with commas between them; a JSON list where a text holds a comma itself."""
+    """Read texts with commas between them, or a JSON list of texts."""
     if not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
@@ -68,7 +70,8 @@ def _list(text: str) -> list[Any]:
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
     if not isinstance(value, list):
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list; write [1, 2]")
+        message = f"{text!r} is no JSON list; write [1, 2]"
+        raise argparse.ArgumentTypeError(message)
     return value
 ''',
     "dict": '''\
@@ -79,7 +82,8 @@ def _dict(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
     if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f'{text!r} is no JSON object; write {{"name": 1}}')
+        message = f'{text!r} is no JSON object; write {{"name": 1}}'
+        raise argparse.ArgumentTypeError(message)
     return value
 ''',
     "optional": '''\
@@ -184,12 +188,13 @@ def _option(target: str, parameter: Parameter, width: int) -> list[str]:
     if parameter.choices:
         # With None among them, «--x None» is one of the choices.
         items = [*parameter.choices, *([None] if parameter.optional else [])]
-        options["choices"] = f"[{', '.join(source(item) for item in items)}]"
+        options["choices"] = source(items)
     else:
         options["metavar"] = quoted(METAVARS[parameter.type])
     options["default"] = default(parameter)
     lines = [f"    {target}.add_argument(", f"        {quoted(f'--{parameter.name}')},"]
-    lines += [f"        {key}={value}," for key, value in options.items()]
+    for key, value in options.items():
+        lines += fitted(f"        {key}=", value, ",", width)
     lines += _help(parameter.help or parameter.annotation, width)
     return [*lines, "    )"]
 
@@ -201,6 +206,58 @@ def _help(text: str, width: int) -> list[str]:
         return [line]
     parts = textwrap.wrap(text, width - 16, drop_whitespace=False)
     return ["        help=(", *(f"            {quoted(part)}" for part in parts), "        ),"]
+
+
+def fitted(before: str, value: str, behind: str, width: int) -> list[str]:
+    """A line with a value in it; a list, dictionary or subscript that is too long, item by item.
+
+    Args:
+        before: what stands before the value, with the indent.
+        value: its source text.
+        behind: what stands behind it.
+        width: the longest line.
+    """
+    line = f"{before}{value}{behind}"
+    if len(line) <= width:
+        return [line]
+    try:
+        node = ast.parse(value, mode="eval").body
+    except SyntaxError:
+        return [line]  # the pair of a dictionary
+    indent = before[: len(before) - len(before.lstrip())]
+    head, items, end = _items(node)
+    if not items:
+        return [line]  # one long text: nothing can be done about it
+    inner = [each for item in items for each in fitted(f"{indent}    ", item, ",", width)]
+    return [f"{before}{head}", *inner, f"{indent}{end}{behind}"]
+
+
+def _items(node: ast.expr) -> tuple[str, list[str], str]:
+    """The opening, the parts and the end of what can be written over several lines."""
+    if isinstance(node, ast.List):
+        return "[", [source(ast.literal_eval(each)) for each in node.elts], "]"
+    if isinstance(node, ast.Dict):
+        pairs = ast.literal_eval(node).items()
+        return "{", [f"{source(key)}: {source(value)}" for key, value in pairs], "}"
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+        return f"{ast.unparse(node.value)}[", [annotation(each) for each in node.slice.elts], "]"
+    if isinstance(node, ast.BinOp):  # Literal[…] | None
+        head, items, end = _items(node.left)
+        return head, items, f"{end} | {annotation(node.right)}"
+    return "", [], ""
+
+
+def annotation(node: ast.expr) -> str:
+    """An annotation in one line, texts in double quotes."""
+    if isinstance(node, ast.Constant):
+        return source(node.value)
+    if isinstance(node, ast.BinOp):
+        return f"{annotation(node.left)} | {annotation(node.right)}"
+    if isinstance(node, ast.Tuple):
+        return ", ".join(annotation(each) for each in node.elts)
+    if isinstance(node, ast.Subscript):
+        return f"{ast.unparse(node.value)}[{annotation(node.slice)}]"
+    return ast.unparse(node)
 
 
 def default(parameter: Parameter) -> str:

@@ -10,7 +10,10 @@ from collections.abc import Collection, Iterable
 from nbrelease.export import blocks, commandline, imports
 from nbrelease.export.blocks import Block
 from nbrelease.export.source import CodeCell, Role, Source
+from nbrelease.notebook import Parameter
 
+# What Python does not take in a file, or nobody sees in one.
+UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 MAIN = "main"
 COMMAND_LINE = "command line"
 
@@ -30,7 +33,7 @@ def render(source: Source, width: int, own: Collection[str] = ()) -> list[Block]
             found.append(Block(key(source, cell), lines, cell))
     if not source.runnable:
         return found
-    found.append(Block(MAIN, blocks.written(_signature(source))))
+    found.append(Block(MAIN, blocks.written(_signature(source, width))))
     for cell in source.of(Role.MAIN):
         lines = blocks.of_cell(cell, blocks.dropped_lines(cell), inside=True)
         if lines and _says_something(cell, lines):
@@ -146,35 +149,58 @@ def _docstring(source: Source, width: int) -> str:
     if len(origin) > width:
         origin = textwrap.fill(origin, width, break_long_words=False, break_on_hyphens=False)
     first = next((cell for cell in source.notebook.cells if cell.kind == "markdown"), None)
-    text = first.source.strip() if first is not None else ""
+    text = UNPRINTED.sub("", first.source).strip() if first is not None else ""
     head, _, rest = text.partition("\n")
     title = " ".join(head.lstrip("# ").split())
     if not title:
         title = f"The module of {source.path}"
     if not title.endswith((".", "?", "!")):
         title += "."
-    parts = [title, *_paragraphs(rest, width), origin]
-    body = "\n\n".join(parts).replace('"""', "'''")
+    paragraphs = _paragraphs(rest, width)
+    if len(title) > width - len('r"""'):
+        # Tools want a first line of its own; the whole of it follows.
+        paragraphs[:0] = _paragraphs(title, width)
+        title = textwrap.shorten(title, width - len('r"""'), placeholder=" ….")
+    body = "\n\n".join([title, *paragraphs, origin]).replace('"""', "'''")
     raw = "r" if "\\" in body else ""
-    return f'{raw}"""{body}\n"""'
+    behind = "  # noqa: E501" if any(_too_long(line, width) for line in body.split("\n")) else ""
+    return f'{raw}"""{body}\n"""{behind}'
+
+
+def _too_long(line: str, width: int) -> bool:
+    """Whether ruff would say so: it lets pass a line of one word, or that ends with an address."""
+    last = line.rpartition(" ")[2]
+    address = "://" in last and len(line) - len(last) <= width
+    return len(line) > width and " " in line.strip() and not address
 
 
 def _paragraphs(text: str, width: int) -> list[str]:
-    """Markdown as plain text: paragraphs are filled, lists and code stay as they are."""
+    """Markdown as plain text: paragraphs and lists are filled, tables and code stay as they are."""
     found = []
-    for part in re.split(r"\n\s*\n", text.strip()):
-        if re.search(r"^(?:[-*+>|#]|\d+\.|```| {4})", part, re.MULTILINE):
-            found.append("\n".join(line.rstrip() for line in part.split("\n")))
+    for part in re.split(r"\n\s*\n", text.strip("\n")):
+        if re.search(r"^(?:[>|]|```|~~~| {4}|\t)", part, re.MULTILINE):
+            found.append("\n".join(line.rstrip().expandtabs(4) for line in part.split("\n")))
+        elif re.search(r"^ *(?:[-*+#]|\d+\.) ", part, re.MULTILINE):
+            found.append("\n".join(_item(line.rstrip(), width) for line in part.split("\n")))
         elif part.strip():
-            found.append(
-                textwrap.fill(
-                    " ".join(part.split()), width, break_long_words=False, break_on_hyphens=False
-                )
-            )
+            found.append(_filled(" ".join(part.split()), width))
     return found
 
 
-def _signature(source: Source) -> str:
+def _item(line: str, width: int) -> str:
+    """A line of a list; what does not fit hangs below it."""
+    mark = re.match(r"\s*(?:[-*+#]+ |\d+\. )?", line)
+    hang = " " * len(mark[0] if mark else "")
+    return _filled(line, width, hang) if len(line) > width else line
+
+
+def _filled(text: str, width: int, hang: str = "") -> str:
+    return textwrap.fill(
+        text, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _signature(source: Source, width: int) -> str:
     lines = ["def main("]
     if source.parameters:
         lines.append("    *,")
@@ -182,7 +208,8 @@ def _signature(source: Source) -> str:
         # A list as a default would be shared by all calls.
         shared = isinstance(parameter.value, list | dict)
         value = "" if shared else f" = {commandline.default(parameter)}"
-        lines.append(f"    {parameter.name}: {parameter.annotation}{value},")
+        before = f"    {parameter.name}: "
+        lines += commandline.fitted(before, _annotation(parameter), f"{value},", width)
     if not source.parameters:
         lines = ["def main() -> None:"]
     else:
@@ -191,9 +218,29 @@ def _signature(source: Source) -> str:
     if source.parameters:
         lines += ["", "    Args:"]
         for parameter in source.parameters:
-            text = (parameter.help or parameter.annotation).replace("\\", "/").replace('"""', "'''")
-            lines.append(f"        {parameter.name}: {text.rstrip('.')}.")
+            lines += _argument(parameter, width)
         lines.append('    """')
     else:
         lines[-1] += '"""'
     return "\n".join(lines)
+
+
+def _annotation(parameter: Parameter) -> str:
+    """As written; one over several lines is brought into one, and broken again where needed."""
+    text = parameter.annotation
+    if "\n" not in text:
+        return text
+    return commandline.annotation(ast.parse(f"({text})", mode="eval").body)
+
+
+def _argument(parameter: Parameter, width: int) -> list[str]:
+    text = parameter.help or " ".join(parameter.annotation.split())
+    text = text.replace("\\", "/").replace('"""', "'''").rstrip(".")
+    return textwrap.wrap(
+        f"{parameter.name}: {text}.",
+        width,
+        initial_indent=" " * 8,
+        subsequent_indent=" " * 12,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

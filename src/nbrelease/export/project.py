@@ -184,6 +184,12 @@ def _read(shown: str, content: bytes) -> Export:
             Diagnostic(rules.UNREADABLE, shown, "", 1, 1, message, mend or "restore it from git")
         )
         return export
+    if not shown.isprintable():
+        message = "its name holds what cannot stand in a comment"
+        export.found.append(
+            Diagnostic(rules.UNREADABLE, ascii(shown), "", 1, 1, message, "rename it")
+        )
+        return export
     export.source = load(notebook, shown)
     return export
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import textwrap
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ def render(
         width: the longest line of what is not copied.
     """
     prefix = f"{source.path} "
-    parts = blocks.split(there) if there is not None else {"": _top(source)}
+    parts = blocks.split(there) if there is not None else {"": _top(source, width)}
     base = ledger.tests if ledger is not None else {}
     own = [_test(source, cell) for cell in source.of(Role.TEST)]
     segments = _people(parts, prefix, base)
@@ -84,13 +85,13 @@ def render(
     )
 
 
-def _top(source: Source) -> str:
-    return (
-        f'"""Tests of {source.path}.\n\n'
-        f"Blocks headed «{source.path} #cell» are the notebook's test cells: edit\n"
-        "them there, or here and run nbrelease sync. Everything else is yours and stays.\n"
-        '"""'
+def _top(source: Source, width: int) -> str:
+    text = (
+        f"Blocks headed «{source.path} #cell» are the notebook's test cells: edit them there, or "
+        "here and run nbrelease sync. Everything else is yours and stays."
     )
+    filled = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    return f'"""Tests of {source.path}.\n\n{filled}\n"""'
 
 
 def _people(parts: dict[str, str], prefix: str, base: dict[str, str]) -> list[tuple[str, str]]:

@@ -23,6 +23,8 @@ DIRECTIVE = re.compile(
 )
 # A tag that says more than its name does: «eval:false», «default_exp:core».
 VALUED = re.compile(r"^(?P<name>eval|default_exp|test|export)\s*[:\s]\s*(?P<value>\S.*?)\s*$")
+# The format allows letters, digits, - and _; all that can stand in a comment is taken.
+ID = re.compile(r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
 # nbdev's words for what a tag of ours says.
 SYNONYMS = {"exports": "export"}
 KINDS = ("code", "markdown", "raw")
@@ -162,6 +164,8 @@ def _cell(index: int, raw: Any, path: Path) -> Cell:
     cell_id = raw.get("id", f"cell-{index}")
     if not isinstance(cell_id, str) or not cell_id:
         raise wrong("has an id that is no text")
+    if not ID.match(cell_id):
+        raise wrong("has an id with blanks or line ends in it")
     try:
         f"{cell_id}{source}".encode()
     except UnicodeEncodeError:

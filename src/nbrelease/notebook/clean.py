@@ -56,7 +56,10 @@ def cleaned(content: bytes) -> bytes:
     for cell in notebook["cells"]:
         _clean(cell)
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    return text.encode("utf-8")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character") from None
 
 
 def _is_cell(cell: Any) -> bool:
@@ -65,12 +68,16 @@ def _is_cell(cell: Any) -> bool:
         and isinstance(cell.get("metadata", {}), dict)
         and isinstance(cell.get("source"), str | list)
         and all(isinstance(line, str) for line in cell["source"])
+        and _are_tags(cell.get("metadata", {}).get("tags", []))
     )
 
 
+def _are_tags(tags: Any) -> bool:
+    return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+
+
 def _tags(cell: dict[str, Any]) -> frozenset[str]:
-    tags = cell.get("metadata", {}).get("tags", [])
-    return frozenset(tag for tag in tags if isinstance(tag, str)) if tags else frozenset()
+    return frozenset(cell.get("metadata", {}).get("tags", []))
 
 
 def _forget(metadata: dict[str, Any], marks: tuple[str, ...]) -> None:

@@ -29,6 +29,8 @@ TAKEN = ("help",)
 _FOR_TOOLS = re.compile(
     r"(?:^|#)\s*(?:noqa|type:|pyright:|pragma:|pylint:|fmt:|nbrelease:|NBVAL_).*$"
 )
+# What a default tells of its type, as a type checker wants it.
+ANY = {"list": "list[Any]", "dict": "dict[str, Any]"}
 _THERE_ARE = f"there are {', '.join(SIMPLE)}, Literal[…] and … | None"
 
 
@@ -160,7 +162,7 @@ def _parameter(
             f"{place}: the default of {name} is computed; write a plain value"
         ) from None
     kind, choices, optional = _type(annotation, value, name, place)
-    text = written or kind
+    text = written or ANY.get(kind, kind)
     default = ast.unparse(node)
     made = Parameter(name, kind, choices, optional, text, default, value, comment, group, place)
     try:
@@ -193,6 +195,8 @@ def _type(
         if value is None:
             raise NotebookError(f"{place}: annotate {name}: None alone does not tell its type")
         kind = "Path" if isinstance(value, Path) else type(value).__name__
+        if value and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            kind = "list[str]"
         if kind not in SIMPLE:
             raise NotebookError(f"{place}: {name}: {kind} is no type for a parameter; {_THERE_ARE}")
         return kind, (), False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.functional
 BIN = Path(sys.executable).parent
+MALFORMED = Path(__file__).parents[2] / "unit" / "nbrelease" / "export"
 CELLS = [
     ("params", ["parameters"], "n: int = 2  # what is doubled"),
     ("double", ["export"], "def double(x: int) -> int:\n    return 2 * x"),
@@ -86,6 +88,59 @@ def test_untested_functions_fail_where_the_settings_say_so(root):
     done = nbrelease(root, "export", "--check")
     assert done.returncode == 1
     assert "no test: double of notebooks/some.ipynb, main of notebooks/some.ipynb" in done.stderr
+
+
+def test_a_project_full_of_malformed_notebooks_is_said_to_be_one(root, monkeypatch):
+    """Whole processes: every form of findings, sync, clean and its check; nothing is damaged."""
+    monkeypatch.syspath_prepend(str(MALFORMED))
+    from broken import COUNT, malformed
+
+    there = {}
+    for number in range(0, COUNT, 3):
+        path = root / "notebooks" / f"n{number}.ipynb"
+        path.write_bytes(malformed(number))
+        there[path] = path.read_bytes()
+    for form in ("text", "json", "sarif", "github", "ado"):
+        done = nbrelease(root, "export", "--format", form)
+        assert done.returncode == 1, done.stderr[-2000:]
+        assert "Traceback" not in done.stdout + done.stderr
+        assert "NBR101" in done.stdout + done.stderr
+        if form in ("json", "sarif"):
+            json.loads(done.stdout)
+    assert nbrelease(root, "sync").returncode == 0
+    assert nbrelease(root, "export", "--check").returncode == 1
+    assert {path: path.read_bytes() for path in there} == there
+    for path, content in list(there.items())[::40]:
+        done = subprocess.run([BIN / "nbrelease", "clean", "-"], input=content, capture_output=True, check=False)  # fmt: skip
+        assert done.returncode == 0
+        assert done.stdout == content or b"passed unchanged" not in done.stderr
+        assert nbrelease(root, "clean", str(path)).returncode in (0, 2)
+
+
+FIXED = {"LC_ALL": "C", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"}
+
+
+def test_the_same_bytes_on_any_machine_from_any_folder_in_any_order(tmp_path):
+    """Another place, hash seed, locale, time zone, order of files, and one notebook at a time."""
+    names = ("whole", "library", "parameter-types", "unicode", "imports-sorted", "tests-with-names")
+    found = []
+    for number, env in enumerate((FIXED, {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8"})):
+        root = tmp_path / ("a" if number else "a rather longer place")
+        (root / "notebooks" / "deep").mkdir(parents=True)
+        (root / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
+        ordered = names if number else names[::-1]
+        for name in ordered:
+            shutil.copy(MALFORMED / "mirror" / "inputs" / f"{name}.ipynb", root / "notebooks")
+        if number:
+            assert nbrelease(root / "notebooks" / "deep", "export", **env).returncode == 0
+        else:
+            for name in ordered:
+                done = nbrelease(root, "export", f"notebooks/{name}.ipynb", **env)
+                assert done.returncode == 0, done.stderr
+        written = [*root.glob("exported/**/*"), *root.glob("tests/**/*")]
+        found.append({p.relative_to(root): p.read_bytes() for p in written if p.is_file()})
+    assert len(found[0]) >= 3 * len(names)
+    assert found[0] == found[1]
 
 
 BROKEN = [("f", ["export"], "x = 1\n\n\ndef f():\n    return nowhere")]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import random
 import string
 import tempfile
 from pathlib import Path
 
 import pytest
-from builder import Project, notebook
+from broken import COUNT, malformed
+from builder import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
 from nbrelease.export.sync import sync
+from nbrelease.notebook import parse
+from nbrelease.notebook.clean import cleaned
 
 IDS = st.lists(
     st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=12).filter(lambda t: t[0].isalpha()),
@@ -94,90 +95,17 @@ def test_an_edit_survives_sync_and_export(cells, where):
         assert project.export()[0].stale == []
 
 
-def malformed(number: int) -> bytes:
-    """One of many ways to be no notebook, or a strange one; the same for the same number."""
-    chance = random.Random(number)
-    content = notebook(
-        ("params", "parameters", "n: int = 1"),
-        ("double", "export", "def double(x):\n    return 2 * x"),
-        ("go", "main", "print(double(n))"),
-    )
-    cell = chance.choice(content["cells"])
-    strange = chance.choice(
-        [None, 3, "text", [], {}, [1], {"a": 1}, "", True, 1e400, "\ud800", "\x00", "é" * 50]
-    )
-    match number % 20:
-        case 0:
-            text = json.dumps(content)
-            return text[: chance.randrange(len(text))].encode()
-        case 1:
-            content["nbformat"] = strange
-        case 2:
-            content["cells"] = strange
-        case 3:
-            cell.pop("id")
-        case 4:
-            cell["id"] = content["cells"][0]["id"]
-        case 5:
-            cell["metadata"] = strange
-        case 6:
-            cell["source"] = strange
-        case 7:
-            cell["outputs"] = [
-                {"output_type": "stream", "name": "stdout", "text": ["x" * 1_000_000]}
-            ] * 3
-        case 8:
-            content["metadata"] = {
-                "kernelspec": chance.choice([{"language": "R"}, {"language": strange}, strange])
-            }
-        case 9:
-            return json.dumps(content).encode(
-                chance.choice(["utf-16", "utf-32", "utf-16-le", "utf-8-sig"])
-            )
-        case 10:
-            return chance.randbytes(chance.randrange(1, 400))
-        case 11:
-            cell["metadata"]["tags"] = strange
-        case 12:
-            cell["id"] = strange
-        case 13:
-            cell["cell_type"] = strange
-        case 14:
-            return ("[" * 100_000 + "]" * 100_000).encode()
-        case 15:
-            cell["source"] = chance.choice(
-                [
-                    "(" * 300,
-                    "x = " + "-" * 5000 + "1",
-                    "\x00",
-                    "\ud800",
-                    "é = 1",
-                    "\f\v x",
-                    "if x:\n\ty\n        z",
-                ]
-            )
-        case 16:
-            content = strange
-        case 17:
-            text = json.dumps(content, ensure_ascii=False).encode()
-            place = chance.randrange(len(text))
-            return text[:place] + chance.randbytes(3) + text[place + 3 :]
-        case 18:
-            cell["source"] = ["def f():\r\n", "    return '''\r", "a'''\n", "\u2028x = 1"]
-        case 19:
-            return (
-                json.dumps(content, indent=chance.choice([None, 1, 8]))
-                .replace("\n", "\r\n")
-                .encode()
-            )
-    return json.dumps(content).encode("utf-8", "surrogatepass")
+MALFORMED = sorted({malformed(number) for number in range(COUNT)})
 
 
-@pytest.mark.parametrize("start", range(0, 240, 20))
+def test_there_are_enough_malformed_notebooks():
+    assert len(MALFORMED) >= 200
+
+
+@pytest.mark.parametrize("start", range(10))
 def test_malformed_notebooks_give_a_finding_or_a_right_export(start, project):
-    for number in range(start, start + 20):
+    for number, content in list(enumerate(MALFORMED))[start::10]:
         path = project.root / "notebooks" / f"n{number}.ipynb"
-        content = malformed(number)
         path.write_bytes(content)
         try:
             [export] = plan(project.layout, [path])
@@ -190,5 +118,24 @@ def test_malformed_notebooks_give_a_finding_or_a_right_export(start, project):
             for file in export.write():
                 if file.path.suffix == ".py":
                     compile(file.path.read_bytes(), str(file.path), "exec")
+            assert all(not again.stale for again in plan(project.layout, [path])), number
         assert path.read_bytes() == content
         path.unlink()
+
+
+@pytest.mark.parametrize("start", range(5))
+def test_malformed_notebooks_are_cleaned_for_good_or_left_alone(start):
+    for number, content in list(enumerate(MALFORMED))[start::5]:
+        try:
+            once = cleaned(content)
+        except ValueError:
+            continue
+        assert cleaned(once) == once, number
+        try:
+            before = parse(content, Path("n.ipynb"))
+        except NbreleaseError:
+            continue
+        after = parse(once, Path("n.ipynb"))
+        assert [(c.source, c.tags) for c in after.cells] == [
+            (c.source, c.tags) for c in before.cells
+        ]
