@@ -63,12 +63,12 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
     found: dict[str, tuple[str, Table]] = {}
     comparison = record.comparison
     if comparison is not None:
-        about = _("Intervals hold %(level)s of confidence.") % {
+        about = _("Intervals are at %(level)s confidence.") % {
             "level": forms.percent(comparison.confidence)
         }
         rows = f"{_('Rows held out')}: {comparison.rows}. {about}"
         table: Table = {
-            _("Metric"): [metric.name for metric in comparison.metrics],
+            _("Metric"): [forms.metric_name(metric.name, _) for metric in comparison.metrics],
             _("Challenger"): [forms.figure(metric.challenger) for metric in comparison.metrics],
             _("Interval"): [forms.interval(m.challenger_interval) for m in comparison.metrics],
         }
@@ -84,14 +84,25 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
             found[_("By slice")] = ("", {
                 _("Slice"): [part.slice for part in comparison.slices],
                 _("Rows"): [part.rows for part in comparison.slices],
-                **{n: [forms.figure(p.metrics.get(n)) for p in comparison.slices] for n in names},
+                **{
+                    forms.metric_name(n, _): [
+                        forms.figure(p.metrics.get(n)) for p in comparison.slices
+                    ]
+                    for n in names
+                },
             })  # fmt: skip
     elif record.metrics:
         values = [forms.figure(value) for value in record.metrics.values()]
-        found[_("Metrics")] = ("", {_("Metric"): list(record.metrics), _("Value"): values})
+        found[_("Metrics")] = (
+            "",
+            {
+                _("Metric"): [forms.metric_name(name, _) for name in record.metrics],
+                _("Value"): values,
+            },
+        )
     if record.gate is not None:
         found[_("The gate")] = (_(record.gate.verdict), {
-            _("Criterion"): [each.name for each in record.gate.criteria],
+            _("Criterion"): [forms.criterion_name(each, _) for each in record.gate.criteria],
             _("Limit"): [each.limit for each in record.gate.criteria],
             _("Found"): [forms.figure(each.found) for each in record.gate.criteria],
             _("Result"): [_("met") if e.passed else _("not met") for e in record.gate.criteria],

@@ -59,7 +59,8 @@ def index(record: ReleaseRecord, *, card: bool = False) -> str:
             slice_metrics=list(dict.fromkeys(name for part in slices for name in part.metrics)),
             group_keys=sorted({*keys} - {"group"}, key=lambda name: (name != "rows", name)),
             tests=_tests(record),
-            failing=_failing(record),
+            failing=(failing := _failing(record)),
+            saying_no=_saying_no(record, failing),
             timeline=(rows := timeline(record)),
             span_of=_span_of(record, rows),
             rollout=_rollout(record),
@@ -128,6 +129,18 @@ def _failing(record: ReleaseRecord) -> list[tuple[RunbookResult, CellResult]]:
         for cell in runbook.cells
         if tone_of(cell.state) == "bad"
     ]
+
+
+def _saying_no(record: ReleaseRecord, failing: list[tuple[RunbookResult, CellResult]]) -> str:
+    """What the failing cell said, without its name: that stands in the link below, once."""
+    if record.because is None or record.because.code != "runbook failed" or not failing:
+        return ""
+    cell = failing[0][1]
+    if cell.error is None:
+        return ""
+    said = cell.error.line
+    # An assertion's message says all; without one there is only its name.
+    return said.removeprefix("AssertionError: ").removeprefix("AssertionError:") or said
 
 
 def _masked(record: ReleaseRecord) -> list[dict[str, Any]]:

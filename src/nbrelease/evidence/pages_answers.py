@@ -50,6 +50,12 @@ class _Answers:
 
         return markupsafe.Markup("{}").format(self._(text)) % about
 
+    def _whole(self, name: str) -> Any:
+        """A name that does not break at its hyphens, where the line has room for it."""
+        import markupsafe
+
+        return markupsafe.Markup('<span class="unit">{}</span>').format(name)
+
     def _source(self, name: str, shown: str) -> Any:
         """A figure that leads to where it came from."""
         import markupsafe
@@ -71,16 +77,18 @@ class _Answers:
             answer.lead = self._("Nothing was registered")
         elif before and share(record):
             answer.lead = self._say(
-                "%(model)s: version %(before)s → %(version)s",
-                model=record.model.name, before=before,
+                "%(model)s version %(before)s → %(version)s",
+                model=self._whole(record.model.name), before=before,
                 version=self._source("model_version", record.model.version),
             )  # fmt: skip
         else:
             answer.lead = self._say(
                 "%(model)s version %(version)s",
-                model=record.model.name,
+                model=self._whole(record.model.name),
                 version=self._source("model_version", record.model.version),
             )
+            if not share(record) and not record.previous_deployment:
+                answer.lines.append(self._("It is registered and has no traffic."))
         self._takes_over(answer)
         self._made_of(answer)
         return answer
@@ -179,7 +187,7 @@ class _Answers:
         )  # fmt: skip
 
     def _name(self, metric: str) -> str:
-        return self._(forms.METRICS[metric]) if metric in forms.METRICS else metric
+        return forms.metric_name(metric, self._)
 
     def _judgement(self, metric: Metric) -> tuple[Any, str]:
         """What the interval of the difference allows to say, and no more."""
@@ -194,16 +202,15 @@ class _Answers:
         return self._say(text, metric=self._name(metric.name), difference=shown), tone
 
     def _difference(self, metric: Metric) -> Any:
-        import markupsafe
-
         return self._say(
             "%(metric)s %(old)s → %(new)s, difference %(difference)s",
             metric=self._name(metric.name),
-            old=forms.figure(metric.champion),
+            old=self._source("comparison", forms.figure(metric.champion)),
             new=self._source("comparison", forms.figure(metric.challenger)),
-            difference=markupsafe.Markup('<span class="unit">{} {}</span>').format(
-                forms.signed(metric.difference),
-                forms.interval(metric.difference_interval, sign=True),
+            difference=self._source(
+                "comparison",
+                f"{forms.signed(metric.difference)} "
+                f"{forms.interval(metric.difference_interval, sign=True)}",
             ),
         )
 
@@ -211,7 +218,7 @@ class _Answers:
         return self._say(
             "%(metric)s %(interval)s",
             metric=self._name(metric.name),
-            interval=forms.interval(metric.challenger_interval),
+            interval=self._source("comparison", forms.interval(metric.challenger_interval)),
         )
 
     def tested(self) -> Answer:
@@ -259,8 +266,8 @@ class _Answers:
                 self._say(
                     "Load: %(requests)s requests, %(errors)s errors, p95 %(p95)s ms",
                     requests=self._source("load_test", forms.whole(load.requests)),
-                    errors=forms.whole(load.errors),
-                    p95=forms.compact(load.p95_ms),
+                    errors=self._source("load_test", forms.whole(load.errors)),
+                    p95=self._source("load_test", forms.compact(load.p95_ms)),
                 )
             )
         return answer
@@ -355,6 +362,15 @@ class _Answers:
         traffic = (online.traffic if online else None) or {}
         return ", ".join(f"{name} {share} %" for name, share in traffic.items())
 
+    def _first(self) -> bool:
+        """Whether nothing was live before, as far as somebody looked."""
+        comparison = self.record.comparison
+        return (
+            comparison is not None
+            and comparison.champion is None
+            and not self.record.previous_deployment
+        )
+
     def until(self) -> Answer:
         """Until when going back is possible."""
         record = self.record
@@ -366,7 +382,7 @@ class _Answers:
                 answer.lines.append(
                     self._say("%(name)s stays deployed at 0 %%", name=record.previous_deployment)
                 )
-        elif record.verdict == "rolled back" or not share(record):
+        elif record.verdict == "rolled back" or not share(record) or self._first():
             answer.lead = self._("No limit: nothing was replaced")
         elif not record.previous_deployment:
             answer.lines.append(

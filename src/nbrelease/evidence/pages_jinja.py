@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from nbrelease.evidence.words import translator
+from nbrelease.published import Criterion
 from nbrelease.records import Language
 
 NOTHING = "\N{EN DASH}"
@@ -21,6 +23,10 @@ METRICS = {
     "test_rows": "Rows held out",
     "train_rows": "Rows trained on",
     "rows": "Rows",
+    "overlap": "Share of held-out rows that were trained on",
+    "accuracy_difference": "Largest difference of accuracy between groups",
+    "selection_rate_difference": "Largest difference of selection rates between groups",
+    "false_negative_rate_difference": "Largest difference of false negative rates between groups",
 }
 
 
@@ -48,7 +54,8 @@ def environment(language: Language) -> Any:
         "tone_of": tone_of,
         "tone_of_difference": tone_of_difference,
         "short": short,
-        "metric_name": lambda name: translate(METRICS[name]) if name in METRICS else name,
+        "metric_name": lambda name: metric_name(name, translate),
+        "criterion_name": lambda each: criterion_name(each, translate),
     }
     made.filters |= {
         "as_code": _as_code,
@@ -78,6 +85,16 @@ def tone_of_difference(metric: Any) -> str:
         return ""
     low, high = metric.difference_interval
     return "good" if low > 0 else "bad" if high < 0 else "wait"
+
+
+def metric_name(name: str, translate: Callable[[str], str]) -> str:
+    """A metric as people call it; one that is not known here keeps its own name."""
+    return translate(METRICS[name]) if name in METRICS else name
+
+
+def criterion_name(each: Criterion, translate: Callable[[str], str]) -> str:
+    """A criterion's name with its metric's in it: "ROC AUC (Age 0 to 30)"."""
+    return each.name.replace(each.metric, metric_name(each.metric, translate), 1)
 
 
 def seconds(value: float | None) -> str:
@@ -139,7 +156,7 @@ def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
 
 def percent(value: float) -> str:
     """A share."""
-    return f"{value * 100:.3g} %"
+    return f"{value * 100:.3g}\N{NO-BREAK SPACE}%"
 
 
 def place(source: str) -> str:

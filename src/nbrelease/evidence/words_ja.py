@@ -79,7 +79,7 @@ JAPANESE: dict[str, str] = {
     # the first screen
     "In short": "要点",
     "What changes?": "何が変わるか",
-    "%(model)s: version %(before)s → %(version)s": "%(model)s: バージョン%(before)s → %(version)s",
+    "%(model)s version %(before)s → %(version)s": "%(model)s: バージョン%(before)s → %(version)s",
     "%(model)s version %(version)s": "%(model)s バージョン%(version)s",
     "Deployment %(new)s has no traffic, %(old)s has it as before": "デプロイ%(new)sにトラフィックはなく、従来どおり%(old)sが受けています",
     "Deployment %(new)s takes over from %(old)s": "デプロイは%(old)sから%(new)sへ交代",
@@ -153,7 +153,7 @@ JAPANESE: dict[str, str] = {
     "challenger": "新モデル",
     "The challenger of this release and the champion, model version %(version)s, predicted the same %(rows)s held-out rows; differences are paired.": "このリリースの新モデルと現行モデル（バージョン%(version)s）は、同じ評価用%(rows)s行を予測しました。差は行ごとに対にしたものです。",
     "Nothing was live, so the challenger stands alone, on %(rows)s held-out rows.": "稼働中のモデルがないため、新モデル単独の評価です（評価用%(rows)s行）。",
-    "Intervals hold %(level)s of confidence.": "区間は%(level)s信頼区間です。",
+    "Intervals are at %(level)s confidence.": "区間は%(level)s信頼区間です。",
     "Metric": "指標",
     "Metrics": "指標",
     "Interval": "信頼区間",
@@ -308,6 +308,12 @@ JAPANESE: dict[str, str] = {
     "for %(role)s": "（%(role)sとして）",
     # the summary of a run
     "The whole pack is the artifact evidence-pack of this run: open its index.html.": "全体はこの実行の成果物 evidence-pack にあります。index.htmlを開いてください。",
+    "It is registered and has no traffic.": "登録済みですが、トラフィックはありません。",
+    "Share of held-out rows that were trained on": "学習にも使われた評価用の行の割合",
+    "Largest difference of accuracy between groups": "グループ間の正解率の最大差",
+    "Largest difference of selection rates between groups": "グループ間の陽性判定率の最大差",
+    "Largest difference of false negative rates between groups": "グループ間の偽陰性率の最大差",
+    "Parameters of the release": "リリースのパラメーター",
     # what was masked
     "Masked secrets": "伏せた機密情報",
     "These stood in what was run or said. Each was replaced by %(mask)s before anything was written.": "実行内容や発言に含まれていた機密情報です。書き出す前に、それぞれ%(mask)sに置き換えました。",

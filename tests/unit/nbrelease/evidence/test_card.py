@@ -12,10 +12,10 @@ def test_the_card_states_the_models_facts(english):
         assert f"\n# {heading}\n" in f"\n{card}"
     assert "diabetes-classifier:2" in card
     assert f"sha256: {'ab' * 32}" in card
-    row = next(line for line in card.splitlines() if line.startswith("| roc_auc"))
+    row = next(line for line in card.splitlines() if line.startswith("| ROC AUC"))
     cells = [each.strip() for each in row.strip("|").split("|")]
     assert cells == [
-        "roc_auc",
+        "ROC AUC",
         "0.9826",
         "[0.9793, 0.9859]",
         "0.9202",
