@@ -103,7 +103,7 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
     if record.gate is not None:
         found[_("The gate")] = (_(record.gate.verdict), {
             _("Criterion"): [forms.criterion_name(each, _) for each in record.gate.criteria],
-            _("Limit"): [each.limit for each in record.gate.criteria],
+            _("Limit"): [forms.limit_words(each.limit, _) for each in record.gate.criteria],
             _("Found"): [forms.figure(each.found) for each in record.gate.criteria],
             _("Result"): [_("met") if e.passed else _("not met") for e in record.gate.criteria],
         })  # fmt: skip

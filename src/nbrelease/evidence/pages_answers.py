@@ -295,7 +295,7 @@ class _Answers:
                     "%(environment)s %(decision)s by %(name)s, %(time)s%(comment)s",
                     environment=each.environment,
                     decision=self._source("decisions", self._(each.decision)),
-                    name=each.name, time=forms.utc(each.time), comment=comment,
+                    name=each.name, time=forms.moment(each.time), comment=comment,
                 )
             )  # fmt: skip
         if record.gate is not None and record.gate.waiver is not None:
@@ -335,7 +335,9 @@ class _Answers:
                 took = self._source("rollback_drill", forms.seconds(drill.seconds))
                 answer.lines.append(
                     self._say(
-                        "Tried on %(time)s: it took %(took)s", time=forms.utc(drill.time), took=took
+                        "Tried on %(time)s: it took %(took)s",
+                        time=forms.moment(drill.time),
+                        took=took,
                     )
                 )
         elif len((record.endpoints.online and record.endpoints.online.traffic) or {}) > 1:
@@ -360,7 +362,7 @@ class _Answers:
     def _traffic(self) -> str:
         online = self.record.endpoints.online
         traffic = (online.traffic if online else None) or {}
-        return ", ".join(f"{name} {share} %" for name, share in traffic.items())
+        return ", ".join(f"{name} {share}\N{NO-BREAK SPACE}%" for name, share in traffic.items())
 
     def _first(self) -> bool:
         """Whether nothing was live before, as far as somebody looked."""

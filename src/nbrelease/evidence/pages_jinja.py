@@ -55,6 +55,7 @@ def environment(language: Language) -> Any:
         "tone_of_difference": tone_of_difference,
         "short": short,
         "metric_name": lambda name: metric_name(name, translate),
+        "limit_words": lambda text: limit_words(text, translate),
         "criterion_name": lambda each: criterion_name(each, translate),
     }
     made.filters |= {
@@ -68,7 +69,7 @@ def environment(language: Language) -> Any:
         "place": place,
         "seconds": seconds,
         "signed": signed,
-        "utc": utc,
+        "utc": moment,
         "whole": whole,
     }
     return made
@@ -97,6 +98,15 @@ def criterion_name(each: Criterion, translate: Callable[[str], str]) -> str:
     return each.name.replace(each.metric, metric_name(each.metric, translate), 1)
 
 
+def limit_words(text: str, _: Callable[[str], str]) -> str:
+    """A limit, which the record has in English, in the page's language."""
+    if text.startswith("at least "):
+        return _("at least %(value)s") % {"value": text.removeprefix("at least ")}
+    if text.startswith("at most "):
+        return _("at most %(value)s") % {"value": text.removeprefix("at most ")}
+    return text
+
+
 def seconds(value: float | None) -> str:
     """A duration."""
     if value is None:
@@ -115,6 +125,13 @@ def utc(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else NOTHING
 
 
+def moment(time: datetime | None) -> Any:
+    """A moment, in UTC, in one piece on the page."""
+    import markupsafe
+
+    return markupsafe.Markup('<span class="nowrap">{}</span>').format(utc(time))
+
+
 def clock(time: datetime | None) -> str:
     """The time of the day, in UTC."""
     return f"{time:%H:%M:%S}" if time else NOTHING
@@ -125,7 +142,8 @@ def figure(value: float | str | None) -> str:
     if value is None:
         return NOTHING
     if isinstance(value, int | float):
-        return whole(value) if float(value).is_integer() and abs(value) >= 2 else f"{value:.4f}"
+        whole_number = float(value).is_integer() and abs(value) >= 2
+        return _minus(whole(value) if whole_number else f"{value:.4f}")
     return value
 
 
@@ -133,7 +151,7 @@ def compact(value: float | None) -> str:
     """A number with as many digits as say something."""
     if value is None:
         return NOTHING
-    return whole(value) if float(value).is_integer() else f"{value:,.4g}"
+    return _minus(whole(value) if float(value).is_integer() else f"{value:,.4g}")
 
 
 def whole(value: float) -> str:
@@ -143,7 +161,11 @@ def whole(value: float) -> str:
 
 def signed(value: float | None) -> str:
     """A difference, with its sign."""
-    return NOTHING if value is None else f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
+    return NOTHING if value is None else _minus(f"{value:+.4f}")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
 
 
 def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
@@ -168,7 +190,7 @@ def place(source: str) -> str:
 
 def p_value(value: float) -> str:
     """A p-value; tiny ones as a bound."""
-    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
+    return "<\N{NO-BREAK SPACE}0.0001" if value < 0.0001 else f"=\N{NO-BREAK SPACE}{value:.4f}"
 
 
 def short(value: Any, width: int = 400) -> str:

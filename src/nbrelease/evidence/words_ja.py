@@ -79,7 +79,7 @@ JAPANESE: dict[str, str] = {
     # the first screen
     "In short": "要点",
     "What changes?": "何が変わるか",
-    "%(model)s version %(before)s → %(version)s": "%(model)s: バージョン%(before)s → %(version)s",
+    "%(model)s version %(before)s → %(version)s": "%(model)s バージョン%(before)s → %(version)s",
     "%(model)s version %(version)s": "%(model)s バージョン%(version)s",
     "Deployment %(new)s has no traffic, %(old)s has it as before": "デプロイ%(new)sにトラフィックはなく、従来どおり%(old)sが受けています",
     "Deployment %(new)s takes over from %(old)s": "デプロイは%(old)sから%(new)sへ交代",
@@ -314,6 +314,9 @@ JAPANESE: dict[str, str] = {
     "Largest difference of selection rates between groups": "グループ間の陽性判定率の最大差",
     "Largest difference of false negative rates between groups": "グループ間の偽陰性率の最大差",
     "Parameters of the release": "リリースのパラメーター",
+    "at least %(value)s": "%(value)s以上",
+    "at most %(value)s": "%(value)s以下",
+    ", ": "、",
     # what was masked
     "Masked secrets": "伏せた機密情報",
     "These stood in what was run or said. Each was replaced by %(mask)s before anything was written.": "実行内容や発言に含まれていた機密情報です。書き出す前に、それぞれ%(mask)sに置き換えました。",

@@ -77,4 +77,8 @@ class Page:
 
 
 def words(element: Tag | None) -> str:
-    return " ".join(element.get_text(" ").split()).replace(" ,", ",") if element else ""
+    return (
+        " ".join(element.get_text(" ").split()).replace(" ,", ",").replace(" :", ":")
+        if element
+        else ""
+    )
