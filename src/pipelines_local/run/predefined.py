@@ -54,7 +54,11 @@ def static(source: Source, definition: str, root: Path, given: Mapping[str, str]
     branch = own.get("build.sourcebranch", f"refs/heads/{source.branch}" if source.branch else "")
     return {
         "Build.DefinitionName": definition,
+        "Build.DefinitionVersion": "1",
+        "Build.QueuedBy": own.get("build.requestedfor", source.author),
         "Build.Reason": own.get("build.reason", "Manual"),
+        "Build.Repository.Clean": "False",
+        "Build.Repository.Git.SubmoduleCheckout": "False",
         "Build.Repository.Name": root.name,
         "Build.Repository.Provider": "TfsGit",
         "Build.Repository.Uri": root.as_uri(),
@@ -65,6 +69,7 @@ def static(source: Source, definition: str, root: Path, given: Mapping[str, str]
         "Build.SourceVersion": source.commit,
         "Build.SourceVersionMessage": source.message,
         "System.CollectionUri": "https://localhost/",
+        "System.DefinitionId": "1",
         "System.DefinitionName": definition,
         "System.HostType": "build",
         "System.TeamFoundationCollectionUri": "https://localhost/",
@@ -75,6 +80,7 @@ def static(source: Source, definition: str, root: Path, given: Mapping[str, str]
 def runtime(build_id: int) -> dict[str, str]:
     """What is known when the run begins."""
     return {
+        "Agent.Id": "1",
         "Agent.MachineName": platform.node(),
         "Agent.Name": platform.node(),
         "Agent.OS": {"Linux": "Linux", "Darwin": "Darwin"}.get(platform.system(), "Windows_NT"),
@@ -119,6 +125,7 @@ def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
         "Agent.JobStatus": "Succeeded",
         "Agent.TempDirectory": folders.temp,
         "Agent.ToolsDirectory": folders.tools,
+        "Agent.WorkFolder": folders.workspace.parent,
         "Build.ArtifactStagingDirectory": folders.staging,
         "Build.BinariesDirectory": folders.binaries,
         "Build.Repository.LocalPath": folders.sources,
