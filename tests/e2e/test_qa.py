@@ -28,9 +28,10 @@ def quality(project: Path) -> RunResult:
 @pytest.mark.parametrize(("source", "code"), [(FAILS, 1), ("", 5)], ids=["one fails", "none"])
 def test_results_are_published_also_when_tests_fail(tmp_path: Path, source: str, code: int) -> None:
     project = checkout(tmp_path)
-    for path in (project / "tests" / "exported").glob("*.py"):
-        path.unlink()
-    (project / "tests" / "exported" / "test_it.py").write_text(source)
+    tests = project / "tests" / "exported"  # what export wrote has to stay as it is
+    (tests / "conftest.py").write_text('collect_ignore = ["test_train.py"]\n')
+    if source:
+        (tests / "test_it.py").write_text(source)
     result = quality(project)
     steps = {step.display: step for _, job in result.jobs() for step in job.steps}
     assert result.result == "Failed"
