@@ -23,7 +23,7 @@ VERBS = {
     "check": "Hold executed notebooks against the outputs committed with their sources.",
     "clean": "Take out of notebooks what a run left in them; also as a filter of git.",
     "doctor": "Tell what is missing here, and repair it.",
-    "evidence": "Build what a release leaves behind.",
+    "evidence": "Build what a release leaves behind, and verify it.",
     "export": "Write main.py and its tests out of the tagged cells of notebooks.",
     "new": "Write a new project out of the example.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",

@@ -65,3 +65,12 @@ def last_change(root: Path, path: Path) -> str:
 def user(root: Path) -> str:
     """Who works here, as git knows them; empty where it does not."""
     return _git(root, "config", "user.name") or ""
+
+
+def author(root: Path) -> str:
+    """Who wrote the commit that is checked out; empty where that is not known.
+
+    Azure Pipelines knows it where the code came as an artifact without its history.
+    """
+    found = _git(root, "log", "-1", "--format=%an")
+    return found if found is not None else os.environ.get("BUILD_SOURCEVERSIONAUTHOR", "")

@@ -164,11 +164,22 @@ class Workspace(_Model):
 
 
 class Source(_Model):
-    """What was released from. ``commit`` is empty outside a repository."""
+    """What was released from. ``commit`` is empty outside a repository, as is its ``author``."""
 
     commit: str
     branch: str
     dirty: bool
+    author: str = ""
+
+
+class ApprovalRules(_Model):
+    """What the settings asked of approvals when the release began.
+
+    ``environments``: those that nothing goes to without somebody's yes.
+    """
+
+    environments: list[str] = Field(default_factory=list)
+    approver_is_not_author: bool = False
 
 
 class Environment(_Model):
@@ -211,6 +222,7 @@ class Identity(_Model):
     source: Source
     workspace: Workspace
     parameters: dict[str, Any]
+    approval_rules: ApprovalRules = ApprovalRules()
     language: Language = "en"
     environment: Environment | None = None
     since_last: PackageChanges | None = None
@@ -251,6 +263,7 @@ class OnlineEndpoint(_Model):
     scoring_uri: str
     traffic: dict[str, int] | None = None
     parity_max_abs_diff: float | None = None
+    parity_tolerance: float = 0
 
 
 class Endpoints(_Model):
@@ -328,7 +341,8 @@ class ReleaseRecord(Identity, Published):
     """The whole record; ``docs/evidence.md`` gives each field's source.
 
     ``sources`` says for a published value which page and cell of the pack it came from,
-    ``unreadable`` which published values are not in the form that the page knows.
+    ``unreadable`` which published values are not in the form that the page knows, ``code`` the
+    sha256 of each file of the project that the pack carries.
     """
 
     model_config = ConfigDict(
@@ -350,6 +364,7 @@ class ReleaseRecord(Identity, Published):
     stages: list[Stage]
     runbooks: list[RunbookResult]
     sources: dict[str, str] = Field(default_factory=dict)
+    code: dict[str, str] = Field(default_factory=dict)
     unreadable: list[str] = Field(default_factory=list)
 
 

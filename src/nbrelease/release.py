@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, git, kept
+from nbrelease import carried, files, git, kept
 from nbrelease.errors import UsageError
 from nbrelease.records import (
     IDENTITY,
+    ApprovalRules,
     Identity,
     Kind,
     Source,
@@ -72,9 +73,18 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
         kind=kind,
         env=name,
         started=started,
-        actor=_actor(settings.root),
+        actor=actor(settings.root),
         language=env.language,
-        source=Source(commit=source.commit, branch=source.branch, dirty=source.dirty),
+        source=Source(
+            commit=source.commit,
+            branch=source.branch,
+            dirty=source.dirty,
+            author=git.author(settings.root),
+        ),
+        approval_rules=ApprovalRules(
+            environments=[] if kind == "monitor" else env.approvals,
+            approver_is_not_author=env.approver_is_not_author,
+        ),
         workspace=Workspace(
             kind=env.workspace,
             subscription_id=env.subscription_id,
@@ -92,6 +102,7 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
         },
     )
     kept.write(folder, IDENTITY, identity.model_dump(mode="json"))
+    carried.keep_exports(settings.root, folder)
     return Release(folder, read_identity(folder))
 
 
@@ -155,16 +166,25 @@ def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
 
 
 def _merge(part: Path, target: Path) -> None:
-    """Copy the identity and the executed notebooks; of two executions the later one counts."""
-    if not (target / "record.json").exists():
-        files.write_bytes(target / "record.json", (part / "record.json").read_bytes())
+    """Copy identity, code and executed notebooks; of two executions the later one counts."""
+    for name in ("record.json", *_files(part / carried.CODE, part)):
+        if not (target / name).exists():
+            files.write_bytes(target / name, (part / name).read_bytes())
     ours = {result.name: result.started for result in executed(target)}
     for result in executed(part):
         if result.name not in ours or result.started > ours[result.name]:
             name = f"notebooks/{result.name}.ipynb"
             files.write_bytes(target / name, (part / name).read_bytes())
+            source = f"{carried.CODE}/{result.source}"
+            if (part / source).is_file():
+                files.write_bytes(target / source, (part / source).read_bytes())
 
 
-def _actor(root: Path) -> str:
+def _files(folder: Path, part: Path) -> list[str]:
+    """The files below a folder of a part, by their path from the part."""
+    return sorted(path.relative_to(part).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def actor(root: Path) -> str:
     """Who started it: the pipeline's requester, else git's user, else the login's."""
     return os.environ.get("BUILD_REQUESTEDFOR") or git.user(root) or getpass.getuser()

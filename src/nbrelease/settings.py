@@ -90,6 +90,8 @@ class Environment(BaseModel):
     traffic_steps: Annotated[str, Field(pattern=r"^\d{1,3}( *, *\d{1,3})*$")] = "100"
     observe_seconds: Annotated[float, Field(ge=0)] = 60
     keep_previous_days: Annotated[int, Field(ge=0)] = 14
+    approval_environments: str = ""
+    approver_is_not_author: bool = False
 
     @model_validator(mode="after")
     def _azure_names_its_workspace(self) -> Environment:
@@ -105,6 +107,11 @@ class Environment(BaseModel):
         if steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] != 100:
             raise ValueError(f"traffic_steps = {self.traffic_steps}: has to rise to 100")
         return self
+
+    @property
+    def approvals(self) -> list[str]:
+        """The pipeline's environments that nothing goes to without somebody's yes."""
+        return [name.strip() for name in self.approval_environments.split(",") if name.strip()]
 
     def arm_parameters(self) -> dict[str, Any]:
         """What ``infra/azuredeploy.json`` takes, as an Azure Resource Manager parameters file."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nbrelease import console, kept, release
+from nbrelease.commands import evidence_trust
 from nbrelease.errors import ApprovalsError, UsageError
 from nbrelease.records import DECISIONS, OUTCOME, Outcome, StageOutcome, read_outcome
 from nbrelease.settings import load
@@ -18,7 +19,11 @@ RESULTS = ("Succeeded", "SucceededWithIssues", "Skipped", "Rejected", "Canceled"
 
 @click.group()
 def command() -> None:
-    """Build what a release leaves behind."""
+    """Build what a release leaves behind, and verify it."""
+
+
+for _each in evidence_trust.COMMANDS:
+    command.add_command(_each)
 
 
 @command.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -105,9 +106,22 @@ def _report(name: str, outcome: Rehearsal) -> int:
         for page in sorted(outcome.run.artifacts.glob("*/index.html")):
             console.out(f"          {os.path.relpath(page)}")
         console.out(f"then      nbrelease rehearse {name} --resume {outcome.run.folder.name}")
+    holds = outcome.pack is None or _verified(outcome.pack)
     if outcome.pack is not None:
         console.out(f"evidence  {os.path.relpath(outcome.pack)}/index.html")
-    return _exit_code(outcome)
+    code = _exit_code(outcome)
+    return ExitCode.FAILED if code == ExitCode.DONE and not holds else code
+
+
+def _verified(pack: Path) -> bool:
+    """Whether the pack holds, the decisions included, which the pipeline's own jobs do not know."""
+    from nbrelease.evidence.verify import verify
+
+    report = verify(pack)
+    for name, result in report.results.items():
+        if result.state == "failed":
+            console.error(f"the pack does not verify: {name}: {result.reason}")
+    return not report.failed
 
 
 def _errors(outcome: Rehearsal) -> list[str]:

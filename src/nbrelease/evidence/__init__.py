@@ -11,21 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, kept, scraps
-from nbrelease.evidence import brief, junit, pages
+from nbrelease import carried, files, kept, scraps
+from nbrelease.evidence import brief, junit, manifest, pages
 from nbrelease.evidence.summary import since_last, summarise
 from nbrelease.records import (
     DECISIONS,
     IDENTITY,
     OUTCOME,
     ReleaseRecord,
+    RunbookResult,
     executed,
     read_decisions,
     read_identity,
     read_outcome,
 )
 
-__all__ = ["build", "load"]
+__all__ = ["build", "derive", "load"]
 
 CARD = "model-card.md"
 SUMMARY = "summary.md"
@@ -49,10 +50,7 @@ def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
         kept.clean(folder, name)
     results = executed(folder)
     notebooks = {result.name: _notebook(folder, result.name) for result in results}
-    identity = read_identity(folder)
-    decisions, outcome = read_decisions(folder), read_outcome(folder)
-    sources = _sources(folder, notebooks)
-    record = summarise(identity, results, decisions, outcome, sources)
+    record = derive(folder, results, notebooks)
     if record.since_last is None:
         changes = since_last(record, _earlier(folder, record.env))
         record = record.model_copy(update={"since_last": changes})
@@ -71,8 +69,29 @@ def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
         files.write_text(folder / "model-card.html", pages.card(record, text))
     files.write_text(folder / "index.html", pages.index(record, card=there))
     files.write_text(folder / SUMMARY, brief.render(record))
-    _write_manifest(folder)
+    manifest.write(folder)
     return record
+
+
+def derive(
+    folder: Path, results: list[RunbookResult], notebooks: dict[str, dict[str, Any]]
+) -> ReleaseRecord:
+    """The record of a pack, out of its notebooks, its identity and what the pipeline left.
+
+    Args:
+        folder: the pack.
+        results: of the executed runbooks, in order.
+        notebooks: the executed notebooks by their name.
+    """
+    return summarise(
+        read_identity(folder),
+        results,
+        read_decisions(folder),
+        read_outcome(folder),
+        _sources(folder, notebooks),
+        carried.digests(folder),
+        carried.masked(folder),
+    )
 
 
 def _notebook(folder: Path, name: str) -> dict[str, Any]:
@@ -95,10 +114,10 @@ def _sources(folder: Path, notebooks: dict[str, dict[str, Any]]) -> dict[str, st
 
 def _earlier(folder: Path, env: str) -> Iterator[ReleaseRecord]:
     """The finished releases beside this one into ``env``, newest first."""
-    for manifest in sorted(folder.parent.glob(f"{env}-*Z-*/manifest.json"), reverse=True):
-        if manifest.parent.name < folder.name:
+    for path in sorted(folder.parent.glob(f"{env}-*Z-*/{manifest.NAME}"), reverse=True):
+        if path.parent.name < folder.name:
             try:
-                yield load(manifest.parent)
+                yield load(path.parent)
             except (OSError, ValueError):  # of another version, or damaged: verify says which
                 continue
 
@@ -107,14 +126,3 @@ def load(folder: Path) -> ReleaseRecord:
     """The record of a pack that was built."""
     text = (folder / "record.json").read_text(encoding="utf-8")
     return ReleaseRecord.model_validate_json(text)
-
-
-def _write_manifest(folder: Path) -> None:
-    """The sha256 of every other file of the pack, by its path."""
-    names = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    )
-    manifest = {"algorithm": "sha256", "files": {n: files.sha256(folder / n) for n in names}}
-    files.write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")

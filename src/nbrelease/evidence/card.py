@@ -5,6 +5,7 @@ The model itself is never loaded: a card that unpickles what it describes would 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
@@ -31,6 +32,17 @@ def render(record: ReleaseRecord) -> str:
         card.add_table(folded=False, description=prose, **{section: table})
     card.add(folded=False, **{_("Limits of this evidence"): _bullets(limits(record, _))})
     return str(card.render())
+
+
+def said(record: ReleaseRecord) -> Iterator[str]:
+    """Every line and every cell of a table that the card of this record has to hold."""
+    _ = translator(record.language)
+    for text in _prose(record, _).values():
+        yield from filter(None, text.split("\n"))
+    for prose, table in _tables(record, _).values():
+        yield from filter(None, prose.split("\n"))
+        yield from (str(value) for column in table.values() for value in column)
+    yield from _bullets(limits(record, _)).split("\n")
 
 
 def _prose(record: ReleaseRecord, _: Translate) -> dict[str, str]:

@@ -56,6 +56,8 @@ def summarise(
     decisions: list[Decision],
     outcome: Outcome | None,
     sources: dict[str, str] | None = None,
+    code: dict[str, str] | None = None,
+    hidden: list[Masked] | None = None,
 ) -> ReleaseRecord:
     """The record of a release, out of what its runbooks and its pipeline left.
 
@@ -65,6 +67,8 @@ def summarise(
         decisions: what was said about the release.
         outcome: what became of the pipeline's stages; None for a release by hand.
         sources: the page and cell of each published value.
+        code: the sha256 of each file of the project that the pack carries.
+        hidden: what was masked in these.
     """
     values: dict[str, Any] = {}
     for result in results:
@@ -91,15 +95,17 @@ def summarise(
         stages=_stages(results, outcome or Outcome()),
         runbooks=results,
         sources=sources or {},
+        code=code or {},
         unreadable=unreadable,
-        masked=_masked(identity, results),
+        masked=_masked(identity, results, hidden or []),
     )
 
 
-def _masked(identity: Identity, results: list[RunbookResult]) -> list[Masked]:
-    """What was hidden in the release's own files, then in its notebooks."""
-    own = [each for each in identity.masked if not each.file.startswith("notebooks/")]
-    return own + [each for result in results for each in result.masked]
+def _masked(identity: Identity, results: list[RunbookResult], hidden: list[Masked]) -> list[Masked]:
+    """What was hidden in the release's own files, in the code it carries, then in its notebooks."""
+    others = ("notebooks/", "code/")
+    own = [each for each in identity.masked if not each.file.startswith(others)]
+    return own + hidden + [each for result in results for each in result.masked]
 
 
 def _text(because: Because) -> str:
@@ -255,6 +261,7 @@ def _online(values: dict[str, Any]) -> OnlineEndpoint | None:
         scoring_uri=values["scoring_uri"],
         traffic=values.get("traffic"),
         parity_max_abs_diff=values.get("parity_max_abs_diff"),
+        parity_tolerance=values.get("parity_tolerance", 0),
     )
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, scraps
+from nbrelease import carried, files, scraps
 from nbrelease.checks import Checker, markers
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, read
@@ -89,6 +89,9 @@ def run(
     )
     output = release.notebook(source.stem)
     prepared = _prepared(_load(source), runbook, result)
+    if "job_name" not in release.values():  # what is trained with is what stands here now
+        carried.keep_exports(settings.root, release.folder)
+    hidden = carried.keep_runbook(source, result.source, release.folder, known)
     with chdir(settings.root):
         stopped = execute.execute(
             prepared,
@@ -101,7 +104,7 @@ def run(
             known=known,
         )
     judged = _judge(output, committed, runbook, result, checker, stopped)
-    result = _ended(judged.model_copy(update={"masked": masker.found}))
+    result = _ended(judged.model_copy(update={"masked": masker.found + hidden}))
     _finish(output, result, settings, env)
     return result
 

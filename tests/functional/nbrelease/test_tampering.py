@@ -1,0 +1,450 @@
+"""A real pack, tampered with in every way that we could think of: each is found, and rightly named.
+
+Some only change a file. Others are *sealed* again, with a manifest that fits, or *built* again, so
+that record and pages say what the forged notebooks say: then it is facts that do not fit. What
+nobody can find in the pack alone, a forgery of everything, is what the signature is for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import real_pack
+
+from conftest import Project
+from nbrelease import evidence
+from nbrelease.evidence import manifest, schema, sign
+from nbrelease.evidence.verify import verify
+
+pytestmark = pytest.mark.functional
+
+TRAIN, REGISTER, BATCH, ONLINE, RELEASE = (
+    "02_train", "03_register", "05_test_batch", "07_test_online", "08_release_online",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("real")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        real_pack.git(root, "init", "-q")
+        return real_pack.make(Project(root))
+
+
+@pytest.fixture
+def pack(made, tmp_path) -> Path:
+    for name in ("key", "other"):
+        shutil.copy(made.parents[1] / name, tmp_path)
+    return Path(shutil.copytree(made, tmp_path / made.name))
+
+
+@pytest.fixture(scope="module")
+def key(made) -> sign.PublicKey:
+    return sign.public_key(str(made.parents[1] / "key.pub"))
+
+
+# --- how it is done ---
+
+
+def text(name: str, old: str, new: str) -> Callable[[Path], None]:
+    """Replace a text in a file."""
+
+    def do(pack: Path) -> None:
+        path = pack / name
+        content = path.read_text(encoding="utf-8")
+        assert old in content, (name, old)
+        path.write_text(content.replace(old, new, 1), encoding="utf-8")
+
+    return do
+
+
+def content(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Change a JSON file; what ``change`` returns, if anything, is its new content."""
+
+    def do(pack: Path) -> None:
+        path = pack / name
+        found = json.loads(path.read_text(encoding="utf-8"))
+        changed = change(found)
+        path.write_text(json.dumps(found if changed is None else changed, indent=1), "utf-8")
+
+    return do
+
+
+def record(**new: Any) -> Callable[[Path], None]:
+    return content("record.json", lambda found: found.update(new))
+
+
+def notebook(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    return content(f"notebooks/{name}.ipynb", change)
+
+
+def cell(name: str, id: str, **new: Any) -> Callable[[Path], None]:
+    def change(found: Any) -> None:
+        next(each for each in found["cells"] if each["id"] == id).update(new)
+
+    return notebook(name, change)
+
+
+def claim(name: str, **new: Any) -> Callable[[Path], None]:
+    return notebook(name, lambda found: found["metadata"]["nbrelease"].update(new))
+
+
+def claimed(name: str, id: str, **new: Any) -> Callable[[Path], None]:
+    def change(found: Any) -> None:
+        cells = found["metadata"]["nbrelease"]["cells"]
+        next(each for each in cells if each["id"] == id).update(new)
+
+    return notebook(name, change)
+
+
+def value(name: str, key: str, new: Any) -> Callable[[Path], None]:
+    """Forge a published value in all places of a notebook that have it."""
+
+    def change(found: Any) -> None:
+        found["metadata"]["nbrelease"]["values"][key] = new
+        for each in found["cells"]:
+            for output in each.get("outputs", []):
+                scrap = output.get("data", {}).get("application/scrapbook.scrap.json+json")
+                if scrap and scrap["name"] == key:
+                    scrap["data"] = new
+
+    return notebook(name, change)
+
+
+def parameter(name: str, key: str, new: str) -> Callable[[Path], None]:
+    """Forge a parameter in the claim and in the injected cell."""
+
+    def change(found: Any) -> None:
+        found["metadata"]["nbrelease"]["parameters"][key] = new
+        for each in found["cells"]:
+            if each["id"] == "injected-parameters":
+                source = "".join(each["source"])
+                each["source"] = re.sub(rf"(?m)^{key} = .*$", f'{key} = "{new}"', source)
+
+    return notebook(name, change)
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda pack: (pack / name).unlink()
+
+
+def add(name: str, said: str = "x") -> Callable[[Path], None]:
+    def do(pack: Path) -> None:
+        (pack / name).parent.mkdir(exist_ok=True)
+        (pack / name).write_text(said, encoding="utf-8")
+
+    return do
+
+
+def move(name: str, to: str) -> Callable[[Path], None]:
+    def do(pack: Path) -> None:
+        (pack / name).rename(pack / to)
+
+    return do
+
+
+def swap(name: str, other: str) -> Callable[[Path], None]:
+    def do(pack: Path) -> None:
+        first, second = (pack / name).read_bytes(), (pack / other).read_bytes()
+        (pack / name).write_bytes(second)
+        (pack / other).write_bytes(first)
+
+    return do
+
+
+def link(name: str) -> Callable[[Path], None]:
+    def do(pack: Path) -> None:
+        target = pack.parent / "elsewhere"
+        shutil.move(pack / name, target)
+        (pack / name).symlink_to(target)
+
+    return do
+
+
+def seal(pack: Path) -> None:
+    manifest.write(pack)
+
+
+def build(pack: Path) -> None:
+    evidence.build(pack)
+
+
+def times(found: Any) -> None:
+    """Start and end of a runbook, swapped."""
+    told = found["metadata"]["nbrelease"]
+    told["started"], told["ended"] = told["ended"], told["started"]
+
+
+def cell_times(found: Any) -> None:
+    """The times of two cells, swapped."""
+    cells = [each for each in found["cells"] if each["cell_type"] == "code"]
+    first, last = cells[0]["metadata"], cells[-1]["metadata"]
+    first["papermill"], last["papermill"] = last["papermill"], first["papermill"]
+
+
+def untested(pack: Path) -> None:
+    """No cell of any notebook is a test any more."""
+    for path in (pack / "notebooks").glob("*.ipynb"):
+        found = json.loads(path.read_text())
+        for each in found["metadata"]["nbrelease"]["cells"]:
+            each["tags"], each["check"] = [], None
+        path.write_text(json.dumps(found))
+
+
+def other_times(name: str, other: str) -> Callable[[Path], None]:
+    """Two runbooks change their times."""
+
+    def do(pack: Path) -> None:
+        paths = [pack / "notebooks" / f"{each}.ipynb" for each in (name, other)]
+        found = [json.loads(path.read_text()) for path in paths]
+        told = [each["metadata"]["nbrelease"] for each in found]
+        for key in ("started", "ended", "seconds"):
+            told[0][key], told[1][key] = told[1][key], told[0][key]
+        for path, each in zip(paths, found, strict=True):
+            path.write_text(json.dumps(each))
+
+    return do
+
+
+def decision(index: int, **new: Any) -> Callable[[Path], None]:
+    return content("decisions.json", lambda found: found[index].update(new))
+
+
+def unsign(pack: Path) -> None:
+    shutil.rmtree(pack / "signatures")
+
+
+def sign_with_other(pack: Path) -> None:
+    sign.pack(pack, sign.private_key(str(pack.parent / "other")))
+
+
+def signature(change: Callable[[str], str]) -> Callable[[Path], None]:
+    """Change the text of the one signature."""
+
+    def do(pack: Path) -> None:
+        [path] = (pack / "signatures").glob("*")
+        content = path.read_text()
+        path.write_text(change(content))
+        assert path.read_text() != content
+
+    return do
+
+
+def forge(pack: Path) -> None:
+    """A signature with another key that names the right one."""
+    right = sign.private_key(str(pack.parent / "key")).public.id
+    unsign(pack)
+    sign_with_other(pack)
+    signature(lambda said: re.sub('"keyid": "[0-9a-f]+"', f'"keyid": "{right}"', said))(pack)
+
+
+GATE = {"verdict": "passed", "criteria": [
+    {"name": "roc_auc", "metric": "roc_auc", "limit": "at least 0.8", "found": 0.7, "passed": True},
+]}  # fmt: skip
+WAIVED = {"verdict": "waived", "criteria": [
+    {"name": "roc_auc", "metric": "roc_auc", "limit": "at least 0.8", "found": 0.7, "passed": False},
+], "waiver": {"name": "Bob", "reason": "haste", "until": "2020-01-01"}}  # fmt: skip
+MOVED = [
+    {"time": "2020-01-01T00:00:00+00:00", "decision": "done", "traffic": {"model-2": 100}},
+]  # fmt: skip
+KEY = "AccountKey=" + "a1B2" * 12
+RAISED = [{"output_type": "error", "ename": "E", "evalue": "x", "traceback": []}]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to tamper: what is done, which check finds it, and what it says."""
+
+    name: str
+    steps: tuple[Callable[[Path], Any], ...]
+    check: str
+    says: str
+    signed: bool = False
+
+
+def case(name: str, check: str, says: str, *steps: Callable[[Path], Any], signed: bool = False):
+    return Case(name, steps, check, says, signed)
+
+
+CASES = [
+    # a file is not what it was
+    case("digit of the record", "manifest", "record.json: was changed", text("record.json", "0.8125", "0.8126")),
+    case("output of a cell", "manifest", "notebooks/02_train.ipynb: was changed", text("notebooks/02_train.ipynb", "rows 40", "rows 41")),
+    case("figure of the page", "manifest", "index.html: was changed", text("index.html", "0.8125", "0.9125")),
+    case("page of a notebook", "manifest", "html/02_train.html: was changed", text("html/02_train.html", "rows 40", "rows 41")),
+    case("model card", "manifest", "model-card.md: was changed", text("model-card.md", "0.9000", "0.9900")),
+    case("page of the model card", "manifest", "model-card.html: was changed", text("model-card.html", "0.9000", "0.9900")),
+    case("test report", "manifest", "junit/02_train.xml: was changed", text("junit/02_train.xml", 'failures="0"', 'failures="1"')),
+    case("word of an approver", "manifest", "decisions.json: was changed", text("decisions.json", "better", "worse!")),
+    case("end of a stage", "manifest", "outcome.json: was changed", text("outcome.json", "Succeeded", "Skipped")),
+    case("main.py", "manifest", "code/exported/train/main.py: was changed", text("code/exported/train/main.py", "random_state", "random_stat3")),
+    case("source of a runbook", "manifest", "code/runbooks/02_train.ipynb: was changed", text("code/runbooks/02_train.ipynb", "calm_pea_1", "calm_pea_2")),
+    case("missing notebook", "manifest", "notebooks/02_train.ipynb: is missing", remove("notebooks/02_train.ipynb")),
+    case("missing page", "manifest", "index.html: is missing", remove("index.html")),
+    case("missing decisions", "manifest", "decisions.json: is missing", remove("decisions.json")),
+    case("extra file", "manifest", "extra.txt: is not listed", add("extra.txt")),
+    case("extra hidden file", "manifest", "html/.hidden: is not listed", add("html/.hidden")),
+    case("extra notebook", "manifest", "notebooks/04_x.ipynb: is not listed", add("notebooks/04_x.ipynb", "{}")),
+    case("renamed file", "manifest", "html/2_train.html: is not listed", move("html/02_train.html", "html/2_train.html")),
+    case("swapped pages", "manifest", "html/02_train.html: was changed", swap("html/01_prepare.html", "html/02_train.html")),
+    case("link", "manifest", "index.html: is a link", link("index.html")),
+    case("digest in the manifest", "manifest", "record.json: was changed", content("manifest.json", lambda m: m["files"].update({"record.json": "0" * 64}))),
+    case("line of the manifest", "manifest", "junit/02_train.xml: is not listed", content("manifest.json", lambda m: {**m, "files": {k: v for k, v in m["files"].items() if k != "junit/02_train.xml"}})),
+    case("weaker algorithm", "manifest", "manifest.json: algorithm", content("manifest.json", lambda m: m.update(algorithm="md5"))),
+    case("path out of the pack", "manifest", "../x: no path within a pack", content("manifest.json", lambda m: m["files"].update({"../x": "0" * 64}))),
+    case("no manifest", "manifest", "manifest.json: is missing", remove("manifest.json")),
+    case("broken manifest", "manifest", "manifest.json: ", add("manifest.json", "{")),
+    # sealed again: the record
+    case("metric", "record", "metrics.accuracy: 0.9125 there, 0.8125", text("record.json", "0.8125", "0.9125"), seal),
+    case("version", "record", "model.version: 3 there, 2", content("record.json", lambda r: r["model"].update(version="3")), seal),
+    case("verdict", "record", "verdict: failed there, passed", record(verdict="failed"), seal),
+    case("tests", "record", "tests.total: 99 there", content("record.json", lambda r: r["tests"].update(total=99, passed=99)), seal),
+    case("commit of the criteria", "record", "gate.criteria_commit: abc there", content("record.json", lambda r: r["gate"].update(criteria_commit="abc")), seal),
+    case("no decisions any more", "record", "decisions: ", remove("decisions.json"), seal),
+    case("a runbook less", "record", "record.json: runbooks", remove("notebooks/05_test_batch.ipynb"), remove("html/05_test_batch.html"), remove("junit/05_test_batch.xml"), seal),
+    case("digest of the code", "record", "code.notebooks/train.ipynb: ", content("record.json", lambda r: r["code"].update({"notebooks/train.ipynb": "0" * 64})), seal),
+    case("unknown field", "schema", "record.json: surplus: Extra inputs", record(surplus=1), seal),
+    case("missing field", "schema", "record.json: env: Field required", content("record.json", lambda r: {k: v for k, v in r.items() if k != "env"}), seal),
+    case("text for a number", "schema", "record.json: tests.total: ", content("record.json", lambda r: r["tests"].update(total="18")), seal),
+    case("later schema", "schema", "is of schema 7.0", record(schema_version="7.0"), seal),
+    case("key that stands twice", "schema", "the key verdict stands there twice", text("record.json", '"verdict": "passed"', '"verdict": "failed", "verdict": "passed"'), seal),
+    case("no record any more", "schema", "record.json: ", add("record.json", "[]"), seal),
+    case("another folder's name", "identity", "the folder is ", lambda pack: pack.rename(pack.with_name("prod-20200101T000000Z-00000000"))),
+    case("another id", "identity", "is not made of its environment, start and commit", text("record.json", '"release_id": "prod-2', '"release_id": "prod-1'), seal),
+    case("runbook of another release", "identity", "is of release prod-20200101T000000Z-0", claim(TRAIN, release_id="prod-20200101T000000Z-0"), build),
+    case("runbook of another environment", "identity", "was run for dev, not prod", claim(TRAIN, env="dev"), build),
+    case("swapped notebooks", "identity", "notebooks/05_test_batch.ipynb: is the result of 07_test_online", swap("notebooks/05_test_batch.ipynb", "notebooks/07_test_online.ipynb"), seal),
+    # sealed again: notebooks and pages
+    case("failed cell that says passed", "cells", "cell test-something says passed, its outputs say failed", cell(TRAIN, "test-something", outputs=RAISED), build),
+    case("cell that was not run", "cells", "cell test-something says passed, its outputs say not run", cell(TRAIN, "test-something", execution_count=None), build),
+    case("claim of another state", "cells", "cell record says skipped, its outputs say passed", claimed(TRAIN, "record", state="skipped"), build),
+    case("value in the claim alone", "cells", "the published value metrics.accuracy: 0.99 there, 0.8125", notebook(TRAIN, lambda n: n["metadata"]["nbrelease"]["values"]["metrics"].update(accuracy=0.99)), build),
+    case("injected parameter", "cells", "parameter model_version: 9 there, 2", notebook(ONLINE, lambda n: n["metadata"]["nbrelease"]["parameters"].update(model_version="9")), build),
+    case("cell taken out", "cells", "cell test-something is missing", notebook(TRAIN, lambda n: {**n, "cells": [c for c in n["cells"] if c["id"] != "test-something"]}), build),
+    case("cell put in", "cells", "cell new was added", notebook(TRAIN, lambda n: n["cells"].append({**n["cells"][-1], "id": "new"})), build),
+    case("cell run twice", "cells", "the execution counts do not rise", cell(TRAIN, "record", execution_count=9), build),
+    case("broken notebook", "cells", "notebooks/02_train.ipynb: ", add("notebooks/02_train.ipynb", "{}"), seal),
+    case("figure of the page, sealed", "pages", "index.html: shows «", text("index.html", "0.8125", "0.9125"), seal),
+    case("page of a notebook, sealed", "pages", "html/02_train.html: shows «", text("html/02_train.html", "rows 40", "rows 41"), seal),
+    case("no first page", "pages", "index.html: is missing", remove("index.html"), seal),
+    case("page of nothing", "pages", "html/99_more.html: is the page of no executed notebook", add("html/99_more.html"), seal),
+    case("model card, sealed", "pages", "model-card.md: does not say «0.9000»", text("model-card.md", "0.9000", "0.9900"), seal),
+    case("test report, sealed", "reports", "junit/02_train.xml: is not what the record says", text("junit/02_train.xml", 'tests="2"', 'tests="9"'), seal),
+    case("missing test report, sealed", "reports", "junit/02_train.xml: is missing", remove("junit/02_train.xml"), seal),
+    # built again: facts that do not fit
+    case("no tests", "tests", "0 tests", untested, build),
+    case("start and end swapped", "order", "02_train ended before it began", notebook(TRAIN, times), build),
+    case("runbooks change times", "order", "03_register began before 02_train, whose values it was given, ended", other_times(TRAIN, REGISTER), build),
+    case("times of cells swapped", "order", "02_train: cell ", notebook(TRAIN, cell_times), build),
+    case("release that began late", "order", "01_prepare began before the release did", record(started="2099-01-01T00:00:00Z"), build),
+    case("yes after the fact", "order", "Ada spoke on prod after 03_register had begun", decision(0, time="2098-01-01T00:00:00Z"), build),
+    case("yes before there was anything to see", "order", "Lin spoke on blue before ", decision(1, time="2020-01-01T00:00:00Z"), build),
+    case("rollout at another time", "order", "was not while 08_release_online ran", value(RELEASE, "rollout", MOVED), build),
+    case("lost rows", "rows", "batch: 40 rows in, 39 out", value(BATCH, "rows_out", 39), build),
+    case("no rows", "rows", "batch: 0 rows in, 0 out", value(BATCH, "rows_in", 0), value(BATCH, "rows_out", 0), build),
+    case("rows in both", "rows", "7 rows are in both training and test", value("01_prepare", "data_profile", {"rows": 200, "overlap": 7}), build),
+    case("other predictions", "parity", "largest difference to the registered model 0.25, tolerance 0", value(ONLINE, "parity_max_abs_diff", 0.25), build),
+    case("never compared", "parity", "model-2 was never held against the registered model", value(ONLINE, "parity_max_abs_diff", None), build),
+    case("tested another version", "versions", "07_test_online: was run with model_version = 1, 03_register published 2", parameter(ONLINE, "model_version", "1"), build),
+    case("released another deployment", "versions", "08_release_online: was run with online_deployment = model-9", parameter(RELEASE, "online_deployment", "model-9"), build),
+    case("registered another version", "versions", "published 3", value(REGISTER, "model_version", "3"), build),
+    case("trained on other data", "versions", "02_train: was run with data_version = 1, 01_prepare published 3", parameter(TRAIN, "data_version", "1"), build),
+    case("not all of the traffic", "versions", "model-2 has 60 % of the traffic", value(RELEASE, "traffic", {"model-1": 40, "model-2": 60}), build),
+    case("criterion that was not met", "gate", "criterion roc_auc: 0.7 is said to be met, at least 0.8 asked", value(REGISTER, "gate", GATE), build),
+    case("waiver that had ended", "gate", "the waiver of Bob ended on 2020-01-01", value(REGISTER, "gate", WAIVED), build),
+    case("one yes is missing", "approvals", "nobody said yes to blue", content("decisions.json", lambda d: d[:1]), build),
+    case("yes of nobody", "approvals", "is nobody's", decision(0, name=" "), build),
+    case("yes of the author", "approvals", "Grace approved a release of their own", decision(0, name="Grace"), content("record.json", lambda r: r["approval_rules"].update(approver_is_not_author=True)), build),
+    # built again: code
+    case("main.py, built", "export", "code/exported/train/main.py:", text("code/exported/train/main.py", "random_state", "random_stat3"), build),
+    case("notebook, built", "export", "is not what code/notebooks/train.ipynb gives", text("code/notebooks/train.ipynb", "0.3", "0.4"), build),
+    case("tests of main.py, built", "export", "code/tests/exported/test_train.py:", text("code/tests/exported/test_train.py", "assert", "assert not"), build),
+    case("no main.py, built", "export", "code/exported/train/main.py: is missing", remove("code/exported/train/main.py"), build),
+    case("module of nothing, built", "export", "code/exported/train/more.py: no notebook of the pack gives it", add("code/exported/train/more.py"), build),
+    case("source of a runbook, built", "runbooks", "is not the file that notebooks/02_train.ipynb was made from", text("code/runbooks/02_train.ipynb", "0.8125", "0.9125"), build),
+    case("no source of a runbook, built", "runbooks", "code/runbooks/02_train.ipynb: is missing", remove("code/runbooks/02_train.ipynb"), build),
+    case("code of a cell, built", "runbooks", "cell record is not the code of", cell(TRAIN, "record", source="record()"), build),
+    case("checked output, built", "runbooks", "the output of cell shown is not as its source has it", cell(TRAIN, "shown", outputs=[{"output_type": "stream", "name": "stdout", "text": "rows 41\n"}]), build),
+    case("check that was dropped, built", "runbooks", "the output of cell shown was to be checked and was not", claimed(TRAIN, "shown", check=None), build),
+    # leaks
+    case("secret in an output", "secrets", "notebooks/02_train.ipynb:", cell(TRAIN, "shown", outputs=[{"output_type": "stream", "name": "stdout", "text": KEY}]), build),
+    case("secret in a comment", "secrets", "decisions.json:", decision(0, comment=f"used {KEY}"), seal),
+    case("folder of a machine", "paths", "names a folder of a machine: /home/grace/", cell(TRAIN, "shown", outputs=[{"output_type": "stream", "name": "stdout", "text": "in /home/grace/rows"}]), build),
+    case("folder of a Windows machine", "paths", "names a folder of a machine", decision(0, comment="see C:\\Users\\grace\\x.txt"), build),
+    # signatures
+    case("sealed again after signing", "signature", "is of another manifest than this one", text("record.json", "0.8125", "0.9125"), seal),
+    case("signature of another key", "signature", "no signature by the key", unsign, sign_with_other, signed=True),
+    case("no signature", "signature", "the pack is not signed", unsign, signed=True),
+    case("payload of the signature", "signature", "is no DSSE envelope", signature(lambda said: said.replace('"payload": "', '"payload": "AAAA')), signed=True),
+    case("forged signature", "signature", "the signature is not by the key", forge, signed=True),
+    case("signature in another form", "signature", "is of another kind", signature(lambda said: said.replace("in-toto+json", "other+json"))),
+    case("something else beside the signatures", "signature", "signatures/x.txt: is no signature", add("signatures/x.txt")),
+    # what came later
+    case("old entry", "later", "later/0002.json: does not follow 0001.json as it stands there", text("later/0001.json", "Age drifts", "All well")),
+    case("newest entry", "later", "later/0003.json: was changed", text("later/0003.json", "back to model-1", "all is well now")),
+    case("old entry taken out", "later", "later/0002.json: is missing", remove("later/0002.json")),
+    case("newest entry taken out", "later", "names 3 entries, there are 2", remove("later/0003.json")),
+    case("entries moved", "later", "later/0001.json: is entry 2, moved here", swap("later/0001.json", "later/0002.json")),
+    case("attached file", "later", "later/0001/drift.json: was changed", text("later/0001/drift.json", "0.31", "0.01")),
+    case("attached file taken out", "later", "later/0001/drift.json: is missing", remove("later/0001/drift.json")),
+    case("something between the entries", "later", "later/more.txt: belongs to no entry", add("later/more.txt")),
+    case("entry of another release", "later", "is of release prod-1", content("later/0003.json", lambda e: e.update(release_id="prod-1"))),
+    case("entry that is none", "later", "later/0002.json: is no entry", add("later/0002.json", "{}")),
+    case("unsigned entry", "later", "later/0002.json: is not signed by the key", remove("later/0002.dsse.json"), signed=True),
+    case("signature of an old entry", "later", "later/0001.dsse.json: is of another entry", swap("later/0001.dsse.json", "later/0002.dsse.json")),
+    case("head taken out", "later", "later/head.json: is missing", remove("later/head.json")),
+]  # fmt: skip
+
+
+def test_there_are_enough_of_them():
+    assert len(CASES) >= 60
+    assert len({each.name for each in CASES}) == len(CASES)
+
+
+def test_the_untouched_pack_verifies_with_its_signature(pack, key):
+    report = verify(pack, [key])
+    assert not report.failed, report.text()
+    assert {result.state for result in report.results.values()} == {"passed"}
+    assert (report.level, list(report.signers)) == ("signed", [key.id])
+
+
+@pytest.mark.parametrize("tampered", CASES, ids=lambda each: each.name)
+def test_tampering_is_found_with_the_right_reason(pack, key, tampered):
+    folder = pack
+    for step in tampered.steps:
+        moved = step(pack)
+        folder = moved if isinstance(moved, Path) else folder
+    report = verify(folder, [key] if tampered.signed else [])
+    found = report.results[tampered.check]
+    assert found.state == "failed", report.text()
+    assert any(tampered.says in problem for problem in found.problems), found.problems
+    assert report.level == "none"
+
+
+def test_a_forgery_of_everything_is_what_the_signature_is_for(pack, key):
+    """Notebook, record and pages say the same other thing; without a key nobody can tell."""
+    value(TRAIN, "metrics", {"accuracy": 0.99, "roc_auc": 0.9, "test_rows": 80.0})(pack)
+    build(pack)
+    shutil.rmtree(pack / "signatures")
+    shutil.rmtree(pack / "later")
+    report = verify(pack)
+    assert (report.failed, report.level) == (False, "consistent")
+    assert verify(pack, [key]).results["signature"].state == "failed"
+
+
+def test_the_real_record_keeps_the_published_schema(pack):
+    found = json.loads((pack / "record.json").read_text(encoding="utf-8"))
+    jsonschema.validate(found, json.loads(schema.text()))
