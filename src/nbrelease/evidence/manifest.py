@@ -67,7 +67,15 @@ def digest(folder: Path) -> str:
 def renderer() -> str:
     """The digest of the modules and templates that records and pages are written by."""
     found = hashlib.sha256()
-    patterns = ("summary.py", "pages*.py", "charts*.py", "words*.py", "junit.py", "templates/*")
+    patterns = (
+        "summary.py",
+        "pages*.py",
+        "charts*.py",
+        "words*.py",
+        "junit.py",
+        "brief.py",
+        "templates/*",
+    )
     for path in sorted(path for pattern in patterns for path in HERE.glob(pattern)):
         found.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     return found.hexdigest()

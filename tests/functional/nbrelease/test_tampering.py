@@ -341,6 +341,7 @@ CASES = [
     case("page of a notebook, sealed", "pages", "html/02_train.html: shows «", text("html/02_train.html", "rows 40", "rows 41"), seal),
     case("no first page", "pages", "index.html: is missing", remove("index.html"), seal),
     case("page of nothing", "pages", "html/99_more.html: is the page of no executed notebook", add("html/99_more.html"), seal),
+    case("summary of the run, sealed", "pages", "summary.md: shows «", text("summary.md", "0.9000", "0.9900"), seal),
     case("model card, sealed", "pages", "model-card.md: does not say «0.9000»", text("model-card.md", "0.9000", "0.9900"), seal),
     case("test report, sealed", "reports", "junit/02_train.xml: is not what the record says", text("junit/02_train.xml", 'tests="2"', 'tests="9"'), seal),
     case("missing test report, sealed", "reports", "junit/02_train.xml: is missing", remove("junit/02_train.xml"), seal),

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from nbrelease import evidence, scraps
-from nbrelease.evidence import junit
+from nbrelease.evidence import brief, junit
 from nbrelease.evidence import pages as writer
 from nbrelease.evidence.verify.pack import Pack, Unreadable
 from nbrelease.evidence.verify.report import Result, failed, judged, not_applicable, passed
@@ -187,7 +187,10 @@ def pages(pack: Pack) -> Result:
             f"written by another nbrelease ({pack.manifest.version or 'unknown'}); verify with it"
         )
     has_card = "model-card.md" in pack.manifest.files
-    made = {"index.html": writer.index(record, card=has_card)}
+    made = {
+        "index.html": writer.index(record, card=has_card),
+        evidence.SUMMARY: brief.render(record),
+    }
     problems: list[str] = []
     for result in record.runbooks:
         content = pack.notebooks[result.name]

@@ -68,7 +68,8 @@ def approvals(pack: Pack) -> Result:
     yes = {each.environment for each in record.decisions if each.decision == "approved"}
     missing = [name for name in rules.environments if name not in yes]
     if missing and not pack.negative:
-        problems.append(f"nobody said yes to {', '.join(missing)}")
+        why = f"; {record.decisions_unknown}" if record.decisions_unknown else ""
+        problems.append(f"nobody said yes to {', '.join(missing)}{why}")
     if missing and record.rollout and pack.negative:
         problems.append(f"traffic moved and nobody had said yes to {', '.join(missing)}")
     if rules.environments and not yes and record.model is not None:

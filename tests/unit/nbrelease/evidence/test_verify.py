@@ -142,6 +142,21 @@ def test_what_is_left_out_is_said(broken, capfd):
     assert "left out manifest" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("collection", "state"),
+    [("https://localhost/", "left out"), ("https://dev.azure.com/o/", "FAILED")],
+)
+def test_decisions_follow_in_a_rehearsal_alone(tmp_path, monkeypatch, capfd, collection, state):
+    pack = packs.Pack(tmp_path, approval_rules={"environments": ["prod"]})
+    pack.prepare()
+    evidence.build(pack.folder, card=False)
+    monkeypatch.setenv("SYSTEM_COLLECTIONURI", collection)
+    code = main(["evidence", "verify", str(pack.folder), "--decisions-follow"])
+    assert code == (0 if state == "left out" else 1)
+    line = next(line for line in capfd.readouterr().out.splitlines() if " approvals " in line)
+    assert line.strip().startswith(state)
+
+
 def test_the_summary_is_attached_where_a_pipeline_listens(english, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("TF_BUILD", "True")
     summary = tmp_path / "verified.md"
