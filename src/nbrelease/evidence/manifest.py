@@ -19,15 +19,26 @@ from nbrelease import files
 NAME = "manifest.json"
 SIGNATURES = "signatures"
 LATER = "later"
-HERE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
+WRITERS = (
+    "evidence/summary.py",
+    "evidence/pages*.py",
+    "evidence/charts*.py",
+    "evidence/words*.py",
+    "evidence/junit.py",
+    "evidence/brief.py",
+    "evidence/templates/*",
+    "export/*.py",
+    "notebook/*.py",
+)
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Manifest(BaseModel):
-    """The file. ``renderer`` is the digest of what writes records and pages, ``version`` ours.
+    """The file. ``renderer``: the digest of what writes records, pages and main.py; our ``version``.
 
-    Both are pure functions of the notebooks, but only for the same renderer.
+    All are pure functions of the notebooks, but only for the same renderer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,17 +76,9 @@ def digest(folder: Path) -> str:
 
 
 def renderer() -> str:
-    """The digest of the modules and templates that records and pages are written by."""
+    """The digest of the modules and templates that write records, pages and main.py."""
     found = hashlib.sha256()
-    patterns = (
-        "summary.py",
-        "pages*.py",
-        "charts*.py",
-        "words*.py",
-        "junit.py",
-        "brief.py",
-        "templates/*",
-    )
-    for path in sorted(path for pattern in patterns for path in HERE.glob(pattern)):
-        found.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    for pattern in WRITERS:
+        for path in sorted(PACKAGE.glob(pattern)):
+            found.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     return found.hexdigest()

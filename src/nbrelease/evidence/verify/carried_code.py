@@ -47,6 +47,8 @@ def export(pack: Pack) -> Result:
     for path in sorted(layout.exported.rglob("*.py")):
         if layout.shown(path) not in written:
             problems.append(f"code/{layout.shown(path)}: no notebook of the pack gives it")
+    if problems and not pack.same_renderer:
+        return not_applicable(f"exported by another nbrelease, verify with it: {problems[0]}")
     if not exports and not problems:
         return not_applicable("the project exports no notebook")
     notebooks = ", ".join(each.path for each in exports)
