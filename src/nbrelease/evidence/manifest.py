@@ -36,7 +36,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Manifest(BaseModel):
-    """The file. ``renderer``: the digest of what writes records, pages and main.py; our ``version``.
+    """The file. ``renderer``: the digest of what writes records, pages and main.py.
 
     All are pure functions of the notebooks, but only for the same renderer.
     """

@@ -32,8 +32,10 @@ def gate(pack: Pack) -> Result:
         problems += _waived(found, record)
     if found.verdict == "failed" and (record.model is not None or not pack.negative):
         problems.append("the gate said no and the model was registered all the same")
-    count = sum(1 for each in found.criteria if each.passed)
-    return judged(problems, f"{found.verdict}: {count} of {len(found.criteria)} criteria met")
+    count = sum(1 for each in counted if each.passed)
+    said = f"{found.verdict}: {count} of {len(counted)} criteria met"
+    shown = len(found.criteria) - len(counted)
+    return judged(problems, said + (f", {shown} more only shown" if shown else ""))
 
 
 def _bound(criterion: Criterion) -> str:
