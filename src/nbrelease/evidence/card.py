@@ -53,7 +53,11 @@ def _prose(record: ReleaseRecord, _: Translate) -> dict[str, str]:
     sections = {_("Model description"): "\n\n".join(filter(None, about))}
     made = [f"{_('Commit')}: {record.source.commit or forms.NOTHING}"]
     if record.data is not None:
-        data = {"name": record.data.name, "version": record.data.version, "rows": record.data.rows}
+        data = {
+            "name": record.data.name,
+            "version": record.data.version,
+            "rows": forms.whole(record.data.rows),
+        }
         made.append(_("Trained on %(name)s:%(version)s, %(rows)s rows") % data)
     if record.job:
         made.append(f"{_('Training job')}: {record.job}")
@@ -61,6 +65,11 @@ def _prose(record: ReleaseRecord, _: Translate) -> dict[str, str]:
         made.append(f"{_('Model')}: {record.model.name}:{record.model.version}")
         made.append(f"sha256: {record.model.sha256}")
     sections[_("Lineage")] = _bullets(made)
+    given = [
+        f"{name}: {value}" for name, value in record.parameters.items() if value not in ("", None)
+    ]
+    if given:
+        sections[_("Parameters of the release")] = _bullets(given)
     said = [
         f"{forms.utc(each.time)}: {each.name}, {each.environment}: {_(each.decision)}"
         + (f" ({each.comment})" if each.comment else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nbrelease.evidence import pages_jinja as forms
 from nbrelease.evidence.summary import REASONS
 from nbrelease.records import ReleaseRecord
 
@@ -17,6 +18,8 @@ def reason(record: ReleaseRecord, _: Translate) -> str:
     about = {
         name: _(text) if name == "verdict" else text for name, text in record.because.about.items()
     }
+    if record.because.code == "gate":
+        about["why"] = forms.with_names(about["why"], _)
     said = _(REASONS[record.because.code]) % about
     comment = record.because.about.get("comment")
     return f"{said}: {comment}" if comment else said

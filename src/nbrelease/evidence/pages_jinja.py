@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -96,6 +97,11 @@ def metric_name(name: str, translate: Callable[[str], str]) -> str:
 def criterion_name(each: Criterion, translate: Callable[[str], str]) -> str:
     """A criterion's name with its metric's in it: "ROC AUC (Age 0 to 30)"."""
     return each.name.replace(each.metric, metric_name(each.metric, translate), 1)
+
+
+def with_names(text: str, translate: Callable[[str], str]) -> str:
+    """A sentence with the names of metrics as people call them, for their names in code."""
+    return re.sub(r"[a-z]+(?:_[a-z]+)+", lambda found: metric_name(found[0], translate), text)
 
 
 def limit_words(text: str, _: Callable[[str], str]) -> str:

@@ -24,7 +24,7 @@ from nbrelease.evidence.words import translator
 from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict
 
 CACHE = "site.json"
-FORM = 1
+FORM = 2
 """Of an entry; another one makes every pack be read again."""
 CHARTED = ("roc_auc", "accuracy")
 
@@ -52,6 +52,7 @@ class Entry(BaseModel):
     verdict: ReleaseVerdict | Literal["cannot be read"]
     headline: str
     reason: str = ""
+    model: str | None = None
     version: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     tests: str = ""
@@ -139,6 +140,7 @@ def _entry(folder: Path, digest: str, language: Language) -> Entry:
         verdict=record.verdict,
         headline=headline(record, _),
         reason=reason(record, _),
+        model=record.model.name if record.model else None,
         version=record.model.version if record.model else None,
         metrics=_metrics(record),
         tests=f"{record.tests.passed} / {record.tests.total}",

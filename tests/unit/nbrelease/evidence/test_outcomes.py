@@ -15,7 +15,7 @@ from nbrelease.evidence.pages_timeline import timeline
 OUTCOMES = [
     ("full", "passed", "diabetes-classifier version 2 has 100 % of the traffic of prod", ""),
     ("first", "passed", "diabetes-classifier version 1 has 100 % of the traffic of prod", ""),
-    ("refused", "failed", "The gate said no in 03_register", "accuracy_difference: 0.41, at most 0.3"),
+    ("refused", "failed", "The gate said no in 03_register", "Largest difference of accuracy between groups: 0.41, at most 0.3"),
     ("rejected", "rejected", "Bob said no", "Bob said no to prod: not before the audit"),
     ("interrupted", "interrupted", "Interrupted before its end", "02_train was interrupted"),
     ("gave_back", "rolled back", "Rolled back: a limit was not kept during the rollout", "model-2 gave all traffic back at 50 %: 31 of 240 requests failed"),

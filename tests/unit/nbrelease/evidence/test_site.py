@@ -54,8 +54,8 @@ def test_what_is_live_is_what_the_last_release_left(releases):
         for box in page.html.select(".answers > div")
     }
     # the rollback moved the traffic last; dev never had any
-    assert live["prod"][0] == "model-1 version 1 · 100 %"
-    assert live["prod"][1] == "model-2 0 %"
+    assert live["prod"][0] == "diabetes-classifier version 1 · 100 %"
+    assert live["prod"][1] == "model-1 100 %, model-2 0 %"
     assert "2026-11-24 14:00:00 UTC" in live["prod"][-1]
     assert live["dev"] == ["Nothing is live in dev."]
 
