@@ -20,6 +20,8 @@ from pipelines_local.errors import UsageError
 
 KEEP = 5
 RESULT, STATE, LOCK, EXPANDED = "run.json", "state.json", "lock", "expanded.json"
+OWN = ("artifacts", "coverage", "lock", "logs", "sources", "summaries", "tests")
+"""What lies in a run's folder beside the workspaces; a job can have such a name too."""
 
 
 class RunFolder:
@@ -57,7 +59,8 @@ class RunFolder:
 
     def job(self, stage: str, job: str) -> Path:
         """The workspace of a job; a pipeline without stages has only jobs."""
-        return self.path / (job if stage == "__default" else f"{stage}.{job}")
+        plain = stage == "__default" and job.lower() not in OWN
+        return self.path / (job if plain else f"{stage}.{job}")
 
     def result(self) -> dict[str, Any]:
         """The stored result; empty when the run did not come to one."""

@@ -511,6 +511,15 @@ def test_old_runs_are_cleared_away_but_not_the_last_good_nor_those_that_wait(
     assert len(left) == 4
 
 
+@pytest.mark.parametrize("name", ["artifacts", "Logs", "lock", "sources", "tests"])
+def test_a_job_may_be_named_as_a_folder_of_the_run(run: Any, name: str) -> None:
+    result = run(
+        f"jobs:\n- job: a\n  steps: [{{bash: echo x > x}}, {{publish: x, artifact: drop}}]\n"
+        f"- job: {name}\n  dependsOn: a\n  steps: [{{download: current}}, {{bash: cat $(Pipeline.Workspace)/drop/x}}]\n"
+    )
+    assert log(result, name)[-1] == "x"
+
+
 def test_logs_are_kept_by_step(run: Any) -> None:
     result = run("steps:\n- bash: echo a\n  displayName: Say A/B")
     step = result.stages[0].jobs[0].steps[1]
