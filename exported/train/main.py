@@ -42,6 +42,7 @@ __all__ = [
     "log_model",
     "main",
     "make_estimator",
+    "overlap",
     "prep",
     "train",
 ]
@@ -78,6 +79,13 @@ def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Se
             f"{path.name} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}"
         )
     return rows[FEATURES].astype(float), rows[label_column].astype(int)
+
+
+# %% notebooks/train.ipynb #overlap
+def overlap(train: pd.DataFrame, test: pd.DataFrame) -> int:
+    """How many held-out rows are among those to train on too: they would flatter the model."""
+    both = test.merge(train.drop_duplicates(), how="left", on=list(test), indicator=True)
+    return int((both["_merge"] == "both").sum())
 
 
 # %% notebooks/train.ipynb #train
@@ -215,7 +223,13 @@ def main(
                 "random_state": random_state,
             }
         )
-        mlflow.log_metrics({**metrics, "train_rows": float(len(train_features))})
+        mlflow.log_metrics(
+            {
+                **metrics,
+                "train_rows": float(len(train_features)),
+                "overlap_rows": float(overlap(train_features, test_features)),
+            }
+        )
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
         # The rows that were measured on: other models are compared on the same ones.

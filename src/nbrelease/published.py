@@ -69,6 +69,8 @@ class Importance(_Value):
     feature: str
     mean: float
     std: float | None = None
+    best_rank: int | None = None
+    worst_rank: int | None = None
 
 
 class Fairness(_Value):
@@ -77,6 +79,8 @@ class Fairness(_Value):
     sensitive: str
     groups: list[dict[str, str | float | None]]
     differences: dict[str, float | None] = Field(default_factory=dict)
+    most: dict[str, float | None] = Field(default_factory=dict)
+    calibration: dict[str, list[Point]] = Field(default_factory=dict)
 
 
 class Metric(_Value):
@@ -106,6 +110,7 @@ class Slice(_Value):
     rows: int
     metrics: dict[str, float | None]
     champion_metrics: dict[str, float | None] | None = None
+    difference_intervals: dict[str, Interval | None] | None = None
 
 
 class Curves(_Value):
@@ -169,6 +174,7 @@ class Gate(_Value):
     criteria_commit: str | None = None
     champion: Literal["stop", "report"] = "stop"
     waiver: Waiver | None = None
+    waiver_over: Waiver | None = None
 
 
 class LoadTest(_Value):

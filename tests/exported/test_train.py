@@ -20,6 +20,7 @@ from exported.train.main import (
     log_model,
     main,
     make_estimator,
+    overlap,
     prep,
     train,
 )
@@ -94,6 +95,13 @@ def test_log_model_keeps_signature_and_example() -> None:
         mlflow.set_tracking_uri(None)
     assert loaded.metadata.get_input_schema().input_names() == FEATURES
     assert loaded.predict(rows).tolist() == model.predict(rows).tolist()
+
+
+# %% notebooks/train.ipynb #test-overlap-counts-held-out-rows
+def test_overlap_counts_held_out_rows() -> None:
+    rows = pd.DataFrame({name: [1.0, 2.0, 3.0, 3.0] for name in FEATURES})
+    assert overlap(rows.iloc[[0, 2]], rows.iloc[[1, 3]]) == 1
+    assert overlap(rows.iloc[[0]], rows.iloc[[1, 2, 3]]) == 0
 
 
 # %% yours: the whole of it, as a job runs it

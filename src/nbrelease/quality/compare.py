@@ -16,10 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import Criteria
 
 Probabilities = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Interval = list[float]
 
 THRESHOLD = 0.5
 RESAMPLES = 999
@@ -82,7 +84,7 @@ def compare(
             _metric(name, label, challenger, champion, level=level, seed=seed) for name in METRICS
         ],
         "mcnemar": None if champion is None else mcnemar(label, challenger, champion),
-        "slices": _slices(label, challenger, champion, features, criteria),
+        "slices": _slices(label, challenger, champion, features, criteria, seed),
         "curves": {
             "challenger": curves(label, challenger),
             "champion": None if champion is None else curves(label, champion),
@@ -141,41 +143,63 @@ def _metric(
 ) -> dict[str, Any]:
     measure = METRICS[name]
 
-    def interval(statistic: Callable[..., Any], *samples: NDArray[Any]) -> list[float] | None:
-        """Percentile bootstrap: rows are drawn together, so the pairs stay pairs."""
-        result = stats.bootstrap(
-            samples,
-            statistic,
-            paired=True,
-            vectorized=True,
-            confidence_level=level,
-            n_resamples=RESAMPLES,
-            batch=111,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        )
-        low, high = result.confidence_interval
-        return [float(low), float(high)] if np.isfinite([low, high]).all() else None
+    def interval(*samples: NDArray[Any]) -> Interval | None:
+        return _interval(measure, *samples, level=level, seed=seed)
 
     row: dict[str, Any] = {
         "name": name,
         "challenger": float(measure(label, challenger)),
-        "challenger_interval": interval(measure, label, challenger),
+        "challenger_interval": interval(label, challenger),
         "champion": None,
         "champion_interval": None,
         "difference": None,
         "difference_interval": None,
     }
     if champion is not None:
-
-        def difference(a: Labels, b: Probabilities, c: Probabilities, axis: int = -1) -> Any:
-            return measure(a, b, axis=axis) - measure(a, c, axis=axis)
-
         row["champion"] = float(measure(label, champion))
-        row["champion_interval"] = interval(measure, label, champion)
+        row["champion_interval"] = interval(label, champion)
         row["difference"] = row["challenger"] - row["champion"]
-        row["difference_interval"] = interval(difference, label, challenger, champion)
+        row["difference_interval"] = _difference(
+            name, label, challenger, champion, level=level, seed=seed
+        )
     return row
+
+
+def _difference(
+    name: str,
+    label: Labels,
+    challenger: Probabilities,
+    champion: Probabilities,
+    *,
+    level: float,
+    seed: int,
+) -> Interval | None:
+    """The interval of challenger minus champion on the same rows."""
+    measure = METRICS[name]
+
+    def difference(a: Labels, b: Probabilities, c: Probabilities, axis: int = -1) -> Any:
+        return measure(a, b, axis=axis) - measure(a, c, axis=axis)
+
+    return _interval(difference, label, challenger, champion, level=level, seed=seed)
+
+
+def _interval(
+    statistic: Callable[..., Any], *samples: NDArray[Any], level: float, seed: int
+) -> Interval | None:
+    """Percentile bootstrap: rows are drawn together, so the pairs stay pairs."""
+    result = stats.bootstrap(
+        samples,
+        statistic,
+        paired=True,
+        vectorized=True,
+        confidence_level=level,
+        n_resamples=RESAMPLES,
+        batch=111,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    low, high = result.confidence_interval
+    return [float(low), float(high)] if np.isfinite([low, high]).all() else None
 
 
 def _slices(
@@ -184,10 +208,17 @@ def _slices(
     champion: Probabilities | None,
     features: pd.DataFrame,
     criteria: Criteria,
+    seed: int,
 ) -> list[dict[str, Any]]:
     if criteria.slices is None:
         return []
     column, edges = criteria.slices.column, criteria.slices.edges
+    if column not in features:
+        raise SettingsError(
+            f"criteria: nothing measures slices.column {column}; the rows have "
+            f"{', '.join(map(str, features))}"
+        )
+    relative = [x.metric for x in criteria.slices.limits if (x.margin, x.loss) != (None, None)]
     values = features[column].to_numpy(dtype=float)
     rows = []
     for low, high in pairwise(edges):
@@ -202,6 +233,20 @@ def _slices(
                 "champion_metrics": None
                 if champion is None
                 else _measured(label[inside], champion[inside]),
+                "difference_intervals": None
+                if champion is None or inside.sum() < criteria.slices.smallest
+                else {
+                    name: _difference(
+                        name,
+                        label[inside],
+                        challenger[inside],
+                        champion[inside],
+                        level=criteria.confidence,
+                        seed=seed,
+                    )
+                    for name in relative
+                    if name in METRICS
+                },
             }
         )
     return rows

@@ -27,21 +27,24 @@ class _Part(BaseModel):
 
 
 class Limit(_Part):
-    """Bounds of one measured number; ``margin`` is held against the champion.
+    """Bounds of one measured number; ``margin`` and ``loss`` are held against the champion.
 
     ``margin`` is the least that the difference challenger minus champion may be, at the lower end
-    of its confidence interval: 0 asks for better, -0.01 lets it be a little worse.
+    of its confidence interval: 0 asks for better, -0.01 lets it be a little worse. ``loss`` asks
+    less, for groups too small to prove anything by: it is broken when the upper end lies below its
+    negative, that is when the challenger is certainly worse by more than that.
     """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
     margin: float | None = None
+    loss: Share | None = None
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Limit:
-        if self.at_least is None and self.at_most is None and self.margin is None:
-            raise ValueError("needs at_least, at_most or margin")
+        if (self.at_least, self.at_most, self.margin, self.loss) == (None,) * 4:
+            raise ValueError("needs at_least, at_most, margin or loss")
         return self
 
 
@@ -68,6 +71,7 @@ class DataCriteria(_Part):
     columns: dict[str, Range] = Field(default_factory=dict)
     id_column: str | None = None
     duplicates: Share = 0.0
+    overlap: Share = 0.0
     drift: float | None = None
 
 
@@ -183,8 +187,8 @@ def judge(limits: list[Limit], found: Mapping[str, float], name: str = "") -> li
 
     Args:
         limits: of single numbers.
-        found: by metric; ``<metric>.difference_low`` is the lower end of the confidence interval
-            of the difference to the champion, and absent where there is none.
+        found: by metric; ``<metric>.difference_low`` and ``.difference_high`` are the ends of the
+            confidence interval of the difference to the champion, and absent where there is none.
         name: of the group that was measured, for people.
 
     Raises:
@@ -202,10 +206,17 @@ def judge(limits: list[Limit], found: Mapping[str, float], name: str = "") -> li
             judged.append(_bound(label, limit.metric, value, limit.at_least, at_least=True))
         if limit.at_most is not None:
             judged.append(_bound(label, limit.metric, value, limit.at_most, at_least=False))
-        low = found.get(f"{limit.metric}.difference_low")
-        if limit.margin is not None and low is not None:
-            text = f"{label} against the champion"
-            result = _bound(text, limit.metric, low, limit.margin, at_least=True)
+        judged += _against_champion(limit, found, f"{label} against the champion")
+    return judged
+
+
+def _against_champion(limit: Limit, found: Mapping[str, float], label: str) -> list[Judged]:
+    bounds = [("low", limit.margin), ("high", None if limit.loss is None else -limit.loss)]
+    judged = []
+    for end, bound in bounds:
+        value = found.get(f"{limit.metric}.difference_{end}")
+        if bound is not None and value is not None:
+            result = _bound(label, limit.metric, value, bound, at_least=True)
             judged.append(result.model_copy(update={"relative": True}))
     return judged
 
@@ -259,4 +270,5 @@ def gate(
         "champion": champion,
         "criteria_commit": commit or None,
         "waiver": waiver if decided == "waived" else None,
+        "waiver_over": waiver if decided == "failed" else None,
     }

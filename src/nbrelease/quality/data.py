@@ -56,7 +56,7 @@ def profile(rows: pd.DataFrame, criteria: Criteria, label: str) -> dict[str, Any
     """
     return {
         "rows": len(rows),
-        "duplicates": int(rows.duplicated().sum()),
+        "duplicates": int(_duplicated(rows, criteria).sum()),
         "columns": [_column(rows[name]) for name in rows],
         "checks": [
             {"name": c.name, "limit": c.limit, "found": c.found, "passed": c.passed}
@@ -81,7 +81,7 @@ def drift(older: pd.DataFrame, newer: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _checks(rows: pd.DataFrame, criteria: Criteria, label: str) -> list[Judged]:
     asked, results = criteria.data, []
-    share = float(rows.duplicated().mean())
+    share = float(_duplicated(rows, criteria).mean())
     results += judge([Limit(metric="duplicates", at_most=asked.duplicates)], {"duplicates": share})
     for name, bounds in asked.columns.items():
         if name not in rows:
@@ -99,9 +99,15 @@ def _checks(rows: pd.DataFrame, criteria: Criteria, label: str) -> list[Judged]:
         results += judge(limits, found, name)
     values = {"label values": float(rows[label].nunique())}
     results += judge([Limit(metric="label values", at_least=2, at_most=2)], values, label)
-    if asked.id_column is not None and asked.id_column in rows:
-        results.append(_leak(rows, asked.id_column, label))
+    if asked.id_column is not None:
+        there = asked.id_column in rows
+        results.append(_leak(rows, asked.id_column, label) if there else _absent(asked.id_column))
     return results
+
+
+def _duplicated(rows: pd.DataFrame, criteria: Criteria) -> pd.Series:
+    """Rows that were there before; a row with a new id and nothing else new is one."""
+    return rows.drop(columns=criteria.data.id_column or [], errors="ignore").duplicated()
 
 
 def _absent(name: str) -> Judged:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nbrelease.quality.criteria import Criteria, Judged, Limit, judge
+from nbrelease.errors import SettingsError
+from nbrelease.quality.criteria import Criteria, Judged, Limit, Slices, judge
 
 
 def everything(
@@ -29,18 +30,38 @@ def everything(
     sample = Limit(metric="rows", at_least=criteria.smallest_sample)
     results = judge([sample, *criteria.metrics], _numbers(comparison))
     if criteria.slices is not None:
-        for each in comparison["slices"]:
-            if each["rows"] >= criteria.slices.smallest:
-                measured = {n: _number(value) for n, value in each["metrics"].items()}
-                results += judge(criteria.slices.limits, measured, each["slice"])
+        results += _slices(comparison["slices"], criteria.slices)
     differences = (fairness or {}).get("differences", {})
     measured = {f"{name}_difference": value for name, value in differences.items()}
+    measured |= {f"{name}_most": value for name, value in (fairness or {}).get("most", {}).items()}
     results += judge(criteria.fairness, measured)
+    if profile.get("overlap") is not None:
+        share = {"overlap": profile["overlap"] / comparison["rows"]}
+        limit = Limit(metric="overlap", at_most=criteria.data.overlap)
+        results += judge([limit], share, "held-out rows that were trained on")
     if criteria.data.drift is not None:
         limit = Limit(metric="drift", at_most=criteria.data.drift)
         for each in profile.get("drift") or []:
             [found] = judge([limit], {"drift": _number(each["psi"])}, each["column"])
             results.append(found.model_copy(update={"relative": True}))
+    return results
+
+
+def _slices(measured: list[Mapping[str, Any]], asked: Slices) -> list[Judged]:
+    """Each limit of each band with enough rows; limits that no band is large enough for: error."""
+    large = [each for each in measured if each["rows"] >= asked.smallest]
+    if asked.limits and not large:
+        raise SettingsError(
+            f"criteria: nothing measures slices.limits: no band of {asked.column} has "
+            f"{asked.smallest} held-out rows"
+        )
+    results = []
+    for each in large:
+        numbers = {name: _number(value) for name, value in each["metrics"].items()}
+        for name, interval in (each.get("difference_intervals") or {}).items():
+            if interval is not None:
+                numbers |= _ends(name, interval)
+        results += judge(asked.limits, numbers, each["slice"])
     return results
 
 
@@ -50,8 +71,12 @@ def _numbers(comparison: Mapping[str, Any]) -> dict[str, float]:
     for metric in comparison["metrics"]:
         numbers[metric["name"]] = metric["challenger"]
         if metric["difference_interval"] is not None:
-            numbers[f"{metric['name']}.difference_low"] = metric["difference_interval"][0]
+            numbers |= _ends(metric["name"], metric["difference_interval"])
     return numbers
+
+
+def _ends(name: str, interval: list[float]) -> dict[str, float]:
+    return {f"{name}.difference_low": interval[0], f"{name}.difference_high": interval[1]}
 
 
 def _number(value: float | None) -> float:

@@ -1,9 +1,9 @@
-"""Pictures of what moved, for the runbook of the monitor."""
+"""Pictures for runbooks: what moved, what a model leans on, how it is calibrated by group."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -49,4 +49,44 @@ def distributions(
         axes.tick_params(labelsize=8)
         axes.set_yticks([])
         axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def importances(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """How much each feature matters, with the spread over the shuffles.
+
+    Args:
+        rows: of :func:`nbrelease.quality.responsible.importance`.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 0.35 * len(rows) + 1), layout="constrained")
+    axes = figure.subplots()
+    names = [row["feature"] for row in reversed(rows)]
+    means, spread = ([row[key] for row in reversed(rows)] for key in ("mean", "std"))
+    axes.barh(names, means, xerr=spread, color=BLUE, error_kw={"ecolor": "black", "capsize": 3})
+    axes.set_xlabel("ROC AUC lost when the column is shuffled, with its spread over five shuffles")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def calibration(fairness: Mapping[str, Any]) -> Figure:
+    """Predicted probabilities against observed shares, a panel for each group.
+
+    Args:
+        fairness: of :func:`nbrelease.quality.responsible.fairness`.
+    """
+    from matplotlib.figure import Figure
+
+    groups = {each["group"]: each for each in fairness["groups"]}
+    figure = Figure(figsize=(2.6 * len(groups), 2.9), layout="constrained")
+    panels = figure.subplots(1, len(groups), sharex=True, sharey=True, squeeze=False)
+    for axes, (name, group) in zip(panels[0], groups.items(), strict=True):
+        predicted, observed = zip(*fairness["calibration"][name], strict=True)
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1)
+        axes.plot(predicted, observed, color=BLUE, marker="o", ms=4)
+        axes.set_title(f"{fairness['sensitive']} {name}, {group['rows']} rows", fontsize=9)
+        axes.set_xlabel("predicted", fontsize=9)
+        axes.tick_params(labelsize=8)
+    panels[0][0].set_ylabel("observed", fontsize=9)
     return figure

@@ -14,6 +14,7 @@ from nbrelease.quality.criteria import Criteria
 
 REPEATS = 5
 ROWS = 1_500
+CALIBRATION_BINS = 5
 
 
 def importance(
@@ -28,8 +29,8 @@ def importance(
         seed: of the choice of rows and of the shuffles.
 
     Returns:
-        One row a feature, the strongest first; ``std`` over five shuffles with seeds of their own
-        says how far the order can be trusted.
+        One row a feature, the strongest first; ``std`` over five shuffles with seeds of their own,
+        and ``best_rank`` and ``worst_rank`` in them, say how far the order can be trusted.
     """
     from sklearn.inspection import permutation_importance
 
@@ -42,11 +43,17 @@ def importance(
         n_repeats=REPEATS,
         random_state=seed,
     )
+    # Shape (features, shuffles): which place a feature takes in each shuffle, from 1.
+    ranks = (-result.importances).argsort(axis=0).argsort(axis=0) + 1
     rows = [
-        {"feature": str(name), "mean": float(mean), "std": float(std)}
-        for name, mean, std in zip(
-            features.columns, result.importances_mean, result.importances_std, strict=True
-        )
+        {
+            "feature": str(name),
+            "mean": float(result.importances_mean[number]),
+            "std": float(result.importances_std[number]),
+            "best_rank": int(ranks[number].min()),
+            "worst_rank": int(ranks[number].max()),
+        }
+        for number, name in enumerate(features.columns)
     ]
     return sorted(rows, key=lambda row: -row["mean"])
 
@@ -69,29 +76,35 @@ def fairness(
         criteria: names column, bands and the smallest group that counts.
 
     Returns:
-        Each group's size and figures, and the largest difference between groups that are large
-        enough to count; None where the criteria name no column.
+        Each group's size and figures; the largest difference and the largest figure of the groups
+        that are large enough to count; and each group's calibration curve, [predicted, observed].
+        None where the criteria name no column.
     """
     from fairlearn.metrics import MetricFrame, count, false_negative_rate, selection_rate
     from sklearn.metrics import accuracy_score
 
+    def of_classes(metric: Any) -> Any:
+        return lambda label, given: metric(label, (given > THRESHOLD).astype(int))
+
     if criteria.slices is None:
         return None
-    said = (probability > THRESHOLD).astype(int)
     group = bands(features[criteria.slices.column], criteria.slices.edges)
     known = group.notna().to_numpy()
     frame = MetricFrame(
         metrics={
             "rows": count,
-            "accuracy": accuracy_score,
-            "selection_rate": selection_rate,
-            "false_negative_rate": false_negative_rate,
+            "accuracy": of_classes(accuracy_score),
+            "selection_rate": of_classes(selection_rate),
+            "false_negative_rate": of_classes(false_negative_rate),
+            "calibration_error": calibration_error,
+            "calibration": _curve,
         },
         y_true=label.to_numpy()[known],
-        y_pred=said[known],
+        y_pred=probability[known],
         sensitive_features=group[known].astype(str),
     )
-    groups = frame.by_group
+    curves = frame.by_group["calibration"]
+    groups = frame.by_group.drop(columns="calibration").astype(float)
     large = groups[groups["rows"] >= criteria.slices.smallest].drop(columns="rows")
     differences = (large.max() - large.min()) if len(large) > 1 else large.max() * 0
     return {
@@ -105,4 +118,33 @@ def fairness(
             for name, row in groups.iterrows()
         ],
         "differences": {str(key): float(value) for key, value in differences.items()},
+        "most": {str(key): float(value) for key, value in large.max().items()},
+        "calibration": {str(name): curve for name, curve in curves.items()},
     }
+
+
+def calibration_error(label: NDArray[Any], probability: NDArray[np.float64]) -> float:
+    """How far the predicted probabilities lie from the observed shares, in the mean of all rows.
+
+    The expected calibration error over five bins with as many rows each (Naeini, Cooper and
+    Hauskrecht, AAAI 2015); 0 is perfect.
+    """
+    bins = _bins(label, probability)
+    rows = sum(len(labels) for labels, _ in bins)
+    return float(sum(abs(x.mean() - p.mean()) * len(x) for x, p in bins) / rows)
+
+
+def _curve(label: NDArray[Any], probability: NDArray[np.float64]) -> list[list[float]]:
+    return [
+        [round(float(p.mean()), 6), round(float(x.mean()), 6)] for x, p in _bins(label, probability)
+    ]
+
+
+def _bins(
+    label: NDArray[Any], probability: NDArray[np.float64]
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Labels and probabilities, by rising probability, in bins with as many rows each."""
+    label, probability = np.asarray(label), np.asarray(probability)
+    order = np.argsort(probability, kind="stable")
+    parts = np.array_split(order, min(CALIBRATION_BINS, len(order)))
+    return [(label[part], probability[part]) for part in parts]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 
-from nbrelease.quality import compare, criteria, data, judge, responsible
+from nbrelease.errors import SettingsError
+from nbrelease.quality import compare, criteria, data, judge, pictures, responsible
 
 CRITERIA = criteria.load(Path(__file__).parents[4] / "runbooks" / "criteria.yml")
 
@@ -127,8 +128,74 @@ def test_slices_are_gated_where_they_are_large_enough():
     plain = CRITERIA.model_copy(update={"fairness": []})
     failed = [each.name for each in judge.everything(worst, None, {}, plain) if not each.passed]
     assert failed == ["roc_auc (Age 0 to 30)"]
-    small = {**worst, "slices": [{**worst["slices"][0], "rows": 5}]}
-    assert all(each.passed for each in judge.everything(small, None, {}, plain))
+    small = {**worst, "slices": [worst["slices"][0], {**found["slices"][1], "rows": 5}]}
+    assert len(judge.everything(small, None, {}, plain)) < len(judge.everything(found, None, {}, plain))  # fmt: skip
+    alone = {**worst, "slices": [{**worst["slices"][0], "rows": 5}]}
+    with pytest.raises(SettingsError, match="no band of Age has 30 held-out rows"):
+        judge.everything(alone, None, {}, plain)
+
+
+PLAIN = CRITERIA.model_copy(update={"fairness": []})
+
+
+def challenger(kind: str, probability, age):
+    """The champion's answers, or as they are when something went wrong."""
+    draw = np.random.default_rng(3)
+    other = draw.permutation(probability)
+    worse = {
+        "equal": np.zeros(len(age), bool),
+        "worse": draw.random(len(age)) < 0.1,
+        "worse on one band": (age >= 45) & (age < 60) & (draw.random(len(age)) < 0.5),
+    }[kind]
+    return np.where(worse, other, probability)
+
+
+@pytest.mark.parametrize(
+    ("kind", "failed"),
+    [
+        ("equal", set()),
+        ("worse", {"roc_auc against the champion", "accuracy against the champion"}),
+        ("worse on one band", {"accuracy (Age 45 to 60) against the champion"}),
+    ],
+)
+def test_a_challenger_that_is_no_better(kind, failed):
+    label, champion = scores(6, 4000, signal=1.5)
+    age = np.random.default_rng(7).uniform(20, 80, len(label))
+    found = compare.compare(
+        label,
+        challenger(kind, champion, age),
+        champion,
+        version="1",
+        features=pd.DataFrame({"Age": age}),
+        criteria=PLAIN,
+    )
+    judged = [each.name for each in judge.everything(found, None, {}, PLAIN) if not each.passed]
+    assert failed <= set(judged)
+    assert bool(failed) == bool(judged)
+    bands = {name for name in judged if "Age" in name}
+    assert all("45 to 60" in name for name in bands) or kind == "worse"
+
+
+def test_slices_of_a_column_that_is_not_there_are_an_error():
+    label, probability = scores(1)
+    with pytest.raises(SettingsError, match=r"nothing measures slices.column Age; the rows have B"):
+        compare.compare(
+            label,
+            probability,
+            None,
+            version=None,
+            features=pd.DataFrame({"B": label}),
+            criteria=CRITERIA,
+        )
+
+
+def test_rows_that_were_trained_on_too_stop_the_gate():
+    label, probability = scores(5)
+    found = compared(label, probability, None)
+    judged = judge.everything(found, None, {"overlap": 3}, PLAIN)
+    assert [x.name for x in judged if not x.passed] == [
+        "overlap (held-out rows that were trained on)"
+    ]
 
 
 def test_stability_index():
@@ -151,6 +218,8 @@ def sample(**columns) -> pd.DataFrame:
     [
         (lambda rows: rows, []),
         (lambda rows: rows.drop(columns="BMI"), ["column BMI"]),
+        (lambda rows: rows.drop(columns="PatientID"), ["column PatientID"]),
+        (lambda rows: pd.concat([rows, rows.head(100).assign(PatientID=range(100))]), ["duplicates"]),
         (lambda rows: rows.assign(Age=rows.Age.where(rows.index != 3, 190)), ["most (Age)"]),
         (lambda rows: rows.assign(BMI=rows.BMI.where(rows.index > 9)), ["missing (BMI)"]),
         (lambda rows: pd.concat([rows, rows.head(100)]), ["duplicates"]),
@@ -177,3 +246,18 @@ def test_what_a_model_leans_on_and_whom_it_serves_worse():
     groups = responsible.fairness(label, model.predict_proba(features)[:, 1], features, CRITERIA)
     assert sum(group["rows"] for group in groups["groups"]) == 900
     assert groups["differences"]["selection_rate"] == pytest.approx(1, abs=0.05)
+    assert (found[0]["best_rank"], found[0]["worst_rank"]) == (1, 1)
+
+
+def test_calibration_is_measured_by_group():
+    draw = np.random.default_rng(0)
+    age, truth = draw.uniform(20, 80, 6000), draw.uniform(0, 1, 6000)
+    label = pd.Series((draw.random(6000) < truth).astype(int))
+    said = np.where(age < 30, np.clip(truth + 0.2, 0, 1), truth)
+    found = responsible.fairness(label, said, pd.DataFrame({"Age": age}), CRITERIA)
+    errors = {each["group"]: each["calibration_error"] for each in found["groups"]}
+    assert errors["0 to 30"] == pytest.approx(0.18, abs=0.04)
+    assert max(error for group, error in errors.items() if group != "0 to 30") < 0.06
+    assert found["most"]["calibration_error"] == errors["0 to 30"]
+    assert all(len(curve) == 5 for curve in found["calibration"].values())
+    assert pictures.calibration(found).get_axes()[0].get_title().startswith("Age 0 to 30")

@@ -24,7 +24,7 @@ def test_the_shipped_file_is_right():
     [
         ("smallest_sample:", "smalest_sample:", "did you mean smallest_sample?"),
         ("at_least: 0.80, ", "at_lest: 0.80, ", "did you mean at_least?"),
-        ("{metric: accuracy, at_least: 0.70, margin: -0.01}", "{metric: accuracy}", "needs at_least, at_most or margin"),
+        ("{metric: accuracy, at_least: 0.70, margin: -0.01}", "{metric: accuracy}", "needs at_least, at_most, margin or loss"),
         ("smallest_sample: 300", "smallest_sample: many", "smallest_sample"),
         ("smallest_sample: 300", "smallest_sample: [", "criteria.yml"),
         ("endpoint: {error_rate: 0, p95_ms: 1000}", "endpoint: {error_rate: 2, p95_ms: 1}", "endpoint.error_rate"),
@@ -56,6 +56,9 @@ def test_no_file_is_one_line(tmp_path):
         (Limit(metric="a", margin=-0.01), {"a": 0.5}, []),  # no champion yet
         (Limit(metric="a", margin=-0.01), {"a": 0.5, "a.difference_low": -0.005}, [True]),
         (Limit(metric="a", margin=0), {"a": 0.5, "a.difference_low": -0.005}, [False]),
+        (Limit(metric="a", loss=0.02), {"a": 0.5}, []),
+        (Limit(metric="a", loss=0.02), {"a": 0.5, "a.difference_high": -0.01}, [True]),
+        (Limit(metric="a", loss=0.02), {"a": 0.5, "a.difference_high": -0.03}, [False]),
     ],
 )
 def test_limits(limit, found, passed):
@@ -107,3 +110,11 @@ def test_a_waiver_needs_a_name_a_reason_and_an_end(tmp_path, text):
     (tmp_path / "criteria.yml").write_text(f"{shipped}waiver: {text}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="waiver"):
         load(tmp_path / "criteria.yml")
+
+
+def test_a_waiver_whose_day_is_over_is_refused_by_name():
+    criteria = load(SHIPPED).model_copy(update={"waiver": WAIVER})
+    found = gate(judge([Limit(metric="a", at_least=0.5)], {"a": 0.1}), criteria, "abc")
+    assert found["verdict"] == "failed"
+    assert found["waiver"] is None
+    assert found["waiver_over"] == {"name": "Ada", "reason": "known", "until": "2026-03-01"}
