@@ -35,7 +35,7 @@ def python(project: Path, *words: str | Path, **more) -> subprocess.CompletedPro
     """Run this interpreter in the project, with the project's own sources."""
     return subprocess.run(
         [sys.executable, *words],
-        cwd=project, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL,
+        cwd=project, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
         check=False, env=environment(project), **more,
     )  # fmt: skip
 

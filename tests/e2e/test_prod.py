@@ -6,114 +6,17 @@ import json
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 import pytest
-import requests
-from tests.e2e.projects import checkout, environment, nbrelease, newest, python, read_values
+from tests.e2e.prods import REMOVE, Callers, Prod
+from tests.e2e.projects import environment, nbrelease, newest, read_values
 
 pytestmark = pytest.mark.e2e
-FAULTY = """
-import random
-import time
-
-import mlflow
-
-KIND = {kind!r}
-
-
-class Faulty(mlflow.pyfunc.PythonModel):
-    def load_context(self, context):
-        if KIND == "crashes":
-            raise RuntimeError("this model does not load")
-        self.model = mlflow.pyfunc.load_model(context.artifacts["model"])
-
-    def predict(self, context, model_input, params=None):
-        answers = self.model.predict(model_input)
-        if KIND == "hangs":
-            time.sleep(3600)
-        if KIND == "slow":
-            time.sleep(1.5)
-        if KIND == "errors" and random.random() < 0.05:
-            raise RuntimeError("no answer this time")
-        return 1 - answers if KIND == "shifted" else answers
-
-
-mlflow.models.set_model(Faulty())
-"""
-# Registers models that wrap the champion and have a fault each, and deploys them at 0 %.
-DEPLOY = """
-import json, sys, tempfile
-from pathlib import Path
-import mlflow
-from azure.ai.ml import MLClient
-from azure.ai.ml.entities import ManagedOnlineDeployment, Model
-from azure.core.exceptions import HttpResponseError
-from azure.identity import DefaultAzureCredential
-client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
-name = "diabetes-classifier"
-folder = Path(tempfile.mkdtemp())
-client.models.download(name, "1", download_path=folder)
-champion = next(folder.rglob("MLmodel")).parent
-signature = mlflow.models.get_model_info(str(champion)).signature
-tags = client.models.get(name, "1").tags
-found = {}
-for script in sys.argv[1:]:
-    kind = Path(script).stem
-    mlflow.pyfunc.save_model(
-        folder / kind, python_model=script, artifacts={"model": str(champion)}, signature=signature,
-        pip_requirements=["mlflow"],
-    )
-    model = client.models.create_or_update(
-        Model(path=folder / kind, name=name, type="mlflow_model", tags=tags)
-    )
-    deployment = ManagedOnlineDeployment(
-        name=f"model-{model.version}", endpoint_name="diabetes-online", model=model,
-        instance_type="Standard_DS3_v2", instance_count=1,
-    )
-    try:
-        client.online_deployments.begin_create_or_update(deployment).result()
-    except HttpResponseError as error:
-        assert kind == "crashes", error
-    found[kind] = (deployment.name, model.version)
-print()  # the SDK writes dots while it waits
-print(json.dumps(found))
-"""
-LOOK = """
-import json
-from azure.ai.ml import MLClient
-from azure.identity import DefaultAzureCredential
-client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
-endpoint = client.online_endpoints.get("diabetes-online")
-print(json.dumps({
-    "traffic": endpoint.traffic, "uri": endpoint.scoring_uri,
-    "key": client.online_endpoints.get_keys("diabetes-online").primary_key,
-    "deployments": sorted(d.name for d in client.online_deployments.list("diabetes-online")),
-}))
-"""
-REMOVE = """
-import sys
-from azure.ai.ml import MLClient
-from azure.identity import DefaultAzureCredential
-client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
-client.online_deployments.begin_delete(sys.argv[1], "diabetes-online").result()
-"""
-ROW = {
-    "input_data": {
-        "columns": [
-            "Pregnancies", "PlasmaGlucose", "DiastolicBloodPressure", "TricepsThickness",
-            "SerumInsulin", "BMI", "DiabetesPedigree", "Age",
-        ],
-        "index": [0],
-        "data": [[1.0, 110.0, 70.0, 30.0, 130.0, 31.0, 0.4, 30.0]],
-    }
-}  # fmt: skip
 
 
 # What a deployment does wrong, and the reason that its rollout came to nothing (a regular
@@ -123,94 +26,12 @@ FAULTS = {
     "slow": "p95|408",
     "hangs": "408",
     "shifted": "drift of the predictions",
-    "crashes": "is not ready for traffic",
 }
-
-
-class Callers:
-    """Four callers, each twice a second; what they got, and when they asked."""
-
-    def __init__(self, uri: str, key: str, bundle: str) -> None:
-        self.answers: list[tuple[float, str]] = []
-        self._ended = threading.Event()
-        self._uri, self._headers, self._bundle = uri, {"Authorization": f"Bearer {key}"}, bundle
-        self._threads = [threading.Thread(target=self._call, args=(n / 4,)) for n in range(4)]
-
-    def __enter__(self) -> Callers:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, wait: float) -> None:
-        while not self._ended.wait(wait):
-            wait, asked = 0.5, time.monotonic()
-            try:
-                answer = requests.post(
-                    self._uri, json=ROW, headers=self._headers, verify=self._bundle, timeout=10
-                )
-                self.answers.append((asked, str(answer.status_code)))
-            except requests.RequestException as error:
-                self.answers.append((asked, type(error).__name__))
-
-    def since(self, moment: float) -> Counter[str]:
-        return Counter(said for asked, said in self.answers if asked >= moment)
-
-
-class Prod:
-    """A project whose prod has a champion, and the workspace that serves it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = checkout(root)
-        self.start()
-        line = ["01_prepare", "02_train", "03_register", "06_deploy_online", "08_release_online"]
-        done = nbrelease(self.root, "run", *line, "--env", "prod")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-        self.deployed = self.deploy(*FAULTS, "healthy")
-        found = self.look()
-        self._asked = found["uri"], found["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
-
-    def start(self) -> None:
-        done = self.local("start")
-        assert done.returncode == 0, done.stderr
-
-    def local(self, verb: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        return python(self.root, "-m", "azureml_local", verb, "--data", ".azureml-local", *words)
-
-    def script(self, text: str, *words: str) -> str:
-        command = ["--", sys.executable, "-W", "ignore", "-c", text, *words]
-        done = self.local("run", *command)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return (done.stdout.strip().splitlines() or [""])[-1]
-
-    def look(self) -> dict:
-        return json.loads(self.script(LOOK))
-
-    def state(self) -> dict:
-        return json.loads((self.root / ".azureml-local" / "server.json").read_text())
-
-    def callers(self) -> Callers:
-        return Callers(*self._asked)
-
-    def deploy(self, *kinds: str) -> dict[str, tuple[str, str]]:
-        scripts = [self.root.parent / f"{kind}.py" for kind in kinds]
-        for kind, script in zip(kinds, scripts, strict=True):
-            script.write_text(FAULTY.format(kind=kind))
-        return json.loads(self.script(DEPLOY, *map(str, scripts)))
-
-    def release(self, deployment: str, version: str, **more: str) -> list[str]:
-        given = {"online_deployment": deployment, "model_version": version, **more}
-        words = [word for pair in given.items() for word in ("-p", "=".join(pair))]
-        return ["run", "08_release_online", "--env", "prod", *words]
 
 
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory) -> Iterator[Prod]:
-    found = Prod(tmp_path_factory.mktemp("faults") / "project")
+    found = Prod(tmp_path_factory.mktemp("faults") / "project", *FAULTS, "crashes", "healthy")
     yield found
     found.local("stop")
 
@@ -286,6 +107,84 @@ def test_provisioning_twice_changes_nothing_the_second_time(prod):
         assert set(values["provisioned"].values()) == states
 
 
+# What a challenger's training did wrong, and what the gate says of it.
+CHALLENGERS = {
+    "equal": ("logistic", "label", ""),
+    "worse by two points": (
+        "logistic",
+        "label.where(np.random.default_rng(0).random(len(label)) >= 0.25, 1 - label)",
+        "roc_auc against the champion",
+    ),
+    "worse on one band of age": (
+        "random_forest",
+        "label.where(~features.Age.between(30, 44) | (features.index % 4 == 0), 1 - label)",
+        r"\(Age 30 to 45\) against the champion",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CHALLENGERS)
+def test_a_challenger_is_held_against_the_champion(prod, kind):
+    estimator, label, said = CHALLENGERS[kind]
+    main = prod.root / "exported" / "train" / "main.py"
+    kept, before = main.read_text(), prod.look()
+    main.write_text(kept.replace("fit(features, label)", f"fit(features, {label})"))
+    words = ["02_train", "03_register", "--env", "prod", "-p", f"estimator={estimator}"]
+    with prod.callers() as callers:
+        trained = nbrelease(prod.root, "run", *words[:1], *words[2:])
+        done = nbrelease(prod.root, "run", *words[1:4])
+    main.write_text(kept)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    gate = read_values(newest(prod.root, "prod"), "03_register")["gate"]
+    failed = [each["name"] for each in gate["criteria"] if not each["passed"]]
+    after = prod.look()
+    if said:
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert gate["verdict"] == "failed"
+        assert re.search(said, done.stderr), done.stderr
+        assert any(re.search(said, name) for name in failed)
+        assert not [name for name in failed if "Age" in name and "30 to 45" not in name]
+    else:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (gate["verdict"], failed) == ("passed", [])
+    assert after["models"] == before["models"] + (not said)
+    assert after["traffic"] == before["traffic"]
+    assert set(callers.since(0)) == {"200"}
+
+
+def check_that_callers_are_served(callers: Callers, since: float) -> None:
+    later = callers.since(since)
+    assert set(later) == {"200"}, later
+    assert later["200"] >= 8
+
+
+def test_a_deployment_that_crashes_at_its_start_gets_no_traffic(prod):
+    deployment, version = prod.deployed["crashes"]
+    with prod.callers() as callers:
+        words = ["-p", f"model_version={version}", "--env", "prod"]
+        done = nbrelease(prod.root, "run", "06_deploy_online", *words)
+        assert done.returncode == 1, done.stdout + done.stderr
+        pack = newest(prod.root, "prod")
+        log = (pack / "notebooks" / "06_deploy_online.ipynb").read_text()
+        assert "this model does not load" in log
+        done = nbrelease(prod.root, *prod.release(deployment, version))
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "is not ready for traffic" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert prod.shares() == {"model-1": 100}
+    check_that_callers_are_served(callers, 0)
+    assert "is not ready for traffic" in told(prod, "failed")
+
+
+def told(prod: Prod, *verdicts: str) -> str:
+    """The reason that the newest pack gives for a verdict."""
+    pack = newest(prod.root, "prod")
+    assert nbrelease(prod.root, "evidence", "build", "--env", "prod", pack.name).returncode == 0
+    record = json.loads((pack / "record.json").read_text())
+    assert record["verdict"] in verdicts
+    return record["reason"]
+
+
 @pytest.mark.parametrize(("kind", "said"), FAULTS.items())
 def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
     deployment, version = prod.deployed[kind]
@@ -296,22 +195,18 @@ def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(said, done.stderr)
     assert "Traceback" not in done.stderr
-    found = prod.look()["traffic"]
-    assert {name: share for name, share in found.items() if share} == {"model-1": 100}
-    later = callers.since(back)
-    assert set(later) == {"200"}, later
-    assert later["200"] >= 8
-    pack = newest(prod.root, "prod")
-    steps = read_values(pack, "08_release_online").get("rollout", [])
-    assert [step["decision"] for step in steps][-1:] in (["roll back"], [])
-    assert nbrelease(prod.root, "evidence", "build", "--env", "prod", pack.name).returncode == 0
-    record = json.loads((pack / "record.json").read_text())
-    assert record["verdict"] in ("rolled back", "failed")
-    assert re.search(said, record["reason"])
+    assert prod.shares() == {"model-1": 100}
+    check_that_callers_are_served(callers, back)
+    steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
+    assert steps[-1]["decision"] == "roll back"
+    assert re.search(said, steps[-1]["why"])
+    assert re.search(said, told(prod, "rolled back", "failed"))
 
 
-def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
-    deployment, version = prod.deployed["healthy"]
+@contextmanager
+def rolling_out(prod: Prod, kind: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
+    """A rollout that has given a deployment its first traffic, and callers."""
+    deployment, version = prod.deployed[kind]
     words = prod.release(deployment, version, observe_seconds="6")
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", *words],
@@ -319,10 +214,15 @@ def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
         text=True, env=environment(prod.root),
     )  # fmt: skip
     with process, prod.callers() as callers:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 120
         while not prod.look()["traffic"].get(deployment):
             assert time.monotonic() < deadline, "the rollout does not begin"
             assert process.poll() is None, process.stdout.read()
+        yield callers, process
+
+
+def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
+    with rolling_out(prod, "healthy") as (callers, process):
         server = psutil.Process(prod.state()["pid"])
         server.kill()
         server.wait(10)
@@ -330,10 +230,9 @@ def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
         shown, _ = process.communicate(timeout=200)
         ended = time.monotonic()
         time.sleep(3)
-    traffic = {name: share for name, share in prod.look()["traffic"].items() if share}
     assert process.returncode == 1, shown
-    assert traffic == {"model-1": 100}, shown
-    assert set(callers.since(ended)) == {"200"}
+    assert prod.shares() == {"model-1": 100}, shown
+    check_that_callers_are_served(callers, ended)
     assert "all traffic went back" in shown
     steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
     assert steps[-1]["decision"] == "roll back"
@@ -346,14 +245,52 @@ def test_the_champion_cannot_be_deleted_while_it_answers(prod):
     assert "model-1" in prod.look()["deployments"]
 
 
-def test_the_way_back_says_so_when_the_champion_was_deleted_by_hand(prod):
+def test_the_way_back_when_the_newest_deployment_is_dead(prod):
     deployment, version = prod.deployed["healthy"]
     with prod.callers() as callers:
         done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
         assert done.returncode == 0, done.stdout + done.stderr
-        prod.script(REMOVE, "model-1")
+        assert set(callers.since(0)) == {"200"}
+        prod.scorer(deployment).kill()
+        dead = time.monotonic()
+        while set(callers.since(dead)) <= {"200"}:
+            assert time.monotonic() < dead + 60, "its end is not noticed"
+            time.sleep(0.2)
+        done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod", "-p", "reason=dead")
+        assert done.returncode == 0, done.stdout + done.stderr
+        back = time.monotonic()
+        time.sleep(3)
+    assert prod.shares() == {"model-1": 100}
+    check_that_callers_are_served(callers, back)
+    rollback = read_values(newest(prod.root, "prod"), "09_rollback")["rollback"]
+    assert (rollback["from"], rollback["to"]) == (deployment, "model-1")
+    assert rollback["reason"] == "dead"
+    assert rollback["seconds"] < 60  # the promise, generous even on a busy machine
+
+
+BY_HAND = """
+import sys
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+endpoint = client.online_endpoints.get("diabetes-online")
+endpoint.traffic = {**dict.fromkeys(endpoint.traffic, 0), sys.argv[1]: 100}
+client.online_endpoints.begin_create_or_update(endpoint).result()
+client.online_deployments.begin_delete("model-1", "diabetes-online").result()
+"""
+
+
+def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
+    prod.deployed |= prod.deploy("healthy")
+    deployment, _ = prod.deployed["healthy"]
+    with rolling_out(prod, "healthy") as (callers, process):
+        prod.script(BY_HAND, deployment)
+        shown, _ = process.communicate(timeout=200)
         done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod")
+    assert process.returncode == 1, shown
+    assert "the traffic stays as somebody else has set it" in shown
+    assert "somebody else changed the traffic" in shown
+    assert prod.shares() == {deployment: 100}
+    assert set(callers.since(0)) == {"200"}
     assert done.returncode == 1
     assert "nothing to go back to" in done.stderr
-    assert {n: s for n, s in prod.look()["traffic"].items() if s} == {deployment: 100}
-    assert set(callers.since(0)) == {"200"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ KEY = "key"
 """Names one row of one request, ``<correlation id>_<row>``: that is how labels find their row."""
 
 
-def read(folder: Path, prediction: str = "prediction") -> pd.DataFrame:
+def read(
+    folder: Path, prediction: str = "prediction", *, since: datetime | None = None
+) -> pd.DataFrame:
     """Read what was collected of one deployment.
 
     Args:
         folder: holds the collections' folders; what lies in others is left alone.
         prediction: the name for the answers' column.
+        since: leaves older rows out.
 
     Returns:
         One row for each row that was asked for: key, time (UTC), the features, and the answer,
@@ -43,6 +47,8 @@ def read(folder: Path, prediction: str = "prediction") -> pd.DataFrame:
         asked = asked.merge(answers, on=[CORRELATION, ROW], how="left")
     asked["time"] = pd.to_datetime(asked["time"], utc=True, format="ISO8601")
     asked.insert(0, KEY, asked[CORRELATION] + "_" + asked[ROW].astype(str))
+    if since is not None:
+        asked = asked[asked["time"] >= since]
     return asked.drop(columns=[CORRELATION, ROW]).sort_values(
         "time", kind="stable", ignore_index=True
     )
@@ -67,6 +73,33 @@ def with_labels(rows: pd.DataFrame, labels: pd.DataFrame, column: str) -> pd.Dat
     if key == CORRELATION:
         found[KEY] += "_0"
     return rows.merge(found.drop_duplicates(KEY, keep="last"), on=KEY, how="left")
+
+
+def both_answers(
+    champion: pd.DataFrame, challenger: pd.DataFrame, prediction: str = "prediction"
+) -> pd.DataFrame:
+    """What two deployments answered to the same values, as when one gets a copy of the requests.
+
+    Rows meet by their values: a mirrored request is a request of its own, with an id of its own.
+
+    Args:
+        champion: of :func:`read`.
+        challenger: the same, of the other deployment.
+        prediction: the name of the answers' column.
+
+    Returns:
+        The columns ``before`` and ``after``, a row for each that the challenger answered and whose
+        values the champion was asked for too.
+    """
+    values = [name for name in champion if name not in (KEY, "time", prediction)]
+    if champion.empty or challenger.empty or set(values) - set(challenger):
+        return pd.DataFrame({"before": [], "after": []})
+    before = champion.dropna(subset=prediction).drop_duplicates(values)
+    after = challenger.dropna(subset=prediction)
+    both = after.merge(before, on=values, suffixes=("", " of the champion"))
+    return both.rename(columns={f"{prediction} of the champion": "before", prediction: "after"})[
+        ["before", "after"]
+    ]
 
 
 def _rows(folder: Path, collection: str) -> Iterator[dict[str, Any]]:

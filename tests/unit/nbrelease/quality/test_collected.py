@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from nbrelease.quality.collected import read, with_labels
+from nbrelease.quality.collected import both_answers, read, with_labels
 
 
 def write(folder: Path, collection: str, *events: dict, end: str = "\n", name: str = "a") -> None:
@@ -84,3 +85,16 @@ def test_labels_find_their_rows(tmp_path):
     assert len(single) == 3
     with pytest.raises(ValueError, match="labels need the columns key and Diabetic"):
         with_labels(rows, pd.DataFrame({"id": [1]}), "Diabetic")
+
+
+def test_answers_to_the_same_values_meet(tmp_path):
+    old, new = tmp_path / "model-1", tmp_path / "model-2"
+    write(old, "model_inputs", event("a", [{"x": 1}, {"x": 2}]), event("b", [{"x": 3}]))
+    write(old, "model_outputs", event("a", [0, 1]), event("b", [1]))
+    write(new, "model_inputs", event("c", [{"x": 2}, {"x": 9}], "2026-01-31T12:30:00Z"))
+    write(new, "model_outputs", event("c", [0, 0]))
+    both = both_answers(read(old), read(new))
+    assert both.to_numpy().tolist() == [[1, 0]]
+    since = datetime(2026, 1, 31, 12, 15, tzinfo=UTC)
+    assert both_answers(read(old, since=since), read(new, since=since)).empty
+    assert len(read(new, since=since)) == 2

@@ -17,13 +17,20 @@ from nbrelease.errors import SettingsError
 from nbrelease.quality import criteria, drift, monitor
 from nbrelease.quality.criteria import Monitor
 
-SAMPLE = Path(__file__).parents[4] / "data" / "diabetes-sample.csv"
+ROOT = Path(__file__).parents[4]
+# The public file, where somebody has fetched it, and the sample that ships.
+FILES = [
+    ROOT / "data" / "diabetes-sample.csv",
+    ROOT / "data" / "diabetes.csv",
+    ROOT.parent / "shared" / "data" / "diabetes.csv",
+]
 END = datetime(2026, 1, 4, tzinfo=UTC)
 LIMITS = Monitor(smallest=50)
 
 
-def test_the_drill():
-    found = list(drill(SAMPLE, seed=1))
+@pytest.mark.parametrize("data", [path for path in FILES if path.is_file()])
+def test_the_drill(data):
+    found = list(drill(data, seed=1))
     missed = [name for name, why, _ in found if name and not why]
     false = [why for name, why, _ in found if not name and why]
     assert len(found) == len(SHIFTS) + 20

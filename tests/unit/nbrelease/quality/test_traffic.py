@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ def endpoint():
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         mode = "right"
+        named: ClassVar[list[str]] = []
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -37,6 +39,8 @@ def endpoint():
             content = json.dumps(answer).encode()
             self.send_response(500 if self.mode == "error" else 200)
             self.send_header("Content-Length", str(len(content)))
+            if self.named:
+                self.send_header("azureml-model-deployment", self.named.pop(0))
             self.end_headers()
             self.wfile.write(content)
 
@@ -98,6 +102,20 @@ def test_a_limit_that_is_not_kept_and_nothing_observed_are_breaches():
     assert breaches({**seen, "drift": float("nan")}, Traffic(p95_ms=100, drift=0.25))
     nothing = observe("http://127.0.0.1:9", "k", ROWS, seconds=0)
     assert breaches(nothing, Traffic(p95_ms=100)) == ["nothing was observed"]
+
+
+def test_each_deployment_is_seen_alone(endpoint):
+    endpoint.RequestHandlerClass.named = ["model-1"] * 9 + ["model-2"]
+    found = observe(endpoint.uri, "k", ROWS, seconds=0.5, connections=1)
+    endpoint.RequestHandlerClass.named = []
+    alone = found["by_deployment"]
+    assert {name: seen["requests"] for name, seen in alone.items()} == {"model-1": 9, "model-2": 1}
+    assert breaches(found, Traffic(p95_ms=60_000), "model-2") == []
+    assert breaches(found, Traffic(p95_ms=60_000), "model-3") == ["nothing was observed of model-3"]
+    alone["model-2"]["p95_ms"] = 900.0
+    found["p95_ms"] = 20.0
+    [said] = breaches(found, Traffic(p95_ms=500), "model-2")
+    assert said == "p95 of model-2 900 ms, at most 500 asked"
 
 
 def test_drift_of_predictions():

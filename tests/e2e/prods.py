@@ -1,0 +1,203 @@
+"""A prod with a champion on the local workspace, models with a fault each, and callers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import requests
+from tests.e2e.projects import checkout, nbrelease, python
+
+FAULTY = """
+import random
+import time
+
+import mlflow
+
+KIND = {kind!r}
+
+
+class Faulty(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        if KIND == "crashes":
+            raise RuntimeError("this model does not load")
+        self.model = mlflow.pyfunc.load_model(context.artifacts["model"])
+
+    def predict(self, context, model_input, params=None):
+        answers = self.model.predict(model_input)
+        if KIND == "hangs":
+            time.sleep(3600)
+        if KIND == "slow":
+            time.sleep(1.5)
+        if KIND == "errors" and random.random() < 0.05:
+            raise RuntimeError("no answer this time")
+        return 1 - answers if KIND == "shifted" else answers
+
+
+mlflow.models.set_model(Faulty())
+"""
+# Registers models that wrap the champion and have a fault each, and deploys them at 0 %, but one.
+DEPLOY = """
+import json, sys, tempfile
+from pathlib import Path
+import mlflow
+from azure.ai.ml import MLClient
+from azure.ai.ml.entities import ManagedOnlineDeployment, Model
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+name = "diabetes-classifier"
+folder = Path(tempfile.mkdtemp())
+client.models.download(name, "1", download_path=folder)
+champion = next(folder.rglob("MLmodel")).parent
+signature = mlflow.models.get_model_info(str(champion)).signature
+tags = client.models.get(name, "1").tags
+found = {}
+for script in sys.argv[1:]:
+    kind = Path(script).stem
+    mlflow.pyfunc.save_model(
+        folder / kind, python_model=script, artifacts={"model": str(champion)}, signature=signature,
+        pip_requirements=["mlflow"],
+    )
+    model = client.models.create_or_update(
+        Model(path=folder / kind, name=name, type="mlflow_model", tags=tags)
+    )
+    deployment = ManagedOnlineDeployment(
+        name=f"model-{model.version}", endpoint_name="diabetes-online", model=model,
+        instance_type="Standard_DS3_v2", instance_count=1,
+    )
+    if kind != "crashes":  # left to 06_deploy_online
+        client.online_deployments.begin_create_or_update(deployment).result()
+    found[kind] = (deployment.name, model.version)
+print()  # the SDK writes dots while it waits
+print(json.dumps(found))
+"""
+LOOK = """
+import json
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+endpoint = client.online_endpoints.get("diabetes-online")
+print(json.dumps({
+    "traffic": endpoint.traffic, "uri": endpoint.scoring_uri,
+    "key": client.online_endpoints.get_keys("diabetes-online").primary_key,
+    "deployments": sorted(d.name for d in client.online_deployments.list("diabetes-online")),
+    "models": len(list(client.models.list(name="diabetes-classifier"))),
+}))
+"""
+REMOVE = """
+import sys
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+client.online_deployments.begin_delete(sys.argv[1], "diabetes-online").result()
+"""
+ROW = {
+    "input_data": {
+        "columns": [
+            "Pregnancies", "PlasmaGlucose", "DiastolicBloodPressure", "TricepsThickness",
+            "SerumInsulin", "BMI", "DiabetesPedigree", "Age",
+        ],
+        "index": [0],
+        "data": [[1.0, 110.0, 70.0, 30.0, 130.0, 31.0, 0.4, 30.0]],
+    }
+}  # fmt: skip
+
+
+class Callers:
+    """Four callers, each twice a second; what they got, and when they asked."""
+
+    def __init__(self, uri: str, key: str, bundle: str) -> None:
+        self.answers: list[tuple[float, str]] = []
+        self._ended = threading.Event()
+        self._uri, self._headers, self._bundle = uri, {"Authorization": f"Bearer {key}"}, bundle
+        self._threads = [threading.Thread(target=self._call, args=(n / 4,)) for n in range(4)]
+
+    def __enter__(self) -> Callers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self, wait: float) -> None:
+        while not self._ended.wait(wait):
+            wait, asked = 0.5, time.monotonic()
+            try:
+                answer = requests.post(
+                    self._uri, json=ROW, headers=self._headers, verify=self._bundle, timeout=10
+                )
+                self.answers.append((asked, str(answer.status_code)))
+            except requests.RequestException as error:
+                self.answers.append((asked, type(error).__name__))
+
+    def since(self, moment: float) -> Counter[str]:
+        return Counter(said for asked, said in self.answers if asked >= moment)
+
+
+class Prod:
+    """A project whose prod has a champion, and the workspace that serves it."""
+
+    def __init__(self, root: Path, *kinds: str) -> None:
+        self.root = checkout(root)
+        self.start()
+        line = ["01_prepare", "02_train", "03_register", "06_deploy_online", "08_release_online"]
+        done = nbrelease(self.root, "run", *line, "--env", "prod")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        self.deployed = self.deploy(*kinds)
+        found = self.look()
+        self._asked = found["uri"], found["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
+
+    def start(self) -> None:
+        done = self.local("start")
+        assert done.returncode == 0, done.stderr
+
+    def local(self, verb: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return python(self.root, "-m", "azureml_local", verb, "--data", ".azureml-local", *words)
+
+    def shares(self) -> dict[str, int]:
+        return {name: share for name, share in self.look()["traffic"].items() if share}
+
+    def script(self, text: str, *words: str) -> str:
+        command = ["--", sys.executable, "-W", "ignore", "-c", text, *words]
+        done = self.local("run", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return (done.stdout.strip().splitlines() or [""])[-1]
+
+    def look(self) -> dict:
+        return json.loads(self.script(LOOK))
+
+    def state(self) -> dict:
+        return json.loads((self.root / ".azureml-local" / "server.json").read_text())
+
+    def scorer(self, deployment: str) -> psutil.Process:
+        """The process that answers for a deployment."""
+        [found] = [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if "azureml_local.online.scorer" in (words := process.info["cmdline"] or [])
+            and any(f"{self.root}/" in word and f"/{deployment}/" in word for word in words)
+        ]
+        return found
+
+    def callers(self) -> Callers:
+        return Callers(*self._asked)
+
+    def deploy(self, *kinds: str) -> dict[str, tuple[str, str]]:
+        scripts = [self.root.parent / f"{kind}.py" for kind in kinds]
+        for kind, script in zip(kinds, scripts, strict=True):
+            script.write_text(FAULTY.format(kind=kind))
+        return json.loads(self.script(DEPLOY, *map(str, scripts)))
+
+    def release(self, deployment: str, version: str, **more: str) -> list[str]:
+        given = {"online_deployment": deployment, "model_version": version, **more}
+        words = [word for pair in given.items() for word in ("-p", "=".join(pair))]
+        return ["run", "08_release_online", "--env", "prod", *words]
