@@ -148,11 +148,25 @@ class Prod:
 
     def __init__(self, root: Path, *kinds: str) -> None:
         self.root = checkout(root)
+        self._kinds = kinds
+
+    def __enter__(self) -> Prod:
         self.start()
+        try:
+            self._fill()
+        except BaseException:
+            self.local("stop")
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.local("stop")
+
+    def _fill(self) -> None:
         line = ["01_prepare", "02_train", "03_register", "06_deploy_online", "08_release_online"]
         done = nbrelease(self.root, "run", *line, "--env", "prod")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-        self.deployed = self.deploy(*kinds)
+        self.deployed = self.deploy(*self._kinds)
         found = self.look()
         self._asked = found["uri"], found["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
 

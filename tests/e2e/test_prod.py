@@ -31,9 +31,9 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory) -> Iterator[Prod]:
-    found = Prod(tmp_path_factory.mktemp("faults") / "project", *FAULTS, "crashes", "healthy")
-    yield found
-    found.local("stop")
+    root = tmp_path_factory.mktemp("faults") / "project"
+    with Prod(root, *FAULTS, "crashes", "healthy") as found:
+        yield found
 
 
 PUT = """
