@@ -26,6 +26,7 @@ PREFIX = "NBRELEASE_SET_"
 LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 """A subscription id for which the Azure ML SDK sends no telemetry (its own list of test ids)."""
 
+NAMES_OF_WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
 ARM_PARAMETERS = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$")]
@@ -86,6 +87,8 @@ class Environment(BaseModel):
     random_state: int
 
     # the release
+    promotion: Literal["code", "model"] = "code"
+    promote_from: Name = "dev"
     champion_gate: Literal["stop", "report"] = "stop"
     traffic_steps: Annotated[str, Field(pattern=r"^\d{1,3}( *, *\d{1,3})*$")] = "100"
     observe_seconds: Annotated[float, Field(ge=0)] = 60
@@ -96,10 +99,9 @@ class Environment(BaseModel):
 
     @model_validator(mode="after")
     def _azure_names_its_workspace(self) -> Environment:
-        if self.workspace == "azure":
-            needed = ("subscription_id", "resource_group", "workspace_name")
-            if missing := [key for key in needed if not getattr(self, key)]:
-                raise ValueError(f"workspace = azure needs {', '.join(missing)}")
+        missing = [key for key in NAMES_OF_WORKSPACE if not getattr(self, key)]
+        if self.workspace == "azure" and missing:
+            raise ValueError(f"workspace = azure needs {', '.join(missing)}")
         return self
 
     @model_validator(mode="after")
@@ -198,6 +200,29 @@ class Settings:
             return Environment.model_validate(values)
         except ValidationError as error:
             raise SettingsError(self._explain(name, error, values)) from None
+
+    def source(self, name: str) -> dict[str, str]:
+        """Where the model of an environment comes from that trains none: parameters of 02_train.
+
+        Returns:
+            The other environment's workspace and endpoint, as ``from_*``; empty where
+            ``promotion`` is ``code``.
+
+        Raises:
+            SettingsError: ``promote_from`` is no other section of the file.
+        """
+        env = self.environment(name)
+        if env.promotion == "code":
+            return {}
+        others = tuple(each for each in self.names if each != name)
+        if env.promote_from not in others:
+            raise SettingsError(
+                f"{self._where(name, 'promote_from')} = {env.promote_from}: no other environment; "
+                f"{_nearest(env.promote_from, others, 'there are')}"
+            )
+        other = self.environment(env.promote_from).parameters()
+        keys = (*NAMES_OF_WORKSPACE, "online_endpoint", "model_name")
+        return {f"from_{key}": other[key] for key in keys}
 
     def _values(self, name: str) -> dict[str, str]:
         section = self._parser[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -48,7 +49,7 @@ import json, sys, tempfile
 from pathlib import Path
 import mlflow
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import ManagedOnlineDeployment, Model
+from azure.ai.ml.entities import ManagedOnlineDeployment, Model, OnlineRequestSettings
 from azure.identity import DefaultAzureCredential
 client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
 name = "diabetes-classifier"
@@ -70,6 +71,7 @@ for script in sys.argv[1:]:
     deployment = ManagedOnlineDeployment(
         name=f"model-{model.version}", endpoint_name="diabetes-online", model=model,
         instance_type="Standard_DS3_v2", instance_count=1,
+        request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=16),
     )
     if kind != "crashes":  # left to 06_deploy_online
         client.online_deployments.begin_create_or_update(deployment).result()
@@ -192,15 +194,15 @@ class Prod:
     def state(self) -> dict:
         return json.loads((self.root / ".azureml-local" / "server.json").read_text())
 
-    def scorer(self, deployment: str) -> psutil.Process:
-        """The process that answers for a deployment."""
-        [found] = [
-            process
-            for process in psutil.process_iter(["cmdline"])
-            if "azureml_local.online.scorer" in (words := process.info["cmdline"] or [])
-            and any(f"{self.root}/" in word and f"/{deployment}/" in word for word in words)
-        ]
-        return found
+    def end(self, deployment: str) -> None:
+        """Kill the process that answers for a deployment, for good: its model is gone too."""
+        served = self.root / ".azureml-local" / "online"
+        for folder in served.glob(f"*/diabetes-online/{deployment}"):
+            shutil.rmtree(folder)
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if any(f"{served}/" in word and f"/{deployment}/" in word for word in words):
+                process.kill()
 
     def callers(self) -> Callers:
         return Callers(*self._asked)

@@ -251,7 +251,7 @@ def test_the_way_back_when_the_newest_deployment_is_dead(prod):
         done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
         assert done.returncode == 0, done.stdout + done.stderr
         assert set(callers.since(0)) == {"200"}
-        prod.scorer(deployment).kill()
+        prod.end(deployment)
         dead = time.monotonic()
         while set(callers.since(dead)) <= {"200"}:
             assert time.monotonic() < dead + 60, "its end is not noticed"

@@ -67,7 +67,7 @@ def run(
             "release_id": release.id,
             "criteria_commit": release.identity.parameters.get("criteria_commit", ""),
         },
-        settings=env.parameters(),
+        settings={**env.parameters(), **settings.source(release.identity.env)},
     )
     committed = _load(source)
     named = committed.metadata.get("kernelspec", {}).get("name", "")

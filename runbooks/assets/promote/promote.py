@@ -1,0 +1,40 @@
+"""Hold another environment's model against this one's data, and keep it unchanged as this run's.
+
+Runs beside main.py of exported/train, whose functions measure and draw.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import main as training
+import mlflow
+from sklearn.model_selection import train_test_split
+
+
+def promote(given: argparse.Namespace) -> None:
+    """Measure the model on the rows that a training here would hold out, and log both."""
+    model = mlflow.sklearn.load_model(given.model)
+    features, label = training.prep(given.input_data, given.label_column)
+    train_features, features, _, label = train_test_split(
+        features, label, test_size=given.test_size, random_state=given.random_state
+    )
+    metrics, probability = training.evaluate(model, features, label)
+    overlap = training.overlap(train_features, features)
+    with mlflow.start_run():
+        mlflow.log_params({"promoted": given.promoted, "estimator": given.estimator})
+        mlflow.log_metrics({**metrics, "overlap_rows": float(overlap)})
+        for name, figure in training.draw(label, probability).items():
+            mlflow.log_figure(figure, f"pictures/{name}.png")
+        held_out = features.assign(**{given.label_column: label})
+        mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
+        mlflow.log_artifacts(given.model, artifact_path="model")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("--model", "--promoted", "--estimator", "--input_data", "--label_column"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--test_size", type=float, required=True)
+    parser.add_argument("--random_state", type=int, required=True)
+    promote(parser.parse_args())
