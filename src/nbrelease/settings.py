@@ -77,6 +77,9 @@ class Environment(BaseModel):
     online_endpoint: EndpointName
     online_instance_type: Name
     online_instance_count: Positive = 1
+    online_max_instances: Annotated[int, Field(ge=0)] = 0
+    online_hourly_price: Annotated[float, Field(ge=0)] = 0
+    compute_hourly_price: Annotated[float, Field(ge=0)] = 0
 
     # the training
     training_data: str
@@ -105,6 +108,13 @@ class Environment(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _scales_upwards(self) -> Environment:
+        most, count = self.online_max_instances, self.online_instance_count
+        if 0 < most < count:
+            raise ValueError(f"online_max_instances = {most}: less than the {count} to begin with")
+        return self
+
+    @model_validator(mode="after")
     def _traffic_rises_to_all(self) -> Environment:
         steps = [int(step) for step in self.traffic_steps.split(",")]
         if steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] != 100:
@@ -128,11 +138,19 @@ class Environment(BaseModel):
             "onlineEndpoint": self.online_endpoint,
             "batchEndpoint": self.batch_endpoint,
         }
-        return {
-            "$schema": ARM_PARAMETERS,
-            "contentVersion": "1.0.0.0",
-            "parameters": {name: {"value": value} for name, value in values.items()},
-        }
+        return _arm(values)
+
+    def arm_autoscale_parameters(self) -> dict[str, Any]:
+        """What ``infra/autoscale.json`` takes, but for the deployment: that differs by release."""
+        return _arm(
+            {
+                "workspaceName": self.workspace_name,
+                "location": self.location,
+                "onlineEndpoint": self.online_endpoint,
+                "minInstances": self.online_instance_count,
+                "maxInstances": max(self.online_instance_count, self.online_max_instances),
+            }
+        )
 
     def parameters(self) -> dict[str, Any]:
         """The settings that a runbook can have injected, by its parameter's name."""
@@ -140,6 +158,14 @@ class Environment(BaseModel):
             name: str(value) if isinstance(value, Path) else value
             for name, value in self.model_dump().items()
         }
+
+
+def _arm(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "$schema": ARM_PARAMETERS,
+        "contentVersion": "1.0.0.0",
+        "parameters": {name: {"value": value} for name, value in values.items()},
+    }
 
 
 class Settings:

@@ -15,18 +15,21 @@ from nbrelease.settings import load
 @click.command()
 @click.argument("name", metavar="[ENV]", required=False)
 @click.option("--arm", is_flag=True, help="As the parameters of infra/azuredeploy.json.")
+@click.option("--autoscale", is_flag=True, help="As the parameters of infra/autoscale.json.")
 @click.option("--assets", is_flag=True, help="Check the asset files of the runbooks too.")
-def command(name: str | None, arm: bool, assets: bool) -> int:
+def command(name: str | None, arm: bool, autoscale: bool, assets: bool) -> int:
     """Show the settings of ENV as JSON; without it, check every environment's."""
     settings = load()
-    if assets and (arm or name is not None):
+    if assets and (arm or autoscale or name is not None):
         raise UsageError(
             "--assets: they are checked with all environments: nbrelease settings --assets"
         )
-    if arm:
+    if arm or autoscale:
         if name is None:
-            raise UsageError("--arm: for which environment? nbrelease settings ENV --arm")
-        console.data(settings.environment(name).arm_parameters())
+            flag = "--arm" if arm else "--autoscale"
+            raise UsageError(f"{flag}: for which environment? nbrelease settings ENV {flag}")
+        env = settings.environment(name)
+        console.data(env.arm_parameters() if arm else env.arm_autoscale_parameters())
         return ExitCode.DONE
     if name is not None:
         console.data(settings.environment(name).parameters())

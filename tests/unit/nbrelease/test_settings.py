@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -83,16 +85,45 @@ def test_no_file_is_one_line(tmp_path):
         load(tmp_path)
 
 
-def test_the_template_of_infra_takes_exactly_what_settings_give():
-    template = json.loads((SHIPPED.parent / "infra" / "azuredeploy.json").read_text())
+@pytest.mark.parametrize("file", ["azuredeploy", "autoscale"])
+def test_the_templates_of_infra_take_exactly_what_settings_give(file):
+    template = json.loads((SHIPPED.parent / "infra" / f"{file}.json").read_text())
     env = Settings(SHIPPED, {}).environment("prod")
-    given = env.arm_parameters()["parameters"]
-    assert set(given) == set(template["parameters"])
+    prints = {"azuredeploy": env.arm_parameters, "autoscale": env.arm_autoscale_parameters}
+    given = prints[file]()["parameters"]
+    declared = dict(template["parameters"])
+    declared.pop("onlineDeployment", None)  # differs by release: given by hand
+    assert set(given) == set(declared)
     types = {str: "string", int: "int"}
-    for name, declared in template["parameters"].items():
+    for name, wanted in declared.items():
         value = given[name]["value"]
-        assert types[type(value)] == declared["type"]
-        assert declared.get("minValue", 0) <= (value if isinstance(value, int) else 0)
+        assert types[type(value)] == wanted["type"]
+        assert wanted.get("minValue", 0) <= (value if isinstance(value, int) else 0)
         if isinstance(value, str):
-            assert declared.get("minLength", 0) <= len(value) <= declared.get("maxLength", 99)
+            assert wanted.get("minLength", 0) <= len(value) <= wanted.get("maxLength", 99)
     assert given["workspaceName"]["value"] == "prod"
+
+
+def test_the_button_in_the_readme_leads_to_the_template():
+    text = (SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    [address] = re.findall(r"portal\.azure\.com/#create/Microsoft\.Template/uri/([^)]+)\)", text)
+    path = unquote(address).partition("/main/")[2]
+    assert (SHIPPED.parent / path).is_file(), path
+
+
+def test_the_model_of_another_environment(edited):
+    assert edited("x", "x").source("prod") == {}
+    found = edited("promotion = code", "promotion = model").source("prod")
+    assert found["from_workspace_name"] == "dev"
+    assert found["from_online_endpoint"] == "diabetes-online"
+    with pytest.raises(
+        SettingsError, match=r"promote_from = dve: no other env.* did you mean dev\?"
+    ):
+        edited("promotion = code", "promotion = model\npromote_from = dve").source("prod")
+    with pytest.raises(SettingsError, match="promote_from = prod: no other environment"):
+        edited("promotion = code", "promotion = model\npromote_from = prod").source("prod")
+
+
+def test_autoscale_that_begins_above_its_end_is_refused(edited):
+    with pytest.raises(SettingsError, match="online_max_instances = 1: less than the 2"):
+        edited("x", "x", online_max_instances="1", online_instance_count="2").environment("dev")
