@@ -1,11 +1,15 @@
 """Where a rehearsal's time goes, and what it costs beside the same operations in one plain script.
 
-    python benchmarks/rehearse.py [--data FILE.csv] [--estimator NAME] [--fresh-install]
+    python benchmarks/rehearse.py [--data FILE.csv] [--estimator NAME] [--fresh-install] [--prod]
 
 Both sides run on this machine in the same call, each on an empty local workspace of its own. The
 plain script is the code of the release's runbooks, one after the other in one process: without
 papermill, kernels, pipeline and evidence. Seconds of work add up to more than the wall time,
 because the jobs for batch and online run side by side.
+
+With --prod the release goes on into prod twice, unattended: train, gate, approval, register, deploy
+and test, approval, rollout, rollback drill; first without a champion, then with one to compare with
+and to take the traffic from step by step. Each is held against three times the dev rehearsal.
 """
 
 from __future__ import annotations
@@ -43,6 +47,19 @@ def copy_of_project(folder: Path) -> Path:
     who = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org"]
     subprocess.run(["git", "-C", folder, *who, "commit", "-qm", "all"], check=True)
     return folder
+
+
+def rehearse_prod(folder: Path, data: Path, estimator: str) -> float:
+    """Wall seconds of a rehearsal of prod that nobody sits beside."""
+    command = [sys.executable, "-m", "nbrelease", "rehearse", "prod"]
+    command += ["--set", f"training_data={data}", "--set", f"estimator={estimator}"]
+    for environment in ("prod", "blue"):
+        command += ["--approve", f"{environment}=Benchmark:measured"]
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stdout[-2000:] + done.stderr)
+    return time.perf_counter() - begun
 
 
 def rehearse(folder: Path, data: Path, estimator: str) -> tuple[float, dict[str, float]]:
@@ -135,6 +152,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "diabetes-sample.csv")
     parser.add_argument("--estimator", default="logistic")
     parser.add_argument("--fresh-install", action="store_true")
+    parser.add_argument("--prod", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = copy_of_project(Path(name))
@@ -144,6 +162,8 @@ def main() -> None:
             )
         data = options.data.resolve()
         wall, parts = rehearse(folder, data, options.estimator)
+        names = ("prod, no champion", "prod, with a champion") if options.prod else ()
+        prod = {name: rehearse_prod(folder, data, options.estimator) for name in names}
         script = plain(folder, data, options.estimator)
     for part, seconds in parts.items():
         print(f"{part:24}{seconds:8.1f} s")
@@ -151,6 +171,9 @@ def main() -> None:
     print(f"{'plain script, wall':24}{script:8.1f} s")
     print(f"{'ratio':24}{wall / script:8.2f}")
     print(f"{'limit 90 s':24}{'kept' if wall < 90 else 'broken':>8}")
+    for name, seconds in prod.items():
+        kept = "kept" if seconds < 3 * wall else "broken"
+        print(f"{name:24}{seconds:8.1f} s, {seconds / wall:.2f} times dev; limit 3: {kept}")
 
 
 if __name__ == "__main__":
