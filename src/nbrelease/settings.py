@@ -96,6 +96,7 @@ class Environment(BaseModel):
     traffic_steps: Annotated[str, Field(pattern=r"^\d{1,3}( *, *\d{1,3})*$")] = "100"
     observe_seconds: Annotated[float, Field(ge=0)] = 60
     mirror_percent: Annotated[int, Field(ge=0, le=50)] = 0
+    monitor_hours: Annotated[float, Field(gt=0)] = 24
     keep_previous_days: Annotated[int, Field(ge=0)] = 14
     approval_environments: str = ""
     approver_is_not_author: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -35,7 +36,7 @@ class Faulty(mlflow.pyfunc.PythonModel):
         if KIND == "hangs":
             time.sleep(3600)
         if KIND == "slow":
-            time.sleep(1.5)
+            time.sleep(4)
         if KIND == "errors" and random.random() < 0.05:
             raise RuntimeError("no answer this time")
         return 1 - answers if KIND == "shifted" else answers
@@ -145,6 +146,38 @@ class Callers:
         return Counter(said for asked, said in self.answers if asked >= moment)
 
 
+class Drifting:
+    """A caller who asks for many rows at a time, whose BMI is not what it was in training."""
+
+    def __init__(self, uri: str, key: str, bundle: str, sample: Path) -> None:
+        with sample.open(newline="") as file:
+            rows = list(csv.DictReader(file))[:100]
+        names = ROW["input_data"]["columns"]
+        table = [[float(row[n]) * (1.5 if n == "BMI" else 1) for n in names] for row in rows]
+        self._body = {"input_data": {"columns": names, "index": list(range(100)), "data": table}}
+        self._ended = threading.Event()
+        self._asked = {
+            "url": uri, "headers": {"Authorization": f"Bearer {key}"}, "verify": bundle,
+        }  # fmt: skip
+        self.answers: list[tuple[float, str]] = []
+        """When each answer came, and the key of its first row."""
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Drifting:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._ended.wait(0.2):
+            answer = requests.post(**self._asked, json=self._body, timeout=60)
+            answer.raise_for_status()
+            self.answers.append((time.monotonic(), f"{answer.headers['x-ms-request-id']}_0"))
+
+
 class Prod:
     """A project whose prod has a champion, and the workspace that serves it."""
 
@@ -165,10 +198,15 @@ class Prod:
         self.local("stop")
 
     def _fill(self) -> None:
+        # A machine that runs tests side by side is no place to hold anybody to a second.
+        criteria = self.root / "runbooks" / "criteria.yml"
+        text = criteria.read_text()
+        assert text.count("p95_ms: 1000") == 2
+        criteria.write_text(text.replace("p95_ms: 1000", "p95_ms: 3000"))
         line = ["01_prepare", "02_train", "03_register", "06_deploy_online", "08_release_online"]
         done = nbrelease(self.root, "run", *line, "--env", "prod")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-        self.deployed = self.deploy(*self._kinds)
+        self.deployed = self.deploy(*self._kinds) if self._kinds else {}
         found = self.look()
         self._asked = found["uri"], found["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
 
@@ -206,6 +244,9 @@ class Prod:
 
     def callers(self) -> Callers:
         return Callers(*self._asked)
+
+    def drifting(self) -> Drifting:
+        return Drifting(*self._asked, self.root / "data" / "diabetes-sample.csv")
 
     def deploy(self, *kinds: str) -> dict[str, tuple[str, str]]:
         scripts = [self.root.parent / f"{kind}.py" for kind in kinds]

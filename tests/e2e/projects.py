@@ -31,12 +31,12 @@ def checkout(root: Path) -> Path:
     return root
 
 
-def python(project: Path, *words: str | Path, **more) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter in the project, with the project's own sources."""
+def python(project: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run this interpreter in the project, with its own sources; ``more`` are variables."""
     return subprocess.run(
         [sys.executable, *words],
         cwd=project, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
-        check=False, env=environment(project), **more,
+        check=False, env=environment(project) | more,
     )  # fmt: skip
 
 
@@ -44,8 +44,8 @@ def environment(project: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(project / "src")}
 
 
-def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return python(project, "-m", "nbrelease", *words)
+def nbrelease(project: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return python(project, "-m", "nbrelease", *words, **more)
 
 
 def read_values(pack: Path, runbook: str) -> dict:

@@ -1,40 +1,23 @@
-"""A prod with a champion: its data, its monitor, and rollouts that go wrong while callers ask."""
+"""A prod with a champion: its data, what it is promoted from, its monitor."""
 
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
+import ssl
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
-import psutil
 import pytest
-from tests.e2e.prods import REMOVE, Callers, Prod
-from tests.e2e.projects import environment, nbrelease, newest, read_values
+from tests.e2e.projects import REPOSITORY, nbrelease, newest, read_values
+
+from azureml_local import certificates
 
 pytestmark = pytest.mark.e2e
-
-
-# What a deployment does wrong, and the reason that its rollout came to nothing (a regular
-# expression: many callers of a slow model wait until its endpoint says 408).
-FAULTS = {
-    "errors": "requests failed",
-    "slow": "p95|408",
-    "hangs": "408",
-    "shifted": "drift of the predictions",
-}
-
-
-@pytest.fixture(scope="module")
-def prod(tmp_path_factory) -> Iterator[Prod]:
-    root = tmp_path_factory.mktemp("faults") / "project"
-    with Prod(root, *FAULTS, "crashes", "healthy") as found:
-        yield found
-
 
 PUT = """
 from azure.ai.ml import MLClient
@@ -59,6 +42,65 @@ def test_training_data_that_lies_in_the_workspace(prod):
         assert (values["data_name"], values["data_rows"]) == (name, 1500)
 
 
+@pytest.fixture
+def web(tmp_path) -> Iterator[tuple[str, Path]]:
+    """A web server on loopback that has the sample: its address, and who vouches for it."""
+    made = certificates.ensure(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(REPOSITORY / "data"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"https://localhost:{server.server_port}", made.bundle
+        server.shutdown()
+        thread.join()
+
+
+def test_training_data_of_the_web(prod, web):
+    address, bundle = web
+    words = ["-p", f"training_data={address}/diabetes-sample.csv"]
+    done = nbrelease(prod.root, "run", "01_prepare", "--env", "prod", *words, SSL_CERT_FILE=bundle)
+    assert done.returncode == 0, done.stdout + done.stderr
+    values = read_values(newest(prod.root, "prod"), "01_prepare")
+    assert (values["data_name"], values["data_rows"]) == ("diabetes", 1500)
+
+
+LEFT = """
+import json
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "dev")
+print(json.dumps({
+    "online": [e.name for e in client.online_endpoints.list()],
+    "models": [m.version for m in client.models.list(name="diabetes-classifier")],
+}))
+"""
+
+
+def test_a_model_is_promoted_unchanged_and_its_release_removed_whole(prod):
+    """From prod into dev, because here it is prod that has one."""
+    settings = {"NBRELEASE_SET_PROMOTION": "model", "NBRELEASE_SET_PROMOTE_FROM": "prod"}
+    line = ["01_prepare", "02_train", "03_register", "06_deploy_online"]
+    done = nbrelease(prod.root, "run", *line, "--env", "dev", **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pack = newest(prod.root, "dev")
+    promoted = read_values(pack, "02_train")["promoted"]
+    assert (promoted["workspace"], promoted["version"]) == ("prod", "1")
+    assert promoted["sha256"] == read_values(pack, "03_register")["model_sha256"]
+    assert read_values(pack, "02_train")["job_parameters"]["promoted"].startswith("prod/")
+    assert json.loads(prod.script(LEFT)) == {"online": ["diabetes-online"], "models": ["1"]}
+
+    done = nbrelease(prod.root, "run", "10_teardown", "--env", "prod")
+    assert done.returncode == 1
+    assert "only dev may be torn down" in done.stderr
+    done = nbrelease(prod.root, "run", "10_teardown", "--env", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(prod.script(LEFT)) == {"online": [], "models": []}
+    assert prod.shares() == {"model-1": 100}
+
+
 ASK = """
 import sys, time
 import pandas as pd
@@ -70,33 +112,64 @@ endpoint = client.online_endpoints.get("diabetes-online")
 key = client.online_endpoints.get_keys("diabetes-online").primary_key
 factors = [float(factor) for factor in sys.argv[2:]]
 rows = pd.read_csv("data/diabetes-sample.csv").drop(columns=["PatientID", "Diabetic"])
-begun = time.time()
+begun, labels = time.time(), ["key,Diabetic"]
 for number, factor in enumerate(factors):
     moved = rows.assign(BMI=rows["BMI"] * factor).astype(float)
     time.sleep(max(0, begun + number * float(sys.argv[1]) - time.time()))
     for start in range(0, len(rows), 100):
-        ask(endpoint.scoring_uri, key, moved.iloc[start : start + 100]).raise_for_status()
+        answer = ask(endpoint.scoring_uri, key, moved.iloc[start : start + 100])
+        answer.raise_for_status()
+        for row, said in enumerate(answer.json()):
+            labels.append(f"{answer.headers['x-ms-request-id']}_{row},{1 - said}")
+open("labels.csv", "w").write("\n".join(labels) + "\n")
 time.sleep(1)
 print(begun)
 """
 SECONDS = 6
 
 
-@pytest.mark.parametrize(("factors", "verdict"), [((1, 1, 1), "calm"), ((1, 1.5, 1.5), "drift")])
-def test_the_monitor_reads_what_was_collected(prod, factors, verdict):
+@pytest.mark.parametrize(
+    ("factors", "labels", "verdict", "why"),
+    [
+        ((1, 1, 1), "", "calm", ""),
+        ((1, 1.5, 1.5), "", "drift", "BMI: distribution moved"),
+        ((1, 1, 1), "labels.csv", "drift", "performance: wrong answers moved"),
+    ],
+)
+def test_the_monitor_reads_what_was_collected(prod, factors, labels, verdict, why):
     begun = float(prod.script(ASK, str(SECONDS), *map(str, factors)))
     until = datetime.fromtimestamp(begun + 3 * SECONDS - 0.5, UTC).isoformat()
-    given = {"monitor_hours": SECONDS / 3600, "monitor_until": until}
+    given = {
+        "monitor_hours": SECONDS / 3600, "monitor_until": until, "monitor_labels": labels,
+    }  # fmt: skip
     words = [word for pair in given.items() for word in ("-p", f"{pair[0]}={pair[1]}")]
     done = nbrelease(prod.root, "run", "11_monitor", "--env", "prod", *words)
     values = read_values(newest(prod.root, "prod"), "11_monitor")
     assert values["monitor_verdict"] == verdict, done.stdout + done.stderr
     windows = values["monitored"]["windows"]
     assert [window["rows"] for window in windows] == [1500, 1500, 1500]
-    assert [window["breached"] for window in windows] == [factor != 1 for factor in factors]
+    assert [window["labels"] for window in windows] == [1500 if labels else 0] * 3
+    moved = [bool(labels) or factor != 1 for factor in factors]
+    assert [window["breached"] for window in windows] == moved
     assert done.returncode == (0 if verdict == "calm" else 1)
-    if verdict == "drift":
-        assert "BMI: distribution moved" in done.stderr
+    assert why in done.stderr
+
+
+def test_an_alarm_of_the_monitor_trains_and_releases_nothing(prod):
+    before = prod.look()
+    with prod.drifting() as caller:
+        deadline = time.monotonic() + 120
+        while not caller.answers or caller.answers[-1][0] - caller.answers[0][0] < SECONDS:
+            assert time.monotonic() < deadline, "the endpoint does not answer"
+            time.sleep(0.2)
+        hours = {"NBRELEASE_SET_MONITOR_HOURS": str(SECONDS / 3600)}
+        done = nbrelease(prod.root, "rehearse", "monitor", **hours)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "BMI: distribution moved" in done.stderr
+    record = json.loads((newest(prod.root, "prod") / "record.json").read_text())
+    ran = {runbook["name"]: runbook["verdict"] for runbook in record["runbooks"]}
+    assert ran == {"11_monitor": "failed", "01_prepare": "passed", "02_train": "passed"}
+    assert prod.look() == before
 
 
 def test_provisioning_twice_changes_nothing_the_second_time(prod):
@@ -105,192 +178,3 @@ def test_provisioning_twice_changes_nothing_the_second_time(prod):
         assert done.returncode == 0, done.stdout + done.stderr
         values = read_values(newest(prod.root, "prod"), "00_provision")
         assert set(values["provisioned"].values()) == states
-
-
-# What a challenger's training did wrong, and what the gate says of it.
-CHALLENGERS = {
-    "equal": ("logistic", "label", ""),
-    "worse by two points": (
-        "logistic",
-        "label.where(np.random.default_rng(0).random(len(label)) >= 0.25, 1 - label)",
-        "roc_auc against the champion",
-    ),
-    "worse on one band of age": (
-        "random_forest",
-        "label.where(~features.Age.between(30, 44) | (features.index % 4 == 0), 1 - label)",
-        r"\(Age 30 to 45\) against the champion",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", CHALLENGERS)
-def test_a_challenger_is_held_against_the_champion(prod, kind):
-    estimator, label, said = CHALLENGERS[kind]
-    main = prod.root / "exported" / "train" / "main.py"
-    kept, before = main.read_text(), prod.look()
-    main.write_text(kept.replace("fit(features, label)", f"fit(features, {label})"))
-    words = ["02_train", "03_register", "--env", "prod", "-p", f"estimator={estimator}"]
-    with prod.callers() as callers:
-        trained = nbrelease(prod.root, "run", *words[:1], *words[2:])
-        done = nbrelease(prod.root, "run", *words[1:4])
-    main.write_text(kept)
-    assert trained.returncode == 0, trained.stdout + trained.stderr
-    gate = read_values(newest(prod.root, "prod"), "03_register")["gate"]
-    failed = [each["name"] for each in gate["criteria"] if not each["passed"]]
-    after = prod.look()
-    if said:
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert gate["verdict"] == "failed"
-        assert re.search(said, done.stderr), done.stderr
-        assert any(re.search(said, name) for name in failed)
-        assert not [name for name in failed if "Age" in name and "30 to 45" not in name]
-    else:
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert (gate["verdict"], failed) == ("passed", [])
-    assert after["models"] == before["models"] + (not said)
-    assert after["traffic"] == before["traffic"]
-    assert set(callers.since(0)) == {"200"}
-
-
-def check_that_callers_are_served(callers: Callers, since: float) -> None:
-    later = callers.since(since)
-    assert set(later) == {"200"}, later
-    assert later["200"] >= 8
-
-
-def test_a_deployment_that_crashes_at_its_start_gets_no_traffic(prod):
-    deployment, version = prod.deployed["crashes"]
-    with prod.callers() as callers:
-        words = ["-p", f"model_version={version}", "--env", "prod"]
-        done = nbrelease(prod.root, "run", "06_deploy_online", *words)
-        assert done.returncode == 1, done.stdout + done.stderr
-        pack = newest(prod.root, "prod")
-        log = (pack / "notebooks" / "06_deploy_online.ipynb").read_text()
-        assert "this model does not load" in log
-        done = nbrelease(prod.root, *prod.release(deployment, version))
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert "is not ready for traffic" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert prod.shares() == {"model-1": 100}
-    check_that_callers_are_served(callers, 0)
-    assert "is not ready for traffic" in told(prod, "failed")
-
-
-def told(prod: Prod, *verdicts: str) -> str:
-    """The reason that the newest pack gives for a verdict."""
-    pack = newest(prod.root, "prod")
-    assert nbrelease(prod.root, "evidence", "build", "--env", "prod", pack.name).returncode == 0
-    record = json.loads((pack / "record.json").read_text())
-    assert record["verdict"] in verdicts
-    return record["reason"]
-
-
-@pytest.mark.parametrize(("kind", "said"), FAULTS.items())
-def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
-    deployment, version = prod.deployed[kind]
-    with prod.callers() as callers:
-        done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
-        back = time.monotonic()
-        time.sleep(2)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(said, done.stderr)
-    assert "Traceback" not in done.stderr
-    assert prod.shares() == {"model-1": 100}
-    check_that_callers_are_served(callers, back)
-    steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
-    assert steps[-1]["decision"] == "roll back"
-    assert re.search(said, steps[-1]["why"])
-    assert re.search(said, told(prod, "rolled back", "failed"))
-
-
-@contextmanager
-def rolling_out(prod: Prod, kind: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
-    """A rollout that has given a deployment its first traffic, and callers."""
-    deployment, version = prod.deployed[kind]
-    words = prod.release(deployment, version, observe_seconds="6")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nbrelease", *words],
-        cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env=environment(prod.root),
-    )  # fmt: skip
-    with process, prod.callers() as callers:
-        deadline = time.monotonic() + 120
-        while not prod.look()["traffic"].get(deployment):
-            assert time.monotonic() < deadline, "the rollout does not begin"
-            assert process.poll() is None, process.stdout.read()
-        yield callers, process
-
-
-def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
-    with rolling_out(prod, "healthy") as (callers, process):
-        server = psutil.Process(prod.state()["pid"])
-        server.kill()
-        server.wait(10)
-        prod.start()
-        shown, _ = process.communicate(timeout=200)
-        ended = time.monotonic()
-        time.sleep(3)
-    assert process.returncode == 1, shown
-    assert prod.shares() == {"model-1": 100}, shown
-    check_that_callers_are_served(callers, ended)
-    assert "all traffic went back" in shown
-    steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
-    assert steps[-1]["decision"] == "roll back"
-
-
-def test_the_champion_cannot_be_deleted_while_it_answers(prod):
-    done = prod.local("run", "--", sys.executable, "-W", "ignore", "-c", REMOVE, "model-1")
-    assert done.returncode != 0
-    assert "traffic" in done.stderr
-    assert "model-1" in prod.look()["deployments"]
-
-
-def test_the_way_back_when_the_newest_deployment_is_dead(prod):
-    deployment, version = prod.deployed["healthy"]
-    with prod.callers() as callers:
-        done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert set(callers.since(0)) == {"200"}
-        prod.end(deployment)
-        dead = time.monotonic()
-        while set(callers.since(dead)) <= {"200"}:
-            assert time.monotonic() < dead + 60, "its end is not noticed"
-            time.sleep(0.2)
-        done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod", "-p", "reason=dead")
-        assert done.returncode == 0, done.stdout + done.stderr
-        back = time.monotonic()
-        time.sleep(3)
-    assert prod.shares() == {"model-1": 100}
-    check_that_callers_are_served(callers, back)
-    rollback = read_values(newest(prod.root, "prod"), "09_rollback")["rollback"]
-    assert (rollback["from"], rollback["to"]) == (deployment, "model-1")
-    assert rollback["reason"] == "dead"
-    assert rollback["seconds"] < 60  # the promise, generous even on a busy machine
-
-
-BY_HAND = """
-import sys
-from azure.ai.ml import MLClient
-from azure.identity import DefaultAzureCredential
-client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
-endpoint = client.online_endpoints.get("diabetes-online")
-endpoint.traffic = {**dict.fromkeys(endpoint.traffic, 0), sys.argv[1]: 100}
-client.online_endpoints.begin_create_or_update(endpoint).result()
-client.online_deployments.begin_delete("model-1", "diabetes-online").result()
-"""
-
-
-def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
-    prod.deployed |= prod.deploy("healthy")
-    deployment, _ = prod.deployed["healthy"]
-    with rolling_out(prod, "healthy") as (callers, process):
-        prod.script(BY_HAND, deployment)
-        shown, _ = process.communicate(timeout=200)
-        done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod")
-    assert process.returncode == 1, shown
-    assert "the traffic stays as somebody else has set it" in shown
-    assert "somebody else changed the traffic" in shown
-    assert prod.shares() == {deployment: 100}
-    assert set(callers.since(0)) == {"200"}
-    assert done.returncode == 1
-    assert "nothing to go back to" in done.stderr

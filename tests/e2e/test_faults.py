@@ -1,0 +1,231 @@
+"""Rollouts that go wrong while callers ask: who answers them, and what the pack says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from tests.e2e.prods import REMOVE, Callers, Prod
+from tests.e2e.projects import environment, nbrelease, newest, read_values
+
+pytestmark = pytest.mark.e2e
+
+
+# What a deployment does wrong, and the reason that its rollout came to nothing (a regular
+# expression: many callers of a slow model wait until its endpoint says 408).
+FAULTS = {
+    "errors": "requests failed",
+    "slow": "p95|408",
+    "hangs": "408",
+    "shifted": "drift of the predictions",
+}
+KINDS = (*FAULTS, "crashes", "healthy")
+
+# What a challenger's training did wrong, and what the gate says of it.
+CHALLENGERS = {
+    "equal": ("logistic", "label", ""),
+    "worse by two points": (
+        "logistic",
+        "label.where(np.random.default_rng(0).random(len(label)) >= 0.25, 1 - label)",
+        "roc_auc against the champion",
+    ),
+    "worse on one band of age": (
+        "random_forest",
+        "label.where(~features.Age.between(30, 44) | (features.index % 4 == 0), 1 - label)",
+        r"\(Age 30 to 45\) against the champion",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CHALLENGERS)
+def test_a_challenger_is_held_against_the_champion(prod, kind):
+    estimator, label, said = CHALLENGERS[kind]
+    main = prod.root / "exported" / "train" / "main.py"
+    kept, before = main.read_text(), prod.look()
+    main.write_text(kept.replace("fit(features, label)", f"fit(features, {label})"))
+    words = ["02_train", "03_register", "--env", "prod", "-p", f"estimator={estimator}"]
+    with prod.callers() as callers:
+        trained = nbrelease(prod.root, "run", *words[:1], *words[2:])
+        done = nbrelease(prod.root, "run", *words[1:4])
+    main.write_text(kept)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    gate = read_values(newest(prod.root, "prod"), "03_register")["gate"]
+    failed = [each["name"] for each in gate["criteria"] if not each["passed"]]
+    after = prod.look()
+    if said:
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert gate["verdict"] == "failed"
+        assert re.search(said, done.stderr), done.stderr
+        assert any(re.search(said, name) for name in failed)
+        assert not [name for name in failed if "Age" in name and "30 to 45" not in name]
+    else:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (gate["verdict"], failed) == ("passed", [])
+    assert after["models"] == before["models"] + (not said)
+    assert after["traffic"] == before["traffic"]
+    assert set(callers.since(0)) == {"200"}
+
+
+def check_that_callers_are_served(callers: Callers, since: float) -> None:
+    later = callers.since(since)
+    assert set(later) == {"200"}, later
+    assert later["200"] >= 8
+
+
+def test_a_deployment_that_crashes_at_its_start_gets_no_traffic(prod):
+    deployment, version = prod.deployed["crashes"]
+    with prod.callers() as callers:
+        words = ["-p", f"model_version={version}", "--env", "prod"]
+        done = nbrelease(prod.root, "run", "06_deploy_online", *words)
+        assert done.returncode == 1, done.stdout + done.stderr
+        pack = newest(prod.root, "prod")
+        log = (pack / "notebooks" / "06_deploy_online.ipynb").read_text()
+        assert "this model does not load" in log
+        done = nbrelease(prod.root, *prod.release(deployment, version))
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "is not ready for traffic" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert prod.shares() == {"model-1": 100}
+    check_that_callers_are_served(callers, 0)
+    assert "is not ready for traffic" in told(prod, "failed")
+
+
+def told(prod: Prod, *verdicts: str) -> str:
+    """The reason that the newest pack gives for a verdict."""
+    pack = newest(prod.root, "prod")
+    assert nbrelease(prod.root, "evidence", "build", "--env", "prod", pack.name).returncode == 0
+    record = json.loads((pack / "record.json").read_text())
+    assert record["verdict"] in verdicts
+    return record["reason"]
+
+
+@pytest.mark.parametrize(("kind", "said"), FAULTS.items())
+def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
+    deployment, version = prod.deployed[kind]
+    with prod.callers() as callers:
+        done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
+        back = time.monotonic()
+        time.sleep(2)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(said, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert prod.shares() == {"model-1": 100}
+    check_that_callers_are_served(callers, back)
+    steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
+    assert steps[-1]["decision"] == "roll back"
+    assert re.search(said, steps[-1]["why"])
+    assert re.search(said, told(prod, "rolled back", "failed"))
+
+
+@contextmanager
+def rolling_out(prod: Prod, kind: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
+    """A rollout that has given a deployment its first traffic, and callers."""
+    deployment, version = prod.deployed[kind]
+    words = prod.release(deployment, version, observe_seconds="6")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nbrelease", *words],
+        cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, env=environment(prod.root),
+    )  # fmt: skip
+    with process, prod.callers() as callers:
+        deadline = time.monotonic() + 120
+        while not prod.look()["traffic"].get(deployment):
+            assert time.monotonic() < deadline, "the rollout does not begin"
+            assert process.poll() is None, process.stdout.read()
+        yield callers, process
+
+
+def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
+    with rolling_out(prod, "healthy") as (callers, process):
+        server = psutil.Process(prod.state()["pid"])
+        server.kill()
+        server.wait(10)
+        prod.start()
+        shown, _ = process.communicate(timeout=200)
+        ended = time.monotonic()
+        time.sleep(3)
+    assert process.returncode == 1, shown
+    assert prod.shares() == {"model-1": 100}, shown
+    check_that_callers_are_served(callers, ended)
+    assert "all traffic went back" in shown
+    steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
+    assert steps[-1]["decision"] == "roll back"
+
+
+def test_the_champion_cannot_be_deleted_while_it_answers(prod):
+    done = prod.local("run", "--", sys.executable, "-W", "ignore", "-c", REMOVE, "model-1")
+    assert done.returncode != 0
+    assert "traffic" in done.stderr
+    assert "model-1" in prod.look()["deployments"]
+
+
+KEPT = """
+import sys
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+endpoint = client.online_endpoints.get("diabetes-online")
+endpoint.tags = {**endpoint.tags, f"keep-{sys.argv[1]}": sys.argv[2]}
+client.online_endpoints.begin_create_or_update(endpoint).result()
+"""
+
+
+def test_the_way_back_when_the_newest_deployment_is_dead(prod):
+    deployment, version = prod.deployed["healthy"]
+    other, _ = prod.deployed["shifted"]
+    prod.script(KEPT, other, "2026-01-31")
+    with prod.callers() as callers:
+        done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert set(callers.since(0)) == {"200"}
+        assert other not in prod.look()["deployments"]  # its day was over
+        prod.end(deployment)
+        dead = time.monotonic()
+        while set(callers.since(dead)) <= {"200"}:
+            assert time.monotonic() < dead + 60, "its end is not noticed"
+            time.sleep(0.2)
+        done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod", "-p", "reason=dead")
+        assert done.returncode == 0, done.stdout + done.stderr
+        back = time.monotonic()
+        time.sleep(3)
+    assert prod.shares() == {"model-1": 100}
+    check_that_callers_are_served(callers, back)
+    rollback = read_values(newest(prod.root, "prod"), "09_rollback")["rollback"]
+    assert (rollback["from"], rollback["to"]) == (deployment, "model-1")
+    assert rollback["reason"] == "dead"
+    assert rollback["seconds"] < 60  # the promise, generous even on a busy machine
+
+
+BY_HAND = """
+import sys
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+endpoint = client.online_endpoints.get("diabetes-online")
+endpoint.traffic = {**dict.fromkeys(endpoint.traffic, 0), sys.argv[1]: 100}
+client.online_endpoints.begin_create_or_update(endpoint).result()
+client.online_deployments.begin_delete("model-1", "diabetes-online").result()
+"""
+
+
+def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
+    prod.deployed |= prod.deploy("healthy")
+    deployment, _ = prod.deployed["healthy"]
+    with rolling_out(prod, "healthy") as (callers, process):
+        prod.script(BY_HAND, deployment)
+        shown, _ = process.communicate(timeout=200)
+        done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod")
+    assert process.returncode == 1, shown
+    assert "the traffic stays as somebody else has set it" in shown
+    assert "somebody else changed the traffic" in shown
+    assert prod.shares() == {deployment: 100}
+    assert set(callers.since(0)) == {"200"}
+    assert done.returncode == 1
+    assert "nothing to go back to" in done.stderr
