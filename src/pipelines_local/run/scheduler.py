@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -214,17 +214,23 @@ class Scheduler:
     ) -> Result | None:
         if self._shared.cancel.forced:
             return "Canceled"
-        if condition is None:
-            wanted = status.check("succeeded", ())
-        else:
-            try:
-                context = self._shared.context(variables, status, names)
-                wanted = is_true(evaluate(condition.tree, context))
-            except ExpressionError as error:
-                self._condition_error = f"{condition.at}: {error}"
-                return "Failed"
-        if wanted:
-            return None
+
+        def holds(as_of: GraphStatus) -> bool:
+            if condition is None:
+                return as_of.check("succeeded", ())
+            context = self._shared.context(variables, as_of, names)
+            return is_true(evaluate(condition.tree, context))
+
+        try:
+            if holds(status):
+                return None
+            # What waited for its approval or for a free place is cancelled, not left out.
+            if status.canceled and holds(replace(status, canceled=False)):
+                return "Canceled"
+        except ExpressionError as error:
+            at = condition.at if condition else ""
+            self._condition_error = f"{at}: {error}"
+            return "Failed"
         return "Skipped"
 
     _condition_error = ""

@@ -201,8 +201,15 @@ def test_a_prompt_in_a_terminal() -> None:
 
 @pytest.mark.parametrize(("typed", "code"), [("\x03", 130), ("later", 4), ("", 4)])
 def test_ctrl_c_and_later_at_the_prompt(typed: str, code: int) -> None:
+    later = "- stage: after\n  jobs: [{job: j, steps: [{bash: echo}]}]\n"
+    deploy = "".join(f"  {line}\n" for line in DEPLOY.splitlines())
+    Path("d.yml").write_text(f"stages:\n- stage: live\n{deploy}{later}")
     found, shown = in_terminal(["run", "d.yml"], {"decide later?": typed})
     assert found == code, shown
+    if code == 130:
+        stored = next(Path(".pipelines-local").glob("*/run.json"))
+        stages = json.loads(stored.read_text())["stages"]
+        assert [stage["result"] for stage in stages] == ["Canceled", "Skipped"]
 
 
 def test_a_live_table_in_a_terminal() -> None:
