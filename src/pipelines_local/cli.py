@@ -86,7 +86,7 @@ def _load(file: Path, options: dict[str, Any]) -> Any:
 
 def _parameters(options: dict[str, Any]) -> dict[str, Any]:
     file = options["parameters_file"]
-    known = settings.mapping(file) if file else {}
+    known = settings.nodes(file) if file else {}
     return {**known, **settings.pairs(options["parameters"], "parameter")}
 
 

@@ -39,7 +39,8 @@ def load_pipeline(
     Args:
         path: the file.
         root: the repository it belongs to.
-        parameters: plain data by name; texts for lists and objects are read as YAML.
+        parameters: plain data by name, or nodes of a file; texts for lists and objects are read
+            as YAML.
         variables: the predefined variables that templates see.
         groups: values of variable groups by name.
 
@@ -128,6 +129,12 @@ def _types(document: MappingNode) -> dict[str, str]:
 
 def _given(name: str, value: Any, kind: str, path: Path) -> Node:
     at = Position(path, 1, 1)
+    if isinstance(value, (MappingNode, Sequence)) or (
+        isinstance(value, Scalar) and kind in ("", "string", "number", "boolean")
+    ):
+        return value
+    if isinstance(value, Scalar):
+        value = value.text if value.quoted else (value.text or None)
     if isinstance(value, str) and kind not in ("", "string", "number", "boolean"):
         try:
             return loads(value, Path(f"<parameter {name}>"))

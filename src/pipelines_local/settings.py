@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines_local.errors import Refused, UsageError
-from pipelines_local.yamltree import load, to_data
+from pipelines_local.yamltree import Mapping, Node, load, to_data
 
 
 def pairs(words: Iterable[str], what: str) -> dict[str, str]:
@@ -58,6 +58,23 @@ def mapping(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UsageError(f"{path}: names and values are expected")
     return data
+
+
+def nodes(path: Path) -> dict[str, Node]:
+    """The values in a YAML or JSON file with their places, and whether they stood in quotes.
+
+    Raises:
+        UsageError: it cannot be read, or holds something else.
+    """
+    try:
+        found = load(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except Refused as error:
+        raise UsageError(str(error)) from None
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{path}: names and values are expected")
+    return {key.text: value for key, value in found.entries}
 
 
 def texts(path: Path) -> dict[str, str]:

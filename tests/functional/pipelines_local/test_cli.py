@@ -54,6 +54,22 @@ def test_expand(capsys: Any) -> None:
     assert document(capsys)["steps"][0] == {"checkout": "none"}
 
 
+def test_parameters_of_a_file_keep_their_types(capsys: Any) -> None:
+    Path("o.yml").write_text(
+        "parameters: [{name: o, type: object}, {name: t, type: string}, {name: l, type: object}]\n"
+        "steps:\n- bash: ${{ replace(convertToJson(parameters), ' ', '') }}\n"
+    )
+    Path("v.yml").write_text("o: {n: 3, b: true, s: '3'}\nt: 1.10\nl: '[a, 1]'\n")
+    Path("v.json").write_text('{"o": {"n": 3, "b": true, "s": "3"}, "t": "1.10", "l": ["a", 1]}')
+    for file in ("v.yml", "v.json"):
+        assert main(["expand", "o.yml", "--parameters-file", file, "--format", "json"]) == 0
+        shown = json.loads(document(capsys)["steps"][0]["bash"])
+        assert shown == {"o": {"n": 3, "b": True, "s": "3"}, "t": "1.10", "l": ["a", 1]}
+    Path("v.yml").write_text("t: [a]\no: x\nl: x\n")
+    assert main(["expand", "o.yml", "--parameters-file", "v.yml", "--format", "json"]) == 2
+    assert document(capsys)["at"] == "v.yml:1:4"
+
+
 def test_eval(capsys: Any) -> None:
     assert (
         main(["eval", "format('{0}!', variables.a)", "--context", '{"variables": {"A": "x"}}']) == 0
