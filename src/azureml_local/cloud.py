@@ -15,6 +15,8 @@ CLOUD = "AzureMLLocal"
 METADATA = "/metadata/endpoints"
 TOKEN = "/msi/token"  # noqa: S105 - a path
 PORTAL = "https://portal.azure.local/"
+LOGIN = "https://login.azure.local/"
+"""Nobody asks there; azureml-mlflow takes its host for an authority, which may have no port."""
 STORAGE_SUFFIX = "core.windows.net"
 """Kept as in public Azure: the SDK's download of code parses it with a fixed pattern."""
 
@@ -31,7 +33,7 @@ def register(routes: Routes, state: State) -> None:
                     "portal": PORTAL,
                     "resourceManager": f"{state.url}/",
                     "authentication": {
-                        "loginEndpoint": f"{state.url}/login/",
+                        "loginEndpoint": LOGIN,
                         "audiences": [f"{state.url}/"],  # azureml-mlflow reads the first
                     },
                     "suffixes": {"storage": STORAGE_SUFFIX},

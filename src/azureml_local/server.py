@@ -35,7 +35,8 @@ from azureml_local.batch import routes as batch_routes
 from azureml_local.errors import LocalError
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
-from azureml_local.mlflow import tracking
+from azureml_local.mlflow import artifacts, tracking
+from azureml_local.mlflow import routes as mlflow_routes
 from azureml_local.online.resources import DEPLOYMENTS, process
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
@@ -68,7 +69,8 @@ class Server:
             service.register(self.routes, self.state)
         compute.register(self.routes, self.state, operations)
         lro.register(self.routes, self.state, operations)
-        tracking.register(self.routes, self.state, self._tracking)
+        mlflow_routes.register(self.routes, self.state, self._tracking)
+        artifacts.register(self.routes, self.state)
         job_routes.register(self.routes, self.state, self._runner)
         batch_routes.register(self.routes, self.state, self._runner)
         self._online.register(self.routes)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
 from azureml_local.errors import NotSupported
+from azureml_local.mlflow import addresses
 from azureml_local.routing import GROUP, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
 
@@ -129,7 +130,7 @@ def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
             "discoveryUrl": f"{state.url}/discovery",
-            "mlFlowTrackingUri": f"{state.url}/mlflow/v1.0{workspace.path}",
+            "mlFlowTrackingUri": addresses.plain(state, workspace),
             "storageAccount": account(state, workspace),
             "publicNetworkAccess": "Disabled",
         },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from azureml_local.jobs import environments, inputs, interpreters, packages, records
 from azureml_local.jobs.submission import timeout_of
+from azureml_local.mlflow import addresses
 from azureml_local.state import State, Workspace
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _variables(
 ) -> dict[str, str]:
     """What Azure tells a job of itself."""
     return {
-        "MLFLOW_TRACKING_URI": f"{state.url}/mlflow/v1.0{workspace.path}",
+        "MLFLOW_TRACKING_URI": addresses.azureml(state, workspace),
         "MLFLOW_EXPERIMENT_NAME": experiment,
         "MLFLOW_RUN_ID": name,
         "AZUREML_RUN_ID": name,

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from azureml_local import auth
 from azureml_local.errors import NotFound
+from azureml_local.mlflow import addresses
 from azureml_local.models import run_prefix
 from azureml_local.state import ARTIFACTS, State, Workspace
 from azureml_local.store import Resource
@@ -70,7 +71,7 @@ def document(state: State, workspace: Workspace, found: Resource) -> dict[str, A
     properties["services"] = {  # what a client echoes back is not believed
         "Tracking": {
             "jobServiceType": "Tracking",
-            "endpoint": f"azureml://{state.url.removeprefix('https://')}/mlflow/v1.0{workspace.path}",
+            "endpoint": addresses.azureml(state, workspace),
         },
         "Studio": {
             "jobServiceType": "Studio",

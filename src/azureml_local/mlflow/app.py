@@ -8,6 +8,7 @@ made under the job's own name.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = "mlflow-artifacts:/ExperimentRun/dcid."
+ARTIFACTS_AT = "X-Azureml-Artifacts-At"
+"""A header of the front door: the address below which the client looks for runs' artifacts."""
 
 
 def _store_class() -> type[Any]:
@@ -74,6 +77,19 @@ def _store_class() -> type[Any]:
     return WorkspaceStore
 
 
+def _readdressed(found: Any, base: str) -> Any:
+    """An answer with the addresses of runs' artifacts as azureml-mlflow needs them."""
+    if isinstance(found, list):
+        return [_readdressed(each, base) for each in found]
+    if not isinstance(found, dict):
+        return found
+    found = {key: _readdressed(value, base) for key, value in found.items()}
+    if str(found.get("artifact_uri", "")).startswith(ROOT):
+        experiment, run = found.get("experiment_id"), found["artifact_uri"].removeprefix(ROOT)
+        found["artifact_uri"] = f"{base}/experiments/{experiment}/runs/{run}/artifacts"
+    return found
+
+
 def main(argv: list[str]) -> None:
     """Serve until the process is ended."""
     database, artifacts, socket = argv[1:4]
@@ -106,6 +122,13 @@ def main(argv: list[str]) -> None:
         store.close_run(run_id, flask.request.get_json()["status"])
         return {}
 
+    def readdressed(answer: Any) -> Any:
+        base = flask.request.headers.get(ARTIFACTS_AT)
+        if base and answer.is_json and ROOT in (text := answer.get_data(as_text=True)):
+            answer.set_data(json.dumps(_readdressed(json.loads(text), base)))
+        return answer
+
+    app.after_request(readdressed)
     app.add_url_rule("/azureml-local/runs/<run_id>", view_func=adopt, methods=["POST"])
     app.add_url_rule("/azureml-local/runs/<run_id>/close", view_func=close, methods=["POST"])
 

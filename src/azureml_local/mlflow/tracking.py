@@ -1,8 +1,4 @@
-"""The front door to the MLflow servers: starts them, hands requests on, refuses what Azure refuses.
-
-Azure ML's tracking server has no ``/logged-models``, so MLflow 3's ``log_model`` gets 404 there; it
-gets it here too, or a rehearsal would be kinder than the release.
-"""
+"""The MLflow servers: one light process a workspace, started when it is first needed."""
 
 from __future__ import annotations
 
@@ -10,25 +6,14 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx
-from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
 
 import tether
-from azureml_local import auth
-from azureml_local.errors import AzureError, NotFound
-from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.errors import AzureError
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 START_SECONDS = 180.0  # importing MLflow alone takes long where many things start at once
-HOP_BY_HOP = frozenset({"connection", "host", "transfer-encoding", "authorization", "keep-alive"})
-NO_LOGGED_MODELS = (
-    "Azure ML's tracking server has no logged models, so log_model of MLflow 3 fails; "
-    "use mlflow.<flavor>.save_model(path) and mlflow.log_artifacts(path, artifact_path=...)"
-)
 
 
 class Tracking:
@@ -119,39 +104,3 @@ class Tracking:
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
         raise AzureError(f"the MLflow server is not ready; see {log}", "MlflowFailed")
-
-
-def register(routes: Routes, state: State, tracking: Tracking) -> None:
-    """Add the operations of this module."""
-
-    # azureml-mlflow turns the workspace's v1.0 into v2.0 for today's MLflow.
-    @routes.add(
-        "GET|POST|PUT|PATCH|DELETE", f"/mlflow/{{api}}{WORKSPACE}{{path:path}}", "MLflow tracking"
-    )
-    async def forward(request: Request) -> Response:
-        auth.require_token(state.secret, request)
-        path = request.path_params["path"]
-        if "/mlflow/logged-models" in path:
-            raise NotFound(NO_LOGGED_MODELS, "NotFound")
-        client = await tracking.client(state.workspace(request))
-        headers: list[tuple[str, str]] = [
-            (name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP
-        ]
-        outgoing = client.build_request(
-            request.method,
-            path + (f"?{request.url.query}" if request.url.query else ""),
-            headers=headers,
-            content=_body(request),
-        )
-        answer = await client.send(outgoing, stream=True)
-        kept = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
-        return StreamingResponse(
-            answer.aiter_raw(), answer.status_code, kept, background=BackgroundTask(answer.aclose)
-        )
-
-
-def _body(request: Request) -> Any:
-    """The body as a stream; none at all where the request has none."""
-    headers = request.headers
-    empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-    return None if empty else request.stream()

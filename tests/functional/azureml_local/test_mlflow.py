@@ -1,0 +1,232 @@
+"""MLflow by both of a workspace's addresses, and its registry, which is the workspace's models."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.functional
+
+TRAIN = """
+import mlflow, numpy as np, os
+from sklearn.linear_model import LogisticRegression
+print("at", mlflow.get_tracking_uri())
+mlflow.autolog(log_models=False)
+with mlflow.start_run() as run:
+    print("run", run.info.run_id, run.info.artifact_uri)
+    rows = np.arange(40.0).reshape(20, 2)
+    model = LogisticRegression(C=2.5).fit(rows, rows[:, 0] > 19)
+    mlflow.sklearn.save_model(model, "m", serialization_format="cloudpickle")
+    mlflow.log_artifacts("m", artifact_path="model")
+    for step in range(3):
+        mlflow.log_metric("loss", 1 / (step + 1), step=step)
+    with mlflow.start_run(nested=True, run_name="fold"):
+        mlflow.log_metric("fold_accuracy", 0.5)
+    mlflow.log_text("once", "notes/one.txt")
+    try:
+        mlflow.log_text("twice", "notes/one.txt")
+    except Exception as error:
+        print("second:", error)
+    mlflow.sklearn.log_model(model, name="other")
+"""
+ADDRESSES = ("plain", "azureml")
+
+
+@pytest.fixture(scope="module")
+def ml(client):
+    return client("tracked")
+
+
+@pytest.fixture(scope="module")
+def job(ml, tmp_path_factory):
+    """A job that tracks by azureml-mlflow, as on Azure, and fails at log_model."""
+    from azure.ai.ml import command
+    from azure.ai.ml.exceptions import JobException
+
+    folder = tmp_path_factory.mktemp("code")
+    (folder / "train.py").write_text(TRAIN)
+    job = ml.jobs.create_or_update(
+        command(
+            code=str(folder),
+            command="python train.py",
+            environment="azureml://registries/azureml/environments/x/versions/1",
+            experiment_name="tracking",
+        )
+    )
+    with contextlib.suppress(JobException):
+        ml.jobs.stream(job.name)
+    return ml.jobs.get(job.name)
+
+
+@pytest.fixture(scope="module")
+def log(ml, job, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logs")
+    ml.jobs.download(job.name, download_path=folder)
+    (found,) = folder.rglob("std_log.txt")
+    return found.read_text()
+
+
+@pytest.fixture
+def tracked(ml, job, request):
+    """MLflow, at one of the two addresses of the workspace."""
+    import mlflow
+
+    at = {
+        "plain": ml.workspaces.get("tracked").mlflow_tracking_uri,
+        "azureml": job.services["Tracking"].endpoint,
+    }[request.param]
+    mlflow.set_tracking_uri(at)
+    mlflow.set_registry_uri(at)
+    yield mlflow
+    mlflow.set_registry_uri(None)
+
+
+both = pytest.mark.parametrize("tracked", ADDRESSES, indirect=True)
+
+
+def test_a_job_tracks_by_the_plug_in_and_log_model_fails_as_on_azure(job, log):
+    assert "at azureml://localhost" in log
+    assert f"run {job.name} azureml://localhost" in log
+    conflict = f"Resource Conflict: ArtifactId ExperimentRun/dcid.{job.name}/notes/one.txt already"
+    assert f"second: UserError: {conflict}" in log
+    assert job.status == "Failed"
+    assert "use mlflow.<flavor>.save_model(path) and mlflow.log_artifacts" in log
+
+
+@both
+def test_the_run_of_a_job_is_there_whole(tracked, job):
+    run = tracked.get_run(job.name)
+    assert run.info.run_id == job.name
+    assert run.info.status == "FAILED"
+    assert run.data.params["C"] == "2.5"
+    assert run.data.metrics["training_accuracy_score"] == 1.0
+    history = tracked.MlflowClient().get_metric_history(job.name, "loss")
+    assert [(each.step, each.value) for each in history] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+    children = tracked.search_runs(
+        experiment_names=["tracking"],
+        filter_string=f"tags.mlflow.parentRunId = '{job.name}'",
+        output_format="list",
+    )
+    assert [child.data.metrics["fold_accuracy"] for child in children] == [0.5]
+
+
+@both
+def test_artifacts_of_a_run_come_back(tracked, job):
+    folder = tracked.artifacts.download_artifacts(run_id=job.name, artifact_path="notes")
+    text = tracked.artifacts.load_text(f"runs:/{job.name}/notes/one.txt")
+    assert text == "once"
+    assert folder.endswith("notes")
+
+
+@both
+def test_a_run_of_a_script_here(tracked, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "ä b.txt").write_text("text")
+    tracked.set_experiment("here")
+    with tracked.start_run() as run:
+        tracked.log_params({"a": 1})
+        tracked.log_artifacts(str(tmp_path / "folder"), artifact_path="deep/er")
+        tracked.log_metrics({"m": 2.0}, synchronous=False).wait()
+    read = tracked.get_run(run.info.run_id)
+    assert (read.data.params, read.data.metrics) == ({"a": "1"}, {"m": 2.0})
+    assert read.info.status == "FINISHED"
+    text = tracked.artifacts.load_text(f"{read.info.artifact_uri}/deep/er/ä b.txt")
+    assert text == "text"
+
+
+@both
+def test_a_model_registered_by_mlflow_is_one_of_the_workspace(tracked, ml, job, request):
+    name = f"by-mlflow-{request.node.callspec.params['tracked']}"
+    client = tracked.MlflowClient()
+    client.create_registered_model(name, tags={"team": "a"}, description="of a test")
+    source = f"{tracked.get_run(job.name).info.artifact_uri}/model"
+    version = client.create_model_version(name, source, run_id=job.name, tags={"k": "v"})
+    assert (version.version, version.status, version.run_id) == ("1", "READY", job.name)
+    shown = ml.models.get(name, "1")
+    assert (shown.type, shown.tags, shown.job_name) == ("mlflow_model", {"k": "v"}, job.name)
+    assert list(shown.flavors) == ["python_function", "sklearn"]
+    assert ml.models.get(name, label="latest").version == "1"
+    again = client.create_model_version(name, f"models:/{name}/1")
+    assert (again.version, again.run_id) == ("2", job.name)
+    loaded = tracked.sklearn.load_model(f"models:/{name}/2")
+    assert loaded.C == 2.5
+    client.transition_model_version_stage(name, "1", "Production")
+    assert ml.models.get(name, "1").stage == "Production"
+    latest = {each.current_stage: each.version for each in client.get_latest_versions(name)}
+    assert latest == {"Production": "1", "None": "2"}
+    client.set_model_version_tag(name, "2", "good", "yes")
+    found = client.search_model_versions(f"name = '{name}' and tags.good = 'yes'")
+    assert [each.version for each in found] == ["2"]
+    client.delete_model_version(name, "2")
+    assert [each.version for each in ml.models.list(name)] == ["1"]
+
+
+@both
+def test_a_model_registered_by_the_sdk_is_in_mlflows_registry(tracked, ml, tmp_path, request):
+    from azure.ai.ml.entities import Model
+
+    import mlflow.exceptions
+
+    name = f"by-sdk-{request.node.callspec.params['tracked']}"
+    (tmp_path / "weights.bin").write_bytes(b"12")
+    ml.models.create_or_update(
+        Model(name=name, path=str(tmp_path / "weights.bin"), tags={"a": "b"})
+    )
+    client = tracked.MlflowClient()
+    assert name in {each.name for each in client.search_registered_models()}
+    (version,) = client.search_model_versions(f"name='{name}'")
+    assert (version.version, version.tags, version.current_stage) == ("1", {"a": "b"}, "None")
+    file = tracked.artifacts.download_artifacts(f"models:/{name}/1")
+    assert [path.read_bytes() for path in tmp_path.__class__(file).rglob("weights.bin")] == [b"12"]
+    with pytest.raises(mlflow.exceptions.MlflowException, match="already exists") as refused:
+        client.create_registered_model(name)
+    assert refused.value.error_code == "RESOURCE_ALREADY_EXISTS"
+    with pytest.raises(mlflow.exceptions.MlflowException, match="was not found") as refused:
+        client.get_model_version(name, "7")
+    assert refused.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+    with pytest.raises(mlflow.exceptions.MlflowException, match="does not have it"):
+        client.set_registered_model_alias(name, "champion", "1")
+
+
+@both
+def test_register_model(tracked, ml, job, request):
+    """azureml-mlflow lists a whole run where MLflow asks for a folder: runs:/ fails by itself."""
+    import mlflow.exceptions
+
+    way = request.node.callspec.params["tracked"]
+    name, uri = f"from-run-{way}", f"runs:/{job.name}/model"
+    if way == "azureml":
+        with pytest.raises(mlflow.exceptions.MlflowException, match="no logged models"):
+            tracked.register_model(uri, name)
+        uri = f"{tracked.get_run(job.name).info.artifact_uri}/model"
+    version = tracked.register_model(uri, name)
+    assert (version.version, version.run_id) == ("1", job.name)
+    assert ml.models.get(name, "1").type == "mlflow_model"
+
+
+def test_a_folder_of_this_machine_is_registered_by_the_plug_in(ml, job, tmp_path):
+    import mlflow
+
+    mlflow.set_tracking_uri(job.services["Tracking"].endpoint)
+    found = mlflow.artifacts.download_artifacts(f"runs:/{job.name}/model", dst_path=str(tmp_path))
+    client = mlflow.MlflowClient()
+    client.create_registered_model("from-here")
+    client.create_model_version("from-here", f"file://{found}")
+    path = ml.models.get("from-here", "1").path
+    assert "/datastores/workspaceartifactstore/paths/LocalUpload/" in path
+    ml.models.download("from-here", "1", download_path=tmp_path / "again")
+    assert list((tmp_path / "again").rglob("MLmodel"))
+
+
+def test_a_workspace_has_one_mlflow_process(local, ml, job):
+    found = [
+        child
+        for child in psutil.Process(local.process.pid).children(recursive=True)
+        if "azureml_local.mlflow.app" in child.cmdline()
+        and ml.workspaces.get("tracked").mlflow_tracking_uri
+    ]
+    sockets = [child.cmdline()[-1] for child in found]
+    assert len(sockets) == len(set(sockets)), sockets
+    assert all(not child.children() for child in found)
