@@ -165,9 +165,8 @@ def test_a_model_registered_by_mlflow_is_one_of_the_workspace(tracked, ml, job, 
 
 @both
 def test_a_model_registered_by_the_sdk_is_in_mlflows_registry(tracked, ml, tmp_path, request):
-    from azure.ai.ml.entities import Model
-
     import mlflow.exceptions
+    from azure.ai.ml.entities import Model
 
     name = f"by-sdk-{request.node.callspec.params['tracked']}"
     (tmp_path / "weights.bin").write_bytes(b"12")
