@@ -46,7 +46,7 @@ def scope_of(secret: str, given: str) -> str:
         Unauthorized: this server did not give it out.
     """
     workspace = given.partition(".")[0]
-    if not _same(given, identity(secret, workspace)):
+    if not same(given, identity(secret, workspace)):
         raise Unauthorized("X-IDENTITY-HEADER is not this server's")
     return workspace
 
@@ -67,7 +67,7 @@ def signed(secret: str, said: dict[str, Any]) -> str:
 def claims(secret: str, value: str) -> dict[str, Any] | None:
     """What a token says; None where this server did not give it out, or it has ended."""
     text, _, signature = value.rpartition(".")
-    if not _same(signature, _sign(secret, text)):
+    if not same(signature, _sign(secret, text)):
         return None
     middle = text.partition(".")[2]
     padded = middle + "=" * (-len(middle) % 4)
@@ -120,7 +120,7 @@ def require_signature(secret: str, account: str, request: Request) -> None:
     given = request.query_params.get("sig")
     if given is None:
         require_token(secret, request)
-    elif not _same(given, _sign(secret, f"sas/{account}")):
+    elif not same(given, _sign(secret, f"sas/{account}")):
         raise Forbidden("Signature did not match.", "AuthenticationFailed")
 
 
@@ -135,9 +135,10 @@ def require_page_key(secret: str, workspace: str, given: str) -> None:
     Raises:
         Forbidden: the key is missing or another one.
     """
-    if not _same(given, page_key(secret, workspace)):
+    if not same(given, page_key(secret, workspace)):
         raise Forbidden("open this page by the link that the SDK or azureml-local printed")
 
 
-def _same(given: str, right: str) -> bool:
+def same(given: str, right: str) -> bool:
+    """Whether two texts are equal, in a time that does not tell where they differ."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())

@@ -122,6 +122,13 @@ def env(data: Path, form: str) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
+@group.command()
+@_data
+def studio(data: Path) -> None:
+    """Print the link to the pages of all workspaces; it lets in whoever has it."""
+    click.echo(_required(data)["studio"])
+
+
 @group.command(context_settings={"ignore_unknown_options": True})
 @_data
 @_port

@@ -43,6 +43,8 @@ from azureml_local.online.serving import Serving
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.running import FILE, running
 from azureml_local.state import State, Workspace
+from azureml_local.studio import access as studio_access
+from azureml_local.studio import routes as studio_routes
 
 HOST = "127.0.0.1"
 # Without a token: what a client asks to get one, and what has keys of its own.
@@ -74,6 +76,7 @@ class Server:
         job_routes.register(self.routes, self.state, self._runner)
         batch_routes.register(self.routes, self.state, self._runner)
         self._online.register(self.routes)
+        studio_routes.register(self.routes, self.state, self._tracking, bundle)
         refused.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -220,6 +223,7 @@ def _announce(data: Path, server: Server, port: int) -> None:
         "started": datetime.now(UTC).isoformat(),
         "version": version("nbrelease"),
         "env": server.environment,
+        "studio": studio_access.link(server.state),
     }
     beside = data / f".{FILE}"
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

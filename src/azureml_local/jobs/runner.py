@@ -27,6 +27,7 @@ from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
 LOOK_SECONDS = 0.05
+BESIDE = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
 
 
 class Cancelled(Exception):
@@ -293,7 +294,10 @@ class Runner:
 
 
 def last_line(log: Path) -> str:
-    """The last line with text in a log: what a traceback ends with. Warnings of ours are none."""
+    """The last line with text in a log: what a traceback ends with.
+
+    Warnings of ours are none, nor are the links that MLflow prints at the end of every run.
+    """
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    said = (line.strip() for line in reversed(lines) if not line.startswith(packages.PREFIX))
+    said = (line.strip() for line in reversed(lines) if not line.startswith(BESIDE))
     return next((line for line in said if line), "")

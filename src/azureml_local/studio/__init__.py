@@ -1,0 +1,1 @@
+"""The studio: pages that show a workspace's jobs, endpoints and assets in a browser."""

@@ -1,0 +1,100 @@
+"""A workspace with something of everything, made by the unmodified SDK: run with its environment.
+
+Prints a JSON object: the links of two jobs, one that is done and one that waits for the file that
+is named by the first argument.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from azure.ai.ml import Input, MLClient, command
+from azure.ai.ml.entities import (
+    BatchEndpoint,
+    Data,
+    Environment,
+    ManagedOnlineDeployment,
+    ManagedOnlineEndpoint,
+    Model,
+)
+from azure.identity import DefaultAzureCredential
+
+TRAIN = """
+import sys
+import mlflow, numpy as np
+from sklearn.linear_model import LinearRegression
+rows = np.arange(20.0).reshape(10, 2)
+model = LinearRegression().fit(rows, rows.sum(axis=1))
+mlflow.log_params({"alpha": 0.5, "bold": "<script>alert(1)</script>"})
+mlflow.log_metric("rmse", 0.25)
+mlflow.sklearn.save_model(model, "m", serialization_format="cloudpickle")
+mlflow.log_artifacts("m", artifact_path="model")
+print("Ünïcode and <script>alert(2)</script> in a log")
+"""
+
+
+def main(go: str) -> None:
+    ml = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "group", "shown")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "code").mkdir()
+        (folder / "code" / "train.py").write_text(TRAIN)
+        (folder / "rows.csv").write_text("a,b\n1,2\n")
+        ml.environments.create_or_update(
+            Environment(
+                name="sk", version="1", image="none:1", conda_file={"dependencies": ["pip"]}
+            )
+        )
+        ml.data.create_or_update(
+            Data(name="rows", version="1", path=str(folder / "rows.csv"), type="uri_file")
+        )
+        done = command(
+            code=str(folder / "code"),
+            command="python train.py && cp ${{inputs.rows}} ${{outputs.out}}/copy.csv",
+            inputs={"rows": Input(type="uri_file", path="azureml:rows:1")},
+            outputs={"out": {"type": "uri_folder"}},
+            environment="azureml:sk:1",
+            experiment_name="shown",
+            display_name="a job with a rather long name, to see what narrow screens make of it",
+            environment_variables={"SECRET": "hunter2"},
+            tags={"team": "a"},
+        )
+        done = ml.jobs.create_or_update(done)
+        ml.jobs.stream(done.name)
+    path = f"azureml://jobs/{done.name}/outputs/artifacts/paths/model/"
+    ml.models.create_or_update(Model(name="sum", version="1", path=path, type="mlflow_model"))
+    endpoint = ManagedOnlineEndpoint(name="online-1", auth_mode="key")
+    endpoint = ml.online_endpoints.begin_create_or_update(endpoint).result()
+    ml.online_deployments.begin_create_or_update(
+        ManagedOnlineDeployment(
+            name="blue",
+            endpoint_name="online-1",
+            model="azureml:sum:1",
+            instance_type="Standard_DS3_v2",
+            instance_count=1,
+        )
+    ).result()
+    endpoint.traffic = {"blue": 100}
+    ml.online_endpoints.begin_create_or_update(endpoint).result()
+    ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name="batch-1")).result()
+    waits = ml.jobs.create_or_update(
+        command(
+            command=f"echo first line; until [ -e '{go}' ]; do sleep 0.1; done; echo last line",
+            environment="azureml:sk:1",
+            display_name="a job that waits",
+        )
+    )
+    keys = ml.online_endpoints.get_keys("online-1")
+    said = {
+        "done": ml.jobs.get(done.name).studio_url,
+        "waits": waits.studio_url,
+        "name": done.name,
+        "secrets": [keys.primary_key, keys.secondary_key, "hunter2"],
+    }
+    sys.stdout.write("\n" + json.dumps(said))
+
+
+main(sys.argv[1])
