@@ -6,7 +6,6 @@ from azureml_local.routing import WORKSPACE, Routes
 
 SERVICE = "needs Azure's own services"
 REFUSED = (
-    ("Schedules", WORKSPACE + "/schedules", "start the job yourself, or by cron"),
     ("Registries", "/registrymanagement", "register the asset in each workspace"),
     ("Feature sets", WORKSPACE + "/featuresets", SERVICE),
     ("Feature store entities", WORKSPACE + "/featurestoreEntities", SERVICE),

@@ -42,6 +42,7 @@ from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.running import FILE, running
+from azureml_local.schedules.service import Schedules
 from azureml_local.state import State, Workspace
 from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
@@ -76,6 +77,8 @@ class Server:
         job_routes.register(self.routes, self.state, self._runner)
         batch_routes.register(self.routes, self.state, self._runner)
         self._online.register(self.routes)
+        self._schedules = Schedules(self.state, self._runner)
+        self._schedules.register(self.routes)
         studio_routes.register(self.routes, self.state, self._tracking, bundle)
         refused.register(self.routes)
 
@@ -98,6 +101,7 @@ class Server:
         """Take up what a former server left."""
         self._runner.recover()
         await self._online.recover()
+        self._schedules.recover()
 
     async def _clear(self, workspace: Workspace) -> None:
         """End everything that runs for a workspace before it is deleted."""

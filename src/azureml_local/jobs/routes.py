@@ -12,11 +12,44 @@ from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import pipelines, plans, records, submission
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, json_of, object_of
+from azureml_local.state import State, Workspace, json_of, object_of
 from azureml_local.store import Resource
 
 HISTORY = f"/history/v1.0{WORKSPACE}"
 CHANGEABLE = ("tags", "displayName", "description", "isArchived", "properties")
+
+
+def create(
+    state: State,
+    runner: Runner,
+    workspace: Workspace,
+    name: str,
+    properties: dict[str, Any],
+    **beside: Any,
+) -> Resource:
+    """Accept a new job and run it in the background.
+
+    Args:
+        state: the server's state.
+        runner: what runs it.
+        workspace: where.
+        name: what it is called.
+        properties: the job as the API has it.
+        beside: what else its document says: the schedule that started it.
+
+    Raises:
+        AzureError: it cannot be run; in words.
+    """
+    submission.check(state, workspace, name, properties)
+    body = {"properties": properties, "status": "NotStarted", "submitted": records.now(), **beside}
+    if properties["jobType"] == "Pipeline":
+        plan = plans.Plan.read(state, workspace, properties)
+        found = state.store.put(workspace.key, records.KIND, name, "", body)
+        state.background(pipelines.follow(state, runner, workspace, name, plan))
+    else:
+        found = state.store.put(workspace.key, records.KIND, name, "", body)
+        runner.submit(workspace, name)
+    return found
 
 
 def register(routes: Routes, state: State, runner: Runner) -> None:
@@ -34,15 +67,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         old = state.store.get(workspace.key, records.KIND, name)
         if old is not None:
             return JSONResponse(records.document(state, workspace, _changed(old, properties)))
-        submission.check(state, workspace, name, properties)
-        body = {"properties": properties, "status": "NotStarted", "submitted": records.now()}
-        if properties["jobType"] == "Pipeline":
-            plan = plans.Plan.read(state, workspace, properties)
-            found = state.store.put(workspace.key, records.KIND, name, "", body)
-            state.background(pipelines.follow(state, runner, workspace, name, plan))
-        else:
-            found = state.store.put(workspace.key, records.KIND, name, "", body)
-            runner.submit(workspace, name)
+        found = create(state, runner, workspace, name, properties)
         return JSONResponse(records.document(state, workspace, found), status_code=201)
 
     def _changed(old: Resource, properties: dict[str, Any]) -> Resource:
@@ -72,6 +97,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             if not each.body.get("parent")
             and in_view(request, each.body["properties"])
             and (not kind or each.body["properties"]["jobType"].lower() == kind)
+            and query.get("scheduleId", each.body.get("schedule")) == each.body.get("schedule")
+            and (query.get("scheduled") != "true" or each.body.get("schedule"))
             and (not query.get("tag") or query["tag"] in _tags(each))
         ]
         return JSONResponse({"value": [records.document(state, workspace, each) for each in found]})

@@ -12,14 +12,6 @@ def ml(client):
     return client("refused")
 
 
-def schedules(ml):
-    list(ml.schedules.list())
-
-
-def schedule(ml):
-    ml.schedules.get("nightly")
-
-
 def serverless(ml):
     list(ml.serverless_endpoints.list())
 
@@ -31,8 +23,6 @@ def feature_sets(ml):
 @pytest.mark.parametrize(
     ("asks", "operation"),
     [
-        (schedules, "Schedules"),
-        (schedule, "Schedules"),
         (serverless, "Serverless endpoints"),
         (feature_sets, "Feature sets"),
     ],

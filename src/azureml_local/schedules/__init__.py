@@ -1,0 +1,1 @@
+"""Schedules of jobs: when they are due, and what starts them."""

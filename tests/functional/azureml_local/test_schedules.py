@@ -1,0 +1,103 @@
+"""Schedules of jobs that really fire, by the unmodified SDK."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def ml(client):
+    return client("scheduled")
+
+
+@pytest.fixture
+def pipeline(ml):
+    """A pipeline job of one step."""
+    from azure.ai.ml import command, dsl
+    from azure.ai.ml.entities import Environment
+
+    step = command(
+        name="say",
+        command="echo ${{inputs.word}}",
+        inputs={"word": "hello"},
+        environment=Environment(name="plain", version="1", image="none:1"),
+    )
+
+    @dsl.pipeline(description="says a word", default_compute="cluster")
+    def says():
+        step(word="hello")
+
+    return says()
+
+
+def wait_for(look, what: str, seconds: float = 180):
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+    return found
+
+
+def names(ml, **kind) -> list[str]:
+    return [each.name for each in ml.schedules.list(**kind)]
+
+
+def test_a_recurrence_fires_until_it_is_disabled(ml, pipeline):
+    from azure.ai.ml.constants import TimeZone
+    from azure.ai.ml.entities import JobSchedule, RecurrenceTrigger
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+    trigger = RecurrenceTrigger(frequency="minute", interval=30, time_zone=TimeZone.UTC)
+    schedule = JobSchedule(name="half-hourly", trigger=trigger, create_job=pipeline)
+    made = ml.schedules.begin_create_or_update(schedule).result()
+    assert (made.name, made.is_enabled) == ("half-hourly", True)
+    assert made.trigger.frequency == "minute"
+
+    def ended():
+        found = list(ml.jobs.list(scheduled_job_name="half-hourly"))
+        return found if found and found[0].status == "Completed" else None
+
+    (job,) = wait_for(ended, "the schedule does not fire")
+    assert re.fullmatch(r"half-hourly-\d{8}T\d{6}Z", job.name)
+    assert names(ml) == ["half-hourly"]
+    with pytest.raises(HttpResponseError, match="disable it before it is deleted"):
+        ml.schedules.begin_delete("half-hourly").result()
+    assert ml.schedules.begin_disable("half-hourly").result().is_enabled is False
+    assert names(ml) == []
+    assert names(ml, list_view_type="DisabledOnly") == ["half-hourly"]
+    ml.schedules.begin_delete("half-hourly").result()
+    with pytest.raises(ResourceNotFoundError, match="Schedule half-hourly was not found"):
+        ml.schedules.get("half-hourly")
+
+
+def test_a_cron_schedule_of_a_job_that_ran_is_triggered_once(ml, pipeline):
+    from azure.ai.ml.entities import CronTrigger, JobSchedule
+
+    ran = ml.jobs.create_or_update(pipeline)
+    trigger = CronTrigger(expression="15 4 * * *", time_zone="W. Europe Standard Time")
+    schedule = JobSchedule(name="nightly", trigger=trigger, create_job=ran.id)
+    ml.schedules.begin_create_or_update(schedule).result()
+    kept = ml.schedules.get("nightly")
+    assert (kept.trigger.expression, kept.trigger.type) == ("15 4 * * *", "Cron")
+    started = ml.schedules.trigger("nightly")
+    assert started.job_name.startswith("nightly-")
+    wait_for(lambda: ml.jobs.get(started.job_name).status == "Completed", "it does not run")
+    assert [each.name for each in ml.jobs.list(scheduled_job_name="nightly")] == [started.job_name]
+    ml.schedules.begin_disable("nightly").result()
+    assert ml.schedules.begin_enable("nightly").result().is_enabled is True
+    ml.schedules.begin_disable("nightly").result()
+
+
+def test_what_is_no_trigger_is_refused(ml, pipeline):
+    from azure.ai.ml.entities import CronTrigger, JobSchedule
+    from azure.core.exceptions import HttpResponseError
+
+    trigger = CronTrigger(expression="61 4 * * *")
+    schedule = JobSchedule(name="bad", trigger=trigger, create_job=pipeline)
+    with pytest.raises(HttpResponseError, match="'61' is no minute of a cron expression"):
+        ml.schedules.begin_create_or_update(schedule).result()
