@@ -17,6 +17,8 @@ import pytest
 from tests.e2e import projects
 from tests.e2e.projects import REPOSITORY, checkout, environment, nbrelease, python, read_values
 
+from nbrelease.evidence.verify import verify
+
 pytestmark = pytest.mark.e2e
 
 # The public file, where somebody has fetched it; the sample that ships otherwise.
@@ -80,7 +82,9 @@ def left_behind(project: Path) -> list[str]:
 
 
 def check_pack(project: Path, pack: Path) -> None:
-    """Every file is listed with its digest, nothing names this machine, links lead somewhere."""
+    """It verifies, also after a bad end; nothing names this machine, links lead somewhere."""
+    report = verify(pack)
+    assert not report.failed, report.text()
     manifest = json.loads((pack / "manifest.json").read_text())["files"]
     there = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
     assert there == set(manifest) | {"manifest.json"}

@@ -5,9 +5,11 @@ They ask the network for nothing and run no script; everything they say comes fr
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from nbrelease import secrets
@@ -66,6 +68,7 @@ def index(record: ReleaseRecord, *, card: bool = False) -> str:
             rollout=_rollout(record),
             traffic=record.endpoints.online.traffic if record.endpoints.online else None,
             lineage=_lineage(record),
+            exports=_exports(record),
             limits=limits(record, _),
             masked=_masked(record),
         )
@@ -198,6 +201,21 @@ def _rollout(record: ReleaseRecord) -> list[dict[str, Any]]:
     return steps
 
 
+def _exports(record: ReleaseRecord) -> list[tuple[str, str]]:
+    """The exported notebooks that the pack carries, each with the main.py written from it."""
+    modules = {PurePosixPath(name).parent.name: name for name in record.code if _is_main(name)}
+    runbooks = {runbook.source for runbook in record.runbooks}
+    notebooks = [name for name in record.code if name.endswith(".ipynb") and name not in runbooks]
+    found = (
+        (name, modules.get(re.sub(r"\W", "_", PurePosixPath(name).stem))) for name in notebooks
+    )
+    return [(notebook, module) for notebook, module in found if module is not None]
+
+
+def _is_main(name: str) -> bool:
+    return PurePosixPath(name).name == "main.py"
+
+
 def _lineage(record: ReleaseRecord) -> list[dict[str, str]]:
     """From the commit to what serves: a link for each thing that the record knows."""
     _ = translator(record.language)
@@ -208,6 +226,9 @@ def _lineage(record: ReleaseRecord) -> list[dict[str, str]]:
         record.endpoints.batch,
     )
     chain = [(_("Commit"), record.source.commit[:8], record.source.branch)]
+    for notebook, module in _exports(record):
+        chain.append((_("Notebook"), notebook, f"sha256 {record.code[notebook][:12]}"))
+        chain.append((_("Module"), module, f"sha256 {record.code[module][:12]}"))
     if data is not None:
         chain.append((_("Data"), f"{data.name}:{data.version}", f"sha256 {data.sha256[:12]}"))
     if record.job:

@@ -449,3 +449,10 @@ def test_a_forgery_of_everything_is_what_the_signature_is_for(pack, key):
 def test_the_real_record_keeps_the_published_schema(pack):
     found = json.loads((pack / "record.json").read_text(encoding="utf-8"))
     jsonschema.validate(found, json.loads(schema.text()))
+
+
+def test_the_page_leads_from_the_notebook_to_the_module(pack):
+    page = (pack / "index.html").read_text(encoding="utf-8")
+    for name in ("notebooks/train.ipynb", "exported/train/main.py"):
+        assert f'<a href="code/{name}">' in page
+        assert (pack / "code" / name).is_file()
