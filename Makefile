@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # By content, not by time: a fresh checkout beside a finished set-up installs nothing again.
 STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: rehearse test setup tools lint typecheck unit browser chromium lab lock bench help
+.PHONY: rehearse test setup tools lint typecheck unit browser chromium lab schema lock bench help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -56,6 +56,10 @@ $(STAMP):
 
 lab: setup ## JupyterLab with a local workspace behind it
 	@$(BIN)/azureml-local run --data .azureml-local -- $(BIN)/jupyter lab
+
+schema: setup ## write the JSON Schema of record.json out of its models
+	@$(BIN)/python -c "from nbrelease.evidence import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
+	@cp src/nbrelease/evidence/schemas/*.json docs/schema/
 
 lock: ## write requirements.txt from what is installed and tested
 	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt

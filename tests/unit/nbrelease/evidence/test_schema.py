@@ -24,7 +24,7 @@ def shipped() -> dict[str, Any]:
 
 
 def test_what_ships_is_the_schema_of_the_models():
-    hint = "write it again: schema.FILE.write_text(schema.written()), and docs/schema"
+    hint = "a field of the record changed: make schema, and its row in docs/evidence.md"
     assert schema.text() == schema.written(), hint
     assert (DOCS / "schema" / schema.FILE.name).read_text(encoding="utf-8") == schema.text(), hint
 
