@@ -68,6 +68,7 @@ class Server:
         self.state.on_delete = self._clear
         operations = lro.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, operations)
+        self._online.register_scoring(self.routes)
         for service in (cloud, blobs, workspaces, datastores, assets):
             service.register(self.routes, self.state)
         compute.register(self.routes, self.state, operations)

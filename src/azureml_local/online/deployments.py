@@ -20,7 +20,6 @@ from azureml_local.jobs import packages
 from azureml_local.lro import Operations
 from azureml_local.online.limits import limits
 from azureml_local.online.monitoring import RATES
-from azureml_local.online.pool import Launch
 from azureml_local.online.resources import (
     BASE,
     DEPLOYMENTS,
@@ -35,6 +34,7 @@ from azureml_local.online.resources import (
     split,
 )
 from azureml_local.online.serving import Serving
+from azureml_local.online.worker import Launch
 from azureml_local.routing import Routes
 from azureml_local.scoring.files import Copied, copy_all
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
@@ -63,6 +63,10 @@ class Deployments:
         add("GET", BASE + "/deployments", "Online deployments - List")(self._list)
         add("DELETE", ONE, "Online deployments - Delete")(self._delete)
         add("POST", ONE + "/getLogs", "Online deployments - Get logs")(self._get_logs)
+
+    def warm(self) -> None:
+        """Be ready for the first deployment of a new endpoint."""
+        self._serving.spares.warm()
 
     def recover(self) -> None:
         """Start again what was deployed when a former server ended; what has traffic first."""
@@ -153,9 +157,10 @@ class Deployments:
             spec |= {"script": files.script, "code": str(folder / files.code)}
             environment["AML_APP_ROOT"] = spec["code"]
             environment["AZUREML_ENTRY_SCRIPT"] = files.script
-        environment |= object_of(properties, "environmentVariables")
+        own = object_of(properties, "environmentVariables")
         place = Path(spec.get("code", folder))
-        launch = Launch(spec, place, _log(folder), environment)
+        plain = not own and not files.script
+        launch = Launch(spec, place, _log(folder), environment | own, plain)
         await asyncio.to_thread(self._warn, workspace, properties, launch)
         await self._serving.start(process(workspace, name), launch, limits(properties, body["sku"]))
 

@@ -68,6 +68,8 @@ class Endpoints:
         keys = old.body["keys"] if old else {"primaryKey": _key(), "secondaryKey": _key()}
         kept = {"tags": tags, "properties": properties, "keys": keys}
         found = self._state.store.put(workspace.key, ENDPOINTS, name, "", kept)
+        if old is None:
+            self._deployments.warm()
         return JSONResponse(self._shown(workspace, found), status_code=200 if old else 201)
 
     async def _get(self, request: Request) -> Response:

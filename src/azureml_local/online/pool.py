@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import tether
 from azureml_local.errors import AzureError, BadGateway, TimedOut, TooMany, Unavailable
 from azureml_local.online.limits import Limits
-from azureml_local.scoring.frames import Answer, Asked, Buffer, pack_asked
+from azureml_local.online.spares import Spares
+from azureml_local.online.worker import Launch, Worker, spawn
+from azureml_local.scoring.frames import Answer, Asked
 
 START_SECONDS = 300.0
 POLL_SECONDS = 0.02
@@ -32,106 +26,24 @@ SHORT_LIFE = 30.0
 LONGEST_PAUSE = 30.0
 
 
-@dataclass(frozen=True)
-class Launch:
-    """How a process of a deployment is started.
-
-    Attributes:
-        spec: what the scorer serves; see :mod:`azureml_local.online.scorer`.
-        folder: where it runs.
-        log: where it writes.
-        environment: variables of its own.
-    """
-
-    spec: dict[str, str]
-    folder: Path
-    log: Path
-    environment: dict[str, str]
-
-    def say(self, line: str) -> None:
-        """Write a line to the deployment's log."""
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(f"azureml-local: {line}\n")
-
-    def last_line(self) -> str:
-        """What its process said last."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()]
-        return f"the deployment's process ended: {said[-1] if said else 'without a word'}"
-
-
-class Worker(asyncio.Protocol):
-    """One process and the socket to it."""
-
-    def __init__(self, process: subprocess.Popen[bytes], on_idle: Callable[[Worker], None]) -> None:
-        self.process = process
-        self.alive = True
-        self.ready = asyncio.Event()
-        self.ended = asyncio.Event()
-        self._on_idle = on_idle
-        self._buffer = Buffer()
-        self._pending: asyncio.Future[Answer] | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        """The socket is there."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """The first frame says that the process is ready, each further one is an answer."""
-        found = self._buffer.feed(data)
-        if found is None:
-            return
-        if self.ready.is_set():
-            (status, headers, collected), body = found
-            if self._pending is not None and not self._pending.done():
-                self._pending.set_result(Answer(body, status, headers, collected))
-        self.ready.set()
-        self._on_idle(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The process has ended, or is being ended."""
-        self.alive = False
-        self.ended.set()
-        if self._pending is not None and not self._pending.done():
-            self._pending.set_exception(ConnectionError("the process ended"))
-
-    async def ask(self, asked: Asked, seconds: float) -> Answer:
-        """One request; the worker is idle again when its answer has come, in time or late.
-
-        Raises:
-            TimeoutError: it did not come in time.
-            ConnectionError: the process ended.
-        """
-        if self._transport is None or not self.alive:
-            raise ConnectionError("the process ended")
-        self._pending = asyncio.get_running_loop().create_future()
-        self._transport.write(pack_asked(asked))
-        async with asyncio.timeout(seconds):
-            return await self._pending
-
-    async def end(self, grace: float = 1.0) -> None:
-        """End the process."""
-        self.alive = False
-        if self._transport is not None:
-            self._transport.close()
-        await asyncio.to_thread(tether.end_group, self.process, grace)
-
-
 class Pool:
     """The processes of one deployment."""
 
-    def __init__(self, launch: Launch, limits: Limits, turns: asyncio.Semaphore) -> None:
+    def __init__(
+        self, launch: Launch, limits: Limits, turns: asyncio.Semaphore, spares: Spares
+    ) -> None:
         """Make a pool; nothing is started yet.
 
         Args:
             launch: how a process is started.
             limits: how much the deployment takes on.
             turns: what keeps too many processes from being started at once.
+            spares: where a process may wait that is half started.
         """
         self.limits = limits
         self._launch = launch
         self._turns = turns
+        self._spares = spares
         self._workers: set[Worker] = set()
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._keepers: list[asyncio.Task[None]] = []
@@ -238,7 +150,8 @@ class Pool:
 
     async def _started(self) -> Worker:
         async with self._turns:
-            worker = await self._spawn()
+            worker = self._spares.take(self._launch) or await spawn(self._launch)
+            worker.on_idle = self._idle.put_nowait
             try:
                 async with asyncio.timeout(START_SECONDS):
                     await _first(worker.ready, worker.ended)
@@ -254,26 +167,6 @@ class Pool:
             await asyncio.to_thread(_ended, worker.process)
             raise AzureError(self._launch.last_line(), "ContainerCrashed")
         self._workers.add(worker)
-        return worker
-
-    async def _spawn(self) -> Worker:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        command = [sys.executable, "-u", "-m", "azureml_local.online.scorer", str(theirs.fileno())]
-        with self._launch.log.open("ab") as log, theirs:
-            process = tether.spawn(
-                [*command, json.dumps(self._launch.spec)],
-                cwd=self._launch.folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **self._launch.environment},
-                pass_fds=(theirs.fileno(),),
-            )
-        loop = asyncio.get_running_loop()
-        _, worker = await loop.create_unix_connection(
-            lambda: Worker(process, self._idle.put_nowait), sock=ours
-        )
         return worker
 
 

@@ -21,11 +21,14 @@ class OnlineEndpoints:
         self._endpoints = Endpoints(state, self._deployments)
         self._scoring = Scoring(state, serving, self._collector)
 
+    def register_scoring(self, routes: Routes) -> None:
+        """Add what callers of endpoints ask; the first of a table of routes is found soonest."""
+        self._scoring.register(routes)
+
     def register(self, routes: Routes) -> None:
-        """Add the operations."""
+        """Add the operations on endpoints and deployments."""
         self._endpoints.register(routes)
         self._deployments.register(routes)
-        self._scoring.register(routes)
 
     async def recover(self) -> None:
         """Start again what was deployed when a former server ended."""

@@ -6,7 +6,9 @@ import asyncio
 import os
 
 from azureml_local.online.limits import Limits
-from azureml_local.online.pool import Launch, Pool
+from azureml_local.online.pool import Pool
+from azureml_local.online.spares import Spares
+from azureml_local.online.worker import Launch
 
 
 class Serving:
@@ -15,6 +17,7 @@ class Serving:
     def __init__(self) -> None:
         self._pools: dict[str, Pool] = {}
         self._starting: dict[str, asyncio.Event] = {}
+        self.spares = Spares()
         # Imports take most of a start: more of them than cores only make all of them late.
         self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 1))
 
@@ -30,7 +33,7 @@ class Serving:
             AzureError: its process ended, or was not ready in time; its last line says why.
         """
         started = self._starting[key] = asyncio.Event()
-        pool = Pool(launch, limits, self._turns)
+        pool = Pool(launch, limits, self._turns, self.spares)
         try:
             await pool.start()
             if self._starting.get(key) is not started:  # deleted or replaced meanwhile
@@ -69,4 +72,5 @@ class Serving:
 
     async def stop_all(self) -> None:
         """End all processes."""
+        await self.spares.stop()
         await asyncio.gather(*(self.stop(key) for key in list(self._pools)))

@@ -35,6 +35,15 @@ NUMBERS = {
     "integer": "int32",
     "boolean": "bool",
 }
+PLAIN = (
+    "sklearn.linear_model.",
+    "sklearn.tree.",
+    "sklearn.svm.",
+    "sklearn.naive_bayes",
+    "sklearn.discriminant_analysis",
+    "sklearn.ensemble._forest",
+)
+"""Modules of estimators that do with a data frame's values what they do with an array."""
 NULLABLE = {"long": "Int64", "integer": "Int32", "boolean": "boolean"}
 
 
@@ -57,6 +66,9 @@ class ScoringModel:
         description = yaml.safe_load(found[0].read_text(encoding="utf-8"))
         self.columns = _columns(description)
         self._predict = _loaded(self._folder, description)
+        self._doubles = all(column.type == "double" for column in self.columns)
+        self._arrays = self._doubles and _takes_arrays(self._predict, self.names)
+        self._index: Any = None
 
     @property
     def names(self) -> list[str]:
@@ -121,14 +133,65 @@ class ScoringModel:
 
     def predict_rows(self, columns: list[str] | None, rows: list[list[Any]]) -> list[Any]:
         """One prediction a row; see :meth:`frame`."""
-        return self.predict(self.frame(columns, rows))
+        frame = self._floats(columns, rows)
+        return self.predict(self.frame(columns, rows) if frame is None else frame)
+
+    def _floats(self, columns: list[str] | None, rows: list[list[Any]]) -> Any:
+        """The frame of a model that takes nothing but doubles, by the short way.
+
+        A frame made column by column takes longer than most models need for a row. None where the
+        rows are not plainly what the model takes: the long way then says what is wrong with them.
+        """
+        if not self._doubles or not self.names:
+            return None
+        import numpy as np
+
+        if columns is None or columns == self.names:
+            wanted = None
+        elif len(set(columns)) == len(columns) and set(self.names) <= set(columns):
+            wanted = [columns.index(name) for name in self.names]
+        else:
+            return None
+        try:
+            values = np.array(rows, dtype=np.float64)
+        except (ValueError, TypeError):
+            return None
+        width = len(self.names if columns is None else columns)
+        if values.ndim != 2 or values.shape[1] != width:
+            return None
+        if wanted is not None:
+            values = values[:, wanted]
+        if self._arrays:
+            return values
+        import pandas as pd
+
+        if self._index is None:
+            self._index = pd.Index(self.names)
+        return pd.DataFrame(values, columns=self._index, copy=False)
 
     def predict(self, frame: Any) -> list[Any]:
         """One prediction a row, as JSON can hold it."""
-        found = self._predict(frame)
+        given = frame.to_numpy() if self._arrays and hasattr(frame, "to_numpy") else frame
+        found = self._predict(given)
         values = found.to_numpy() if hasattr(found, "to_numpy") else found
         result = values.tolist() if hasattr(values, "tolist") else list(values)
         return list(result)
+
+
+def _takes_arrays(predict: Any, names: list[str]) -> bool:
+    """Whether a model gives the same for an array as for a data frame, several times as fast.
+
+    So do scikit-learn's plain estimators that were fitted with the signature's columns in its
+    order. This copy of one forgets the columns' names, or it would warn at each call.
+    """
+    estimator = getattr(predict, "__self__", None)
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if not type(estimator).__module__.startswith(PLAIN) or fitted is None:
+        return False
+    if list(fitted) != names:
+        return False
+    del estimator.feature_names_in_  # type: ignore[union-attr]
+    return True
 
 
 def _columns(description: dict[str, Any]) -> list[Column]:

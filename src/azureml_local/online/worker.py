@@ -1,0 +1,150 @@
+"""One process of a deployment as the server sees it: how it is started, asked and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tether
+from azureml_local.scoring.frames import Answer, Asked, Buffer, pack, pack_asked
+
+COMMAND = (sys.executable, "-u", "-m", "azureml_local.online.scorer")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a process of a deployment is started.
+
+    Attributes:
+        spec: what the scorer serves; see :mod:`azureml_local.online.scorer`.
+        folder: where it runs.
+        log: where it writes.
+        environment: variables of its own.
+        plain: whether a process will do that was started without knowing any of this.
+    """
+
+    spec: dict[str, str]
+    folder: Path
+    log: Path
+    environment: dict[str, str]
+    plain: bool = False
+
+    def say(self, line: str) -> None:
+        """Write a line to the deployment's log."""
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(f"azureml-local: {line}\n")
+
+    def last_line(self) -> str:
+        """What its process said last."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        said = [line.strip() for line in lines if line.strip()]
+        return f"the deployment's process ended: {said[-1] if said else 'without a word'}"
+
+
+class Worker(asyncio.Protocol):
+    """One process and the socket to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.on_idle: Callable[[Worker], None] = lambda worker: None
+        self.alive = True
+        self.ready = asyncio.Event()
+        self.ended = asyncio.Event()
+        self._buffer = Buffer()
+        self._pending: asyncio.Future[Answer] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """The socket is there."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """The first frame says that the process is ready, each further one is an answer."""
+        found = self._buffer.feed(data)
+        if found is None:
+            return
+        if self.ready.is_set():
+            (status, headers, collected), body = found
+            if self._pending is not None and not self._pending.done():
+                self._pending.set_result(Answer(body, status, headers, collected))
+        self.ready.set()
+        self.on_idle(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The process has ended, or is being ended."""
+        self.alive = False
+        self.ended.set()
+        if self._pending is not None and not self._pending.done():
+            self._pending.set_exception(ConnectionError("the process ended"))
+
+    def tell(self, launch: Launch) -> None:
+        """Let a spare become a process of a deployment."""
+        told = {
+            "spec": launch.spec,
+            "folder": str(launch.folder),
+            "log": str(launch.log),
+            "environment": launch.environment,
+        }
+        if self._transport is not None:
+            self._transport.write(pack(told, b""))
+
+    async def ask(self, asked: Asked, seconds: float) -> Answer:
+        """One request; the worker is idle again when its answer has come, in time or late.
+
+        Raises:
+            TimeoutError: it did not come in time.
+            ConnectionError: the process ended.
+        """
+        if self._transport is None or not self.alive:
+            raise ConnectionError("the process ended")
+        self._pending = asyncio.get_running_loop().create_future()
+        self._transport.write(pack_asked(asked))
+        async with asyncio.timeout(seconds):
+            return await self._pending
+
+    async def end(self, grace: float = 1.0) -> None:
+        """End the process."""
+        self.alive = False
+        if self._transport is not None:
+            self._transport.close()
+        await asyncio.to_thread(tether.end_group, self.process, grace)
+
+
+async def spawn(launch: Launch) -> Worker:
+    """Start a process of a deployment; it is ready later."""
+    with launch.log.open("ab") as log:
+        return await _spawned(
+            json.dumps(launch.spec),
+            cwd=launch.folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **launch.environment},
+        )
+
+
+async def spawn_spare() -> Worker:
+    """Start a process that is told later what it serves."""
+    return await _spawned(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+async def _spawned(*words: str, **options: Any) -> Worker:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with theirs:
+        process = tether.spawn(
+            [*COMMAND, str(theirs.fileno()), *words],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            **options,
+        )
+    loop = asyncio.get_running_loop()
+    _, worker = await loop.create_unix_connection(lambda: Worker(process), sock=ours)
+    return worker
