@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import ssl
 import sys
 import tempfile
 import threading
@@ -51,8 +52,9 @@ class Callers:
 
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
         headers = {"Authorization": f"Bearer {self.key}"}
+        trusted = ssl.create_default_context(cafile=self.bundle)
         async with httpx.AsyncClient(
-            verify=self.bundle, limits=limits, headers=headers, timeout=30
+            verify=trusted, limits=limits, headers=headers, timeout=30
         ) as client:
             asked: set[asyncio.Task[None]] = set()
             begun, number = time.monotonic(), 0
@@ -177,7 +179,9 @@ def deploy(ml_client: Any, endpoint: str, *names: str) -> None:
             instance_type="Standard_DS3_v2",
             instance_count=1,
             # An open loop does not wait: 429 is the answer to what is too much at once.
-            request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=200),
+            request_settings=OnlineRequestSettings(
+                max_concurrent_requests_per_instance=200, request_timeout_ms=30_000
+            ),
         )
         ml_client.online_deployments.begin_create_or_update(deployment).result()
     wanted.traffic = {names[0]: 100}

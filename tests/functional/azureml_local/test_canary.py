@@ -10,7 +10,7 @@ from benchmarks.canary import POINTS, deploy, rollout
 pytestmark = pytest.mark.functional
 
 # The full size: NBRELEASE_CANARY_RATE=200 NBRELEASE_CANARY_SECONDS=60
-RATE = float(os.environ.get("NBRELEASE_CANARY_RATE", "40"))
+RATE = float(os.environ.get("NBRELEASE_CANARY_RATE", "25"))
 SECONDS = float(os.environ.get("NBRELEASE_CANARY_SECONDS", "9"))
 
 
