@@ -4,7 +4,25 @@ What a runbook imports from here: :func:`record`, which publishes values to late
 the release record, and :func:`secret`, which gives the value that a parameter refers to.
 """
 
-from nbrelease.scraps import record
-from nbrelease.secrets.reference import secret
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbrelease.scraps import record
+    from nbrelease.secrets.reference import secret
 
 __all__ = ["record", "secret"]
+
+
+def __getattr__(name: str) -> Any:
+    """The two are imported when they are asked for: every command line comes through here."""
+    if name == "record":
+        from nbrelease.scraps import record
+
+        return record
+    if name == "secret":
+        from nbrelease.secrets.reference import secret
+
+        return secret
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

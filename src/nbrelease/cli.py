@@ -9,9 +9,6 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-import tempfile
-import traceback
-from pathlib import Path
 from types import FrameType
 
 import click
@@ -99,6 +96,10 @@ def _usage(error: click.ClickException) -> str | None:
 
 
 def _write_log() -> str:
+    import tempfile
+    import traceback
+    from pathlib import Path
+
     log = Path(tempfile.mkdtemp(prefix="nbrelease-")) / "defect.log"
     log.write_text(f"{sys.argv}\n{sys.version}\n{traceback.format_exc()}", encoding="utf-8")
     return str(log)

@@ -6,13 +6,10 @@ DevOps (``TF_BUILD``) errors and warnings are logging commands, which the run's 
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 import click
-
-from nbrelease.secrets import mask_text
 
 
 def out(text: str = "") -> None:
@@ -22,6 +19,8 @@ def out(text: str = "") -> None:
 
 def data(value: Any) -> None:
     """A result for programs: one JSON document."""
+    import json
+
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
@@ -41,6 +40,8 @@ def error(text: str, hint: str | None = None) -> None:
 
 
 def _message(kind: str, text: str, colour: str) -> None:
+    from nbrelease.secrets import mask_text  # nothing to say is the rule: not for every start
+
     line, _ = mask_text(" ".join(text.split("\n")))
     if os.environ.get("TF_BUILD"):
         click.echo(f"##vso[task.logissue type={kind}]{line}")

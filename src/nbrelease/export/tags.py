@@ -23,8 +23,10 @@ width filter_stream hide_input hide_line hide_output hideall include label layou
 tbl-cap warning eval-false exec_doc skip_showdoc column slow cuda
 """
 DIRECTIVES_OF_OTHERS = frozenset(_OTHERS.split())
+KNOWN = DIRECTIVES | DIRECTIVES_OF_OTHERS
 # Tags of other tools that are near to a word of ours and no slip.
 TAGS_OF_OTHERS = frozenset({"injected-parameters", "skip-execution", "nbval-skip", "hide-cell"})
+WORD = re.compile(r"^#\|\s*([\w-]+)", re.MULTILINE)
 ALIKE = 0.8
 """How alike a tag has to be to one of ours to be taken for a slip; «domain» is no «main»."""
 # Cells that are never run have no output, and their values reach nobody.
@@ -120,13 +122,11 @@ def _module(source: Source, cell: Cell, before: Cell | None) -> Cell:
 
 def _directives(source: Source, cell: Cell) -> None:
     """Words that nobody knows, values that mean nothing, lines that stand too far down."""
-    for number, line in enumerate(cell.source.split("\n"), start=1):
-        match = re.match(r"#\|\s*([\w-]+)", line)
-        if match is None:
-            continue
+    for match in WORD.finditer(cell.source):
         word = match[1]
+        number = cell.source.count("\n", 0, match.start()) + 1
         if number in cell.lines:
-            if word not in DIRECTIVES | DIRECTIVES_OF_OTHERS:
+            if word not in KNOWN:
                 close = _nearest(word, DIRECTIVES, 0.6)
                 mend = f"did you mean «#| {close}»?" if close else "remove the line"
                 source.report(rules.DIRECTIVE, cell, number, f"no directive is called {word}", mend)
@@ -135,7 +135,7 @@ def _directives(source: Source, cell: Cell) -> None:
                 rules.DIRECTIVE,
                 cell,
                 number,
-                f"«{line.strip()}» stands below code, where it means nothing",
+                f"«#| {word}» stands below code, where it means nothing",
                 "move it to the top of the cell",
             )
     _values(source, cell)
@@ -179,7 +179,7 @@ def _line(cell: Cell, name: str) -> int:
 
 
 def _slips(source: Source, cell: Cell) -> None:
-    for tag in sorted(cell.tags - DIRECTIVES - DIRECTIVES_OF_OTHERS - TAGS_OF_OTHERS):
+    for tag in sorted(cell.tags - KNOWN - TAGS_OF_OTHERS):
         if tag in cell.directives or re.match(r"(?:eval|default_exp|test|export)\s*[:\s]", tag):
             continue
         if close := _nearest(tag.lower(), WORDS, ALIKE):
