@@ -121,20 +121,22 @@ def watched(root: Path, rounds: int) -> list[Seconds]:
     with subprocess.Popen(
         command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        time.sleep(5)
-        for number in range(rounds):
-            mark = f"found = [{number}]"
-            text = notebook.read_text(encoding="utf-8")
-            text = re.sub(r"found = \[\d*\]", mark, text, count=1)
-            began = time.perf_counter()
-            notebook.write_text(text, encoding="utf-8")
-            while mark not in written.read_text(encoding="utf-8"):
-                time.sleep(0.001)
-                if time.perf_counter() - began > 10:
-                    sys.exit("watch: no export within ten seconds")
-            found.append(Seconds(time.perf_counter() - began, 0))
-            time.sleep(0.3)
-        process.terminate()
+        try:
+            time.sleep(5)
+            for number in range(rounds):
+                mark = f"found = [{number}]"
+                text = notebook.read_text(encoding="utf-8")
+                text = re.sub(r"found = \[\d*\]", mark, text, count=1)
+                began = time.perf_counter()
+                notebook.write_text(text, encoding="utf-8")
+                while mark not in written.read_text(encoding="utf-8"):
+                    time.sleep(0.001)
+                    if time.perf_counter() - began > 10:
+                        sys.exit("watch: no export within ten seconds")
+                found.append(Seconds(time.perf_counter() - began, 0))
+                time.sleep(0.3)
+        finally:
+            process.terminate()
     return found
 
 

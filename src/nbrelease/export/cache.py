@@ -16,7 +16,7 @@ from pathlib import Path
 from nbrelease import files
 from nbrelease.export.diagnostic import RULES, Diagnostic
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass
@@ -28,7 +28,8 @@ class Entry:
         module: the module that it is exported to.
         runnable: whether that has a ``main``.
         exports: whether anything of it is exported.
-        libraries: digest of the modules that the project's notebooks share.
+        names: digest of the names of all modules of the project.
+        uses: the shared modules that it has copies of, each with the sha256 of its notebook.
         files: what was written, with sha256.
         found: the findings, all of which let it be written.
         untested: public functions that no test uses.
@@ -38,7 +39,8 @@ class Entry:
     module: str
     runnable: bool
     exports: bool
-    libraries: str = ""
+    names: str = ""
+    uses: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     found: list[tuple[str, str, str, int, int, str, str]] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)

@@ -68,9 +68,8 @@ class _Plan:
             for shown, entry in self.entries.items()
             if entry.exports and not entry.runnable
         }
-        names = [f"{name} {self.sha256[shown]}" for name, shown in self.libraries.items()]
         modules = [f"{entry.module} {shown}" for shown, entry in self.entries.items()]
-        self.shared = hashlib.sha256("\n".join([*names, "", *modules]).encode()).hexdigest()
+        self.names = hashlib.sha256("\n".join([*self.libraries, "", *modules]).encode()).hexdigest()
 
     def _entry(self, shown: str) -> Entry:
         known = self.cache.entries.get(shown)
@@ -90,20 +89,20 @@ class _Plan:
     def complete(self, shown: str) -> Export:
         """One notebook's files and findings, from the cache if nothing of it changed."""
         entry = self.cache.entries.get(shown)
-        if entry is not None and entry.libraries == self.shared and entry.files_match():
+        if entry is not None and self._holds(entry) and entry.files_match():
             return Export(
                 shown,
                 found=entry.diagnostics(),
                 untested=entry.untested,
                 exports=entry.exports,
-                shared=entry.exports and not entry.runnable,
             )
         export = self._load(shown)
         _complete(self, export)
         self.cache.entries.pop(shown, None)
         if not export.failed:
             known = self.entries[shown]
-            known.libraries = self.shared
+            known.names = self.names
+            known.uses = {name: self.sha256[self.libraries[name]] for name in export.uses}
             known.files = {
                 str(file.path): hashlib.sha256(file.text.encode("utf-8")).hexdigest()
                 for file in export.files
@@ -111,6 +110,13 @@ class _Plan:
             known.found, known.untested = plain(export.found), export.untested
             self.cache.entries[shown] = known
         return export
+
+    def _holds(self, entry: Entry) -> bool:
+        """Whether nothing else that an entry depends on has changed."""
+        return entry.names == self.names and all(
+            self.sha256.get(self.libraries.get(name, "")) == sha256
+            for name, sha256 in entry.uses.items()
+        )
 
     def orphans(self) -> list[Export]:
         """Written modules that no notebook gives any more, each as a finding."""
@@ -199,7 +205,6 @@ def _complete(work: _Plan, export: Export) -> None:
     if source is None:
         return
     export.found, export.exports = source.found, source.exports
-    export.shared = source.exports and not source.runnable
     if not source.exports:
         return
     checks.run(source)
@@ -225,7 +230,8 @@ def _render(work: _Plan, export: Export, source: Source) -> None:
     name = "main.py" if source.runnable else "__init__.py"
     export.files.append(file_at(folder / name, blocks.join(written)))
     copies = []
-    for library in beside.needed(source, work.libraries.keys(), work.library):
+    export.uses = beside.needed(source, work.libraries.keys(), work.library)
+    for library in export.uses:
         other = work.library(library)
         checked = Source(other.notebook, other.path, other.cells, other.parameters)
         checks.run(checked)

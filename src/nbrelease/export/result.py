@@ -64,7 +64,7 @@ class Export:
         found: the findings.
         untested: public functions that no test uses.
         exports: whether anything of it is exported.
-        shared: whether that is a module for other notebooks.
+        uses: the modules of other notebooks that lie beside it.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Export:
     found: list[Diagnostic] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)
     exports: bool = False
-    shared: bool = False
+    uses: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:

@@ -70,10 +70,15 @@ def _export(layout: Layout, paths: list[Path], cache: Cache) -> None:
     try:
         exports = plan(layout, paths, cache)
         shown = {export.path for export in exports}
-        if paths and any(export.shared for export in exports):
-            # Copies of a shared module lie beside others, which have to follow.
-            others = [export for export in plan(layout, (), cache) if export.path not in shown]
-            exports += [export for export in others if export.stale]
+        saved = {cache.entries[path].module for path in shown if path in cache.entries}
+        # Copies of a shared module lie beside others, which have to follow.
+        others = [
+            layout.root / path
+            for path, entry in cache.entries.items()
+            if path not in shown and not saved.isdisjoint(entry.uses)
+        ]
+        if paths and others:
+            exports += plan(layout, others, cache)
         for export in exports:
             _write(layout, export, began)
     except NbreleaseError as error:

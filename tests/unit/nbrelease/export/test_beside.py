@@ -8,6 +8,8 @@ import sys
 import pytest
 from builder import Project, codes
 
+from nbrelease.export import plan
+from nbrelease.export.cache import Cache
 from nbrelease.export.sync import sync
 
 DEEP = ("d", "export", "def deep() -> int:\n    return 5")
@@ -62,6 +64,18 @@ def test_a_change_of_a_shared_notebook_reaches_all_copies(shared):
     assert [codes(export) for export in shared.export()] == [[]] * 5
     for name in ("some", "late"):
         assert "return 6" in (shared.root / f"exported/{name}/deep.py").read_text("utf-8")
+
+
+def test_a_change_of_a_shared_notebook_is_looked_at_where_it_is_used_only(shared, tmp_path):
+    """What was found out about the others is believed; --watch is as fast as that."""
+    cache = Cache(tmp_path / "cache.json", "")
+    plan(shared.layout, (), cache)
+    shared.write("middle", ("m", "export", "def middle() -> int:\n    return 1"))
+    again = {export.path: export for export in plan(shared.layout, (), cache)}
+    parsed = {path for path, export in again.items() if export.source is not None}
+    assert parsed == {"notebooks/middle.ipynb", "notebooks/some.ipynb"}
+    stale = {file.path.name for file in again["notebooks/some.ipynb"].stale}
+    assert stale == {"middle.py", ".export.json"}
 
 
 def test_a_file_of_ones_own_with_the_name_of_a_copy_is_kept(project):
