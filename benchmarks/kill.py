@@ -39,7 +39,7 @@ MARK = "KILL_DRILL"
 LONGEST_RUN = (0.5, 1.0, 3.0, 8.0)  # seconds from an answering server to the kill
 SETTLE_SECONDS = 60.0
 ORPHAN_SECONDS = 20.0
-EVERY_BLOB, EVERY_REASON, EVERY_DEPLOYMENT = 10, 5, 4  # rounds between two checks that take long
+EVERY, EVERY_LONG = 4, 12  # kills between two checks, and between two that take longer
 REASON = "the local workspace was ended while the job ran"
 
 
@@ -252,16 +252,17 @@ def worker(kind: str, server: Server, ledger: Ledger, seed: str, end: threading.
 def check(ml: Any, server: Server, ledger: Ledger, *, last: bool) -> None:
     """Hold the server against the ledger."""
     number = server.round
-    _check_jobs(ml, ledger, number)
+    long = last or number % EVERY_LONG == 0
+    _check_jobs(ml, ledger, number, reasons=long)
     _check_tags(ml, ledger)
-    _check_data(ml, ledger, 10**9 if last or number % EVERY_BLOB == 0 else 5)
+    _check_data(ml, ledger, 10**9 if long else 5)
     _check_blobs(ml, ledger)
-    if last or number % EVERY_DEPLOYMENT == 0:
+    if long:
         _check_deployments(ml, ledger)
     _check_orphans(server, ledger, number)
 
 
-def _check_jobs(ml: Any, ledger: Ledger, number: int) -> None:
+def _check_jobs(ml: Any, ledger: Ledger, number: int, *, reasons: bool) -> None:
     from azure.ai.ml.exceptions import JobException
 
     there = {each.name: each.status for each in ml.jobs.list()}
@@ -276,7 +277,7 @@ def _check_jobs(ml: Any, ledger: Ledger, number: int) -> None:
             failed.append(name)
         if now is not None:
             ledger.jobs[name] = (now, round_)
-    for name in failed[:1] if number % EVERY_REASON == 0 else ():
+    for name in failed[:1] if reasons else ():
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 ml.jobs.stream(name)
@@ -341,14 +342,14 @@ def _check_deployments(ml: Any, ledger: Ledger) -> None:
 
 
 def _check_orphans(server: Server, ledger: Ledger, number: int) -> None:
+    """Nothing lives of the servers that were killed."""
     deadline = time.monotonic() + ORPHAN_SECONDS
-    while left := marked(server.mark(number - 1)):
-        if time.monotonic() > deadline:
-            for process in left:
-                ledger.wrong(f"left behind: {process.pid} {process.cmdline()}")
-                process.kill()
-            return
-        time.sleep(0.1)
+    for former in range(max(0, number - EVERY), number):
+        while (left := marked(server.mark(former))) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for process in left:
+            ledger.wrong(f"left behind: {process.pid} {process.cmdline()}")
+            process.kill()
 
 
 def prepare(ml: Any, folder: Path) -> None:
@@ -410,7 +411,8 @@ def _restart(server: Server, ml: Any, ledger: Ledger, *, last: bool) -> None:
     server.command("start", **{MARK: server.mark(server.round)})
     server.starts.append(time.monotonic() - began)
     server.pid = json.loads((server.data / "server.json").read_text())["pid"]
-    check(ml, server, ledger, last=last)
+    if last or server.round % EVERY == 0:
+        check(ml, server, ledger, last=last)
     server.up.set()
 
 

@@ -28,6 +28,7 @@ ANY = "GET|HEAD|POST|PUT|PATCH|DELETE"
 REST = ("blob", "path")
 """Parameters that are the rest of a path, and may hold slashes."""
 FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff\ufffd]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 LONGEST = 1024
 
 
@@ -126,7 +127,8 @@ def _parameters(match: re.Match[str]) -> dict[str, str]:
     found = {}
     for name, value in match.groupdict().items():
         text = unquote(value, errors="replace").removeprefix("azureml:")
-        if name not in REST and (text in ("", ".", "..") or FORBIDDEN.search(text)):
+        wrong = CONTROL.search(text) if name in REST else FORBIDDEN.search(text)
+        if wrong or (name not in REST and text in ("", ".", "..")):
             raise BadRequest(f"{text!r} is not valid as the {name} in an address", target=name)
         if len(text) > LONGEST:
             raise BadRequest(f"the {name} in the address is longer than {LONGEST} characters")

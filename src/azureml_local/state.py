@@ -247,13 +247,20 @@ async def json_of(request: Request) -> dict[str, Any]:
     Raises:
         BadRequest: the body is something else.
     """
+    content = await request.body()
     try:
-        body = json.loads(await request.body())
+        body = json.loads(content, parse_constant=_no_number)
+        if b"\\u" in content:
+            json.dumps(body, ensure_ascii=False).encode()  # half a character can be kept nowhere
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the request's body is no JSON: {error}") from None
     if not isinstance(body, dict):
         raise BadRequest("the request's body is no JSON object")
     return body
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ document: workspace, kind (``data``, ``jobs`` …), name and version (empty wher
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what signs tokens is in it
+        path.chmod(0o600)
         # isolation_level None: transactions are ours to begin, in `transaction` alone.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._lock = threading.RLock()

@@ -11,6 +11,7 @@ from azureml_local.jobs import environments, inputs
 from azureml_local.state import State, Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
+FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,254}\Z")
 KINDS = ("Command", "Pipeline")
 DURATION = re.compile(
     r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?\Z"
@@ -38,6 +39,7 @@ def check(state: State, workspace: Workspace, name: str, properties: dict[str, A
         )
     text_of(properties, "experimentName")
     object_of(properties, "tags")
+    _check_names(properties)
     for given in object_of(properties, "inputs").values():
         check_input(state, workspace, given)
     for given in object_of(properties, "outputs").values():
@@ -48,6 +50,7 @@ def check(state: State, workspace: Workspace, name: str, properties: dict[str, A
 
 def check_command(state: State, workspace: Workspace, properties: dict[str, Any]) -> None:
     """The same for what is a command's own: of a job, or of a step made from a component."""
+    _check_names(properties)
     if not text_of(properties, "command").strip():
         raise BadRequest("a command job needs a command", "UserError", target="command")
     if properties.get("distribution"):
@@ -77,6 +80,19 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
     for key, value in object_of(properties, "environmentVariables").items():
         if not isinstance(value, str) or "\0" in value or not re.fullmatch(r"[^=\0]+", key):
             raise BadRequest(f"the environment variable {key!r} is not valid", "UserError")
+
+
+def _check_names(properties: dict[str, Any]) -> None:
+    """Names of inputs and outputs become names of folders."""
+    for what in ("inputs", "outputs"):
+        for name in object_of(properties, what):
+            if not FIELD.match(name):
+                raise BadRequest(
+                    f"{name!r} is not valid as a name in {what}: a letter or '_' first, then "
+                    "letters, digits, '_', '-' and '.', at most 255 characters",
+                    "UserError",
+                    target=what,
+                )
 
 
 def timeout_of(properties: dict[str, Any]) -> float | None:
