@@ -17,7 +17,7 @@ from azureml_local.jobs import records
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.files import copy_all, reference
-from azureml_local.state import LOCATION, State, Workspace, json_of, object_of
+from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 
 ENDPOINTS = "batchEndpoints"
@@ -35,10 +35,10 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         body = await json_of(request)
         properties = object_of(body, "properties")
-        default = (properties.get("defaults") or {}).get("deploymentName")
+        default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
             _deployment(state, workspace, name, default)
-        kept = {"tags": body.get("tags") or {}, "properties": properties}
+        kept = {"tags": object_of(body, "tags"), "properties": properties}
         found = state.store.put(workspace.key, ENDPOINTS, name, "", kept)
         return JSONResponse(_endpoint(state, workspace, found), status_code=201)
 
@@ -74,7 +74,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
         settings(properties)
-        kept: dict[str, Any] = {"tags": body.get("tags") or {}, "properties": properties}
+        kept: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
         component = component_of(properties)
         if component:
             spec = assets.by_id(state, workspace, "components", component).body["componentSpec"]

@@ -252,6 +252,16 @@ def _check(properties: dict[str, Any], sku: dict[str, Any]) -> None:
     for key, value in object_of(properties, "environmentVariables").items():
         if not isinstance(value, str) or "\0" in value or not VARIABLE.match(key):
             raise BadRequest(f"the environment variable {key!r} is not valid", "UserError")
+    collections = object_of(object_of(properties, "dataCollector"), "collections")
+    for name in collections:
+        rate = object_of(collections, name).get("samplingRate", 1)
+        number = isinstance(rate, int | float) and not isinstance(rate, bool)
+        if not number or not 0 <= rate <= 1:
+            raise BadRequest(
+                f"the samplingRate of {name} must lie between 0 and 1, not {rate!r}",
+                "UserError",
+                target="dataCollector",
+            )
     scale = object_of(properties, "scaleSettings")
     if scale.get("scaleType", "Default") not in ("Default", "TargetUtilization"):
         raise BadRequest(f"{scale['scaleType']!r} is no scaleType", target="scaleSettings")
