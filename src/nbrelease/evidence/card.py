@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
+from nbrelease.evidence import pages_lineage
 from nbrelease.evidence.pages_headline import Translate, headline, reason
 from nbrelease.evidence.pages_limits import limits
 from nbrelease.evidence.words import translator
@@ -52,6 +53,9 @@ def _prose(record: ReleaseRecord, _: Translate) -> dict[str, str]:
         about.append(_("Estimator %(name)s") % {"name": record.parameters["estimator"]})
     sections = {_("Model description"): "\n\n".join(filter(None, about))}
     made = [f"{_('Commit')}: {record.source.commit or forms.NOTHING}"]
+    for each in pages_lineage.exported(record):
+        made.append(f"{_('Notebook')}: {each.notebook}, sha256 {each.notebook_sha256}")
+        made.append(f"{_('Module')}: {each.main}, sha256 {each.main_sha256}")
     if record.data is not None:
         data = {
             "name": record.data.name,

@@ -5,19 +5,17 @@ They ask the network for nothing and run no script; everything they say comes fr
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from nbrelease import secrets
-from nbrelease.evidence import charts, pages_outputs
+from nbrelease.evidence import charts, pages_lineage, pages_outputs
 from nbrelease.evidence.charts_record import Drawings
 from nbrelease.evidence.pages_answers import answers
 from nbrelease.evidence.pages_headline import headline, reason
-from nbrelease.evidence.pages_jinja import NOTHING, environment, tone_of
+from nbrelease.evidence.pages_jinja import environment, tone_of
 from nbrelease.evidence.pages_limits import limits
 from nbrelease.evidence.pages_timeline import Row, timeline
 from nbrelease.evidence.words import translator
@@ -67,8 +65,8 @@ def index(record: ReleaseRecord, *, card: bool = False) -> str:
             span_of=_span_of(record, rows),
             rollout=_rollout(record),
             traffic=record.endpoints.online.traffic if record.endpoints.online else None,
-            lineage=_lineage(record),
-            exports=_exports(record),
+            lineage=pages_lineage.chain(record, _),
+            exported=pages_lineage.exported(record),
             limits=limits(record, _),
             masked=_masked(record),
         )
@@ -199,46 +197,3 @@ def _rollout(record: ReleaseRecord) -> list[dict[str, Any]]:
             {**{name: getattr(step, name) for name in type(step).model_fields}, "bar": bar}
         )
     return steps
-
-
-def _exports(record: ReleaseRecord) -> list[tuple[str, str]]:
-    """The exported notebooks that the pack carries, each with the main.py written from it."""
-    modules = {PurePosixPath(name).parent.name: name for name in record.code if _is_main(name)}
-    runbooks = {runbook.source for runbook in record.runbooks}
-    notebooks = [name for name in record.code if name.endswith(".ipynb") and name not in runbooks]
-    found = (
-        (name, modules.get(re.sub(r"\W", "_", PurePosixPath(name).stem))) for name in notebooks
-    )
-    return [(notebook, module) for notebook, module in found if module is not None]
-
-
-def _is_main(name: str) -> bool:
-    return PurePosixPath(name).name == "main.py"
-
-
-def _lineage(record: ReleaseRecord) -> list[dict[str, str]]:
-    """From the commit to what serves: a link for each thing that the record knows."""
-    _ = translator(record.language)
-    data, model, online, batch = (
-        record.data,
-        record.model,
-        record.endpoints.online,
-        record.endpoints.batch,
-    )
-    chain = [(_("Commit"), record.source.commit[:8], record.source.branch)]
-    for notebook, module in _exports(record):
-        chain.append((_("Notebook"), notebook, f"sha256 {record.code[notebook][:12]}"))
-        chain.append((_("Module"), module, f"sha256 {record.code[module][:12]}"))
-    if data is not None:
-        chain.append((_("Data"), f"{data.name}:{data.version}", f"sha256 {data.sha256[:12]}"))
-    if record.job:
-        chain.append((_("Training job"), record.job, ""))
-    if model is not None:
-        chain.append((_("Model"), f"{model.name}:{model.version}", f"sha256 {model.sha256[:12]}"))
-    if batch is not None:
-        chain.append((_("Batch deployment"), batch.deployment, batch.name))
-    if online is not None:
-        traffic = online.traffic or {}
-        share = f", {traffic[online.deployment]} %" if online.deployment in traffic else ""
-        chain.append((_("Online deployment"), online.deployment, f"{online.name}{share}"))
-    return [{"kind": kind, "name": name or NOTHING, "more": more} for kind, name, more in chain]

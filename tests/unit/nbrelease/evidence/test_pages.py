@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from urllib.parse import urlsplit
 
 import packs
 import pytest
 from html_page import Page, words
 
-from nbrelease import evidence
+from nbrelease import evidence, files
 from nbrelease.scraps import MEDIA_TYPE
 
 NAMES = [make.__name__ for make in packs.ALL]
@@ -247,3 +248,26 @@ def test_a_checked_output_is_marked(english):
     assert "Checked: this is the output that the runbook's author kept." in words(good)
     bad = english["checked"].page("html/01_prepare.html").html.find(id="columns")
     assert [each.get_text() for each in bad.select("del, ins")] == ["Age", "<Age>"]
+
+
+def test_lineage_leads_from_the_commit_over_notebook_and_module(english, tmp_path):
+    """The notebook and the module written from it are in the pack, with their digests."""
+    folder = tmp_path / english["full"].folder.name
+    shutil.copytree(english["full"].folder, folder)
+    digests = {}
+    for name in ("notebooks/train.ipynb", "exported/train/main.py"):
+        path = folder / "code" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{name}: as it was")
+        digests[name] = files.sha256(path)
+    evidence.build(folder)
+    page = Page(folder / "index.html")
+    kinds = [each.small.get_text() for each in page.html.select(".chain li")]
+    assert kinds == [
+        "Commit", "Notebook", "Module", "Data", "Training job", "Model", "Batch deployment",
+        "Online deployment",
+    ]  # fmt: skip
+    for name, digest in digests.items():
+        assert digest in page.section("lineage")
+        assert page.html.select(f'.chain a[href="code/{name}"]')
+        assert f"{name}, sha256 {digest}" in (folder / "model-card.md").read_text()
