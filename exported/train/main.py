@@ -13,6 +13,7 @@ Written from notebooks/train.ipynb by nbrelease export; edit that, or this and r
 import argparse
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -43,6 +44,7 @@ __all__ = [
     "main",
     "make_estimator",
     "overlap",
+    "packages",
     "prep",
     "train",
 ]
@@ -175,6 +177,13 @@ def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
         mlflow.log_artifacts(f"{folder}/model", artifact_path="model")
 
 
+# %% notebooks/train.ipynb #packages
+def packages() -> dict[str, str]:
+    """The version of each package that is installed where this runs."""
+    found = {each.metadata["Name"]: each.version for each in metadata.distributions()}
+    return dict(sorted(found.items(), key=lambda item: str(item[0]).lower()))
+
+
 # %% main
 def main(
     *,
@@ -235,6 +244,7 @@ def main(
         # The rows that were measured on: other models are compared on the same ones.
         held_out = test_features.assign(**{label_column: test_label})
         mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
+        mlflow.log_dict(packages(), "environment/packages.json")
         log_model(model, train_features.head(5))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import sklearn
 
 # isort: split
 from exported.train.main import (
@@ -21,6 +22,7 @@ from exported.train.main import (
     main,
     make_estimator,
     overlap,
+    packages,
     prep,
     train,
 )
@@ -102,6 +104,12 @@ def test_overlap_counts_held_out_rows() -> None:
     rows = pd.DataFrame({name: [1.0, 2.0, 3.0, 3.0] for name in FEATURES})
     assert overlap(rows.iloc[[0, 2]], rows.iloc[[1, 3]]) == 1
     assert overlap(rows.iloc[[0]], rows.iloc[[1, 2, 3]]) == 0
+
+
+# %% notebooks/train.ipynb #test-packages-are-those-that-run-here
+def test_packages_are_those_that_run_here() -> None:
+    assert packages()["scikit-learn"] == sklearn.__version__
+    assert packages()["mlflow"] == mlflow.__version__
 
 
 # %% yours: the whole of it, as a job runs it
