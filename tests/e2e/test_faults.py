@@ -25,7 +25,7 @@ FAULTS = {
     "errors": "requests failed",
     "slow": "p95|408",
     "hangs": "408",
-    "shifted": "drift of the predictions",
+    "shifted": "mirrored: drift of the predictions",
 }
 KINDS = (*FAULTS, "crashes", "healthy")
 
@@ -115,8 +115,10 @@ def told(prod: Prod, *verdicts: str) -> str:
 @pytest.mark.parametrize(("kind", "said"), FAULTS.items())
 def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
     deployment, version = prod.deployed[kind]
+    # What answers otherwise is found before it has traffic; the others get some, to show the rest.
+    given = {"observe_seconds": "2", "mirror_percent": "20" if kind == "shifted" else "0"}
     with prod.callers() as callers:
-        done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
+        done = nbrelease(prod.root, *prod.release(deployment, version, **given))
         back = time.monotonic()
         time.sleep(2)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -134,7 +136,7 @@ def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
 def rolling_out(prod: Prod, kind: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
     """A rollout that has given a deployment its first traffic, and callers."""
     deployment, version = prod.deployed[kind]
-    words = prod.release(deployment, version, observe_seconds="6")
+    words = prod.release(deployment, version, observe_seconds="6", mirror_percent="0")
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", *words],
         cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

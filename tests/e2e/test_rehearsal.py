@@ -250,7 +250,7 @@ def test_the_story(project):
     done = nbrelease(project, "run", "08_release_online", "--env", "prod", *words)
     criteria.write_text(kept)
     assert done.returncode == 1
-    assert "all traffic went back: p95" in done.stderr
+    assert "all traffic went back: mirrored: p95" in done.stderr
     assert look(project, record)["traffic"] == back
     broken, _ = newest(project, "prod")
     assert [step["decision"] for step in rollout(broken)] == ["roll back"]
