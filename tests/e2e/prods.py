@@ -50,7 +50,9 @@ import json, sys, tempfile
 from pathlib import Path
 import mlflow
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import ManagedOnlineDeployment, Model, OnlineRequestSettings
+from azure.ai.ml.entities import (
+    DataCollector, DeploymentCollection, ManagedOnlineDeployment, Model, OnlineRequestSettings,
+)
 from azure.identity import DefaultAzureCredential
 client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
 name = "diabetes-classifier"
@@ -73,6 +75,9 @@ for script in sys.argv[1:]:
         name=f"model-{model.version}", endpoint_name="diabetes-online", model=model,
         instance_type="Standard_DS3_v2", instance_count=1,
         request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=16),
+        data_collector=DataCollector(collections={
+            kept: DeploymentCollection(enabled="True") for kept in ("model_inputs", "model_outputs")
+        }),
     )
     if kind != "crashes":  # left to 06_deploy_online
         client.online_deployments.begin_create_or_update(deployment).result()
