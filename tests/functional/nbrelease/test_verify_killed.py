@@ -1,0 +1,42 @@
+"""A release whose runbook was killed leaves a pack that says so, and verifies as just that."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+import tether
+from nbrelease.cli import main
+from nbrelease.evidence.verify import verify
+
+pytestmark = pytest.mark.functional
+
+
+def test_a_killed_run_is_a_truthful_pack(project, capfd):
+    project.runbook(
+        "01_a",
+        ("told", [], "from nbrelease import record\nrecord(data_version='1')\nprint('begun')"),
+        ("wait", [], "import time; time.sleep(300)"),
+        ("never", ["test"], "assert True"),
+    )
+    words = [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"]
+    process = tether.spawn(words, stdout=-3, stderr=-3)
+    deadline = time.monotonic() + 120
+    text = ""
+    while "begun\\n" not in text and time.monotonic() < deadline:
+        time.sleep(0.1)
+        for path in project.root.glob("evidence/*/notebooks/*.ipynb"):
+            text = path.read_text(encoding="utf-8")
+    process.kill()
+    process.wait()
+    [pack] = (project.root / "evidence").iterdir()
+    assert main(["evidence", "build", "--env", "dev", pack.name]) == 0
+    assert "interrupted: 01_a was interrupted" in capfd.readouterr().out
+    report = verify(pack)
+    assert not report.failed, report.text()
+    states = {name: result.state for name, result in report.results.items()}
+    assert states["runbooks"] == "passed"
+    assert states["tests"] == states["rows"] == states["parity"] == "not applicable"
+    assert report.results["tests"].reason == "interrupted before the first test"
