@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import re
 import secrets
 import shutil
@@ -241,6 +242,18 @@ def inside(folder: Path, path: str) -> Path:
     return target
 
 
+def _number(text: str) -> float:
+    """A number that JSON has: it knows neither infinity nor what is no number.
+
+    Raises:
+        ValueError: it is one of those.
+    """
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(f"{text} is no number of JSON")
+    return found
+
+
 async def json_of(request: Request) -> dict[str, Any]:
     """The request's JSON object.
 
@@ -249,7 +262,7 @@ async def json_of(request: Request) -> dict[str, Any]:
     """
     content = await request.body()
     try:
-        body = json.loads(content, parse_constant=_no_number)
+        body = json.loads(content, parse_float=_number, parse_constant=_number)
         if b"\\u" in content:
             json.dumps(body, ensure_ascii=False).encode()  # half a character can be kept nowhere
     except (ValueError, RecursionError) as error:
@@ -257,10 +270,6 @@ async def json_of(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequest("the request's body is no JSON object")
     return body
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
 
 
 def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:

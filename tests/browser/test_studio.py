@@ -237,6 +237,8 @@ def test_who_may_see_them(studio):
     for origin in ({}, {"Origin": "https://evil.example"}, {"Origin": "https://localhost:1"}):
         assert ask(page, "POST", data=form, headers=cookies | origin).status_code == 403
     assert ask(page, "POST", data=form, headers=cookies | {"Origin": studio.url}).status_code == 200
+    odd = {"body": "{}", "deployment": "é\r\nX: y"}
+    assert ask(page, "POST", data=odd, headers=cookies | {"Origin": studio.url}).status_code == 400
     token = {"Authorization": f"Bearer {studio.key}"}
     assert ask(f"{studio.url}/subscriptions/s/resourceGroups/g", headers=token).status_code == 401
     for climb in (

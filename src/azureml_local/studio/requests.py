@@ -14,6 +14,7 @@ from starlette.requests import Request
 from azureml_local import auth
 from azureml_local.errors import BadRequest
 from azureml_local.online.access import AUDIENCE, endpoint_token, mode_of
+from azureml_local.online.resources import checked_name
 from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
@@ -55,7 +56,10 @@ async def read(request: Request) -> Ask:
         fields = parse_qs((await request.body()).decode("ascii"), max_num_fields=10)
     except ValueError:
         raise BadRequest("this page takes what its own form sends") from None
-    return Ask(fields.get("body", [""])[0], fields.get("deployment", [""])[0])
+    asked = Ask(fields.get("body", [""])[0], fields.get("deployment", [""])[0])
+    if asked.deployment:
+        checked_name("Deployment", asked.deployment)
+    return asked
 
 
 async def send(

@@ -101,3 +101,18 @@ def test_what_is_no_trigger_is_refused(ml, pipeline):
     schedule = JobSchedule(name="bad", trigger=trigger, create_job=pipeline)
     with pytest.raises(HttpResponseError, match="'61' is no minute of a cron expression"):
         ml.schedules.begin_create_or_update(schedule).result()
+
+
+def test_what_is_no_json_is_refused(local, ml):
+    import requests
+
+    env = local.state()["env"]
+    answer = requests.put(
+        f"{local.state()['url']}{ml.workspaces.get('scheduled').id}/schedules/odd",
+        data='{"properties": {"trigger": {"interval": 1e999}}}',
+        headers={"Authorization": f"Bearer {env['MLFLOW_TRACKING_TOKEN']}"},
+        verify=env["REQUESTS_CA_BUNDLE"],
+        timeout=30,
+    )
+    assert answer.status_code == 400
+    assert "1e999 is no number of JSON" in answer.json()["error"]["message"]
