@@ -56,6 +56,8 @@ class Store:
         # isolation_level None: transactions are ours to begin, in `transaction` alone.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._lock = threading.RLock()
+        self.changes = 0
+        """Grows with each change; what was read while it stays the same is still so."""
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
         self._connection.executescript(SCHEMA)
@@ -79,6 +81,7 @@ class Store:
                 self._connection.execute("rollback")
                 raise
             self._connection.execute("commit")
+            self.changes += 1
 
     def get(self, workspace: str, kind: str, name: str, version: str = "") -> Resource | None:
         """The document of that name, case ignored as Azure does; None without one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http
 import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +30,8 @@ HIDDEN = frozenset({"authorization", "connection", "transfer-encoding", "keep-al
 OWN = frozenset({"content-length", "connection", "transfer-encoding", "server", "date", NAMED})
 """Headers of an answer that the server says itself."""
 START_SECONDS = 5.0
+MOST_KNOWN = 1000
+T = TypeVar("T")
 ADDRESS = "/online/{key}/{endpoint}"
 
 
@@ -38,6 +42,8 @@ class Scoring:
         self._state = state
         self._serving = serving
         self._collector = collector
+        self._known: dict[tuple[str, ...], Any] = {}
+        self._known_at = -1
 
     def register(self, routes: Routes) -> None:
         """Add the operations."""
@@ -81,10 +87,26 @@ class Scoring:
         return Response(answer.body, answer.status, {NAMED: name}, media_type="application/json")
 
     def _admitted(self, request: Request) -> tuple[Workspace, Resource]:
-        workspace = self._state.by_key(request.path_params["key"])
-        endpoint = endpoint_of(self._state, workspace, request.path_params["endpoint"])
+        params = request.path_params
+        workspace, endpoint = self._remembered(
+            (params["key"], params["endpoint"]), lambda: self._endpoint(params)
+        )
         admit(self._state.secret, workspace, endpoint, request)
         return workspace, endpoint
+
+    def _endpoint(self, params: dict[str, str]) -> tuple[Workspace, Resource]:
+        workspace = self._state.by_key(params["key"])
+        return workspace, endpoint_of(self._state, workspace, params["endpoint"])
+
+    def _remembered(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+        """What was read last time, as long as nothing in the store has changed since."""
+        changes = self._state.store.changes
+        if self._known_at != changes or len(self._known) > MOST_KNOWN:
+            self._known, self._known_at = {}, changes
+        if key not in self._known:
+            self._known[key] = read()
+        found: T = self._known[key]
+        return found
 
     async def _pool(
         self, workspace: Workspace, endpoint: Resource, name: str
@@ -96,7 +118,10 @@ class Scoring:
             Unavailable: it does not run.
         """
         path = f"{endpoint.name}/{name}"
-        deployment = self._state.store.get(workspace.key, DEPLOYMENTS, path)
+        deployment = self._remembered(
+            (workspace.key, endpoint.name, name),
+            lambda: self._state.store.get(workspace.key, DEPLOYMENTS, path),
+        )
         if deployment is None:
             raise NotFound(f"{endpoint.name} has no deployment {name}", "DeploymentNotFound")
         pool = await self._serving.ready(process(workspace, path), START_SECONDS)
