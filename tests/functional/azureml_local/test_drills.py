@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.functional
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+LOAD_SECONDS = os.environ.get("AZUREML_LOCAL_LOAD_SECONDS", "8")
 KILLS = os.environ.get("AZUREML_LOCAL_KILLS", "3")
 
 
@@ -29,3 +30,8 @@ def drill(name, *words):
 
 def test_nothing_acknowledged_is_lost_when_it_is_killed():
     assert f"{KILLS} kills" in drill("kill.py", "--rounds", KILLS)
+
+
+def test_many_clients_meet_no_error_and_memory_does_not_grow():
+    said = drill("workspace.py", "--untimed", "--seconds", LOAD_SECONDS, "--gigabytes", "0.25")
+    assert " operations, 0 errors" in said
