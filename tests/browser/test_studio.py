@@ -239,6 +239,12 @@ def test_who_may_see_them(studio):
     assert ask(page, "POST", data=form, headers=cookies | {"Origin": studio.url}).status_code == 200
     odd = {"body": "{}", "deployment": "é\r\nX: y"}
     assert ask(page, "POST", data=odd, headers=cookies | {"Origin": studio.url}).status_code == 400
+    workspace = "/subscriptions/00000000-0000-0000-0000-000000000/resourceGroups/group/providers/Microsoft.MachineLearningServices/workspaces/shown"
+    printed = f"{studio.url}/mlflow/v2.0{workspace}/"  # at the end of a run, by MLflow
+    assert ask(printed).headers["location"] == f"{studio.base.removeprefix(studio.url)}/mlflow/"
+    for path in (f"{printed}api/", f"{printed}api/2.0/mlflow/runs/get/", printed.rstrip("/")):
+        assert ask(path).status_code == 401
+    assert ask(printed, "POST", data=form).status_code == 401
     token = {"Authorization": f"Bearer {studio.key}"}
     assert ask(f"{studio.url}/subscriptions/s/resourceGroups/g", headers=token).status_code == 401
     for climb in (

@@ -15,7 +15,13 @@ from urllib.parse import quote
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 
 from azureml_local import auth
 from azureml_local.errors import NotFound
@@ -24,7 +30,7 @@ from azureml_local.mlflow.app import ARTIFACTS_AT
 from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, Workspace, json_of
+from azureml_local.state import State, Workspace, json_of, workspace_key
 
 HOP_BY_HOP = frozenset({"connection", "host", "transfer-encoding", "authorization", "keep-alive"})
 NO_LOGGED_MODELS = (
@@ -36,8 +42,20 @@ AZUREML_MODELS = f"azureml://artifacts/{artifacts.MODELS}"
 PLAIN_MODELS = f"mlflow-artifacts:/{artifacts.MODELS}"
 
 
+def is_link(path: str) -> bool:
+    """Whether a path is that of a link to MLflow's pages, which leads on and shows nothing."""
+    return path.startswith("/mlflow/") and path.endswith("/")
+
+
 def register(routes: Routes, state: State, tracking: Tracking) -> None:
     """Add the operations of this module."""
+
+    # What MLflow prints at the end of a run; a browser has no token, and the pages ask for theirs.
+    @routes.add("GET", f"/mlflow/{{api}}{WORKSPACE}/", "MLflow tracking - Link to the pages")
+    async def link(request: Request) -> Response:
+        names = request.path_params
+        key = workspace_key(names["subscription"], names["group"], names["workspace"])
+        return RedirectResponse(f"/studio/{key}/mlflow/", 303)
 
     @routes.add(
         "GET|POST|PUT|PATCH|DELETE", f"/mlflow/{{api}}{WORKSPACE}{{path:path}}", "MLflow tracking"
