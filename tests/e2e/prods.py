@@ -122,6 +122,7 @@ class Callers:
 
     def __init__(self, uri: str, key: str, bundle: str) -> None:
         self.answers: list[tuple[float, str]] = []
+        self.answered_by: set[str | None] = set()
         self._ended = threading.Event()
         self._uri, self._headers, self._bundle = uri, {"Authorization": f"Bearer {key}"}, bundle
         self._threads = [threading.Thread(target=self._call, args=(n / 4,)) for n in range(4)]
@@ -144,6 +145,7 @@ class Callers:
                     self._uri, json=ROW, headers=self._headers, verify=self._bundle, timeout=10
                 )
                 self.answers.append((asked, str(answer.status_code)))
+                self.answered_by.add(answer.headers.get("azureml-model-deployment"))
             except requests.RequestException as error:
                 self.answers.append((asked, type(error).__name__))
 

@@ -136,17 +136,18 @@ def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
 def rolling_out(prod: Prod, kind: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
     """A rollout that has given a deployment its first traffic, and callers."""
     deployment, version = prod.deployed[kind]
-    words = prod.release(deployment, version, observe_seconds="6", mirror_percent="0")
+    words = prod.release(deployment, version, observe_seconds="12", mirror_percent="0")
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", *words],
         cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, env=environment(prod.root),
     )  # fmt: skip
     with process, prod.callers() as callers:
-        deadline = time.monotonic() + 120
-        while not prod.look()["traffic"].get(deployment):
+        deadline = time.monotonic() + 240
+        while deployment not in callers.answered_by:
             assert time.monotonic() < deadline, "the rollout does not begin"
             assert process.poll() is None, process.stdout.read()
+            time.sleep(0.1)
         yield callers, process
 
 
