@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import itertools
 import json
 import time
 
@@ -80,6 +82,8 @@ def run(raw_data):
     asked = json.loads(raw_data)
     if asked.get("die"):
         os._exit(7)
+    while "gate" in asked and not os.path.exists(asked["gate"]):
+        time.sleep(0.02)
     time.sleep(asked["seconds"])
     return os.getpid()
 """
@@ -242,21 +246,29 @@ def test_a_script_collects_what_it_wants(ml, deploy, call, local):
     assert len({line["correlationid"] for line in lines.values()}) == 1
 
 
-def test_limits_of_requests_are_azures(deploy, call):
-    import concurrent.futures
-
+def test_more_requests_at_once_than_azure_takes_on_are_refused(deploy, call, tmp_path):
     from azure.ai.ml.entities import OnlineRequestSettings
 
-    settings = OnlineRequestSettings(request_timeout_ms=3000)
-    deploy("slow", SLOW, request_settings=settings)
+    deploy("busy", SLOW, request_settings=OnlineRequestSettings(request_timeout_ms=120_000))
+    asked = {"seconds": 0, "gate": str(tmp_path / "gate")}
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
-        asked = [threads.submit(call, "slow", json={"seconds": 0.5}) for _ in range(6)]
-        codes = sorted(each.result().status_code for each in asked)
-    assert codes == [200, 200, 429, 429, 429, 429]
-    assert call("slow", json={"seconds": 4}).status_code == 408
-    assert call("slow", json={"seconds": 0, "x": "y" * 1_600_000}).status_code == 413
-    deadline = time.monotonic() + 20
-    while call("slow", json={"seconds": 0}).status_code != 200:
+        calls = [threads.submit(call, "busy", json=asked) for _ in range(6)]
+        # One is answered and one waits, until the gate opens; all others are sent away at once.
+        refused = list(itertools.islice(concurrent.futures.as_completed(calls, timeout=60), 4))
+        assert [each.result().status_code for each in refused] == [429] * 4
+        (tmp_path / "gate").touch()
+        codes = [each.result().status_code for each in calls if each not in refused]
+    assert codes == [200, 200]
+
+
+def test_requests_that_are_too_slow_or_too_large_are_refused(deploy, call):
+    from azure.ai.ml.entities import OnlineRequestSettings
+
+    deploy("hurried", SLOW, request_settings=OnlineRequestSettings(request_timeout_ms=1000))
+    assert call("hurried", json={"seconds": 3}).status_code == 408
+    assert call("hurried", json={"seconds": 0, "x": "y" * 1_600_000}).status_code == 413
+    deadline = time.monotonic() + 30
+    while call("hurried", json={"seconds": 0}).status_code != 200:
         assert time.monotonic() < deadline
 
 
