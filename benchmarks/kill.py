@@ -88,6 +88,10 @@ def marked(text: str) -> list[psutil.Process]:
     return found
 
 
+class Later(Exception):
+    """The server says rightly that it is not the time for it."""
+
+
 class Ledger:
     """What was tried, and what of it was acknowledged."""
 
@@ -200,6 +204,7 @@ def job(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
 def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
     """A new revision of one of two deployments."""
     from azure.ai.ml.entities import ManagedOnlineDeployment
+    from azure.core.exceptions import ResourceExistsError
 
     name = draw.choice(["blue", "green"])
     revision = ledger.counts["deploy"] + 1
@@ -211,7 +216,10 @@ def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None
         instance_count=1,
         tags={"revision": str(revision)},
     )
-    ml.online_deployments.begin_create_or_update(made).result()
+    try:
+        ml.online_deployments.begin_create_or_update(made).result()
+    except ResourceExistsError:  # after a start it is being made again
+        raise Later from None
     with ledger.lock:
         ledger.deployments[name] = revision
 
@@ -227,9 +235,11 @@ PAUSE = {"upload": 0.0, "blocks": 0.0, "tag": 0.1, "job": 0.3, "deploy": 1.0}
 SIDE_BY_SIDE = {"upload": 3, "job": 2}  # the SDK's storage client waits for long after a failure
 
 
-def worker(kind: str, server: Server, ledger: Ledger, seed: str, end: threading.Event) -> None:
+def worker(
+    ml: Any, kind: str, server: Server, ledger: Ledger, seed: str, end: threading.Event
+) -> None:
     """Do one kind of work until the end; an error counts unless the server was killed meanwhile."""
-    ml, draw = client(), random.Random(seed)
+    draw = random.Random(seed)
     while not end.is_set():
         if not server.up.wait(0.1):
             continue
@@ -237,6 +247,8 @@ def worker(kind: str, server: Server, ledger: Ledger, seed: str, end: threading.
         try:
             WORK[kind](ml, server, ledger, draw)
             ledger.counts[kind] += 1
+        except Later:
+            ledger.counts["put off"] += 1
         except Exception as error:  # noqa: BLE001 - whatever a killed server does to the SDK
             if server.up.is_set() and server.round == number:
                 time.sleep(0.3)  # the kill may have come before its flag was seen
@@ -376,7 +388,9 @@ def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
     ml = client()
     prepare(ml, folder)
     workers = [
-        threading.Thread(target=worker, args=(kind, server, ledger, f"{seed}/{kind}/{i}", end))
+        threading.Thread(
+            target=worker, args=(client(), kind, server, ledger, f"{seed}/{kind}/{i}", end)
+        )
         for kind in WORK
         for i in range(SIDE_BY_SIDE.get(kind, 1))
     ]
