@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse, Response
 from azureml_local import auth
 from azureml_local.errors import NotSupported
 from azureml_local.mlflow import addresses
-from azureml_local.routing import GROUP, WORKSPACE, WORKSPACES, Routes
+from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
 
 ABOUT = ("tags", "description", "friendlyName")
+OF_SUBSCRIPTION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/workspaces"
 TEMPLATES = "templates of workspaces alone"
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}\Z")
 
@@ -50,6 +51,12 @@ def register(routes: Routes, state: State) -> None:
             and workspace.group.lower() == request.path_params["group"].lower()
         ]
         return JSONResponse({"value": found})
+
+    @routes.add("GET", OF_SUBSCRIPTION, "Workspaces - List of a subscription")
+    async def list_of_subscription(request: Request) -> Response:
+        subscription = request.path_params["subscription"].lower()
+        found = [each for each in state.workspaces() if each.subscription.lower() == subscription]
+        return JSONResponse({"value": [_workspace(state, each) for each in found]})
 
     @routes.add("GET", GROUP, "Resource groups - Get")
     async def group(request: Request) -> Response:

@@ -262,6 +262,7 @@ def test_workspaces_are_created_changed_and_deleted(client):
     made.description = "second"
     assert ml.workspaces.begin_update(made).result().description == "second"
     assert "short-lived" in [each.name for each in ml.workspaces.list()]
+    assert "short-lived" in [each.name for each in ml.workspaces.list(scope="subscription")]
     ml.workspaces.begin_delete("short-lived", delete_dependent_resources=False).result()
     assert "short-lived" not in [each.name for each in ml.workspaces.list()]
     assert "web" not in [each.name for each in ml.data.list()]
