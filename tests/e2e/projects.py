@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,12 @@ def nbrelease(project: Path, *words: str, **more: str) -> subprocess.CompletedPr
 def read_values(pack: Path, runbook: str) -> dict:
     notebook = json.loads((pack / "notebooks" / f"{runbook}.ipynb").read_text())
     return notebook["metadata"]["nbrelease"]["values"]
+
+
+def ran_in(project: Path, done: subprocess.CompletedProcess[str]) -> Path:
+    """The release that a run by hand went into: an open one where there is one, or a new one."""
+    folder = re.findall(r" -> (evidence/[^/]+)/notebooks/", done.stdout)[-1]
+    return project / folder
 
 
 def newest(project: Path, env: str) -> Path:

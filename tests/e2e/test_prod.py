@@ -13,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.e2e.projects import REPOSITORY, nbrelease, newest, read_values
+from tests.e2e.projects import REPOSITORY, nbrelease, newest, ran_in, read_values
 
 from azureml_local import certificates
 
@@ -38,7 +38,7 @@ def test_training_data_that_lies_in_the_workspace(prod):
             prod.root, "run", "01_prepare", "--env", "prod", "-p", f"training_data={given}"
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        values = read_values(newest(prod.root, "prod"), "01_prepare")
+        values = read_values(ran_in(prod.root, done), "01_prepare")
         assert (values["data_name"], values["data_rows"]) == (name, 1500)
 
 
@@ -63,7 +63,7 @@ def test_training_data_of_the_web(prod, web):
     words = ["-p", f"training_data={address}/diabetes-sample.csv"]
     done = nbrelease(prod.root, "run", "01_prepare", "--env", "prod", *words, SSL_CERT_FILE=bundle)
     assert done.returncode == 0, done.stdout + done.stderr
-    values = read_values(newest(prod.root, "prod"), "01_prepare")
+    values = read_values(ran_in(prod.root, done), "01_prepare")
     assert (values["data_name"], values["data_rows"]) == ("diabetes", 1500)
 
 
@@ -121,7 +121,7 @@ for number, factor in enumerate(factors):
         answer.raise_for_status()
         for row, said in enumerate(answer.json()):
             labels.append(f"{answer.headers['x-ms-request-id']}_{row},{1 - said}")
-open("labels.csv", "w").write("\n".join(labels) + "\n")
+open("labels.csv", "w").write("\\n".join(labels) + "\\n")
 time.sleep(1)
 print(begun)
 """
@@ -144,7 +144,7 @@ def test_the_monitor_reads_what_was_collected(prod, factors, labels, verdict, wh
     }  # fmt: skip
     words = [word for pair in given.items() for word in ("-p", f"{pair[0]}={pair[1]}")]
     done = nbrelease(prod.root, "run", "11_monitor", "--env", "prod", *words)
-    values = read_values(newest(prod.root, "prod"), "11_monitor")
+    values = read_values(ran_in(prod.root, done), "11_monitor")
     assert values["monitor_verdict"] == verdict, done.stdout + done.stderr
     windows = values["monitored"]["windows"]
     assert [window["rows"] for window in windows] == [1500, 1500, 1500]
@@ -166,7 +166,7 @@ def test_an_alarm_of_the_monitor_trains_and_releases_nothing(prod):
         done = nbrelease(prod.root, "rehearse", "monitor", **hours)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "BMI: distribution moved" in done.stderr
-    record = json.loads((newest(prod.root, "prod") / "record.json").read_text())
+    record = json.loads((ran_in(prod.root, done) / "record.json").read_text())
     ran = {runbook["name"]: runbook["verdict"] for runbook in record["runbooks"]}
     assert ran == {"11_monitor": "failed", "01_prepare": "passed", "02_train": "passed"}
     assert prod.look() == before
@@ -176,5 +176,5 @@ def test_provisioning_twice_changes_nothing_the_second_time(prod):
     for states in ({"was there", "created"}, {"was there"}):
         done = nbrelease(prod.root, "run", "00_provision", "--env", "prod")
         assert done.returncode == 0, done.stdout + done.stderr
-        values = read_values(newest(prod.root, "prod"), "00_provision")
+        values = read_values(ran_in(prod.root, done), "00_provision")
         assert set(values["provisioned"].values()) == states

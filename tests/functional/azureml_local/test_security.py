@@ -105,6 +105,8 @@ def test_every_operation_asks_who_is_there(wire):
             status, body = wire.ask(method, path, b"{}", headers, token=None)
             # An endpoint has keys of its own, so one that is not there is all there is to say.
             right = (401, 403) if not path.startswith("/online/") else (401, 403, 404)
+            if operation == "MLflow tracking - Link to the pages":
+                right = (303,)  # leads to a page of the studio, which asks who is there
             assert status in right, (operation, method, path, status, body[:200])
             asked += 1
     assert asked > 250
@@ -226,7 +228,7 @@ def test_names_of_code_data_and_outputs_lead_nowhere(wire, outside):
                 "PUT", f"{workspace}/models/m/versions/{uuid.uuid4()}", json.dumps(body), put
             )
             # What only looks like a step upwards may be the name of a blob that is there.
-            right = (400, 404) if "../" in text else (201, 400, 404)
+            right = (400, 404) if ".." in re.split(r"[/\\]", text) else (201, 400, 404)
             assert status in right, (address, status, answer)
     job = {
         "jobType": "Command",
