@@ -173,8 +173,11 @@ def test_an_alarm_of_the_monitor_trains_and_releases_nothing(prod):
 
 
 def test_provisioning_twice_changes_nothing_the_second_time(prod):
-    for states in ({"was there", "created"}, {"was there"}):
+    found = []
+    for _ in range(2):
         done = nbrelease(prod.root, "run", "00_provision", "--env", "prod")
         assert done.returncode == 0, done.stdout + done.stderr
         values = read_values(ran_in(prod.root, done), "00_provision")
-        assert set(values["provisioned"].values()) == states
+        found.append(set(values["provisioned"].values()))
+    assert {"was there", "created"} <= found[0]
+    assert found[1] == {"was there"}
