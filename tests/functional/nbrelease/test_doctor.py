@@ -120,7 +120,12 @@ def test_a_kernel_that_is_not_there_and_packages_that_differ_are_named(root):
     assert "missing  kernel nowhere: not installed" in done.stdout
     assert "click==1.0 (here: " in done.stdout
     assert "nosuch-package==2 (here: not installed)" in done.stdout
-    done = run(root, "nbrelease", "doctor", "--fix", PIP_NO_INDEX="1")
+    kernel = Path(sys.prefix) / "share" / "jupyter" / "kernels" / "nowhere"
+    try:
+        done = run(root, "nbrelease", "doctor", "--fix", PIP_NO_INDEX="1")
+        assert (kernel / "kernel.json").is_file()
+    finally:
+        shutil.rmtree(kernel)  # installed where these tests run
     assert done.returncode == 1
     assert "missing  conda/train.yml: could not be repaired: ERROR: No matching" in done.stdout
 
