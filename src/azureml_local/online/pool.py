@@ -97,6 +97,10 @@ class Pool:
 
     async def _turn(self, deadline: float) -> Worker:
         """A worker that has nothing to do."""
+        while not self._idle.empty():
+            worker = self._idle.get_nowait()
+            if worker.alive:
+                return worker
         wait = deadline - time.monotonic()
         queue = self.limits.queue_seconds
         try:
