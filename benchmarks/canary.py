@@ -52,7 +52,7 @@ class Callers:
 
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
         headers = {"Authorization": f"Bearer {self.key}"}
-        trusted = ssl.create_default_context(cafile=self.bundle)
+        trusted = ssl.create_default_context(capath=self.bundle)
         async with httpx.AsyncClient(
             verify=trusted, limits=limits, headers=headers, timeout=30
         ) as client:

@@ -81,7 +81,7 @@ class Connection:
         """Connect, and ask once."""
         place = urlsplit(self._target.url)
         tls = place.scheme == "https"
-        context = ssl.create_default_context(cafile=self._bundle) if tls else None
+        context = ssl.create_default_context(capath=self._bundle) if tls else None
         self._reader, self._writer = await asyncio.open_connection(
             place.hostname, place.port, ssl=context
         )
@@ -134,7 +134,7 @@ def ask(target: Target, bundle: str) -> Any:
     request = urllib.request.Request(
         target.url, target.body, target.headers | {"Content-Type": "application/json"}
     )
-    context = ssl.create_default_context(cafile=bundle) if "https" in target.url else None
+    context = ssl.create_default_context(capath=bundle) if "https" in target.url else None
     try:
         with urllib.request.urlopen(request, timeout=30, context=context) as answer:
             return json.load(answer)

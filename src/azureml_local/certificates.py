@@ -2,7 +2,7 @@
 
 The SDK refuses to send tokens over plain http and builds storage addresses as https, so there is no
 way without. Nothing is installed on the machine: clients are told by ``REQUESTS_CA_BUNDLE``, whose
-file also holds the public authorities, so that other https in the same shell goes on working.
+folder also holds the public authorities, so that other https in the same shell goes on working.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from azureml_local import authorities
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -23,19 +27,22 @@ RENEW_DAYS = 30
 
 @dataclass(frozen=True)
 class Certificates:
-    """Files: the leaf's certificate and key, and the bundle that clients trust."""
+    """Files: the leaf's certificate and key; what clients trust, as one file and as a folder."""
 
     certificate: Path
     key: Path
     bundle: Path
+    authorities: Path
 
 
 def ensure(folder: Path) -> Certificates:
     """The certificates in ``folder``; made when they are missing or end within 30 days."""
     from cryptography import x509
 
-    found = Certificates(folder / "server.pem", folder / "server.key", folder / "ca-bundle.pem")
-    if all(path.is_file() for path in (found.certificate, found.key, found.bundle)):
+    found = Certificates(
+        folder / "server.pem", folder / "server.key", folder / "ca-bundle.pem", folder / "ca"
+    )
+    if all(map(Path.exists, (found.certificate, found.key, found.bundle, found.authorities))):
         leaf = x509.load_pem_x509_certificate(found.certificate.read_bytes())
         left = leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
         if left > datetime.timedelta(days=RENEW_DAYS):
@@ -103,7 +110,12 @@ def _make(folder: Path, files: Certificates) -> None:
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
-    _private(files.bundle, authority.public_bytes(pem) + Path(certifi.where()).read_bytes())
+    trusted = [authority.public_bytes(pem), Path(certifi.where()).read_bytes()]
+    _private(files.bundle, b"".join(trusted))
+    beside = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
+    authorities.write(beside, trusted)
+    shutil.rmtree(files.authorities, ignore_errors=True)
+    beside.rename(files.authorities)
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

@@ -66,7 +66,7 @@ def credentials(state: State, workspace: str = "") -> dict[str, str]:
     }
 
 
-def client_environment(state: State, bundle: Path) -> dict[str, str]:
+def client_environment(state: State, authorities: Path) -> dict[str, str]:
     """The variables under which an unmodified client reaches this server and nothing else."""
     return {
         "ARM_CLOUD_METADATA_URL": f"{state.url}{METADATA}",
@@ -77,7 +77,7 @@ def client_environment(state: State, bundle: Path) -> dict[str, str]:
         "IDENTITY_ENDPOINT": f"{state.url}{TOKEN}",
         **credentials(state),
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
-        "REQUESTS_CA_BUNDLE": str(bundle),
+        "REQUESTS_CA_BUNDLE": str(authorities),
         "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
         # Whole seconds are all that the SDK takes.
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",

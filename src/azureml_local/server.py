@@ -57,10 +57,16 @@ class Server:
     """The application and what belongs to it."""
 
     def __init__(
-        self, data: Path, port: int, bundle: Path, *, strict: bool = False, isolate: bool = False
+        self,
+        data: Path,
+        port: int,
+        authorities: Path,
+        *,
+        strict: bool = False,
+        isolate: bool = False,
     ) -> None:
         self.state = State(data, f"https://localhost:{port}", strict=strict)
-        self.environment = cloud.client_environment(self.state, bundle)
+        self.environment = cloud.client_environment(self.state, authorities)
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(self.state, self._tracking, self.environment, isolate=isolate)
@@ -81,7 +87,7 @@ class Server:
         self._online.register(self.routes)
         self._schedules = Schedules(self.state, self._runner)
         self._schedules.register(self.routes)
-        studio_routes.register(self.routes, self.state, self._tracking, bundle)
+        studio_routes.register(self.routes, self.state, self._tracking, authorities)
         refused.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -194,7 +200,7 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
     port = int(listener.getsockname()[1])
     (data / "port").write_text(str(port), encoding="utf-8")
     files = certificates.ensure(data / "tls")
-    server = Server(data, port, files.bundle, strict=strict, isolate=isolate)
+    server = Server(data, port, files.authorities, strict=strict, isolate=isolate)
     config = uvicorn.Config(
         server,
         ssl_certfile=str(files.certificate),

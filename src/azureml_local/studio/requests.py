@@ -63,7 +63,7 @@ async def read(request: Request) -> Ask:
 
 
 async def send(
-    state: State, bundle: Path, workspace: Workspace, endpoint: Resource, ask: Ask
+    state: State, authorities: Path, workspace: Workspace, endpoint: Resource, ask: Ask
 ) -> Answer:
     """Send it with the endpoint's own kind of credentials, which never reach the page."""
     headers = {
@@ -75,7 +75,7 @@ async def send(
     address = f"{state.url}/online/{workspace.key}/{endpoint.name}/score"
     try:
         async with httpx.AsyncClient(
-            verify=_trust(bundle), timeout=SECONDS, trust_env=False
+            verify=_trust(authorities), timeout=SECONDS, trust_env=False
         ) as client:
             answer = await client.post(address, content=ask.body.encode(), headers=headers)
     except httpx.HTTPError as error:
@@ -93,8 +93,8 @@ def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
     return auth.token(state.secret, AUDIENCE, workspace.key)[0]
 
 
-def _trust(bundle: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(bundle))
+def _trust(authorities: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(capath=str(authorities))
 
 
 def _pretty(text: str) -> str:

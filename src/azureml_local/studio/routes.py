@@ -54,17 +54,17 @@ Shown = Callable[[Request, Workspace], Awaitable[Response]]
 class Studio:
     """The pages of all workspaces."""
 
-    def __init__(self, state: State, tracking: Tracking, bundle: Path) -> None:
+    def __init__(self, state: State, tracking: Tracking, authorities: Path) -> None:
         """Make the pages.
 
         Args:
             state: the server's state.
             tracking: where runs' metrics are read.
-            bundle: the authorities by which this server trusts itself.
+            authorities: the authorities by which this server trusts itself.
         """
         self._state = state
         self._tracking = tracking
-        self._bundle = bundle
+        self._authorities = authorities
 
     def register(self, routes: Routes) -> None:
         """Add the operations."""
@@ -213,7 +213,7 @@ class Studio:
         answer = None
         if request.method == "POST" and kind == "online":
             asked = await requests.read(request)
-            answer = await requests.send(self._state, self._bundle, workspace, found, asked)
+            answer = await requests.send(self._state, self._authorities, workspace, found, asked)
         address = f"{self._state.url}/{kind}/{workspace.key}/{found.name}/"
         return self._page(
             "endpoint",
@@ -268,9 +268,9 @@ class Studio:
         return answer
 
 
-def register(routes: Routes, state: State, tracking: Tracking, bundle: Path) -> None:
+def register(routes: Routes, state: State, tracking: Tracking, authorities: Path) -> None:
     """Add the operations of this module."""
-    Studio(state, tracking, bundle).register(routes)
+    Studio(state, tracking, authorities).register(routes)
 
 
 def _kind(request: Request) -> str:

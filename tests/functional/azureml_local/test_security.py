@@ -32,7 +32,7 @@ class Wire:
         state = local.state()
         self.env = state["env"]
         self.host, self.port = "localhost", state["port"]
-        self.tls = ssl.create_default_context(cafile=self.env["REQUESTS_CA_BUNDLE"])
+        self.tls = ssl.create_default_context(capath=self.env["REQUESTS_CA_BUNDLE"])
         self.token = self.env["MLFLOW_TRACKING_TOKEN"]
         self.connection = self._connect()
 

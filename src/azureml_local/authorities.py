@@ -1,0 +1,80 @@
+"""A folder of certificate authorities, each under the name by which OpenSSL looks for it.
+
+The SDK opens a new TLS session for nearly every kind of call. With all public authorities in one
+file each session begins by parsing 140 certificates, 17 ms of work; out of a folder OpenSSL takes
+the one that it needs. The name is the hash that ``openssl rehash`` gives it, made here so that
+nothing has to be installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+OID, UTF8, SEQUENCE, SET = 0x06, 0x0C, 0x30, 0x31
+CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
+
+
+def write(folder: Path, bundles: Iterable[bytes]) -> None:
+    """Write the certificates of PEM bundles into an empty folder."""
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    taken: Counter[str] = Counter()
+    for bundle in bundles:
+        for pem in CERTIFICATE.findall(bundle):
+            with warnings.catch_warnings():
+                # One public root has a serial number that today's rules forbid.
+                warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+                name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
+            (folder / f"{name}.{taken[name]}").write_bytes(pem)
+            taken[name] += 1
+
+
+def subject_hash(name: x509.Name) -> str:
+    """The eight digits that OpenSSL (1.0 and later) looks an authority of this name up by.
+
+    They come from the SHA-1 of the name in its canonical form: text as UTF-8, in lower case, with
+    single spaces (X509_NAME_hash(3), RFC 5280 section 7.1).
+    """
+    content = b"".join(
+        _der(SET, b"".join(sorted(_attribute(each) for each in part))) for part in name.rdns
+    )
+    digest = hashlib.sha1(content, usedforsecurity=False).digest()
+    return f"{int.from_bytes(digest[:4], 'little'):08x}"
+
+
+def _attribute(attribute: x509.NameAttribute[str | bytes]) -> bytes:
+    value = attribute.value
+    text = value if isinstance(value, str) else value.decode("latin-1")
+    canonical = " ".join(re.split(r"[ \t\n\v\f\r]+", text.strip(" \t\n\v\f\r"))).encode()
+    return _der(
+        SEQUENCE, _der(OID, _oid(attribute.oid.dotted_string)) + _der(UTF8, canonical.lower())
+    )
+
+
+def _oid(dotted: str) -> bytes:
+    first, second, *rest = map(int, dotted.split("."))
+    found = bytearray()
+    for number in (40 * first + second, *rest):
+        digits = [number & 0x7F]
+        while number := number >> 7:
+            digits.append(0x80 | number & 0x7F)
+        found += bytes(reversed(digits))
+    return bytes(found)
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
