@@ -7,10 +7,11 @@ and somewhere to keep what the run publishes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from nbrelease.records import (
     StageOutcome,
     read_identity,
 )
+from nbrelease.runbook import warm
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -88,7 +90,7 @@ def rehearse(
     if not pipeline.is_file():
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
-    with open_workspace(env, root) as connection:
+    with open_workspace(env, root) as workspace, _warm(env, root, workspace) as connection:
         connections = {
             each.service_connection: connection
             for each in map(settings.environment, settings.names)
@@ -118,6 +120,20 @@ def rehearse(
             )
     pack = bring_home(result, root / env.evidence)
     return Rehearsal(result, evidence.load(pack) if pack else None, pack)
+
+
+@contextlib.contextmanager
+def _warm(env: Environment, root: Path, workspace: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The variables of a service connection, with a zygote for the kernels of its steps."""
+    log = root / WORK / "kernels.log"
+    zygote = warm.start(root / env.runbooks, workspace, log) if env.warm_kernels else None
+    if zygote is None:
+        yield dict(workspace)
+        return
+    try:
+        yield {**workspace, warm.ADDRESS: str(zygote.address)}
+    finally:
+        zygote.stop()
 
 
 def recover(settings: Settings, env: Environment) -> list[Path]:

@@ -59,6 +59,7 @@ class Environment(BaseModel):
     service_connection: Name
     kernel_name: str = ""
     cell_timeout_seconds: Annotated[int, Field(ge=0)] = 3600
+    warm_kernels: bool = True
 
     # the assets
     project: Name

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files
+from nbrelease.runbook import warm
 from nbrelease.secrets import Known
 from nbrelease.secrets.stream import MaskedStream
 
@@ -71,8 +72,9 @@ def execute(
     from papermill.execute import execute_notebook
     from papermill.iorw import papermill_io
 
-    # tqdm's complaint that it cannot draw its bars as widgets; a rendered page could not either.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
+    from nbrelease.runbook.manager import Manager
+
+    os.environ.setdefault("PYTHONWARNINGS", warm.WARNINGS)
     papermill_io.register(SCHEME, _WholeFiles(clean))
     console = MaskedStream(sys.stdout, known)
     try:
@@ -89,6 +91,7 @@ def execute(
             # nbclient's own word for "as long as it needs" is None.
             execution_timeout=cell_timeout or None,
             config=_kernel_config(),
+            kernel_manager_class=Manager,
         )
     except PapermillExecutionError:
         return None  # the cell with the error says all

@@ -1,0 +1,133 @@
+"""The asking end: a process out of a zygote, with the methods of :class:`subprocess.Popen`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from zygote._protocol import LONGEST_PACKET, Request
+
+KILLED = -signal.SIGKILL
+
+
+class Refused(Exception):
+    """The zygote cannot run this as it would run by itself; start it the ordinary way."""
+
+
+class Process:
+    """A process that a zygote forked.
+
+    Attributes:
+        args: the command that it stands for.
+        pid: its id; it leads a session and a process group of its own.
+        returncode: its exit code (negative: the signal's number); None while it runs, or while
+            nobody has asked.
+        stdin, stdout, stderr: always None: what is read from it was given to it.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, args: list[str], pid: int, connection: socket.socket) -> None:
+        self.args = args
+        self.pid = pid
+        self.returncode: int | None = None
+        self._connection = connection
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not, after this many seconds.
+        """
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return code
+
+    def send_signal(self, signum: int) -> None:
+        """Send it a signal, if it has not ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signum)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._connection], [], [], timeout)[0]:
+            try:
+                packet = self._connection.recv(LONGEST_PACKET)
+            except ConnectionResetError:
+                packet = b""
+            self._connection.close()
+            # A zygote that was killed has ended what it forked.
+            self.returncode = int(json.loads(packet)["code"]) if packet else KILLED
+        return self.returncode
+
+
+def popen(
+    address: str | os.PathLike[str],
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    patience: float = 60.0,
+) -> Process:
+    """Run ``python -m MODULE ARGS`` as a copy of a zygote.
+
+    Args:
+        address: the zygote's socket.
+        argv: the interpreter, ``-m``, a module and its arguments.
+        env: its whole environment; this process's by default.
+        cwd: its folder; this process's by default.
+        stdout: a file descriptor for its output; this process's by default.
+        stderr: the same for its errors.
+        patience: seconds that a zygote may take to answer (it does between two imports).
+
+    Returns:
+        The process; its standard input is empty. It ends when this process does.
+
+    Raises:
+        Refused: there is no such zygote, or it cannot run this as asked.
+    """
+    request = Request(
+        argv=[os.fspath(part) for part in argv],
+        env=dict(os.environ if env is None else env),
+        cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - links stay as they are named
+    )
+    given = [1 if stdout is None else stdout, 2 if stderr is None else stderr]
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.settimeout(patience)
+    try:
+        connection.connect(os.fspath(address))
+        socket.send_fds(connection, [request.packed()], given)
+        answer = json.loads(connection.recv(LONGEST_PACKET) or b'{"refused": "it has ended"}')
+    except OSError as error:
+        connection.close()
+        raise Refused(f"{address}: {error}") from None
+    if "refused" in answer:
+        connection.close()
+        raise Refused(f"{address}: {answer['refused']}")
+    connection.settimeout(None)
+    return Process(request.argv, answer["pid"], connection)

@@ -1,0 +1,68 @@
+"""What a client and a zygote say to each other: one packet each way, over a socket of this user.
+
+The client sends a :class:`Request` with its standard output and error as file descriptors; the
+zygote answers ``{"pid": …}`` or ``{"refused": why}``, and later ``{"code": …}`` when the process
+has ended. Either end closing means the end of the process: a client that is gone wants it no more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+LONGEST_PACKET = 1 << 20
+
+READ_AT_IMPORT = (
+    "ARM_",
+    "AZURE",
+    "DO_NOT_TRACK",
+    "HOME",
+    "IDENTITY_",
+    "LANG",
+    "LC_",
+    "LD_",
+    "MKL_",
+    "MLFLOW_",
+    "MPL",
+    "MSI_",
+    "OMP_",
+    "OPENBLAS_",
+    "PYTHONDEVMODE",
+    "PYTHONHASHSEED",
+    "PYTHONHOME",
+    "PYTHONIOENCODING",
+    "PYTHONOPTIMIZE",
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+    "PYTHONUTF8",
+    "PYTHONWARNINGS",
+    "REQUESTS_",
+    "SSL_",
+    "TZ",
+    "VECLIB_",
+)
+"""Beginnings of the variables that modules read while they are imported, not when they are used."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A process that is wanted: ``argv`` is the interpreter, ``-m``, a module and its arguments."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+
+    def packed(self) -> bytes:
+        """As a packet."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def unpacked(cls, packet: bytes) -> Request:
+        """From a packet."""
+        return cls(**json.loads(packet))
+
+
+def early(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an environment that count at import."""
+    return {name: value for name, value in env.items() if name.startswith(READ_AT_IMPORT)}
