@@ -10,15 +10,14 @@ the ratio: nbconvert makes none, and what writes it takes two seconds to be impo
 The notebooks are made here and executed by a real kernel, with what runbooks have: prose, code,
 logs, tables, pictures, tests, published values. The aim is at most a quarter of nbconvert's time.
 
-With ``--pack`` that pack, of a rehearsal of the example, is verified as many times; the aim is less
-than a second of the processor, which is what a machine with nothing else to do takes.
+With ``--pack`` that pack, of a rehearsal of the example, is verified as many times: the whole
+process, as a user runs it. The limit is a second.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -183,14 +182,10 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def verified(pack: Path, rounds: int) -> list[float]:
-    """Processor seconds of verifying a pack, each the whole process."""
-    found = []
-    for _ in range(rounds):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        timed([str(BIN / "nbrelease"), "evidence", "verify", str(pack.resolve())], ROOT)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return found
+    """Seconds of verifying a pack, each the whole process; once before, as for every program."""
+    command = [str(BIN / "nbrelease"), "evidence", "verify", str(pack.resolve())]
+    timed(command, ROOT)
+    return [timed(command, ROOT) for _ in range(rounds)]
 
 
 def register(release: Path) -> None:
@@ -223,8 +218,10 @@ def main() -> int:
         found["nbrelease evidence verify"] = verified(options.pack, options.rounds)
         seconds = statistics.median(found["nbrelease evidence verify"])
         kept = kept and seconds < VERIFY_AIM
+        low, high = (end(found["nbrelease evidence verify"]) for end in (min, max))
         print(
-            f"  nbrelease evidence verify: {seconds:.2f} s of the processor, aim {VERIFY_AIM:.0f} s"
+            f"  {'nbrelease evidence verify':<30} {seconds:6.2f} s  (from {low:.2f} to {high:.2f}),"
+            f" limit {VERIFY_AIM:.0f} s"
         )
     if options.json:
         content = {"seconds": found, "medians": medians, "ratio": ours / theirs, "aim": AIM}

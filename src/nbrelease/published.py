@@ -20,8 +20,9 @@ Point = tuple[float, float]
 
 class _Value(BaseModel):
     model_config = ConfigDict(
-        extra="ignore", frozen=True, serialize_by_alias=True, validate_by_name=True
-    )
+        extra="ignore", frozen=True, serialize_by_alias=True, validate_by_name=True,
+        defer_build=True,
+    )  # fmt: skip
 
 
 class Column(_Value):

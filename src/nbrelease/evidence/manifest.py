@@ -27,7 +27,7 @@ WRITERS = (
     "evidence/words*.py",
     "evidence/junit.py",
     "evidence/brief.py",
-    "evidence/templates/*",
+    "evidence/templates/*.*",
     "export/*.py",
     "notebook/*.py",
 )

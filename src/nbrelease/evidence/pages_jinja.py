@@ -36,8 +36,11 @@ def environment(language: Language) -> Any:
     """The templates in a language."""
     import jinja2
 
+    from nbrelease.evidence.pages_compiled import Compiled
+
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("nbrelease.evidence"),
+        bytecode_cache=Compiled(),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -74,6 +77,13 @@ def environment(language: Language) -> Any:
         "whole": whole,
     }
     return made
+
+
+def compile_all() -> None:
+    """Compile every template, for those who install this: what they compile to is kept."""
+    made = environment("en")
+    for name in made.list_templates(["j2", "css"]):
+        made.get_template(name)
 
 
 def tone_of(state: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from nbrelease.evidence.pages_code import coloured
+from nbrelease.evidence.pages_harmless import harmless
 from nbrelease.records import CellResult, RunbookResult
 from nbrelease.scraps import MEDIA_TYPE
 
@@ -17,11 +19,6 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 # Longer texts stay whole in the notebook; the page says how much it leaves out.
 LONGEST = 20_000
-TAGS = frozenset(
-    {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "p", "div", "span", "b", "i"}
-    | {"em", "strong", "small", "sub", "sup", "pre", "code", "ul", "ol", "li", "dl", "dt", "dd"}
-    | {"br", "hr", "h1", "h2", "h3", "h4"}
-)
 
 
 def cells(result: RunbookResult, content: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -37,7 +34,7 @@ def _cell(cell: Mapping[str, Any], result: CellResult | None) -> dict[str, Any]:
         "kind": kind,
         "injected": "injected-parameters" in cell.get("metadata", {}).get("tags", []),
         "result": result,
-        "code": code(source) if kind == "code" else "",
+        "code": coloured(source) if kind == "code" else "",
         "prose": prose(source) if kind == "markdown" else "",
         "outputs": [each for output in cell.get("outputs", []) if (each := _output(output))],
     }
@@ -51,23 +48,6 @@ def _cell(cell: Mapping[str, Any], result: CellResult | None) -> dict[str, Any]:
 def text(value: str | list[str]) -> str:
     """A text of the notebook format, which may be a list of its lines."""
     return value if isinstance(value, str) else "".join(value)
-
-
-@cache
-def _highlighter() -> Any:
-    from pygments.formatters.html import HtmlFormatter
-    from pygments.lexers.python import PythonLexer
-
-    return PythonLexer(), HtmlFormatter(nowrap=True)
-
-
-@cache
-def code(source: str) -> Any:
-    """Python, coloured. Runbooks share cells, so the same source is done once."""
-    import markupsafe
-    from pygments import highlight
-
-    return markupsafe.Markup(highlight(source, *_highlighter()))  # noqa: S704 - pygments escapes
 
 
 @cache
@@ -157,7 +137,7 @@ def _output(output: Mapping[str, Any]) -> dict[str, Any] | None:
         return {"form": "image", "kind": "image/svg+xml", "text": encoded, "alt": _alt(alt)}
     # A page of this size is read by nobody; its plain text is cut below.
     if "text/html" in data and len(text(data["text/html"])) <= 20 * LONGEST:
-        return {"form": "html", "text": clean(text(data["text/html"]))}
+        return {"form": "html", "text": harmless(text(data["text/html"]))}
     if "text/markdown" in data:
         return {"form": "html", "text": prose(text(data["text/markdown"]))}
     return _as_text(text(data.get("text/plain", "")))
@@ -186,18 +166,3 @@ def _plain(content: str) -> str:
     """Without colours, and with lines that rewrote themselves as they ended."""
     lines = ANSI.sub("", content).split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-
-
-@cache
-def _cleaner() -> Any:
-    import bleach
-
-    return bleach.Cleaner(tags=TAGS, attributes={"*": ["colspan", "rowspan"]}, strip=True)
-
-
-def clean(source: str) -> Any:
-    """HTML of an output with nothing in it that runs or fetches."""
-    import markupsafe
-
-    without = re.sub(r"(?is)<(style|script)\b.*?</\1\s*>", "", source)
-    return markupsafe.Markup(_cleaner().clean(without))  # noqa: S704 - cleaned

@@ -9,7 +9,9 @@ else is written is masked first (:mod:`.masking`), by the forms and names of :mo
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from nbrelease.secrets.forms import FORMS, named
 from nbrelease.secrets.masking import (
@@ -19,9 +21,11 @@ from nbrelease.secrets.masking import (
     VALUE_OF,
     Found,
     Known,
+    any_in,
     find,
     mask,
     mask_text,
+    texts_of,
 )
 from nbrelease.secrets.reference import secret
 
@@ -34,6 +38,7 @@ __all__ = [
     "Known",
     "find",
     "find_in",
+    "find_in_all",
     "kinds",
     "mask",
     "mask_text",
@@ -47,18 +52,40 @@ def find_in(path: Path) -> list[str]:
 
     JSON and notebooks are read as what they mean, all else as text.
     """
+    content = _content(path)
+    _, found = mask_text(content) if isinstance(content, str) else mask(content)
+    return [what if times == 1 else f"{what} ({times} times)" for what, times in found.items()]
+
+
+def find_in_all(paths: Iterable[Path]) -> list[tuple[Path, str]]:
+    """What secrets files hold; much faster than one by one where none holds any.
+
+    Files of a pack say the same things in many places: each text is looked at once.
+    """
+    paths, texts = list(paths), dict[str, None]()
+    for path in paths:
+        content = _content(path)
+        of_file = {content: None} if isinstance(content, str) else texts_of(content)
+        if of_file is None:
+            break
+        texts |= of_file
+    else:
+        if not any_in(texts):
+            return []
+    return [(path, what) for path in paths for what in find_in(path)]
+
+
+def _content(path: Path) -> Any:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
-        return []
+        return ""
     if path.suffix in (".json", ".ipynb", ".sarif"):
         try:
-            _, found = mask(json.loads(text))
+            return json.loads(text)
         except ValueError:
-            _, found = mask_text(text)
-    else:
-        _, found = mask_text(text)
-    return [what if times == 1 else f"{what} ({times} times)" for what, times in found.items()]
+            return text
+    return text
 
 
 def kinds() -> list[str]:

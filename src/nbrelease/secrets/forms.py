@@ -12,6 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from nbrelease.secrets.lines import lines_with
 
 EQUALS = r"(?:=|%3[dD]|%253[dD])"
 B64 = r"A-Za-z0-9+/"
@@ -25,21 +29,35 @@ class Form:
     Attributes:
         what: what it finds, with its article.
         expression: its group ``s`` is the secret; without one, the whole match.
-        hints: one of them stands, whatever its case, in each text that matches; none: always tried.
+        hints: one of them stands, whatever its case, in each text that matches, and in the same
+            line of it; none: ``likely`` tells.
         check: whether a match's text is really one.
+        across: whether a match may go over the end of a line.
+        likely: whether a text without hints is worth a look.
     """
 
     what: str
     expression: re.Pattern[str]
     hints: tuple[str, ...]
     check: Callable[[str], bool] = lambda _: True
+    across: bool = False
+    likely: Callable[[str], bool] = lambda _: True
 
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the secrets are."""
+    def spans(self, text: str, lower: str) -> Iterator[tuple[int, int]]:
+        """Where the secrets are; ``lower`` is the text in small letters."""
         group = "s" if "s" in self.expression.groupindex else 0
-        for match in self.expression.finditer(text):
-            if match[group] and self.check(match[group]):
-                yield match.span(group)
+        for start, end in self._places(text, lower):
+            for match in self.expression.finditer(text, start, end):
+                if match[group] and self.check(match[group]):
+                    yield match.span(group)
+
+    def _places(self, text: str, lower: str) -> list[tuple[int, int]]:
+        """Where it is worth looking."""
+        if not self.hints:
+            return [(0, len(text))] if self.likely(text) else []
+        if self.across:
+            return [(0, len(text))] if any(hint in lower for hint in self.hints) else []
+        return lines_with(lower, self.hints)
 
 
 def random_looking(text: str) -> bool:
@@ -61,10 +79,18 @@ def _mixed(text: str) -> bool:
     )
 
 
-def _form(
-    what: str, expression: str, *hints: str, check: Callable[[str], bool] = lambda _: True
-) -> Form:
-    return Form(what, re.compile(expression), tuple(hint.lower() for hint in hints), check)
+# Marks what may stand in a token of Azure DevOps, so that 52 of them in a row are found at once.
+_OF_TOKENS = bytes(
+    b"x"[0] if chr(n) in "abcdefghijklmnopqrstuvwxyz234567" else 0 for n in range(256)
+)
+
+
+def _long_run(text: str) -> bool:
+    return b"x" * 52 in text.encode("utf-8", "replace").translate(_OF_TOKENS)
+
+
+def _form(what: str, expression: str, *hints: str, **more: Any) -> Form:
+    return Form(what, re.compile(expression), tuple(hint.lower() for hint in hints), **more)
 
 
 # What stands where a secret would: a template's slot, a word of documentation, a mask.
@@ -128,18 +154,21 @@ FORMS: tuple[Form, ...] = (
     _form(
         "a personal access token of Azure DevOps",
         r"(?<![A-Za-z0-9])(?=[a-z]*[2-7])[a-z2-7]{52}(?![A-Za-z0-9])",
+        likely=_long_run,
     ),
     _form(
         "what signs a request",
         r"(?i:authorization[\"']?\s*(?:[:=,]|%3A)\s*[\"']?(?:bearer|basic|token|apikey)\s+)"
         r"(?P<s>[A-Za-z0-9._~+/=-]{6,})",
         "authorization",
+        across=True,
     ),
     _form(
         "a bearer token",
-        r"\b[Bb]earer\s+(?P<s>[A-Za-z0-9._~+/-]{16,}=*)",
+        r"[Bb]earer(?<!\w[Bb]earer)\s+(?P<s>[A-Za-z0-9._~+/-]{16,}=*)",
         "bearer",
         check=random_looking,
+        across=True,
     ),
     _form(
         "a JSON web token",
@@ -151,6 +180,7 @@ FORMS: tuple[Form, ...] = (
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
         r"(?P<s>(?:\\[rn]|[\s\"',]|(?!-----)[A-Za-z0-9+/=:.() \\-]){40,}+)",
         "private key",
+        across=True,
     ),
     _form(
         "a password within an address",
@@ -259,13 +289,19 @@ def named(name: str, value: str, *, bare: str = "") -> bool:
         bare: what stood between the two where the value had no quotes, so that it may be code or
             prose; empty where it had some.
     """
-    if len(value) < 6 or PLACEHOLDER.match(value):
+    if len(value) < 6 or not (strength := _strength(name)) or PLACEHOLDER.match(value):
         return False
-    if STRONG.search(name):
+    if strength == "strong":
         if name.lower().endswith("pwd") and ORDINARY.match(value):
             return False  # the working folder of a shell
         return not bare or not _may_be_a_word(value, bare)
-    return bool(WEAK.search(name)) and random_looking(value) and not ORDINARY.match(value)
+    return random_looking(value) and not ORDINARY.match(value)
+
+
+@lru_cache(4096)
+def _strength(name: str) -> str:
+    """How much a name says of what it leads to; a notebook has thousands of keys, and few names."""
+    return "strong" if STRONG.search(name) else "weak" if WEAK.search(name) else ""
 
 
 def _may_be_a_word(value: str, separator: str) -> bool:

@@ -41,6 +41,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # Pictures: base64 in which anything may be found by chance.
 _PICTURE = re.compile(r"data:(?:image|font|audio|video)/[\w.+-]+;base64,[A-Za-z0-9+/]+={0,2}")
 _PICTURES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "JVBERi0")
+_BETWEEN = "\n\0\n"
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
@@ -111,8 +112,7 @@ def find(text: str, known: Known = NOTHING) -> list[Found]:
     lower = _lower(plain)
     found = known.find(plain)
     for form in FORMS:
-        if not form.hints or any(hint in lower for hint in form.hints):
-            found += [Found(*span, form.what) for span in form.spans(plain)]
+        found += [Found(*span, form.what) for span in form.spans(plain, lower)]
     return _merged(found + _named(plain, lower))
 
 
@@ -129,13 +129,62 @@ def mask_text(text: str, known: Known = NOTHING) -> tuple[str, Counter[str]]:
 
 
 def mask(value: Any, known: Known = NOTHING) -> tuple[Any, Counter[str]]:
-    """A copy of a JSON value without its secrets, and how many of each kind it had.
+    """A JSON value without its secrets, and how many of each kind it had.
 
     A list of lines is read as the one text that notebooks mean by it. Keys are texts too; the value
     under a key that is named like a secret is one.
+
+    Returns:
+        A copy; the value itself where it has none.
     """
     count: Counter[str] = Counter()
+    if not _any(value, known):
+        return value, count
     return _mask(value, known, count), count
+
+
+def _any(value: Any, known: Known) -> bool:
+    """Whether there is anything to hide; nearly always there is not, and that is told fast."""
+    texts = texts_of(value)
+    return texts is None or any_in(texts, known)
+
+
+def any_in(texts: Iterable[str], known: Known = NOTHING) -> bool:
+    """Whether there may be a secret in one of many texts.
+
+    They are looked through as one, with something between them that no secret holds; that none is
+    found in it means that there is none.
+    """
+    whole = _BETWEEN.join(texts)
+    if "\x1b[" in whole:
+        whole = _ANSI.sub("", whole).replace("\x1b[", "\x1b ")
+    return bool(find(whole, known))
+
+
+def texts_of(value: Any) -> dict[str, None] | None:
+    """The texts of a JSON value, each once; None where one is a secret by the name of its key."""
+    texts: dict[str, None] = {}
+    return None if _gather(value, texts) else texts
+
+
+def _gather(value: Any, texts: dict[str, None]) -> bool:
+    """Collect the texts of a value; true where one is a secret by the name of its key."""
+    if isinstance(value, str):
+        if not is_picture(value):
+            texts[value] = None
+    elif isinstance(value, list):
+        if _are_lines(value):
+            texts["".join(value)] = None
+        else:
+            return any(_gather(item, texts) for item in value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            texts[key] = None
+            if isinstance(item, str) and named(_name_of(key, value), item):
+                return True
+            if _gather(item, texts):
+                return True
+    return False
 
 
 def _mask(value: Any, known: Known, count: Counter[str]) -> Any:
@@ -161,12 +210,15 @@ def _mask(value: Any, known: Known, count: Counter[str]) -> Any:
 def _mask_under(
     key: str, item: Any, parent: dict[str, Any], known: Known, count: Counter[str]
 ) -> Any:
-    # {"name": "CLIENT_SECRET", "value": "…"} is how environments and settings are listed.
-    name = str(parent.get("name", key) if key == "value" else key)
-    if isinstance(item, str) and named(name, item):
+    if isinstance(item, str) and named(_name_of(key, parent), item):
         count[NAMED] += 1
         return MASK
     return _mask(item, known, count)
+
+
+def _name_of(key: str, parent: dict[str, Any]) -> str:
+    """{"name": "CLIENT_SECRET", "value": "…"} is how environments and settings are listed."""
+    return str(parent.get("name", key) if key == "value" else key)
 
 
 def is_picture(text: str) -> bool:

@@ -9,7 +9,8 @@ from nbrelease.evidence import manifest
 from nbrelease.evidence.sign import SUFFIX
 from nbrelease.evidence.verify.pack import Pack
 from nbrelease.evidence.verify.report import Result, judged
-from nbrelease.secrets import find_in, kinds
+from nbrelease.secrets import find_in_all, kinds
+from nbrelease.secrets.lines import lines_with
 
 # Homes of people and of build agents, and folders for what is temporary.
 FOLDERS = re.compile(
@@ -34,7 +35,8 @@ def secrets(pack: Pack) -> Result:
     """Nothing in any file looks like a key, a token or a password."""
     # A signature has as many bits as a key, and is held against its form on its own.
     names = [name for name in _names(pack) if not name.endswith(SUFFIX)]
-    problems = [f"{name}: holds {what}" for name in names for what in find_in(pack.folder / name)]
+    paths = {pack.folder / name: name for name in names}
+    problems = [f"{paths[path]}: holds {what}" for path, what in find_in_all(paths)]
     return judged(problems, f"none in {len(names)} files, of {len(kinds())} kinds")
 
 
@@ -46,7 +48,9 @@ def paths(pack: Pack) -> Result:
             continue
         text = (pack.folder / name).read_text(encoding="utf-8", errors="replace")
         count += 1
-        if any(hint in text for hint in FOLDER_HINTS) and (found := FOLDERS.search(text)):
+        places = lines_with(text, FOLDER_HINTS)
+        found = next(filter(None, (FOLDERS.search(text, *place) for place in places)), None)
+        if found is not None:
             line = text.count("\n", 0, found.start()) + 1
             problems.append(f"{name}:{line}: names a folder of a machine: {found.group()}")
     return judged(problems, f"none in {count} files")

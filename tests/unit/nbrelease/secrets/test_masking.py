@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
+from tests.functional.nbrelease.planted import Maker
 
-from nbrelease.secrets import MASK, Known, find, mask, mask_text
+from nbrelease.secrets import MASK, Known, any_in, find, find_in_all, mask, mask_text
 from nbrelease.secrets.stream import MaskedStream
 
 KEY = "kQ7" * 14  # of no issuer's form
@@ -100,3 +101,30 @@ def test_a_stream_holds_back_what_may_be_half_a_secret():
     stream.write("no end")
     stream.close()
     assert target.getvalue().endswith(f"KEY-----{MASK}-----END EC PRIVATE KEY-----\nno end")
+
+
+@pytest.mark.parametrize("form", Maker(0).forms())
+@pytest.mark.parametrize("beside", ["", "a", "9", "key", "=", "\x1b[31mred\x1b[0m", "'"])
+def test_many_texts_at_once_hold_what_each_of_them_holds(form, beside):
+    """The fast look through all texts of a file finds no less than one text after the other."""
+    planted = Maker(1).plant(form)
+    texts = ["first", beside, planted.text, beside, '{"a": 1}']
+    assert any_in(texts)
+    assert mask(texts) == ([mask_text(text)[0] for text in texts], mask_text(planted.text)[1])
+    assert not any_in(["first", beside, '{"a": 1}'])
+
+
+def test_texts_beside_each_other_are_not_one():
+    assert not any_in(
+        ["password = ", "hunter2secret", "Bearer", "abcdef1234567890abcd", "AccountKey=", KEY]
+    )
+
+
+def test_files_that_hold_none_are_told_at_once(tmp_path):
+    (tmp_path / "a.json").write_text('{"name": "x", "values": ["a", "b"]}')
+    (tmp_path / "b.txt").write_text(f"AccountKey={KEY}")
+    (tmp_path / "c.json").write_text('{"clientSecret": "hunter2x"}')
+    paths = [tmp_path / name for name in ("a.json", "b.txt", "c.json")]
+    assert find_in_all(paths[:1]) == []
+    assert [path.name for path, _ in find_in_all(paths[:2])] == ["b.txt"]
+    assert [path.name for path, _ in find_in_all(paths)] == ["b.txt", "c.json"]
