@@ -1,7 +1,7 @@
 """The MLflow server of one workspace: MLflow's own application over a store of its own.
 
-Run as ``python -m azureml_local.mlflow.app DATABASE ARTIFACTS SOCKET``. One process that listens on
-a Unix socket, which only this user's programs reach; the workspace's server stands in front of it.
+One process, a copy of one that has imported MLflow (:mod:`azureml_local.nursery`). It listens on a
+Unix socket, which only this user's programs reach; the workspace's server stands in front of it.
 Two things are ours: a run's artifacts lie where Azure ML keeps them, and the run of a job can be
 made under the job's own name.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -90,20 +90,50 @@ def _readdressed(found: Any, base: str) -> Any:
     return found
 
 
-def main(argv: list[str]) -> None:
-    """Serve until the process is ended."""
-    database, artifacts, socket = argv[1:4]
+def prepare(words: list[str]) -> None:
+    """Import MLflow, and make the database that each new workspace begins with.
+
+    Args:
+        words: that database; making one takes a second.
+    """
+    os.environ.update(
+        {
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only the front door is reached
+        }
+    )
+    import mlflow.server  # noqa: F401 - its copies use it
+
+    empty = Path(words[0])
+    if not empty.is_file():
+        beside = empty.with_suffix(".part")
+        beside.unlink(missing_ok=True)
+        _store_class()(f"sqlite:///{beside}", "mlflow-artifacts:/").engine.dispose()
+        beside.rename(empty)
+
+
+def serve(spec: dict[str, str], connection: object) -> None:
+    """Serve a workspace until the process is ended.
+
+    Args:
+        spec: its ``database`` and the one that it begins with, ``empty``; the folder of its
+            ``artifacts``; the ``socket`` to listen on.
+        connection: none is needed.
+    """
+    database = Path(spec["database"])
+    if not database.is_file():
+        beside = database.with_suffix(".part")
+        shutil.copyfile(spec["empty"], beside)
+        beside.rename(database)
     uri = f"sqlite:///{database}"
     os.environ.update(
         {
             "_MLFLOW_SERVER_FILE_STORE": uri,
             "_MLFLOW_SERVER_REGISTRY_STORE": uri,
-            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": Path(artifacts).as_uri(),
-            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only the front door is reached
+            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": Path(spec["artifacts"]).as_uri(),
         }
     )
     import flask
@@ -143,8 +173,6 @@ def main(argv: list[str]) -> None:
         def address_string(self) -> str:
             return "local"  # a Unix socket has no peer address
 
-    make_server(f"unix://{socket}", 0, app, threaded=True, request_handler=Quiet).serve_forever()
-
-
-if __name__ == "__main__":
-    main(sys.argv)
+    make_server(
+        f"unix://{spec['socket']}", 0, app, threaded=True, request_handler=Quiet
+    ).serve_forever()

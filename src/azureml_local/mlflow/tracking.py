@@ -1,16 +1,18 @@
-"""The MLflow servers: one light process a workspace, started when it is first needed."""
+"""The MLflow servers: one light process a workspace, started when it is first needed.
+
+They are copies of one process that has imported MLflow, and share its memory.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
-import tether
 from azureml_local.errors import AzureError
+from azureml_local.nursery import Child, Gone, Nursery
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 START_SECONDS = 180.0  # importing MLflow alone takes long where many things start at once
@@ -22,10 +24,18 @@ class Tracking:
     def __init__(self, state: State) -> None:
         self._state = state
         self._started: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Child] = {}
+        # Of this version of MLflow: the next one's tables may be others.
+        self._empty = state.data / "mlflow" / f"empty-{version('mlflow')}.db"
+        log = state.data / "mlflow" / "server.log"
+        self._nursery = Nursery("azureml_local.mlflow.app", str(self._empty), log=log)
 
     def warm(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""
+        process = self._processes.get(workspace.key)
+        if process is not None and process.ended.is_set():  # by whom ever; it is needed again
+            del self._processes[workspace.key]
+            self._started.pop(workspace.key, None)
         if workspace.key not in self._started:
             self._started[workspace.key] = asyncio.create_task(self._start(workspace))
 
@@ -35,7 +45,7 @@ class Tracking:
         try:
             return await asyncio.shield(self._started[workspace.key])
         except AzureError:
-            del self._started[workspace.key]  # the next call tries again
+            self._started.pop(workspace.key, None)  # the next call tries again
             raise
 
     async def adopt(
@@ -55,8 +65,7 @@ class Tracking:
 
     async def stop(self) -> None:
         """End all servers."""
-        for process in self._processes.values():
-            await asyncio.to_thread(tether.end_group, process, 1.0)
+        await self._nursery.stop()
 
     async def end(self, workspace: Workspace) -> None:
         """End one workspace's server, because the workspace is deleted."""
@@ -65,7 +74,7 @@ class Tracking:
             task.cancel()
         process = self._processes.pop(workspace.key, None)
         if process is not None:
-            await asyncio.to_thread(tether.end_group, process, 1.0)
+            await process.end(1.0)
 
     async def _start(self, workspace: Workspace) -> httpx.AsyncClient:
         folder = self._state.data / "mlflow" / workspace.key
@@ -74,33 +83,33 @@ class Tracking:
         socket = Path(self._state.sockets) / f"mlflow-{workspace.key}"
         artifacts = self._state.container(workspace, ARTIFACTS)
         artifacts.mkdir(parents=True, exist_ok=True)
-        log, database = folder / "server.log", str(folder / "mlflow.db")
-        with log.open("wb") as file:
-            process = tether.spawn(
-                [
-                    sys.executable,
-                    "-m",
-                    "azureml_local.mlflow.app",
-                    database,
-                    str(artifacts),
-                    str(socket),
-                ],
-                stdout=file,
-                stderr=file,
-                stdin=subprocess.DEVNULL,
-            )
+        log = folder / "server.log"
+        log.write_bytes(b"")
+        socket.unlink(missing_ok=True)
+        spec = {
+            "database": str(folder / "mlflow.db"),
+            "empty": str(self._empty),
+            "artifacts": str(artifacts),
+            "socket": str(socket),
+        }
+        try:
+            process = await self._nursery.spawn(spec, log, folder, {})
+        except Gone as gone:
+            raise AzureError(
+                f"no MLflow server: {gone}; see {log.parent}", "MlflowFailed"
+            ) from None
         self._processes[workspace.key] = process
         client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://mlflow",
             timeout=60,
         )
-        for _ in range(int(START_SECONDS / 0.05)):
-            if process.poll() is not None:
+        for _ in range(int(START_SECONDS / 0.02)):
+            if process.ended.is_set():
                 raise AzureError(f"the MLflow server ended at its start; see {log}", "MlflowFailed")
             try:
                 if (await client.get("/health")).status_code == 200:
                     return client
             except httpx.TransportError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.02)
         raise AzureError(f"the MLflow server is not ready; see {log}", "MlflowFailed")

@@ -66,7 +66,7 @@ class Deployments:
 
     def warm(self) -> None:
         """Be ready for the first deployment of a new endpoint."""
-        self._serving.spares.warm()
+        self._serving.nursery.warm()
 
     def recover(self) -> None:
         """Start again what was deployed when a former server ended; what has traffic first."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
 import time
 
-import tether
 from azureml_local.errors import AzureError, BadGateway, TimedOut, TooMany, Unavailable
+from azureml_local.nursery import Gone, Nursery
 from azureml_local.online.limits import Limits
-from azureml_local.online.spares import Spares
 from azureml_local.online.worker import Launch, Worker, spawn
 from azureml_local.scoring.frames import Answer, Asked
 
@@ -30,7 +28,7 @@ class Pool:
     """The processes of one deployment."""
 
     def __init__(
-        self, launch: Launch, limits: Limits, turns: asyncio.Semaphore, spares: Spares
+        self, launch: Launch, limits: Limits, turns: asyncio.Semaphore, nursery: Nursery
     ) -> None:
         """Make a pool; nothing is started yet.
 
@@ -38,12 +36,12 @@ class Pool:
             launch: how a process is started.
             limits: how much the deployment takes on.
             turns: what keeps too many processes from being started at once.
-            spares: where a process may wait that is half started.
+            nursery: makes processes of plain deployments.
         """
         self.limits = limits
         self._launch = launch
         self._turns = turns
-        self._spares = spares
+        self._nursery = nursery
         self._workers: set[Worker] = set()
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._keepers: list[asyncio.Task[None]] = []
@@ -145,7 +143,7 @@ class Pool:
                 await worker.ended.wait()
             if worker is not None:
                 self._workers.discard(worker)
-                code = await asyncio.to_thread(_ended, worker.process)
+                code = await worker.process.gone()
                 self._launch.say(f"the process ended with exit code {code} and is started again")
             lived = time.monotonic() - begun
             pause = 0.0 if lived > SHORT_LIFE else min(LONGEST_PAUSE, pause * 2 or 0.5)
@@ -154,7 +152,10 @@ class Pool:
 
     async def _started(self) -> Worker:
         async with self._turns:
-            worker = self._spares.take(self._launch) or await spawn(self._launch)
+            try:
+                worker = await spawn(self._launch, self._nursery)
+            except Gone as gone:
+                raise AzureError(f"the deployment was not started: {gone}") from None
             worker.on_idle = self._idle.put_nowait
             try:
                 async with asyncio.timeout(START_SECONDS):
@@ -168,7 +169,7 @@ class Pool:
                 await worker.end()
                 raise
         if not worker.ready.is_set():
-            await asyncio.to_thread(_ended, worker.process)
+            await worker.process.gone()
             raise AzureError(self._launch.last_line(), "ContainerCrashed")
         self._workers.add(worker)
         return worker
@@ -182,10 +183,3 @@ async def _first(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-def _ended(process: subprocess.Popen[bytes]) -> int:
-    """The exit code of a process that has closed its socket, and so is at its end."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(1.0)
-    return tether.end_group(process, 1.0)

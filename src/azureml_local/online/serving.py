@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 
+from azureml_local.nursery import Nursery
 from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
-from azureml_local.online.spares import Spares
 from azureml_local.online.worker import Launch
 
 
@@ -17,7 +17,7 @@ class Serving:
     def __init__(self) -> None:
         self._pools: dict[str, Pool] = {}
         self._starting: dict[str, asyncio.Event] = {}
-        self.spares = Spares()
+        self.nursery = Nursery("azureml_local.online.scorer")
         # Imports take most of a start: more of them than cores only make all of them late.
         self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 1))
 
@@ -33,7 +33,7 @@ class Serving:
             AzureError: its process ended, or was not ready in time; its last line says why.
         """
         started = self._starting[key] = asyncio.Event()
-        pool = Pool(launch, limits, self._turns, self.spares)
+        pool = Pool(launch, limits, self._turns, self.nursery)
         try:
             await pool.start()
             if self._starting.get(key) is not started:  # deleted or replaced meanwhile
@@ -72,5 +72,5 @@ class Serving:
 
     async def stop_all(self) -> None:
         """End all processes."""
-        await self.spares.stop()
         await asyncio.gather(*(self.stop(key) for key in list(self._pools)))
+        await self.nursery.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -11,10 +12,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tether
-from azureml_local.scoring.frames import Answer, Asked, Buffer, pack, pack_asked
+from azureml_local.nursery import Nursery
+from azureml_local.scoring.frames import Answer, Asked, Buffer, pack_asked
 
 COMMAND = (sys.executable, "-u", "-m", "azureml_local.online.scorer")
 
@@ -28,7 +30,8 @@ class Launch:
         folder: where it runs.
         log: where it writes.
         environment: variables of its own.
-        plain: whether a process will do that was started without knowing any of this.
+        plain: whether a process will do that was started without knowing any of this:
+            a copy of one that has imported what most models need.
     """
 
     spec: dict[str, str]
@@ -49,10 +52,37 @@ class Launch:
         return f"the deployment's process ended: {said[-1] if said else 'without a word'}"
 
 
+class Process(Protocol):
+    """A process, however it came to be."""
+
+    async def end(self, grace: float) -> int:
+        """End it with its children; gives its exit code."""
+
+    async def gone(self) -> int:
+        """The exit code of a process that has closed its socket, and so is at its end."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process that was started for the deployment alone."""
+
+    process: subprocess.Popen[bytes]
+
+    async def end(self, grace: float) -> int:
+        """End it with its children; gives its exit code."""
+        return await asyncio.to_thread(tether.end_group, self.process, grace)
+
+    async def gone(self) -> int:
+        """The exit code of a process that has closed its socket, and so is at its end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self.process.wait, 1.0)
+        return await self.end(1.0)
+
+
 class Worker(asyncio.Protocol):
     """One process and the socket to it."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
         self.on_idle: Callable[[Worker], None] = lambda worker: None
         self.alive = True
@@ -85,17 +115,6 @@ class Worker(asyncio.Protocol):
         if self._pending is not None and not self._pending.done():
             self._pending.set_exception(ConnectionError("the process ended"))
 
-    def tell(self, launch: Launch) -> None:
-        """Let a spare become a process of a deployment."""
-        told = {
-            "spec": launch.spec,
-            "folder": str(launch.folder),
-            "log": str(launch.log),
-            "environment": launch.environment,
-        }
-        if self._transport is not None:
-            self._transport.write(pack(told, b""))
-
     async def ask(self, asked: Asked, seconds: float) -> Answer:
         """One request; the worker is idle again when its answer has come, in time or late.
 
@@ -115,36 +134,40 @@ class Worker(asyncio.Protocol):
         self.alive = False
         if self._transport is not None:
             self._transport.close()
-        await asyncio.to_thread(tether.end_group, self.process, grace)
+        await self.process.end(grace)
 
 
-async def spawn(launch: Launch) -> Worker:
-    """Start a process of a deployment; it is ready later."""
-    with launch.log.open("ab") as log:
-        return await _spawned(
-            json.dumps(launch.spec),
-            cwd=launch.folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **launch.environment},
-        )
+async def spawn(launch: Launch, nursery: Nursery) -> Worker:
+    """Start a process of a deployment; it is ready later.
 
-
-async def spawn_spare() -> Worker:
-    """Start a process that is told later what it serves."""
-    return await _spawned(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-async def _spawned(*words: str, **options: Any) -> Worker:
+    Raises:
+        Gone: the process that it should be a copy of ended.
+    """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with theirs:
-        process = tether.spawn(
-            [*COMMAND, str(theirs.fileno()), *words],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            **options,
-        )
+        process: Process
+        if launch.plain:
+            process = await nursery.spawn(
+                launch.spec, launch.log, launch.folder, launch.environment, theirs
+            )
+        else:
+            process = _started(launch, theirs)
     loop = asyncio.get_running_loop()
     _, worker = await loop.create_unix_connection(lambda: Worker(process), sock=ours)
     return worker
+
+
+def _started(launch: Launch, theirs: socket.socket) -> Started:
+    with launch.log.open("ab") as log:
+        return Started(
+            tether.spawn(
+                [*COMMAND, str(theirs.fileno()), json.dumps(launch.spec)],
+                cwd=launch.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **launch.environment},
+                pass_fds=(theirs.fileno(),),
+            )
+        )

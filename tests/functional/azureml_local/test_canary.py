@@ -10,8 +10,8 @@ from benchmarks.canary import POINTS, deploy, rollout
 pytestmark = pytest.mark.functional
 
 # The full size: NBRELEASE_CANARY_RATE=200 NBRELEASE_CANARY_SECONDS=60
-RATE = float(os.environ.get("NBRELEASE_CANARY_RATE", "25"))
-SECONDS = float(os.environ.get("NBRELEASE_CANARY_SECONDS", "9"))
+RATE = float(os.environ.get("NBRELEASE_CANARY_RATE", "50"))
+SECONDS = float(os.environ.get("NBRELEASE_CANARY_SECONDS", "4.5"))
 
 
 def test_no_request_fails_while_the_traffic_moves_and_splits_are_as_the_map_says(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import psutil
 import pytest
@@ -18,7 +19,9 @@ with mlflow.start_run() as run:
     print("run", run.info.run_id, run.info.artifact_uri)
     rows = np.arange(40.0).reshape(20, 2)
     model = LogisticRegression(C=2.5).fit(rows, rows[:, 0] > 19)
-    mlflow.sklearn.save_model(model, "m", serialization_format="cloudpickle")
+    mlflow.sklearn.save_model(
+        model, "m", serialization_format="cloudpickle", pip_requirements=["scikit-learn"]
+    )
     mlflow.log_artifacts("m", artifact_path="model")
     for step in range(3):
         mlflow.log_metric("loss", 1 / (step + 1), step=step)
@@ -219,13 +222,39 @@ def test_a_folder_of_this_machine_is_registered_by_the_plug_in(ml, job, tmp_path
     assert list((tmp_path / "again").rglob("MLmodel"))
 
 
-def test_a_workspace_has_one_mlflow_process(local, ml, job):
-    found = [
+def test_mlflow_is_imported_once_and_a_workspace_has_one_copy_of_the_process(local, ml, job):
+    (first,) = (
         child
-        for child in psutil.Process(local.process.pid).children(recursive=True)
+        for child in psutil.Process(local.process.pid).children()
         if "azureml_local.mlflow.app" in child.cmdline()
-        and ml.workspaces.get("tracked").mlflow_tracking_uri
-    ]
-    sockets = [child.cmdline()[-1] for child in found]
-    assert len(sockets) == len(set(sockets)), sockets
-    assert all(not child.children() for child in found)
+    )
+    copies = first.children()
+    assert 1 <= len(copies) <= len(list(ml.workspaces.list(scope="subscription")))
+    assert all(not child.children() for child in copies)
+
+
+def test_a_workspace_whose_mlflow_process_was_ended_gets_another(local, client):
+    import requests
+
+    before = _mlflow_processes(local)
+    ml = client("ended")
+    url = ml.workspaces.get("ended").mlflow_tracking_uri + "/api/2.0/mlflow/experiments/search"
+    headers = {"Authorization": f"Bearer {local.state()['env']['MLFLOW_TRACKING_TOKEN']}"}
+    assert requests.post(url, json={"max_results": 9}, headers=headers, timeout=60).ok
+    (made,) = _mlflow_processes(local) - before
+    psutil.Process(made).kill()
+    deadline = time.monotonic() + 30
+    while made in _mlflow_processes(local):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    answer = requests.post(url, json={"max_results": 9}, headers=headers, timeout=60)
+    assert [each["name"] for each in answer.json()["experiments"]] == ["Default"]
+
+
+def _mlflow_processes(local) -> set[int]:
+    return {
+        copy.pid
+        for child in psutil.Process(local.process.pid).children()
+        if "azureml_local.mlflow.app" in child.cmdline()
+        for copy in child.children()
+    }
