@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from azureml_local import auth
 from azureml_local.errors import BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.models import prepare_model, resolved
-from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.routing import ASSETS_OF_REGISTRY, WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 from azureml_local.workspaces import account
@@ -35,6 +35,7 @@ DATA_TYPES = ("uri_file", "uri_folder", "mltable")
 USER = "azureml-local"
 DEFAULT_VERSION = "azureml_default"
 """What the SDK asks for when it is given no version of a component: the newest."""
+IN_REGISTRY = re.compile(r"azureml://registries/([^/]+)/", re.IGNORECASE)
 # Where the SDK keeps what a script gave without a name.
 HIDDEN = ("CliV2AnonymousEnvironment", "azureml_anonymous")
 # What may change in a version that exists.
@@ -51,7 +52,8 @@ CONTENT = {
 def register(routes: Routes, state: State) -> None:
     """Add the operations of this module."""
     for kind, title in KINDS.items():
-        _register(routes, state, kind, title)
+        _register(routes, state, WORKSPACE, kind, title)
+        _register(routes, state, ASSETS_OF_REGISTRY, kind, f"Registry {title.lower()}")
 
     @routes.add(
         "POST",
@@ -60,15 +62,10 @@ def register(routes: Routes, state: State) -> None:
     )
     async def start_upload(request: Request) -> Response:
         workspace = state.workspace(request)
-        # A container of its own each time: names inside carry no digest, and the SDK takes a file
-        # that is there for the one it would upload.
-        container = f"code-{uuid.uuid4()}"
-        (state.data / "blobs" / workspace.key / container).mkdir(parents=True)
-        uri = f"https://{account(state, workspace)}.blob.core.windows.net/{container}"
-        sas = auth.signature(state.secret, workspace.key)
+        uri, sas = upload_place(state, workspace)
         return JSONResponse(
             {
-                "pendingUploadId": container,
+                "pendingUploadId": uri.rpartition("/")[2],
                 "pendingUploadType": "TemporaryBlobReference",
                 "blobReferenceForConsumption": {
                     "blobUri": uri,
@@ -79,10 +76,22 @@ def register(routes: Routes, state: State) -> None:
         )
 
 
-def _register(routes: Routes, state: State, kind: str, title: str) -> None:
-    base = WORKSPACE + f"/{kind}/{{name}}"
+def upload_place(state: State, workspace: Workspace) -> tuple[str, str]:
+    """The address of a new container for an asset's files, and the signature to write there.
 
-    @routes.add("GET", WORKSPACE + f"/{kind}", f"{title} containers - List")
+    A container of its own each time: names inside carry no digest, and the SDK takes a file that
+    is there for the one it would upload.
+    """
+    container = f"code-{uuid.uuid4()}"
+    (state.data / "blobs" / workspace.key / container).mkdir(parents=True)
+    uri = f"https://{account(state, workspace)}.blob.core.windows.net/{container}"
+    return uri, auth.signature(state.secret, workspace.key)
+
+
+def _register(routes: Routes, state: State, root: str, kind: str, title: str) -> None:
+    base = root + f"/{kind}/{{name}}"
+
+    @routes.add("GET", root + f"/{kind}", f"{title} containers - List")
     async def containers(request: Request) -> Response:
         workspace = state.workspace(request)
         names = dict.fromkeys(found.name for found in state.store.entries(workspace.key, kind))
@@ -98,7 +107,10 @@ def _register(routes: Routes, state: State, kind: str, title: str) -> None:
 
     @routes.add("PUT", base, f"{title} containers - Create or update")
     async def put_container(request: Request) -> Response:
-        workspace, name = state.workspace(request), checked(title, request.path_params["name"])
+        workspace, name = (
+            state.workspace(request),
+            checked(KINDS[kind], request.path_params["name"]),
+        )
         given = object_of(await json_of(request), "properties")
         kept = {key: given[key] for key in MUTABLE if key in given}
         state.store.put(workspace.key, f"{kind}Containers", name, "", kept)
@@ -118,7 +130,10 @@ def _register(routes: Routes, state: State, kind: str, title: str) -> None:
     @routes.add("PUT", base + "/versions/{version}", f"{title} versions - Create or update")
     async def put(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        name, number = checked(title, params["name"]), checked(title, params["version"], "version")
+        name, number = (
+            checked(KINDS[kind], params["name"]),
+            checked(KINDS[kind], params["version"], "version"),
+        )
         properties = object_of(await json_of(request), "properties")
         found, new = register_version(state, workspace, kind, name, number, properties)
         return JSONResponse(document(workspace, found), status_code=201 if new else 200)
@@ -226,7 +241,8 @@ def find(state: State, workspace: Workspace, kind: str, name: str, version: str)
         found = active[-1] if active else None
     if found is None:
         raise NotFound(
-            f"{KINDS[kind]} {name}:{version} was not found in workspace {workspace.name}.",
+            f"{KINDS[kind]} {name}:{version} was not found in "
+            f"{'registry' if workspace.registry else 'workspace'} {workspace.name}.",
             "UserError",
         )
     return found
@@ -237,8 +253,17 @@ def by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Reso
 
     Raises:
         BadRequest: the reference is neither.
-        NotFound: there is no such version.
+        NotFound: there is no such version, or no such registry.
     """
+    shared = IN_REGISTRY.match(reference)
+    if shared is not None:
+        registry = state.known_registry(shared[1])
+        if registry is None:
+            raise NotFound(f"Registry {shared[1]} was not found.", "UserError")
+        workspace = registry
+        newest = re.search(rf"/{kind}/([^/]+)/labels/latest$", reference, re.IGNORECASE)
+        if newest is not None:
+            return find(state, workspace, kind, newest[1], DEFAULT_VERSION)
     match = re.search(rf"/{kind}/(?:azureml:)?([^/]+)/versions/([^/]+)$", reference, re.IGNORECASE)
     match = match or re.fullmatch(r"azureml:([^:]+):([^:]+)", reference)
     if match is None:
@@ -311,7 +336,8 @@ def _versions(state: State, kind: str, request: Request) -> list[dict[str, Any]]
     else:
         name = request.path_params["name"]
         found = state.store.entries(workspace.key, kind, name)
-        if not found:
+        # For a registry the SDK takes 404 for a failure, and could create no first version.
+        if not found and not workspace.registry:
             raise NotFound(f"{KINDS[kind]} {name} was not found.", "UserError")
         whole = state.store.get(workspace.key, f"{kind}Containers", name)
         if whole is not None and whole.body.get("isArchived"):
@@ -328,6 +354,8 @@ def _archived(found: Resource) -> bool:
 def in_view(request: Request, properties: dict[str, Any]) -> bool:
     """Whether a list shows something, archived or not, as its ``listViewType`` says."""
     view = request.query_params.get("listViewType", "ActiveOnly").lower()
+    # Of registries the SDK asks with the name of its own enumeration's member.
+    view = view.removeprefix("listviewtype.").replace("_", "")
     if view not in ("activeonly", "archivedonly", "all"):
         raise BadRequest(
             f"listViewType {view!r} is not one of ActiveOnly, ArchivedOnly, All",

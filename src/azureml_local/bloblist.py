@@ -44,7 +44,8 @@ def answer(state: State, root: Path, request: Request) -> Response:
             ElementTree.SubElement(node, "Name").text = shown
         else:
             account = request.path_params["account"]
-            _blob_node(state, items, Blob(account, f"{root.name}/{name}", root / name), name)
+            whole = f"{root.name}/{name}" if "container" in request.path_params else name
+            _blob_node(state, items, Blob(account, whole, root / name), name)
     ElementTree.SubElement(document, "NextMarker").text = following
     return Response(
         ElementTree.tostring(document, "utf-8", xml_declaration=True), media_type="application/xml"

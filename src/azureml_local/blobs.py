@@ -28,7 +28,8 @@ from azureml_local.errors import AzureError, BadRequest, Conflict, NotSupported
 from azureml_local.routing import Routes
 from azureml_local.state import State, inside
 
-CONTAINER = "/{account}.blob.core.windows.net/{container}"
+ACCOUNTS = "/{account}.blob.core.windows.net"
+CONTAINER = ACCOUNTS + "/{container}"
 BLOB = CONTAINER + "/{blob:path}"
 BLOCK_SECONDS = 7 * 24 * 3600
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -133,6 +134,13 @@ def _containers(routes: Routes, state: State) -> None:
                 raise NoBlob("The specified container does not exist.", "ContainerNotFound")
             modified = formatdate(root.stat().st_mtime, usegmt=True)
             return Response(headers={"etag": blobfiles.tag_of(root), "last-modified": modified})
+        return await run_in_threadpool(bloblist.answer, state, root, request)
+
+    # The SDK takes a registry's account for a container, and its containers for folders.
+    @routes.add("GET", ACCOUNTS, "Blobs - List of an account")
+    async def list_account(request: Request) -> Response:
+        _only(request, "list")
+        root = state.data / "blobs" / state.by_key(request.path_params["account"]).key
         return await run_in_threadpool(bloblist.answer, state, root, request)
 
     @routes.add("PUT", CONTAINER, "Containers - Create")

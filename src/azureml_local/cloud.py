@@ -72,7 +72,7 @@ def client_environment(state: State, authorities: Path) -> dict[str, str]:
         "ARM_CLOUD_METADATA_URL": f"{state.url}{METADATA}",
         # With the name a missing server is an error; without it the SDK falls back to public Azure.
         "AZUREML_CURRENT_CLOUD": CLOUD,
-        # Registries are refused, in words; without this the SDK looks for them elsewhere.
+        # Without this the SDK looks for registries elsewhere.
         "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{state.url}/",
         "IDENTITY_ENDPOINT": f"{state.url}{TOKEN}",
         **credentials(state),

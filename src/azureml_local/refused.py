@@ -6,7 +6,6 @@ from azureml_local.routing import WORKSPACE, Routes
 
 SERVICE = "needs Azure's own services"
 REFUSED = (
-    ("Registries", "/registrymanagement", "register the asset in each workspace"),
     ("Feature sets", WORKSPACE + "/featuresets", SERVICE),
     ("Feature store entities", WORKSPACE + "/featurestoreEntities", SERVICE),
     ("Serverless endpoints", WORKSPACE + "/serverlessEndpoints", SERVICE),

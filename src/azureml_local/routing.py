@@ -24,6 +24,9 @@ SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 WORKSPACES = GROUP + "/providers/Microsoft.MachineLearningServices/workspaces"
 WORKSPACE = WORKSPACES + "/{workspace}"
+REGISTRIES = GROUP + "/providers/Microsoft.MachineLearningServices/registries"
+# A registry's assets have an address of their own, which clients are told by discovery.
+ASSETS_OF_REGISTRY = f"/mferp/managementfrontend{REGISTRIES}/{{registry}}"
 ANY = "GET|HEAD|POST|PUT|PATCH|DELETE"
 REST = ("blob", "path")
 """Parameters that are the rest of a path, and may hold slashes."""

@@ -30,6 +30,7 @@ from azureml_local import (
     datastores,
     lro,
     refused,
+    registries,
     workspaces,
 )
 from azureml_local.batch import routes as batch_routes
@@ -76,7 +77,7 @@ class Server:
         operations = lro.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, operations)
         self._online.register_scoring(self.routes)
-        for service in (cloud, blobs, workspaces, datastores, assets):
+        for service in (cloud, blobs, workspaces, registries, datastores, assets):
             service.register(self.routes, self.state)
         compute.register(self.routes, self.state, operations)
         lro.register(self.routes, self.state, operations)

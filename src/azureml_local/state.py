@@ -19,12 +19,15 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from azureml_local.errors import BadRequest, NotFound
+from azureml_local.errors import BadRequest, NotFound, NotSupported
 from azureml_local.store import Resource, Store
 
 ARTIFACTS = "workspaceartifactstore"
 FILES = "workspaceblobstore"
 LOCATION = "local"
+REGISTRIES = "registries"
+AZURES_OWN = re.compile(r"azureml(-.*)?", re.IGNORECASE)
+"""Registries that Microsoft keeps."""
 BLOB_HOST = ".blob.core.windows.net/"
 FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 LONGEST_PART = 240
@@ -41,10 +44,14 @@ class Workspace:
     key: str
     id: str
     containers: dict[str, str]
+    registry: bool = False
+    """Whether it is a registry: a store of assets, which many workspaces use."""
 
     @property
     def path(self) -> str:
         """Its resource id: the path under which everything of it is addressed."""
+        if self.registry:
+            return f"azureml://registries/{self.name}"
         return (
             f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
@@ -97,8 +104,10 @@ class State:
         return task
 
     def workspace(self, request: Request) -> Workspace:
-        """The workspace that a request's path names; it comes to be when it is first used."""
+        """The workspace or registry that a request's path names; made when it is first used."""
         found = request.path_params
+        if "registry" in found:
+            return self.registry(found["registry"])
         return self.named(found["subscription"], found["group"], found["workspace"])
 
     def named(self, subscription: str, group: str, name: str) -> Workspace:
@@ -149,13 +158,52 @@ class State:
         """All workspaces, oldest first."""
         return [_workspace(resource) for resource in self.store.entries("", "workspaces")]
 
+    def registry(self, name: str) -> Workspace:
+        """A registry by its name, made when it is first used.
+
+        Raises:
+            NotFound: it was not created, and the server is strict about that.
+            NotSupported: it is Microsoft's own.
+        """
+        found = self.known_registry(name)
+        if found is not None:
+            return found
+        if AZURES_OWN.fullmatch(name):
+            raise NotSupported(f"registry {name} is Microsoft's own; its assets are not here")
+        if self.strict:
+            raise NotFound(f"Registry {name} was not found.", "UserError")
+        return self.create_registry(name, "registries", "registries", {})
+
+    def known_registry(self, name: str) -> Workspace | None:
+        """A registry by its name, where there is one."""
+        resource = self.store.get("", REGISTRIES, registry_key(name))
+        return None if resource is None else _workspace(resource)
+
+    def create_registry(
+        self, name: str, subscription: str, group: str, about: dict[str, Any]
+    ) -> Workspace:
+        """Make a registry, or change what is said ``about`` one."""
+        key = registry_key(name)
+        with self.store.transaction():
+            old = self.store.get("", REGISTRIES, key)
+            made = {
+                "subscription": subscription,
+                "group": group,
+                "name": name,
+                "id": str(uuid.uuid4()),
+                "containers": {},
+                "registry": True,
+            }
+            kept = {**(old.body if old else made), "about": about}
+            return _workspace(self.store.put("", REGISTRIES, key, "", kept))
+
     def by_key(self, key: str) -> Workspace:
-        """The workspace of that key.
+        """The workspace or registry of that key.
 
         Raises:
             NotFound: there is none.
         """
-        resource = self.store.get("", "workspaces", key)
+        resource = self.store.get("", "workspaces", key) or self.store.get("", REGISTRIES, key)
         if resource is None:
             raise NotFound(f"no workspace has the storage account {key}", "AccountNotFound")
         return _workspace(resource)
@@ -200,12 +248,14 @@ class State:
         return inside(self.container(workspace, datastore), path)
 
     def _uploaded(self, workspace: Workspace, uri: str) -> Path:
-        """Where a blob of this workspace's own account lies, by its address."""
+        """Where a blob lies by its address: in the workspace's own account, or a registry's."""
         host, _, rest = uri.partition("?")[0].partition(BLOB_HOST)
         container, _, path = rest.partition("/")
-        if not host.endswith(f"/{workspace.key}") or not container:
+        key = host.rpartition("/")[2]
+        known = key == workspace.key or self.store.get("", REGISTRIES, key) is not None
+        if not known or not container:
             raise BadRequest(f"{uri} is no address in the storage of this workspace")
-        return inside(self.data / "blobs" / workspace.key, f"{container}/{unquote(path)}")
+        return inside(self.data / "blobs" / key, f"{container}/{unquote(path)}")
 
     def long_uri(self, workspace: Workspace, datastore: str, path: str) -> str:
         """The address of a path in a datastore, in the form that names the workspace too."""
@@ -223,6 +273,11 @@ def workspace_key(subscription: str, group: str, name: str) -> str:
     """What stands for a workspace in the store and in addresses; case does not matter."""
     words = f"{subscription}/{group}/{name}".lower()
     return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def registry_key(name: str) -> str:
+    """What stands for a registry: its name alone, which nobody else has."""
+    return workspace_key("", REGISTRIES, name)
 
 
 def inside(folder: Path, path: str) -> Path:
@@ -309,4 +364,5 @@ def _workspace(resource: Resource) -> Workspace:
         resource.name,
         body["id"],
         body["containers"],
+        body.get("registry", False),
     )

@@ -14,7 +14,7 @@ from azureml_local.jobs import packages
 from azureml_local.state import State, Workspace
 
 AZURES_OWN = re.compile(r"/registries/|(^|^azureml:|/environments/)AzureML-", re.IGNORECASE)
-"""References to environments that Azure keeps: in its registry, or in every workspace."""
+"""References to environments that Azure keeps: in a registry there, or in every workspace."""
 
 
 def check(state: State, workspace: Workspace, reference: str) -> None:
@@ -24,7 +24,9 @@ def check(state: State, workspace: Workspace, reference: str) -> None:
         NotFound: there is no such environment.
         BadRequest: the reference is none.
     """
-    if not AZURES_OWN.search(reference):
+    shared = assets.IN_REGISTRY.search(reference)
+    ours = shared is not None and state.known_registry(shared[1]) is not None
+    if ours or not AZURES_OWN.search(reference):
         assets.by_id(state, workspace, "environments", reference)
 
 

@@ -1,0 +1,221 @@
+"""Registries: assets that workspaces share. One is a store of assets like a workspace's, no more.
+
+The SDK first asks where a registry is, then speaks to an address of its own, where creating an
+asset is an operation that may take long; here it is done at once. A registry has storage of its
+own, to which uploads get a signature, and out of which jobs and deployments of any workspace are
+given what they name by ``azureml://registries/…``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local import assets, auth
+from azureml_local.errors import BadRequest, NotFound
+from azureml_local.routing import ASSETS_OF_REGISTRY, REGISTRIES, SUBSCRIPTION, Routes
+from azureml_local.state import (
+    LOCATION,
+    State,
+    Workspace,
+    json_of,
+    object_of,
+    registry_key,
+    text_of,
+)
+from azureml_local.state import REGISTRIES as KIND
+
+DISCOVERY = "/registrymanagement/v1.0/registries/{registry}/discovery"
+OF_SUBSCRIPTION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/registries"
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{1,31}\Z")
+SHARED = re.compile(
+    r"azureml://locations/[^/]+/workspaces/([^/]+)/(models|data|environments)/([^/]+)/versions/([^/]+)\Z"
+)
+CONTENT = {"models": "modelUri", "data": "dataUri"}
+
+
+def register(routes: Routes, state: State) -> None:
+    """Add the operations of this module."""
+
+    @routes.add("GET", DISCOVERY, "Registries - Discovery")
+    async def discover(request: Request) -> Response:
+        registry = state.workspace(request)
+        return JSONResponse(
+            {
+                "registryName": registry.name,
+                "tenantId": auth.TENANT,
+                "primaryRegion": LOCATION,
+                "primaryRegionResourceProviderUri": f"{state.url}/",
+                "subscriptionId": registry.subscription,
+                "resourceGroup": registry.group,
+            }
+        )
+
+    _management(routes, state)
+    _assets(routes, state)
+
+
+def _management(routes: Routes, state: State) -> None:
+    """Registries themselves; what is said of regions and storage is kept and means nothing."""
+    one = REGISTRIES + "/{registry}"
+
+    @routes.add("PUT", one, "Registries - Create or update")
+    async def put(request: Request) -> Response:
+        params, body = request.path_params, await json_of(request)
+        name = params["registry"]
+        if not NAME.match(name):
+            raise BadRequest(
+                f"registry name {name!r} is not valid: 2 to 32 letters, digits, '-' and '_', a "
+                "letter or digit first",
+                target="name",
+            )
+        about = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
+        new = state.known_registry(name) is None
+        found = state.create_registry(name, params["subscription"], params["group"], about)
+        return JSONResponse(_shown(state, found), status_code=201 if new else 200)
+
+    @routes.add("GET", one, "Registries - Get")
+    async def get(request: Request) -> Response:
+        found = state.known_registry(request.path_params["registry"])
+        if found is None:
+            raise NotFound(f"Registry {request.path_params['registry']} was not found.")
+        return JSONResponse(_shown(state, found))
+
+    @routes.add("GET", REGISTRIES, "Registries - List")
+    async def list_all(request: Request) -> Response:
+        group = request.path_params["group"].lower()
+        found = [each for each in _all(state) if each.group.lower() == group]
+        return JSONResponse({"value": [_shown(state, each) for each in found]})
+
+    @routes.add("GET", OF_SUBSCRIPTION, "Registries - List of a subscription")
+    async def list_of_subscription(request: Request) -> Response:
+        return JSONResponse({"value": [_shown(state, each) for each in _all(state)]})
+
+    @routes.add("DELETE", one, "Registries - Delete")
+    async def delete(request: Request) -> Response:
+        key = registry_key(request.path_params["registry"])
+        with state.store.transaction():
+            state.store.purge(key)
+            there = state.store.delete("", KIND, key)
+        await run_in_threadpool(shutil.rmtree, state.data / "blobs" / key, ignore_errors=True)
+        return Response(status_code=200 if there else 204)
+
+
+def _assets(routes: Routes, state: State) -> None:
+    """What only registries have: places for uploads, signatures for downloads, imports."""
+
+    @routes.add(
+        "PUT",
+        ASSETS_OF_REGISTRY + "/tempdatarefs/{name}/versions/{version}",
+        "Registries - Create a temporary data reference",
+    )
+    async def upload(request: Request) -> Response:
+        uri, sas = assets.upload_place(state, state.workspace(request))
+        return JSONResponse(_reference(uri, f"{uri}?{sas}"))
+
+    @routes.add(
+        "POST",
+        ASSETS_OF_REGISTRY + "/datarefs/{name}/versions/{version}",
+        "Registries - Get a data reference",
+    )
+    async def download(request: Request) -> Response:
+        registry = state.workspace(request)
+        uri = text_of(await json_of(request), "blobUri")
+        state.local_path(registry, uri)
+        # The SDK takes what stands before the first slash for the account, the next for the
+        # container: so the account is the container here, and the container a folder.
+        account = uri.partition(".blob.core.windows.net/")[0] + ".blob.core.windows.net"
+        return JSONResponse(
+            _reference(uri, f"{account}?{auth.signature(state.secret, registry.key)}")
+        )
+
+    @routes.add("POST", ASSETS_OF_REGISTRY + "/import", "Registries - Import an asset")
+    async def share(request: Request) -> Response:
+        registry = state.workspace(request)
+        given = object_of(await json_of(request), "properties")
+        source = SHARED.match(text_of(given, "sourceAssetId"))
+        if source is None:
+            raise BadRequest("sourceAssetId names no asset of a workspace", target="sourceAssetId")
+        workspace = next((each for each in state.workspaces() if each.id == source[1]), None)
+        if workspace is None:
+            raise NotFound(f"no workspace has the id {source[1]}", "UserError")
+        kind = source[2]
+        found = assets.find(state, workspace, kind, source[3], source[4])
+        name = assets.checked(assets.KINDS[kind], text_of(given, "destinationName", found.name))
+        version = assets.checked(
+            assets.KINDS[kind], text_of(given, "destinationVersion", found.version), "version"
+        )
+        body = await run_in_threadpool(_copied, state, workspace, registry, kind, found.body)
+        assets.register_version(state, registry, kind, name, version, body)
+        return Response(status_code=200)
+
+
+def _copied(
+    state: State, workspace: Workspace, registry: Workspace, kind: str, body: dict[str, Any]
+) -> dict[str, Any]:
+    """An asset's properties with files of the registry's own: the workspace may go."""
+    build = object_of(body, "build")
+    if kind == "environments" and not build:
+        return body
+    uri = build["contextUri"] if build else body[CONTENT[kind]]
+    if uri.startswith(("http://", "https://")) and ".blob.core.windows.net/" not in uri:
+        return body  # it is public
+    source = state.local_path(workspace, uri)
+    place, _ = assets.upload_place(state, registry)
+    target = state.local_path(registry, f"{place}/{source.name}")
+    _copy(source, target)
+    moved = f"{place}/{source.name}"
+    return (
+        {**body, "build": {**build, "contextUri": moved}}
+        if build
+        else {**body, CONTENT[kind]: moved}
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.is_file():
+        shutil.copy2(source, target)
+    else:
+        raise NotFound(f"the files of the asset are not there any more: {source.name}", "UserError")
+
+
+def _reference(uri: str, signed: str) -> dict[str, Any]:
+    return {
+        "blobReferenceForConsumption": {
+            "blobUri": uri,
+            "credential": {"credentialType": "SAS", "sasUri": signed},
+        }
+    }
+
+
+def _all(state: State) -> list[Workspace]:
+    return [state.by_key(each.name) for each in state.store.entries("", KIND)]
+
+
+def _shown(state: State, registry: Workspace) -> dict[str, Any]:
+    kept = state.store.get("", KIND, registry.key)
+    about = kept.body.get("about", {}) if kept else {}
+    return {
+        "id": f"/subscriptions/{registry.subscription}/resourceGroups/{registry.group}"
+        f"/providers/Microsoft.MachineLearningServices/registries/{registry.name}",
+        "name": registry.name,
+        "type": "Microsoft.MachineLearningServices/registries",
+        "location": LOCATION,
+        "tags": about.get("tags", {}),
+        "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
+        "properties": {
+            **about.get("properties", {}),
+            "discoveryUrl": f"{state.url}{DISCOVERY.replace('{registry}', registry.name)}",
+            "mlFlowRegistryUri": "",
+            "publicNetworkAccess": "Disabled",
+            "provisioningState": "Succeeded",
+        },
+    }
