@@ -215,8 +215,13 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
     )
     front = uvicorn.Server(config)
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        front.should_exit = True
+        server.state.background(_hurry(front))
+
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, lambda: setattr(front, "should_exit", True))
+        loop.add_signal_handler(signum, end)
     await server.start()
     serving = asyncio.create_task(front._serve([listener]))  # its public door takes over signals
     while not front.started and not serving.done():
@@ -228,6 +233,14 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
         with contextlib.suppress(FileNotFoundError):
             (data / FILE).unlink()
         await server.stop()
+
+
+async def _hurry(front: uvicorn.Server) -> None:
+    """Let a server that shall end wait for what it is asked, not for clients to hang up."""
+    await asyncio.sleep(0.1)
+    while front.server_state.tasks:
+        await asyncio.sleep(0.02)
+    front.force_exit = True
 
 
 def _announce(data: Path, server: Server, port: int) -> None:

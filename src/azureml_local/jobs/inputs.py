@@ -18,7 +18,7 @@ from azureml_local.state import FILES, State, Workspace, text_of
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
-ASSET = re.compile(r"/(data|models)/[^/]+/versions/[^/]+\Z", re.IGNORECASE)
+ASSET = re.compile(r"/(data|models)/[^/]+/(?:versions|labels)/[^/]+\Z", re.IGNORECASE)
 NAMED = re.compile(r"azureml:[^:/]+:[^:/]+\Z")
 MODELS = ("mlflow_model", "custom_model", "triton_model")
 TYPES = ("literal", "uri_file", "uri_folder", "mltable", *MODELS)

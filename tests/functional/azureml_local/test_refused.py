@@ -20,24 +20,11 @@ def feature_sets(ml):
     ml.feature_sets.get("clicks", "1")
 
 
-def registries(ml):
-    from azure.ai.ml import MLClient
-    from azure.identity import DefaultAzureCredential
-
-    MLClient(DefaultAzureCredential(), registry_name="shared").models.get("m", "1")
-
-
-def sharing(ml):
-    ml.models.share("m", "1", share_with_name="m", share_with_version="1", registry_name="shared")
-
-
 @pytest.mark.parametrize(
     ("asks", "operation"),
     [
         (serverless, "Serverless endpoints"),
         (feature_sets, "Feature sets"),
-        (registries, "Registries"),
-        (sharing, "Registries"),
     ],
 )
 def test_refused_by_name(ml, asks, operation):
