@@ -38,7 +38,9 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
         """Launch, and say how the kernel is reached."""
         address = os.environ.get(warm.ADDRESS)
         if address:
-            env, folder = options["env"], options.get("cwd")
+            # As Jupyter's launcher does it: so the kernel knows that it is not alone.
+            env = {**options["env"], warm.PARENT: str(os.getpid())}
+            folder = options.get("cwd")
             try:
                 self.process = zygote.popen(address, cmd, env=env, cwd=folder)
             except zygote.Refused:  # the zygote's log says why

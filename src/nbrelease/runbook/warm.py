@@ -15,6 +15,9 @@ from nbrelease.notebook import read
 ADDRESS = "NBRELEASE_ZYGOTE"
 """The variable that names the zygote's socket to the steps of a rehearsal."""
 
+PARENT = "JPY_PARENT_PID"
+"""ipykernel reads at its import whether it has a parent to end with."""
+
 FIRST = "ipykernel.kernelapp"
 # matplotlib settles at its import for a way of drawing, which a kernel chooses before that.
 NEVER = ("matplotlib",)
@@ -35,8 +38,7 @@ def start(runbooks: Path, env: Mapping[str, str], log: Path) -> zygote.Zygote | 
     Returns:
         The zygote; None where this system has none.
     """
-    # ipykernel reads at its import whether it has a parent to end with.
-    early = {"PYTHONWARNINGS": WARNINGS, "JPY_PARENT_PID": str(os.getpid())}
+    early = {"PYTHONWARNINGS": WARNINGS, PARENT: str(os.getpid())}
     wanted = {**os.environ, **early, **env}
     return zygote.start([FIRST, *imports(sorted(runbooks.glob("*.ipynb")))], env=wanted, log=log)
 
