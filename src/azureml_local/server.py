@@ -34,6 +34,7 @@ from azureml_local import (
     workspaces,
 )
 from azureml_local.batch import routes as batch_routes
+from azureml_local.batch.invocation import Invocations
 from azureml_local.errors import LocalError
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
@@ -84,7 +85,8 @@ class Server:
         mlflow_routes.register(self.routes, self.state, self._tracking)
         artifacts.register(self.routes, self.state)
         job_routes.register(self.routes, self.state, self._runner)
-        batch_routes.register(self.routes, self.state, self._runner)
+        self._batch = Invocations(self.state, self._runner)
+        batch_routes.register(self.routes, self.state, self._batch)
         self._online.register(self.routes)
         self._schedules = Schedules(self.state, self._runner)
         self._schedules.register(self.routes)
@@ -126,6 +128,7 @@ class Server:
             task.cancel()
         await self._serving.stop_all()
         self._online.stop()
+        self._batch.warm.stop()
         await self._tracking.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)

@@ -88,6 +88,7 @@ def popen(
     *,
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
+    stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
     patience: float = 60.0,
@@ -99,12 +100,13 @@ def popen(
         argv: the interpreter, ``-m``, a module and its arguments.
         env: its whole environment; this process's by default.
         cwd: its folder; this process's by default.
+        stdin: a file descriptor for its input; by default it is empty.
         stdout: a file descriptor for its output; this process's by default.
         stderr: the same for its errors.
         patience: seconds that a zygote may take to answer (it does between two imports).
 
     Returns:
-        The process; its standard input is empty. It ends when this process does.
+        The process. It ends when this process does.
 
     Raises:
         Refused: there is no such zygote, or it cannot run this as asked.
@@ -114,7 +116,9 @@ def popen(
         env=dict(os.environ if env is None else env),
         cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - links stay as they are named
     )
-    given = [1 if stdout is None else stdout, 2 if stderr is None else stderr]
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    given = [nothing if stdin is None else stdin]
+    given += [1 if stdout is None else stdout, 2 if stderr is None else stderr]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -126,6 +130,8 @@ def popen(
     except OSError as error:
         connection.close()
         raise Refused(f"{address}: {error}") from None
+    finally:
+        os.close(nothing)
     if "refused" in answer:
         connection.close()
         raise Refused(f"{address}: {answer['refused']}")

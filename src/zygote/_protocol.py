@@ -1,6 +1,6 @@
 """What a client and a zygote say to each other: one packet each way, over a socket of this user.
 
-The client sends a :class:`Request` with its standard output and error as file descriptors; the
+The client sends a :class:`Request` with its three standard streams as file descriptors; the
 zygote answers ``{"pid": …}`` or ``{"refused": why}``, and later ``{"code": …}`` when the process
 has ended. Either end closing means the end of the process: a client that is gone wants it no more.
 """
@@ -15,17 +15,19 @@ LONGEST_PACKET = 1 << 20
 
 READ_AT_IMPORT = (
     "ARM_",
-    "AZURE",
+    "AZUREML_CURRENT_CLOUD",
+    "AZUREML_DEV_",
+    "AZURE_",
     "DO_NOT_TRACK",
     "HOME",
-    "IDENTITY_",
     "LANG",
     "LC_",
     "LD_",
     "MKL_",
-    "MLFLOW_",
+    "MLFLOW_CONFIGURE_LOGGING",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "MLFLOW_LOGGING_LEVEL",
     "MPL",
-    "MSI_",
     "OMP_",
     "OPENBLAS_",
     "PYTHONDEVMODE",

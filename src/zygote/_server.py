@@ -24,7 +24,7 @@ from collections import deque
 
 from zygote._protocol import LONGEST_PACKET, Request, early
 
-STREAMS = 2
+STREAMS = 3
 PR_SET_PDEATHSIG = 1
 
 
@@ -160,11 +160,9 @@ def _become(request: Request, streams: list[int]) -> None:
     for signum in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (streams[0], 1), (streams[1], 2)):
+    for target, source in enumerate(streams):
         os.dup2(source, target)
-    for each in (nothing, *streams):
-        os.close(each)
+        os.close(source)
     os.environ.clear()
     os.environ.update(request.env)
     os.chdir(request.cwd)

@@ -28,6 +28,11 @@ class Zygote:
     address: Path
     _process: subprocess.Popen[bytes]
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """End it, and whatever of its copies still runs."""
         tether.end_group(self._process, grace=GRACE_SECONDS)

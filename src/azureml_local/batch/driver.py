@@ -7,6 +7,7 @@ and above that the job fails and leaves no output.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,6 +20,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import zygote
+from azureml_local.batch.warm import ADDRESS
 from azureml_local.scoring.frames import PIECE, Buffer, pack
 
 START_SECONDS = 300.0
@@ -44,15 +47,8 @@ class Worker:
             Broken: it ended before it was ready, or was not ready in time.
         """
         self._socket, theirs = socket.socketpair()
-        scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
         with theirs:
-            # In the job's own group: whoever ends the job ends it too.
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "azureml_local.batch.worker",
-                 str(theirs.fileno()), json.dumps(scorer)],
-                cwd=spec.get("code") or None, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
-                env={**os.environ, **spec["environment"]},
-            )  # fmt: skip
+            self.process = _process(spec, theirs.fileno())
         try:
             self._read(START_SECONDS)
         except (Ended, TimeoutError) as error:
@@ -97,6 +93,18 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+
+
+def _process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | zygote.Process:
+    scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
+    command = [sys.executable, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
+    env = {**os.environ, **spec["environment"]}
+    address = os.environ.get(ADDRESS)
+    if address and not spec.get("script"):  # somebody's own code begins with nothing imported
+        with contextlib.suppress(zygote.Refused):  # its log says why
+            return zygote.popen(address, command, env=env, stdin=stdin)
+    # In the job's own group: whoever ends the job ends it too.
+    return subprocess.Popen(command, cwd=spec.get("code") or None, stdin=stdin, env=env)
 
 
 class Run:

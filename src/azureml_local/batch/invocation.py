@@ -12,6 +12,7 @@ from typing import Any
 
 from azureml_local import assets, compute
 from azureml_local.batch.settings import settings
+from azureml_local.batch.warm import Warm
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import inputs, pipelines, plans, records, submission
 from azureml_local.jobs.runner import Cancelled, Runner
@@ -39,6 +40,7 @@ class Invocations:
     def __init__(self, state: State, runner: Runner) -> None:
         self._state = state
         self._runner = runner
+        self.warm = Warm(runner.environment, state.data / "batch.log")
 
     def submit(
         self, workspace: Workspace, endpoint: str, deployment: Resource, call: dict[str, Any]
@@ -231,7 +233,9 @@ class Invocations:
                 file = folder / "spec.json"
                 file.write_text(json.dumps(spec | places), encoding="utf-8")
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
-                extra: dict[str, str] = {"AZUREML_RUN_ID": child}
+                extra = {"AZUREML_RUN_ID": child}
+                if "script" not in spec:
+                    extra |= self.warm.use()
                 return await runner.run_process(
                     workspace, child, command, folder=folder, log=log, extra=extra
                 )

@@ -14,7 +14,6 @@ from azureml_local.batch.invocation import Invocations, component_of
 from azureml_local.batch.settings import settings
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.jobs import records
-from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.files import copy_all, reference
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
@@ -26,9 +25,8 @@ BASE = WORKSPACE + "/batchEndpoints/{endpoint}"
 ONE = BASE + "/deployments/{deployment}"
 
 
-def register(routes: Routes, state: State, runner: Runner) -> None:
+def register(routes: Routes, state: State, invocations: Invocations) -> None:
     """Add the operations of this module."""
-    invocations = Invocations(state, runner)
 
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
     async def put_endpoint(request: Request) -> Response:
@@ -89,6 +87,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
             files = await asyncio.to_thread(copy_all, state, workspace, properties, folder)
             kept |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
+            if not files.script:
+                invocations.warm.use()  # who deploys will ask
         found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
         return JSONResponse(_shown(workspace, found), status_code=201)
 

@@ -1,12 +1,13 @@
-"""One process of a batch job: ``python -m azureml_local.batch.worker SOCKET SPEC``.
+"""One process of a batch job: ``python -m azureml_local.batch.worker SPEC``.
 
-Loads the model or the scoring script, says that it is ready, then scores one mini-batch after the
-other until its driver closes the socket.
+Its standard input is a socket to its driver. It loads the model or the scoring script, says that it
+is ready, then scores one mini-batch after the other until the driver closes the socket.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import traceback
@@ -37,8 +38,11 @@ def load(spec: dict[str, str]) -> Scoring:
 def main(argv: list[str]) -> None:
     """Load, then score until the driver has gone."""
     # Not closed by a with: the driver must see the end only after the traceback has been printed.
-    connection = socket.socket(fileno=int(argv[1]))
-    scoring = load(json.loads(argv[2]))
+    connection = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # a script that reads its input must not read ours
+    os.close(nothing)
+    scoring = load(json.loads(argv[1]))
     connection.sendall(pack("ready", b""))
     buffer = Buffer()
     while piece := connection.recv(PIECE):

@@ -275,6 +275,16 @@ class Runner:
         records.change(self._state, workspace, name, cancel=True, error=error)
         await asyncio.to_thread(tether.end_group, process)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the environments of all jobs have in common."""
+        return {
+            **os.environ,
+            **self._environment,
+            "PYTHONUNBUFFERED": "1",
+            "MPLBACKEND": "agg",
+        }
+
     def _job_environment(
         self, workspace: Workspace, extra: dict[str, str], programs: Path
     ) -> dict[str, str]:
@@ -283,12 +293,9 @@ class Runner:
         A job's credentials are good for its own workspace alone.
         """
         return {
-            **os.environ,
-            **self._environment,
+            **self.environment,
             **credentials(self._state, workspace.key),
             "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", "")]),
-            "PYTHONUNBUFFERED": "1",
-            "MPLBACKEND": "agg",
             **extra,
         }
 
