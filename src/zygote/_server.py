@@ -114,7 +114,9 @@ class Server:
 
     def _gone(self, pid: int) -> None:
         """A client ended, or wants the process no more: clients say nothing after the request."""
-        connection = self._connections.pop(pid)
+        connection = self._connections.pop(pid, None)
+        if connection is None:
+            return  # its process ended in the same moment
         self._selector.unregister(connection)
         connection.close()
         for kill in (os.kill, os.killpg):  # a group only when it has come so far

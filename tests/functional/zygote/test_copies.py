@@ -197,3 +197,15 @@ def test_ends_with_the_zygote(folder: Path) -> None:
     assert process.wait(30) == -signal.SIGKILL
     with pytest.raises(zygote.Refused):
         zygote.popen(made.address, [sys.executable, "-m", "probe"])
+
+
+def test_it_outlives_copies_and_clients_that_end_together(
+    born: zygote.Zygote, folder: Path
+) -> None:
+    for _ in range(20):
+        process, _ = run(born, folder, "sleeper")
+        os.kill(process.pid, signal.SIGKILL)
+        process.forget()
+    process, _ = run(born, folder, "probe", "0")
+    assert process.wait(60) == 0
+    assert born.alive
