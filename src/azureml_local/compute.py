@@ -51,7 +51,7 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
     @routes.add("GET", ONE, "Compute - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        return JSONResponse(_shown(workspace, _find(state, workspace, request)))
+        return JSONResponse(_shown(workspace, find(state, workspace, request.path_params["name"])))
 
     @routes.add("GET", WORKSPACE + "/computes", "Compute - List")
     async def list_all(request: Request) -> Response:
@@ -73,13 +73,13 @@ def _switch(routes: Routes, state: State, operations: Operations, verb: str, bec
     @routes.add("POST", f"{ONE}/{verb}", f"Compute - {verb.title()}")
     async def switch(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = _find(state, workspace, request)
+        found = find(state, workspace, request.path_params["name"])
         if found.body["properties"]["computeType"] != INSTANCE:
             raise BadRequest(f"{found.name} is no compute instance", "UserError")
         found.body["properties"]["properties"]["state"] = becomes
         state.store.put(workspace.key, KIND, found.name, "", found.body)
         operation = operations.begin(workspace)
-        operations.end(operation)
+        operations.end(workspace, operation)
         # Nothing but 202 will do for these, though all is done.
         return Response(status_code=202, headers=operations.headers(workspace, operation))
 
@@ -123,8 +123,12 @@ def side_by_side(state: State, workspace: Workspace, name: str) -> int:
     return int(inner["scaleSettings"]["maxNodeCount"])
 
 
-def _find(state: State, workspace: Workspace, request: Request) -> Resource:
-    name = request.path_params["name"]
+def find(state: State, workspace: Workspace, name: str) -> Resource:
+    """A compute by its name.
+
+    Raises:
+        NotFound: there is none.
+    """
     found = state.store.get(workspace.key, KIND, name)
     if found is None:
         raise NotFound(f"Compute {name} was not found in workspace {workspace.name}.")

@@ -6,6 +6,7 @@ The SDK waits 30 s between two looks unless told otherwise on every single answe
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -18,39 +19,61 @@ from azureml_local.state import State, Workspace
 POLL = {"x-ms-retry-after-ms": "200"}
 
 
+KIND = "operations"
+KEPT = timedelta(days=7)
+ENDED = "the local workspace was ended while this was under way"
+
+
 class Operations:
-    """Operations that are under way; they are gone with the server, and so are their clients."""
+    """Operations that are under way or over; clients ask on when the server is back."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._running: dict[str, dict[str, Any]] = {}
+        self._resumed: set[str] = set()
 
     def begin(self, workspace: Workspace) -> str:
         """A new operation's id."""
         name = str(uuid.uuid4())
-        self._running[name] = {"id": name, "status": "InProgress"}
+        self._state.store.put(workspace.key, KIND, name, "", {"id": name, "status": "InProgress"})
         return name
 
-    def end(self, name: str, error: dict[str, Any] | None = None) -> None:
+    def end(self, workspace: Workspace, name: str, error: dict[str, Any] | None = None) -> None:
         """The operation has come to its end, with an error or without."""
-        self._running[name]["status"] = "Failed" if error else "Succeeded"
-        if error:
-            self._running[name]["error"] = error
+        said = {"status": "Failed", "error": error} if error else {"status": "Succeeded"}
+        with self._state.store.transaction():
+            if self._state.store.get(workspace.key, KIND, name):  # the workspace is still there
+                self._state.store.put(workspace.key, KIND, name, "", {"id": name, **said})
+
+    def resume(self, name: str) -> None:
+        """Say of an operation of a former server that it goes on."""
+        self._resumed.add(name)
+
+    def recover(self) -> None:
+        """End what a former server left under way and nobody goes on with; forget what is old."""
+        for found in self._state.store.all(KIND):
+            old = datetime.fromisoformat(found.modified) < datetime.now(UTC) - KEPT
+            if found.body["status"] != "InProgress":
+                if old:
+                    self._state.store.delete(found.workspace, KIND, found.name)
+            elif found.name not in self._resumed:
+                error = {"code": "ServerEnded", "message": ENDED}
+                self.end(self._state.by_key(found.workspace), found.name, error)
 
     def headers(self, workspace: Workspace, name: str) -> dict[str, str]:
         """What tells a client where to ask for the operation."""
         url = f"{self._state.url}{workspace.path}/operations/{name}"
         return {"Azure-AsyncOperation": url, **POLL}
 
-    def status(self, name: str) -> dict[str, Any]:
+    def status(self, workspace: Workspace, name: str) -> dict[str, Any]:
         """An operation's document.
 
         Raises:
             NotFound: there is none of that id.
         """
-        if name not in self._running:
-            raise NotFound(f"no operation {name}; it belonged to a server that has ended")
-        return self._running[name]
+        found = self._state.store.get(workspace.key, KIND, name)
+        if found is None:
+            raise NotFound(f"no operation {name}")
+        return found.body
 
 
 def register(routes: Routes, state: State, operations: Operations) -> None:
@@ -58,5 +81,5 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
 
     @routes.add("GET", WORKSPACE + "/operations/{name}", "Operations - Get")
     async def get(request: Request) -> Response:
-        state.workspace(request)
-        return JSONResponse(operations.status(request.path_params["name"]), headers=POLL)
+        found = operations.status(state.workspace(request), request.path_params["name"])
+        return JSONResponse(found, headers=POLL)

@@ -24,6 +24,7 @@ from azureml_local import (
     assets,
     auth,
     blobs,
+    capacity,
     certificates,
     cloud,
     compute,
@@ -75,12 +76,13 @@ class Server:
         self._serving = Serving()
         self.state.on_workspace = self._tracking.warm
         self.state.on_delete = self._clear
-        operations = lro.Operations(self.state)
+        operations = self._operations = lro.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, operations)
         self._online.register_scoring(self.routes)
         for service in (cloud, blobs, workspaces, registries, datastores, assets):
             service.register(self.routes, self.state)
         compute.register(self.routes, self.state, operations)
+        capacity.register(self.routes, self.state)
         lro.register(self.routes, self.state, operations)
         mlflow_routes.register(self.routes, self.state, self._tracking)
         artifacts.register(self.routes, self.state)
@@ -113,6 +115,7 @@ class Server:
         """Take up what a former server left."""
         self._runner.recover()
         await self._online.recover()
+        self._operations.recover()
         self._schedules.recover()
 
     async def _clear(self, workspace: Workspace) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from azure.ai.ml import Input, MLClient, command
 from azure.ai.ml.entities import (
+    AmlCompute,
     BatchEndpoint,
     Data,
     Environment,
@@ -87,11 +89,25 @@ def main(go: str) -> None:
             display_name="a job that waits",
         )
     )
+    ml.compute.begin_create_or_update(AmlCompute(name="narrow", size="s", max_instances=1)).result()
+    line = f"until [ -e '{go}.never' ]; do sleep 0.1; done"
+    busy, queued = (
+        ml.jobs.create_or_update(
+            command(command=line, environment="azureml:sk:1", compute="narrow")
+        )
+        for _ in range(2)
+    )
+    while (ml.jobs.get(busy.name).status, ml.jobs.get(queued.name).status) != (
+        "Running",
+        "Queued",
+    ):
+        time.sleep(0.1)
     keys = ml.online_endpoints.get_keys("online-1")
     said = {
         "done": ml.jobs.get(done.name).studio_url,
         "waits": waits.studio_url,
         "name": done.name,
+        "busy": busy.name,
         "secrets": [keys.primary_key, keys.secondary_key, "hunter2"],
     }
     sys.stdout.write("\n" + json.dumps(said))

@@ -33,6 +33,7 @@ PAGES = {
     "data": "assets/data/rows/1",
     "environment": "assets/environments/sk/1",
     "components": "assets/components",
+    "compute": "compute",
     "schedules": "schedules",
     "refused": "jobs/there-is-none",
 }
@@ -115,6 +116,14 @@ def test_a_running_jobs_log_grows_on_the_page(tab, studio):
     expect(page.locator("#log")).to_contain_text("last line", timeout=30_000)
     expect(page.locator("h1 .status")).to_have_text("Completed", timeout=30_000)
     assert tab.complaints == []
+
+
+def test_a_clusters_jobs_are_on_the_page_of_compute(tab, studio):
+    tab.page.goto(f"{studio.base}/compute")
+    row = tab.page.get_by_role("row", name="narrow")
+    expect(row).to_contain_text("at most 1 jobs")
+    expect(row.get_by_role("link", name=studio.busy)).to_be_visible()
+    expect(row.get_by_role("cell").last).to_have_text("1")
 
 
 def test_an_endpoint_is_asked_from_its_page(tab, studio):

@@ -75,7 +75,10 @@ class Deployments:
             if found.body["state"] == "Failed" and "before" in found.body:
                 self._state.background(self._again(workspace, found))
             else:
-                self._state.background(self._provision(workspace, found, None))
+                operation = found.body.get("operation")
+                if operation:
+                    self._operations.resume(operation)
+                self._state.background(self._provision(workspace, found, operation))
 
     def _share(self, deployment: Resource) -> int:
         endpoint, name = split(deployment)
@@ -114,8 +117,9 @@ class Deployments:
         }
         if old is not None:
             kept["before"] = old.body.get("before") if _failed(old) else _run(old.body)
-        found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
-        operation = self._operations.begin(workspace)
+        with state.store.transaction():
+            operation = kept["operation"] = self._operations.begin(workspace)
+            found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
         state.background(self._provision(workspace, found, operation))
         return JSONResponse(
             _shown(workspace, found),
@@ -133,17 +137,18 @@ class Deployments:
         except AzureError as failed:
             error = {"code": failed.code, "message": failed.message}
         with self._state.store.transaction():
+            if operation is not None:
+                self._operations.end(workspace, operation, error)
             now = self._state.store.get(workspace.key, DEPLOYMENTS, found.name)
             if now is not None and now.serial == found.serial:  # not deleted meanwhile
                 before = now.body.pop("before", None)
                 if error and before:
                     now.body["before"] = before
                 now.body["state"] = "Failed" if error else "Succeeded"
+                now.body.pop("operation", None)
                 self._state.store.put(workspace.key, DEPLOYMENTS, found.name, "", now.body)
                 if before and not error:
                     self._remove(before["folder"])
-        if operation is not None:
-            self._operations.end(operation, error)
 
     async def _start(self, workspace: Workspace, name: str, body: dict[str, Any]) -> None:
         folder = self._state.data / body["folder"]

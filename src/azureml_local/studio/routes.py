@@ -80,6 +80,7 @@ class Studio:
         self._add("GET|POST", "/endpoints/{kind}/{name}", "Endpoint", self._endpoint)
         self._add("GET", "/assets/{kind}", "Assets", self._assets)
         self._add("GET", "/assets/{kind}/{name}/{version}", "Asset", self._asset)
+        self._add("GET", "/compute", "Compute", self._compute)
         self._add("GET", "/schedules", "Schedules", self._schedules)
         self._add("GET|POST|PATCH|DELETE", "/mlflow{path:path}", "MLflow's own pages", self._mlflow)
 
@@ -250,6 +251,10 @@ class Studio:
             versions=self._state.store.entries(workspace.key, kind, found.name),
             lineage=await run_in_threadpool(views.lineage, self._state, workspace, found),
         )
+
+    async def _compute(self, request: Request, workspace: Workspace) -> Response:
+        found = views.computes(self._state, workspace)
+        return self._page("compute", workspace, "compute", computes=found)
 
     async def _schedules(self, request: Request, workspace: Workspace) -> Response:
         found = self._state.store.entries(workspace.key, "schedules")

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azureml_local import compute
 from azureml_local.assets import HIDDEN, KINDS
+from azureml_local.capacity import jobs_on
 from azureml_local.jobs import records
 from azureml_local.mlflow.entities import run_of
 from azureml_local.state import State, Workspace
@@ -39,6 +41,18 @@ class Deployment:
     model: str
     traffic: int = 0
     mirror: int = 0
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A cluster or an instance: what it is, what it takes, the jobs that run and how many wait."""
+
+    name: str
+    kind: str
+    state: str
+    size: str
+    running: list[str]
+    queued: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,27 @@ def jobs(state: State, workspace: Workspace) -> list[Resource]:
     """The jobs that are no steps of others, newest first."""
     found = state.store.entries(workspace.key, records.KIND)
     return [each for each in reversed(found) if not each.body.get("parent")]
+
+
+def computes(state: State, workspace: Workspace) -> list[Compute]:
+    """The clusters and instances, oldest first, with who is at work on them."""
+    found = []
+    for each in state.store.entries(workspace.key, compute.KIND):
+        properties = each.body["properties"]
+        inner = properties["properties"]
+        cluster = properties["computeType"] == compute.CLUSTER
+        scale = inner.get("scaleSettings") or {}
+        found.append(
+            Compute(
+                each.name,
+                "cluster" if cluster else "instance",
+                f"at most {scale['maxNodeCount']} jobs" if cluster else str(inner["state"]),
+                str(inner.get("vmSize") or ""),
+                [job.name for job in jobs_on(state, workspace, each.name, "Running")],
+                len(jobs_on(state, workspace, each.name, "Queued")),
+            )
+        )
+    return found
 
 
 def short(reference: Any) -> str:

@@ -409,3 +409,34 @@ def test_state_survives_sigkill(local, client, online, trained):
         time.sleep(0.2)
     assert answer is not None
     assert answer.json() == [1]
+
+
+def test_an_operation_goes_on_when_the_server_is_back(local, client, online, tmp_path):
+    from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment
+
+    ready = tmp_path / "ready"
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "score.py").write_text(
+        "import os, pathlib, time\n"
+        "def init():\n"
+        "    while not pathlib.Path(os.environ['READY']).exists(): time.sleep(0.05)\n"
+        "def run(asked): return 1\n"
+    )
+    ml_client = client()
+    poller = ml_client.online_deployments.begin_create_or_update(
+        ManagedOnlineDeployment(
+            name="slow", endpoint_name="online-1", instance_type="s", instance_count=1,
+            environment="azureml:e:1", environment_variables={"READY": str(ready)},
+            code_configuration=CodeConfiguration(
+                code=str(tmp_path / "code"), scoring_script="score.py"
+            ),
+        )
+    )  # fmt: skip
+    assert not poller.done()
+    local.kill()
+    local.start()
+    made = ml_client.online_deployments.get("slow", "online-1")
+    assert made.provisioning_state == "Creating"
+    ready.touch()
+    assert poller.result(60).provisioning_state == "Succeeded"
+    ml_client.online_deployments.begin_delete("slow", "online-1").result()

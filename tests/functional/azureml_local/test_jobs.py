@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -128,6 +129,8 @@ def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
     ml.compute.begin_create_or_update(AmlCompute(name="narrow", size="s", max_instances=1)).result()
     first = submit(ml, "sleep 300", compute="narrow")
     until(ml, first.name, "Running")
+    (node,) = ml.compute.list_nodes("narrow")  # the SDK keeps the protocol's own names in it
+    assert (vars(node)["nodeState"], vars(node)["runId"]) == ("running", first.name)
     second = submit(ml, "echo second", compute="narrow")
     until(ml, second.name, "Queued")
     third = submit(ml, "echo third", compute="narrow")
@@ -138,6 +141,18 @@ def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
     ml.jobs.begin_cancel(first.name).result()
     assert ended(ml, second.name).status == "Completed"
     assert ended(ml, first.name).status == "Canceled"
+
+
+def test_the_size_of_machines_is_this_ones_and_there_are_no_quotas(ml):
+    from azure.core.exceptions import HttpResponseError
+
+    (size,) = ml.compute.list_sizes()
+    assert (size.name, vars(size)["vCPUs"]) == ("local", os.cpu_count())
+    assert [each.name for each in ml.compute.list_sizes(compute_type="computeinstance")] == [
+        "local"
+    ]
+    with pytest.raises(HttpResponseError, match="Usages - List: azureml-local does not have it"):
+        list(ml.compute.list_usage())
 
 
 def test_jobs_are_listed_tagged_and_archived(ml):

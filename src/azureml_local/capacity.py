@@ -1,0 +1,78 @@
+"""What jobs run on: the sizes of machines that there are, which is this one, and who is at work.
+
+Azure's own tables of sizes and quotas are not repeated: what they say is not true here, and goes
+out of date there.
+"""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local import compute
+from azureml_local.jobs import records
+from azureml_local.routing import SUBSCRIPTION, Routes
+from azureml_local.state import State, Workspace, text_of
+from azureml_local.store import Resource
+
+LOCATION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/locations/{location}"
+SIZE = "local"
+
+
+def register(routes: Routes, state: State) -> None:
+    """Add the operations of this module."""
+
+    @routes.add(
+        "GET",
+        LOCATION + "/vmSizes",
+        "Virtual machine sizes - List",
+        partly="this machine alone; every other size is taken too, and changes nothing",
+    )
+    async def sizes(request: Request) -> Response:
+        here = {
+            "name": SIZE,
+            "family": SIZE,
+            "vCPUs": os.cpu_count() or 1,
+            "gpus": 0,
+            "memoryGB": round(psutil.virtual_memory().total / 2**30, 1),
+            "osVhdSizeMB": 0,
+            "maxResourceVolumeMB": psutil.disk_usage(str(state.data)).total // 2**20,
+            "lowPriorityCapable": False,
+            "premiumIO": False,
+            "supportedComputeTypes": [compute.CLUSTER, compute.INSTANCE],
+        }
+        return JSONResponse({"value": [here]})
+
+    @routes.add("POST", compute.ONE + "/listNodes", "Compute - List nodes")
+    async def nodes(request: Request) -> Response:
+        workspace = state.workspace(request)
+        found = compute.find(state, workspace, request.path_params["name"])
+        jobs = [each.name for each in jobs_on(state, workspace, found.name, "Running")]
+        return JSONResponse(
+            {
+                "nodes": [
+                    {
+                        "nodeId": f"{found.name}-{number}",
+                        "privateIpAddress": "127.0.0.1",
+                        "nodeState": "running",
+                        "runId": job,
+                    }
+                    for number, job in enumerate(jobs)
+                ]
+            }
+        )
+
+    routes.refuse(LOCATION + "/usages", "Usages - List", "there are no quotas on one's own machine")
+
+
+def jobs_on(state: State, workspace: Workspace, name: str, status: str) -> list[Resource]:
+    """The jobs of a compute that have a status, oldest first."""
+    return [
+        each
+        for each in state.store.entries(workspace.key, records.KIND)
+        if each.body["status"] == status
+        and compute.name_in(text_of(each.body["properties"], "computeId")).lower() == name.lower()
+    ]

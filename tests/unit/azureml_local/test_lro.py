@@ -1,0 +1,43 @@
+"""Operations that outlive the server that began them."""
+
+from __future__ import annotations
+
+import pytest
+
+from azureml_local.errors import NotFound
+from azureml_local.lro import ENDED, Operations
+from azureml_local.state import State
+
+
+@pytest.fixture
+def state(tmp_path):
+    found = State(tmp_path, "https://localhost:1")
+    yield found
+    found.store.close()
+
+
+def test_what_nobody_goes_on_with_has_failed_and_says_why(state):
+    workspace = state.named("s", "g", "w")
+    before = Operations(state)
+    done, broken, resumed, lost = (before.begin(workspace) for _ in range(4))
+    before.end(workspace, done)
+    before.end(workspace, broken, {"code": "ContainerCrashed", "message": "no key"})
+    after = Operations(state)
+    after.resume(resumed)
+    after.recover()
+    assert after.status(workspace, done) == {"id": done, "status": "Succeeded"}
+    assert after.status(workspace, broken)["error"]["message"] == "no key"
+    assert after.status(workspace, resumed)["status"] == "InProgress"
+    found = after.status(workspace, lost)
+    assert (found["status"], found["error"]["message"]) == ("Failed", ENDED)
+
+
+def test_an_operation_of_a_workspace_that_was_deleted_is_gone(state):
+    workspace = state.named("s", "g", "w")
+    operations = Operations(state)
+    name = operations.begin(workspace)
+    state.store.purge(workspace.key)
+    operations.end(workspace, name)
+    with pytest.raises(NotFound):
+        operations.status(workspace, name)
+    operations.recover()
