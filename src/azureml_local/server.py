@@ -73,7 +73,7 @@ class Server:
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(self.state, self._tracking, self.environment, isolate=isolate)
-        self._serving = Serving()
+        self._serving = Serving(data / "online.log")
         self.state.on_workspace = self._tracking.warm
         self.state.on_delete = self._clear
         operations = self._operations = lro.Operations(self.state)
@@ -131,7 +131,7 @@ class Server:
             task.cancel()
         await self._serving.stop_all()
         self._online.stop()
-        self._batch.warm.stop()
+        self._batch.nursery.stop()
         await self._tracking.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)

@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from tether import _marks
 
@@ -115,7 +115,16 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def end_group(process: subprocess.Popen[Any], grace: float = GRACE_SECONDS) -> int:
+class Leader(Protocol):
+    """A process that leads a group of its own: of :func:`spawn`, or one that is like it."""
+
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended; raises :class:`subprocess.TimeoutExpired`."""
+
+
+def end_group(process: Leader, grace: float = GRACE_SECONDS) -> int:
     """End a process of :func:`spawn` with its group: SIGTERM, ``grace`` seconds, then SIGKILL.
 
     Returns:

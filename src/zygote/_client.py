@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Process:
         self.pid = pid
         self.returncode: int | None = None
         self._connection = connection
+        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
@@ -75,14 +77,19 @@ class Process:
         self._connection.close()
 
     def _ended(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._connection], [], [], timeout)[0]:
-            try:
-                packet = self._connection.recv(LONGEST_PACKET)
-            except ConnectionResetError:
-                packet = b""
-            self._connection.close()
-            # A zygote that was killed has ended what it forked.
-            self.returncode = int(json.loads(packet)["code"]) if packet else KILLED
+        if self.returncode is not None:
+            return self.returncode
+        waiting = select.poll()  # select() knows no more than 1,024 files
+        waiting.register(self._connection, select.POLLIN)
+        if waiting.poll(None if timeout is None else timeout * 1000):
+            with self._lock:  # several threads may be told at once
+                if self.returncode is None:
+                    try:
+                        packet = self._connection.recv(LONGEST_PACKET)
+                    except ConnectionResetError:
+                        packet = b""
+                    # A zygote that was killed has ended what it forked.
+                    self.returncode = int(json.loads(packet)["code"]) if packet else KILLED
         return self.returncode
 
 

@@ -1,4 +1,6 @@
-"""The zygote itself: ``python -m zygote._server SOCKET MODULE...``, a bound socket's number.
+"""The zygote itself: ``python -m zygote._server SOCKET IDLE MODULE...``.
+
+SOCKET is the number of a bound one, IDLE the seconds after which it ends unwanted (0: never).
 
 It imports between answers, so that a process which needs only the first modules does not wait for
 the last. Nothing but the imported modules may run in it: no thread is started here, because a fork
@@ -39,7 +41,8 @@ class Born(Exception):
 class Server:
     """Answers requests, imports meanwhile, and tells clients when their process has ended."""
 
-    def __init__(self, listener: socket.socket, modules: list[str]) -> None:
+    def __init__(self, listener: socket.socket, idle: float | None, modules: list[str]) -> None:
+        self._idle = idle
         self._modules = deque(modules)
         self._connections: dict[int, socket.socket] = {}  # by the process's id
         self._selector = selectors.DefaultSelector()
@@ -53,13 +56,16 @@ class Server:
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Serve for ever.
+        """Serve until nobody wants it.
 
         Raises:
             Born: this is a copy now.
         """
         while True:
-            for key, _ in self._selector.select(0 if self._modules else None):
+            ready = self._selector.select(0 if self._modules else self._idle)
+            if not ready and not self._modules and not self._connections:
+                return
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     connection, _ = self._listener.accept()
                     self._answer(connection)
@@ -185,11 +191,15 @@ def main() -> None:
     del sys.path[0]  # the folder that -m put there
     gc.disable()  # imports make few cycles and many objects
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the owner to hear
+    _, listener, idle, *modules = sys.argv
+    server = Server(socket.socket(fileno=int(listener)), float(idle) or None, modules)
+    request = None
     try:
-        Server(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]).serve()
+        server.serve()
     except Born as born:
         request = born.request
-    _run(request)
+    if request is not None:
+        _run(request)
 
 
 if __name__ == "__main__":

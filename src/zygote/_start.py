@@ -40,7 +40,11 @@ class Zygote:
 
 
 def start(
-    modules: Iterable[str], *, env: Mapping[str, str] | None = None, log: Path
+    modules: Iterable[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    log: Path,
+    idle: float | None = None,
 ) -> Zygote | None:
     """Start a zygote; it is asked through its address from now on, while it still imports.
 
@@ -49,6 +53,7 @@ def start(
             whose import fails: the program that needs it will say so itself.
         env: its environment, this process's by default.
         log: the file for what it and its imports print.
+        idle: seconds after which it ends when it has no copy and nobody asks; None: never.
 
     Returns:
         The zygote; None where a process must not be forked after it has imported much.
@@ -63,7 +68,10 @@ def start(
         listener.bind(os.fspath(address))
         listener.listen()
         process = tether.spawn(
-            [sys.executable, "-m", "zygote._server", str(listener.fileno()), *modules],
+            [
+                *(sys.executable, "-u", "-m", "zygote._server"),
+                *(str(listener.fileno()), str(idle or 0), *modules),
+            ],
             pass_fds=[listener.fileno()],
             cwd="/",  # what -m puts into sys.path: no folder of anybody's modules
             env=dict(os.environ if env is None else env),

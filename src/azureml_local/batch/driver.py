@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import zygote
-from azureml_local.batch.warm import ADDRESS
 from azureml_local.scoring.frames import PIECE, Buffer, pack
+
+ZYGOTE = "AZUREML_LOCAL_ZYGOTE"
+"""The variable that names the process which the processes of a job are copies of."""
 
 START_SECONDS = 300.0
 KINDS = (".csv", ".parquet")
@@ -99,7 +101,7 @@ def _process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | zygo
     scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
     command = [sys.executable, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
     env = {**os.environ, **spec["environment"]}
-    address = os.environ.get(ADDRESS)
+    address = os.environ.get(ZYGOTE)
     if address and not spec.get("script"):  # somebody's own code begins with nothing imported
         with contextlib.suppress(zygote.Refused):  # its log says why
             return zygote.popen(address, command, env=env, stdin=stdin)

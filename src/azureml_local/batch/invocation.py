@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import assets, compute
+from azureml_local.batch.driver import ZYGOTE
 from azureml_local.batch.settings import settings
-from azureml_local.batch.warm import Warm
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import inputs, pipelines, plans, records, submission
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.models import resolved
+from azureml_local.nursery import Nursery
 from azureml_local.scoring.files import Copied
 from azureml_local.state import State, Workspace, object_of, text_of
 from azureml_local.store import Resource
@@ -32,6 +33,8 @@ TYPES = {
 }
 OUTPUT = "score"
 SCORING = "batchscoring"
+# What most models without code need.
+COMMON = ("azureml_local.batch.worker", "azureml_local.batch.tables", "pandas", "skops.io")
 
 
 class Invocations:
@@ -40,7 +43,7 @@ class Invocations:
     def __init__(self, state: State, runner: Runner) -> None:
         self._state = state
         self._runner = runner
-        self.warm = Warm(runner.environment, state.data / "batch.log")
+        self.nursery = Nursery(COMMON, env=runner.environment, log=state.data / "batch.log")
 
     def submit(
         self, workspace: Workspace, endpoint: str, deployment: Resource, call: dict[str, Any]
@@ -234,8 +237,8 @@ class Invocations:
                 file.write_text(json.dumps(spec | places), encoding="utf-8")
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
                 extra = {"AZUREML_RUN_ID": child}
-                if "script" not in spec:
-                    extra |= self.warm.use()
+                if "script" not in spec and (address := self.nursery.warm()) is not None:
+                    extra[ZYGOTE] = str(address)
                 return await runner.run_process(
                     workspace, child, command, folder=folder, log=log, extra=extra
                 )

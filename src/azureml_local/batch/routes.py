@@ -88,7 +88,7 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
             files = await asyncio.to_thread(copy_all, state, workspace, properties, folder)
             kept |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
             if not files.script:
-                invocations.warm.use()  # who deploys will ask
+                invocations.nursery.warm()  # who deploys will ask
         found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
         return JSONResponse(_shown(workspace, found), status_code=201)
 

@@ -7,13 +7,12 @@ is ready, then scores one mini-batch after the other until the driver closes the
 from __future__ import annotations
 
 import json
-import os
-import socket
 import sys
 import traceback
 from pathlib import Path
 from typing import Protocol
 
+from azureml_local.scoring import door
 from azureml_local.scoring.frames import PIECE, Buffer, pack
 
 
@@ -37,11 +36,7 @@ def load(spec: dict[str, str]) -> Scoring:
 
 def main(argv: list[str]) -> None:
     """Load, then score until the driver has gone."""
-    # Not closed by a with: the driver must see the end only after the traceback has been printed.
-    connection = socket.socket(fileno=os.dup(0))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)  # a script that reads its input must not read ours
-    os.close(nothing)
+    connection = door.take()
     scoring = load(json.loads(argv[1]))
     connection.sendall(pack("ready", b""))
     buffer = Buffer()

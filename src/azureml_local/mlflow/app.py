@@ -1,9 +1,9 @@
 """The MLflow server of one workspace: MLflow's own application over a store of its own.
 
-One process, a copy of one that has imported MLflow (:mod:`azureml_local.nursery`). It listens on a
-Unix socket, which only this user's programs reach; the workspace's server stands in front of it.
-Two things are ours: a run's artifacts lie where Azure ML keeps them, and the run of a job can be
-made under the job's own name.
+Run as ``python -m azureml_local.mlflow.app DATABASE EMPTY ARTIFACTS SOCKET``, a copy of a process
+that has imported MLflow (:mod:`azureml_local.nursery`). It listens on a Unix socket, which nobody
+but this user reaches; the workspace's server stands in front of it. Two things are ours: a run's
+artifacts lie where Azure ML keeps them, and the run of a job can be made under the job's own name.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,15 @@ from typing import Any
 ROOT = "mlflow-artifacts:/ExperimentRun/dcid."
 ARTIFACTS_AT = "X-Azureml-Artifacts-At"
 """A header of the front door: the address below which the client looks for runs' artifacts."""
+
+ENVIRONMENT = {
+    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+    "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only the front door is reached
+}
+"""What MLflow's server reads, some of it while it is imported."""
 
 
 def _store_class() -> type[Any]:
@@ -90,50 +100,17 @@ def _readdressed(found: Any, base: str) -> Any:
     return found
 
 
-def prepare(words: list[str]) -> None:
-    """Import MLflow, and make the database that each new workspace begins with.
-
-    Args:
-        words: that database; making one takes a second.
-    """
-    os.environ.update(
-        {
-            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only the front door is reached
-        }
-    )
-    import mlflow.server  # noqa: F401 - its copies use it
-
-    empty = Path(words[0])
-    if not empty.is_file():
-        beside = empty.with_suffix(".part")
-        beside.unlink(missing_ok=True)
-        _store_class()(f"sqlite:///{beside}", "mlflow-artifacts:/").engine.dispose()
-        beside.rename(empty)
-
-
-def serve(spec: dict[str, str], connection: object) -> None:
-    """Serve a workspace until the process is ended.
-
-    Args:
-        spec: its ``database`` and the one that it begins with, ``empty``; the folder of its
-            ``artifacts``; the ``socket`` to listen on.
-        connection: none is needed.
-    """
-    database = Path(spec["database"])
-    if not database.is_file():
-        beside = database.with_suffix(".part")
-        shutil.copyfile(spec["empty"], beside)
-        beside.rename(database)
+def main(argv: list[str]) -> None:
+    """Serve a workspace until the process is ended."""
+    database, empty, artifacts, socket = argv[1:5]
+    _made(Path(database), Path(empty))
     uri = f"sqlite:///{database}"
     os.environ.update(
         {
+            **ENVIRONMENT,
             "_MLFLOW_SERVER_FILE_STORE": uri,
             "_MLFLOW_SERVER_REGISTRY_STORE": uri,
-            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": Path(spec["artifacts"]).as_uri(),
+            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": Path(artifacts).as_uri(),
         }
     )
     import flask
@@ -173,6 +150,20 @@ def serve(spec: dict[str, str], connection: object) -> None:
         def address_string(self) -> str:
             return "local"  # a Unix socket has no peer address
 
-    make_server(
-        f"unix://{spec['socket']}", 0, app, threaded=True, request_handler=Quiet
-    ).serve_forever()
+    make_server(f"unix://{socket}", 0, app, threaded=True, request_handler=Quiet).serve_forever()
+
+
+def _made(database: Path, empty: Path) -> None:
+    """Make a workspace's database, a copy of an empty one: making that takes a second."""
+    if not empty.is_file():
+        beside = empty.with_name(f"{empty.name}.{os.getpid()}")
+        _store_class()(f"sqlite:///{beside}", "mlflow-artifacts:/").engine.dispose()
+        beside.replace(empty)
+    if not database.is_file():
+        beside = database.with_suffix(".part")
+        shutil.copyfile(empty, beside)
+        beside.rename(database)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -6,13 +6,15 @@ They are copies of one process that has imported MLflow, and share its memory.
 from __future__ import annotations
 
 import asyncio
+import os
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
 from azureml_local.errors import AzureError
-from azureml_local.nursery import Child, Gone, Nursery
+from azureml_local.mlflow import app
+from azureml_local.nursery import Nursery, Running
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 START_SECONDS = 180.0  # importing MLflow alone takes long where many things start at once
@@ -24,16 +26,16 @@ class Tracking:
     def __init__(self, state: State) -> None:
         self._state = state
         self._started: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
-        self._processes: dict[str, Child] = {}
+        self._processes: dict[str, Running] = {}
         # Of this version of MLflow: the next one's tables may be others.
         self._empty = state.data / "mlflow" / f"empty-{version('mlflow')}.db"
         log = state.data / "mlflow" / "server.log"
-        self._nursery = Nursery("azureml_local.mlflow.app", str(self._empty), log=log)
+        self._nursery = Nursery(["mlflow.server"], env=os.environ | app.ENVIRONMENT, log=log)
 
     def warm(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""
         process = self._processes.get(workspace.key)
-        if process is not None and process.ended.is_set():  # by whom ever; it is needed again
+        if process is not None and not process.alive:  # by whom ever; it is needed again
             del self._processes[workspace.key]
             self._started.pop(workspace.key, None)
         if workspace.key not in self._started:
@@ -65,7 +67,8 @@ class Tracking:
 
     async def stop(self) -> None:
         """End all servers."""
-        await self._nursery.stop()
+        await asyncio.gather(*(each.end(1.0) for each in self._processes.values()))
+        self._nursery.stop()
 
     async def end(self, workspace: Workspace) -> None:
         """End one workspace's server, because the workspace is deleted."""
@@ -86,18 +89,10 @@ class Tracking:
         log = folder / "server.log"
         log.write_bytes(b"")
         socket.unlink(missing_ok=True)
-        spec = {
-            "database": str(folder / "mlflow.db"),
-            "empty": str(self._empty),
-            "artifacts": str(artifacts),
-            "socket": str(socket),
-        }
-        try:
-            process = await self._nursery.spawn(spec, log, folder, {})
-        except Gone as gone:
-            raise AzureError(
-                f"no MLflow server: {gone}; see {log.parent}", "MlflowFailed"
-            ) from None
+        places = [folder / "mlflow.db", self._empty, artifacts, socket]
+        process = await self._nursery.spawn(
+            ["azureml_local.mlflow.app", *map(str, places)], env={}, folder=folder, log=log
+        )
         self._processes[workspace.key] = process
         client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
@@ -105,7 +100,7 @@ class Tracking:
             timeout=60,
         )
         for _ in range(int(START_SECONDS / 0.02)):
-            if process.ended.is_set():
+            if not process.alive:
                 raise AzureError(f"the MLflow server ended at its start; see {log}", "MlflowFailed")
             try:
                 if (await client.get("/health")).status_code == 200:

@@ -12,7 +12,7 @@ import contextlib
 import time
 
 from azureml_local.errors import AzureError, BadGateway, TimedOut, TooMany, Unavailable
-from azureml_local.nursery import Gone, Nursery
+from azureml_local.nursery import Nursery
 from azureml_local.online.limits import Limits
 from azureml_local.online.worker import Launch, Worker, spawn
 from azureml_local.scoring.frames import Answer, Asked
@@ -152,10 +152,7 @@ class Pool:
 
     async def _started(self) -> Worker:
         async with self._turns:
-            try:
-                worker = await spawn(self._launch, self._nursery)
-            except Gone as gone:
-                raise AzureError(f"the deployment was not started: {gone}") from None
+            worker = await spawn(self._launch, self._nursery)
             worker.on_idle = self._idle.put_nowait
             try:
                 async with asyncio.timeout(START_SECONDS):

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from azureml_local.nursery import Nursery
 from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
 from azureml_local.online.worker import Launch
 
+# What most models without code need.
+COMMON = (
+    "azureml_local.online.scorer",
+    "azureml_local.online.nocode",
+    "pandas",
+    "sklearn.linear_model",
+    "skops.io",
+    "cloudpickle",
+)
+
 
 class Serving:
     """The pools of the server, by deployment."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path) -> None:
+        """No pool yet; ``log`` is for what the nursery of their processes has to say."""
         self._pools: dict[str, Pool] = {}
         self._starting: dict[str, asyncio.Event] = {}
-        self.nursery = Nursery("azureml_local.online.scorer")
+        self.nursery = Nursery(COMMON, env=os.environ, log=log)
         # Imports take most of a start: more of them than cores only make all of them late.
         self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 1))
 
@@ -73,4 +85,4 @@ class Serving:
     async def stop_all(self) -> None:
         """End all processes."""
         await asyncio.gather(*(self.stop(key) for key in list(self._pools)))
-        await self.nursery.stop()
+        self.nursery.stop()

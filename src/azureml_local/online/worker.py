@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import tether
-from azureml_local.nursery import Nursery
+from azureml_local.nursery import Nursery, Running, start
 from azureml_local.scoring.frames import Answer, Asked, Buffer, pack_asked
-
-COMMAND = (sys.executable, "-u", "-m", "azureml_local.online.scorer")
 
 
 @dataclass(frozen=True)
@@ -52,37 +45,10 @@ class Launch:
         return f"the deployment's process ended: {said[-1] if said else 'without a word'}"
 
 
-class Process(Protocol):
-    """A process, however it came to be."""
-
-    async def end(self, grace: float) -> int:
-        """End it with its children; gives its exit code."""
-
-    async def gone(self) -> int:
-        """The exit code of a process that has closed its socket, and so is at its end."""
-
-
-@dataclass(frozen=True)
-class Started:
-    """A process that was started for the deployment alone."""
-
-    process: subprocess.Popen[bytes]
-
-    async def end(self, grace: float) -> int:
-        """End it with its children; gives its exit code."""
-        return await asyncio.to_thread(tether.end_group, self.process, grace)
-
-    async def gone(self) -> int:
-        """The exit code of a process that has closed its socket, and so is at its end."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            await asyncio.to_thread(self.process.wait, 1.0)
-        return await self.end(1.0)
-
-
 class Worker(asyncio.Protocol):
     """One process and the socket to it."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Running) -> None:
         self.process = process
         self.on_idle: Callable[[Worker], None] = lambda worker: None
         self.alive = True
@@ -138,36 +104,18 @@ class Worker(asyncio.Protocol):
 
 
 async def spawn(launch: Launch, nursery: Nursery) -> Worker:
-    """Start a process of a deployment; it is ready later.
-
-    Raises:
-        Gone: the process that it should be a copy of ended.
-    """
+    """Start a process of a deployment; it is ready later."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with theirs:
-        process: Process
-        if launch.plain:
-            process = await nursery.spawn(
-                launch.spec, launch.log, launch.folder, launch.environment, theirs
-            )
-        else:
-            process = _started(launch, theirs)
+        process = await start(
+            ["azureml_local.online.scorer", json.dumps(launch.spec)],
+            env={**nursery.env, **launch.environment},
+            folder=launch.folder,
+            log=launch.log,
+            stdin=theirs,
+            address=nursery.warm() if launch.plain else None,
+        )
     loop = asyncio.get_running_loop()
     _, worker = await loop.create_unix_connection(lambda: Worker(process), sock=ours)
     return worker
-
-
-def _started(launch: Launch, theirs: socket.socket) -> Started:
-    with launch.log.open("ab") as log:
-        return Started(
-            tether.spawn(
-                [*COMMAND, str(theirs.fileno()), json.dumps(launch.spec)],
-                cwd=launch.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **launch.environment},
-                pass_fds=(theirs.fileno(),),
-            )
-        )

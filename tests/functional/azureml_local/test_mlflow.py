@@ -226,7 +226,7 @@ def test_mlflow_is_imported_once_and_a_workspace_has_one_copy_of_the_process(loc
     (first,) = (
         child
         for child in psutil.Process(local.process.pid).children()
-        if "azureml_local.mlflow.app" in child.cmdline()
+        if "mlflow.server" in child.cmdline()
     )
     copies = first.children()
     assert 1 <= len(copies) <= len(list(ml.workspaces.list(scope="subscription")))
@@ -255,6 +255,6 @@ def _mlflow_processes(local) -> set[int]:
     return {
         copy.pid
         for child in psutil.Process(local.process.pid).children()
-        if "azureml_local.mlflow.app" in child.cmdline()
+        if "mlflow.server" in child.cmdline()
         for copy in child.children()
     }

@@ -209,3 +209,19 @@ def test_it_outlives_copies_and_clients_that_end_together(
     process, _ = run(born, folder, "probe", "0")
     assert process.wait(60) == 0
     assert born.alive
+
+
+def test_ends_when_nobody_wants_it(folder: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    made = zygote.start([], env=env, log=folder / "idle-log", idle=0.2)
+    assert made is not None
+    process, output = run(made, folder, "sleeper")
+    up(output)
+    time.sleep(0.6)  # three times as long
+    assert made.alive, "it has a copy"
+    process.kill()
+    deadline = time.monotonic() + 30
+    while made.alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    made.stop()
