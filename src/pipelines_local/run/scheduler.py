@@ -1,4 +1,4 @@
-"""Decides what runs when: stages and jobs whose dependencies are done, side by side.
+"""Starts what may run, side by side, and asks for approvals; :mod:`.graph` says what may.
 
 One thread decides; each job has a thread of its own, which does nothing but wait for programs.
 """
@@ -8,12 +8,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from pipelines_local.approvals import Approver, Decision, Given, Request
-from pipelines_local.errors import ExpressionError
 from pipelines_local.events import (
     ApprovalGiven,
     ApprovalWanted,
@@ -23,27 +21,13 @@ from pipelines_local.events import (
     StageFinished,
     StageStarted,
 )
-from pipelines_local.expressions import Object, evaluate, is_true, of_python
-from pipelines_local.model import Condition, Job, Pipeline, Stage
+from pipelines_local.model import Job, Pipeline
 from pipelines_local.results import ApprovalRecord, JobResult, Result, RunResult, StageResult
+from pipelines_local.run.graph import Graph, Progress, Verdict
 from pipelines_local.run.job import JobRun
 from pipelines_local.run.shared import Shared
 from pipelines_local.run.signals import on_signals
-from pipelines_local.run.status import GraphStatus, needs, overall, stage_result
-
-
-@dataclass
-class _Progress:
-    """Where a stage stands."""
-
-    stage: Stage
-    result: StageResult
-    started: bool = False
-    done: bool = False
-    approved: set[str] = field(default_factory=set)
-    running: set[str] = field(default_factory=set)
-    jobs: dict[str, JobResult] = field(default_factory=dict)
-    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+from pipelines_local.run.status import overall, stage_result
 
 
 @dataclass
@@ -89,21 +73,8 @@ class Scheduler:
         self._count = 0
         self._told = False
         self._asking = False
-        self._stages: dict[str, _Progress] = {}
-        earlier = {stage.stage: stage for stage in result.stages}
-        for stage in pipeline.stages:
-            known = earlier.get(stage.name)
-            fresh = known or StageResult(stage.name, stage.display, "Skipped")
-            progress = _Progress(stage, fresh, started=bool(known), done=bool(known))
-            progress.approved = {
-                word.environment
-                for word in result.approvals
-                if word.stage == stage.name and word.decision == "approved"
-            }
-            for job in fresh.jobs:
-                progress.jobs[job.job.lower()] = job
-                progress.outputs[job.job.lower()] = job.outputs
-            self._stages[stage.name.lower()] = progress
+        self._graph = Graph(shared, pipeline, result)
+        self._stages = self._graph.stages
 
     def run(self) -> Result:
         """Run everything that can run.
@@ -177,11 +148,11 @@ class Scheduler:
                 changed |= self._try_jobs(progress)
         return changed
 
-    def _try_stage(self, progress: _Progress) -> bool:
+    def _try_stage(self, progress: Progress) -> bool:
         stage = progress.stage
-        if not all(self._stages[name.lower()].done for name in stage.depends_on):
+        if not self._graph.is_next(progress):
             return False
-        verdict = self._stage_wanted(stage)
+        verdict = self._graph.stage_verdict(stage)
         if verdict is not None:
             self._leave_out(progress, verdict)
             return True
@@ -192,59 +163,13 @@ class Scheduler:
         self._shared.events.send(StageStarted(stage.name))
         return True
 
-    def _stage_wanted(self, stage: Stage) -> Result | None:
-        """None when it runs, else its result."""
-        depends = {
-            p.stage.name.lower(): tuple(name.lower() for name in p.stage.depends_on)
-            for p in self._stages.values()
-        }
-        results = {n: p.result.result for n, p in self._stages.items() if p.done}
-        status = GraphStatus(
-            results, needs(stage.name.lower(), depends), self._shared.cancel.requested
-        )
-        names = {"dependencies": self._stage_dependencies(stage)}
-        return self._wanted(stage.condition, status, names, self._shared.variables)
-
-    def _wanted(
-        self,
-        condition: Condition | None,
-        status: GraphStatus,
-        names: dict[str, Object],
-        variables: Any,
-    ) -> Result | None:
-        if self._shared.cancel.forced:
-            return "Canceled"
-
-        def holds(as_of: GraphStatus) -> bool:
-            if condition is None:
-                return as_of.check("succeeded", ())
-            context = self._shared.context(variables, as_of, names)
-            return is_true(evaluate(condition.tree, context))
-
-        try:
-            if holds(status):
-                return None
-            # What waited for its approval or for a free place is cancelled, not left out.
-            if status.canceled and holds(replace(status, canceled=False)):
-                return "Canceled"
-        except ExpressionError as error:
-            at = condition.at if condition else ""
-            self._condition_error = f"{at}: {error}"
-            return "Failed"
-        return "Skipped"
-
-    _condition_error = ""
-
-    def _leave_out(self, progress: _Progress, verdict: Result) -> None:
+    def _leave_out(self, progress: Progress, verdict: Verdict) -> None:
+        left = "Skipped" if verdict.result in ("Failed", "Rejected") else verdict.result
         for job in progress.stage.jobs:
-            left = "Skipped" if verdict in ("Failed", "Rejected") else verdict
-            found = JobResult(job.name, job.display, left)
-            if verdict == "Failed":
-                found.issues.error.append(self._condition_error)
-            progress.jobs[job.name.lower()] = found
-        self._stage_done(progress, verdict)
+            progress.jobs[job.name.lower()] = verdict.of(job, left)
+        self._stage_done(progress, verdict.result)
 
-    def _try_jobs(self, progress: _Progress) -> bool:
+    def _try_jobs(self, progress: Progress) -> bool:
         changed = False
         for job in progress.stage.jobs:
             name = job.name.lower()
@@ -252,12 +177,9 @@ class Scheduler:
                 continue
             if not all(need.lower() in progress.jobs for need in job.depends_on):
                 continue
-            verdict = self._job_wanted(progress, job)
+            verdict = self._graph.job_verdict(progress, job)
             if verdict is not None:
-                found = JobResult(job.name, job.display, verdict)
-                if verdict == "Failed":
-                    found.issues.error.append(self._condition_error)
-                self._job_done(progress, name, found)
+                self._job_done(progress, name, verdict.of(job, verdict.result))
                 changed = True
             elif self._count < self._limit:
                 self._start(progress, job)
@@ -268,54 +190,11 @@ class Scheduler:
             changed = True
         return changed
 
-    def _job_wanted(self, progress: _Progress, job: Job) -> Result | None:
-        depends = {
-            other.name.lower(): tuple(name.lower() for name in other.depends_on)
-            for other in progress.stage.jobs
-        }
-        results = {name: found.result for name, found in progress.jobs.items()}
-        status = GraphStatus(
-            results, needs(job.name.lower(), depends), self._shared.cancel.requested
-        )
-        variables = self._shared.variables.copy()
-        for variable in progress.stage.variables:
-            if variable.tree is None:
-                variables.set(variable.name, variable.value)
-        return self._wanted(job.condition, status, self._job_names(progress, job), variables)
-
-    # What expressions see of others
-
-    def _stage_dependencies(self, stage: Stage) -> Object:
-        found = {}
-        for name in stage.depends_on:
-            other = self._stages[name.lower()]
-            outputs = {}
-            for job in other.stage.jobs:
-                for key, value in other.outputs.get(job.name.lower(), {}).items():
-                    outputs[f"{job.name}.{key}"] = value
-            found[other.stage.name] = {"result": other.result.result, "outputs": outputs}
-        return _object(found)
-
-    def _job_names(self, progress: _Progress, job: Job) -> dict[str, Object]:
-        own = {
-            found.job: {"result": found.result, "outputs": progress.outputs.get(name.lower(), {})}
-            for name in job.depends_on
-            if (found := progress.jobs[name.lower()])
-        }
-        stages = {}
-        for name in progress.stage.depends_on:
-            other = self._stages[name.lower()]
-            stages[other.stage.name] = {
-                found.job: {"result": found.result, "outputs": other.outputs.get(key, {})}
-                for key, found in other.jobs.items()
-            }
-        return {"dependencies": _object(own), "stagedependencies": _object(stages)}
-
     # Starting and ending
 
-    def _start(self, progress: _Progress, job: Job) -> None:
+    def _start(self, progress: Progress, job: Job) -> None:
         stage = progress.stage
-        names = self._job_names(progress, job)
+        names = self._graph.job_names(progress, job)
         run = JobRun(self._shared, stage, job, self._shared.variables.copy(), names)
         progress.running.add(job.name.lower())
         self._count += 1
@@ -331,11 +210,11 @@ class Scheduler:
 
         threading.Thread(target=work, name=f"{stage.name}.{job.name}", daemon=True).start()
 
-    def _job_done(self, progress: _Progress, name: str, result: JobResult) -> None:
+    def _job_done(self, progress: Progress, name: str, result: JobResult) -> None:
         progress.jobs[name] = result
         self._shared.events.send(JobFinished(progress.stage.name, result))
 
-    def _stage_done(self, progress: _Progress, result: Result) -> None:
+    def _stage_done(self, progress: Progress, result: Result) -> None:
         progress.done = True
         progress.result.result = result
         progress.result.finished = datetime.now(UTC) if progress.result.started else None
@@ -344,11 +223,11 @@ class Scheduler:
 
     # Approvals
 
-    def _request(self, progress: _Progress, environment: str) -> Request:
+    def _request(self, progress: Progress, environment: str) -> Request:
         shared = self._shared
         return Request(progress.stage.name, environment, shared.folder.run, shared.artifacts.folder)
 
-    def _approved(self, progress: _Progress) -> bool:
+    def _approved(self, progress: Progress) -> bool:
         return all(name in progress.approved for name in progress.stage.environments)
 
     def _ask(self) -> bool:
@@ -357,7 +236,7 @@ class Scheduler:
         for progress in self._stages.values():
             if progress.done or progress.started:
                 continue
-            if not all(self._stages[name.lower()].done for name in progress.stage.depends_on):
+            if not self._graph.is_next(progress):
                 continue
             for environment in progress.stage.environments:
                 if environment in progress.approved or progress.done:
@@ -365,7 +244,7 @@ class Scheduler:
                 answered |= self._ask_one(progress, environment)
         return answered
 
-    def _ask_one(self, progress: _Progress, environment: str) -> bool:
+    def _ask_one(self, progress: Progress, environment: str) -> bool:
         request = self._request(progress, environment)
         decision = self._approver.known(request) if isinstance(self._approver, Given) else None
         if decision is None:
@@ -381,7 +260,7 @@ class Scheduler:
         if decision.verdict != "open":
             self._record(progress, environment, decision)
         if decision.verdict == "reject":
-            self._leave_out(progress, "Rejected")
+            self._leave_out(progress, Verdict("Rejected"))
         else:
             progress.approved.add(environment)
         return True
@@ -396,7 +275,7 @@ class Scheduler:
         finally:
             self._asking = False
 
-    def _record(self, progress: _Progress, environment: str, decision: Decision) -> None:
+    def _record(self, progress: Progress, environment: str, decision: Decision) -> None:
         record = ApprovalRecord(
             environment,
             progress.stage.name,
@@ -407,9 +286,3 @@ class Scheduler:
         )
         self._result.approvals.append(record)
         self._shared.events.send(ApprovalGiven(record))
-
-
-def _object(data: Any) -> Object:
-    value = of_python(data, ignore_case=True)
-    assert isinstance(value, Object)  # noqa: S101 - dictionaries become objects
-    return value
