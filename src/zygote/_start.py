@@ -56,7 +56,8 @@ def start(
         idle: seconds after which it ends when it has no copy and nobody asks; None: never.
 
     Returns:
-        The zygote; None where a process must not be forked after it has imported much.
+        The zygote; None where a process must not be forked after it has imported much, or where
+        its socket cannot be made (a temporary folder with a path of more than 90 characters).
     """
     if sys.platform != "linux":
         return None
@@ -65,7 +66,11 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     # Bound here: who has the address can ask at once, and is answered when there is an answer.
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, log.open("ab") as file:
-        listener.bind(os.fspath(address))
+        try:
+            listener.bind(os.fspath(address))
+        except OSError:
+            address.parent.rmdir()
+            return None
         listener.listen()
         process = tether.spawn(
             [

@@ -225,3 +225,13 @@ def test_ends_when_nobody_wants_it(folder: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     made.stop()
+
+
+def test_where_no_socket_can_be_made_there_is_none(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert zygote.start([], log=folder / "no-log") is None
+    assert not list(long.iterdir())
