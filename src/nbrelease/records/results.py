@@ -1,0 +1,146 @@
+"""What became of a runbook, cell by cell: kept in the executed notebook's own metadata."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from nbrelease.errors import NotebookError
+from nbrelease.records._model import Strict
+
+CellState = Literal["passed", "failed", "skipped", "not run", "check failed"]
+RunbookVerdict = Literal["passed", "failed", "check failed", "not run"]
+
+
+class CellError(Strict):
+    """What a cell raised."""
+
+    ename: str
+    evalue: str
+
+    @property
+    def line(self) -> str:
+        """The error in one line. The Azure SDK's job errors carry a JSON document: its message."""
+        start = self.evalue.find("{")
+        if start >= 0:
+            try:
+                message = json.loads(self.evalue[start:])["error"]["message"]
+            except (ValueError, KeyError, TypeError):
+                pass  # braces of another kind: shown as they are
+            else:
+                return f"{self.ename}: {_line(message)}"
+        return f"{self.ename}: {_line(self.evalue)}"
+
+
+class CheckResult(Strict):
+    """A cell's output held against its reference; the texts are there where they differ."""
+
+    passed: bool
+    expected: str | None = None
+    found: str | None = None
+
+
+class CellResult(Strict):
+    """One code cell of an executed runbook. ``seconds`` is None where it did not run."""
+
+    id: str
+    index: int
+    tags: list[str] = Field(default_factory=list)
+    state: CellState
+    seconds: float | None = None
+    error: CellError | None = None
+    check: CheckResult | None = None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the cell can say no on its own: a test, or a compared output."""
+        return "test" in self.tags or self.check is not None
+
+
+class Masked(Strict):
+    """Secrets that were hidden before a file of the pack was written.
+
+    ``part`` says which text of the file or the cell held them, ``what`` what they looked like.
+    """
+
+    file: str
+    cell: str = ""
+    part: str
+    what: str
+    times: int
+
+
+class RunbookResult(Strict):
+    """One execution of a runbook. ``ended`` is None while it runs, and for ever when it is killed.
+
+    ``reason`` tells what ended it from outside: a dead kernel, a timeout.
+    """
+
+    name: str
+    source: str
+    source_sha256: str
+    env: str
+    release_id: str
+    parameters: dict[str, Any]
+    started: datetime
+    ended: datetime | None = None
+    seconds: float | None = None
+    verdict: RunbookVerdict = "not run"
+    reason: str | None = None
+    stage: str = ""
+    job: str = ""
+    cells: list[CellResult] = Field(default_factory=list)
+    values: dict[str, Any] = Field(default_factory=dict)
+    masked: list[Masked] = Field(default_factory=list)
+
+    @property
+    def why(self) -> str:
+        """One line that says why the runbook is not green; empty where it is."""
+        if self.reason:
+            return self.reason
+        for cell in self.cells:
+            if cell.state == "failed" and cell.error is not None:
+                return f"cell {cell.id}: {cell.error.line}"
+            if cell.check is not None and not cell.check.passed:
+                expected, found = (_line(cell.check.expected), _line(cell.check.found))
+                return f"cell {cell.id}: expected «{expected}», found «{found}»"
+            if cell.state == "not run":
+                return f"cell {cell.id} was not run"
+        return "" if self.verdict == "passed" else "no cell was run"
+
+
+def _line(text: str | None) -> str:
+    """A text of any length in one line that can be read."""
+    return textwrap.shorten(text or "", 300, placeholder=" …")
+
+
+def executed(folder: Path) -> list[RunbookResult]:
+    """The results of the executed runbooks of a release, in the order of their names.
+
+    Args:
+        folder: the release's folder.
+
+    Raises:
+        NotebookError: a notebook there has no result of ours in its metadata.
+    """
+    return [result_of(path) for path in sorted((folder / "notebooks").glob("*.ipynb"))]
+
+
+def result_of(notebook: Path) -> RunbookResult:
+    """The result in an executed notebook's metadata.
+
+    Raises:
+        NotebookError: there is none, or it is not in the form that this version writes.
+    """
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    try:
+        return RunbookResult.model_validate(content["metadata"]["nbrelease"])
+    except (KeyError, ValidationError) as error:
+        raise NotebookError(
+            f"{notebook}: no result of nbrelease run in its metadata: {type(error).__name__}"
+        ) from None
