@@ -20,7 +20,7 @@ from azureml_local.errors import BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.models import prepare_model, resolved
 from azureml_local.routing import ASSETS_OF_REGISTRY, WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of, text_of
-from azureml_local.store import Resource
+from azureml_local.store import USER, Resource
 from azureml_local.workspaces import account
 
 KINDS = {
@@ -32,7 +32,6 @@ KINDS = {
 }
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}\Z")
 DATA_TYPES = ("uri_file", "uri_folder", "mltable")
-USER = "azureml-local"
 DEFAULT_VERSION = "azureml_default"
 """What the SDK asks for when it is given no version of a component: the newest."""
 IN_REGISTRY = re.compile(r"azureml://registries/([^/]+)/", re.IGNORECASE)
@@ -293,9 +292,8 @@ def document(workspace: Workspace, found: Resource) -> dict[str, Any]:
 
 def _made(first: Resource, last: Resource) -> dict[str, Any]:
     """When and by whom, as every document of the API says it."""
-    by = {"createdBy": USER, "createdByType": "User"}
     changed = {"lastModifiedBy": USER, "lastModifiedByType": "User"}
-    return {**by, **changed, "createdAt": first.created, "lastModifiedAt": last.modified}
+    return {**first.made, **changed, "lastModifiedAt": last.modified}
 
 
 def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict[str, Any]:

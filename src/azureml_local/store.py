@@ -29,6 +29,7 @@ create index if not exists by_name
 create table if not exists settings (name text primary key, value text not null);
 """
 
+USER = "azureml-local"
 COLUMNS = "workspace, kind, name, version, serial, created, modified, body"
 
 
@@ -44,6 +45,16 @@ class Resource:
     created: str
     modified: str
     body: dict[str, Any]
+
+    @property
+    def made(self) -> dict[str, str]:
+        """When and by whom, as documents of the API say it in ``systemData``."""
+        return {
+            "createdAt": self.created,
+            "createdBy": USER,
+            "createdByType": "User",
+            "lastModifiedAt": self.modified,
+        }
 
 
 class Store:

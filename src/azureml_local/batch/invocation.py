@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import assets, compute
+from azureml_local.batch.calls import component_of, declared_inputs, declared_outputs, typed
 from azureml_local.batch.driver import ZYGOTE
 from azureml_local.batch.settings import settings
 from azureml_local.errors import BadRequest
@@ -22,15 +23,6 @@ from azureml_local.scoring.files import Copied
 from azureml_local.state import State, Workspace, object_of, text_of
 from azureml_local.store import Resource
 
-TYPES = {
-    "urifile": "uri_file",
-    "urifolder": "uri_folder",
-    "mltable": "mltable",
-    "mlflowmodel": "mlflow_model",
-    "custommodel": "custom_model",
-    "tritonmodel": "triton_model",
-    "literal": "literal",
-}
 OUTPUT = "score"
 SCORING = "batchscoring"
 # What most models without code need.
@@ -84,8 +76,8 @@ class Invocations:
         configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
         component = component_of(deployment.body["properties"])
         spec = assets.by_id(self._state, workspace, "components", component).body["componentSpec"]
-        given = _typed("jobInputType", object_of(call, "inputData"))
-        asked = _declared(object_of(spec, "inputs"), given)
+        given = typed("jobInputType", object_of(call, "inputData"))
+        asked = declared_inputs(object_of(spec, "inputs"), given)
         for each in asked.values():
             submission.check_input(self._state, workspace, each)
         properties = {
@@ -96,8 +88,8 @@ class Invocations:
             "properties": {},
             "services": {},
             "inputs": asked,
-            "outputs": _outputs(
-                object_of(spec, "outputs"), _typed("jobOutputType", object_of(call, "outputData"))
+            "outputs": declared_outputs(
+                object_of(spec, "outputs"), typed("jobOutputType", object_of(call, "outputData"))
             ),
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
@@ -123,7 +115,7 @@ class Invocations:
         experiment: str,
     ) -> Resource:
         """The parent job and its scoring child."""
-        given = _typed("jobInputType", object_of(call, "inputData"))
+        given = typed("jobInputType", object_of(call, "inputData"))
         if len(given) != 1:
             raise BadRequest(
                 "invoke a model's deployment with one input", "UserError", target="inputData"
@@ -167,7 +159,7 @@ class Invocations:
         self, workspace: Workspace, child: str, call: dict[str, Any]
     ) -> tuple[Path, dict[str, str]]:
         """Where the output goes, a folder or a file; and the address, where the call says one."""
-        asked = _typed("jobOutputType", object_of(call, "outputData"))
+        asked = typed("jobOutputType", object_of(call, "outputData"))
         if set(asked) - {OUTPUT}:
             raise BadRequest(f"a model's deployment has one output, {OUTPUT}", target="outputData")
         uri = text_of(asked.get(OUTPUT, {}), "uri")
@@ -182,7 +174,7 @@ class Invocations:
     def _spec(self, deployment: Resource, call: dict[str, Any], target: Path) -> dict[str, Any]:
         """What the driver is told; see :mod:`azureml_local.batch.driver`."""
         properties = deployment.body["properties"]
-        asked = _typed("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
+        asked = typed("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
         one_file = asked.get("jobOutputType") == "uri_file" and bool(asked.get("uri"))
         found = settings(properties, call)
         folder = self._state.data / deployment.body["folder"]
@@ -250,61 +242,3 @@ class Invocations:
             return 0 if records.find(state, workspace, child).body["status"] == "Completed" else 1
 
         await runner.supervise(workspace, parent, log, whole)
-
-
-def component_of(properties: dict[str, Any]) -> str:
-    """The pipeline component of a deployment; empty where it is a model's."""
-    configuration = object_of(properties, "deploymentConfiguration")
-    return text_of(object_of(configuration, "componentId"), "assetId")
-
-
-def _typed(field: str, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Inputs or outputs of a call, which writes their types in other words than jobs do.
-
-    Raises:
-        BadRequest: one is no object, or of a type that there is not.
-    """
-    found = {}
-    for name, each in given.items():
-        if not isinstance(each, dict):
-            raise BadRequest(f"{name} must be an object, not {each!r}", target=name)
-        kind = text_of(each, field, "literal" if field == "jobInputType" else "UriFolder")
-        word = TYPES.get(kind.lower().replace("_", ""))
-        if word is None:
-            raise BadRequest(f"{kind!r} is no type of data", "UserError", target=name)
-        found[name] = {**{k: v for k, v in each.items() if v is not None}, field: word}
-    return found
-
-
-def _declared(
-    declared: dict[str, Any], given: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """A pipeline's inputs: what the call gives, else the component's defaults.
-
-    Raises:
-        BadRequest: the component has no such input, or one that it needs is not given.
-    """
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise BadRequest(f"the component has no input {', '.join(unknown)}", "UserError")
-    found = {}
-    for name, about in declared.items():
-        if name in given:
-            found[name] = given[name]
-        elif about.get("default") is not None:
-            found[name] = {"jobInputType": "literal", "value": str(about["default"])}
-        elif about.get("optional") not in (True, "true", "True"):
-            raise BadRequest(f"the input {name} is required and has no value", "UserError")
-    return found
-
-
-def _outputs(
-    declared: dict[str, Any], given: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise BadRequest(f"the component has no output {', '.join(unknown)}", "UserError")
-    return {
-        name: given.get(name) or {"jobOutputType": text_of(about, "type", "uri_folder")}
-        for name, about in declared.items()
-    }

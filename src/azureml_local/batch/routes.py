@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import assets, auth
-from azureml_local.batch.invocation import Invocations, component_of
+from azureml_local.batch.calls import component_of
+from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.settings import settings
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.jobs import records

@@ -7,14 +7,10 @@ ML's driver writes them. Each element counts as one file that was scored.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
-
-class WrongScript(Exception):
-    """The scoring script is none, or gives back what is no result."""
+from azureml_local.scoring.scripts import WrongScript, load
 
 
 class Script:
@@ -30,17 +26,7 @@ class Script:
         Raises:
             WrongScript: it has no ``init`` or no ``run``.
         """
-        path = folder / script
-        sys.path.insert(0, str(path.parent))
-        spec = importlib.util.spec_from_file_location("entry_module", path)
-        if spec is None or spec.loader is None:
-            raise WrongScript(f"{script} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["entry_module"] = module
-        spec.loader.exec_module(module)
-        for wanted in ("init", "run"):
-            if not callable(getattr(module, wanted, None)):
-                raise WrongScript(f"{script} defines no function {wanted}()")
+        module = load(folder, script)
         module.init()
         self._run = module.run
 

@@ -82,12 +82,7 @@ def document(state: State, workspace: Workspace, found: Resource) -> dict[str, A
         "id": f"{workspace.path}/jobs/{found.name}",
         "name": found.name,
         "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "systemData": {
-            "createdAt": found.created,
-            "createdBy": "azureml-local",
-            "createdByType": "User",
-            "lastModifiedAt": found.modified,
-        },
+        "systemData": found.made,
         "properties": properties,
     }
 

@@ -305,12 +305,7 @@ def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
         "location": LOCATION,
         "tags": found.body["tags"],
         "sku": found.body["sku"],
-        "systemData": {
-            "createdAt": found.created,
-            "createdBy": "azureml-local",
-            "createdByType": "User",
-            "lastModifiedAt": found.modified,
-        },
+        "systemData": found.made,
         "properties": {
             "properties": {},
             "endpointComputeType": "Managed",

@@ -140,12 +140,7 @@ class Endpoints:
             "location": LOCATION,
             "tags": found.body["tags"],
             "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
-            "systemData": {
-                "createdAt": found.created,
-                "createdBy": "azureml-local",
-                "createdByType": "User",
-                "lastModifiedAt": found.modified,
-            },
+            "systemData": found.made,
             "properties": {
                 "properties": {},
                 "mirrorTraffic": {},

@@ -7,7 +7,7 @@ response as it is, or a value that is written as JSON.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import json
 import sys
@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 from azureml_local.online import names
 from azureml_local.online.swagger import Shapes, document
 from azureml_local.scoring.frames import Answer, Asked
+from azureml_local.scoring.scripts import WrongScript, load
 
 RAW = ("azureml_local.online.raw", *names.RAW_REQUEST)
 SCHEMA = "inference_schema.schema_util"
@@ -33,10 +34,6 @@ class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class WrongScript(Exception):
-    """The scoring script is none."""
 
 
 class Script:
@@ -56,10 +53,7 @@ class Script:
         names.provide()
         self._name = name
         self._folder = folder
-        module = _loaded(folder / script)
-        for wanted in ("init", "run"):
-            if not callable(getattr(module, wanted, None)):
-                raise WrongScript(f"{script} defines no function {wanted}()")
+        module = load(folder, script)
         self._run = module.run
         parameters = list(inspect.signature(self._run).parameters.values())
         if any(
@@ -166,21 +160,6 @@ class Script:
         asked = self._schema.get_input_schema(self._run)
         answered = self._schema.get_output_schema(self._run)
         return document(self._name, Shapes(asked, answered, versions), query)
-
-
-def _loaded(path: Path) -> Any:
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location("entry_module", path)
-    if spec is None or spec.loader is None:
-        raise WrongScript(f"{path.name} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["entry_module"] = module
-    spec.loader.exec_module(module)
-    # Some scripts come wrapped in another, which calls them; what they are asked is theirs.
-    inner = getattr(module, "driver_module", None)
-    if isinstance(inner, ModuleType) and hasattr(inner, "run"):
-        module.run = inner.run  # type: ignore[attr-defined]
-    return module
 
 
 def _query(query: str) -> dict[str, Any]:

@@ -212,12 +212,7 @@ def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
         "id": f"{workspace.path}/schedules/{found.name}",
         "name": found.name,
         "type": "Microsoft.MachineLearningServices/workspaces/schedules",
-        "systemData": {
-            "createdAt": found.created,
-            "createdBy": "azureml-local",
-            "createdByType": "User",
-            "lastModifiedAt": found.modified,
-        },
+        "systemData": found.made,
         "properties": {
             "properties": {},
             "tags": {},
