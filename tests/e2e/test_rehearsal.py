@@ -87,7 +87,7 @@ def check_pack(project: Path, pack: Path) -> None:
     assert not report.failed, report.text()
     manifest = json.loads((pack / "manifest.json").read_text())["files"]
     there = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
-    assert there == set(manifest) | {"manifest.json"}
+    assert there == set(manifest) | {"manifest.json", "later/index.html"}
     for name, digest in manifest.items():
         content = (pack / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == digest, name
@@ -174,6 +174,9 @@ def test_the_story(project):
     run = done.stdout.split("--resume ")[-1].split()[0]
     assert "evidence-train-1/index.html" in done.stdout
     assert not list((project / "evidence").glob("prod-*/manifest.json"))
+    [shown] = (project / ".pipelines-local" / run / "artifacts").glob("evidence-*/record.json")
+    shown = json.loads(shown.read_text())
+    assert (shown["verdict"], shown["waiting_for"]) == ("open", "prod")
     words_of_ada = ["--approve", "prod=Ada:first", "--approve", "blue=Ada:all green"]
     done = rehearse(project, *words, "--resume", run, *words_of_ada, pipeline="prod")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -239,6 +242,9 @@ def test_the_story(project):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     back = {"model-1": 100, "model-2": 0}
     assert look(project, record)["traffic"] == back
+    pack, told = newest(project, "prod")
+    assert told["verdict"] == "rolled back"
+    check_pack(project, pack)
     criteria = project / "runbooks" / "criteria.yml"
     kept = criteria.read_text()
     criteria.write_text(

@@ -36,21 +36,31 @@ for _each in evidence_trust.COMMANDS:
 @click.option(
     "--approvals", is_flag=True, help="Ask Azure DevOps who approved this run, with its token."
 )
+@click.option("--waiting-for", metavar="ENVIRONMENT", help="Not finished: who is asked next.")
 @click.option("--summary", is_flag=True, help="Attach the summary to the pipeline's run.")
 @click.argument("release_id", metavar="RELEASE")
-def build(name: str, results: str | None, approvals: bool, summary: bool, release_id: str) -> None:
+def build(
+    name: str,
+    results: str | None,
+    approvals: bool,
+    waiting_for: str | None,
+    summary: bool,
+    release_id: str,
+) -> None:
     """Build the pack of RELEASE: record, pages, test reports, manifest."""
     from nbrelease import evidence
 
     settings = load()
     found = release.find(settings.root, settings.environment(name), release_id)
     outcome = _outcome(results) if results is not None else read_outcome(found.folder)
+    if waiting_for is not None:
+        outcome = Outcome(waiting_for=waiting_for)
     if approvals:
         unknown = _decisions(found.folder)
         outcome = (outcome or Outcome()).model_copy(update={"decisions_unknown": unknown})
     if outcome is not None:
         kept.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
-    record = evidence.build(found.folder)
+    record = evidence.build(found.folder, card=waiting_for is None)
     if summary:
         console.azure_summary(str((found.folder / evidence.SUMMARY).resolve()))
     reason = f": {record.reason}" if record.reason else ""

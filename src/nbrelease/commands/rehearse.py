@@ -103,7 +103,9 @@ def _report(name: str, outcome: Rehearsal) -> int:
             console.out(f"endpoint  {online.name}, deployment {online.deployment}")
     if outcome.run.result == "Waiting":
         console.out("waiting   for an approval; to look at:")
-        for page in sorted(outcome.run.artifacts.glob("*/index.html")):
+        pages = outcome.run.artifacts.glob("*/index.html")
+        page = max(pages, key=lambda path: path.stat().st_mtime_ns, default=None)
+        if page is not None:
             console.out(f"          {os.path.relpath(page)}")
         console.out(f"then      nbrelease rehearse {name} --resume {outcome.run.folder.name}")
     holds = outcome.pack is None or _verified(outcome.pack)

@@ -60,13 +60,31 @@ def command(
         )
     from nbrelease.runbook import run  # papermill and its kin take seconds
 
-    with open_workspace(env, settings.root) as variables:
-        os.environ.update(variables)
-        for path in runbooks:
-            console.out(f"{path} -> {_shown(current.notebook(path.stem))}")
-            result = run(path, settings=settings, env=env, release=current, given=given)
-            _report(path, result)
+    results: list[RunbookResult] = []
+    try:
+        with open_workspace(env, settings.root) as variables:
+            os.environ.update(variables)
+            for path in runbooks:
+                console.out(f"{path} -> {_shown(current.notebook(path.stem))}")
+                results.append(run(path, settings=settings, env=env, release=current, given=given))
+                _report(path, results[-1])
+    finally:
+        # A release by hand is open until its pack is built; one that went back is at its end.
+        if release_id is None and any(map(_went_back, results)):
+            from nbrelease import evidence
+
+            evidence.build(current.folder)
+            console.out(f"evidence  {_shown(current.folder)}/index.html")
     return 0
+
+
+def _went_back(result: RunbookResult) -> bool:
+    """Whether a runbook gave traffic back: because somebody said so, or by itself."""
+    steps = result.values.get("rollout") or []
+    given_back = isinstance(steps, list) and any(
+        isinstance(step, dict) and step.get("decision") == "roll back" for step in steps
+    )
+    return bool(result.values.get("rollback")) or given_back
 
 
 def _runbook(word: str, folder: Path) -> Path:

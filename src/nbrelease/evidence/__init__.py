@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import carried, files, kept, scraps
-from nbrelease.evidence import brief, junit, manifest, pages
+from nbrelease.evidence import brief, chain, junit, manifest, pages
 from nbrelease.evidence.summary import since_last, summarise
 from nbrelease.records import (
     DECISIONS,
@@ -70,6 +70,7 @@ def build(folder: Path, *, card: bool = True) -> ReleaseRecord:
     files.write_text(folder / "index.html", pages.index(record, card=there))
     files.write_text(folder / SUMMARY, brief.render(record))
     manifest.write(folder)
+    chain.write_page(folder)
     return record
 
 

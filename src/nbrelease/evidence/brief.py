@@ -29,7 +29,11 @@ def render(record: ReleaseRecord) -> str:
     for answer in answers(record, _):
         said = "<br>".join([f"**{_plain(answer.lead)}**", *map(_plain, answer.lines)])
         lines.append(f"| {_plain(answer.question)} | {said} |")
-    closing = _("The whole pack is the artifact evidence-pack of this run: open its index.html.")
+    closing = (
+        _("The pages so far are an artifact of this run's last job: open its index.html.")
+        if record.waiting_for
+        else _("The whole pack is the artifact evidence-pack of this run: open its index.html.")
+    )
     return "\n".join([*lines, "", closing, ""])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
 from nbrelease.evidence import pages_lineage
+from nbrelease.evidence import pages_names as names
 from nbrelease.evidence.pages_headline import Translate, headline, reason
 from nbrelease.evidence.pages_limits import limits
 from nbrelease.evidence.words import translator
@@ -93,7 +94,7 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
         }
         rows = f"{_('Rows held out')}: {comparison.rows}. {about}"
         table: Table = {
-            _("Metric"): [forms.metric_name(metric.name, _) for metric in comparison.metrics],
+            _("Metric"): [names.metric_name(metric.name, _) for metric in comparison.metrics],
             _("Challenger"): [forms.figure(metric.challenger) for metric in comparison.metrics],
             _("Interval"): [forms.interval(m.challenger_interval) for m in comparison.metrics],
         }
@@ -104,16 +105,16 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
                 for m in comparison.metrics
             ]
         found[_("Metrics")] = (rows, table)
-        names = list(dict.fromkeys(name for part in comparison.slices for name in part.metrics))
+        measured = list(dict.fromkeys(name for part in comparison.slices for name in part.metrics))
         if comparison.slices:
             found[_("By slice")] = ("", {
-                _("Slice"): [part.slice for part in comparison.slices],
+                _("Slice"): [names.slice_name(part.slice, _) for part in comparison.slices],
                 _("Rows"): [part.rows for part in comparison.slices],
                 **{
-                    forms.metric_name(n, _): [
+                    names.metric_name(n, _): [
                         forms.figure(p.metrics.get(n)) for p in comparison.slices
                     ]
-                    for n in names
+                    for n in measured
                 },
             })  # fmt: skip
     elif record.metrics:
@@ -121,14 +122,14 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
         found[_("Metrics")] = (
             "",
             {
-                _("Metric"): [forms.metric_name(name, _) for name in record.metrics],
+                _("Metric"): [names.metric_name(name, _) for name in record.metrics],
                 _("Value"): values,
             },
         )
     if record.gate is not None:
         found[_("The gate")] = (_(record.gate.verdict), {
-            _("Criterion"): [forms.criterion_name(each, _) for each in record.gate.criteria],
-            _("Limit"): [forms.limit_words(each.limit, _) for each in record.gate.criteria],
+            _("Criterion"): [names.judged_name(each.name, _) for each in record.gate.criteria],
+            _("Limit"): [names.limit_words(each.limit, _) for each in record.gate.criteria],
             _("Found"): [forms.figure(each.found) for each in record.gate.criteria],
             _("Result"): [_("met") if e.passed else _("not met") for e in record.gate.criteria],
         })  # fmt: skip

@@ -2,7 +2,8 @@
 
 A pack is not changed any more when it is made. What comes later is an entry of its own under
 ``later/`` that names the sha256 of what it follows, the manifest or the entry before it, so that an
-old entry that was changed, moved or taken out breaks the chain. ``head.json`` names the last one.
+old entry that was changed, moved or taken out breaks the chain. ``head.json`` names the last one,
+``index.html`` shows them all.
 Who can write the folder can still cut entries off at the end and write the head again: keep the
 head's digest elsewhere, or sign the entries and keep the signatures elsewhere.
 """
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbrelease import files
 from nbrelease.errors import RunFailed, UsageError
-from nbrelease.evidence import manifest, sign
+from nbrelease.evidence import manifest, pages_later, sign
 from nbrelease.secrets import Known, find_in, mask_text
 
 HEAD = "head.json"
@@ -128,7 +129,37 @@ def append(
         files.write_text(place.with_name(f"{place.name}{sign.SUFFIX}"), signed)
     head = Head(entries=number, sha256=sha256)
     files.write_text(place.with_name(HEAD), head.model_dump_json(indent=2) + "\n")
+    write_page(folder)
     return target
+
+
+def write_page(folder: Path) -> None:
+    """Write the page of what was appended so far, also where that is nothing."""
+    entries, _ = check(folder)
+    files.write_text(folder / manifest.LATER / pages_later.NAME, page(folder, entries))
+
+
+def page(folder: Path, entries: Sequence[Entry]) -> str:
+    """The page of a pack's entries."""
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    rows = [_row(folder, entry) for entry in entries]
+    language = record.get("language", "en")
+    return pages_later.render(record["release_id"], rows, language, manifest.renderer())
+
+
+def _row(folder: Path, entry: Entry) -> pages_later.Row:
+    envelope = folder / manifest.LATER / f"{_name(entry.number)}{sign.SUFFIX}"
+    return pages_later.Row(
+        number=entry.number,
+        kind=entry.kind,
+        time=entry.time,
+        actor=entry.actor,
+        text=entry.text,
+        about=entry.about.release_id if entry.about else "",
+        files=sorted(entry.files),
+        sha256=_last(folder, entry.number),
+        signed_by=sign.read(envelope).key_ids if envelope.is_file() else [],
+    )
 
 
 def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry], list[str]]:
@@ -141,7 +172,7 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
     top = folder / manifest.LATER
     problems: list[str] = []
     entries: list[Entry] = []
-    known = {HEAD}
+    known = {HEAD, pages_later.NAME}
     paths = sorted(path for path in top.glob("*.json") if path.stem.isdigit())
     for number, path in enumerate(paths, start=1):
         where = f"{manifest.LATER}/{path.name}"

@@ -230,8 +230,8 @@ def shares(parts: Sequence[tuple[str, float]]) -> Any:
 def trend(label: str, marks: Sequence[Mark]) -> Any:
     """A metric over releases, oldest first; only those that passed are joined by the line."""
     known = [(n, mark, mark.value) for n, mark in enumerate(marks) if mark.value is not None]
-    if not known:
-        return ""
+    if len(known) < 2:
+        return ""  # one point is no trend; the table has it
     low, high = min(value for *_, value in known), max(value for *_, value in known)
     pad = (high - low) * 0.15 or 0.02
     low, high = low - pad, high + pad

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbrelease.evidence import charts
-from nbrelease.evidence.pages_jinja import METRICS
+from nbrelease.evidence.pages_names import metric_name
 from nbrelease.evidence.words import translator
 from nbrelease.published import Interval
 from nbrelease.records import ReleaseRecord
@@ -22,7 +22,7 @@ class Drawings:
         self.record, self._ = record, translator(record.language)
 
     def _name(self, metric: str) -> str:
-        return self._(METRICS[metric]) if metric in METRICS else metric
+        return metric_name(metric, self._)
 
     @property
     def curves(self) -> bool:

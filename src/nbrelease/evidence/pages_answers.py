@@ -11,6 +11,7 @@ from typing import Any
 
 from nbrelease.evidence import pages_jinja as forms
 from nbrelease.evidence.pages_headline import Translate, share
+from nbrelease.evidence.pages_names import metric_name
 from nbrelease.published import Metric
 from nbrelease.records import ReleaseRecord
 
@@ -73,6 +74,11 @@ class _Answers:
         before = self._champion()
         if record.rollback is not None:
             answer.lead = f"{record.rollback.origin} → {record.rollback.to}"
+        elif record.model is None and record.waiting_for:
+            answer.lead = self._("Nothing yet")
+            answer.lines.append(self._("With a yes a new model is judged and registered."))
+            if before:
+                answer.lines.append(self._say("Live is version %(before)s", before=before))
         elif record.model is None:
             answer.lead = self._("Nothing was registered")
         elif before and share(record):
@@ -89,6 +95,8 @@ class _Answers:
             )
             if not share(record) and not record.previous_deployment:
                 answer.lines.append(self._("It is registered and has no traffic."))
+            if record.waiting_for:
+                answer.lines.append(self._("With a yes its deployment gets traffic."))
         self._takes_over(answer)
         self._made_of(answer)
         return answer
@@ -115,7 +123,7 @@ class _Answers:
         import markupsafe
 
         record = self.record
-        if record.parameters.get("estimator"):
+        if record.parameters.get("estimator") and record.rollback is None:
             answer.lines.append(
                 self._say("Estimator %(name)s", name=record.parameters["estimator"])
             )
@@ -187,7 +195,7 @@ class _Answers:
         )  # fmt: skip
 
     def _name(self, metric: str) -> str:
-        return forms.metric_name(metric, self._)
+        return metric_name(metric, self._)
 
     def _judgement(self, metric: Metric) -> tuple[Any, str]:
         """What the interval of the difference allows to say, and no more."""
@@ -244,6 +252,8 @@ class _Answers:
                     total=len(record.gate.criteria),
                 )
             )
+        if record.gate is None and record.waiting_for:
+            answer.lines.append(self._("The gate judges after the yes, before anything changes."))
         batch, online = record.endpoints.batch, record.endpoints.online
         if batch is not None and batch.rows_in is not None and batch.rows_out is not None:
             answer.lines.append(
@@ -288,6 +298,13 @@ class _Answers:
             )
             answer.lead = self._say(text, name=no.name if no else ", ".join(names))
             answer.tone = "bad" if no else "good"
+        if record.waiting_for:
+            answer.lead = self._say(
+                "%(environment)s waits for a yes", environment=record.waiting_for
+            )
+            answer.tone = "wait"
+            answer.lines.append(self._("Without one nothing changes."))
+            answer.lines.append(self._("What was said before stands on the page of the run."))
         for each in record.decisions:
             comment = f": «{each.comment}»" if each.comment else ""
             answer.lines.append(
@@ -323,6 +340,11 @@ class _Answers:
                 answer.lines.append(self._say("It took %(time)s", time=took))
         elif not share(record):
             answer.lines.append(self._("No traffic was moved."))
+            answer.lines += [
+                self._say("%(name)s was cut off: what it had begun may be left.", name=each.name)
+                for each in record.runbooks
+                if each.ended is None
+            ]
         elif record.previous_deployment:
             answer.lead = self._say(
                 "All traffic back to %(name)s",
@@ -384,6 +406,8 @@ class _Answers:
                 answer.lines.append(
                     self._say("%(name)s stays deployed at 0 %%", name=record.previous_deployment)
                 )
+        elif record.waiting_for:
+            answer.lead = self._("Nothing is replaced yet")
         elif record.verdict == "rolled back" or not share(record) or self._first():
             answer.lead = self._("No limit: nothing was replaced")
         elif not record.previous_deployment:

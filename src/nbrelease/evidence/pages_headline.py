@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nbrelease.evidence import pages_jinja as forms
+from nbrelease.evidence.pages_names import missed
 from nbrelease.evidence.summary import REASONS
+from nbrelease.published import Criterion, Gate
 from nbrelease.records import ReleaseRecord
 
 Translate = Callable[[str], str]
+# These begin with a word of ours, not with a name.
+SENTENCES = {code for code, text in REASONS.items() if not text.startswith("%")}
+
+
+def counts(gate: Gate, each: Criterion) -> bool:
+    """Whether a criterion can stop a release."""
+    return not (each.relative and gate.champion == "report")
 
 
 def reason(record: ReleaseRecord, _: Translate) -> str:
@@ -18,11 +27,13 @@ def reason(record: ReleaseRecord, _: Translate) -> str:
     about = {
         name: _(text) if name == "verdict" else text for name, text in record.because.about.items()
     }
-    if record.because.code == "gate":
-        about["why"] = forms.with_names(about["why"], _)
+    if record.because.code == "gate" and record.gate is not None:
+        counted = [e for e in record.gate.criteria if counts(record.gate, e) and not e.passed]
+        return missed(counted, forms.figure, _)  # the headline says that it said no
     said = _(REASONS[record.because.code]) % about
     comment = record.because.about.get("comment")
-    return f"{said}: {comment}" if comment else said
+    said = f"{said}: {comment}" if comment else said
+    return said[:1].upper() + said[1:] if record.because.code in SENTENCES else said
 
 
 def headline(record: ReleaseRecord, _: Translate) -> str:
@@ -41,6 +52,8 @@ def headline(record: ReleaseRecord, _: Translate) -> str:
         return _(text) % because.about
     if record.verdict == "passed":
         return _passed(record, _)
+    if record.verdict == "open" and record.waiting_for:
+        return _("Waits for a yes to %(environment)s") % {"environment": record.waiting_for}
     return {
         "rejected": _("Not approved"),
         "interrupted": _("Interrupted before its end"),

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+from nbrelease.evidence import pages_names
 from nbrelease.evidence.words import translator
-from nbrelease.published import Criterion
 from nbrelease.records import Language
 
 NOTHING = "\N{EN DASH}"
 GOOD = {"passed", "approved", "Succeeded", "done", "go on", "met"}
 BAD = {"failed", "check failed", "Failed", "rejected", "Rejected", "roll back"}
-METRICS = {
-    "accuracy": "Accuracy",
-    "roc_auc": "ROC AUC",
-    "positive_share": "Share of positives",
-    "selection_rate": "Selection rate",
-    "false_negative_rate": "False negative rate",
-    "test_rows": "Rows held out",
-    "train_rows": "Rows trained on",
-    "rows": "Rows",
-    "overlap": "Share of held-out rows that were trained on",
-    "accuracy_difference": "Largest difference of accuracy between groups",
-    "selection_rate_difference": "Largest difference of selection rates between groups",
-    "false_negative_rate_difference": "Largest difference of false negative rates between groups",
-}
 
 
 @cache
@@ -57,10 +42,12 @@ def environment(language: Language) -> Any:
         "language": language,
         "tone_of": tone_of,
         "tone_of_difference": tone_of_difference,
+        "tone_of_ends": tone_of_ends,
         "short": short,
-        "metric_name": lambda name: metric_name(name, translate),
-        "limit_words": lambda text: limit_words(text, translate),
-        "criterion_name": lambda each: criterion_name(each, translate),
+        **{
+            name: partial(_translated, getattr(pages_names, name), translate)
+            for name in ("metric_name", "slice_name", "judged_name", "limit_words")
+        },
     }
     made.filters |= {
         "as_code": _as_code,
@@ -79,6 +66,10 @@ def environment(language: Language) -> Any:
     return made
 
 
+def _translated(say: Callable[[str, Any], str], translate: Any, text: str) -> str:
+    return say(text, translate)
+
+
 def compile_all() -> None:
     """Compile every template, for those who install this: what they compile to is kept."""
     made = environment("en")
@@ -93,34 +84,15 @@ def tone_of(state: str) -> str:
 
 def tone_of_difference(metric: Any) -> str:
     """Of a difference: good or bad where its whole interval lies on one side of zero."""
-    if metric.difference_interval is None:
+    return tone_of_ends(metric.difference_interval)
+
+
+def tone_of_ends(ends: tuple[float, float] | None) -> str:
+    """Of a difference's interval, likewise."""
+    if ends is None:
         return ""
-    low, high = metric.difference_interval
+    low, high = ends
     return "good" if low > 0 else "bad" if high < 0 else "wait"
-
-
-def metric_name(name: str, translate: Callable[[str], str]) -> str:
-    """A metric as people call it; one that is not known here keeps its own name."""
-    return translate(METRICS[name]) if name in METRICS else name
-
-
-def criterion_name(each: Criterion, translate: Callable[[str], str]) -> str:
-    """A criterion's name with its metric's in it: "ROC AUC (Age 0 to 30)"."""
-    return each.name.replace(each.metric, metric_name(each.metric, translate), 1)
-
-
-def with_names(text: str, translate: Callable[[str], str]) -> str:
-    """A sentence with the names of metrics as people call them, for their names in code."""
-    return re.sub(r"[a-z]+(?:_[a-z]+)+", lambda found: metric_name(found[0], translate), text)
-
-
-def limit_words(text: str, _: Callable[[str], str]) -> str:
-    """A limit, which the record has in English, in the page's language."""
-    if text.startswith("at least "):
-        return _("at least %(value)s") % {"value": text.removeprefix("at least ")}
-    if text.startswith("at most "):
-        return _("at most %(value)s") % {"value": text.removeprefix("at most ")}
-    return text
 
 
 def seconds(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nbrelease.evidence.pages_names import slice_name
 from nbrelease.records import ReleaseRecord
 
 SMALL = 100
@@ -26,7 +27,7 @@ def _of_the_model(record: ReleaseRecord, _: Callable[[str], str]) -> list[str]:
         found.append(
             _("Intervals tell of the choice of held-out rows, not of chance in the training.")
         )
-        small = [each.slice for each in comparison.slices if each.rows < SMALL]
+        small = [slice_name(each.slice, _) for each in comparison.slices if each.rows < SMALL]
         if small:
             found.append(
                 _("Few rows, so figures that say little: %(slices)s.")

@@ -17,14 +17,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbrelease import files
-from nbrelease.evidence import charts
+from nbrelease.evidence import chain, charts
+from nbrelease.evidence.manifest import LATER
 from nbrelease.evidence.pages_headline import headline, reason
-from nbrelease.evidence.pages_jinja import METRICS, environment
+from nbrelease.evidence.pages_jinja import environment
+from nbrelease.evidence.pages_names import metric_name
 from nbrelease.evidence.words import translator
 from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict
 
 CACHE = "site.json"
-FORM = 2
+FORM = 3
 """Of an entry; another one makes every pack be read again."""
 CHARTED = ("roc_auc", "accuracy")
 
@@ -39,6 +41,16 @@ class Live(BaseModel):
     deployment: str | None = None
 
 
+class Later(BaseModel):
+    """What became known after a release."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    time: datetime
+    text: str
+
+
 class Entry(BaseModel):
     """What the page says of a release."""
 
@@ -51,12 +63,14 @@ class Entry(BaseModel):
     started: datetime
     verdict: ReleaseVerdict | Literal["cannot be read"]
     headline: str
+    built: bool = False
     reason: str = ""
     model: str | None = None
     version: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     tests: str = ""
     live: Live | None = None
+    later: list[Later] = Field(default_factory=list)
 
 
 class _Cache(BaseModel):
@@ -109,10 +123,14 @@ def _known(path: Path, language: Language) -> dict[tuple[str, str], Entry]:
 
 
 def _digest(folder: Path) -> str:
-    """Of the manifest, which names every other file's; an open release has only its record."""
-    manifest = folder / "manifest.json"
+    """Of the manifest, which names every other file's; an open release has only its record.
+
+    And of the head of what was appended, which stands for all of that.
+    """
+    manifest, head = folder / "manifest.json", folder / LATER / chain.HEAD
     path = manifest if manifest.is_file() else folder / "record.json"
-    return hashlib.sha256(path.name.encode() + path.read_bytes()).hexdigest()
+    more = head.read_bytes() if head.is_file() else b""
+    return hashlib.sha256(path.name.encode() + path.read_bytes() + more).hexdigest()
 
 
 def _entry(folder: Path, digest: str, language: Language) -> Entry:
@@ -137,6 +155,7 @@ def _entry(folder: Path, digest: str, language: Language) -> Entry:
         )  # fmt: skip
     return Entry(
         **about,
+        built=True,
         verdict=record.verdict,
         headline=headline(record, _),
         reason=reason(record, _),
@@ -145,6 +164,9 @@ def _entry(folder: Path, digest: str, language: Language) -> Entry:
         metrics=_metrics(record),
         tests=f"{record.tests.passed} / {record.tests.total}",
         live=_live(record),
+        later=[
+            Later(kind=each.kind, time=each.time, text=each.text) for each in chain.check(folder)[0]
+        ],
     )
 
 
@@ -235,5 +257,8 @@ def _trend(entries: list[Entry], env: str, metric: str, _: Any) -> tuple[str, An
         for entry in reversed(entries)
         if entry.env == env and metric in entry.metrics
     ]
-    title = _("%(metric)s in %(env)s, oldest first") % {"metric": _(METRICS[metric]), "env": env}
+    title = _("%(metric)s in %(env)s, oldest first") % {
+        "metric": metric_name(metric, _),
+        "env": env,
+    }
     return title, charts.trend(title, marks)

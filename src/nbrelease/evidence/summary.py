@@ -91,6 +91,7 @@ def summarise(
         endpoints=Endpoints(batch=_batch(values), online=_online(values)),
         decisions=decisions,
         decisions_unknown=outcome.decisions_unknown if outcome else "",
+        waiting_for=outcome.waiting_for if outcome else "",
         tests=_tests(results),
         stages=_stages(results, outcome or Outcome()),
         runbooks=results,
@@ -189,7 +190,7 @@ def _of_the_pipeline(
         return "interrupted", Because(code="killed before")
     if not results:
         return "failed", Because(code="nothing run")
-    return "passed", None
+    return ("open" if outcome.waiting_for else "passed"), None
 
 
 def since_last(record: ReleaseRecord, earlier: Iterable[ReleaseRecord]) -> PackageChanges | None:

@@ -194,6 +194,7 @@ class ReleaseRecord(Identity, Published):
     endpoints: Endpoints = Endpoints()
     decisions: list[Decision] = Field(default_factory=list)
     decisions_unknown: str = ""
+    waiting_for: str = ""
     tests: Tests
     stages: list[Stage]
     runbooks: list[RunbookResult]

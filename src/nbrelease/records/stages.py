@@ -48,12 +48,13 @@ class Outcome(Strict):
     """What the pipeline knows and the runbooks cannot: which stages never came to their runbooks.
 
     ``interrupted`` where the pipeline was killed and could not say; ``decisions_unknown`` why it
-    could not be read who decided.
+    could not be read who decided; ``waiting_for`` the environment that needs a yes next.
     """
 
     stages: list[StageOutcome] = Field(default_factory=list)
     interrupted: bool = False
     decisions_unknown: str = ""
+    waiting_for: str = ""
 
 
 class Stage(Strict):

@@ -12,6 +12,7 @@ import pytest
 
 import tether
 from nbrelease.cli import main
+from nbrelease.evidence.verify import verify
 from nbrelease.records import result_of
 
 pytestmark = pytest.mark.functional
@@ -251,3 +252,27 @@ def test_nothing_to_check_is_a_failure(project, capfd):
     (executed,) = project.root.glob("evidence/*/notebooks/01_a.ipynb")
     assert main(["check", str(executed)]) == 1
     assert "nothing was checked" in capfd.readouterr().err
+
+
+BACK = """\
+from datetime import UTC, datetime
+from nbrelease import record
+now = datetime.now(UTC).isoformat()
+"""
+ROLLBACK = "record(rollback={'from': 'b', 'to': 'a', 'time': now, 'reason': 'slow answers'})"
+ROLLOUT = "record(rollout=[{'time': now, 'traffic': {'a': 100}, 'decision': 'roll back', 'why': 'slow'}])\nassert False"
+
+
+@pytest.mark.parametrize(("told", "code"), [(ROLLBACK, 0), (ROLLOUT, 1)])
+def test_what_gave_traffic_back_by_hand_leaves_its_pack(project, capfd, told, code):
+    project.runbook("09_back", ("back", [], BACK + told), ("t", ["test"], "assert True"))
+    assert run("09_back") == code
+    [pack] = (project.root / "evidence").iterdir()
+    assert f"evidence  evidence/{pack.name}/index.html" in capfd.readouterr().out
+    record = json.loads((pack / "record.json").read_text())
+    assert record["verdict"] == "rolled back"
+    report = verify(pack)
+    assert not report.failed, report.text()
+    project.runbook("01_next", ("t", ["test"], "assert True"))
+    assert run("01_next") == 0
+    assert len(list((project.root / "evidence").iterdir())) == 2  # the next begins its own

@@ -25,7 +25,7 @@ import real_pack
 
 from conftest import Project
 from nbrelease import evidence
-from nbrelease.evidence import manifest, schema, sign
+from nbrelease.evidence import chain, manifest, schema, sign
 from nbrelease.evidence.verify import verify
 
 pytestmark = pytest.mark.functional
@@ -402,6 +402,8 @@ CASES = [
     case("attached file", "later", "later/0001/drift.json: was changed", text("later/0001/drift.json", "0.31", "0.01")),
     case("attached file taken out", "later", "later/0001/drift.json: is missing", remove("later/0001/drift.json")),
     case("something between the entries", "later", "later/more.txt: belongs to no entry", add("later/more.txt")),
+    case("page of the entries", "later", "later/index.html: does not say what the entries do", text("later/index.html", "slow answers", "all is well")),
+    case("page of the entries taken out", "later", "later/index.html: is missing", remove("later/index.html")),
     case("entry of another release", "later", "is of release prod-1", content("later/0003.json", lambda e: e.update(release_id="prod-1"))),
     case("entry that is none", "later", "later/0002.json: is no entry", add("later/0002.json", "{}")),
     case("unsigned entry", "later", "later/0002.json: is not signed by the key", remove("later/0002.dsse.json"), signed=True),
@@ -441,6 +443,7 @@ def test_a_forgery_of_everything_is_what_the_signature_is_for(pack, key):
     build(pack)
     shutil.rmtree(pack / "signatures")
     shutil.rmtree(pack / "later")
+    chain.write_page(pack)
     report = verify(pack)
     assert (report.failed, report.level) == (False, "consistent")
     assert verify(pack, [key]).results["signature"].state == "failed"

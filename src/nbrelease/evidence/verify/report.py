@@ -19,7 +19,7 @@ MARKS: dict[State, str] = {
 LEVELS = {
     "none": "this pack does not hold",
     "consistent": "whole and in agreement with itself; who wrote it is not proved",
-    "signed": "and these very bytes were signed with the key; when is not proved",
+    "signed": "consistent, and these very bytes were signed with the key; when is not proved",
 }
 SHOWN = 5
 

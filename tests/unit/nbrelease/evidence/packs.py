@@ -666,4 +666,25 @@ def empty(evidence: Path, hour: int = 8, **identity: Any) -> Path:
     return pack.folder
 
 
-ALL = (first, full, refused, rejected, interrupted, gave_back, rolled_back, checked, crashed, empty)
+def waiting(evidence: Path, hour: int = 10, **identity: Any) -> Path:
+    """Trained, and somebody is asked."""
+    pack = Pack(evidence, hour=hour, **identity)
+    pack.prepare()
+    pack.train()
+    (pack.folder / "outcome.json").write_text(json.dumps({"waiting_for": "prod"}))
+    return pack.folder
+
+
+ALL = (
+    first,
+    full,
+    refused,
+    rejected,
+    interrupted,
+    gave_back,
+    rolled_back,
+    checked,
+    crashed,
+    empty,
+    waiting,
+)

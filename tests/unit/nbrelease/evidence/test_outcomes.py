@@ -15,14 +15,15 @@ from nbrelease.evidence.pages_timeline import timeline
 OUTCOMES = [
     ("full", "passed", "diabetes-classifier version 2 has 100 % of the traffic of prod", ""),
     ("first", "passed", "diabetes-classifier version 1 has 100 % of the traffic of prod", ""),
-    ("refused", "failed", "The gate said no in 03_register", "Largest difference of accuracy between groups: 0.41, at most 0.3"),
+    ("refused", "failed", "The gate said no in 03_register", "Largest difference of accuracy between groups: 0.4100, at most 0.3 asked"),
     ("rejected", "rejected", "Bob said no", "Bob said no to prod: not before the audit"),
     ("interrupted", "interrupted", "Interrupted before its end", "02_train was interrupted"),
     ("gave_back", "rolled back", "Rolled back: a limit was not kept during the rollout", "model-2 gave all traffic back at 50 %: 31 of 240 requests failed"),
     ("rolled_back", "rolled back", "Traffic is back on model-1", "wrong answers for children"),
     ("checked", "failed", "Failed in 01_prepare", "cell columns: expected «PatientID Age Diabetic», found «PatientID <Age> Diabetic»"),
     ("crashed", "failed", "Failed in 02_train", "JobException: job crimson_neck_1 failed The cell that said no: 02_train · wait"),
-    ("empty", "interrupted", "Interrupted before its end", "the pipeline was killed before its first runbook"),
+    ("waiting", "open", "Waits for a yes to prod", ""),
+    ("empty", "interrupted", "Interrupted before its end", "The pipeline was killed before its first runbook"),
 ]  # fmt: skip
 
 
@@ -93,6 +94,19 @@ def test_what_was_rejected_changed_nothing(english):
     assert page.answers["How to go back?"][0] == "Nothing to undo"
     assert "not before the audit" in page.section("decisions")
     assert "Better: ROC AUC" in page.answers["Is it better, and how sure?"][0]
+
+
+def test_who_is_asked_reads_what_a_yes_does(english):
+    answers = english["waiting"].page().answers
+    assert answers["What changes?"][0] == "Nothing yet"
+    assert answers["What changes?"][1][:2] == [
+        "With a yes a new model is judged and registered.", "Live is version 1",
+    ]  # fmt: skip
+    assert "Better: ROC AUC" in answers["Is it better, and how sure?"][0]
+    assert "The gate judges after the yes" in answers["What was tested?"][1][0]
+    assert answers["Who said yes or no?"][0] == "prod waits for a yes"
+    summary = (english["waiting"].folder / "summary.md").read_text(encoding="utf-8")
+    assert summary.startswith("## 🟧 Open: Waits for a yes to prod")
 
 
 def test_the_gate_shows_what_was_not_met_first(english):

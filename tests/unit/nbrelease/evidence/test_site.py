@@ -10,7 +10,7 @@ import pytest
 from html_page import Page, words
 
 from nbrelease import evidence
-from nbrelease.evidence import site
+from nbrelease.evidence import chain, site
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_newest_first_with_what_became_of_each(releases, english):
     shown = rows(page)
     # by the hour at which they began
     assert [row[1] for row in shown] == [
-        "failed", "interrupted", "failed", "rolled back", "rolled back", "interrupted",
+        "open", "failed", "interrupted", "failed", "rolled back", "rolled back", "interrupted",
         "rejected", "failed", "passed", "passed",
     ]  # fmt: skip
     for row, (name, built) in zip(
@@ -65,7 +65,7 @@ def test_metrics_are_drawn_over_releases(releases):
     titles = [words(each) for each in page.html.select("figcaption")]
     assert titles == ["ROC AUC in prod, oldest first", "Accuracy in prod, oldest first"]
     marks = [words(each) for each in page.html.select("figure:first-of-type svg title")]
-    assert len(marks) == 5  # the releases that came to a comparison
+    assert len(marks) == 6  # the releases that came to a comparison
     assert len(page.html.select("figure:first-of-type svg .dot.new")) == 2
 
 
@@ -93,6 +93,26 @@ def test_only_new_packs_are_read_again(releases, monkeypatch):
     after = {path: path.read_bytes() for path in before}
     del before[changed / "manifest.json"], after[changed / "manifest.json"]
     assert after == before  # packs are never touched
+
+
+def test_one_release_is_no_trend(tmp_path):
+    evidence.build(packs.first(tmp_path / "evidence"), card=False)
+    assert Page(site.build(tmp_path / "evidence").page).html.select("figure") == []
+
+
+def test_what_came_later_is_shown_with_its_release(releases):
+    site.build(releases)
+    pack = next(releases.glob("*T090000Z*"))
+    chain.append(pack, "incident", "slow answers", actor="Ada")
+    chain.append(pack, "rollback", "back to model-1", actor="Lin")
+    made = site.build(releases)
+    assert made.new == 1
+    page = Page(made.page)
+    row = next(row for row in rows(page) if row[0] == pack.name)
+    assert "slow answers" in row[2]
+    assert "back to model-1" in row[2]
+    assert page.link("Rollback") == f"{pack.name}/later/index.html#entry-2"
+    assert page.broken_links() == []
 
 
 def test_another_language_is_made_anew(releases):

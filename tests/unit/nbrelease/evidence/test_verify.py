@@ -25,6 +25,7 @@ BEYOND = {
     "gave_back": {"approvals"},
     "rolled_back": {"rows", "parity", "versions", "gate", "approvals"},
     "checked": {"rows", "parity", "versions", "gate", "approvals"},
+    "waiting": {"parity", "versions", "gate", "approvals"},
     "crashed": {"rows", "parity", "versions", "gate", "approvals"},
     "empty": {
         "cells", "reports", "tests", "rows", "parity", "versions", "gate", "approvals",

@@ -11,7 +11,7 @@ import packs
 
 from nbrelease import evidence as evidence_package
 from nbrelease import published, records, secrets
-from nbrelease.evidence import pages, pages_jinja, summary, words
+from nbrelease.evidence import chain, pages, pages_jinja, pages_names, summary, words
 from nbrelease.evidence.words_ja import JAPANESE
 from nbrelease.runbook.masked import PARTS
 
@@ -49,11 +49,20 @@ def of_tables() -> set[str]:
     gate = set(get_args(published.Gate.model_fields["verdict"].annotation))
     steps = set(get_args(published.RolloutStep.model_fields["decision"].annotation))
     said = set(get_args(records.Decision.model_fields["decision"].annotation))
+    later = set(chain.KINDS)
     kinds = set(get_args(records.Workspace.model_fields["kind"].annotation))
     tables = set(summary.REASONS.values()) | set(pages.CONTENTS.values())
     masked = {*secrets.kinds(), *PARTS.values(), "parameters", "file"}
     return (
-        masked | states | gate | steps | said | kinds | tables | set(pages_jinja.METRICS.values())
+        masked
+        | states
+        | later
+        | gate
+        | steps
+        | said
+        | kinds
+        | tables
+        | set(pages_names.METRICS.values())
     )
 
 
