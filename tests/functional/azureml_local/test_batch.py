@@ -160,7 +160,7 @@ def test_a_script_gets_mini_batches_of_files(ml, deploy, score):
 
 
 def test_what_fails_is_tried_again(deploy, score):
-    deploy("again", COUNTS, size=1, error_threshold=0, timeout=8)
+    deploy("again", COUNTS, size=1, error_threshold=0, timeout=4)
     files = {"a.txt": "fails once", "b.txt": "kills once", "c.txt": "fine", "d.txt": "hangs once"}
     assert [line.split()[0] for line in lines(score("again", files))] == list(files)
 
