@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 import uuid
 from dataclasses import asdict
@@ -239,6 +240,7 @@ class Invocations:
 
         async def whole() -> int:
             await runner.supervise(workspace, child, log, score)
+            shutil.copyfile(log, runner.log_file(workspace, child, records.SCORING_LOG))
             return 0 if records.find(state, workspace, child).body["status"] == "Completed" else 1
 
         await runner.supervise(workspace, parent, log, whole)

@@ -19,6 +19,8 @@ KIND = "jobs"
 OVER = frozenset({"Completed", "Failed", "Canceled"})
 LOG = "user_logs/std_log.txt"
 BATCH_LOG = "logs/azureml/executionlogs.txt"
+SCORING_LOG = "logs/user/stdout/127.0.0.1/process000.stdout.txt"
+"""What scored says about its files, in the child of a batch job, in Azure's folders."""
 
 
 def now() -> str:

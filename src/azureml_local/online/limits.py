@@ -27,6 +27,7 @@ class Limits:
         queue_seconds: how long a request may wait for its turn; None: as long as it has time.
         instances: of the deployment.
         workers: processes of the inference server in each instance (``WORKER_COUNT``).
+        ready_seconds: how long one may take until it is ready, by the readiness probe.
     """
 
     seconds: float = 5.0
@@ -34,6 +35,7 @@ class Limits:
     queue_seconds: float | None = None
     instances: int = 1
     workers: int = 1
+    ready_seconds: float = 310.0
 
     @property
     def most(self) -> int:
@@ -74,7 +76,17 @@ def limits(properties: dict[str, Any], sku: dict[str, Any]) -> Limits:
         queue_seconds=None if wait is None else _seconds("maxQueueWait", wait),
         instances=_number("sku.capacity", sku.get("capacity") or 1, 1, MAX_INSTANCES),
         workers=_number("WORKER_COUNT", variables.get("WORKER_COUNT", 1), 1, 1000),
+        ready_seconds=_ready(object_of(properties, "readinessProbe")),
     )
+
+
+def _ready(probe: dict[str, Any]) -> float:
+    """How long a readiness probe goes on asking; Azure's defaults come to 310 seconds."""
+    delay, period = (
+        _seconds(name, probe.get(name) or "PT10S") for name in ("initialDelay", "period")
+    )
+    tries = probe.get("failureThreshold")
+    return delay + period * _number("failureThreshold", 30 if tries is None else tries, 1, 100_000)
 
 
 def _seconds(name: str, given: Any) -> float:

@@ -17,7 +17,6 @@ from azureml_local.online.limits import Limits
 from azureml_local.online.worker import Launch, Worker, spawn
 from azureml_local.scoring.frames import Answer, Asked
 
-START_SECONDS = 300.0
 POLL_SECONDS = 0.02
 SHORT_LIFE = 30.0
 """Seconds; a process that ends sooner is started again only after a while."""
@@ -155,12 +154,14 @@ class Pool:
             worker = await spawn(self._launch, self._nursery)
             worker.on_idle = self._idle.put_nowait
             try:
-                async with asyncio.timeout(START_SECONDS):
+                async with asyncio.timeout(self.limits.ready_seconds):
                     await _first(worker.ready, worker.ended)
             except TimeoutError:
                 await worker.end()
                 raise AzureError(
-                    "the deployment was not ready in time", "DeploymentTimedOut"
+                    f"the deployment was not ready within {self.limits.ready_seconds:g} s, "
+                    "the time of its readiness probe; see its log",
+                    "DeploymentTimedOut",
                 ) from None
             except asyncio.CancelledError:
                 await worker.end()

@@ -28,7 +28,7 @@ from azureml_local.studio import access, requests, views
 from azureml_local.studio.pages import page
 
 BASE = "/studio/{key}"
-LOGS = (records.LOG, records.BATCH_LOG)
+LOGS = (records.LOG, records.BATCH_LOG, records.SCORING_LOG)
 LOG_BYTES = 200_000
 """Of a log on a page; its beginning is left out where it is longer."""
 IMAGES = ("image/png", "image/jpeg", "image/gif")

@@ -20,6 +20,15 @@ def test_defaults_are_azures():
     assert settings({}) == Settings(10, 1, 1, -1, 3, 30.0, True, "predictions.csv")
 
 
+def test_a_readiness_probe_says_how_long_a_start_may_take():
+    assert online().ready_seconds == 310
+    probe = {"initialDelay": "PT5S", "period": "PT2S", "failureThreshold": 3}
+    assert limits({"readinessProbe": probe}, {}).ready_seconds == 11
+    with pytest.raises(BadRequest) as refused:
+        limits({"readinessProbe": {"period": "2"}}, {})
+    assert refused.value.target == "period"
+
+
 def test_twice_the_requests_of_all_instances_may_be_there_at_once():
     found = online({"maxConcurrentRequestsPerInstance": 3, "maxQueueWait": "PT0.5S"}, capacity=4)
     assert (found.most, found.queue_seconds) == (24, 0.5)
