@@ -12,72 +12,119 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import ssl
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
 STEPS = (10, 50, 100)
 POINTS = 3.0
 """How far a split may be off its map, in points of a per cent, where there are enough requests."""
+CONNECTIONS = 64
+IDLE_SECONDS = 2.0
 BODY = {"input_data": {"columns": ["a", "b"], "index": [0], "data": [[1.0, 2.0]]}}
 
 
-@dataclass
+@dataclass(frozen=True)
+class Answer:
+    """When it was asked for, who gave it, the status or what went wrong, and milliseconds."""
+
+    moment: float
+    who: str
+    said: str
+    ms: float
+
+
 class Callers:
-    """An open loop: a request every ``1 / rate`` seconds, until ``end`` is set."""
+    """An open loop, in a process of its own: a request every ``1 / rate`` seconds until the end."""
 
-    uri: str
-    key: str
-    rate: float
-    bundle: str
-    end: threading.Event = field(default_factory=threading.Event)
-    answers: list[tuple[float, str, str, float]] = field(default_factory=list)
-    """When asked, who answered, the status or what went wrong, and milliseconds."""
+    def __init__(self, uri: str, key: str, rate: float, bundle: str) -> None:
+        self.answers: list[Answer] = []
+        self._words = [uri, key, str(rate), bundle]
 
-    def run(self) -> None:
-        """Ask until told to stop, then wait for the last answers."""
-        asyncio.run(self._run())
+    def __enter__(self) -> Callers:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--callers", *self._words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        return self
 
-    async def _run(self) -> None:
-        import httpx
+    def __exit__(self, *_: object) -> None:
+        said, _ = self._process.communicate()  # its input ends, and so does it
+        self.answers = [Answer(*each) for each in json.loads(said)]
 
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-        headers = {"Authorization": f"Bearer {self.key}"}
-        trusted = ssl.create_default_context(capath=self.bundle)
-        async with httpx.AsyncClient(
-            verify=trusted, limits=limits, headers=headers, timeout=30
-        ) as client:
-            asked: set[asyncio.Task[None]] = set()
-            begun, number = time.monotonic(), 0
-            while not self.end.is_set():
-                number += 1
-                await asyncio.sleep(max(0.0, begun + number / self.rate - time.monotonic()))
-                task = asyncio.create_task(self._ask(client))
-                asked.add(task)
-                task.add_done_callback(asked.discard)
-            await asyncio.gather(*asked)
 
-    async def _ask(self, client: Any) -> None:
-        import httpx
+class Loop:
+    """What the callers' process does."""
 
-        moment, who = time.monotonic(), ""
+    def __init__(self, uri: str, key: str, rate: str, bundle: str) -> None:
+        self._place = urlsplit(uri)
+        self._rate = float(rate)
+        self._trusted = ssl.create_default_context(capath=bundle)
+        body = json.dumps(BODY).encode()
+        lines = [f"POST {self._place.path} HTTP/1.1", f"Host: {self._place.netloc}"]
+        lines += [f"Authorization: Bearer {key}", "Content-Type: application/json"]
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        self._request = "\r\n".join(lines).encode() + body
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._turns = asyncio.Semaphore(CONNECTIONS)
+        self._answers: list[Answer] = []
+
+    async def run(self) -> list[Answer]:
+        """Ask until the standard input ends, then wait for the last answers."""
+        end = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+        asked: set[asyncio.Task[None]] = set()
+        begun, number = time.monotonic(), 0
+        while not end.done():
+            number += 1
+            moment = begun + number / self._rate
+            await asyncio.sleep(max(0.0, moment - time.monotonic()))
+            task = asyncio.create_task(self._ask(moment))
+            asked.add(task)
+            task.add_done_callback(asked.discard)
+        await asyncio.gather(*asked)
+        for _, _, writer in self._idle:
+            writer.close()
+        return self._answers
+
+    async def _ask(self, moment: float) -> None:
+        who = ""
         try:
-            answer = await client.post(self.uri, json=BODY)
-            who, said = answer.headers.get("azureml-model-deployment", ""), str(answer.status_code)
-            if answer.status_code == 200 and len(answer.json()) != 1:
+            async with self._turns, asyncio.timeout(30):
+                reader, writer = await self._connection()
+                writer.write(self._request)
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
+                body = await reader.readexactly(int(fields["content-length"]))
+                self._idle.append((time.monotonic(), reader, writer))
+            who, said = fields.get("azureml-model-deployment", ""), head.split()[1]
+            if said == "200" and len(json.loads(body)) != 1:
                 said = "another number of rows"
-        except (httpx.HTTPError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             said = type(error).__name__
-        self.answers.append((moment, who, said, (time.monotonic() - moment) * 1000))
+        # From when it was due: what had to wait for its turn was late for its caller.
+        ms = (time.monotonic() - moment) * 1000
+        self._answers.append(Answer(moment, who, said, ms))
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """One that is open, the last used first; servers close what is not used for a while."""
+        while self._idle:
+            used, reader, writer = self._idle.pop()
+            if time.monotonic() - used < IDLE_SECONDS:
+                return reader, writer
+            writer.close()
+        place = self._place
+        return await asyncio.open_connection(place.hostname, place.port, ssl=self._trusted)
 
 
 @dataclass(frozen=True)
@@ -115,11 +162,8 @@ def rollout(
     """
     found = ml_client.online_endpoints.get(endpoint)
     key = ml_client.online_endpoints.get_keys(endpoint).primary_key
-    callers = Callers(found.scoring_uri, key, rate, bundle)
-    thread = threading.Thread(target=callers.run)
     spans = []
-    thread.start()
-    try:
+    with Callers(found.scoring_uri, key, rate, bundle) as callers:
         for share in STEPS:
             now = ml_client.online_endpoints.get(endpoint)
             now.traffic = {old: 100 - share, new: share}
@@ -127,19 +171,16 @@ def rollout(
             begun = time.monotonic()
             time.sleep(seconds / len(STEPS))
             spans.append((share, begun, time.monotonic()))
-    finally:
-        callers.end.set()
-        thread.join()
     return (
         [_step(callers, share, begun, ended, new) for share, begun, ended in spans],
-        Counter(said for _, _, said, _ in callers.answers),
+        Counter(each.said for each in callers.answers),
     )
 
 
 def _step(callers: Callers, share: int, begun: float, ended: float, new: str) -> Step:
-    seen = [each for each in callers.answers if begun <= each[0] < ended]
-    p50, p95 = np.quantile([ms for *_, ms in seen], [0.5, 0.95])
-    mine = sum(who == new for _, who, *_ in seen)
+    seen = [each for each in callers.answers if begun <= each.moment < ended]
+    p50, p95 = np.quantile([each.ms for each in seen], [0.5, 0.95])
+    mine = sum(each.who == new for each in seen)
     return Step(share, len(seen), round(100 * mine / len(seen), 2), float(p50), float(p95))
 
 
@@ -218,11 +259,13 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--callers", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.callers:
+        print(json.dumps([astuple(each) for each in asyncio.run(Loop(*given.callers).run())]))
+        return 0
     if given.inside:
         return measure(given.rate, given.seconds)
-    import subprocess
-
     words = ["--rate", str(given.rate), "--seconds", str(given.seconds), "--inside"]
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "azureml_local", "run", "--data", data, "--"]
