@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import psutil
 import requests
-from tests.e2e.projects import checkout, nbrelease, python
+from tests.e2e.projects import checkout, environment, nbrelease, python
+
+import zygote
+from nbrelease.runbook import warm
 
 FAULTY = """
 import random
@@ -29,6 +33,8 @@ class Faulty(mlflow.pyfunc.PythonModel):
     def load_context(self, context):
         if KIND == "crashes":
             raise RuntimeError("this model does not load")
+        if KIND == "stuck":
+            time.sleep(3600)
         self.model = mlflow.pyfunc.load_model(context.artifacts["model"])
 
     def predict(self, context, model_input, params=None):
@@ -61,7 +67,7 @@ client.models.download(name, "1", download_path=folder)
 champion = next(folder.rglob("MLmodel")).parent
 signature = mlflow.models.get_model_info(str(champion)).signature
 tags = client.models.get(name, "1").tags
-found = {}
+found, pollers = {}, []
 for script in sys.argv[1:]:
     kind = Path(script).stem
     mlflow.pyfunc.save_model(
@@ -79,11 +85,26 @@ for script in sys.argv[1:]:
             kept: DeploymentCollection(enabled="True") for kept in ("model_inputs", "model_outputs")
         }),
     )
-    if kind != "crashes":  # left to 06_deploy_online
-        client.online_deployments.begin_create_or_update(deployment).result()
+    if kind not in ("crashes", "stuck"):  # left to 06_deploy_online
+        pollers.append(client.online_deployments.begin_create_or_update(deployment))
     found[kind] = (deployment.name, model.version)
+for poller in pollers:
+    poller.result()
 print()  # the SDK writes dots while it waits
 print(json.dumps(found))
+"""
+# Runs scripts for as long as there are any: importing the SDK for each would take most of the time.
+SCRIPTS = """
+import contextlib, io, json, sys, traceback
+for line in sys.stdin:
+    text, *words = json.loads(line)
+    sys.argv, said, error = ["-c", *words], io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(text, {"__name__": "__main__"})
+    except BaseException:
+        error = traceback.format_exc()
+    print(json.dumps([said.getvalue(), error]), flush=True)
 """
 LOOK = """
 import json
@@ -149,6 +170,13 @@ class Callers:
             except requests.RequestException as error:
                 self.answers.append((asked, type(error).__name__))
 
+    def wait(self, since: float, count: int) -> None:
+        """Until so many have been answered that were asked since then."""
+        deadline = time.monotonic() + 60
+        while self.since(since).total() < count:
+            assert time.monotonic() < deadline, "the callers get no answers"
+            time.sleep(0.1)
+
     def since(self, moment: float) -> Counter[str]:
         return Counter(said for asked, said in self.answers if asked >= moment)
 
@@ -191,17 +219,26 @@ class Prod:
     def __init__(self, root: Path, *kinds: str) -> None:
         self.root = checkout(root)
         self._kinds = kinds
+        self._scripts: subprocess.Popen[str] | None = None
+        self._zygote: zygote.Zygote | None = None
 
     def __enter__(self) -> Prod:
         self.start()
         try:
             self._fill()
         except BaseException:
-            self.local("stop")
+            self._stop()
             raise
         return self
 
     def __exit__(self, *_) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._end_scripts()
+        if self._zygote is not None:
+            del os.environ[warm.ADDRESS]
+            self._zygote.stop()
         self.local("stop")
 
     def _fill(self) -> None:
@@ -218,8 +255,24 @@ class Prod:
         self._asked = found["uri"], found["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
 
     def start(self) -> None:
+        self._end_scripts()
         done = self.local("start")
         assert done.returncode == 0, done.stderr
+        if self._zygote is None:  # else kernels of it may still run
+            self._warm()
+
+    def _warm(self) -> None:
+        """Kernels as in a rehearsal: their imports are done already."""
+        log = self.root / ".pipelines-local" / "kernels.log"
+        wanted = {**environment(self.root), **self.state()["env"]}
+        self._zygote = warm.start(self.root / "runbooks", wanted, log)
+        if self._zygote is not None:
+            os.environ[warm.ADDRESS] = str(self._zygote.address)
+
+    def _end_scripts(self) -> None:
+        if self._scripts is not None:
+            self._scripts.communicate(timeout=60)
+            self._scripts = None
 
     def local(self, verb: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
         return python(self.root, "-m", "azureml_local", verb, "--data", ".azureml-local", *words)
@@ -228,10 +281,30 @@ class Prod:
         return {name: share for name, share in self.look()["traffic"].items() if share}
 
     def script(self, text: str, *words: str) -> str:
-        command = ["--", sys.executable, "-W", "ignore", "-c", text, *words]
-        done = self.local("run", *command)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return (done.stdout.strip().splitlines() or [""])[-1]
+        """The last line that a script prints, which runs with the workspace's environment."""
+        said, error = self._run(text, *words)
+        assert not error, said + error
+        return (said.strip().splitlines() or [""])[-1]
+
+    def refused(self, text: str, *words: str) -> str:
+        """The error that a script ends with."""
+        said, error = self._run(text, *words)
+        assert error, said
+        return error
+
+    def _run(self, text: str, *words: str) -> list[str]:
+        if self._scripts is None:
+            command = ["-m", "azureml_local", "run", "--data", ".azureml-local", "--"]
+            self._scripts = subprocess.Popen(
+                [sys.executable, *command, sys.executable, "-W", "ignore", "-c", SCRIPTS],
+                cwd=self.root, env=environment(self.root), text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+        self._scripts.stdin.write(json.dumps([text, *words]) + "\n")
+        self._scripts.stdin.flush()
+        answer = self._scripts.stdout.readline()
+        assert answer, "the process that runs scripts has ended"
+        return json.loads(answer)
 
     def look(self) -> dict:
         return json.loads(self.script(LOOK))

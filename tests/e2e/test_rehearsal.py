@@ -159,6 +159,9 @@ def test_the_story(project):
     assert record["endpoints"]["online"]["parity_max_abs_diff"] == 0
     batch = record["endpoints"]["batch"]
     assert batch["rows_in"] == batch["rows_out"] == 241
+    files = read_values(pack, "05_test_batch")["batch_files"]
+    refused = {each["file"]: each["refused"] for each in files if "refused" in each}
+    assert refused == {"empty.csv": "empty.csv: the file is empty"}
     assert record["source"]["dirty"] is False
     check_figures(record, "logistic", data)
     check_pack(project, pack)
@@ -257,11 +260,11 @@ def test_the_story(project):
     criteria.write_text(kept)
     assert done.returncode == 1
     assert re.search(
-        r"all traffic went back: mirrored: .*p95 [\d.]+ ms, at most 0.001 asked", done.stderr
+        r"no traffic was moved: mirrored: .*p95 [\d.]+ ms, at most 0.001 asked", done.stderr
     )
     assert look(project, record)["traffic"] == back
     broken, _ = newest(project, "prod")
-    assert [step["decision"] for step in rollout(broken)] == ["roll back"]
+    assert [step["decision"] for step in rollout(broken)] == ["give no traffic"]
     assert not left_behind(project)
 
 
