@@ -58,7 +58,9 @@ def source(root: Path) -> Source:
 
 
 def last_change(root: Path, path: Path) -> str:
-    """The commit in which ``path`` last changed; empty where that is not known."""
+    """The commit in which ``path`` last changed; empty where it is not known or not committed."""
+    if _git(root, "status", "--porcelain", "--", str(path)):
+        return ""
     return _git(root, "log", "-1", "--format=%H", "--", str(path)) or ""
 
 

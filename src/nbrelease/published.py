@@ -188,6 +188,8 @@ class LoadTest(_Value):
     p95_ms: float | None = None
     p99_ms: float | None = None
     connections: int | None = None
+    sku: str | None = None
+    instances: int | None = None
 
 
 class Observed(_Value):
@@ -200,23 +202,30 @@ class Observed(_Value):
 
 
 class RolloutStep(_Value):
-    """A traffic map as read back, what was seen with it, and what was decided."""
+    """A traffic map as read back, what was seen with it, and what was decided.
+
+    ``deployment``: the one that is being given the traffic. ``leave as it is``: a limit was not
+    kept, but the way back was closed; ``why`` says by what. ``give no traffic``: what was mirrored
+    to it was enough.
+    """
 
     time: datetime
+    deployment: str = ""
     traffic: dict[str, int]
     observed: Observed | None = None
-    decision: Literal["go on", "roll back", "done"]
+    decision: Literal["go on", "roll back", "done", "leave as it is", "give no traffic"]
     why: str = ""
 
 
 class Rollback(_Value):
-    """Traffic that went back."""
+    """Traffic that went back. ``keep_until``: how long what lost it stays deployed."""
 
     origin: str = Field(alias="from")
     to: str
     seconds: float | None = None
     time: datetime
     reason: str = ""
+    keep_until: date | None = None
 
 
 class RollbackDrill(_Value):

@@ -78,6 +78,7 @@ class Environment(BaseModel):
     online_endpoint: EndpointName
     online_instance_type: Name
     online_instance_count: Positive = 1
+    online_ready_seconds: Positive = 1800
     online_max_instances: Annotated[int, Field(ge=0)] = 0
     online_hourly_price: Annotated[float, Field(ge=0)] = 0
     compute_hourly_price: Annotated[float, Field(ge=0)] = 0

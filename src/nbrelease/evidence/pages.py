@@ -191,6 +191,7 @@ def _rollout(record: ReleaseRecord) -> list[dict[str, Any]]:
     new = record.endpoints.online.deployment if record.endpoints.online else ""
     steps = []
     for step in record.rollout or []:
+        new = step.deployment or new
         parts = sorted(step.traffic.items(), key=lambda item: item[0] != new)
         bar = charts.shares([("go" if name == new else "rest", share) for name, share in parts])
         steps.append(

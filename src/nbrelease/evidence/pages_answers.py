@@ -338,6 +338,11 @@ class _Answers:
             if record.rollback and record.rollback.seconds is not None:
                 took = self._source("rollback", forms.seconds(record.rollback.seconds))
                 answer.lines.append(self._say("It took %(time)s", time=took))
+        elif record.because is not None and record.because.code == "traffic left":
+            answer.lead = self._("By hand: nothing was given back")
+            answer.tone = "bad"
+            if self._traffic():
+                answer.lines.append(self._traffic())
         elif not share(record):
             answer.lines.append(self._("No traffic was moved."))
             answer.lines += [
@@ -368,7 +373,10 @@ class _Answers:
         else:
             answer.lead = self._("There is nothing earlier to go back to")
         if record.rollout and record.verdict != "rolled back":
-            shares = [str(step.traffic.get(self._deployment(), 0)) for step in record.rollout]
+            shares = [
+                str(step.traffic.get(step.deployment or self._deployment(), 0))
+                for step in record.rollout
+            ]
             answer.lines.append(
                 self._say(
                     "Traffic moved in steps: %(steps)s %%",
@@ -399,7 +407,12 @@ class _Answers:
         """Until when going back is possible."""
         record = self.record
         answer = Answer(self._("Until when?"), self._("Not said"))
-        if record.keep_previous_until is not None:
+        back = record.rollback
+        if back is not None and back.keep_until is not None:
+            until = self._source("rollback", f"{back.keep_until:%Y-%m-%d}")
+            answer.lead = self._say("Until %(day)s", day=until)
+            answer.lines.append(self._say("%(name)s stays deployed at 0 %%", name=back.origin))
+        elif record.keep_previous_until is not None and record.verdict != "rolled back":
             until = self._source("keep_previous_until", f"{record.keep_previous_until:%Y-%m-%d}")
             answer.lead = self._say("Until %(day)s", day=until)
             if record.previous_deployment:

@@ -45,6 +45,10 @@ def headline(record: ReleaseRecord, _: Translate) -> str:
         if because.code == "rolled back":
             return _("Traffic is back on %(to)s") % because.about
         return _("Rolled back: a limit was not kept during the rollout")
+    if because and because.code == "traffic left":
+        return _("Broken off in the rollout; the traffic was left as it is")
+    if because and because.code == "no traffic given":
+        return _("Stopped before it had any traffic")
     if record.verdict == "failed" and because and "runbook" in because.about:
         text = (
             "The gate said no in %(runbook)s" if because.code == "gate" else "Failed in %(runbook)s"

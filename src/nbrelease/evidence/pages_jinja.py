@@ -13,7 +13,16 @@ from nbrelease.records import Language
 
 NOTHING = "\N{EN DASH}"
 GOOD = {"passed", "approved", "Succeeded", "done", "go on", "met"}
-BAD = {"failed", "check failed", "Failed", "rejected", "Rejected", "roll back"}
+BAD = {
+    "failed",
+    "check failed",
+    "Failed",
+    "rejected",
+    "Rejected",
+    "roll back",
+    "leave as it is",
+    "give no traffic",
+}
 
 
 @cache

@@ -37,6 +37,8 @@ REASONS: dict[ReasonCode, str] = {
     "rejected": "%(name)s said no to %(environment)s",
     "rolled back": "traffic went back from %(origin)s to %(to)s: %(why)s",
     "gave traffic back": "%(deployment)s gave all traffic back at %(share)s %%: %(why)s",
+    "traffic left": "the rollout of %(deployment)s was broken off, its traffic left: %(why)s",
+    "no traffic given": "%(deployment)s was given no traffic: %(why)s",
     "gate": "the gate said no: %(why)s",
     "runbook interrupted": "%(runbook)s was interrupted",
     "runbook failed": "%(runbook)s: %(verdict)s: %(why)s",
@@ -48,6 +50,8 @@ REASONS: dict[ReasonCode, str] = {
     "killed before": "the pipeline was killed before its first runbook",
     "nothing run": "no runbook was run",
 }
+
+WENT_BACK = ("rolled back", "gave traffic back")
 
 
 def summarise(
@@ -129,7 +133,7 @@ def _verdict(
                 code="rejected", about={**about, "comment": decision.comment}
             )
     if back := _went_back(told):
-        return "rolled back", back
+        return ("rolled back" if back.code in WENT_BACK else "failed"), back
     for result in results:
         if result.ended is None:
             about = {"runbook": result.name}
@@ -140,21 +144,30 @@ def _verdict(
 
 
 def _went_back(told: dict[str, Any]) -> Because | None:
-    """Traffic that was taken back, by somebody or by a limit that was not kept."""
+    """Traffic that was taken back by somebody, or what a limit that was not kept led to."""
     back: Rollback | None = told.get("rollback")
     if back is not None:
         about = {"origin": back.origin, "to": back.to, "why": back.reason}
         return Because(code="rolled back", about=about)
     steps: list[RolloutStep] = told.get("rollout") or []
-    if steps and steps[-1].decision == "roll back":
-        name, share = max(steps[-1].traffic.items(), key=lambda item: item[1])
-        new = told.get("previous_deployment")
-        if new is not None:
-            others = [item for item in steps[-1].traffic.items() if item[0] != new]
-            name, share = max(others, key=lambda item: item[1], default=(name, share))
-        about = {"deployment": name, "share": str(share), "why": steps[-1].why}
-        return Because(code="gave traffic back", about=about)
-    return None
+    if not steps or steps[-1].decision in ("go on", "done"):
+        return None
+    last = steps[-1]
+    name, share = _rolled_out(last, told.get("previous_deployment"))
+    about = {"deployment": name, "share": str(share), "why": last.why}
+    if last.decision == "leave as it is":
+        return Because(code="traffic left", about=about)
+    if last.decision == "give no traffic":
+        return Because(code="no traffic given", about=about)
+    return Because(code="gave traffic back", about=about)
+
+
+def _rolled_out(step: RolloutStep, previous: str | None) -> tuple[str, int]:
+    """The deployment that a step is about, and its share; records of old do not name it."""
+    if step.deployment:
+        return step.deployment, step.traffic.get(step.deployment, 0)
+    others = {name: share for name, share in step.traffic.items() if name != previous}
+    return max((others or step.traffic).items(), key=lambda item: item[1])
 
 
 def _failed(result: RunbookResult) -> Because:

@@ -25,6 +25,8 @@ ReasonCode = Literal[
     "rejected",
     "rolled back",
     "gave traffic back",
+    "traffic left",
+    "no traffic given",
     "gate",
     "runbook interrupted",
     "runbook failed",

@@ -26,11 +26,12 @@ def repository(tmp_path):
 def test_commit_branch_and_dirt(repository):
     root, _ = repository
     clean = git.source(root)
+    assert git.last_change(root, root / "a.txt") == clean.commit
     assert (clean.branch, clean.dirty, len(clean.commit)) == ("develop", False, 40)
     assert clean.short == clean.commit[:8]
     (root / "a.txt").write_text("2\n")
     assert git.source(root).dirty
-    assert git.last_change(root, root / "a.txt") == clean.commit
+    assert git.last_change(root, root / "a.txt") == ""  # nobody has committed what is there
     assert git.user(root) == "Ada"
 
 

@@ -149,6 +149,8 @@ LOAD = {
     "p95_ms": 14.2,
     "p99_ms": 30.1,
     "connections": 4,
+    "sku": "Standard_DS3_v2",
+    "instances": 1,
 }
 
 
@@ -157,6 +159,7 @@ def step(
 ) -> dict[str, Any]:
     return {
         "time": (begun + timedelta(seconds=second)).isoformat(),
+        "deployment": "model-2",
         "traffic": {"model-1": 100 - share, "model-2": share},
         "observed": {
             "requests": 240,
@@ -556,13 +559,40 @@ def interrupted(evidence: Path, hour: int = 4, **identity: Any) -> Path:
 
 def gave_back(evidence: Path, hour: int = 5, **identity: Any) -> Path:
     """A limit that was not kept during the rollout gave all traffic back."""
+    why = "31 of 240 requests failed, at most a share of 0 asked"
     pack = Pack(evidence, hour=hour, **identity)
+    return _broken_off(
+        pack,
+        f"all traffic went back: {why}",
+        {"model-1": 100, "model-2": 0},
+        (10, "go on"),
+        (50, "roll back", why, 31),
+    )
+
+
+def left(evidence: Path, hour: int = -2, **identity: Any) -> Path:
+    """Somebody deleted the champion while the traffic moved."""
+    why = "model-1 is gone, and the traffic stays where it is: {'model-2': 100}"
+    pack = Pack(evidence, hour=hour, **identity)
+    steps = (10, "go on"), (100, "leave as it is", why)
+    return _broken_off(pack, why, {"model-2": 100}, *steps)
+
+
+def given_none(evidence: Path, hour: int = -1, **identity: Any) -> Path:
+    """What was mirrored to the new deployment was enough."""
+    why = "mirrored: drift of the predictions 2.100, at most 1 asked"
+    pack = Pack(evidence, hour=hour, **identity)
+    traffic = {"model-1": 100, "model-2": 0}
+    return _broken_off(pack, why, traffic, (0, "give no traffic", why))
+
+
+def _broken_off(pack: Pack, said: str, traffic: dict[str, int], *steps: tuple[Any, ...]) -> Path:
+    """A release whose rollout came to nothing."""
     pack.prepare()
     pack.train()
     pack.register()
     pack.deploy()
-    why = "31 of 240 requests failed, at most a share of 0 asked"
-    error = {"ename": "AssertionError", "evalue": f"all traffic went back: {why}"}
+    error = {"ename": "AssertionError", "evalue": said}
     pack.runbook(
         "08_release_online",
         [
@@ -576,13 +606,10 @@ def gave_back(evidence: Path, hour: int = 5, **identity: Any) -> Path:
         ],
         stage="release",
         values={
-            "traffic": {"model-1": 100, "model-2": 0},
+            "traffic": traffic,
             "previous_deployment": "model-1",
             "keep_previous_until": None,
-            "rollout": [
-                step(pack.clock, 1, 10, "go on"),
-                step(pack.clock, 2, 50, "roll back", why, errors=31),
-            ],
+            "rollout": [step(pack.clock, second, *each) for second, each in enumerate(steps, 1)],
         },
     )
     pack.outcome(("train", "Succeeded"), ("release", "Failed"))
@@ -603,6 +630,7 @@ def rolled_back(evidence: Path, hour: int = 6, **identity: Any) -> Path:
                 "to": "model-1",
                 "seconds": 2.41,
                 "reason": "wrong answers for children",
+                "keep_until": "2026-12-08",
                 "time": (pack.clock + timedelta(seconds=2)).isoformat(),
             },
         },
@@ -682,6 +710,8 @@ ALL = (
     rejected,
     interrupted,
     gave_back,
+    left,
+    given_none,
     rolled_back,
     checked,
     crashed,

@@ -19,6 +19,8 @@ OUTCOMES = [
     ("rejected", "rejected", "Bob said no", "Bob said no to prod: not before the audit"),
     ("interrupted", "interrupted", "Interrupted before its end", "02_train was interrupted"),
     ("gave_back", "rolled back", "Rolled back: a limit was not kept during the rollout", "model-2 gave all traffic back at 50 %: 31 of 240 requests failed"),
+    ("left", "failed", "Broken off in the rollout; the traffic was left as it is", "the rollout of model-2 was broken off, its traffic left: model-1 is gone"),
+    ("given_none", "failed", "Stopped before it had any traffic", "model-2 was given no traffic: mirrored: drift"),
     ("rolled_back", "rolled back", "Traffic is back on model-1", "wrong answers for children"),
     ("checked", "failed", "Failed in 01_prepare", "cell columns: expected «PatientID Age Diabetic», found «PatientID <Age> Diabetic»"),
     ("crashed", "failed", "Failed in 02_train", "JobException: job crimson_neck_1 failed The cell that said no: 02_train · wait"),
@@ -75,6 +77,9 @@ def test_a_release_over_a_champion(english):
     assert answers["How to go back?"][1][0] == "nbrelease run 09_rollback --env prod"
     assert answers["How to go back?"][1][1].endswith("UTC: it took 2.2 s")
     assert answers["Until when?"] == ("Until 2026-12-08", ["model-1 stays deployed at 0 %"])
+    assert "4 connections, 1 \N{MULTIPLICATION SIGN} Standard_DS3_v2" in english[
+        "full"
+    ].page().section("tests")
 
 
 def test_a_first_release_has_nothing_to_be_compared_with(english):
@@ -142,6 +147,7 @@ def test_a_rollback_says_how_long_it_took(english):
     back, lines = page.answers["How to go back?"]
     assert back == "Done: traffic is back on model-1"
     assert "It took 2.4 s" in lines
+    assert page.answers["Until when?"] == ("Until 2026-12-08", ["model-2 stays deployed at 0 %"])
     assert "Rolled back from model-2 to model-1" in page.section("rollout")
 
 
@@ -155,6 +161,21 @@ def test_traffic_that_was_given_back_shows_the_step(english):
     rollout = english["gave_back"].page().section("rollout")
     assert "roll back : 31 of 240 requests failed" in rollout.replace("roll back:", "roll back :")
     assert "Traffic at the end: model-1 100 %, model-2 0 %." in rollout.replace(" .", ".")
+
+
+def test_traffic_that_nobody_could_give_back_is_not_said_to_be_back(english):
+    page = english["left"].page()
+    assert page.answers["How to go back?"] == (
+        "By hand: nothing was given back",
+        ["model-2 100 %", "Traffic moved in steps: 10 → 100 %"],
+    )
+    assert "leave as it is: model-1 is gone" in page.section("rollout")
+
+
+def test_a_deployment_that_never_had_traffic_leaves_nothing_to_undo(english):
+    page = english["given_none"].page()
+    assert page.answers["How to go back?"][0] == "Nothing to undo"
+    assert "give no traffic: mirrored: drift" in page.section("rollout")
 
 
 def test_interruption_leaves_what_was_done(english):

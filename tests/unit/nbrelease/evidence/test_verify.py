@@ -23,6 +23,8 @@ BEYOND = {
     "rejected": {"parity", "versions", "gate"},
     "interrupted": {"rows", "parity", "versions", "gate", "approvals"},
     "gave_back": {"approvals"},
+    "left": {"approvals"},
+    "given_none": {"approvals"},
     "rolled_back": {"rows", "parity", "versions", "gate", "approvals"},
     "checked": {"rows", "parity", "versions", "gate", "approvals"},
     "waiting": {"parity", "versions", "gate", "approvals"},
