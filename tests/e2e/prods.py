@@ -317,9 +317,10 @@ class Prod:
         served = self.root / ".azureml-local" / "online"
         for folder in served.glob(f"*/diabetes-online/{deployment}"):
             shutil.rmtree(folder)
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if any(f"{served}/" in word and f"/{deployment}/" in word for word in words):
+        # They may be copies of one that serves nothing: their folder tells whose they are.
+        for process in psutil.process_iter(["cwd"]):
+            where = process.info["cwd"] or ""
+            if where.startswith(f"{served}/") and f"/{deployment}/" in where:
                 process.kill()
 
     def callers(self) -> Callers:

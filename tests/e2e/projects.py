@@ -54,6 +54,13 @@ def read_values(pack: Path, runbook: str) -> dict:
     return notebook["metadata"]["nbrelease"]["values"]
 
 
+def pictures(pack: Path, runbook: str, cell: str) -> int:
+    """How many a cell of an executed runbook shows."""
+    notebook = json.loads((pack / "notebooks" / f"{runbook}.ipynb").read_text())
+    [found] = [each for each in notebook["cells"] if each["id"] == cell]
+    return sum("image/png" in output.get("data", {}) for output in found["outputs"])
+
+
 def ran_in(project: Path, done: subprocess.CompletedProcess[str]) -> Path:
     """The release that a run by hand went into: an open one where there is one, or a new one."""
     folder = re.findall(r" -> (evidence/[^/]+)/notebooks/", done.stdout)[-1]

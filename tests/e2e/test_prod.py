@@ -13,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.e2e.projects import REPOSITORY, nbrelease, newest, ran_in, read_values
+from tests.e2e.projects import REPOSITORY, nbrelease, newest, pictures, ran_in, read_values
 
 from azureml_local import certificates
 
@@ -86,6 +86,7 @@ def test_a_model_is_promoted_unchanged_and_its_release_removed_whole(prod):
     done = nbrelease(prod.root, "run", *line, "--env", "dev", **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     pack = newest(prod.root, "dev")
+    assert pictures(pack, "02_train", "responsible") == 2
     promoted = read_values(pack, "02_train")["promoted"]
     assert (promoted["workspace"], promoted["version"]) == ("prod", "1")
     assert promoted["sha256"] == read_values(pack, "03_register")["model_sha256"]
@@ -150,6 +151,7 @@ def test_the_monitor_reads_what_was_collected(prod, asked, last, labels, verdict
     }  # fmt: skip
     words = [word for pair in given.items() for word in ("-p", f"{pair[0]}={pair[1]}")]
     done = nbrelease(prod.root, "run", "11_monitor", "--env", "prod", *words)
+    assert pictures(ran_in(prod.root, done), "11_monitor", "pictures") == 1
     values = read_values(ran_in(prod.root, done), "11_monitor")
     assert values["monitor_verdict"] == verdict, done.stdout + done.stderr
     windows = values["monitored"]["windows"]

@@ -161,7 +161,10 @@ def test_the_story(project):
     assert batch["rows_in"] == batch["rows_out"] == 241
     files = read_values(pack, "05_test_batch")["batch_files"]
     refused = {each["file"]: each["refused"] for each in files if "refused" in each}
-    assert refused == {"empty.csv": "empty.csv: the file is empty"}
+    assert refused == {
+        "blank.csv": "blank.csv: Input X contains NaN.",
+        "empty.csv": "empty.csv: the file is empty",
+    }
     assert record["source"]["dirty"] is False
     check_figures(record, "logistic", data)
     check_pack(project, pack)

@@ -206,4 +206,5 @@ def _missing(name: str, before: pd.Series, now: pd.Series, limits: Monitor) -> F
 def _commonest(column: pd.Series) -> str:
     value, *_ = column.mode()
     share = float((column == value).mean())
-    return f"{value:g} {share:.0%}" if isinstance(value, int | float) else f"{value} {share:.0%}"
+    shown = f"{value:g}" if isinstance(value, int | float) else value
+    return f"{shown} ({share:.0%})"

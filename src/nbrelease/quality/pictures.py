@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
 BINS = 30
 COLUMNS = 4
 GREY, BLUE, RED = "#8a8f98", "#1f5fbf", "#b3261e"
+
+
+def image(figure: Figure, alt: str) -> Any:
+    """A figure as a cell shows it; a bare Figure is one only where pyplot was imported before.
+
+    Args:
+        figure: of this module.
+        alt: what it shows, for those who cannot see it.
+    """
+    from IPython.display import Image
+
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    return Image(data=content.getvalue(), format="png", alt=alt)
 
 
 def distributions(

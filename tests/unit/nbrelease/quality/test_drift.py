@@ -57,7 +57,7 @@ def test_categories_that_appear_and_go():
     [judged] = drift.judged([found], LIMITS)
     assert judged.drifted
     assert judged.effects["cramers_v"] > 0.5
-    assert "city: distribution moved from a 50% to c 52%" in judged.why
+    assert "city: distribution moved from a (50%) to c (52%)" in judged.why
     same = drift.categories("city", before, before.sample(300, random_state=1), LIMITS)
     assert not drift.judged([same], LIMITS)[0].drifted
 
