@@ -19,7 +19,7 @@ OUTCOMES = [
     ("rejected", "rejected", "Bob said no", "Bob said no to prod: not before the audit"),
     ("interrupted", "interrupted", "Interrupted before its end", "02_train was interrupted"),
     ("gave_back", "rolled back", "Rolled back: a limit was not kept during the rollout", "model-2 gave all traffic back at 50 %: 31 of 240 requests failed"),
-    ("left", "failed", "Broken off in the rollout; the traffic was left as it is", "the rollout of model-2 was broken off, its traffic left: model-1 is gone"),
+    ("left", "failed", "Broken off in the rollout; the traffic was left as it is", "The rollout of model-2 was broken off, its traffic left: model-1 is gone"),
     ("given_none", "failed", "Stopped before it had any traffic", "model-2 was given no traffic: mirrored: drift"),
     ("rolled_back", "rolled back", "Traffic is back on model-1", "wrong answers for children"),
     ("checked", "failed", "Failed in 01_prepare", "cell columns: expected «PatientID Age Diabetic», found «PatientID <Age> Diabetic»"),
