@@ -22,7 +22,7 @@ from visit import Screen
 
 from nbrelease import evidence
 from nbrelease.errors import UsageError
-from nbrelease.evidence import pdf, site
+from nbrelease.evidence import chain, pdf, site
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +58,9 @@ def _evidence(folder: Path, language: str) -> Path:
     folder.mkdir()
     for make in packs.ALL:
         evidence.build(make(folder, language=language))
+    [full] = folder.glob("*T090000Z*")
+    chain.append(full, "incident", "slow answers since noon", actor="Ada")
+    chain.append(full, "rollback", "all traffic back to model-1", actor="Lin")
     site.build(folder, language)
     return folder
 

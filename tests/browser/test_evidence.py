@@ -14,11 +14,14 @@ from nbrelease.evidence import pdf
 pytestmark = pytest.mark.browser
 
 FULL, REFUSED, CHECKED, BACK, REJECTED = "T090000Z", "T100000Z", "T150000Z", "T140000Z", "T110000Z"
+WAITING = "T180000Z"
 PAGES = {
     "index": f"*{FULL}*/index.html",
     "refused": f"*{REFUSED}*/index.html",
     "rolled-back": f"*{BACK}*/index.html",
     "rejected": f"*{REJECTED}*/index.html",
+    "waiting": f"*{WAITING}*/index.html",
+    "later": f"*{FULL}*/later/index.html",
     "notebook": f"*{FULL}*/html/01_prepare.html",
     "training": f"*{FULL}*/html/02_train.html",
     "checked": f"*{CHECKED}*/html/01_prepare.html",
@@ -55,7 +58,7 @@ def test_in_english(english, screen, screenshots, name):
     looks_right(screen, find(english, name), screenshots, f"en-{name}")
 
 
-@pytest.mark.parametrize("name", ["index", "checked", "site"])
+@pytest.mark.parametrize("name", ["index", "checked", "later", "site"])
 def test_in_japanese(japanese, screen, screenshots, name):
     looks_right(screen, find(japanese, name), screenshots, f"ja-{name}")
 
