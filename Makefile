@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # By content, not by time: a fresh checkout beside a finished set-up installs nothing again.
 STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: rehearse test setup tools lint typecheck unit browser chromium lab schema lock bench help
+.PHONY: rehearse test drills setup tools lint typecheck unit browser chromium lab schema lock bench help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -17,11 +17,18 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
 		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
 
+# Long tests first: two workers then end together.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
 # lead their own process to a local workspace have processes of their own.
-test: setup lint typecheck ## everything that CI runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 --ignore tests/functional/azureml_local
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 tests/functional/azureml_local
+test: setup lint typecheck ## everything that CI runs: all but the drills
+	@$(PYTEST) -m "not drill" --ignore tests/functional/azureml_local
+	@$(PYTEST) -m "not drill" tests/functional/azureml_local
+
+drills: setup ## the long tests: faults in a rollout, a server killed and under load
+	@$(PYTEST) -m drill tests/e2e
+	@$(PYTEST) -m drill tests/functional/azureml_local
 
 browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
 	@$(BIN)/python -m pytest tests/browser

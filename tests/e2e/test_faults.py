@@ -17,7 +17,7 @@ from tests.e2e.projects import environment, nbrelease, newest, read_values
 
 from nbrelease import evidence
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
 
 ALL = os.environ.get("NBRELEASE_DRILLS") == "all"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.functional
+pytestmark = [pytest.mark.functional, pytest.mark.drill]
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 LOAD_SECONDS = os.environ.get("AZUREML_LOCAL_LOAD_SECONDS", "8")
