@@ -45,53 +45,6 @@ class Running:
         return await self.end(1.0)
 
 
-async def start(
-    command: list[str],
-    *,
-    env: Mapping[str, str],
-    folder: Path,
-    log: Path,
-    stdin: socket.socket | None = None,
-    address: Path | None = None,
-) -> Running:
-    """Start a program of Python's.
-
-    Args:
-        command: a module and its arguments, as ``python -m`` takes them.
-        env: its whole environment.
-        folder: where it runs.
-        log: what it prints goes to its end.
-        stdin: its standard input; stays the caller's to close.
-        address: a zygote to copy; without one, or where it refuses, the process starts by itself.
-    """
-    # Of our own: whoever asked may not wait for it.
-    given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())
-    argv = [sys.executable, "-m", *command]
-
-    def started() -> subprocess.Popen[bytes] | zygote.Process:
-        try:
-            with log.open("ab") as file:
-                if address is not None:
-                    out = file.fileno()
-                    with contextlib.suppress(zygote.Refused):  # its log says why
-                        return zygote.popen(
-                            address, argv, env=env, cwd=folder, stdin=given, stdout=out, stderr=out
-                        )
-                unbuffered = {**env, "PYTHONUNBUFFERED": "1"}
-                return tether.spawn(
-                    argv, env=unbuffered, cwd=folder, stdin=given, stdout=file, stderr=file
-                )
-        finally:
-            os.close(given)
-
-    starting = asyncio.create_task(asyncio.to_thread(started))
-    try:
-        return Running(await asyncio.shield(starting))
-    except asyncio.CancelledError:
-        starting.add_done_callback(lambda task: task.result().kill())
-        raise
-
-
 class Nursery:
     """The process that is copied, started when it is first needed."""
 
@@ -126,15 +79,25 @@ class Nursery:
         folder: Path,
         log: Path,
         stdin: socket.socket | None = None,
+        copy: bool = True,
     ) -> Running:
-        """A copy that runs a module; as :func:`start`, ``env`` being variables beside its own."""
-        return await start(
+        """Start a program of Python's.
+
+        Args:
+            command: a module and its arguments, as ``python -m`` takes them.
+            env: variables beside those of the nursery.
+            folder: where it runs.
+            log: what it prints goes to its end.
+            stdin: its standard input; stays the caller's to close.
+            copy: whether it may begin with imports done; where it cannot, it starts by itself.
+        """
+        return await _started(
             command,
             env={**self.env, **env},
             folder=folder,
             log=log,
             stdin=stdin,
-            address=self.warm(),
+            address=self.warm() if copy else None,
         )
 
     def stop(self) -> None:
@@ -142,3 +105,41 @@ class Nursery:
         if self._zygote is not None:
             self._zygote.stop()
             self._zygote = None
+
+
+async def _started(
+    command: list[str],
+    *,
+    env: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    stdin: socket.socket | None,
+    address: Path | None,
+) -> Running:
+    """A process; without a zygote at ``address``, or where that refuses, it starts by itself."""
+    # Of our own: whoever asked may not wait for it.
+    given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())
+    argv = [sys.executable, "-m", *command]
+
+    def started() -> subprocess.Popen[bytes] | zygote.Process:
+        try:
+            with log.open("ab") as file:
+                if address is not None:
+                    out = file.fileno()
+                    with contextlib.suppress(zygote.Refused):  # its log says why
+                        return zygote.popen(
+                            address, argv, env=env, cwd=folder, stdin=given, stdout=out, stderr=out
+                        )
+                unbuffered = {**env, "PYTHONUNBUFFERED": "1"}
+                return tether.spawn(
+                    argv, env=unbuffered, cwd=folder, stdin=given, stdout=file, stderr=file
+                )
+        finally:
+            os.close(given)
+
+    starting = asyncio.create_task(asyncio.to_thread(started))
+    try:
+        return Running(await asyncio.shield(starting))
+    except asyncio.CancelledError:
+        starting.add_done_callback(lambda task: task.result().kill())
+        raise

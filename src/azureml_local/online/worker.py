@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azureml_local.nursery import Nursery, Running, start
+from azureml_local.nursery import Nursery, Running
 from azureml_local.scoring.frames import Answer, Asked, Buffer, pack_asked
 
 
@@ -108,13 +108,13 @@ async def spawn(launch: Launch, nursery: Nursery) -> Worker:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with theirs:
-        process = await start(
+        process = await nursery.spawn(
             ["azureml_local.online.scorer", json.dumps(launch.spec)],
-            env={**nursery.env, **launch.environment},
+            env=launch.environment,
             folder=launch.folder,
             log=launch.log,
             stdin=theirs,
-            address=nursery.warm() if launch.plain else None,
+            copy=launch.plain,
         )
     loop = asyncio.get_running_loop()
     _, worker = await loop.create_unix_connection(lambda: Worker(process), sock=ours)
