@@ -72,10 +72,6 @@ class Process:
         """End it."""
         self.send_signal(signal.SIGKILL)
 
-    def forget(self) -> None:
-        """Want it no more: it is ended, and nobody is told its code."""
-        self._connection.close()
-
     def _ended(self, timeout: float | None) -> int | None:
         if self.returncode is not None:
             return self.returncode

@@ -205,7 +205,7 @@ def test_it_outlives_copies_and_clients_that_end_together(
     for _ in range(20):
         process, _ = run(born, folder, "sleeper")
         os.kill(process.pid, signal.SIGKILL)
-        process.forget()
+        del process  # nobody wants it any more
     process, _ = run(born, folder, "probe", "0")
     assert process.wait(60) == 0
     assert born.alive
