@@ -6,7 +6,6 @@ a cell prints what it likes; so every save of a notebook goes through here, the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +29,6 @@ class Masker:
         self._known = known
         self._file = file
         self._times: dict[tuple[str, str, str], int] = {}
-        self._last: dict[tuple[str, str], tuple[str, Any]] = {}
 
     @property
     def found(self) -> list[Masked]:
@@ -41,13 +39,8 @@ class Masker:
         ]
 
     def value(self, value: Any, part: str, cell: str = "") -> Any:
-        """A copy of a JSON value without secrets, not to be changed."""
-        # A notebook is saved twice a cell, and nearly all of it is as it was.
-        before = json.dumps(value)
-        if (last := self._last.get((cell, part))) is not None and last[0] == before:
-            return last[1]
+        """A JSON value without secrets; not to be changed, it may be the very one."""
         clean, count = mask(value, self._known)
-        self._last[cell, part] = before, clean
         for what, times in count.items():
             key = (cell, part, what)
             # A notebook is saved after each cell; the same secret is met again each time.
