@@ -168,14 +168,11 @@ def _copied(
         return body  # it is public
     source = state.local_path(workspace, uri)
     place, _ = assets.upload_place(state, registry)
-    target = state.local_path(registry, f"{place}/{source.name}")
-    _copy(source, target)
     moved = f"{place}/{source.name}"
-    return (
-        {**body, "build": {**build, "contextUri": moved}}
-        if build
-        else {**body, CONTENT[kind]: moved}
-    )
+    _copy(source, state.local_path(registry, moved))
+    if build:
+        return {**body, "build": {**build, "contextUri": moved}}
+    return {**body, CONTENT[kind]: moved}
 
 
 def _copy(source: Path, target: Path) -> None:

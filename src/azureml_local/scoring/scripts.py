@@ -27,13 +27,13 @@ def load(folder: Path, script: str) -> Any:
     spec = importlib.util.spec_from_file_location("entry_module", path)
     if spec is None or spec.loader is None:
         raise WrongScript(f"{script} is no Python file")
-    module = importlib.util.module_from_spec(spec)
+    module: Any = importlib.util.module_from_spec(spec)
     sys.modules["entry_module"] = module
     spec.loader.exec_module(module)
     # Some scripts come wrapped in another, which calls them; what they are asked is theirs.
-    inner = getattr(module, "driver_module", None)
+    inner: Any = getattr(module, "driver_module", None)
     if callable(getattr(inner, "run", None)):
-        module.run = inner.run  # type: ignore[attr-defined, union-attr]
+        module.run = inner.run
     for wanted in ("init", "run"):
         if not callable(getattr(module, wanted, None)):
             raise WrongScript(f"{script} defines no function {wanted}()")

@@ -11,6 +11,7 @@ import builtins
 import keyword
 import re
 from functools import cache
+from html import escape
 from typing import Any
 
 TOKEN = re.compile(
@@ -54,13 +55,8 @@ def coloured(source: str) -> Any:
             if kind is None or source[token.start() - 1 : token.start()] == ".":
                 continue
         start, end = token.span()
-        parts.append(escaped(source[at:start]))
-        parts.append(f'<span class="{kind}">{escaped(text)}</span>')
+        parts.append(escape(source[at:start], quote=False))
+        parts.append(f'<span class="{kind}">{escape(text, quote=False)}</span>')
         at = end
-    parts.append(escaped(source[at:]))
+    parts.append(escape(source[at:], quote=False))
     return markupsafe.Markup("".join(parts))  # noqa: S704 - every part is escaped above
-
-
-def escaped(text: str) -> str:
-    """Text as it stands between tags."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
