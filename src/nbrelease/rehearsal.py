@@ -26,7 +26,7 @@ from nbrelease.records import (
     StageOutcome,
     read_identity,
 )
-from nbrelease.runbook import warm
+from nbrelease.runbook import kernel, warm
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -90,6 +90,8 @@ def rehearse(
     if not pipeline.is_file():
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
+    if env.kernel_name:  # found out here, not after the first jobs
+        kernel.resolve(env.kernel_name, "", Path(settings.path.name))
     with open_workspace(env, root) as workspace, _warm(env, root, workspace) as connection:
         connections = {
             each.service_connection: connection

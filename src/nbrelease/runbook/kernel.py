@@ -13,7 +13,7 @@ def resolve(wanted: str, notebook_kernel: str, where: Path) -> str:
     Args:
         wanted: ``kernel_name`` of settings.ini; empty: what the notebook names.
         notebook_kernel: ``metadata.kernelspec.name`` of the notebook; empty: ``python3``.
-        where: the runbook, for the message.
+        where: the runbook, or the settings that name the kernel, for the message.
 
     Raises:
         KernelError: it is not installed.
