@@ -183,7 +183,10 @@ def _run(request: Request) -> None:
     """What ``python -m`` does."""
     sys.argv = request.argv[2:]
     sys.path.insert(0, request.cwd)
-    runpy.run_module(request.argv[2], run_name="__main__", alter_sys=True)
+    name = request.argv[2]
+    if not hasattr(sys.modules.get(name), "__path__"):  # a package's __main__ is what is run of it
+        sys.modules.pop(name, None)  # else runpy warns of what no process of its own would see
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def main() -> None:

@@ -30,7 +30,8 @@ print(json.dumps({
 sys.exit(int(sys.argv[1]))
 """
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
-IMPORTS = ["fractions", "fractions.Fraction", "numpy", "no_such_module", "broken"]
+OWN = "import sys\nif __name__ == '__main__':\n    print('own' in sys.modules)\n"
+IMPORTS = ["fractions", "fractions.Fraction", "numpy", "no_such_module", "broken", "own"]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("modules")
     (made / "probe.py").write_text(PROBE)
     (made / "sleeper.py").write_text(SLEEPER)
+    (made / "own.py").write_text(OWN)
     (made / "broken.py").write_text("import module_that_is_missing\n")
     return made
 
@@ -111,6 +113,12 @@ def test_is_what_python_m_would_be(born: zygote.Zygote, folder: Path) -> None:
         "leads": True,
         "input": "",
     }
+
+
+def test_a_module_that_was_imported_runs_as_the_program(born: zygote.Zygote, folder: Path) -> None:
+    process, output = run(born, folder, "own")
+    assert process.wait(60) == 0
+    assert output.read_text() == "False\n"  # no warning of runpy above it
 
 
 def test_what_cannot_be_imported_is_left_out_and_logged(born: zygote.Zygote, folder: Path) -> None:
