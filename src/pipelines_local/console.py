@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
@@ -52,15 +53,24 @@ def clock(seconds: float) -> str:
 
 
 class Lines:
-    """One line when something starts or ends; the end of the log of what failed."""
+    """One line for each end, and for a step that takes long; the end of the log of what failed.
 
-    def __init__(self, out: TextIO) -> None:
+    Args:
+        out: where they go.
+        patience: seconds after which a line says that a step is still running.
+    """
+
+    def __init__(self, out: TextIO, *, patience: float = 2.0) -> None:
         self._out = out
+        self._patience = patience
+        self._lock = threading.RLock()  # timers print too
+        self._running: dict[tuple[str, str], threading.Timer] = {}
 
     def _print(self, text: str) -> None:
         encoding = self._out.encoding or "utf-8"
-        self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        self._out.flush()
+        with self._lock:
+            self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+            self._out.flush()
 
     def handle(self, event: Event) -> None:
         """Print an event."""
@@ -74,11 +84,15 @@ class Lines:
                     self._print(f"[{name}/{job.job}] {message}")
                 self._print(f"[{name}/{job.job}] {job.result}")
             case StepStarted():
-                self._print(f"[{event.stage}/{event.job}] {event.display} ...")
-            case StepFinished(step=step) if step.result != "Skipped":
-                took = clock(step.seconds)
-                self._print(f"[{event.stage}/{event.job}] {step.display}: {step.result} ({took})")
-                self._tail(event)
+                self._began(event)
+            case StepFinished(step=step):
+                self._ended(event)
+                if step.result != "Skipped":
+                    took = clock(step.seconds)
+                    self._print(
+                        f"[{event.stage}/{event.job}] {step.display}: {step.result} ({took})"
+                    )
+                    self._tail(event)
             case ApprovalWanted():
                 self._print(f"[{event.stage}] waits for an approval of {event.environment}; "
                             f"to look at: {event.artifacts}")  # fmt: skip
@@ -91,6 +105,27 @@ class Lines:
                 self._print(f"{event.result}: {event.folder}")
             case _:
                 pass
+
+    def _began(self, event: StepStarted) -> None:
+        """A job has one step at a time: it is announced when it is still that one in a while."""
+        key = event.stage, event.job
+
+        def announce() -> None:
+            with self._lock:  # it may end in this moment
+                if self._running.get(key) is timer:
+                    self._print(f"[{event.stage}/{event.job}] {event.display} ...")
+
+        timer = threading.Timer(self._patience, announce)
+        timer.daemon = True
+        with self._lock:
+            self._running[key] = timer
+        timer.start()
+
+    def _ended(self, event: StepFinished) -> None:
+        with self._lock:
+            timer = self._running.pop((event.stage, event.job), None)
+        if timer is not None:  # skipped ones never began
+            timer.cancel()
 
     def _tail(self, event: StepFinished) -> None:
         for line in event.tail:

@@ -16,6 +16,7 @@ import pytest
 
 from pipelines_local import console_listener, run_pipeline
 from pipelines_local.cli import main
+from pipelines_local.console import Lines
 
 pytestmark = pytest.mark.functional
 
@@ -254,6 +255,20 @@ def test_plain_lines_elsewhere() -> None:
     )
     run_pipeline(Path("f.yml"), root=Path(), work_dir=Path("w"), listener=console_listener(out))
     text = out.getvalue()
-    assert "[__default/Job] Say [bold]it ...\n" in text
+    assert "[__default/Job] Say [bold]it: Succeeded (" in text
     assert "quiet" not in text
     assert "    | x\n" in text
+
+
+def test_a_step_that_takes_long_is_announced() -> None:
+    Path("f.yml").write_text("steps: [{bash: sleep 1, displayName: Long}]")
+    shown = {}
+    for patience in (0.2, 60):
+        out = io.StringIO()
+        listener = Lines(out, patience=patience)
+        run_pipeline(Path("f.yml"), root=Path(), work_dir=Path("w"), listener=listener)
+        shown[patience] = [line for line in out.getvalue().splitlines() if " Long" in line]
+    announced, ended = shown[0.2]
+    assert announced == "[__default/Job] Long ..."
+    assert ended.startswith("[__default/Job] Long: Succeeded (")
+    assert len(shown[60]) == 1
