@@ -91,7 +91,7 @@ def rehearse(
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
     if env.kernel_name:  # found out here, not after the first jobs
-        kernel.resolve(env.kernel_name, "", Path(settings.path.name))
+        kernel.resolve(env.kernel_name, "", settings.where(PIPELINES[name].env, "kernel_name"))
     with open_workspace(env, root) as workspace, _warm(env, root, workspace) as connection:
         connections = {
             each.service_connection: connection

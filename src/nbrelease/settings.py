@@ -174,20 +174,28 @@ def _arm(values: Mapping[str, Any]) -> dict[str, Any]:
 class Settings:
     """The whole file; an environment is checked when it is asked for."""
 
-    def __init__(self, path: Path, overrides: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        overrides: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> None:
         """Read ``path``.
 
         Args:
             path: the file.
             overrides: key to value for this run, over every section; by default those of the
                 environment variables ``NBRELEASE_SET_<KEY>``.
+            given: the same, from the command line (``--set``); they come first.
 
         Raises:
             SettingsError: it is not there or cannot be parsed.
         """
         self.path = path
         self.root = path.parent
-        self.overrides = _from_environment() if overrides is None else dict(overrides)
+        self._given = given or {}
+        found = _from_environment() if overrides is None else overrides
+        self.overrides = {**found, **self._given}
         self._parser = configparser.ConfigParser()
         try:
             with path.open(encoding="utf-8") as file:
@@ -219,7 +227,7 @@ class Settings:
         fields = Environment.model_fields
         for key in values:
             if key not in fields:
-                where = self._where(name, key)
+                where = self.where(name, key)
                 raise SettingsError(f"{where}: no such key; {_nearest(key, tuple(fields))}")
         if values.get("workspace") == "local":
             values.setdefault("subscription_id", LOCAL_SUBSCRIPTION)
@@ -246,7 +254,7 @@ class Settings:
         others = tuple(each for each in self.names if each != name)
         if env.promote_from not in others:
             raise SettingsError(
-                f"{self._where(name, 'promote_from')} = {env.promote_from}: no other environment; "
+                f"{self.where(name, 'promote_from')} = {env.promote_from}: no other environment; "
                 f"{_nearest(env.promote_from, others, 'there are')}"
             )
         other = self.environment(env.promote_from).parameters()
@@ -265,7 +273,10 @@ class Settings:
             raise SettingsError(f"{self.path.name}: {' '.join(str(error).split())}") from None
         return {key: value for key, value in found.items() if value != ""}
 
-    def _where(self, name: str, key: str) -> str:
+    def where(self, name: str, key: str) -> str:
+        """Where the value of an environment's key comes from, for a message."""
+        if key in self._given:
+            return f"--set {key}"
         if key in self.overrides:
             return f"{PREFIX}{key.upper()} in the environment"
         shared = self._parser.defaults().get(key)
@@ -281,7 +292,7 @@ class Settings:
         if first["type"] == "missing":
             return f"{self.path.name}:[{name}] {key}: missing; add a line «{key} = …»"
         message = first["msg"][0].lower() + first["msg"][1:]
-        return f"{self._where(name, key)} = {values[key]}: {message}"
+        return f"{self.where(name, key)} = {values[key]}: {message}"
 
 
 def load(root: Path | None = None) -> Settings:

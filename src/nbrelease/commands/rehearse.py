@@ -43,7 +43,7 @@ def command(
     if follow_parent:
         tether.follow_parent()
     settings = load()
-    settings = Settings(settings.path, settings.overrides | _pairs(pairs))
+    settings = Settings(settings.path, settings.overrides, _pairs(pairs))
     env = settings.environment(PIPELINES[name].env)
 
     from nbrelease.rehearsal import recover, rehearse

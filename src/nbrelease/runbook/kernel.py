@@ -7,13 +7,13 @@ from pathlib import Path
 from nbrelease.errors import KernelError
 
 
-def resolve(wanted: str, notebook_kernel: str, where: Path) -> str:
+def resolve(wanted: str, notebook_kernel: str, where: Path | str) -> str:
     """The name of an installed kernel.
 
     Args:
         wanted: ``kernel_name`` of settings.ini; empty: what the notebook names.
         notebook_kernel: ``metadata.kernelspec.name`` of the notebook; empty: ``python3``.
-        where: the runbook, or the settings that name the kernel, for the message.
+        where: what names the kernel, for the message: the runbook, or a key of the settings.
 
     Raises:
         KernelError: it is not installed.
@@ -27,13 +27,13 @@ def resolve(wanted: str, notebook_kernel: str, where: Path) -> str:
     except NoSuchKernel:
         installed = ", ".join(sorted(manager.find_kernel_specs())) or "none"
         raise KernelError(
-            f"{where}: its kernel «{name}» is not installed (installed: {installed}); "
-            "set kernel_name in settings.ini, or install one: python -m ipykernel install --user"
+            f"{where}: kernel «{name}» is not installed (installed: {installed}); name one that "
+            "is (kernel_name in settings.ini), or install one: python -m ipykernel install --user"
         ) from None
     program = Path(spec.argv[0])
     if program.is_absolute() and not program.exists():
         raise KernelError(
-            f"{where}: its kernel «{name}» starts {program}, which is not there; "
+            f"{where}: kernel «{name}» starts {program}, which is not there; "
             "install the kernel again: python -m ipykernel install --user"
         )
     return name

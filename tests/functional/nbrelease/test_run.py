@@ -174,7 +174,7 @@ def test_no_kernel_is_one_line_and_nothing_runs(project, capfd):
     project.runbook("01_a", ("c", [], "1"), kernel="julia-9")
     assert run("01_a") == 2
     err = capfd.readouterr().err
-    assert "its kernel «julia-9» is not installed (installed: python3" in err
+    assert "kernel «julia-9» is not installed (installed: python3" in err
     assert err.count("\n") == 1
 
 

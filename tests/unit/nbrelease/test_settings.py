@@ -66,6 +66,14 @@ def test_an_override_counts_in_every_section_and_is_named_as_such(edited):
         edited("x", "x", testsize="0.2").environment("dev")
 
 
+def test_what_the_command_line_gives_comes_first_and_is_named():
+    both = Settings(SHIPPED, {"test_size": "0.2"}, {"test_size": "0.1"})
+    assert both.environment("dev").test_size == 0.1
+    wrong = Settings(SHIPPED, {"test_size": "0.2"}, {"test_size": "big"})
+    with pytest.raises(SettingsError, match=r"^--set test_size = big: "):
+        wrong.environment("dev")
+
+
 def test_an_unknown_environment_is_answered_with_the_nearest(edited):
     with pytest.raises(SettingsError, match=r"no section \[prd\]; did you mean prod\?"):
         edited("x", "x").environment("prd")
