@@ -17,8 +17,8 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
 		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
 
-# Long tests first: two workers then end together.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+# Three workers for two processors: a test that waits leaves one to the others.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10
 
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
 # lead their own process to a local workspace have processes of their own.

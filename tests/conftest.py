@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+# They take longest: begun first, they do not keep one worker busy after the others have ended.
+FIRST = ("test_story.py", "test_prod.py")
 BEFORE = dict(os.environ)
 LED_TO_A_WORKSPACE = Path(__file__).parent / "functional" / "azureml_local"
 
@@ -28,3 +30,7 @@ def _the_environment_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]
         for name, value in BEFORE.items():
             patch.setenv(name, value)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in FIRST)

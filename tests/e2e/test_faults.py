@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+from tests.e2e.packs import newest, read_values
 from tests.e2e.prods import REMOVE, Callers, Prod
-from tests.e2e.projects import environment, nbrelease, newest, read_values
+from tests.e2e.projects import environment, nbrelease
 
 from nbrelease import evidence
 
@@ -188,7 +189,7 @@ def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
 
 
 def test_the_champion_cannot_be_deleted_while_it_answers(prod):
-    assert "100 % of the traffic" in prod.refused(REMOVE, "model-1")
+    assert "100 % of the traffic" in prod.scripts.refused(REMOVE, "model-1")
     assert "model-1" in prod.look()["deployments"]
 
 
@@ -206,7 +207,7 @@ client.online_endpoints.begin_create_or_update(endpoint).result()
 def test_the_way_back_when_the_newest_deployment_is_dead(prod):
     deployment, version = prod.deployed["healthy"]
     other, _ = prod.deployed["shifted"]
-    prod.script(KEPT, other, "2026-01-31")
+    prod.scripts.run(KEPT, other, "2026-01-31")
     with prod.callers() as callers:
         done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
         assert done.returncode == 0, done.stdout + done.stderr
@@ -245,7 +246,7 @@ def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
     prod.deployed |= prod.deploy("healthy")
     deployment, _ = prod.deployed["healthy"]
     with rolling_out(prod, "healthy") as (callers, process):
-        prod.script(BY_HAND, deployment)
+        prod.scripts.run(BY_HAND, deployment)
         shown, _ = process.communicate(timeout=200)
         done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod")
     assert process.returncode == 1, shown

@@ -13,7 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.e2e.projects import REPOSITORY, nbrelease, newest, pictures, ran_in, read_values
+from tests.e2e.packs import newest, pictures, ran_in, read_record, read_values
+from tests.e2e.projects import REPOSITORY, nbrelease
 
 from azureml_local import certificates
 
@@ -32,7 +33,7 @@ print(data.path)
 
 
 def test_training_data_that_lies_in_the_workspace(prod):
-    path = "azureml://datastores/" + prod.script(PUT).rpartition("datastores/")[2]
+    path = "azureml://datastores/" + prod.scripts.run(PUT).rpartition("datastores/")[2]
     for given, name in (("azureml:from-elsewhere:1", "from-elsewhere"), (path, "diabetes")):
         done = nbrelease(
             prod.root, "run", "01_prepare", "--env", "prod", "-p", f"training_data={given}"
@@ -91,14 +92,14 @@ def test_a_model_is_promoted_unchanged_and_its_release_removed_whole(prod):
     assert (promoted["workspace"], promoted["version"]) == ("prod", "1")
     assert promoted["sha256"] == read_values(pack, "03_register")["model_sha256"]
     assert read_values(pack, "02_train")["job_parameters"]["promoted"].startswith("prod/")
-    assert json.loads(prod.script(LEFT)) == {"online": ["diabetes-online"], "models": ["1"]}
+    assert json.loads(prod.scripts.run(LEFT)) == {"online": ["diabetes-online"], "models": ["1"]}
 
     done = nbrelease(prod.root, "run", "10_teardown", "--env", "prod")
     assert done.returncode == 1
     assert "only dev may be torn down" in done.stderr
     done = nbrelease(prod.root, "run", "10_teardown", "--env", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(prod.script(LEFT)) == {"online": [], "models": []}
+    assert json.loads(prod.scripts.run(LEFT)) == {"online": [], "models": []}
     assert prod.shares() == {"model-1": 100}
 
 
@@ -133,7 +134,7 @@ FACTORS = (1, 1, 1, 1.5, 1.5)
 @pytest.fixture(scope="module")
 def asked(prod) -> float:
     """When the first of the windows began in which the endpoint was asked for as much each."""
-    return float(prod.script(ASK, str(SECONDS), *map(str, FACTORS)))
+    return float(prod.scripts.run(ASK, str(SECONDS), *map(str, FACTORS)))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +164,7 @@ def test_the_monitor_reads_what_was_collected(prod, asked, last, labels, verdict
     assert why in done.stderr
 
 
+@pytest.mark.drill
 def test_an_alarm_of_the_monitor_trains_and_releases_nothing(prod):
     before = prod.look()
     with prod.drifting() as caller:
@@ -174,7 +176,7 @@ def test_an_alarm_of_the_monitor_trains_and_releases_nothing(prod):
         done = nbrelease(prod.root, "rehearse", "monitor", **hours)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "BMI: distribution moved" in done.stderr
-    record = json.loads((ran_in(prod.root, done) / "record.json").read_text())
+    record = read_record(ran_in(prod.root, done))
     ran = {runbook["name"]: runbook["verdict"] for runbook in record["runbooks"]}
     assert ran == {"11_monitor": "failed", "01_prepare": "passed", "02_train": "passed"}
     assert prod.look() == before

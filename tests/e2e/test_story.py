@@ -1,0 +1,284 @@
+"""A model's releases from a fresh checkout, one after the other, by the command line alone.
+
+Each fixture is a chapter: it goes on where the one that it asks for ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.e2e.packs import check_pack, newest, read_record, read_values
+from tests.e2e.projects import REPOSITORY, checkout, left_behind, nbrelease, rehearse
+from tests.e2e.scripts import Scripts
+
+pytestmark = pytest.mark.e2e
+
+# The public file, where somebody has fetched it; the sample that ships otherwise.
+REAL = [
+    REPOSITORY / "data" / "diabetes.csv",
+    REPOSITORY.parent / "shared" / "data" / "diabetes.csv",
+]
+# (accuracy, ROC AUC) on the public file's held-out rows
+FIGURES = {
+    "logistic": (0.7889, 0.8568),
+    "pipeline": (0.8389, 0.9202),
+    "random_forest": (0.9342, 0.9826),
+}
+ADA = ["--approve", "prod=Ada:first", "--approve", "blue=Ada:all green"]
+RUNBOOKS = [
+    "01_prepare",
+    "02_train",
+    "03_register",
+    "04_deploy_batch",
+    "05_test_batch",
+    "06_deploy_online",
+    "07_test_online",
+    "08_release_online",
+]
+LOOK = """
+import json
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+name = "diabetes-online"
+print(json.dumps({
+    "models": sorted(m.version for m in client.models.list(name="diabetes-classifier")),
+    "deployments": sorted(d.name for d in client.online_deployments.list(name)),
+    "traffic": client.online_endpoints.get(name).traffic,
+    "batch": client.batch_endpoints.get("diabetes-batch").defaults.deployment_name,
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What a call printed, the pack that it left, and what prod held afterwards."""
+
+    done: subprocess.CompletedProcess[str]
+    pack: Path
+    holds: dict
+
+    @property
+    def record(self) -> dict:
+        return read_record(self.pack)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    return checkout(tmp_path_factory.mktemp("story"))
+
+
+@pytest.fixture(scope="module")
+def data() -> list[str]:
+    """The words for the public file, if it is there."""
+    found = next((path for path in REAL if path.is_file()), None)
+    return ["--set", f"training_data={found}"] if found else []
+
+
+@pytest.fixture(scope="module")
+def proved(project, data) -> Chapter:
+    """1: a first model, in dev."""
+    done = rehearse(project, *data)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    return Chapter(done, newest(project), {})
+
+
+@pytest.fixture(scope="module")
+def waiting(project, data, proved) -> tuple[str, Chapter]:
+    """The same in prod, where it waits for the first of two approvals: the run's id too."""
+    done = rehearse(project, *data, pipeline="prod")
+    assert done.returncode == 4, done.stdout[-3000:] + done.stderr
+    assert not list((project / "evidence").glob("prod-*/manifest.json"))
+    run = done.stdout.split("--resume ")[-1].split()[0]
+    [shown] = (project / ".pipelines-local" / run / "artifacts").glob("evidence-*/record.json")
+    return run, Chapter(done, shown.parent, {})
+
+
+@pytest.fixture(scope="module")
+def released(project, data, waiting) -> subprocess.CompletedProcess[str]:
+    """It goes on where it stood; until here each call started a server and ended it."""
+    run, _ = waiting
+    done = rehearse(project, *data, "--resume", run, *ADA, pipeline="prod")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert not left_behind(project)
+    return done
+
+
+@pytest.fixture(scope="module")
+def look(project, released) -> Iterator[Callable[[], dict]]:
+    """What prod holds now, asked through the SDK; the server stays for what comes after."""
+    scripts = Scripts(project)
+    yield lambda: json.loads(scripts.run(LOOK))
+    scripts.end()
+    assert not left_behind(project)
+
+
+@pytest.fixture(scope="module")
+def approved(project, released, look) -> Chapter:
+    return Chapter(released, newest(project, "prod"), look())
+
+
+@pytest.fixture(scope="module")
+def rejected(project, data, approved, look) -> Chapter:
+    """2: another model, and nobody wants it."""
+    pipe = ["--set", "estimator=pipeline", "--reject", "prod=Bob:the old one stays"]
+    done = rehearse(project, *data, *pipe, pipeline="prod")
+    assert done.returncode == 5, done.stdout[-3000:] + done.stderr
+    return Chapter(done, newest(project, "prod"), look())
+
+
+@pytest.fixture(scope="module")
+def followed(project, data, rejected, look) -> Chapter:
+    """3: a better one takes the traffic."""
+    done = rehearse(project, *data, "--set", "estimator=random_forest", *ADA, pipeline="prod")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    return Chapter(done, newest(project, "prod"), look())
+
+
+@pytest.fixture(scope="module")
+def back(project, followed, look) -> Chapter:
+    """4: the way back."""
+    done = nbrelease(project, "run", "09_rollback", "--env", "prod", "-p", "reason=test")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    return Chapter(done, newest(project, "prod"), look())
+
+
+@pytest.fixture(scope="module")
+def broken(project, back, look) -> Chapter:
+    """5: a rollout that breaks a limit."""
+    criteria = project / "runbooks" / "criteria.yml"
+    kept = criteria.read_text()
+    limit = "rollout: {error_rate: 0, p95_ms: "
+    assert f"{limit}3000" in kept
+    criteria.write_text(kept.replace(f"{limit}3000", f"{limit}0.001"))
+    words = ["-p", "online_deployment=model-2"]
+    done = nbrelease(project, "run", "08_release_online", "--env", "prod", *words)
+    criteria.write_text(kept)
+    return Chapter(done, newest(project, "prod"), look())
+
+
+def check_figures(record: dict, estimator: str, data: list[str]) -> None:
+    assert record["parameters"]["estimator"] == estimator
+    if data:
+        found = (round(record["metrics"]["accuracy"], 4), round(record["metrics"]["roc_auc"], 4))
+        assert found == FIGURES[estimator]
+
+
+def rollout(pack: Path) -> list[dict]:
+    return read_values(pack, "08_release_online")["rollout"]
+
+
+def test_a_model_is_proved_in_dev(project, data, proved):
+    pack, record = proved.pack, proved.record
+    lines = proved.done.stdout.strip().splitlines()[-4:]
+    assert lines[0].split() == ["verdict", "passed"]
+    assert lines[1].split() == ["model", "diabetes-classifier", "version", "1"]
+    assert lines[2] == "endpoint  diabetes-online, deployment model-1"
+    assert lines[3] == f"evidence  evidence/{pack.name}/index.html"
+    assert record["verdict"] == "passed"
+    assert [runbook["name"] for runbook in record["runbooks"]] == RUNBOOKS
+    states = {cell["state"] for runbook in record["runbooks"] for cell in runbook["cells"]}
+    assert states == {"passed"}
+    assert record["tests"]["passed"] == record["tests"]["total"] >= 12
+    assert [stage["name"] for stage in record["stages"]] == ["build", "train", "deploy", "evidence"]
+    assert {stage["result"] for stage in record["stages"]} == {"Succeeded"}
+    assert record["model"]["version"] == "1"
+    assert record["endpoints"]["online"]["traffic"] == {"model-1": 100}
+    assert record["endpoints"]["online"]["parity_max_abs_diff"] == 0
+    batch = record["endpoints"]["batch"]
+    assert batch["rows_in"] == batch["rows_out"] == 241
+    files = read_values(pack, "05_test_batch")["batch_files"]
+    refused = {each["file"]: each["refused"] for each in files if "refused" in each}
+    assert refused == {
+        "blank.csv": "blank.csv: Input X contains NaN.",
+        "empty.csv": "empty.csv: the file is empty",
+    }
+    assert record["source"]["dirty"] is False
+    check_figures(record, "logistic", data)
+    check_pack(project, pack)
+    status = subprocess.run(
+        ["git", "-C", project, "status", "--short"], capture_output=True, text=True, check=True
+    )
+    assert status.stdout == ""
+
+
+def test_in_prod_it_waits_for_an_approval(waiting):
+    _, shown = waiting
+    assert "evidence-train-1/index.html" in shown.done.stdout
+    assert (shown.record["verdict"], shown.record["waiting_for"]) == ("open", "prod")
+
+
+def test_approved_at_both_gates_it_is_released(project, data, approved):
+    record = approved.record
+    assert record["verdict"] == "passed"
+    assert [
+        (d["environment"], d["decision"], d["name"], d["comment"]) for d in record["decisions"]
+    ] == [
+        ("prod", "approved", "Ada", "first"),
+        ("blue", "approved", "Ada", "all green"),
+    ]
+    check_figures(record, "logistic", data)
+    check_pack(project, approved.pack)
+    assert approved.holds == {
+        "models": ["1"], "deployments": ["model-1"], "traffic": {"model-1": 100}, "batch": "model-1",
+    }  # fmt: skip
+
+
+def test_rejected_it_is_not_even_registered(project, data, approved, rejected):
+    record = rejected.record
+    assert record["verdict"] == "rejected"
+    assert "Bob" in record["reason"]
+    assert record["model"] is None
+    assert record["stages"][1]["result"] == "Rejected"
+    assert [runbook["name"] for runbook in record["runbooks"]] == RUNBOOKS[:2]
+    assert "rejected" in (rejected.pack / "index.html").read_text()
+    check_figures(record, "pipeline", data)
+    check_pack(project, rejected.pack)
+    assert rejected.holds == approved.holds
+
+
+def test_the_next_model_takes_the_traffic_and_the_old_one_stays_at_0(project, data, followed):
+    pack, record = followed.pack, followed.record
+    assert record["model"]["version"] == "2"
+    check_figures(record, "random_forest", data)
+    check_pack(project, pack)
+    assert followed.holds == {
+        "models": ["1", "2"],
+        "deployments": ["model-1", "model-2"],
+        "traffic": {"model-1": 0, "model-2": 100},
+        "batch": "model-2",
+    }
+    assert [step["traffic"] for step in rollout(pack)] == [
+        {"model-1": 90, "model-2": 10},
+        {"model-1": 50, "model-2": 50},
+        {"model-1": 0, "model-2": 100},
+    ]
+    drill = read_values(pack, "09_rollback")["rollback_drill"]
+    assert (drill["from"], drill["to"]) == ("model-2", "model-1")
+    assert drill["seconds"] < 60
+    gate = read_values(pack, "03_register")["gate"]
+    assert gate["verdict"] == "passed"
+    assert len(gate["criteria_commit"]) == 40
+    assert any("against the champion" in each["name"] for each in gate["criteria"])
+
+
+def test_all_traffic_goes_back(project, back):
+    assert back.holds["traffic"] == {"model-1": 100, "model-2": 0}
+    assert back.record["verdict"] == "rolled back"
+    check_pack(project, back.pack)
+
+
+def test_a_rollout_that_breaks_a_limit_gives_no_traffic(back, broken):
+    done = broken.done
+    assert done.returncode == 1
+    assert re.search(
+        r"no traffic was moved: mirrored: .*p95 [\d.]+ ms, at most 0.001 asked", done.stderr
+    )
+    assert broken.holds["traffic"] == back.holds["traffic"]
+    assert [step["decision"] for step in rollout(broken.pack)] == ["give no traffic"]
