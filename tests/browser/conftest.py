@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nbrelease" / "evidence"))
 
 import packs
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from visit import Screen
 
 from nbrelease import evidence
@@ -76,8 +76,15 @@ def japanese(tmp_path_factory) -> Path:
     return _evidence(tmp_path_factory.mktemp("browser") / "evidence", "ja")
 
 
+@pytest.fixture(scope="module")
+def window(browser) -> Iterator[BrowserContext]:
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def screen(browser) -> Iterator[Screen]:
-    made = Screen(browser)
+def screen(window) -> Iterator[Screen]:
+    made = Screen(window)
     yield made
     made.close()

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from visit import size
+from visit import looks_right
 
 from nbrelease.evidence import pdf
 
@@ -28,7 +28,6 @@ PAGES = {
     "card": f"*{FULL}*/model-card.html",
     "site": "index.html",
 }
-WIDTHS = (360, 1280, 1920)
 
 
 def find(folder: Path, name: str) -> Path:
@@ -36,31 +35,21 @@ def find(folder: Path, name: str) -> Path:
     return path
 
 
-def looks_right(screen, path: Path, screenshots: Path, name: str) -> None:
-    """At three widths and in both schemes."""
+def check_page(screen, path: Path, screenshots: Path, name: str) -> None:
     visit = screen.open(path)
-    for width in WIDTHS:
-        visit.page.set_viewport_size(size(width))
-        for scheme in ("light", "dark"):
-            where = f"{name}-{width}-{scheme}"
-            visit.page.emulate_media(color_scheme=scheme)
-            visit.page.screenshot(path=screenshots / f"{where}.png", full_page=True)
-            assert visit.overflow <= 0, where
-            # The layout does not change with the scheme, nor contrasts with the width.
-            if (width, scheme) in ((360, "light"), (1920, "dark")):
-                assert visit.axe() == [], where
+    looks_right(visit.page, visit.axe, screenshots, name)
     assert visit.foreign == []
     assert visit.complaints == []
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_in_english(english, screen, screenshots, name):
-    looks_right(screen, find(english, name), screenshots, f"en-{name}")
+    check_page(screen, find(english, name), screenshots, f"en-{name}")
 
 
 @pytest.mark.parametrize("name", ["index", "checked", "later", "site"])
 def test_in_japanese(japanese, screen, screenshots, name):
-    looks_right(screen, find(japanese, name), screenshots, f"ja-{name}")
+    check_page(screen, find(japanese, name), screenshots, f"ja-{name}")
 
 
 def test_axe_would_say_something(screen, tmp_path):

@@ -15,13 +15,12 @@ from types import SimpleNamespace
 import pytest
 import requests
 from playwright.sync_api import expect
-from visit import axe_of, overflow_of, size
+from visit import axe_of, looks_right, size
 
 import tether
 
 pytestmark = pytest.mark.browser
 
-WIDTHS = (360, 1280, 1920)
 PAGES = {
     "jobs": "jobs",
     "job": "jobs/{name}",
@@ -166,15 +165,7 @@ def test_how_it_looks(browser, studio, screenshots, name):
     tab.requests.clear()
     address = f"{studio.base}/{PAGES[name].format(name=studio.name)}"
     tab.page.goto(address)
-    for width in WIDTHS:
-        tab.page.set_viewport_size(size(width))
-        for scheme in ("light", "dark"):
-            where = f"studio-{name}-{width}-{scheme}"
-            tab.page.emulate_media(color_scheme=scheme)
-            tab.page.screenshot(path=screenshots / f"{where}.png", full_page=True)
-            assert overflow_of(tab.page) <= 0, where
-            if (width, scheme) in ((360, "light"), (1920, "dark")):
-                assert axe_of(context, tab.page) == [], where
+    looks_right(tab.page, lambda: axe_of(context, tab.page), screenshots, f"studio-{name}")
     content = tab.page.content()
     assert not [secret for secret in (*studio.secrets, studio.key) if secret in content]
     assert "sig=" not in content

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page
 
 HEIGHTS = {360: 780, 1280: 900, 1920: 1080}
+# The layout does not change with the scheme, nor contrasts with the width.
+VIEWS = ((360, "light"), (1280, "dark"), (1920, "light"))
 
 
 @cache
@@ -35,21 +38,10 @@ class Visit:
         own = self.path.as_uri()
         return [url for url in self.requests if url != own and not url.startswith("data:")]
 
-    @property
-    def overflow(self) -> int:
-        """By how many pixels the page is wider than the screen."""
-        return overflow_of(self.page)
-
     def axe(self) -> list[str]:
         """What axe-core has to say, a line for each element."""
         self.page.evaluate(_axe())
         return _violations(self.page)
-
-
-def overflow_of(page: Page) -> int:
-    """By how many pixels a page is wider than the screen."""
-    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    return int(page.evaluate(width))
 
 
 def axe_of(context: BrowserContext, page: Page) -> list[str]:
@@ -58,6 +50,24 @@ def axe_of(context: BrowserContext, page: Page) -> list[str]:
     session.send("Runtime.evaluate", {"expression": _axe()})
     session.detach()
     return _violations(page)
+
+
+def looks_right(page: Page, axe: Callable[[], list[str]], folder: Path, name: str) -> None:
+    """At each width and in both schemes: nothing sticks out, axe finds nothing; a picture of each."""
+    for width, scheme in VIEWS:
+        where = f"{name}-{width}-{scheme}"
+        page.set_viewport_size(size(width))
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=folder / f"{where}.png", full_page=True)
+        assert _overflow(page) <= 0, where
+        if width < max(HEIGHTS):
+            assert axe() == [], where
+
+
+def _overflow(page: Page) -> int:
+    """By how many pixels a page is wider than the screen."""
+    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return int(page.evaluate(width))
 
 
 def _violations(page: Page) -> list[str]:
@@ -70,20 +80,20 @@ def _violations(page: Page) -> list[str]:
 
 
 class Screen:
-    """Opens pages at a width and in a scheme."""
+    """Opens pages at a width and in a scheme, in one window: each more would cost as much again."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._contexts: list[Any] = []
+    def __init__(self, context: BrowserContext) -> None:
+        self._context = context
 
     def open(self, path: Path, width: int = 1280, scheme: str = "light") -> Visit:
-        context = self._browser.new_context(viewport=size(width), color_scheme=scheme)
-        self._contexts.append(context)
-        return Visit(context.new_page(), path)
+        page = self._context.new_page()
+        page.set_viewport_size(size(width))
+        page.emulate_media(color_scheme=scheme)
+        return Visit(page, path)
 
     def close(self) -> None:
-        for context in self._contexts:
-            context.close()
+        for page in self._context.pages:
+            page.close()
 
 
 def size(width: int) -> dict[str, int]:
