@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from tests.e2e.packs import newest, read_values
+from tests.e2e.packs import newest, read_record, read_values
 from tests.e2e.prods import REMOVE, Callers, Prod
 from tests.e2e.projects import environment, nbrelease
 
@@ -191,6 +191,45 @@ def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
 def test_the_champion_cannot_be_deleted_while_it_answers(prod):
     assert "100 % of the traffic" in prod.scripts.refused(REMOVE, "model-1")
     assert "model-1" in prod.look()["deployments"]
+
+
+def kill_kernel(job: str) -> None:
+    """End the kernel that executes a runbook in a job of a pipeline."""
+    [kernel] = [
+        process
+        for process in psutil.process_iter(["cwd", "cmdline"])
+        if f"/{job}/" in (process.info["cwd"] or "")
+        and "ipykernel" in " ".join(process.info["cmdline"])
+    ]
+    kernel.kill()
+
+
+def test_a_rollout_whose_kernel_dies_is_taken_back_by_the_pipeline(prod):
+    words = ["rehearse", "prod", "--set", "estimator=random_forest", "--set", "observe_seconds=12"]
+    words += ["--approve", "prod=Ada", "--approve", "blue=Ada"]
+    with prod.callers() as callers:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nbrelease", *words],
+            cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, env=environment(prod.root),
+        )  # fmt: skip
+        deadline = time.monotonic() + 400
+        while callers.answered_by <= {"model-1", None}:
+            assert time.monotonic() < deadline, "the rollout does not begin"
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.1)
+        kill_kernel("release.traffic")
+        shown, _ = process.communicate(timeout=300)
+        callers.wait(back := time.monotonic(), 8)
+    assert process.returncode == 1, shown
+    assert prod.shares() == {"model-1": 100}, shown
+    check_that_callers_are_served(callers, back)
+    record = read_record(newest(prod.root, "prod"))
+    assert record["verdict"] == "rolled back"
+    assert "to model-1: the rollout was killed" in record["reason"]
+    ran = {runbook["name"]: runbook["verdict"] for runbook in record["runbooks"]}
+    assert ran["08_release_online"] != "passed"
+    assert ran["09_rollback"] == "passed"
 
 
 KEPT = """
