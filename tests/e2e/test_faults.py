@@ -14,7 +14,7 @@ import psutil
 import pytest
 from tests.e2e.packs import newest, read_record, read_values
 from tests.e2e.prods import REMOVE, Callers, Prod
-from tests.e2e.projects import environment, nbrelease
+from tests.e2e.projects import environment, nbrelease, rehearse
 
 from nbrelease import evidence
 
@@ -205,6 +205,8 @@ def kill_kernel(job: str) -> None:
 
 
 def test_a_rollout_whose_kernel_dies_is_taken_back_by_the_pipeline(prod):
+    done = rehearse(prod.root)  # its code is what prod trains with
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     words = ["rehearse", "prod", "--set", "estimator=random_forest", "--set", "observe_seconds=12"]
     words += ["--approve", "prod=Ada", "--approve", "blue=Ada"]
     with prod.callers() as callers:
