@@ -94,8 +94,9 @@ def check_that_callers_are_served(callers: Callers, since: float) -> None:
 def _release(prod) -> Iterator[None]:
     """A release for each test: in another's, what failed there first would be the reason."""
     yield
-    if not (newest(prod.root, "prod") / "manifest.json").exists():
-        evidence.build(newest(prod.root, "prod"), card=False)
+    for folder in (prod.root / "evidence").glob("prod-*"):
+        if not (folder / "manifest.json").exists():
+            evidence.build(folder, card=False)
 
 
 def told(prod: Prod, verdict: str) -> str:
@@ -289,8 +290,11 @@ def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
     with rolling_out(prod, "healthy") as (callers, process):
         prod.scripts.run(BY_HAND, deployment)
         shown, _ = process.communicate(timeout=200)
-        done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod")
+        back = "run", "09_rollback", "--env", "prod"
+        hook = nbrelease(prod.root, *back, "-p", "half_way=true")
+        done = nbrelease(prod.root, *back)
     assert process.returncode == 1, shown
+    assert hook.returncode == 0, hook.stdout + hook.stderr
     assert "the traffic stays as somebody else has set it" in shown
     # Seen when the next step is taken, or before it by the champion's answer.
     assert re.search("somebody else changed the traffic|could not be compared: 404", shown), shown

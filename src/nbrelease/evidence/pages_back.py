@@ -58,15 +58,15 @@ class WayBack(Sentences):
             answer.lines.append(self._traffic())
         else:
             answer.lead = self._("There is nothing earlier to go back to")
-        if record.rollout and record.verdict != "rolled back":
-            shares = [
-                str(step.traffic.get(step.deployment or self._deployment(), 0))
-                for step in record.rollout
-            ]
+        shares = [
+            step.traffic.get(step.deployment or self._deployment(), 0)
+            for step in record.rollout or ()
+        ]
+        if any(shares) and record.verdict != "rolled back":
             answer.lines.append(
                 self.say(
                     "Traffic moved in steps: %(steps)s %%",
-                    steps=self.source("rollout", " → ".join(shares)),
+                    steps=self.source("rollout", " → ".join(map(str, shares))),
                 )
             )
         return answer

@@ -174,7 +174,7 @@ def test_traffic_that_nobody_could_give_back_is_not_said_to_be_back(english):
 
 def test_a_deployment_that_never_had_traffic_leaves_nothing_to_undo(english):
     page = english["given_none"].page()
-    assert page.answers["How to go back?"][0] == "Nothing to undo"
+    assert page.answers["How to go back?"] == ("Nothing to undo", ["No traffic was moved."])
     assert "give no traffic: mirrored: drift" in page.section("rollout")
 
 
