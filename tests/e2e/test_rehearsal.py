@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -130,4 +131,14 @@ def test_what_is_set_wrongly_is_one_line_and_exit_code_2(project, words, said):
     done = rehearse(project, *words)
     assert done.returncode == 2
     assert [said in line for line in done.stderr.strip().splitlines()] == [True]
+    assert not left_behind(project)
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(project):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = rehearse(project, "--set", f"local_port={port}")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"port {port} is taken" in done.stderr
     assert not left_behind(project)
