@@ -85,7 +85,7 @@ def run(
         parameters=masker.value(_portable(parameters, settings, env), "parameters"),
         started=datetime.now(UTC),
         stage=os.environ.get("SYSTEM_STAGENAME", ""),
-        job=os.environ.get("SYSTEM_JOBNAME", ""),
+        job=os.environ.get("SYSTEM_PHASENAME", ""),
     )
     output = release.notebook(source.stem)
     prepared = _prepared(_load(source), runbook, result)

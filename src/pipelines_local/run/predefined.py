@@ -138,7 +138,8 @@ def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
         "System.JobAttempt": "1",
         "System.JobDisplayName": job.display,
         "System.JobId": str(uuid.uuid4()),
-        "System.JobName": job.name,
+        # On Azure a plain job is the one instance of a phase, which has the job's name.
+        "System.JobName": job.name if job.environment else "__default",
         "System.PhaseAttempt": "1",
         "System.PhaseName": job.name,
         "System.StageAttempt": "1",

@@ -90,7 +90,7 @@ STEP_CASES: list[tuple[str, str, str, list[str]]] = [
     ("no UTF-8", "- bash: printf 'a\\xffb\\n'", S, ["a\ufffdb"]),
     ("a condition that cannot be evaluated", "- bash: echo no\n  condition: gt(1, 'x')\n- bash: echo after\n  condition: failed()", F, ["after"]),
     ("file and arguments", "- bash: printf 'echo $1-$2' > f.sh\n- task: Bash@3\n  inputs: {filePath: f.sh, arguments: a 'b c'}", S, ["a-b c"]),
-    ("bash sees its names in capitals", "- bash: echo $BUILD_REASON $SYSTEM_JOBNAME $TF_BUILD $SYSTEM_STAGENAME", S, ["Manual Job True __default"]),
+    ("bash sees its names in capitals", "- bash: echo $BUILD_REASON $SYSTEM_JOBNAME $SYSTEM_PHASENAME $TF_BUILD $SYSTEM_STAGENAME", S, ["Manual __default Job True __default"]),
 ]  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_steps(run: Any, steps: str, expected: str, lines: list[str]) -> None:
         assert [line for line in log(result) if not NOISE.search(line)] == lines
 
 
-def job(name: str, *, body: str = "echo $(System.JobName)", **keys: str) -> str:
+def job(name: str, *, body: str = "echo $(System.PhaseName)", **keys: str) -> str:
     more = "".join(f"  {key}: {value}\n" for key, value in keys.items())
     return f"- job: {name}\n{more}  steps:\n  - bash: {body!r}\n"
 
