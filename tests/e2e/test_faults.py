@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psutil
 import pytest
@@ -155,22 +155,33 @@ def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, said):
 
 
 @contextmanager
-def rolling_out(prod: Prod, kind: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
-    """A rollout that has given a deployment its first traffic, and callers."""
-    deployment, version = prod.deployed[kind]
-    words = prod.release(deployment, version, observe_seconds="12", mirror_percent="0")
+def moving(prod: Prod, *words: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
+    """A call of nbrelease that has given a deployment its first traffic, and callers."""
+    before = {*prod.shares(), None}
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", *words],
         cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, env=environment(prod.root),
     )  # fmt: skip
     with process, prod.callers() as callers:
-        deadline = time.monotonic() + 240
-        while deployment not in callers.answered_by:
-            assert time.monotonic() < deadline, "the rollout does not begin"
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.1)
-        yield callers, process
+        try:
+            deadline = time.monotonic() + 300
+            while callers.answered_by <= before:
+                assert time.monotonic() < deadline, "the rollout does not begin"
+                assert process.poll() is None, process.stdout.read()
+                time.sleep(0.1)
+            yield callers, process
+        finally:
+            process.kill()
+
+
+def rolling_out(
+    prod: Prod, kind: str
+) -> AbstractContextManager[tuple[Callers, subprocess.Popen[str]]]:
+    """A rollout by hand."""
+    deployment, version = prod.deployed[kind]
+    words = prod.release(deployment, version, observe_seconds="12", mirror_percent="0")
+    return moving(prod, *words)
 
 
 def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
@@ -210,17 +221,7 @@ def test_a_rollout_whose_kernel_dies_is_taken_back_by_the_pipeline(prod):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     words = ["rehearse", "prod", "--set", "estimator=random_forest", "--set", "observe_seconds=12"]
     words += ["--approve", "prod=Ada", "--approve", "blue=Ada"]
-    with prod.callers() as callers:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nbrelease", *words],
-            cwd=prod.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, env=environment(prod.root),
-        )  # fmt: skip
-        deadline = time.monotonic() + 400
-        while callers.answered_by <= {"model-1", None}:
-            assert time.monotonic() < deadline, "the rollout does not begin"
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.1)
+    with moving(prod, *words) as (callers, process):
         kill_kernel("release.traffic")
         shown, _ = process.communicate(timeout=300)
         callers.wait(back := time.monotonic(), 8)
@@ -229,7 +230,7 @@ def test_a_rollout_whose_kernel_dies_is_taken_back_by_the_pipeline(prod):
     check_that_callers_are_served(callers, back)
     record = read_record(newest(prod.root, "prod"))
     assert record["verdict"] == "rolled back"
-    assert "to model-1: the rollout was killed" in record["reason"]
+    assert "to model-1: the rollout did not come to its end" in record["reason"]
     ran = {runbook["name"]: runbook["verdict"] for runbook in record["runbooks"]}
     assert ran["08_release_online"] != "passed"
     assert ran["09_rollback"] == "passed"
@@ -291,7 +292,8 @@ def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
         prod.scripts.run(BY_HAND, deployment)
         shown, _ = process.communicate(timeout=200)
         back = "run", "09_rollback", "--env", "prod"
-        hook = nbrelease(prod.root, *back, "-p", "half_way=true")
+        given = "-p", "half_way=true", "-p", f"online_deployment={deployment}"
+        hook = nbrelease(prod.root, *back, *given)
         done = nbrelease(prod.root, *back)
     assert process.returncode == 1, shown
     assert hook.returncode == 0, hook.stdout + hook.stderr

@@ -89,7 +89,7 @@ def derive(
         results,
         read_decisions(folder),
         read_outcome(folder),
-        _sources(folder, notebooks),
+        _sources(folder, results, notebooks),
         carried.digests(folder),
         carried.masked(folder),
     )
@@ -101,11 +101,13 @@ def _notebook(folder: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _sources(folder: Path, notebooks: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _sources(
+    folder: Path, results: list[RunbookResult], notebooks: dict[str, dict[str, Any]]
+) -> dict[str, str]:
     """Which page and cell each published value came from; of several the last, as with values."""
     found = {}
-    for name, content in notebooks.items():
-        for cell in content["cells"]:
+    for name in (result.name for result in sorted(results, key=lambda each: each.started)):
+        for cell in notebooks[name]["cells"]:
             for value in scraps.published(cell.get("outputs", [])):
                 found[value] = f"html/{name}.html#{cell.get('id', '')}"
     files_of = {"decisions": DECISIONS, "stages": OUTCOME}

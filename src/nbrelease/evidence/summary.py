@@ -75,9 +75,12 @@ def summarise(
         hidden: what was masked in these.
     """
     values: dict[str, Any] = {}
-    for result in results:
+    # By time, not by name: failed jobs that are run again come after what took them back.
+    for result in sorted(results, key=lambda each: each.started):
         values.update(result.values)
     told, unreadable = published.read(values)
+    if _rolled_out_again(told):
+        del told["rollback"]
     verdict, because = _verdict(results, decisions, outcome or Outcome(), told, identity.kind)
     known = identity.model_dump(exclude={"environment", "schema_version", "masked"})
     return ReleaseRecord(
@@ -141,6 +144,13 @@ def _verdict(
         if result.verdict != "passed":
             return "failed", _failed(result)
     return _of_the_pipeline(results, outcome, kind)
+
+
+def _rolled_out_again(told: dict[str, Any]) -> bool:
+    """Whether the rollout came after the rollback: an earlier attempt of the pipeline's."""
+    back: Rollback | None = told.get("rollback")
+    steps: list[RolloutStep] = told.get("rollout") or []
+    return back is not None and bool(steps) and steps[-1].time > back.time
 
 
 def _went_back(told: dict[str, Any]) -> Because | None:

@@ -178,6 +178,23 @@ def test_a_deployment_that_never_had_traffic_leaves_nothing_to_undo(english):
     assert "give no traffic: mirrored: drift" in page.section("rollout")
 
 
+def test_jobs_that_are_run_again_come_after_what_took_them_back(tmp_path):
+    pack = packs.Pack(tmp_path)
+    pack.prepare()
+    pack.train()
+    pack.register()
+    pack.deploy()
+    back = {"from": "model-2", "to": "model-1", "time": pack.clock.isoformat(), "reason": "killed"}
+    values = {"traffic": {"model-1": 100, "model-2": 0}, "rollback": back}
+    pack.runbook("09_rollback", [packs.cell("roll-back")], stage="release", values=values)
+    pack.release()
+    pack.outcome(*((name, "Succeeded") for name in ("train", "register", "deploy", "release")))
+    record = evidence.build(pack.folder, card=False)
+    assert (record.verdict, record.rollback) == ("passed", None)
+    assert record.endpoints.online.traffic == {"model-1": 0, "model-2": 100}
+    assert record.sources["traffic"].startswith("html/08_release_online.html#")
+
+
 def test_interruption_leaves_what_was_done(english):
     page = english["interrupted"].page()
     timeline = page.section("timeline")
