@@ -68,25 +68,29 @@ class Lines:
 
     def _print(self, text: str) -> None:
         encoding = self._out.encoding or "utf-8"
-        with self._lock:
-            self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-            self._out.flush()
+        self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        self._out.flush()
 
     def handle(self, event: Event) -> None:
         """Print an event."""
+        with self._lock:
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
         match event:
             case RunStarted():
                 self._print(f"{event.pipeline.name} {event.name} (run {event.run})")
             case StageFinished(stage=stage):
                 self._print(f"[{stage.stage}] {stage.result}")
             case JobFinished(stage=name, job=job):
+                self._ended(name, job.job)  # a step may have ended without a word
                 for message in job.issues.error if not job.steps else ():
                     self._print(f"[{name}/{job.job}] {message}")
                 self._print(f"[{name}/{job.job}] {job.result}")
             case StepStarted():
                 self._began(event)
             case StepFinished(step=step):
-                self._ended(event)
+                self._ended(event.stage, event.job)
                 if step.result != "Skipped":
                     took = clock(step.seconds)
                     self._print(
@@ -117,13 +121,11 @@ class Lines:
 
         timer = threading.Timer(self._patience, announce)
         timer.daemon = True
-        with self._lock:
-            self._running[key] = timer
+        self._running[key] = timer
         timer.start()
 
-    def _ended(self, event: StepFinished) -> None:
-        with self._lock:
-            timer = self._running.pop((event.stage, event.job), None)
+    def _ended(self, stage: str, job: str) -> None:
+        timer = self._running.pop((stage, job), None)
         if timer is not None:  # skipped ones never began
             timer.cancel()
 

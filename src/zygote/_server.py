@@ -185,7 +185,7 @@ def _run(request: Request) -> None:
     sys.path.insert(0, request.cwd)
     name = request.argv[2]
     if not hasattr(sys.modules.get(name), "__path__"):  # a package's __main__ is what is run of it
-        sys.modules.pop(name, None)  # else runpy warns of what no process of its own would see
+        sys.modules.pop(name, None)  # else runpy warns that it is imported already
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 

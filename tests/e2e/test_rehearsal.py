@@ -71,7 +71,7 @@ def test_a_training_that_raises_and_the_rehearsal_after_it(project):
 
 @contextlib.contextmanager
 def begun(project: Path, line: str) -> Iterator[subprocess.Popen[str]]:
-    """A rehearsal that printed a line five seconds ago."""
+    """A rehearsal that printed a line three seconds ago."""
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", "rehearse", "dev"],
         cwd=project, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
@@ -80,7 +80,7 @@ def begun(project: Path, line: str) -> Iterator[subprocess.Popen[str]]:
     with process:
         try:
             assert any(line in printed for printed in process.stdout)
-            time.sleep(5)
+            time.sleep(3)
             yield process
         finally:
             process.kill()

@@ -158,8 +158,10 @@ def broken(project, back, look) -> Chapter:
     assert f"{limit}3000" in kept
     criteria.write_text(kept.replace(f"{limit}3000", f"{limit}0.001"))
     words = ["-p", "online_deployment=model-2"]
-    done = nbrelease(project, "run", "08_release_online", "--env", "prod", *words)
-    criteria.write_text(kept)
+    try:
+        done = nbrelease(project, "run", "08_release_online", "--env", "prod", *words)
+    finally:
+        criteria.write_text(kept)
     return Chapter(done, newest(project, "prod"), look())
 
 

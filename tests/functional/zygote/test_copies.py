@@ -31,7 +31,7 @@ sys.exit(int(sys.argv[1]))
 """
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
 OWN = "import sys\nif __name__ == '__main__':\n    print('own' in sys.modules)\n"
-IMPORTS = ["fractions", "fractions.Fraction", "numpy", "no_such_module", "broken", "own"]
+IMPORTS = ["fractions", "fractions.Fraction", "own", "numpy", "no_such_module", "broken"]
 
 
 @pytest.fixture(scope="module")
