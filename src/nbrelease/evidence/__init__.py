@@ -13,7 +13,7 @@ from typing import Any
 
 from nbrelease import carried, files, kept, scraps
 from nbrelease.evidence import brief, chain, junit, manifest, pages
-from nbrelease.evidence.summary import since_last, summarise
+from nbrelease.evidence.summary import in_time, since_last, summarise
 from nbrelease.records import (
     DECISIONS,
     IDENTITY,
@@ -106,10 +106,10 @@ def _sources(
 ) -> dict[str, str]:
     """Which page and cell each published value came from; of several the last, as with values."""
     found = {}
-    for name in (result.name for result in sorted(results, key=lambda each: each.started)):
-        for cell in notebooks[name]["cells"]:
+    for result in in_time(results):
+        for cell in notebooks[result.name]["cells"]:
             for value in scraps.published(cell.get("outputs", [])):
-                found[value] = f"html/{name}.html#{cell.get('id', '')}"
+                found[value] = f"html/{result.name}.html#{cell.get('id', '')}"
     files_of = {"decisions": DECISIONS, "stages": OUTCOME}
     found.update({name: file for name, file in files_of.items() if (folder / file).is_file()})
     return found

@@ -75,8 +75,7 @@ def summarise(
         hidden: what was masked in these.
     """
     values: dict[str, Any] = {}
-    # By time, not by name: failed jobs that are run again come after what took them back.
-    for result in sorted(results, key=lambda each: each.started):
+    for result in in_time(results):
         values.update(result.values)
     told, unreadable = published.read(values)
     if _rolled_out_again(told):
@@ -107,6 +106,11 @@ def summarise(
         unreadable=unreadable,
         masked=_masked(identity, results, hidden or []),
     )
+
+
+def in_time(results: list[RunbookResult]) -> list[RunbookResult]:
+    """As they ran, not by name: failed jobs that are run again come after what took them back."""
+    return sorted(results, key=lambda each: each.started)
 
 
 def _masked(identity: Identity, results: list[RunbookResult], hidden: list[Masked]) -> list[Masked]:
