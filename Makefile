@@ -17,7 +17,8 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
 		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
 
-# Three workers for two processors: a test that waits leaves one to the others.
+# Three workers for two processors: a test that waits leaves one to the others. Files go to them in
+# the order of tests/conftest.py.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10
 
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that

@@ -293,10 +293,10 @@ def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
         shown, _ = process.communicate(timeout=200)
         back = "run", "09_rollback", "--env", "prod"
         given = "-p", "half_way=true", "-p", f"online_deployment={deployment}"
-        hook = nbrelease(prod.root, *back, *given)
+        pipelines = nbrelease(prod.root, *back, *given)
         done = nbrelease(prod.root, *back)
     assert process.returncode == 1, shown
-    assert hook.returncode == 0, hook.stdout + hook.stderr
+    assert pipelines.returncode == 0, pipelines.stdout + pipelines.stderr
     assert "the traffic stays as somebody else has set it" in shown
     # Seen when the next step is taken, or before it by the champion's answer.
     assert re.search("somebody else changed the traffic|could not be compared: 404", shown), shown
