@@ -62,7 +62,7 @@ $(STAMP):
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q src
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q src packages
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "from nbrelease.evidence import pages_jinja; pages_jinja.compile_all()"
 	@rm -f $(VENV)/.installed-*
 	@touch $@

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 import psutil
 
-import tether
+import child_processes
 
 ROOT = Path(__file__).parents[1]
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
@@ -194,7 +194,7 @@ def peer(folder: Path, rows: pd.DataFrame) -> Target:
     command += ["-p", str(port), "-h", "127.0.0.1", "--env-manager", "local"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
-    target.process = tether.spawn(
+    target.process = child_processes.spawn(
         command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     first_answer(target, "", begun)
@@ -206,7 +206,7 @@ def ours(folder: Path, rows: pd.DataFrame, data: Path) -> Target:
     data.mkdir()
     with (data / "serve.log").open("wb") as log:
         command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
-        process = tether.spawn(command, stdout=log, stderr=log)
+        process = child_processes.spawn(command, stdout=log, stderr=log)
     while not (data / "server.json").is_file():
         if process.poll() is not None:
             raise RuntimeError((data / "serve.log").read_text())
@@ -302,7 +302,7 @@ def main() -> int:
         finally:
             for target in targets:
                 if target.process is not None:
-                    tether.end_group(target.process, grace=10)
+                    child_processes.end_group(target.process, grace=10)
     start = own.started / other.started
     print(f"first answer: {own.started:.2f} s and {other.started:.2f} s, {start:.2f} of it")
     if start > START:

@@ -12,7 +12,16 @@ from pathlib import Path
 from nbrelease import files
 
 # Tests, documents and pipelines decide nothing of a model; data has a digest of its own.
-PATHS = ("notebooks", "exported", "runbooks", "conda", "src", "settings.ini", "requirements.txt")
+PATHS = (
+    "notebooks",
+    "exported",
+    "runbooks",
+    "conda",
+    "src",
+    "packages",
+    "settings.ini",
+    "requirements.txt",
+)
 # What tools leave beside the files.
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "mlruns", "mlartifacts"}
 SUFFIXES_LEFT_OUT = {".pyc", ".db"}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-import tether
+import child_processes
 from nbrelease.errors import UsageError, WorkspaceError
 from nbrelease.settings import Environment
 
@@ -63,7 +63,7 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
     try:
         yield variables
     finally:
-        tether.end_group(process, grace=10)
+        child_processes.end_group(process, grace=10)
 
 
 def _start(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]]:
@@ -73,7 +73,7 @@ def _start(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]
     if port:
         command += ["--port", str(port)]
     with log.open("w", encoding="utf-8") as file:
-        process = tether.spawn(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+        process = child_processes.spawn(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         code = process.poll()
@@ -87,5 +87,5 @@ def _start(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]
         if (variables := running(data)) is not None:
             return process, variables
         time.sleep(POLL_SECONDS)
-    tether.end_group(process)
+    child_processes.end_group(process)
     raise WorkspaceError(f"the local workspace was not ready in {START_SECONDS:.0f} s (log: {log})")

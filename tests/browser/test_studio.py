@@ -17,7 +17,7 @@ import requests
 from playwright.sync_api import expect
 from visit import axe_of, looks_right, size
 
-import tether
+import child_processes
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,7 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
     data, go = folder / "data", folder / "go"
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
     with (folder / "log").open("wb") as log:
-        server = tether.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        server = child_processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     deadline = time.monotonic() + 60
     while not (data / "server.json").is_file():
         assert server.poll() is None, (folder / "log").read_text()
@@ -68,7 +68,7 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
         bundle=known["env"]["REQUESTS_CA_BUNDLE"],
         url=known["url"],
     )
-    tether.end_group(server, grace=10)
+    child_processes.end_group(server, grace=10)
 
 
 class Tab:

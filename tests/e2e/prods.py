@@ -17,7 +17,7 @@ import requests
 from tests.e2e.projects import checkout, environment, nbrelease, python
 from tests.e2e.scripts import Scripts
 
-import zygote
+from child_processes import preload
 from nbrelease.runbook import warm
 
 FAULTY = """
@@ -207,7 +207,7 @@ class Prod:
         self.root = checkout(root)
         self._kinds = kinds
         self._scripts: Scripts | None = None
-        self._zygote: zygote.Zygote | None = None
+        self._zygote: preload.Preloaded | None = None
 
     def __enter__(self) -> Prod:
         self.start()

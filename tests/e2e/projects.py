@@ -45,7 +45,8 @@ def python(project: Path, *words: str | Path, **more: str) -> subprocess.Complet
 
 
 def environment(project: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(project / "src")}
+    sources = [project / "src", *sorted((project / "packages").glob("*/src"))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources))}
 
 
 def nbrelease(project: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

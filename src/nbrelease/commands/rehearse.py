@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+import child_processes
 import pipelines_local
-import tether
 from nbrelease import console
 from nbrelease.errors import ExitCode, UsageError
 from nbrelease.rehearsal import PIPELINES, Rehearsal
@@ -41,7 +41,7 @@ def command(
     stops with exit code 4 and waits for --resume.
     """
     if follow_parent:
-        tether.follow_parent()
+        child_processes.follow_parent()
     settings = load()
     settings = Settings(settings.path, settings.overrides, _pairs(pairs))
     env = settings.environment(PIPELINES[name].env)

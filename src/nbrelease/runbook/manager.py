@@ -1,8 +1,9 @@
 """How papermill gets a kernel, and ends it: Jupyter's ways, with their waits left out.
 
-In a rehearsal a kernel is forked from a zygote that has done the runbooks' imports (:mod:`zygote`);
-to Jupyter, papermill and the notebook it is an ordinary ipykernel in a process of its own. Where
-there is no zygote, or it refuses, the kernel is started the ordinary way.
+In a rehearsal a kernel is forked from a preloaded process that has done the runbooks' imports
+(:mod:`child_processes.preload`); to Jupyter, papermill and the notebook it is an ordinary ipykernel
+in a process of its own. Where
+there is no preloaded process, or it refuses, the kernel is started the ordinary way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-import zygote
+from child_processes import preload
 from nbrelease.runbook import warm
 
 
@@ -42,8 +43,8 @@ class Provisioner(LocalProvisioner):  # type: ignore[misc]
             env = {**options["env"], warm.PARENT: str(os.getpid())}
             folder = options.get("cwd")
             try:
-                self.process = zygote.popen(address, cmd, env=env, cwd=folder)
-            except zygote.Refused:  # the zygote's log says why
+                self.process = preload.popen(address, cmd, env=env, cwd=folder)
+            except preload.Refused:  # the zygote's log says why
                 pass
             else:
                 self.pid = self.pgid = self.process.pid

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import zygote
+from child_processes import preload
 from nbrelease.notebook import read
 
 ADDRESS = "NBRELEASE_ZYGOTE"
@@ -27,7 +27,7 @@ WARNINGS = "ignore:IProgress not found"
 """tqdm's complaint that it cannot draw its bars as widgets; a rendered page could not either."""
 
 
-def start(runbooks: Path, env: Mapping[str, str], log: Path) -> zygote.Zygote | None:
+def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloaded | None:
     """Start a zygote with what the runbooks of a folder import.
 
     Args:
@@ -40,7 +40,7 @@ def start(runbooks: Path, env: Mapping[str, str], log: Path) -> zygote.Zygote | 
     """
     early = {"PYTHONWARNINGS": WARNINGS, PARENT: str(os.getpid())}
     wanted = {**os.environ, **early, **env}
-    return zygote.start([FIRST, *imports(sorted(runbooks.glob("*.ipynb")))], env=wanted, log=log)
+    return preload.start([FIRST, *imports(sorted(runbooks.glob("*.ipynb")))], env=wanted, log=log)
 
 
 def imports(notebooks: Iterable[Path]) -> list[str]:

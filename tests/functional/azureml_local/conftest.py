@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import tether
+import child_processes
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 
@@ -28,7 +28,9 @@ class Local:
         self.data.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "azureml_local", "serve", "--data", self.data]
         with (self.data / "serve.log").open("ab") as log:
-            self.process = tether.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = child_processes.spawn(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         deadline = time.monotonic() + 30
         while not (self.data / "server.json").is_file() or self.state()["pid"] != self.process.pid:
             assert self.process.poll() is None, (self.data / "serve.log").read_text()
@@ -43,7 +45,7 @@ class Local:
         self.process.wait()
 
     def stop(self) -> None:
-        tether.end_group(self.process, grace=10)
+        child_processes.end_group(self.process, grace=10)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def test_a_kernel_of_a_zygote(project, monkeypatch, tmp_path: Path, capfd) -> No
         assert result.verdict == "passed"
         assert "Ctrl-C" not in capfd.readouterr().out, "ipykernel thinks that nobody is above it"
         assert not log, "refused, or a failed import"
-        assert "zygote._server" in psutil.Process(values["parent"]).cmdline()
+        assert "child_processes.preload._server" in psutil.Process(values["parent"]).cmdline()
         assert values["cwd"] == "./runbooks"  # as the evidence names it
         assert not psutil.pid_exists(values["pid"])
         executed = next(project.root.glob("evidence/*/notebooks/01_a.ipynb")).read_text()

@@ -59,7 +59,7 @@ def test_it_brings_its_tools_and_names_no_machine(project):
     for wanted in (
         "nbrelease/cli.py",
         "nbrelease/template/project/settings.ini",
-        "tether/__init__.py",
+        "child_processes/__init__.py",
     ):
         assert wanted in names
     home = str(Path(__file__).parents[3]).encode()

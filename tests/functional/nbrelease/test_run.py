@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-import tether
+import child_processes
 from nbrelease.cli import main
 from nbrelease.evidence.verify import verify
 from nbrelease.records import result_of
@@ -197,7 +197,7 @@ def test_killed_in_the_middle_the_notebook_is_whole_and_no_kernel_stays(project)
         ("one", [], "import os; print(os.getpid(), flush=True)"),
         ("two", [], "import time; time.sleep(300)"),
     )
-    process = tether.spawn(
+    process = child_processes.spawn(
         [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"], stdout=-3, stderr=-3
     )
     deadline = time.monotonic() + 60

@@ -14,7 +14,7 @@ import nbformat
 import planted
 import pytest
 
-import tether
+import child_processes
 from nbrelease.cli import main
 from nbrelease.records import result_of
 from nbrelease.secrets import find_in
@@ -133,7 +133,7 @@ def test_a_killed_run_leaves_no_secret_either(project, two_hundred):
         ("out", [], "print('\\n'.join(secrets['stdout']), flush=True)"),
         ("wait", [], "import time; time.sleep(300)"),
     )  # fmt: skip
-    process = tether.spawn(
+    process = child_processes.spawn(
         [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"], stdout=-3, stderr=-3
     )
     deadline = time.monotonic() + 120

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-import tether
+import child_processes
 from nbrelease.cli import main
 from nbrelease.evidence.verify import verify
 
@@ -22,7 +22,7 @@ def test_a_killed_run_is_a_truthful_pack(project, capfd):
         ("never", ["test"], "assert True"),
     )
     words = [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"]
-    process = tether.spawn(words, stdout=-3, stderr=-3)
+    process = child_processes.spawn(words, stdout=-3, stderr=-3)
     deadline = time.monotonic() + 120
     text = ""
     while "begun\\n" not in text and time.monotonic() < deadline:

@@ -1,8 +1,8 @@
 """Processes that begin with what is slow to import done, for as long as somebody wants them.
 
 Importing MLflow or scikit-learn takes seconds of processor time; a copy of a process that has done
-it (:mod:`zygote`) takes milliseconds and shares its memory. That process is started when it is
-first needed, and ends when it has no copies and nobody has asked for a while.
+it (:mod:`child_processes.preload`) takes milliseconds and shares its memory. That process is
+started when it is first needed, and ends when it has no copies and nobody has asked for a while.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tether
-import zygote
+import child_processes
+from child_processes import preload
 
 IDLE_SECONDS = 900.0
 
@@ -27,7 +27,7 @@ IDLE_SECONDS = 900.0
 class Running:
     """A process that leads a group of its own, however it came to be."""
 
-    process: subprocess.Popen[bytes] | zygote.Process
+    process: subprocess.Popen[bytes] | preload.Process
 
     @property
     def alive(self) -> bool:
@@ -36,7 +36,7 @@ class Running:
 
     async def end(self, grace: float) -> int:
         """End it with its children: SIGTERM, ``grace`` seconds, SIGKILL; gives its exit code."""
-        return await asyncio.to_thread(tether.end_group, self.process, grace)
+        return await asyncio.to_thread(child_processes.end_group, self.process, grace)
 
     async def gone(self) -> int:
         """The exit code of a process that is at its end."""
@@ -59,14 +59,14 @@ class Nursery:
         self.env = dict(env)
         self._modules = tuple(modules)
         self._log = log
-        self._zygote: zygote.Zygote | None = None
+        self._zygote: preload.Preloaded | None = None
 
     def warm(self) -> Path | None:
         """Have the process from now on; gives its address, None where this system has none."""
         if self._zygote is not None and not self._zygote.alive:
             self.stop()
         if self._zygote is None:
-            self._zygote = zygote.start(
+            self._zygote = preload.start(
                 self._modules, env=self.env, log=self._log, idle=IDLE_SECONDS
             )
         return self._zygote.address if self._zygote is not None else None
@@ -121,17 +121,17 @@ async def _started(
     given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())
     argv = [sys.executable, "-m", *command]
 
-    def started() -> subprocess.Popen[bytes] | zygote.Process:
+    def started() -> subprocess.Popen[bytes] | preload.Process:
         try:
             with log.open("ab") as file:
                 if address is not None:
                     out = file.fileno()
-                    with contextlib.suppress(zygote.Refused):  # its log says why
-                        return zygote.popen(
+                    with contextlib.suppress(preload.Refused):  # its log says why
+                        return preload.popen(
                             address, argv, env=env, cwd=folder, stdin=given, stdout=out, stderr=out
                         )
                 unbuffered = {**env, "PYTHONUNBUFFERED": "1"}
-                return tether.spawn(
+                return child_processes.spawn(
                     argv, env=unbuffered, cwd=folder, stdin=given, stdout=file, stderr=file
                 )
         finally:

@@ -1,4 +1,4 @@
-"""The asking end: a process out of a zygote, with the methods of :class:`subprocess.Popen`."""
+"""The client: a forked copy of a preloaded process, used like :class:`subprocess.Popen`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zygote._protocol import LONGEST_PACKET, Request
+from child_processes.preload._protocol import LONGEST_PACKET, Request
 
 KILLED = -signal.SIGKILL
 
 
 class Refused(Exception):
-    """The zygote cannot run this as it would run by itself; start it the ordinary way."""
+    """The preloaded process cannot run this command; start it the ordinary way."""
 
 
 class Process:
-    """A process that a zygote forked.
+    """A process that a preloaded process forked.
 
     Attributes:
         args: the command that it stands for.
@@ -84,7 +84,7 @@ class Process:
                         packet = self._connection.recv(LONGEST_PACKET)
                     except ConnectionResetError:
                         packet = b""
-                    # A zygote that was killed has ended what it forked.
+                    # A preloaded process that was killed has ended what it forked.
                     self.returncode = int(json.loads(packet)["code"]) if packet else KILLED
         return self.returncode
 
@@ -100,23 +100,23 @@ def popen(
     stderr: int | None = None,
     patience: float = 60.0,
 ) -> Process:
-    """Run ``python -m MODULE ARGS`` as a copy of a zygote.
+    """Run ``python -m MODULE ARGS`` as a copy of a preloaded process.
 
     Args:
-        address: the zygote's socket.
+        address: the preloaded process's socket.
         argv: the interpreter, ``-m``, a module and its arguments.
         env: its whole environment; this process's by default.
         cwd: its folder; this process's by default.
         stdin: a file descriptor for its input; by default it is empty.
         stdout: a file descriptor for its output; this process's by default.
         stderr: the same for its errors.
-        patience: seconds that a zygote may take to answer (it does between two imports).
+        patience: seconds that a preloaded process may take to answer (it does between two imports).
 
     Returns:
         The process. It ends when this process does.
 
     Raises:
-        Refused: there is no such zygote, or it cannot run this as asked.
+        Refused: there is no such preloaded process, or it cannot run this as asked.
     """
     request = Request(
         argv=[os.fspath(part) for part in argv],

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-import tether
+import child_processes
 
 pytestmark = pytest.mark.functional
 
 # Starts a child that leaves its group and session, writes the child's id, then waits.
 OWNER = """
-import os, sys, time, tether
+import os, sys, time, child_processes
 child = "import os, subprocess, sys, time; " \\
     "p = subprocess.Popen(['sleep', '300'], start_new_session=True); " \\
     f"open({sys.argv[1]!r}, 'w').write(str(p.pid)); time.sleep(300)"
-tether.spawn([sys.executable, "-c", child])
+child_processes.spawn([sys.executable, "-c", child])
 time.sleep(300)
 """
 
@@ -55,7 +55,7 @@ def test_a_child_in_a_session_of_its_own_ends_with_the_killed_owner(tmp_path, si
 
 def test_a_followed_parent_takes_the_owner_along(tmp_path):
     note = tmp_path / "pid"
-    script = "import tether; tether.follow_parent()\n" + OWNER
+    script = "import child_processes; child_processes.follow_parent()\n" + OWNER
     parent = subprocess.Popen(
         [
             sys.executable,
@@ -74,15 +74,17 @@ def test_a_followed_parent_takes_the_owner_along(tmp_path):
 
 
 def test_end_group_ends_a_child_that_ignores_sigterm():
-    process = tether.spawn(["bash", "-c", "trap '' TERM; echo on; sleep 300"], stdout=-1, text=True)
+    process = child_processes.spawn(
+        ["bash", "-c", "trap '' TERM; echo on; sleep 300"], stdout=-1, text=True
+    )
     assert process.stdout.readline() == "on\n"
-    assert tether.end_group(process, grace=0.2) == -signal.SIGKILL
+    assert child_processes.end_group(process, grace=0.2) == -signal.SIGKILL
 
 
 def test_a_process_without_marks_outlives_its_starter(tmp_path):
     script = (
-        "import subprocess, os, tether; "
-        "p = subprocess.Popen(['sleep', '300'], env=tether.strip(tether.environment()),"
+        "import subprocess, os, child_processes; "
+        "p = subprocess.Popen(['sleep', '300'], env=child_processes.strip(child_processes.environment()),"
         " start_new_session=True, stdout=-3, stderr=-3); print(p.pid)"
     )
     done = subprocess.run(
@@ -95,4 +97,4 @@ def test_a_process_without_marks_outlives_its_starter(tmp_path):
 
 
 def test_run_gives_the_exit_code():
-    assert tether.run(["bash", "-c", "exit 7"]).returncode == 7
+    assert child_processes.run(["bash", "-c", "exit 7"]).returncode == 7

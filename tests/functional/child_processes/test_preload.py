@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-import zygote
+from child_processes import preload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux")
 
@@ -45,9 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def born(folder: Path) -> Iterator[zygote.Zygote]:
+def born(folder: Path) -> Iterator[preload.Preloaded]:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    made = zygote.start(IMPORTS, env=env, log=folder / "log")
+    made = preload.start(IMPORTS, env=env, log=folder / "log")
     assert made is not None
     deadline = time.monotonic() + 60
     while not imported(made, folder):  # it answers before it has imported all
@@ -57,11 +57,13 @@ def born(folder: Path) -> Iterator[zygote.Zygote]:
     assert not made.address.exists()
 
 
-def run(born: zygote.Zygote, folder: Path, *words: str, **env: str) -> tuple[zygote.Process, Path]:
+def run(
+    born: preload.Preloaded, folder: Path, *words: str, **env: str
+) -> tuple[preload.Process, Path]:
     """Ask for a process; its output goes to a file."""
     output = folder / f"out-{time.monotonic_ns()}"
     with output.open("w") as file:
-        process = zygote.popen(
+        process = preload.popen(
             born.address,
             [sys.executable, "-m", *words],
             env={**os.environ, "PYTHONPATH": str(folder), **env},
@@ -72,7 +74,7 @@ def run(born: zygote.Zygote, folder: Path, *words: str, **env: str) -> tuple[zyg
     return process, output
 
 
-def imported(born: zygote.Zygote, folder: Path) -> bool:
+def imported(born: preload.Preloaded, folder: Path) -> bool:
     """Whether a copy begins with all imports done."""
     process, output = run(born, folder, "probe", "0")
     process.wait(60)
@@ -98,7 +100,7 @@ def gone(pid: int) -> bool:
     return True
 
 
-def test_is_what_python_m_would_be(born: zygote.Zygote, folder: Path) -> None:
+def test_is_what_python_m_would_be(born: preload.Preloaded, folder: Path) -> None:
     process, output = run(born, folder, "probe", "3", "two words", TOLD="this")
     assert process.wait(60) == 3 == process.returncode == process.poll()
     found = json.loads(output.read_text())
@@ -115,20 +117,24 @@ def test_is_what_python_m_would_be(born: zygote.Zygote, folder: Path) -> None:
     }
 
 
-def test_a_module_that_was_imported_runs_as_the_program(born: zygote.Zygote, folder: Path) -> None:
+def test_a_module_that_was_imported_runs_as_the_program(
+    born: preload.Preloaded, folder: Path
+) -> None:
     process, output = run(born, folder, "own")
     assert process.wait(60) == 0
     assert output.read_text() == "False\n"  # no warning of runpy above it
 
 
-def test_what_cannot_be_imported_is_left_out_and_logged(born: zygote.Zygote, folder: Path) -> None:
+def test_what_cannot_be_imported_is_left_out_and_logged(
+    born: preload.Preloaded, folder: Path
+) -> None:
     run(born, folder, "probe", "0")[0].wait(60)
     log = (folder / "log").read_text()
     assert "module_that_is_missing" in log
     assert "no_such_module" not in log
 
 
-def test_two_copies_do_not_share_their_chances(born: zygote.Zygote, folder: Path) -> None:
+def test_two_copies_do_not_share_their_chances(born: preload.Preloaded, folder: Path) -> None:
     drawn = []
     for _ in range(2):
         process, output = run(born, folder, "probe", "0")
@@ -138,7 +144,7 @@ def test_two_copies_do_not_share_their_chances(born: zygote.Zygote, folder: Path
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_it(born: zygote.Zygote, folder: Path, signum: signal.Signals) -> None:
+def test_a_signal_ends_it(born: preload.Preloaded, folder: Path, signum: signal.Signals) -> None:
     process, output = run(born, folder, "sleeper")
     up(output)
     assert process.poll() is None
@@ -149,14 +155,14 @@ def test_a_signal_ends_it(born: zygote.Zygote, folder: Path, signum: signal.Sign
     process.kill()  # nothing any more
 
 
-def test_an_interrupt_is_pythons(born: zygote.Zygote, folder: Path) -> None:
+def test_an_interrupt_is_pythons(born: preload.Preloaded, folder: Path) -> None:
     process, output = run(born, folder, "sleeper")
     up(output)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == -signal.SIGINT or "KeyboardInterrupt" in output.read_text()
 
 
-def test_an_error_is_told_as_pythons(born: zygote.Zygote, folder: Path) -> None:
+def test_an_error_is_told_as_pythons(born: preload.Preloaded, folder: Path) -> None:
     process, output = run(born, folder, "broken")
     assert process.wait(30) == 1
     told = output.read_text()
@@ -173,16 +179,16 @@ def test_an_error_is_told_as_pythons(born: zygote.Zygote, folder: Path) -> None:
     ],
 )
 def test_what_it_cannot_be_truly_is_refused(
-    born: zygote.Zygote, folder: Path, argv: list[str], env: dict[str, str], why: str
+    born: preload.Preloaded, folder: Path, argv: list[str], env: dict[str, str], why: str
 ) -> None:
-    with pytest.raises(zygote.Refused, match=why):
-        zygote.popen(born.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
+    with pytest.raises(preload.Refused, match=why):
+        preload.popen(born.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
 
 
-def test_ends_with_the_process_that_asked(born: zygote.Zygote, folder: Path) -> None:
+def test_ends_with_the_process_that_asked(born: preload.Preloaded, folder: Path) -> None:
     code = (
-        "import os, sys, zygote\n"
-        f"p = zygote.popen({str(born.address)!r}, [sys.executable, '-m', 'sleeper'],"
+        "import os, sys\nfrom child_processes import preload\n"
+        f"p = preload.popen({str(born.address)!r}, [sys.executable, '-m', 'sleeper'],"
         f" cwd={str(folder)!r})\n"
         "print(p.pid, flush=True)\n"
         "os._exit(0)\n"
@@ -196,19 +202,19 @@ def test_ends_with_the_process_that_asked(born: zygote.Zygote, folder: Path) -> 
 
 def test_ends_with_the_zygote(folder: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    made = zygote.start([], env=env, log=folder / "other-log")
+    made = preload.start([], env=env, log=folder / "other-log")
     assert made is not None
     process, output = run(made, folder, "sleeper")
     up(output)
     made.stop()
     assert gone(process.pid)
     assert process.wait(30) == -signal.SIGKILL
-    with pytest.raises(zygote.Refused):
-        zygote.popen(made.address, [sys.executable, "-m", "probe"])
+    with pytest.raises(preload.Refused):
+        preload.popen(made.address, [sys.executable, "-m", "probe"])
 
 
 def test_it_outlives_copies_and_clients_that_end_together(
-    born: zygote.Zygote, folder: Path
+    born: preload.Preloaded, folder: Path
 ) -> None:
     for _ in range(20):
         process, _ = run(born, folder, "sleeper")
@@ -221,7 +227,7 @@ def test_it_outlives_copies_and_clients_that_end_together(
 
 def test_ends_when_nobody_wants_it(folder: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    made = zygote.start([], env=env, log=folder / "idle-log", idle=0.2)
+    made = preload.start([], env=env, log=folder / "idle-log", idle=0.2)
     assert made is not None
     process, output = run(made, folder, "sleeper")
     up(output)
@@ -241,5 +247,5 @@ def test_where_no_socket_can_be_made_there_is_none(
     long = tmp_path / ("long" * 30)
     long.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(long))
-    assert zygote.start([], log=folder / "no-log") is None
+    assert preload.start([], log=folder / "no-log") is None
     assert not list(long.iterdir())

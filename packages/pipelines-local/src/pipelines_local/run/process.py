@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tether
+import child_processes
 from pipelines_local.run.cancel import Cancel
 
 JOB_MARK = "VSTS_PROCESS_LOOKUP_ID"
@@ -65,7 +65,7 @@ def run(
         Stopped: it was cancelled.
         OSError: it cannot be started.
     """
-    process = tether.spawn(
+    process = child_processes.spawn(
         argv,
         env=env,
         cwd=cwd,
@@ -88,7 +88,7 @@ def run(
         _end_in_order(process, output, cancel)
         raise
     except BaseException:
-        tether.end_group(process, 0.0)
+        child_processes.end_group(process, 0.0)
         raise
     finally:
         output.close()
@@ -218,7 +218,7 @@ def _end_in_order(process: subprocess.Popen[Any], output: _Output, cancel: Cance
         with contextlib.suppress(TimedOut):
             output.read(check)
             break
-    tether.end_group(process, 0.0)
+    child_processes.end_group(process, 0.0)
 
 
 def _signal(group: int, signum: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from tether import _marks
+from child_processes import _marks
 
 GRACE_SECONDS = 3.0
 Process = subprocess.Popen

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import tether
+import child_processes
 from azureml_local import compute
 from azureml_local.cloud import credentials
 from azureml_local.errors import AzureError
@@ -90,7 +90,7 @@ class Runner:
             await self.cancel(workspace, child.name)
         process = self._processes.get((workspace.key, name))
         if process is not None:
-            await asyncio.to_thread(tether.end_group, process)
+            await asyncio.to_thread(child_processes.end_group, process)
 
     def skip(self, workspace: Workspace, name: str, why: str) -> None:
         """Say that a job will never run, though nothing is wrong with it."""
@@ -236,7 +236,7 @@ class Runner:
         if records.find(self._state, workspace, name).body.get("cancel"):
             raise Cancelled
         with log.open("ab") as file:
-            process = tether.spawn(
+            process = child_processes.spawn(
                 command,
                 cwd=folder,
                 stdout=file,
@@ -273,7 +273,7 @@ class Runner:
             file.write(message + "\n")
         error = records.failure(message)
         records.change(self._state, workspace, name, cancel=True, error=error)
-        await asyncio.to_thread(tether.end_group, process)
+        await asyncio.to_thread(child_processes.end_group, process)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Starting a zygote, tethered to the process that starts it."""
+"""Starting a preloaded process that cannot outlive the process that starts it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tether
+import child_processes
 
 GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Zygote:
-    """A zygote that was started here.
+class Preloaded:
+    """A preloaded process that was started here.
 
     Attributes:
-        address: the socket to give to :func:`zygote.popen`, in this process or another one.
+        address: the socket to give to :func:`preload.popen`, in this process or another one.
     """
 
     address: Path
@@ -35,7 +35,7 @@ class Zygote:
 
     def stop(self) -> None:
         """End it, and whatever of its copies still runs."""
-        tether.end_group(self._process, grace=GRACE_SECONDS)
+        child_processes.end_group(self._process, grace=GRACE_SECONDS)
         shutil.rmtree(self.address.parent, ignore_errors=True)
 
 
@@ -45,8 +45,8 @@ def start(
     env: Mapping[str, str] | None = None,
     log: Path,
     idle: float | None = None,
-) -> Zygote | None:
-    """Start a zygote; it is asked through its address from now on, while it still imports.
+) -> Preloaded | None:
+    """Start a preloaded process; it accepts requests at once and answers after its imports.
 
     Args:
         modules: what to import, in this order; a name that is no module is left out, and so is one
@@ -56,13 +56,13 @@ def start(
         idle: seconds after which it ends when it has no copy and nobody asks; None: never.
 
     Returns:
-        The zygote; None where a process must not be forked after it has imported much, or where
-        its socket cannot be made (a temporary folder with a path of more than 90 characters).
+        The preloaded process; None where forking after imports is not safe, or where its socket
+        cannot be made (a temporary folder with a path of more than 90 characters).
     """
     if sys.platform != "linux":
         return None
     # A socket's path has to be short, and nobody else may ask: a folder of this user alone.
-    address = Path(tempfile.mkdtemp(prefix="zygote-")) / "socket"
+    address = Path(tempfile.mkdtemp(prefix="preload-")) / "socket"
     log.parent.mkdir(parents=True, exist_ok=True)
     # Bound here: who has the address can ask at once, and is answered when there is an answer.
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, log.open("ab") as file:
@@ -72,9 +72,9 @@ def start(
             address.parent.rmdir()
             return None
         listener.listen()
-        process = tether.spawn(
+        process = child_processes.spawn(
             [
-                *(sys.executable, "-u", "-m", "zygote._server"),
+                *(sys.executable, "-u", "-m", "child_processes.preload._server"),
                 *(str(listener.fileno()), str(idle or 0), *modules),
             ],
             pass_fds=[listener.fileno()],
@@ -84,4 +84,4 @@ def start(
             stdout=file,
             stderr=file,
         )
-    return Zygote(address, process)
+    return Preloaded(address, process)

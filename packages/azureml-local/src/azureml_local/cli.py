@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-import tether
+import child_processes
 from azureml_local.errors import LocalError
 
 DEFAULT_DATA = "~/.azureml-local"
@@ -154,7 +154,7 @@ def run(
         raise LocalError(f"{command[0]}: no such program") from None
     finally:
         if server is not None:
-            tether.end_group(server, grace=10)
+            child_processes.end_group(server, grace=10)
 
 
 @group.command()
@@ -217,7 +217,7 @@ def _start(data: Path, command: list[str]) -> dict[str, Any]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=tether.strip(os.environ),
+            env=child_processes.strip(os.environ),
         )
     return _ready(data, process)
 
@@ -226,7 +226,7 @@ def _spawn(data: Path, command: list[str]) -> tuple[subprocess.Popen[Any], dict[
     """Start a server that ends with this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
-        process = tether.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = child_processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     return process, _ready(data, process)
 
 
@@ -240,7 +240,7 @@ def _ready(data: Path, process: subprocess.Popen[Any]) -> dict[str, Any]:
             lines = (data / "serve.log").read_text(encoding="utf-8").strip().splitlines()
             raise LocalError(lines[-1].removeprefix("azureml-local: error: ") if lines else "ended")
         time.sleep(0.02)
-    tether.end_group(process)
+    child_processes.end_group(process)
     raise LocalError(f"not ready after {START_SECONDS:.0f} s; see {data}/serve.log")
 
 

@@ -1,8 +1,8 @@
-"""What a client and a zygote say to each other: one packet each way, over a socket of this user.
+"""The protocol between a client and a preloaded process: one packet each way, over a socket.
 
 The client sends a :class:`Request` with its three standard streams as file descriptors; the
-zygote answers ``{"pid": …}`` or ``{"refused": why}``, and later ``{"code": …}`` when the process
-has ended. Either end closing means the end of the process: a client that is gone wants it no more.
+preloaded process answers ``{"pid": …}`` or ``{"refused": why}``, and later ``{"code": …}`` when
+the copy has ended. When either end closes its socket, the copy is ended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The zygote itself: ``python -m zygote._server SOCKET IDLE MODULE...``.
+"""The preloaded process: ``python -m child_processes.preload._server SOCKET IDLE MODULE...``.
 
 SOCKET is the number of a bound one, IDLE the seconds after which it ends unwanted (0: never).
 
@@ -24,14 +24,14 @@ import threading
 import traceback
 from collections import deque
 
-from zygote._protocol import LONGEST_PACKET, Request, early
+from child_processes.preload._protocol import LONGEST_PACKET, Request, early
 
 STREAMS = 3
 PR_SET_PDEATHSIG = 1
 
 
 class Born(Exception):
-    """Raised in a copy, to leave everything behind that was the zygote's."""
+    """Raised in a copy, to leave everything behind that was the preloaded process's."""
 
     def __init__(self, request: Request) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Server:
             connection.close()
         else:
             gc.collect()
-            gc.freeze()  # no page of the zygote's objects is written to by a copy's collector
+            gc.freeze()  # a copy's collector must not write to shared pages
             pid = os.fork()
             if pid == 0:
                 self._leave(connection)
@@ -131,7 +131,7 @@ class Server:
         os.waitpid(pid, 0)
 
     def _leave(self, connection: socket.socket) -> None:
-        """In a copy: let go of what is the zygote's."""
+        """In a copy: let go of what is the preloaded process's."""
         signal.set_wakeup_fd(-1)
         self._selector.close()
         for each in [*self._inner, *self._connections.values(), connection]:
@@ -190,7 +190,7 @@ def _run(request: Request) -> None:
 
 
 def main() -> None:
-    """Be a zygote until a copy is born, and then be that."""
+    """Be a preloaded process until a copy is born, and then be that."""
     del sys.path[0]  # the folder that -m put there
     gc.disable()  # imports make few cycles and many objects
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the owner to hear

@@ -1,8 +1,8 @@
 """Python processes that begin with their imports already done.
 
 A process that imports azure-ai-ml, pandas and mlflow spends four seconds before its first line of
-work, and a rehearsal starts a dozen of them. A *zygote* is a process that imports such modules once
-and then waits; :func:`popen` has it fork a copy of itself, which runs ``python -m MODULE ARGS`` in
+work, and a rehearsal starts a dozen of them. A *preloaded process* imports such modules once and
+then waits; :func:`popen` has it fork a copy of itself, which runs ``python -m MODULE ARGS`` in
 the caller's folder, with the caller's environment and output. What a process would see that was
 started the ordinary way it sees here too, except that its imports are found done.
 
@@ -11,8 +11,8 @@ another interpreter, another value of a variable that modules read while they ar
 (:data:`READ_AT_IMPORT`), a system where forking after imports is not safe (everything but Linux).
 """
 
-from zygote._client import Process, Refused, popen
-from zygote._protocol import READ_AT_IMPORT
-from zygote._start import Zygote, start
+from child_processes.preload._client import Process, Refused, popen
+from child_processes.preload._protocol import READ_AT_IMPORT
+from child_processes.preload._start import Preloaded, start
 
-__all__ = ["READ_AT_IMPORT", "Process", "Refused", "Zygote", "popen", "start"]
+__all__ = ["READ_AT_IMPORT", "Preloaded", "Process", "Refused", "popen", "start"]

@@ -10,6 +10,6 @@ with ``VSTS_PROCESS_LOOKUP_ID``: the mark is inherited by children that leave th
 or session, which a process group alone would lose.
 """
 
-from tether._owner import Process, end_group, environment, follow_parent, run, spawn, strip
+from child_processes._owner import Process, end_group, environment, follow_parent, run, spawn, strip
 
 __all__ = ["Process", "end_group", "environment", "follow_parent", "run", "spawn", "strip"]

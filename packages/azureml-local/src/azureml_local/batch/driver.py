@@ -20,8 +20,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-import zygote
 from azureml_local.scoring.frames import PIECE, Buffer, pack
+from child_processes import preload
 
 ZYGOTE = "AZUREML_LOCAL_ZYGOTE"
 """The variable that names the process which the processes of a job are copies of."""
@@ -97,14 +97,14 @@ class Worker:
             self.process.wait()
 
 
-def _process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | zygote.Process:
+def _process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | preload.Process:
     scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
     command = [sys.executable, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
     env = {**os.environ, **spec["environment"]}
     address = os.environ.get(ZYGOTE)
     if address and not spec.get("script"):  # somebody's own code begins with nothing imported
-        with contextlib.suppress(zygote.Refused):  # its log says why
-            return zygote.popen(address, command, env=env, stdin=stdin)
+        with contextlib.suppress(preload.Refused):  # its log says why
+            return preload.popen(address, command, env=env, stdin=stdin)
     # In the job's own group: whoever ends the job ends it too.
     return subprocess.Popen(command, cwd=spec.get("code") or None, stdin=stdin, env=env)
 
