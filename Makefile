@@ -63,7 +63,7 @@ $(STAMP):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q src packages
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "from nbrelease.evidence import pages_jinja; pages_jinja.compile_all()"
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "from nbrelease.report import templating; templating.compile_all()"
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
@@ -71,8 +71,8 @@ lab: setup ## JupyterLab with a local workspace behind it
 	@$(BIN)/azureml-local run --data .azureml-local -- $(BIN)/jupyter lab
 
 schema: setup ## write the JSON Schema of record.json out of its models
-	@$(BIN)/python -c "from nbrelease.evidence import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
-	@cp src/nbrelease/evidence/schemas/*.json docs/schema/
+	@$(BIN)/python -c "from nbrelease.records import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
+	@cp src/nbrelease/records/schemas/*.json docs/schema/
 
 lock: ## write requirements.txt from what is installed and tested
 	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt

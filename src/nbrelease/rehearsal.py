@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import evidence, kept, release
+from nbrelease import kept, release
 from nbrelease.errors import UsageError
+from nbrelease.pack import build_pack, load_record
 from nbrelease.records import (
     DECISIONS,
     OUTCOME,
@@ -121,7 +122,7 @@ def rehearse(
                 jobs=jobs,
             )
     pack = bring_home(result, root / env.evidence)
-    return Rehearsal(result, evidence.load(pack) if pack else None, pack)
+    return Rehearsal(result, load_record(pack) if pack else None, pack)
 
 
 @contextlib.contextmanager
@@ -154,7 +155,7 @@ def recover(settings: Settings, env: Environment) -> list[Path]:
         for folder in release.collect(home, [run]):
             if not (folder / "manifest.json").exists():
                 _write(folder, Outcome(interrupted=True))
-                evidence.build(folder)
+                build_pack(folder)
                 found.append(folder)
     return found
 
@@ -182,7 +183,7 @@ def bring_home(run: pipelines_local.RunResult, home: Path) -> Path | None:
             said = [approval.to_dict() for approval in run.approvals]
             kept.write(folder, DECISIONS, said)
         _write(folder, _outcome(run))
-        evidence.build(folder)
+        build_pack(folder)
     return folders[-1] if folders else None
 
 

@@ -14,15 +14,16 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nbrelease" / "evidence"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nbrelease"))
 
 import packs
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from visit import Screen
 
-from nbrelease import evidence
+from nbrelease.attestation import chain
 from nbrelease.errors import UsageError
-from nbrelease.evidence import chain, pdf, site
+from nbrelease.pack import build_pack
+from nbrelease.report import pdf, site
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +58,7 @@ def screenshots() -> Path:
 def _evidence(folder: Path, language: str) -> Path:
     folder.mkdir()
     for make in packs.ALL:
-        evidence.build(make(folder, language=language))
+        build_pack(make(folder, language=language))
     [full] = folder.glob("*T090000Z*")
     chain.append(full, "incident", "slow answers since noon", actor="Ada")
     chain.append(full, "rollback", "all traffic back to model-1", actor="Lin")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from visit import looks_right
 
-from nbrelease.evidence import pdf
+from nbrelease.report import pdf
 
 pytestmark = pytest.mark.browser
 

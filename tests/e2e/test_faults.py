@@ -16,7 +16,7 @@ from tests.e2e.packs import newest, read_record, read_values
 from tests.e2e.prods import REMOVE, Callers, Prod
 from tests.e2e.projects import environment, nbrelease, rehearse
 
-from nbrelease import evidence
+from nbrelease.pack import build_pack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 
@@ -96,12 +96,12 @@ def _release(prod) -> Iterator[None]:
     yield
     for folder in (prod.root / "evidence").glob("prod-*"):
         if not (folder / "manifest.json").exists():
-            evidence.build(folder, card=False)
+            build_pack(folder, card=False)
 
 
 def told(prod: Prod, verdict: str) -> str:
     """The reason that the newest pack gives for a verdict; what is run next is another release."""
-    record = evidence.build(newest(prod.root, "prod"), card=False)
+    record = build_pack(newest(prod.root, "prod"), card=False)
     assert record.verdict == verdict, record.reason
     return record.reason
 

@@ -9,8 +9,7 @@ import click
 
 from nbrelease import console, files
 from nbrelease.errors import ExitCode
-from nbrelease.evidence import junit
-from nbrelease.records import RunbookResult, result_of
+from nbrelease.records import RunbookResult, junit, result_of
 from nbrelease.settings import load
 
 

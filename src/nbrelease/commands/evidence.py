@@ -48,7 +48,7 @@ def build(
     release_id: str,
 ) -> None:
     """Build the pack of RELEASE: record, pages, test reports, manifest."""
-    from nbrelease import evidence
+    from nbrelease.pack import SUMMARY, build_pack
 
     settings = load()
     found = release.find(settings.root, settings.environment(name), release_id)
@@ -60,9 +60,9 @@ def build(
         outcome = (outcome or Outcome()).model_copy(update={"decisions_unknown": unknown})
     if outcome is not None:
         kept.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
-    record = evidence.build(found.folder, card=waiting_for is None)
+    record = build_pack(found.folder, card=waiting_for is None)
     if summary:
-        console.azure_summary(str((found.folder / evidence.SUMMARY).resolve()))
+        console.azure_summary(str((found.folder / SUMMARY).resolve()))
     reason = f": {record.reason}" if record.reason else ""
     console.out(f"{record.verdict}{reason}")
     console.out(f"{os.path.relpath(found.folder)}/index.html")
@@ -72,7 +72,7 @@ def build(
 @click.option("--env", "name", help="The section of settings.ini; by default its first one.")
 def site(name: str | None) -> None:
     """Build the page of all releases; only packs that are new to it are read."""
-    from nbrelease.evidence import site as pages
+    from nbrelease.report import site as pages
 
     settings = load()
     env = settings.environment(name or settings.names[0])
@@ -89,7 +89,7 @@ def site(name: str | None) -> None:
 @click.argument("pack", type=click.Path(exists=True))
 def pdf(pack: str, output: str | None) -> None:
     """Print a page of a pack into a PDF; PACK is its folder, or one of its pages."""
-    from nbrelease.evidence import pdf as printer
+    from nbrelease.report import pdf as printer
 
     page = Path(pack) / "index.html" if Path(pack).is_dir() else Path(pack)
     if page.suffix != ".html" or not page.is_file():

@@ -45,8 +45,8 @@ def verify(
 
     A PACK is a folder, or the id of a release of the project that you stand in.
     """
-    from nbrelease.evidence import sign
-    from nbrelease.evidence.verify import report, verify
+    from nbrelease.attestation import sign
+    from nbrelease.attestation.verify import report, verify
 
     gc.disable()  # a short life with many small objects: a tenth of the time would go into it
     if decisions_follow and _rehearsed():
@@ -78,7 +78,7 @@ def verify(
 @click.option("--key", metavar="KEY", help=f"{KEY_HELP} By default env:NBRELEASE_SIGNING_KEY.")
 def sign_pack(pack: str, key: str | None) -> None:
     """Sign PACK: its manifest's digest in an in-toto Statement in a DSSE envelope."""
-    from nbrelease.evidence import sign
+    from nbrelease.attestation import sign
 
     private = sign.private_key(key or f"env:{sign.KEY_VARIABLE}")
     target = sign.pack(_pack(pack), private)
@@ -90,7 +90,7 @@ def sign_pack(pack: str, key: str | None) -> None:
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 def keygen(path: Path) -> None:
     """Make an Ed25519 key: PATH to sign with, PATH.pub to verify with."""
-    from nbrelease.evidence import sign
+    from nbrelease.attestation import sign
 
     made = sign.generate(path)
     console.out(f"key {made.id}")
@@ -123,7 +123,7 @@ def append(
 ) -> None:
     """Append what became known later to PACK, as an entry that names what it follows."""
     from nbrelease import release
-    from nbrelease.evidence import chain, sign
+    from nbrelease.attestation import chain, sign
 
     if kind not in chain.KINDS:
         raise UsageError(f"--kind {kind}: the kinds are {', '.join(chain.KINDS)}")
@@ -144,7 +144,7 @@ def append(
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of record.json."""
-    from nbrelease.evidence import schema
+    from nbrelease.records import schema
 
     console.out(schema.text().rstrip("\n"))
 

@@ -71,9 +71,9 @@ def command(
     finally:
         # A release by hand is open until its pack is built; one that went back is at its end.
         if release_id is None and any(map(_went_back, results)):
-            from nbrelease import evidence
+            from nbrelease.pack import build_pack
 
-            evidence.build(current.folder)
+            build_pack(current.folder)
             console.out(f"evidence  {_shown(current.folder)}/index.html")
     return 0
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_output
 
+from nbrelease.attestation import sign
 from nbrelease.cli import main
-from nbrelease.evidence import sign
 
 REPOSITORY = Path(__file__).parents[3]
 CODE = ("notebooks/train.ipynb", "exported", "tests/exported", "pyproject.toml")

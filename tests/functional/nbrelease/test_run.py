@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 import child_processes
+from nbrelease.attestation.verify import verify
 from nbrelease.cli import main
-from nbrelease.evidence.verify import verify
 from nbrelease.records import result_of
 
 pytestmark = pytest.mark.functional

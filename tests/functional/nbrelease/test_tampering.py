@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import real_pack
 
 from conftest import Project
-from nbrelease import evidence
-from nbrelease.evidence import chain, manifest, schema, sign
-from nbrelease.evidence.verify import verify
+from nbrelease.attestation import chain, manifest, sign
+from nbrelease.attestation.verify import verify
+from nbrelease.pack import build_pack
+from nbrelease.records import schema
 
 pytestmark = pytest.mark.functional
 
@@ -179,7 +180,7 @@ def seal(pack: Path) -> None:
 
 
 def build(pack: Path) -> None:
-    evidence.build(pack)
+    build_pack(pack)
 
 
 def times(found: Any) -> None:

@@ -1,0 +1,1 @@
+"""What proves a pack: its manifest, signatures, later entries, and their verification."""

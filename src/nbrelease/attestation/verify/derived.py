@@ -1,0 +1,253 @@
+"""Checks that make things again, and hold what the pack has against that.
+
+States and values are read from the executed cells, the record is made out of these, the pages and
+the test reports out of the record.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any
+
+from nbrelease import scraps
+from nbrelease.attestation.verify.pack import Pack, Unreadable
+from nbrelease.attestation.verify.report import Result, failed, judged, not_applicable, passed
+from nbrelease.pack import SUMMARY, derive_record
+from nbrelease.records import CellResult, RunbookResult, junit
+from nbrelease.report import brief
+from nbrelease.report import pages as writer
+from nbrelease.runbook import verdict
+from nbrelease.secrets import MASK
+
+INJECTED = "injected-parameters"
+TAG = re.compile(r"<[^>]*>")
+
+
+def cells(pack: Pack) -> Result:
+    """Each notebook's claims are what its cells say; in a good release every cell was executed."""
+    problems: list[str] = []
+    try:
+        claims = pack.claims
+    except Unreadable as error:
+        return failed([str(error)])
+    for name, claim in claims.items():
+        where = f"notebooks/{name}.ipynb"
+        problems += [f"{where}: {text}" for text in _notebook(claim, pack.notebooks[name])]
+        if not pack.negative:
+            problems += [f"{where}: {text}" for text in _unexecuted(claim)]
+    states = [cell.state for claim in claims.values() for cell in claim.cells]
+    if not claims and pack.negative:
+        return not_applicable(f"{pack.record.verdict} before the first runbook")
+    if not claims:
+        return failed(["no runbook was run"])
+    executed = sum(1 for state in states if state in ("passed", "failed", "check failed"))
+    bad = sum(1 for state in states if state in ("failed", "check failed"))
+    text = f"{len(states)} cells in {len(claims)} runbooks, {executed} executed, {bad} failed"
+    return judged(problems, text + (f": {pack.record.verdict}, as the record says" if bad else ""))
+
+
+def _unexecuted(claim: RunbookResult) -> Iterator[str]:
+    if claim.ended is None:
+        yield "was interrupted"
+    if not any(cell.state == "passed" for cell in claim.cells):
+        yield "no cell was executed"
+    for cell in claim.cells:
+        if cell.state == "not run":
+            yield f"cell {cell.id} was not executed"
+
+
+def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
+    if claim.ended is None and not claim.cells:
+        return  # killed: it had no time to say anything of its cells
+    there = {cell["id"]: cell for cell in content["cells"] if cell["cell_type"] == "code"}
+    values: dict[str, Any] = {}
+    for result in claim.cells:
+        cell = there.get(result.id)
+        if cell is None:
+            yield f"cell {result.id} is missing"
+            continue
+        yield from _state(result, cell)
+        values.update(scraps.published(cell.get("outputs", [])))
+    known = {result.id for result in claim.cells}
+    for id, cell in there.items():
+        if id not in known and not _silent(cell):
+            yield f"cell {id} was added"
+    states = [result.state for result in claim.cells]
+    expected = "failed" if claim.reason else verdict.overall(list(states))
+    if claim.verdict != expected:
+        yield f"says {claim.verdict}, its cells say {expected}"
+    for name in sorted(values.keys() | claim.values.keys()):
+        if values.get(name) != claim.values.get(name):
+            found = difference(claim.values.get(name), values.get(name), name)
+            yield f"the published value {found}, as its cell has it"
+    yield from _injected(claim, there.values())
+    counts = [cell["execution_count"] for cell in there.values() if cell.get("execution_count")]
+    if counts != sorted(set(counts)):
+        yield "the execution counts do not rise: cells were moved or run twice"
+
+
+def _silent(cell: Mapping[str, Any]) -> bool:
+    """The injected parameters and empty cells are no results."""
+    tags = cell.get("metadata", {}).get("tags", [])
+    return INJECTED in tags or not "".join(cell["source"]).strip()
+
+
+def _state(result: CellResult, cell: Mapping[str, Any]) -> Iterator[str]:
+    tags = frozenset(result.tags) | set(cell.get("metadata", {}).get("tags", []))
+    state, error = verdict.state_of(cell, tags)
+    if state == "passed" and result.check is not None and not result.check.passed:
+        state = "check failed"
+    if state != result.state:
+        yield f"cell {result.id} says {result.state}, its outputs say {state}"
+    elif error != result.error:
+        yield f"cell {result.id} does not say what its outputs say was raised"
+
+
+def _injected(claim: RunbookResult, there: Any) -> Iterator[str]:
+    """The parameters are those that the injected cell assigns, as far as it has plain literals."""
+    for cell in there:
+        if INJECTED not in cell.get("metadata", {}).get("tags", []):
+            continue
+        for node in ast.parse("".join(cell["source"])).body:
+            if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+                continue
+            name = node.targets[0].id
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError:
+                continue  # float('nan') and the like
+            known = claim.parameters.get(name, value)
+            if known != value and MASK not in f"{known}{value}":  # hidden in code and JSON alike
+                yield f"parameter {difference(claim.parameters[name], value, name)}, as injected"
+
+
+def record(pack: Pack) -> Result:
+    """record.json made again out of the executed notebooks is the same."""
+    since_last = pack.record.since_last
+    results = [
+        claim.model_copy(update={"values": _values(claim, pack.notebooks[name])})
+        for name, claim in pack.claims.items()
+    ]
+    again = derive_record(pack.folder, results, pack.notebooks)
+    again = again.model_copy(update={"since_last": since_last})
+    made, there = again.model_dump(mode="json"), pack.raw
+    if not pack.same_renderer:  # what a later version adds, an earlier pack has not got
+        made = _known(made, there)
+    if made == there:
+        return passed(f"the same made again from {len(results)} executed notebooks")
+    names = [name for name in [*made, *there] if made.get(name) != there.get(name)]
+    found = [difference(there.get(name), made.get(name), name) for name in dict.fromkeys(names)]
+    return failed([f"record.json: {each}, made again from the notebooks" for each in found])
+
+
+def _known(made: Any, there: Any) -> Any:
+    """What is made, without keys that are not there."""
+    if isinstance(made, dict) and isinstance(there, dict):
+        return {name: _known(made[name], there[name]) for name in made if name in there}
+    if isinstance(made, list) and isinstance(there, list) and len(made) == len(there):
+        return [_known(ours, theirs) for ours, theirs in zip(made, there, strict=True)]
+    return made
+
+
+def _values(claim: RunbookResult, content: Mapping[str, Any]) -> dict[str, Any]:
+    known = {cell.id for cell in claim.cells}
+    values: dict[str, Any] = {}
+    for cell in content["cells"]:
+        if cell.get("id") in known:
+            values.update(scraps.published(cell.get("outputs", [])))
+    return values
+
+
+def difference(there: Any, made: Any, where: str) -> str:
+    """The first place in which two JSON values differ, in words."""
+    if isinstance(there, dict) and isinstance(made, dict):
+        for name in [*there, *made]:
+            if there.get(name) != made.get(name):
+                return difference(there.get(name), made.get(name), f"{where}.{name}")
+    if isinstance(there, list) and isinstance(made, list) and len(there) == len(made):
+        for index, (ours, theirs) in enumerate(zip(there, made, strict=True)):
+            if ours != theirs:
+                return difference(ours, theirs, f"{where}[{index}]")
+    return f"{where}: {_short(there)} there, {_short(made)}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def pages(pack: Pack) -> Result:
+    """Every page written again out of record and notebooks is the same, so are its figures."""
+    record = pack.record
+    if not pack.same_renderer:
+        return not_applicable(
+            f"written by another nbrelease ({pack.manifest.version or 'unknown'}); verify with it"
+        )
+    has_card = "model-card.md" in pack.manifest.files
+    made = {
+        "index.html": writer.index(record, card=has_card),
+        SUMMARY: brief.render(record),
+    }
+    problems: list[str] = []
+    for result in record.runbooks:
+        content = pack.notebooks[result.name]
+        made[f"html/{result.name}.html"] = writer.notebook(record, result, content)
+    if has_card:
+        text = pack.text("model-card.md")
+        made["model-card.html"] = writer.card(record, text)
+        problems += _card(pack, text)
+    for name, page in made.items():
+        try:
+            there = pack.text(name)
+        except Unreadable as error:
+            problems.append(str(error))
+            continue
+        if there != page:
+            problems.append(f"{name}: {_first(there, page)}")
+    extra = {path.name for path in (pack.folder / "html").glob("*")}
+    for name in sorted(extra - {f"{result.name}.html" for result in record.runbooks}):
+        problems.append(f"html/{name}: is the page of no executed notebook")
+    return judged(problems, f"{len(made)} pages, the same written again")
+
+
+def _card(pack: Pack, text: str) -> Iterator[str]:
+    from nbrelease.report import card
+
+    for said, times in Counter(card.said(pack.record)).items():
+        if text.count(said) < times:
+            yield f"model-card.md: does not say «{_short(said)}»"
+
+
+def _first(there: str, made: str) -> str:
+    for ours, theirs in zip_longest(there.split("\n"), made.split("\n"), fillvalue=""):
+        if ours != theirs:
+            at = next(
+                (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b),
+                min(len(ours), len(theirs)),
+            )
+            return f"shows «{_near(ours, at)}», the record says «{_near(theirs, at)}»"
+    return "ends otherwise"
+
+
+def _near(line: str, at: int) -> str:
+    """The text around a place of a line of HTML."""
+    words = TAG.sub(" ", line[max(0, at - 30) : at + 30])
+    return " ".join(words.split())
+
+
+def reports(pack: Pack) -> Result:
+    """The JUnit reports are those of the record."""
+    made = {f"{each.name}.xml": junit.report(each) for each in pack.record.runbooks}
+    there = {path.name for path in (pack.folder / "junit").glob("*")}
+    problems = [f"junit/{name}: is missing" for name in sorted(made.keys() - there)]
+    problems += [f"junit/{name}: is of no executed notebook" for name in sorted(there - set(made))]
+    for name in sorted(there & made.keys()):
+        if pack.same_renderer and pack.text(f"junit/{name}") != made[name]:
+            problems.append(f"junit/{name}: is not what the record says")
+    if not made and not problems:
+        return not_applicable("no runbook was run")
+    return judged(problems, f"{len(made)} reports, the same written again")

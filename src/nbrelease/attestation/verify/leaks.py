@@ -1,0 +1,56 @@
+"""Checks that the pack gives away neither a secret nor the machine that it was made on."""
+
+from __future__ import annotations
+
+import re
+
+from nbrelease.attestation import manifest
+from nbrelease.attestation.sign import SUFFIX
+from nbrelease.attestation.verify.pack import Pack
+from nbrelease.attestation.verify.report import Result, judged
+from nbrelease.carried import CODE
+from nbrelease.secrets import find_in_all, kinds
+from nbrelease.secrets.lines import lines_with
+
+# Homes of people and of build agents, and folders for what is temporary.
+FOLDERS = re.compile(
+    r"(?<![\w./:~<>-])(?:"
+    r"/(?:home|Users)/[\w.-]+/|/root/|/agent/_work/|/azp/|/__w/|/opt/hostedtoolcache/"
+    r"|/(?:private/)?var/folders/|/(?:var/)?tmp/[\w.-]+"
+    r"|[A-Za-z]:\\{1,2}(?:Users|agent|a|actions-runner)\\{1,2}[\w.-]+)"
+)
+FOLDER_HINTS = ("/home/", "/Users/", "/root/", "/agent/", "/azp/", "/__w/", "/opt/", "/var/",
+                "/tmp/", ":\\")  # fmt: skip # noqa: S108
+
+
+def _names(pack: Pack) -> list[str]:
+    """All files, what was appended too."""
+    later = (pack.folder / manifest.LATER).rglob("*")
+    names = [path.relative_to(pack.folder).as_posix() for path in later if path.is_file()]
+    every = [*manifest.listed(pack.folder), manifest.NAME, *sorted(names)]
+    return [name for name in every if (pack.folder / name).is_file()]
+
+
+def secrets(pack: Pack) -> Result:
+    """Nothing in any file looks like a key, a token or a password."""
+    # A signature has as many bits as a key, and is held against its form on its own.
+    names = [name for name in _names(pack) if not name.endswith(SUFFIX)]
+    paths = {pack.folder / name: name for name in names}
+    problems = [f"{paths[path]}: holds {what}" for path, what in find_in_all(paths)]
+    return judged(problems, f"none in {len(names)} files, of {len(kinds())} kinds")
+
+
+def paths(pack: Pack) -> Result:
+    """No absolute path of a machine, but in the project's own code."""
+    problems, count = [], 0
+    for name in _names(pack):
+        if name.startswith(f"{CODE}/"):
+            continue
+        text = (pack.folder / name).read_text(encoding="utf-8", errors="replace")
+        count += 1
+        places = lines_with(text, FOLDER_HINTS)
+        found = next(filter(None, (FOLDERS.search(text, *place) for place in places)), None)
+        if found is not None:
+            line = text.count("\n", 0, found.start()) + 1
+            problems.append(f"{name}:{line}: names a folder of a machine: {found.group()}")
+    return judged(problems, f"none in {count} files")

@@ -1,0 +1,140 @@
+"""A pack as a verifier reads it: each file once, and nothing believed before it was checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nbrelease import files
+from nbrelease.attestation import manifest
+from nbrelease.attestation.sign import PublicKey
+from nbrelease.records import ReleaseRecord, RunbookResult
+
+
+class Unreadable(Exception):
+    """A file of the pack is missing or not what it should be; the text names it."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack, and the keys whose signatures count."""
+
+    folder: Path
+    keys: tuple[PublicKey, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the release's id."""
+        return self.folder.resolve().name
+
+    @cached_property
+    def manifest(self) -> manifest.Manifest:
+        """The manifest."""
+        text = self.text(manifest.NAME)
+        try:
+            return manifest.Manifest.model_validate_json(text)
+        except ValidationError as error:
+            raise Unreadable(f"{manifest.NAME}: {explain(error)}") from None
+
+    @cached_property
+    def same_renderer(self) -> bool:
+        """Whether this nbrelease writes records and pages as the one that made the pack."""
+        return self.manifest.renderer == manifest.renderer()
+
+    @cached_property
+    def raw(self) -> dict[str, Any]:
+        """record.json as it stands there."""
+        content = self.json("record.json")
+        if not isinstance(content, dict):
+            raise Unreadable("record.json: is no object")
+        return content
+
+    @cached_property
+    def record(self) -> ReleaseRecord:
+        """record.json, valid."""
+        _ = self.raw
+        try:
+            return ReleaseRecord.model_validate_json(self.text("record.json"), strict=True)
+        except ValidationError as error:
+            raise Unreadable(f"record.json: {explain(error)}") from None
+
+    @property
+    def told(self) -> str:
+        """What the pack says became of the release."""
+        try:
+            return self.record.verdict + (f": {self.record.reason}" if self.record.reason else "")
+        except Unreadable as error:
+            return str(error)
+
+    @property
+    def negative(self) -> bool:
+        """Whether it says that the release did not come to a good end."""
+        return self.record.verdict != "passed"
+
+    @cached_property
+    def notebooks(self) -> dict[str, dict[str, Any]]:
+        """The executed notebooks by name, in order."""
+        paths = sorted((self.folder / "notebooks").glob("*.ipynb"))
+        found = {}
+        for path in paths:
+            name = f"notebooks/{path.name}"
+            content = self.json(name)
+            if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+                raise Unreadable(f"{name}: is no notebook")
+            found[path.stem] = content
+        return found
+
+    @cached_property
+    def claims(self) -> dict[str, RunbookResult]:
+        """What each executed notebook says of itself."""
+        found = {}
+        for name, content in self.notebooks.items():
+            try:
+                claim = content["metadata"]["nbrelease"]
+                found[name] = RunbookResult.model_validate(claim)
+            except (KeyError, TypeError):
+                raise Unreadable(f"notebooks/{name}.ipynb: has no result of a run") from None
+            except ValidationError as error:
+                raise Unreadable(f"notebooks/{name}.ipynb: {explain(error)}") from None
+        return found
+
+    def text(self, name: str) -> str:
+        """A file's text."""
+        try:
+            return (self.folder / name).read_bytes().decode("utf-8")
+        except FileNotFoundError:
+            raise Unreadable(f"{name}: is missing") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unreadable(f"{name}: cannot be read: {error}") from None
+
+    def json(self, name: str) -> Any:
+        """A file's content; a key that stands twice hides one of its values from a reader."""
+        try:
+            return json.loads(self.text(name), object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(f"{name}: {error}") from None
+
+    def sha256(self, name: str) -> str:
+        """The digest of a file."""
+        return files.sha256(self.folder / name)
+
+
+def explain(error: ValidationError) -> str:
+    """The first thing that is wrong, and where."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice} stands there twice")
+    return found

@@ -1,0 +1,125 @@
+"""Check of the order in time: what has to come before something else did.
+
+The order between runbooks is not a list of their names: a runbook that was given a value cannot
+have begun before the one that published it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from nbrelease.attestation.verify.pack import Pack
+from nbrelease.attestation.verify.report import Result, judged
+from nbrelease.records import Decision, ReleaseRecord, RunbookResult
+
+# Values are published with whole seconds, runbooks' times with fractions.
+SECOND = timedelta(seconds=1)
+EXACT = 0.01
+
+
+def order(pack: Pack) -> Result:
+    """Start < training < tests < approval < traffic, as far as the release came."""
+    record = pack.record
+    problems = [*_runbooks(record), *_stages(record), *_decisions(record), *_traffic(record)]
+    for runbook in record.runbooks:
+        problems += _cells(runbook, pack.notebooks[runbook.name])
+    shown = f"{record.started:%Y-%m-%d %H:%M:%S}"
+    end = f" to {record.ended:%H:%M:%S} UTC" if record.ended else " UTC"
+    said = f"{len(record.runbooks)} runbooks, {len(record.decisions)} decisions"
+    return judged(problems, f"{shown}{end}: {said} in order")
+
+
+def _runbooks(record: ReleaseRecord) -> Iterator[str]:
+    published: dict[str, RunbookResult] = {}
+    for runbook in record.runbooks:
+        if runbook.started < record.started:
+            yield f"{runbook.name} began before the release did"
+        yield from _duration(runbook)
+        sources = [published[name] for name in runbook.parameters if name in published]
+        for source in {each.name: each for each in sources}.values():
+            if source.ended is None or runbook.started < source.ended:
+                yield f"{runbook.name} began before {source.name}, whose values it was given, ended"
+        published |= dict.fromkeys(runbook.values, runbook)
+
+
+def _duration(runbook: RunbookResult) -> Iterator[str]:
+    if runbook.ended is None:
+        return
+    seconds = (runbook.ended - runbook.started).total_seconds()
+    if seconds < 0:
+        yield f"{runbook.name} ended before it began"
+    elif abs(seconds - (runbook.seconds or 0)) > EXACT:
+        yield f"{runbook.name}: its seconds are not those between its start and its end"
+
+
+def _stages(record: ReleaseRecord) -> Iterator[str]:
+    for stage in record.stages:
+        if stage.started and stage.ended and stage.ended < stage.started:
+            yield f"stage {stage.name} ended before it began"
+        for runbook in record.runbooks:
+            if runbook.stage != stage.name or not stage.started:
+                continue
+            if runbook.started < stage.started or (
+                stage.ended and runbook.ended and runbook.ended > stage.ended
+            ):
+                yield f"{runbook.name} was not run within its stage {stage.name}"
+
+
+def _decisions(record: ReleaseRecord) -> Iterator[str]:
+    for each in record.decisions:
+        if each.time < record.started:
+            yield f"{each.name} spoke on {each.environment} before the release began"
+        yield from _decision(each, record)
+
+
+def _decision(decision: Decision, record: ReleaseRecord) -> Iterator[str]:
+    """Who says yes has seen what came before the stage, and nothing of it has begun."""
+    names = [stage.name for stage in record.stages]
+    before = names[: names.index(decision.stage)] if decision.stage in names else []
+    who = f"{decision.name} spoke on {decision.environment}"
+    for runbook in record.runbooks:
+        if runbook.stage == decision.stage and decision.decision == "rejected":
+            yield f"{runbook.name} was run although {decision.name} said no to its stage"
+        elif runbook.stage == decision.stage and runbook.started < decision.time:
+            yield f"{who} after {runbook.name} had begun"
+        elif runbook.stage in before and runbook.ended and decision.time < runbook.ended:
+            yield f"{who} before {runbook.name} had ended"
+
+
+def _traffic(record: ReleaseRecord) -> Iterator[str]:
+    steps = [step.time for step in record.rollout or []]
+    if steps != sorted(steps):
+        yield "the steps of the rollout are not in the order of their times"
+    moments = [("rollout", time) for time in steps]
+    for name in ("rollback", "rollback_drill"):
+        if (found := getattr(record, name)) is not None:
+            moments.append((name, found.time))
+    for name, time in moments:
+        runbook = next((each for each in record.runbooks if name in each.values), None)
+        if runbook is not None and not _within(time, runbook):
+            what = f"{name.replace('_', ' ')} at {time:%H:%M:%S}"
+            yield f"the {what} was not while {runbook.name} ran"
+
+
+def _within(time: datetime, runbook: RunbookResult) -> bool:
+    end = runbook.ended or time
+    return runbook.started - SECOND <= time <= end + SECOND
+
+
+def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
+    """Cells were executed one after the other, while the runbook ran."""
+    last, before = runbook.started, "its start"
+    for cell in content["cells"]:
+        times = cell.get("metadata", {}).get("papermill", {})
+        if not times.get("start_time") or not times.get("end_time"):
+            continue
+        started, ended = (datetime.fromisoformat(times[key]) for key in ("start_time", "end_time"))
+        if started < last:
+            yield f"{runbook.name}: cell {cell['id']} began before {before}"
+        if ended < started:
+            yield f"{runbook.name}: cell {cell['id']} ended before it began"
+        last, before = ended, f"the end of cell {cell['id']}"
+    if runbook.ended is not None and last > runbook.ended:
+        yield f"{runbook.name} ended before {before}"

@@ -1,0 +1,133 @@
+"""The evidence pack: what a release manager reads, made out of the executed notebooks.
+
+A pack is a pure function of the notebooks and of the identity written when the release began:
+building it again gives the same record and pages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbrelease import carried, files, kept, scraps
+from nbrelease.attestation import chain, manifest
+from nbrelease.records import (
+    DECISIONS,
+    IDENTITY,
+    OUTCOME,
+    ReleaseRecord,
+    RunbookResult,
+    executed,
+    junit,
+    read_decisions,
+    read_identity,
+    read_outcome,
+)
+from nbrelease.records.summary import in_time, since_last, summarise
+from nbrelease.report import brief, pages
+
+__all__ = ["build_pack", "derive_record", "load_record"]
+
+CARD = "model-card.md"
+SUMMARY = "summary.md"
+
+
+def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
+    """Make the pack of a release: record, pages, test reports, model card, manifest.
+
+    Args:
+        folder: ``evidence/<release_id>`` with ``record.json``, ``notebooks/*.ipynb``; where
+            somebody was asked ``decisions.json``, after a pipeline ``outcome.json``.
+        card: whether a registered model gets its card; it takes seconds to import what writes it.
+
+    Returns:
+        The record, as it stands in ``record.json``.
+
+    Raises:
+        NotebookError: a notebook or the identity is not ours.
+    """
+    for name in (IDENTITY, DECISIONS, OUTCOME):
+        kept.clean(folder, name)
+    results = executed(folder)
+    notebooks = {result.name: _notebook(folder, result.name) for result in results}
+    record = derive_record(folder, results, notebooks)
+    if record.since_last is None:
+        changes = since_last(record, _earlier(folder, record.env))
+        record = record.model_copy(update={"since_last": changes})
+    files.write_text(folder / "record.json", record.model_dump_json(indent=2) + "\n")
+    for result in results:
+        page = pages.notebook(record, result, notebooks[result.name])
+        files.write_text(folder / "html" / f"{result.name}.html", page)
+        files.write_text(folder / "junit" / f"{result.name}.xml", junit.report(result))
+    if card and record.model is not None:
+        from nbrelease.report.card import render
+
+        files.write_text(folder / CARD, render(record))
+    there = (folder / CARD).is_file()
+    if there:
+        text = (folder / CARD).read_text(encoding="utf-8")
+        files.write_text(folder / "model-card.html", pages.card(record, text))
+    files.write_text(folder / "index.html", pages.index(record, card=there))
+    files.write_text(folder / SUMMARY, brief.render(record))
+    manifest.write(folder)
+    chain.write_page(folder)
+    return record
+
+
+def derive_record(
+    folder: Path, results: list[RunbookResult], notebooks: dict[str, dict[str, Any]]
+) -> ReleaseRecord:
+    """The record of a pack, out of its notebooks, its identity and what the pipeline left.
+
+    Args:
+        folder: the pack.
+        results: of the executed runbooks, in order.
+        notebooks: the executed notebooks by their name.
+    """
+    return summarise(
+        read_identity(folder),
+        results,
+        read_decisions(folder),
+        read_outcome(folder),
+        _sources(folder, results, notebooks),
+        carried.digests(folder),
+        carried.masked(folder),
+    )
+
+
+def _notebook(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / "notebooks" / f"{name}.ipynb"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _sources(
+    folder: Path, results: list[RunbookResult], notebooks: dict[str, dict[str, Any]]
+) -> dict[str, str]:
+    """Which page and cell each published value came from; of several the last, as with values."""
+    found = {}
+    for result in in_time(results):
+        for cell in notebooks[result.name]["cells"]:
+            for value in scraps.published(cell.get("outputs", [])):
+                found[value] = f"html/{result.name}.html#{cell.get('id', '')}"
+    files_of = {"decisions": DECISIONS, "stages": OUTCOME}
+    found.update({name: file for name, file in files_of.items() if (folder / file).is_file()})
+    return found
+
+
+def _earlier(folder: Path, env: str) -> Iterator[ReleaseRecord]:
+    """The finished releases beside this one into ``env``, newest first."""
+    for path in sorted(folder.parent.glob(f"{env}-*Z-*/{manifest.NAME}"), reverse=True):
+        if path.parent.name < folder.name:
+            try:
+                yield load_record(path.parent)
+            except (OSError, ValueError):  # of another version, or damaged: verify says which
+                continue
+
+
+def load_record(folder: Path) -> ReleaseRecord:
+    """The record of a pack that was built."""
+    text = (folder / "record.json").read_text(encoding="utf-8")
+    return ReleaseRecord.model_validate_json(text)

@@ -1,0 +1,213 @@
+"""Every kind of release verifies, a bad end too, and says what could not be checked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import packs
+import pytest
+
+from nbrelease.attestation.verify import CHECKS, verify
+from nbrelease.cli import main
+from nbrelease.pack import build_pack
+
+# What a release that came to this has nothing to be checked for.
+BEYOND = {
+    "first": set(),
+    "full": set(),
+    "refused": {"parity", "versions", "approvals"},
+    "rejected": {"parity", "versions", "gate"},
+    "interrupted": {"rows", "parity", "versions", "gate", "approvals"},
+    "gave_back": {"approvals"},
+    "left": {"approvals"},
+    "given_none": {"approvals"},
+    "rolled_back": {"rows", "parity", "versions", "gate", "approvals"},
+    "checked": {"rows", "parity", "versions", "gate", "approvals"},
+    "waiting": {"parity", "versions", "gate", "approvals"},
+    "crashed": {"rows", "parity", "versions", "gate", "approvals"},
+    "empty": {
+        "cells", "reports", "tests", "rows", "parity", "versions", "gate", "approvals",
+    },
+}  # fmt: skip
+# These packs carry no code, nobody signed them, and nothing came later.
+BARE = {"export", "runbooks", "signature", "later"}
+
+
+@pytest.mark.parametrize("make", packs.ALL, ids=lambda make: make.__name__)
+def test_a_pack_verifies_and_what_it_has_not_got_is_named(english, japanese, make):
+    name = make.__name__
+    for built in (english[name], japanese[name]):
+        report = verify(built.folder)
+        states = {check: result.state for check, result in report.results.items()}
+        assert not report.failed, report.text()
+        missing = {check for check, state in states.items() if state == "not applicable"}
+        assert missing == BEYOND[name] | BARE
+        assert all(result.reason for result in report.results.values())
+        assert report.told.startswith(built.record.verdict)
+        assert report.level == "consistent"
+
+
+def test_the_reason_names_the_bad_end(english):
+    found = verify(english["gave_back"].folder).results["tests"]
+    assert found.reason.endswith("test-no-limit-was-broken failed: the release is rolled back, as it says")  # fmt: skip
+    assert verify(english["crashed"].folder).results["parity"].reason == (
+        "failed: nothing was deployed online"
+    )
+
+
+def test_a_good_release_without_tests_does_not_verify(tmp_path):
+    pack = packs.Pack(tmp_path)
+    pack.runbook("01_prepare", [packs.cell("a")])
+    assert build_pack(pack.folder).verdict == "passed"
+    found = verify(pack.folder).results["tests"]
+    assert (found.state, found.reason.split(":")[0]) == ("failed", "0 tests")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said", "reason"),
+    [
+        ({"environments": ["prod"]}, [], "nobody said yes to prod"),
+        ({"environments": ["prod", "blue"]}, [("approved", "Ada")], "nobody said yes to blue"),
+        ({"approver_is_not_author": True}, [("approved", " grace ")], "grace  approved a release of their own"),
+        ({"approver_is_not_author": True}, [("approved", "Linus")], "Linus approved a release of their own"),
+        ({}, [("approved", " ")], "is nobody's"),
+        ({"environments": ["prod"], "approver_is_not_author": True}, [("approved", "Ada")], None),
+    ],
+)  # fmt: skip
+def test_the_rules_for_approvers(tmp_path, rules, said, reason):
+    source = {"commit": "a1b2c3d4" * 5, "branch": "main", "dirty": False, "author": "Linus"}
+    pack = packs.Pack(tmp_path, approval_rules=rules, source=source)
+    pack.prepare()
+    for word in said:
+        pack.decide(*word, "register")
+    build_pack(pack.folder, card=False)
+    found = verify(pack.folder).results["approvals"]
+    assert (found.state == "failed") == (reason is not None), found
+    assert reason is None or reason in found.reason
+
+
+def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
+    pack = packs.Pack(tmp_path, approval_rules={"environments": ["prod"]})
+    pack.prepare()
+    pack.train()
+    pack.register()
+    pack.runbook("04_deploy_batch", [packs.cell("deploy", state="not run")], ended=False)
+    build_pack(pack.folder, card=False)
+    found = verify(pack.folder).results["approvals"]
+    assert found.state == "failed"
+    assert found.reason == "a model was registered and nobody had said yes to anything"
+
+
+@pytest.fixture
+def broken(tmp_path, english) -> Path:
+    folder = packs.checked(tmp_path)
+    build_pack(folder)
+    (folder / "surplus.txt").write_text("x")
+    return folder
+
+
+def test_the_command_in_its_formats(english, broken, capfd, tmp_path):
+    good = str(english["full"].folder)
+    assert main(["evidence", "verify", good]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == f"{english['full'].record.release_id}: passed"
+    assert [line.split()[1] for line in lines[1 : 1 + len(CHECKS)]] == list(CHECKS)
+    assert lines[-1].split()[:2] == ["level", "consistent:"]
+
+    assert main(["evidence", "verify", good, str(broken), "--format", "json"]) == 1
+    shown = capfd.readouterr()
+    first, second = json.loads(shown.out)
+    assert [first["verified"], second["verified"]] == [True, False]
+    assert second["checks"][0] == {
+        "name": "manifest", "state": "failed", "reason": "surplus.txt: is not listed",
+        "problems": ["surplus.txt: is not listed"],
+    }  # fmt: skip
+    assert f"{broken.name}: does not verify: manifest" in shown.err
+
+    files = tmp_path / "out" / "verify.xml", tmp_path / "out" / "verify.md"
+    words = ["--junit", str(files[0]), "--summary", str(files[1])]
+    assert main(["evidence", "verify", str(broken), "--format", "junit", *words]) == 1
+    out = capfd.readouterr().out
+    assert out == files[0].read_text()
+    suite = ElementTree.fromstring(out).find("testsuite")
+    assert suite.get("failures") == "1"
+    assert [case.get("name") for case in suite] == list(CHECKS)
+    assert suite.find("testcase/failure").get("message") == "surplus.txt: is not listed"
+    assert "| manifest | failed | surplus.txt: is not listed |" in files[1].read_text()
+
+
+def test_what_is_left_out_is_said(broken, capfd):
+    assert main(["evidence", "verify", str(broken), "--without", "manifest"]) == 0
+    assert "left out manifest" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("collection", "state"),
+    [("https://localhost/", "left out"), ("https://dev.azure.com/o/", "FAILED")],
+)
+def test_decisions_follow_in_a_rehearsal_alone(tmp_path, monkeypatch, capfd, collection, state):
+    pack = packs.Pack(tmp_path, approval_rules={"environments": ["prod"]})
+    pack.prepare()
+    build_pack(pack.folder, card=False)
+    monkeypatch.setenv("SYSTEM_COLLECTIONURI", collection)
+    code = main(["evidence", "verify", str(pack.folder), "--decisions-follow"])
+    assert code == (0 if state == "left out" else 1)
+    line = next(line for line in capfd.readouterr().out.splitlines() if " approvals " in line)
+    assert line.strip().startswith(state)
+
+
+def test_the_summary_is_attached_where_a_pipeline_listens(english, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("TF_BUILD", "True")
+    summary = tmp_path / "verified.md"
+    words = [str(english["full"].folder), "--summary", str(summary)]
+    assert main(["evidence", "verify", *words]) == 0
+    assert f"##vso[task.uploadsummary]{summary}" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["verify", "nowhere/at/all"], "nowhere/at/all: no such pack"),
+        (["verify", "."], ".: no pack there: it has no record.json"),
+        (["verify"], "Missing argument"),
+        (["verify", "PACK", "--without", "tets"], "no check tets; there are manifest"),
+        (["verify", "PACK", "--key", "none.pub"], "none.pub: no key there"),
+        (["verify", "PACK", "--key", "env:NONE"], "env:NONE: the variable NONE is not set"),
+        (["verify", "PACK", "--format", "xml"], "'xml' is not one of"),
+        (["sign", "PACK", "--key", "PACK/record.json"], "no private key in PEM form"),
+        (["sign", "PACK"], "env:NBRELEASE_SIGNING_KEY: the variable"),
+        (["append", "PACK", "--kind", "drift", "--text", "x"], "--kind drift: the kinds are drift report"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_is_one_line_and_exit_code_2(
+    english, tmp_path, monkeypatch, capfd, words, said
+):
+    monkeypatch.chdir(tmp_path)
+    pack = str(english["full"].folder)
+    assert main(["evidence", *(word.replace("PACK", pack) for word in words)]) == 2
+    [line] = capfd.readouterr().err.strip().splitlines()
+    assert said in line
+
+
+HEAVY = {
+    "azure", "mlflow", "pandas", "numpy", "sklearn", "matplotlib", "nbconvert", "nbformat", "nbval",
+    "papermill", "IPython", "jsonschema", "skops", "scipy",
+}  # fmt: skip
+
+
+def test_verifying_imports_nothing_heavy(english):
+    code = (
+        "import sys; from nbrelease.cli import main; code = main(['evidence', 'verify', sys.argv[1]]);"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr);"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(english["full"].folder)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = set(json.loads(done.stderr.replace("'", '"')))
+    assert not imported & HEAVY
