@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from azureml_local.routing import ANY, WORKSPACE
-from azureml_local.server import operations
+from azureml_local.server import operations_table
 
 pytestmark = pytest.mark.functional
 
@@ -80,7 +80,7 @@ def container(ml):
 
 
 def routes():
-    for line in operations().splitlines()[2:]:
+    for line in operations_table().splitlines()[2:]:
         _, operation, request, *_ = (part.strip() for part in line.split("|"))
         methods, _, pattern = request.strip("`").rpartition(" ")
         if methods == "any":

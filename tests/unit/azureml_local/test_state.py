@@ -58,7 +58,7 @@ def test_a_path_is_matched_without_regard_to_case():
 
 
 def test_a_token_is_only_good_with_its_signature():
-    value, _ = auth.token("secret", "audience")
+    value, _ = auth.issue_token("secret", "audience")
     assert auth.valid_token("secret", value)
     assert not auth.valid_token("other", value)
     assert not auth.valid_token("secret", value[:-2] + ("AA" if not value.endswith("AA") else "BB"))

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
+from azureml_local.addresses import blob_endpoint, resolve_job_uri
 from azureml_local.errors import BadRequest, Conflict, NotFound, NotSupported
-from azureml_local.models import prepare_model, resolved
+from azureml_local.models import prepare_model
 from azureml_local.routing import ASSETS_OF_REGISTRY, WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of, text_of
 from azureml_local.store import USER, Resource
-from azureml_local.workspaces import account
 
 KINDS = {
     "environments": "Environment",
@@ -36,7 +36,7 @@ DEFAULT_VERSION = "azureml_default"
 """What the SDK asks for when it is given no version of a component: the newest."""
 IN_REGISTRY = re.compile(r"azureml://registries/([^/]+)/", re.IGNORECASE)
 # Where the SDK keeps what a script gave without a name.
-HIDDEN = ("CliV2AnonymousEnvironment", "azureml_anonymous")
+ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", "azureml_anonymous")
 # What may change in a version that exists.
 MUTABLE = ("tags", "description", "isArchived", "properties", "stage")
 CONTENT = {
@@ -61,7 +61,7 @@ def register(routes: Routes, state: State) -> None:
     )
     async def start_upload(request: Request) -> Response:
         workspace = state.workspace(request)
-        uri, sas = upload_place(state, workspace)
+        uri, sas = create_upload_container(state, workspace)
         return JSONResponse(
             {
                 "pendingUploadId": uri.rpartition("/")[2],
@@ -75,7 +75,7 @@ def register(routes: Routes, state: State) -> None:
         )
 
 
-def upload_place(state: State, workspace: Workspace) -> tuple[str, str]:
+def create_upload_container(state: State, workspace: Workspace) -> tuple[str, str]:
     """The address of a new container for an asset's files, and the signature to write there.
 
     A container of its own each time: names inside carry no digest, and the SDK takes a file that
@@ -83,8 +83,8 @@ def upload_place(state: State, workspace: Workspace) -> tuple[str, str]:
     """
     container = f"code-{uuid.uuid4()}"
     (state.data / "blobs" / workspace.key / container).mkdir(parents=True)
-    uri = f"https://{account(state, workspace)}.blob.core.windows.net/{container}"
-    return uri, auth.signature(state.secret, workspace.key)
+    uri = f"{blob_endpoint(state, workspace)}/{container}"
+    return uri, auth.sas_token(state.secret, workspace.key)
 
 
 def _register(routes: Routes, state: State, root: str, kind: str, title: str) -> None:
@@ -94,9 +94,13 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     async def containers(request: Request) -> Response:
         workspace = state.workspace(request)
         names = dict.fromkeys(found.name for found in state.store.entries(workspace.key, kind))
-        shown = [_container(state, workspace, kind, name) for name in names if name not in HIDDEN]
+        shown = [
+            _container(state, workspace, kind, name)
+            for name in names
+            if name not in ANONYMOUS_NAMES
+        ]
         return JSONResponse(
-            {"value": [each for each in shown if in_view(request, each["properties"])]}
+            {"value": [each for each in shown if matches_list_view(request, each["properties"])]}
         )
 
     @routes.add("GET", base, f"{title} containers - Get")
@@ -108,7 +112,7 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     async def put_container(request: Request) -> Response:
         workspace, name = (
             state.workspace(request),
-            checked(KINDS[kind], request.path_params["name"]),
+            validate_name(KINDS[kind], request.path_params["name"]),
         )
         given = object_of(await json_of(request), "properties")
         kept = {key: given[key] for key in MUTABLE if key in given}
@@ -123,19 +127,21 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     async def version(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
         return JSONResponse(
-            document(workspace, find(state, workspace, kind, params["name"], params["version"]))
+            version_document(
+                workspace, find(state, workspace, kind, params["name"], params["version"])
+            )
         )
 
     @routes.add("PUT", base + "/versions/{version}", f"{title} versions - Create or update")
     async def put(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
         name, number = (
-            checked(KINDS[kind], params["name"]),
-            checked(KINDS[kind], params["version"], "version"),
+            validate_name(KINDS[kind], params["name"]),
+            validate_name(KINDS[kind], params["version"], "version"),
         )
         properties = object_of(await json_of(request), "properties")
         found, new = register_version(state, workspace, kind, name, number, properties)
-        return JSONResponse(document(workspace, found), status_code=201 if new else 200)
+        return JSONResponse(version_document(workspace, found), status_code=201 if new else 200)
 
 
 def register_version(
@@ -162,7 +168,7 @@ def next_version(state: State, workspace: Workspace, kind: str, name: str) -> st
     return str(max(numbers, default=0) + 1)
 
 
-def checked(title: str, text: str, what: str = "name") -> str:
+def validate_name(title: str, text: str, what: str = "name") -> str:
     """A name or version that is valid.
 
     Raises:
@@ -189,7 +195,7 @@ def _data(state: State, workspace: Workspace, properties: dict[str, Any]) -> dic
         )
     if not uri:
         raise BadRequest("data needs an address (dataUri)", "UserError", target="dataUri")
-    return {**properties, "dataUri": resolved(state, workspace, uri), "dataType": kind}
+    return {**properties, "dataUri": resolve_job_uri(state, workspace, uri), "dataType": kind}
 
 
 def _component(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +204,7 @@ def _component(state: State, workspace: Workspace, properties: dict[str, Any]) -
         raise NotSupported(
             f"Component versions - Create: azureml-local has no {spec['type']} components"
         )
-    # Its name and version are no part of its content; `document` puts them there again.
+    # Its name and version are no part of its content; `version_document` puts them there again.
     spec = {key: value for key, value in spec.items() if key not in ("name", "version", "_source")}
     return {**properties, "componentSpec": {"type": "command", **spec}}
 
@@ -247,7 +253,7 @@ def find(state: State, workspace: Workspace, kind: str, name: str, version: str)
     return found
 
 
-def by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Resource:
+def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Resource:
     """One version of an asset by its resource id, or by ``azureml:name:version``.
 
     Raises:
@@ -256,7 +262,7 @@ def by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Reso
     """
     shared = IN_REGISTRY.match(reference)
     if shared is not None:
-        registry = state.known_registry(shared[1])
+        registry = state.find_registry(shared[1])
         if registry is None:
             raise NotFound(f"Registry {shared[1]} was not found.", "UserError")
         workspace = registry
@@ -270,7 +276,7 @@ def by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Reso
     return find(state, workspace, kind, match[1], match[2])
 
 
-def document(workspace: Workspace, found: Resource) -> dict[str, Any]:
+def version_document(workspace: Workspace, found: Resource) -> dict[str, Any]:
     """A version as the API shows it; clients read name and version out of the id."""
     body = found.body
     if found.kind == "components":
@@ -280,7 +286,7 @@ def document(workspace: Workspace, found: Resource) -> dict[str, Any]:
         "id": f"{workspace.path}/{found.kind}/{found.name}/versions/{found.version}",
         "name": found.version,
         "type": f"Microsoft.MachineLearningServices/workspaces/{found.kind}/versions",
-        "systemData": _made(found, found),
+        "systemData": _system_data(found, found),
         "properties": {
             "provisioningState": "Succeeded",
             "properties": {},
@@ -290,10 +296,10 @@ def document(workspace: Workspace, found: Resource) -> dict[str, Any]:
     }
 
 
-def _made(first: Resource, last: Resource) -> dict[str, Any]:
+def _system_data(first: Resource, last: Resource) -> dict[str, Any]:
     """When and by whom, as every document of the API says it."""
     changed = {"lastModifiedBy": USER, "lastModifiedByType": "User"}
-    return {**first.made, **changed, "lastModifiedAt": last.modified}
+    return {**first.system_data, **changed, "lastModifiedAt": last.modified}
 
 
 def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
@@ -307,7 +313,7 @@ def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict
         "id": f"{workspace.path}/{kind}/{found[0].name if found else name}",
         "name": found[0].name if found else name,
         "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
-        "systemData": _made(found[0], found[-1]) if found else {},
+        "systemData": _system_data(found[0], found[-1]) if found else {},
         "properties": {
             "latestVersion": latest.version if latest else None,
             "nextVersion": next_version(state, workspace, kind, name),
@@ -341,15 +347,15 @@ def _versions(state: State, kind: str, request: Request) -> list[dict[str, Any]]
         if whole is not None and whole.body.get("isArchived"):
             for each in found:
                 each.body["isArchived"] = True
-    found = [each for each in reversed(found) if in_view(request, each.body)]
-    return [document(workspace, each) for each in found[: _top(request)]]
+    found = [each for each in reversed(found) if matches_list_view(request, each.body)]
+    return [version_document(workspace, each) for each in found[: _top(request)]]
 
 
 def _archived(found: Resource) -> bool:
     return bool(found.body.get("isArchived", False))
 
 
-def in_view(request: Request, properties: dict[str, Any]) -> bool:
+def matches_list_view(request: Request, properties: dict[str, Any]) -> bool:
     """Whether a list shows something, archived or not, as its ``listViewType`` says."""
     view = request.query_params.get("listViewType", "ActiveOnly").lower()
     # Of registries the SDK asks with the name of its own enumeration's member.

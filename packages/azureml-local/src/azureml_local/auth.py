@@ -31,7 +31,7 @@ def _sign(secret: str, text: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def identity(secret: str, workspace: str = "") -> str:
+def identity_header(secret: str, workspace: str = "") -> str:
     """What a client shows to get tokens: for everything, or for one workspace alone.
 
     Jobs get the second kind, so that none of them reaches another workspace by it.
@@ -39,35 +39,35 @@ def identity(secret: str, workspace: str = "") -> str:
     return f"{workspace}.{_sign(secret, f'identity/{workspace}')}"
 
 
-def scope_of(secret: str, given: str) -> str:
+def identity_scope(secret: str, given: str) -> str:
     """The workspace's key that an identity is good for; empty where it is good for all.
 
     Raises:
         Unauthorized: this server did not give it out.
     """
     workspace = given.partition(".")[0]
-    if not same(given, identity(secret, workspace)):
+    if not equal_in_constant_time(given, identity_header(secret, workspace)):
         raise Unauthorized("X-IDENTITY-HEADER is not this server's")
     return workspace
 
 
-def token(secret: str, audience: str, workspace: str = "") -> tuple[str, int]:
+def issue_token(secret: str, audience: str, workspace: str = "") -> tuple[str, int]:
     """A token for an audience, and when it ends (seconds since 1970)."""
     expires = int(time.time()) + VALID_SECONDS
     said = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
-    return signed(secret, {**said, "ws": workspace}), expires
+    return sign_token(secret, {**said, "ws": workspace}), expires
 
 
-def signed(secret: str, said: dict[str, Any]) -> str:
+def sign_token(secret: str, said: dict[str, Any]) -> str:
     """A token that says ``said``; ``exp`` is when it ends."""
     text = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(said)}"
     return f"{text}.{_sign(secret, text)}"
 
 
-def claims(secret: str, value: str) -> dict[str, Any] | None:
+def decode_token(secret: str, value: str) -> dict[str, Any] | None:
     """What a token says; None where this server did not give it out, or it has ended."""
     text, _, signature = value.rpartition(".")
-    if not same(signature, _sign(secret, text)):
+    if not equal_in_constant_time(signature, _sign(secret, text)):
         return None
     middle = text.partition(".")[2]
     padded = middle + "=" * (-len(middle) % 4)
@@ -77,7 +77,7 @@ def claims(secret: str, value: str) -> dict[str, Any] | None:
 
 def valid_token(secret: str, value: str) -> bool:
     """Whether this server gave the token out and it has not ended."""
-    return claims(secret, value) is not None
+    return decode_token(secret, value) is not None
 
 
 def require_token(secret: str, request: Request) -> None:
@@ -88,7 +88,7 @@ def require_token(secret: str, request: Request) -> None:
         Forbidden: the token is a job's, and the request is for another workspace.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    found = claims(secret, value.strip()) if scheme.lower() == "bearer" else None
+    found = decode_token(secret, value.strip()) if scheme.lower() == "bearer" else None
     if found is None:
         raise Unauthorized(
             "no valid token; clients get one through the variables that azureml-local env prints"
@@ -105,7 +105,7 @@ def _key_in(request: Request) -> str:
     return str(found.get("key") or found.get("account") or "")
 
 
-def signature(secret: str, account: str) -> str:
+def sas_token(secret: str, account: str) -> str:
     """The shared access signature of a storage account, as the query of an address."""
     return f"sv=2026-10-06&sr=c&sp=racwdl&sig={_sign(secret, f'sas/{account}')}"
 
@@ -120,7 +120,7 @@ def require_signature(secret: str, account: str, request: Request) -> None:
     given = request.query_params.get("sig")
     if given is None:
         require_token(secret, request)
-    elif not same(given, _sign(secret, f"sas/{account}")):
+    elif not equal_in_constant_time(given, _sign(secret, f"sas/{account}")):
         raise Forbidden("Signature did not match.", "AuthenticationFailed")
 
 
@@ -135,10 +135,10 @@ def require_page_key(secret: str, workspace: str, given: str) -> None:
     Raises:
         Forbidden: the key is missing or another one.
     """
-    if not same(given, page_key(secret, workspace)):
+    if not equal_in_constant_time(given, page_key(secret, workspace)):
         raise Forbidden("open this page by the link that the SDK or azureml-local printed")
 
 
-def same(given: str, right: str) -> bool:
+def equal_in_constant_time(given: str, right: str) -> bool:
     """Whether two texts are equal, in a time that does not tell where they differ."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())

@@ -1,7 +1,7 @@
 """The storage: the part of the blob protocol that the SDK and ``azure-storage-blob`` use.
 
 A blob is a file under its own name, so that jobs read what was uploaded where it lies; what
-:mod:`azureml_local.blobfiles` does with it is told there. This module speaks the protocol.
+:mod:`azureml_local.blob_files` does with it is told there. This module speaks the protocol.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from azureml_local import blobfiles, bloblist
-from azureml_local.blobfiles import META, Blob, NoBlob
+from azureml_local import blob_files, blob_listing
+from azureml_local.blob_files import META, Blob, NoBlob
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotSupported
 from azureml_local.routing import Routes
 from azureml_local.state import State, inside
@@ -67,7 +67,7 @@ def register(routes: Routes, state: State) -> None:
         if not blob.path.is_file():
             return Response(status_code=404, headers={"x-ms-error-code": NoBlob.code})
         size = str(blob.path.stat().st_size)
-        return Response(headers=blobfiles.headers(state, blob) | {"content-length": size})
+        return Response(headers=blob_files.headers(state, blob) | {"content-length": size})
 
     @routes.add("GET", BLOB, "Blobs - Get")
     async def get(request: Request) -> Response:
@@ -75,7 +75,7 @@ def register(routes: Routes, state: State) -> None:
             return Response(headers=ACCOUNT)
         _only(request)
         blob = _blob(state, request)
-        path, headers = blob.there(), blobfiles.headers(state, blob)
+        path, headers = blob.there(), blob_files.headers(state, blob)
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers={"etag": headers["etag"]})
         _require(request, headers["etag"])
@@ -85,40 +85,40 @@ def register(routes: Routes, state: State) -> None:
     async def put(request: Request) -> Response:
         _only(request, "block", "blocklist", "metadata", "properties")
         blob, part = _blob(state, request), request.query_params.get("comp")
-        _require(request, blobfiles.tag_of(blob.path) if blob.path.is_file() else None)
+        _require(request, blob_files.tag_of(blob.path) if blob.path.is_file() else None)
         blocks = state.data / "blocks" / hashlib.sha256(str(blob.path).encode()).hexdigest()
         if part == "block":
             await _put_block(uploads, blocks, request)
             return Response(status_code=201)
         if part in ("metadata", "properties"):
             kept = _kept(request, META if part == "metadata" else "x-ms-blob-")
-            others = blobfiles.about(state, blob) if blob.there() else {}
+            others = blob_files.about(state, blob) if blob.there() else {}
             mine = others.keys() & set(CONTENT.values()) if part == "metadata" else _metas(others)
-            blobfiles.keep(state, blob, {key: others[key] for key in mine} | kept)
-            return Response(headers={"etag": blobfiles.tag_of(blob.path)})
+            blob_files.keep(state, blob, {key: others[key] for key in mine} | kept)
+            return Response(headers={"etag": blob_files.tag_of(blob.path)})
         if part == "blocklist":
             ids = _block_list(await request.body())
             parts = [blocks / _block(each) for each in ids]
-            finished = await run_in_threadpool(blobfiles.joined, uploads, parts)
+            finished = await run_in_threadpool(blob_files.joined, uploads, parts)
         elif "x-ms-copy-source" in request.headers:
             return await _copy(state, uploads, blob, request)
         else:
             if request.headers.get("x-ms-blob-type", "BlockBlob") != "BlockBlob":
                 raise NotSupported("azureml-local stores block blobs alone")
             digest = request.headers.get("content-md5")
-            finished = await blobfiles.received(uploads, request.stream(), digest)
+            finished = await blob_files.received(uploads, request.stream(), digest)
         _publish(state, blob, finished, request)
         if part == "blocklist":
             await run_in_threadpool(shutil.rmtree, blocks, ignore_errors=True)
-        return Response(status_code=201, headers={"etag": blobfiles.tag_of(blob.path)})
+        return Response(status_code=201, headers={"etag": blob_files.tag_of(blob.path)})
 
     @routes.add("DELETE", BLOB, "Blobs - Delete")
     async def delete(request: Request) -> Response:
         _only(request)
         blob = _blob(state, request)
-        _require(request, blobfiles.tag_of(blob.there()))
+        _require(request, blob_files.tag_of(blob.there()))
         blob.path.unlink(missing_ok=True)
-        state.store.delete(blob.account, blobfiles.KIND, blob.name)
+        state.store.delete(blob.account, blob_files.KIND, blob.name)
         return Response(status_code=202)
 
 
@@ -133,15 +133,15 @@ def _containers(routes: Routes, state: State) -> None:
             if not root.is_dir():
                 raise NoBlob("The specified container does not exist.", "ContainerNotFound")
             modified = formatdate(root.stat().st_mtime, usegmt=True)
-            return Response(headers={"etag": blobfiles.tag_of(root), "last-modified": modified})
-        return await run_in_threadpool(bloblist.answer, state, root, request)
+            return Response(headers={"etag": blob_files.tag_of(root), "last-modified": modified})
+        return await run_in_threadpool(blob_listing.answer, state, root, request)
 
     # The SDK takes a registry's account for a container, and its containers for folders.
     @routes.add("GET", ACCOUNTS, "Blobs - List of an account")
     async def list_account(request: Request) -> Response:
         _only(request, "list")
-        root = state.data / "blobs" / state.by_key(request.path_params["account"]).key
-        return await run_in_threadpool(bloblist.answer, state, root, request)
+        root = state.data / "blobs" / state.workspace_by_key(request.path_params["account"]).key
+        return await run_in_threadpool(blob_listing.answer, state, root, request)
 
     @routes.add("PUT", CONTAINER, "Containers - Create")
     async def create_container(request: Request) -> Response:
@@ -150,12 +150,12 @@ def _containers(routes: Routes, state: State) -> None:
         if root.is_dir():
             raise Conflict("The specified container already exists.", "ContainerAlreadyExists")
         root.mkdir(parents=True)
-        return Response(status_code=201, headers={"etag": blobfiles.tag_of(root)})
+        return Response(status_code=201, headers={"etag": blob_files.tag_of(root)})
 
 
 def _folder(state: State, request: Request) -> Path:
     params = request.path_params
-    workspace = state.by_key(params["account"])
+    workspace = state.workspace_by_key(params["account"])
     # Code is uploaded to a container of its own each time.
     if not re.fullmatch(r"[A-Za-z0-9-]{3,63}", params["container"]):
         raise BadRequest("the container's name is not valid", "InvalidResourceName")
@@ -217,8 +217,8 @@ def _metas(kept: dict[str, str]) -> set[str]:
 def _publish(state: State, blob: Blob, finished: Path, request: Request) -> None:
     try:
         # Once more: another request may have been quicker while this one's content came.
-        _require(request, blobfiles.tag_of(blob.path) if blob.path.is_file() else None)
-        blobfiles.publish(state, blob, finished, _kept(request))
+        _require(request, blob_files.tag_of(blob.path) if blob.path.is_file() else None)
+        blob_files.publish(state, blob, finished, _kept(request))
     finally:
         finished.unlink(missing_ok=True)
 
@@ -226,7 +226,7 @@ def _publish(state: State, blob: Blob, finished: Path, request: Request) -> None
 async def _put_block(uploads: Path, blocks: Path, request: Request) -> None:
     name = _block(request.query_params.get("blockid", ""))
     digest = request.headers.get("content-md5")
-    finished = await blobfiles.received(uploads, request.stream(), digest)
+    finished = await blob_files.received(uploads, request.stream(), digest)
     blocks.mkdir(parents=True, exist_ok=True)
     finished.replace(blocks / name)
 
@@ -245,15 +245,15 @@ async def _copy(state: State, uploads: Path, blob: Blob, request: Request) -> Re
         raise NotSupported("Blobs - Copy: azureml-local copies within one storage account alone")
     path = inside(state.data / "blobs" / blob.account, f"{container}/{unquote(name)}")
     other = Blob(blob.account, f"{container}/{unquote(name)}", path)
-    finished = await run_in_threadpool(blobfiles.joined, uploads, [other.there()])
-    headers = blobfiles.about(state, other)
+    finished = await run_in_threadpool(blob_files.joined, uploads, [other.there()])
+    headers = blob_files.about(state, other)
     try:
         given = {key: value for key, value in _kept(request).items() if key.startswith(META)}
         kept = {key: headers[key] for key in headers.keys() - _metas(headers)} | given
-        blobfiles.publish(state, blob, finished, kept if given else headers)
+        blob_files.publish(state, blob, finished, kept if given else headers)
     finally:
         finished.unlink(missing_ok=True)
-    tag = blobfiles.tag_of(blob.path)
+    tag = blob_files.tag_of(blob.path)
     done = {"etag": tag, "x-ms-copy-id": tag.strip('"'), "x-ms-copy-status": "success"}
     return Response(status_code=202, headers=done)
 
@@ -289,8 +289,8 @@ def _content(path: Path, headers: dict[str, str], request: Request) -> Response:
     size = path.stat().st_size
     if wanted is None:
         length = {"content-length": str(size)}
-        return StreamingResponse(blobfiles.chunks(path.open("rb"), 0, size), 200, headers | length)
-    found = blobfiles.span(wanted, size)
+        return StreamingResponse(blob_files.chunks(path.open("rb"), 0, size), 200, headers | length)
+    found = blob_files.span(wanted, size)
     if found is None:
         headers = {"content-range": f"bytes */{size}", "x-ms-error-code": "InvalidRange"}
         return Response(status_code=416, headers=headers)
@@ -301,5 +301,5 @@ def _content(path: Path, headers: dict[str, str], request: Request) -> Response:
         "content-range": f"bytes {first}-{last}/{size}",
         "content-length": str(last - first + 1),
     }
-    part = blobfiles.chunks(path.open("rb"), first, last - first + 1)
+    part = blob_files.chunks(path.open("rb"), first, last - first + 1)
     return StreamingResponse(part, 206, headers)

@@ -74,5 +74,6 @@ def jobs_on(state: State, workspace: Workspace, name: str, status: str) -> list[
         each
         for each in state.store.entries(workspace.key, records.KIND)
         if each.body["status"] == status
-        and compute.name_in(text_of(each.body["properties"], "computeId")).lower() == name.lower()
+        and compute.compute_name(text_of(each.body["properties"], "computeId")).lower()
+        == name.lower()
     ]

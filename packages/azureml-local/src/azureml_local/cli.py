@@ -183,13 +183,13 @@ def reset(data: Path, yes: bool) -> None:
 @group.command()
 def operations() -> None:
     """Print the table of the operations that there are, as Markdown."""
-    from azureml_local.server import operations as table
+    from azureml_local.server import operations_table
 
-    click.echo(table())
+    click.echo(operations_table())
 
 
 def _running(data: Path) -> dict[str, Any] | None:
-    from azureml_local.running import running
+    from azureml_local.server_file import running
 
     return running(data)
 

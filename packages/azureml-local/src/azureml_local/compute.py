@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.errors import BadRequest, NotFound, NotSupported
-from azureml_local.lro import Operations
+from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
@@ -78,18 +78,18 @@ def _switch(routes: Routes, state: State, operations: Operations, verb: str, bec
             raise BadRequest(f"{found.name} is no compute instance", "UserError")
         found.body["properties"]["properties"]["state"] = becomes
         state.store.put(workspace.key, KIND, found.name, "", found.body)
-        operation = operations.begin(workspace)
-        operations.end(workspace, operation)
+        operation = operations.start(workspace)
+        operations.finish(workspace, operation)
         # Nothing but 202 will do for these, though all is done.
-        return Response(status_code=202, headers=operations.headers(workspace, operation))
+        return Response(status_code=202, headers=operations.polling_headers(workspace, operation))
 
 
-def name_in(compute: str) -> str:
+def compute_name(compute: str) -> str:
     """The compute's name in a job's ``computeId``: a resource id or ``azureml:name``."""
     return compute.rsplit("/", 1)[-1].removeprefix("azureml:")
 
 
-def side_by_side(state: State, workspace: Workspace, name: str) -> int:
+def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:
     """How many jobs run at a time.
 
     Args:

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
-from azureml_local.assets import checked
+from azureml_local.addresses import storage_account
+from azureml_local.assets import validate_name
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, FILES, State, Workspace, json_of, object_of, text_of
-from azureml_local.workspaces import account
 
 KIND = "datastores"
 ONE = WORKSPACE + "/datastores/{name}"
@@ -49,7 +49,7 @@ def register(routes: Routes, state: State) -> None:
     async def put(request: Request) -> Response:
         workspace, name = (
             state.workspace(request),
-            checked("Datastore", request.path_params["name"]),
+            validate_name("Datastore", request.path_params["name"]),
         )
         given = object_of(await json_of(request), "properties")
         kind = text_of(given, "datastoreType")
@@ -84,7 +84,7 @@ def register(routes: Routes, state: State) -> None:
     async def secrets(request: Request) -> Response:
         workspace = state.workspace(request)
         state.container_name(workspace, request.path_params["name"])
-        sas = auth.signature(state.secret, workspace.key)
+        sas = auth.sas_token(state.secret, workspace.key)
         return JSONResponse({"secretsType": "Sas", "sasToken": sas})
 
 
@@ -101,7 +101,7 @@ def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
             "tags": {},
             **about,
             "datastoreType": "AzureBlob",
-            "accountName": account(state, workspace),
+            "accountName": storage_account(state, workspace),
             "containerName": container,
             "endpoint": "core.windows.net",
             "protocol": "https",

@@ -76,13 +76,13 @@ def _management(routes: Routes, state: State) -> None:
                 target="name",
             )
         about = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
-        new = state.known_registry(name) is None
+        new = state.find_registry(name) is None
         found = state.create_registry(name, params["subscription"], params["group"], about)
         return JSONResponse(_shown(state, found), status_code=201 if new else 200)
 
     @routes.add("GET", one, "Registries - Get")
     async def get(request: Request) -> Response:
-        found = state.known_registry(request.path_params["registry"])
+        found = state.find_registry(request.path_params["registry"])
         if found is None:
             raise NotFound(f"Registry {request.path_params['registry']} was not found.")
         return JSONResponse(_shown(state, found))
@@ -116,7 +116,7 @@ def _assets(routes: Routes, state: State) -> None:
         "Registries - Create a temporary data reference",
     )
     async def upload(request: Request) -> Response:
-        uri, sas = assets.upload_place(state, state.workspace(request))
+        uri, sas = assets.create_upload_container(state, state.workspace(request))
         return JSONResponse(_reference(uri, f"{uri}?{sas}"))
 
     @routes.add(
@@ -132,7 +132,7 @@ def _assets(routes: Routes, state: State) -> None:
         # container: so the account is the container here, and the container a folder.
         account = uri.partition(".blob.core.windows.net/")[0] + ".blob.core.windows.net"
         return JSONResponse(
-            _reference(uri, f"{account}?{auth.signature(state.secret, registry.key)}")
+            _reference(uri, f"{account}?{auth.sas_token(state.secret, registry.key)}")
         )
 
     @routes.add("POST", ASSETS_OF_REGISTRY + "/import", "Registries - Import an asset")
@@ -147,8 +147,10 @@ def _assets(routes: Routes, state: State) -> None:
             raise NotFound(f"no workspace has the id {source[1]}", "UserError")
         kind = source[2]
         found = assets.find(state, workspace, kind, source[3], source[4])
-        name = assets.checked(assets.KINDS[kind], text_of(given, "destinationName", found.name))
-        version = assets.checked(
+        name = assets.validate_name(
+            assets.KINDS[kind], text_of(given, "destinationName", found.name)
+        )
+        version = assets.validate_name(
             assets.KINDS[kind], text_of(given, "destinationVersion", found.version), "version"
         )
         body = await run_in_threadpool(_copied, state, workspace, registry, kind, found.body)
@@ -167,7 +169,7 @@ def _copied(
     if uri.startswith(("http://", "https://")) and ".blob.core.windows.net/" not in uri:
         return body  # it is public
     source = state.local_path(workspace, uri)
-    place, _ = assets.upload_place(state, registry)
+    place, _ = assets.create_upload_container(state, registry)
     moved = f"{place}/{source.name}"
     _copy(source, state.local_path(registry, moved))
     if build:
@@ -194,7 +196,7 @@ def _reference(uri: str, signed: str) -> dict[str, Any]:
 
 
 def _all(state: State) -> list[Workspace]:
-    return [state.by_key(each.name) for each in state.store.entries("", KIND)]
+    return [state.workspace_by_key(each.name) for each in state.store.entries("", KIND)]
 
 
 def _shown(state: State, registry: Workspace) -> dict[str, Any]:

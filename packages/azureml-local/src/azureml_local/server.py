@@ -26,12 +26,12 @@ from azureml_local import (
     blobs,
     capacity,
     certificates,
-    cloud,
+    cloud_metadata,
     compute,
     datastores,
-    lro,
-    refused,
+    operations,
     registries,
+    unsupported,
     workspaces,
 )
 from azureml_local.batch import routes as batch_routes
@@ -45,15 +45,21 @@ from azureml_local.online.resources import DEPLOYMENTS, process
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.routing import ANY, WORKSPACE, Routes
-from azureml_local.running import FILE, running
 from azureml_local.schedules.service import Schedules
+from azureml_local.server_file import FILE, running
 from azureml_local.state import State, Workspace
 from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
 
 HOST = "127.0.0.1"
 # Without a token: what a client asks to get one, and what has keys of its own.
-OWN_CREDENTIALS = (cloud.METADATA, cloud.TOKEN, "/discovery", "/online/", "/studio/")
+OWN_CREDENTIALS = (
+    cloud_metadata.METADATA,
+    cloud_metadata.TOKEN,
+    "/discovery",
+    "/online/",
+    "/studio/",
+)
 
 
 class Server:
@@ -69,21 +75,21 @@ class Server:
         isolate: bool = False,
     ) -> None:
         self.state = State(data, f"https://localhost:{port}", strict=strict)
-        self.environment = cloud.client_environment(self.state, authorities)
+        self.environment = cloud_metadata.client_environment(self.state, authorities)
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(self.state, self._tracking, self.environment, isolate=isolate)
         self._serving = Serving(data / "online.log")
-        self.state.on_workspace = self._tracking.warm
-        self.state.on_delete = self._clear
-        operations = self._operations = lro.Operations(self.state)
-        self._online = OnlineEndpoints(self.state, self._serving, operations)
+        self.state.on_workspace_used = self._tracking.start_server
+        self.state.before_workspace_delete = self._clear
+        self._operations = operations.Operations(self.state)
+        self._online = OnlineEndpoints(self.state, self._serving, self._operations)
         self._online.register_scoring(self.routes)
-        for service in (cloud, blobs, workspaces, registries, datastores, assets):
+        for service in (cloud_metadata, blobs, workspaces, registries, datastores, assets):
             service.register(self.routes, self.state)
-        compute.register(self.routes, self.state, operations)
+        compute.register(self.routes, self.state, self._operations)
         capacity.register(self.routes, self.state)
-        lro.register(self.routes, self.state, operations)
+        operations.register(self.routes, self.state, self._operations)
         mlflow_routes.register(self.routes, self.state, self._tracking)
         artifacts.register(self.routes, self.state)
         job_routes.register(self.routes, self.state, self._runner)
@@ -93,7 +99,7 @@ class Server:
         self._schedules = Schedules(self.state, self._runner)
         self._schedules.register(self.routes)
         studio_routes.register(self.routes, self.state, self._tracking, authorities)
-        refused.register(self.routes)
+        unsupported.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -137,7 +143,7 @@ class Server:
         shutil.rmtree(self.state.sockets, ignore_errors=True)
 
 
-def operations() -> str:
+def operations_table() -> str:
     """The table of operations, from the route table itself, as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), 0, Path(folder))

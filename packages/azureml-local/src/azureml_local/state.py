@@ -75,8 +75,8 @@ class State:
         self.store = Store(data / "store.sqlite3")
         self.secret = self._kept("secret", lambda: secrets.token_urlsafe(32))
         self.sockets = self._sockets()
-        self.on_workspace: Callable[[Workspace], None] = lambda workspace: None
-        self.on_delete: Callable[[Workspace], Awaitable[None]] = _nothing
+        self.on_workspace_used: Callable[[Workspace], None] = lambda workspace: None
+        self.before_workspace_delete: Callable[[Workspace], Awaitable[None]] = _nothing
         self.tasks: set[asyncio.Task[None]] = set()
 
     def _sockets(self) -> Path:
@@ -108,9 +108,9 @@ class State:
         found = request.path_params
         if "registry" in found:
             return self.registry(found["registry"])
-        return self.named(found["subscription"], found["group"], found["workspace"])
+        return self.workspace_by_name(found["subscription"], found["group"], found["workspace"])
 
-    def named(self, subscription: str, group: str, name: str) -> Workspace:
+    def workspace_by_name(self, subscription: str, group: str, name: str) -> Workspace:
         """A workspace by its names, made when it is first used.
 
         Raises:
@@ -124,12 +124,14 @@ class State:
                     f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under "
                     f"resource group '{group}' was not found."
                 )
-            return self.create(subscription, group, name, {})
+            return self.create_workspace(subscription, group, name, {})
         found = _workspace(resource)
-        self.on_workspace(found)
+        self.on_workspace_used(found)
         return found
 
-    def create(self, subscription: str, group: str, name: str, about: dict[str, Any]) -> Workspace:
+    def create_workspace(
+        self, subscription: str, group: str, name: str, about: dict[str, Any]
+    ) -> Workspace:
         """Make a workspace; ``about`` holds its tags, description and display name."""
         identifier = str(uuid.uuid4())
         resource = self.store.put(
@@ -151,7 +153,7 @@ class State:
             },
         )
         found = _workspace(resource)
-        self.on_workspace(found)
+        self.on_workspace_used(found)
         return found
 
     def workspaces(self) -> list[Workspace]:
@@ -165,7 +167,7 @@ class State:
             NotFound: it was not created, and the server is strict about that.
             NotSupported: it is Microsoft's own.
         """
-        found = self.known_registry(name)
+        found = self.find_registry(name)
         if found is not None:
             return found
         if AZURES_OWN.fullmatch(name):
@@ -174,7 +176,7 @@ class State:
             raise NotFound(f"Registry {name} was not found.", "UserError")
         return self.create_registry(name, "registries", "registries", {})
 
-    def known_registry(self, name: str) -> Workspace | None:
+    def find_registry(self, name: str) -> Workspace | None:
         """A registry by its name, where there is one."""
         resource = self.store.get("", REGISTRIES, registry_key(name))
         return None if resource is None else _workspace(resource)
@@ -197,7 +199,7 @@ class State:
             kept = {**(old.body if old else made), "about": about}
             return _workspace(self.store.put("", REGISTRIES, key, "", kept))
 
-    def by_key(self, key: str) -> Workspace:
+    def workspace_by_key(self, key: str) -> Workspace:
         """The workspace or registry of that key.
 
         Raises:
@@ -257,7 +259,7 @@ class State:
             raise BadRequest(f"{uri} is no address in the storage of this workspace")
         return inside(self.data / "blobs" / key, f"{container}/{unquote(path)}")
 
-    def long_uri(self, workspace: Workspace, datastore: str, path: str) -> str:
+    def datastore_uri(self, workspace: Workspace, datastore: str, path: str) -> str:
         """The address of a path in a datastore, in the form that names the workspace too."""
         return (
             f"azureml://subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}"

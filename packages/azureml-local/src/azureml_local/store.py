@@ -47,7 +47,7 @@ class Resource:
     body: dict[str, Any]
 
     @property
-    def made(self) -> dict[str, str]:
+    def system_data(self) -> dict[str, str]:
         """When and by whom, as documents of the API say it in ``systemData``."""
         return {
             "createdAt": self.created,

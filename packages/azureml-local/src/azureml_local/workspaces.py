@@ -10,9 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
+from azureml_local import addresses, auth
 from azureml_local.errors import NotSupported
-from azureml_local.mlflow import addresses
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
 
@@ -93,7 +92,7 @@ def _creation(routes: Routes, state: State) -> None:
                 "description": parameter("description"),
                 "friendlyName": parameter("friendlyName"),
             }
-            state.create(params["subscription"], params["group"], name, about)
+            state.create_workspace(params["subscription"], params["group"], name, about)
         done = {"provisioningState": "Succeeded", "outputs": {}}
         return JSONResponse(
             {"id": request.url.path, "name": params["name"], "properties": done}, status_code=201
@@ -111,8 +110,8 @@ def _creation(routes: Routes, state: State) -> None:
         key = workspace_key(params["subscription"], params["group"], params["workspace"])
         if state.store.get("", "workspaces", key) is None:
             return Response(status_code=204)
-        workspace = state.by_key(key)
-        await state.on_delete(workspace)
+        workspace = state.workspace_by_key(key)
+        await state.before_workspace_delete(workspace)
         state.store.purge(key)
         for folder in ("blobs", "jobs", "inputs", "mlflow", "online", "batch"):
             path = state.data / folder / key
@@ -137,17 +136,8 @@ def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
             "discoveryUrl": f"{state.url}/discovery",
-            "mlFlowTrackingUri": addresses.plain(state, workspace),
-            "storageAccount": account(state, workspace),
+            "mlFlowTrackingUri": addresses.mlflow_tracking_uri(state, workspace),
+            "storageAccount": addresses.storage_account(state, workspace),
             "publicNetworkAccess": "Disabled",
         },
     }
-
-
-def account(state: State, workspace: Workspace) -> str:
-    """The storage account's name.
-
-    The SDK builds ``https://{name}.blob.{suffix}`` from it, so a name that carries host, port and
-    path leads every storage address to this server.
-    """
-    return f"{state.url.removeprefix('https://')}/{workspace.key}"

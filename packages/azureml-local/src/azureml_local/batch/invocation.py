@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import assets, compute
+from azureml_local.addresses import resolve_job_uri
 from azureml_local.batch.calls import component_of, declared_inputs, declared_outputs, typed
 from azureml_local.batch.driver import ZYGOTE
 from azureml_local.batch.settings import settings
 from azureml_local.errors import BadRequest
-from azureml_local.jobs import inputs, pipelines, plans, records, submission
+from azureml_local.jobs import inputs, pipeline_jobs, plans, records, validation
 from azureml_local.jobs.runner import Cancelled, Runner
-from azureml_local.models import resolved
 from azureml_local.nursery import Nursery
 from azureml_local.scoring.files import Copied
 from azureml_local.state import State, Workspace, object_of, text_of
@@ -55,7 +55,7 @@ class Invocations:
             Conflict: there is a job of that name.
         """
         name = text_of(call, "name") or f"batchjob-{uuid.uuid4()}"
-        if not submission.NAME.match(name):
+        if not validation.NAME.match(name):
             raise BadRequest(f"job name {name!r} is not valid", "UserError", target="name")
         if self._state.store.get(workspace.key, records.KIND, name) is not None:
             raise BadRequest(f"there is a job {name} already", "UserError", target="name")
@@ -76,11 +76,13 @@ class Invocations:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
         configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
         component = component_of(deployment.body["properties"])
-        spec = assets.by_id(self._state, workspace, "components", component).body["componentSpec"]
+        spec = assets.find_by_id(self._state, workspace, "components", component).body[
+            "componentSpec"
+        ]
         given = typed("jobInputType", object_of(call, "inputData"))
         asked = declared_inputs(object_of(spec, "inputs"), given)
         for each in asked.values():
-            submission.check_input(self._state, workspace, each)
+            validation.check_input(self._state, workspace, each)
         properties = {
             "jobType": "Pipeline",
             "displayName": deployment.name.partition("/")[2],
@@ -99,11 +101,13 @@ class Invocations:
         body = {
             "properties": properties,
             "status": "NotStarted",
-            "submitted": records.now(),
+            "submitted": records.utc_now(),
             "endpoint": endpoint,
         }
         found = self._state.store.put(workspace.key, records.KIND, name, "", body)
-        self._state.background(pipelines.follow(self._state, self._runner, workspace, name, plan))
+        self._state.background(
+            pipeline_jobs.run_pipeline(self._state, self._runner, workspace, name, plan)
+        )
         return found
 
     def _scoring(
@@ -126,7 +130,7 @@ class Invocations:
             raise BadRequest(
                 "a model's deployment takes a file or a folder", "UserError", target="inputData"
             )
-        submission.check_input(self._state, workspace, source)
+        validation.check_input(self._state, workspace, source)
         child = str(uuid.uuid4())
         target, outputs = self._target(workspace, child, call)
         spec = self._spec(deployment, call, target)
@@ -134,7 +138,7 @@ class Invocations:
         # The tag is how the SDK's download knows a scoring run, and looks for its child.
         document = {
             "status": "Starting",
-            "submitted": records.now(),
+            "submitted": records.utc_now(),
             "endpoint": endpoint,
             "properties": {
                 **common,
@@ -165,8 +169,8 @@ class Invocations:
             raise BadRequest(f"a model's deployment has one output, {OUTPUT}", target="outputData")
         uri = text_of(asked.get(OUTPUT, {}), "uri")
         if not uri:
-            return inputs.output_path(self._state, workspace, child, OUTPUT), {}
-        uri = resolved(self._state, workspace, uri)
+            return inputs.default_output_path(self._state, workspace, child, OUTPUT), {}
+        uri = resolve_job_uri(self._state, workspace, uri)
         path = self._state.local_path(workspace, uri)
         if asked[OUTPUT]["jobOutputType"] == "uri_file":
             return path, {OUTPUT: uri.rpartition("/")[0]}
@@ -207,24 +211,24 @@ class Invocations:
         source: dict[str, Any],
     ) -> None:
         state, runner = self._state, self._runner
-        log = runner.log_file(workspace, parent, records.BATCH_LOG)
-        named = compute.name_in(text_of(deployment.body["properties"], "compute"))
+        log = runner.log_file(workspace, parent, records.EXECUTION_LOG)
+        named = compute.compute_name(text_of(deployment.body["properties"], "compute"))
         key = (workspace.key, named.lower())
 
         def queued() -> None:
-            records.change(state, workspace, child, status="Queued")
+            records.update(state, workspace, child, status="Queued")
 
         async def score() -> int:
-            most = lambda: compute.side_by_side(state, workspace, named)  # noqa: E731
+            most = lambda: compute.max_concurrent_jobs(state, workspace, named)  # noqa: E731
             if not await runner.slots.acquire(
-                key, most, runner.cancelled(workspace, child), queued
+                key, most, runner.cancel_event(workspace, child), queued
             ):
                 raise Cancelled
             try:
                 folder = state.data / "jobs" / workspace.key / child
                 folder.mkdir(parents=True)
                 places = await asyncio.to_thread(
-                    inputs.values, state, workspace, {"input": source}, folder / "inputs"
+                    inputs.resolve_inputs, state, workspace, {"input": source}, folder / "inputs"
                 )
                 file = folder / "spec.json"
                 file.write_text(json.dumps(spec | places), encoding="utf-8")

@@ -76,7 +76,9 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
         kept: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
         component = component_of(properties)
         if component:
-            spec = assets.by_id(state, workspace, "components", component).body["componentSpec"]
+            spec = assets.find_by_id(state, workspace, "components", component).body[
+                "componentSpec"
+            ]
             if spec["type"] != "pipeline":
                 raise BadRequest(
                     f"a batch deployment takes a pipeline component; {component} is of type "
@@ -115,7 +117,7 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
     @routes.add("POST", "/batch/{key}/{endpoint}/jobs", "Batch endpoints - Invoke")
     async def invoke(request: Request) -> Response:
         auth.require_token(state.secret, request)
-        workspace = state.by_key(request.path_params["key"])
+        workspace = state.workspace_by_key(request.path_params["key"])
         name = request.path_params["endpoint"]
         found = _find(state, workspace, name)
         wanted = request.headers.get("azureml-model-deployment")

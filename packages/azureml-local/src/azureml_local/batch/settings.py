@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azureml_local.errors import BadRequest
-from azureml_local.jobs.submission import DURATION
+from azureml_local.jobs.validation import DURATION
 from azureml_local.state import object_of, text_of
 
 CONCURRENCY = "maxConcurrencyPerInstance"

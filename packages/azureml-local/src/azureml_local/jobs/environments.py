@@ -25,15 +25,15 @@ def check(state: State, workspace: Workspace, reference: str) -> None:
         BadRequest: the reference is none.
     """
     shared = assets.IN_REGISTRY.search(reference)
-    ours = shared is not None and state.known_registry(shared[1]) is not None
+    ours = shared is not None and state.find_registry(shared[1]) is not None
     if ours or not AZURES_OWN.search(reference):
-        assets.by_id(state, workspace, "environments", reference)
+        assets.find_by_id(state, workspace, "environments", reference)
 
 
 def conda_file(state: State, workspace: Workspace, reference: str) -> str | None:
     """The conda file of a job's environment; None where it has none, or is one of Azure's own."""
     try:
-        found = assets.by_id(state, workspace, "environments", reference)
+        found = assets.find_by_id(state, workspace, "environments", reference)
     except AzureError:
         return None
     return found.body.get("condaFile")
@@ -42,12 +42,12 @@ def conda_file(state: State, workspace: Workspace, reference: str) -> str | None
 def notes(state: State, workspace: Workspace, reference: str) -> list[str]:
     """What a job's log shall say of how this interpreter differs from its environment."""
     try:
-        found = assets.by_id(state, workspace, "environments", reference)
+        found = assets.find_by_id(state, workspace, "environments", reference)
     except AzureError:
         name = reference.removeprefix("azureml:")
         return [
             f"{packages.PREFIX} {name} is one of Azure's own environments, and what it holds is "
             "not known here; the job sees this interpreter's packages"
         ]
-    name = found.name if found.name not in assets.HIDDEN else "the job's environment"
+    name = found.name if found.name not in assets.ANONYMOUS_NAMES else "the job's environment"
     return packages.warnings(f"{name}:{found.version[:8]}", found.body.get("condaFile"))

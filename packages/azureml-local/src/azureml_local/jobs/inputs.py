@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import assets
+from azureml_local.addresses import resolve_job_uri
 from azureml_local.errors import BadRequest
-from azureml_local.models import resolved
 from azureml_local.state import FILES, State, Workspace, text_of
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
@@ -64,7 +64,7 @@ def check_reference(state: State, workspace: Workspace, uri: str) -> None:
     _asset(state, workspace, uri)
 
 
-def mode_of(word: str) -> str:
+def api_mode(word: str) -> str:
     """A mode as jobs write it, from the word in a component; other texts as they are."""
     return WORDS.get(word, word)
 
@@ -95,11 +95,11 @@ def _asset(state: State, workspace: Workspace, uri: str) -> str | None:
         kind = "data" if state.store.get(workspace.key, "data", name, version) else "models"
     else:
         return None
-    body = assets.by_id(state, workspace, kind, uri).body
+    body = assets.find_by_id(state, workspace, kind, uri).body
     return str(body["dataUri" if kind == "data" else "modelUri"])
 
 
-def located(state: State, workspace: Workspace, uri: str) -> str:
+def locate_input(state: State, workspace: Workspace, uri: str) -> str:
     """Where an input's content lies: a path, or the address where it is public.
 
     Raises:
@@ -111,14 +111,14 @@ def located(state: State, workspace: Workspace, uri: str) -> str:
         return uri
     if uri.startswith(ELSEWHERE):
         return uri
-    uri = resolved(state, workspace, uri)
+    uri = resolve_job_uri(state, workspace, uri)
     path = state.local_path(workspace, uri)
     if not path.exists():
         raise BadRequest(f"there is nothing at {uri}", "UserError")
     return str(path)
 
 
-def values(
+def resolve_inputs(
     state: State, workspace: Workspace, inputs: dict[str, Any], folder: Path
 ) -> dict[str, str]:
     """Each input's text: a literal as it is, data as the path where it lies.
@@ -146,12 +146,12 @@ def _value(
     kind, mode = given.get("jobInputType", "literal"), given.get("mode") or MOUNT
     if kind == "literal":
         return str(given.get("value", ""))
-    place = located(state, workspace, given["uri"])
+    place = locate_input(state, workspace, given["uri"])
     if mode == DIRECT:
         uri = _asset(state, workspace, given["uri"]) or given["uri"]
-        return resolved(state, workspace, uri)
+        return resolve_job_uri(state, workspace, uri)
     if place.startswith(WEB):
-        return _fetched(place, folder)
+        return _download(place, folder)
     if place.startswith(ELSEWHERE):
         raise BadRequest(f"input {name}: azureml-local does not fetch {place}", "UserError")
     source = Path(place)
@@ -168,7 +168,7 @@ def _value(
     return str(shutil.copy(source, folder / source.name))
 
 
-def _fetched(address: str, folder: Path) -> str:
+def _download(address: str, folder: Path) -> str:
     """Fetch a file from the web, as a job on Azure would mount it."""
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w.\-]", "_", address.partition("?")[0].rsplit("/", 1)[-1]) or "data"
@@ -183,12 +183,12 @@ def _fetched(address: str, folder: Path) -> str:
     return str(folder / name)
 
 
-def output_path(state: State, workspace: Workspace, job: str, name: str) -> Path:
+def default_output_path(state: State, workspace: Workspace, job: str, name: str) -> Path:
     """The folder of a job's output, where the SDK's download looks for it."""
     return state.container(workspace, FILES) / "azureml" / job / name
 
 
-def output(
+def resolve_output(
     state: State, workspace: Workspace, job: str, name: str, given: dict[str, Any]
 ) -> Output:
     """Where a job writes an output: what its address says, or Azure's place for it.
@@ -201,11 +201,11 @@ def output(
     if uri:
         uri = re.sub(r"\$\{\{\s*name\s*\}\}", job, uri)
         uri = re.sub(r"\$\{\{\s*output_name\s*\}\}", name, uri)
-        uri = resolved(state, workspace, uri)
+        uri = resolve_job_uri(state, workspace, uri)
         path = state.local_path(workspace, uri)
     else:
-        path = output_path(state, workspace, job, name)
-        uri = state.long_uri(workspace, FILES, f"azureml/{job}/{name}")
+        path = default_output_path(state, workspace, job, name)
+        uri = state.datastore_uri(workspace, FILES, f"azureml/{job}/{name}")
     version = given.get("assetVersion")
     return Output(kind, uri, path, given.get("assetName"), str(version) if version else None)
 
@@ -219,14 +219,14 @@ def register_output(state: State, workspace: Workspace, name: str, target: Outpu
     if not target.asset:
         return
     kind = "models" if target.kind in MODELS else "data"
-    assets.checked(f"Output {name}'s asset", target.asset)
+    assets.validate_name(f"Output {name}'s asset", target.asset)
     version = target.version or assets.next_version(state, workspace, kind, target.asset)
     fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
     given = dict(zip(fields, (target.uri, target.kind), strict=True))
     assets.register_version(state, workspace, kind, target.asset, version, given)
 
 
-def command_line(command: str, given: dict[str, str], outputs: dict[str, str]) -> str:
+def render_command(command: str, given: dict[str, str], outputs: dict[str, str]) -> str:
     """A command with its expressions replaced; ``$[[…]]`` goes where an optional input is missing.
 
     Raises:
@@ -262,7 +262,7 @@ def copy_code(state: State, workspace: Workspace, code: str | None, folder: Path
     if not code:
         return
     # The address may end with the folder that was uploaded, or name the container alone.
-    uri = assets.by_id(state, workspace, "codes", code).body["codeUri"]
+    uri = assets.find_by_id(state, workspace, "codes", code).body["codeUri"]
     source = state.local_path(workspace, uri)
     if not source.is_dir():
         raise BadRequest(f"the job's code {code} was never uploaded")

@@ -16,7 +16,7 @@ from typing import Any
 
 from azureml_local import assets
 from azureml_local.errors import AzureError, BadRequest, NotSupported
-from azureml_local.jobs import inputs, submission
+from azureml_local.jobs import inputs, validation
 from azureml_local.state import State, Workspace, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
@@ -121,7 +121,7 @@ class _Reader:
         component = text_of(node, "componentId")
         if not component:
             raise BadRequest("it has no component", "UserError")
-        spec = assets.by_id(self._state, self._workspace, "components", component).body
+        spec = assets.find_by_id(self._state, self._workspace, "components", component).body
         spec = spec["componentSpec"]
         values = _inputs(node, spec, given, made)
         wanted, bound = _outputs(node, spec, outputs)
@@ -146,10 +146,10 @@ class _Reader:
             command = self._command(node, spec, settings)
             step = Step(name, job, needs, {"jobType": "Command", **common, **command})
             for each in values.values():
-                submission.check_input(self._state, self._workspace, each)
-            submission.check_command(self._state, self._workspace, step.properties)
+                validation.check_input(self._state, self._workspace, each)
+            validation.check_command(self._state, self._workspace, step.properties)
             addresses = {
-                key: inputs.output(self._state, self._workspace, job, key, value).uri
+                key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
                 for key, value in wanted.items()
             }
         plan.outputs.update({bound[k]: uri for k, uri in addresses.items() if k in bound})
@@ -244,7 +244,7 @@ def _inputs(
                 f"its input {name} is of type {kind}, but is given {said}", "UserError"
             )
         if data:
-            mode = value.get("mode") or inputs.mode_of(text_of(wanted, "mode"))
+            mode = value.get("mode") or inputs.api_mode(text_of(wanted, "mode"))
             found[name] = {**value, "jobInputType": kind, **({"mode": mode} if mode else {})}
     return found
 
@@ -298,7 +298,7 @@ def _outputs(
     for name in declared:
         about, own = object_of(declared, name), said.get(name, {})
         fields = {"jobOutputType": text_of(about, "type", "uri_folder")}
-        mode = inputs.mode_of(text_of(about, "mode"))
+        mode = inputs.api_mode(text_of(about, "mode"))
         if mode:
             fields["mode"] = mode
         match = OUTPUT.fullmatch(str(own.get("value", "")).strip())

@@ -7,23 +7,21 @@ from typing import Any
 
 from starlette.requests import Request
 
-from azureml_local import auth
+from azureml_local import addresses, auth
+from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.errors import NotFound
-from azureml_local.mlflow import addresses
-from azureml_local.models import run_prefix
 from azureml_local.state import ARTIFACTS, State, Workspace
 from azureml_local.store import Resource
-from azureml_local.workspaces import account
 
 KIND = "jobs"
-OVER = frozenset({"Completed", "Failed", "Canceled"})
+FINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
 LOG = "user_logs/std_log.txt"
-BATCH_LOG = "logs/azureml/executionlogs.txt"
+EXECUTION_LOG = "logs/azureml/executionlogs.txt"
 SCORING_LOG = "logs/user/stdout/127.0.0.1/process000.stdout.txt"
 """What scored says about its files, in the child of a batch job, in Azure's folders."""
 
 
-def now() -> str:
+def utc_now() -> str:
     """This moment in UTC, as the API writes it."""
     return datetime.now(UTC).isoformat()
 
@@ -40,7 +38,7 @@ def find(state: State, workspace: Workspace, name: str) -> Resource:
     return found
 
 
-def change(state: State, workspace: Workspace, name: str, **changes: Any) -> Resource:
+def update(state: State, workspace: Workspace, name: str, **changes: Any) -> Resource:
     """Change fields of a job's document beside its properties: status, times, error."""
     with state.store.transaction():
         body = find(state, workspace, name).body
@@ -73,36 +71,38 @@ def document(state: State, workspace: Workspace, found: Resource) -> dict[str, A
     properties["services"] = {  # what a client echoes back is not believed
         "Tracking": {
             "jobServiceType": "Tracking",
-            "endpoint": addresses.azureml(state, workspace),
+            "endpoint": addresses.azureml_tracking_uri(state, workspace),
         },
         "Studio": {
             "jobServiceType": "Studio",
-            "endpoint": page(state, workspace, found.name),
+            "endpoint": studio_url(state, workspace, found.name),
         },
     }
     return {
         "id": f"{workspace.path}/jobs/{found.name}",
         "name": found.name,
         "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "systemData": found.made,
+        "systemData": found.system_data,
         "properties": properties,
     }
 
 
-def page(state: State, workspace: Workspace, name: str) -> str:
+def studio_url(state: State, workspace: Workspace, name: str) -> str:
     """The address of a job's page, with the key that opens the workspace's pages."""
     key = auth.page_key(state.secret, workspace.key)
     return f"{state.url}/studio/{workspace.key}/jobs/{name}?key={key}"
 
 
-def history(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
+def run_history(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
     """A job as the run history shows it: its status, its logs' addresses, its error."""
     body = found.body
-    folder = state.container(workspace, ARTIFACTS) / run_prefix(found.name)
-    base = f"https://{account(state, workspace)}.blob.core.windows.net"
-    base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_prefix(found.name)}"
-    sas = auth.signature(state.secret, workspace.key)
-    logs = {name: f"{base}/{name}?{sas}" for name in (LOG, BATCH_LOG) if (folder / name).is_file()}
+    folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(found.name)
+    base = blob_endpoint(state, workspace)
+    base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(found.name)}"
+    sas = auth.sas_token(state.secret, workspace.key)
+    logs = {
+        name: f"{base}/{name}?{sas}" for name in (LOG, EXECUTION_LOG) if (folder / name).is_file()
+    }
     return {
         "runId": found.name,
         "parentRunId": body.get("parent"),
@@ -135,11 +135,11 @@ def _outputs(body: dict[str, Any]) -> dict[str, Any]:
     return {name: {"assetId": uri, "type": "uri_folder"} for name, uri in found.items()}
 
 
-def failure(message: str) -> dict[str, Any]:
+def error_document(message: str) -> dict[str, Any]:
     """A job's error in the form of the run history."""
     return {"error": {"code": "UserError", "message": message}}
 
 
-def named_in(request: Request) -> str:
+def job_name(request: Request) -> str:
     """The job that the request's path names."""
     return str(request.path_params["name"])

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.assets import in_view
+from azureml_local.assets import matches_list_view
 from azureml_local.errors import BadRequest, Conflict
-from azureml_local.jobs import pipelines, plans, records, submission
+from azureml_local.jobs import command_jobs, pipeline_jobs, plans, records, validation
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of
@@ -40,15 +40,20 @@ def create(
     Raises:
         AzureError: it cannot be run; in words.
     """
-    submission.check(state, workspace, name, properties)
-    body = {"properties": properties, "status": "NotStarted", "submitted": records.now(), **beside}
+    validation.check(state, workspace, name, properties)
+    body = {
+        "properties": properties,
+        "status": "NotStarted",
+        "submitted": records.utc_now(),
+        **beside,
+    }
     if properties["jobType"] == "Pipeline":
         plan = plans.Plan.read(state, workspace, properties)
         found = state.store.put(workspace.key, records.KIND, name, "", body)
-        state.background(pipelines.follow(state, runner, workspace, name, plan))
+        state.background(pipeline_jobs.run_pipeline(state, runner, workspace, name, plan))
     else:
         found = state.store.put(workspace.key, records.KIND, name, "", body)
-        runner.submit(workspace, name)
+        state.background(command_jobs.run_command_job(runner, state, workspace, name))
     return found
 
 
@@ -62,7 +67,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         partly="command jobs, and pipelines of command components",
     )
     async def put(request: Request) -> Response:
-        workspace, name = state.workspace(request), records.named_in(request)
+        workspace, name = state.workspace(request), records.job_name(request)
         properties = object_of(await json_of(request), "properties")
         old = state.store.get(workspace.key, records.KIND, name)
         if old is not None:
@@ -79,12 +84,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         merged = old.body["properties"] | {
             key: properties[key] for key in CHANGEABLE if key in properties
         }
-        return records.change(state, state.by_key(old.workspace), old.name, properties=merged)
+        return records.update(
+            state, state.workspace_by_key(old.workspace), old.name, properties=merged
+        )
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = records.find(state, workspace, records.named_in(request))
+        found = records.find(state, workspace, records.job_name(request))
         return JSONResponse(records.document(state, workspace, found))
 
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
@@ -95,7 +102,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             each
             for each in reversed(state.store.entries(workspace.key, records.KIND))
             if not each.body.get("parent")
-            and in_view(request, each.body["properties"])
+            and matches_list_view(request, each.body["properties"])
             and (not kind or each.body["properties"]["jobType"].lower() == kind)
             and query.get("scheduleId", each.body.get("schedule")) == each.body.get("schedule")
             and (query.get("scheduled") != "true" or each.body.get("schedule"))
@@ -105,7 +112,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("POST", WORKSPACE + "/jobs/{name}/cancel", "Jobs - Cancel")
     async def cancel(request: Request) -> Response:
-        await runner.cancel(state.workspace(request), records.named_in(request))
+        await runner.cancel(state.workspace(request), records.job_name(request))
         return Response(status_code=200)
 
     @routes.add("GET", HISTORY + "/runs/{name}/details", "Run history - Details")
@@ -118,14 +125,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("GET", HISTORY + "/runs/{name}/children", "Run history - Children")
     async def children(request: Request) -> Response:
-        workspace, parent = state.workspace(request), records.named_in(request)
+        workspace, parent = state.workspace(request), records.job_name(request)
         records.find(state, workspace, parent)
         found = records.children(state, workspace, parent)
-        return JSONResponse({"value": [records.history(state, workspace, e) for e in found]})
+        return JSONResponse({"value": [records.run_history(state, workspace, e) for e in found]})
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
-        workspace, name = state.workspace(request), records.named_in(request)
+        workspace, name = state.workspace(request), records.job_name(request)
         body = await json_of(request)
         properties = records.find(state, workspace, name).body["properties"]
         changes: dict[str, Any] = {
@@ -135,14 +142,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             changes["tags"] = {**(properties.get("tags") or {}), **object_of(body, "tags")}
         if "hidden" in body:
             changes["isArchived"] = bool(body["hidden"])
-        found = records.change(state, workspace, name, properties=properties | changes)
-        return JSONResponse(records.history(state, workspace, found))
+        found = records.update(state, workspace, name, properties=properties | changes)
+        return JSONResponse(records.run_history(state, workspace, found))
 
     @routes.add("POST", HISTORY + "/rundata", "Run history - Run data")
     async def rundata(request: Request) -> Response:
         workspace = state.workspace(request)
         found = records.find(state, workspace, str((await json_of(request)).get("runId")))
-        return JSONResponse({"runMetadata": records.history(state, workspace, found)})
+        return JSONResponse({"runMetadata": records.run_history(state, workspace, found)})
 
     @routes.add(
         "POST",
@@ -161,8 +168,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     def _history(request: Request) -> dict[str, Any]:
         workspace = state.workspace(request)
-        found = records.find(state, workspace, records.named_in(request))
-        return records.history(state, workspace, found)
+        found = records.find(state, workspace, records.job_name(request))
+        return records.run_history(state, workspace, found)
 
 
 def _tags(found: Resource) -> list[str]:

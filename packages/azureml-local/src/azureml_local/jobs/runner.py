@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import child_processes
-from azureml_local import compute
-from azureml_local.cloud import credentials
+from azureml_local.addresses import run_artifacts_path
+from azureml_local.cloud_metadata import credentials
 from azureml_local.errors import AzureError
-from azureml_local.jobs import commands, interpreters, packages, records
+from azureml_local.jobs import interpreters, packages, records
 from azureml_local.jobs.slots import Slots
 from azureml_local.mlflow.tracking import Tracking
-from azureml_local.models import run_prefix
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
@@ -65,27 +64,25 @@ class Runner:
     def recover(self) -> None:
         """Report the jobs that a former server left running as failed."""
         for found in self._state.store.all(records.KIND):
-            if found.body["status"] not in records.OVER:
-                workspace = self._state.by_key(found.workspace)
-                error = records.failure("the local workspace was ended while the job ran")
-                ended = records.now()
-                records.change(
+            if found.body["status"] not in records.FINAL_STATUSES:
+                workspace = self._state.workspace_by_key(found.workspace)
+                error = records.error_document("the local workspace was ended while the job ran")
+                ended = records.utc_now()
+                records.update(
                     self._state, workspace, found.name, status="Failed", ended=ended, error=error
                 )
                 if found.body.get("tracked"):
-                    self._state.background(self.tracking.close(workspace, found.name, "FAILED"))
-
-    def submit(self, workspace: Workspace, name: str) -> None:
-        """Run a command job in the background."""
-        self._state.background(self.follow(workspace, name))
+                    self._state.background(
+                        self.tracking.end_job_run(workspace, found.name, "FAILED")
+                    )
 
     async def cancel(self, workspace: Workspace, name: str) -> None:
         """End a job that waits or runs, and its children; nothing where it is over."""
         found = records.find(self._state, workspace, name)
-        if found.body["status"] in records.OVER:
+        if found.body["status"] in records.FINAL_STATUSES:
             return
-        records.change(self._state, workspace, name, cancel=True, status="CancelRequested")
-        self.cancelled(workspace, name).set()
+        records.update(self._state, workspace, name, cancel=True, status="CancelRequested")
+        self.cancel_event(workspace, name).set()
         for child in records.children(self._state, workspace, name):
             await self.cancel(workspace, child.name)
         process = self._processes.get((workspace.key, name))
@@ -95,8 +92,8 @@ class Runner:
     def skip(self, workspace: Workspace, name: str, why: str) -> None:
         """Say that a job will never run, though nothing is wrong with it."""
         self._cancelled.pop((workspace.key, name), None)
-        error, ended = records.failure(why), records.now()
-        records.change(self._state, workspace, name, status="Canceled", ended=ended, error=error)
+        error, ended = records.error_document(why), records.utc_now()
+        records.update(self._state, workspace, name, status="Canceled", ended=ended, error=error)
 
     async def cancel_all(self, workspace: Workspace) -> None:
         """End all jobs of a workspace; returns when none of them runs."""
@@ -105,34 +102,9 @@ class Runner:
         while any(key == workspace.key for key, _ in self._cancelled):
             await asyncio.sleep(LOOK_SECONDS)
 
-    def cancelled(self, workspace: Workspace, name: str) -> asyncio.Event:
+    def cancel_event(self, workspace: Workspace, name: str) -> asyncio.Event:
         """Set when somebody cancels the job."""
         return self._cancelled.setdefault((workspace.key, name), asyncio.Event())
-
-    async def follow(self, workspace: Workspace, name: str) -> None:
-        """One command job from the queue to its last status."""
-        event = self.cancelled(workspace, name)
-        properties = records.find(self._state, workspace, name).body["properties"]
-        named = compute.name_in(properties.get("computeId") or "")
-        key = (workspace.key, named.lower())
-
-        def queued() -> None:
-            records.change(self._state, workspace, name, status="Queued")
-
-        def most() -> int:
-            return compute.side_by_side(self._state, workspace, named)
-
-        log = self.log_file(workspace, name, records.LOG)
-
-        async def work() -> int:
-            if not await self.slots.acquire(key, most, event, queued):
-                raise Cancelled
-            try:
-                return await commands.run(self, self._state, workspace, name, log)
-            finally:
-                self.slots.release(key)
-
-        await self.supervise(workspace, name, log, work, status=None)
 
     async def supervise(
         self,
@@ -153,7 +125,7 @@ class Runner:
             status: what the job is at once; None where ``work`` says it.
         """
         if status is not None:
-            self.begin(workspace, name, status)
+            self.set_status(workspace, name, status)
         code, message = 1, ""
         try:
             code = await work()
@@ -177,29 +149,29 @@ class Runner:
     async def _end(self, workspace: Workspace, name: str, code: int, message: str) -> None:
         found = records.find(self._state, workspace, name)
         status = "Completed" if code == 0 else "Failed"
-        error = None if code == 0 else records.failure(message)
+        error = None if code == 0 else records.error_document(message)
         if found.body.get("cancel"):
             status, error = "Canceled", found.body.get("error")
         if found.body.get("tracked"):
             words = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
             try:
-                await self.tracking.close(workspace, name, words[status])
+                await self.tracking.end_job_run(workspace, name, words[status])
             except Exception:  # noqa: BLE001 - the job is over, whatever its tracking says
                 traceback.print_exc()
-        records.change(
-            self._state, workspace, name, status=status, ended=records.now(), error=error
+        records.update(
+            self._state, workspace, name, status=status, ended=records.utc_now(), error=error
         )
 
-    def begin(self, workspace: Workspace, name: str, status: str) -> None:
+    def set_status(self, workspace: Workspace, name: str, status: str) -> None:
         """Say that the job begins; one that is being cancelled keeps saying so."""
         found = records.find(self._state, workspace, name)
         kept = {"status": found.body["status"]} if found.body.get("cancel") else {"status": status}
-        started = found.body.get("started") or records.now()
-        records.change(self._state, workspace, name, started=started, **kept)
+        started = found.body.get("started") or records.utc_now()
+        records.update(self._state, workspace, name, started=started, **kept)
 
     def log_file(self, workspace: Workspace, name: str, path: str) -> Path:
         """A log among the job's artifacts; its folder exists."""
-        log = self._state.container(workspace, ARTIFACTS) / run_prefix(name) / path
+        log = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(name) / path
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         return log
@@ -245,7 +217,7 @@ class Runner:
                 env=self._job_environment(workspace, extra or {}, programs),
             )
         self._processes[workspace.key, name] = process
-        self.begin(workspace, name, status)
+        self.set_status(workspace, name, status)
         try:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + timeout if timeout is not None else None
@@ -271,8 +243,8 @@ class Runner:
         message = f"the job ran longer than its limits.timeout of {timeout:g} s and was cancelled"
         with log.open("a", encoding="utf-8") as file:
             file.write(message + "\n")
-        error = records.failure(message)
-        records.change(self._state, workspace, name, cancel=True, error=error)
+        error = records.error_document(message)
+        records.update(self._state, workspace, name, cancel=True, error=error)
         await asyncio.to_thread(child_processes.end_group, process)
 
     @property

@@ -18,11 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
+from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.models import run_prefix
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, State, Workspace, inside, json_of
-from azureml_local.workspaces import account
 
 MODELS = "Models"
 RUN = f"/history/v1.0{WORKSPACE}/experiments/{{experiment}}/runs/{{name}}/artifacts"
@@ -56,8 +55,8 @@ class Shelf:
     def about(self, state: State, workspace: Workspace, path: str) -> dict[str, Any]:
         """An artifact with the signed address that its content is read from or put to."""
         blob = self.locate(path).relative_to(state.data / "blobs" / workspace.key)
-        base = f"https://{account(state, workspace)}.blob.core.windows.net"
-        signature = auth.signature(state.secret, workspace.key)
+        base = blob_endpoint(state, workspace)
+        signature = auth.sas_token(state.secret, workspace.key)
         return {
             "origin": self.origin,
             "container": self.name,
@@ -165,8 +164,10 @@ def _of_run(state: State, request: Request) -> Shelf:
 
 
 def _stored(state: State, workspace: Workspace, run: str) -> Shelf:
-    origin, _, name = run_prefix(run).partition("/")
-    return Shelf(origin, name, inside(state.container(workspace, ARTIFACTS), run_prefix(run)))
+    origin, _, name = run_artifacts_path(run).partition("/")
+    return Shelf(
+        origin, name, inside(state.container(workspace, ARTIFACTS), run_artifacts_path(run))
+    )
 
 
 def _of_origin(state: State, request: Request) -> Shelf:

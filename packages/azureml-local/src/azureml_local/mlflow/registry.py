@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import assets
+from azureml_local.addresses import ARTIFACT_PATH, RUN_PATH, run_artifacts_path
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.mlflow import filters
 from azureml_local.mlflow.entities import ModelView, stage_of, tags_of, with_tag
-from azureml_local.models import ARTIFACT_PATH, RUN_PATH, run_prefix
 from azureml_local.state import ARTIFACTS, State, Workspace, json_of, text_of
 from azureml_local.store import Resource
 
@@ -101,7 +101,7 @@ class Registry:
     # Registered models: on Azure, containers of versions.
 
     def _create(self, body: Body) -> Body:
-        name = assets.checked("Model", text_of(body, "name"))
+        name = assets.validate_name("Model", text_of(body, "name"))
         with self._state.store.transaction():
             if self._container(name) or self._versions(name):
                 raise Conflict(f"Registered model {name} already exists.")
@@ -271,8 +271,8 @@ class Registry:
         """
         run = OF_RUN.match(source) or RUN_PATH.match(source) or ARTIFACT_PATH.match(source)
         if run:
-            path, job = f"{run_prefix(run[1])}/{run[2]}", run[1]
-            return self._state.long_uri(self._workspace, ARTIFACTS, path), job
+            path, job = f"{run_artifacts_path(run[1])}/{run[2]}", run[1]
+            return self._state.datastore_uri(self._workspace, ARTIFACTS, path), job
         named = NAMED.match(source)
         if named:
             found = assets.find(self._state, self._workspace, KIND, named[1], named[2])
@@ -282,7 +282,7 @@ class Registry:
         if stored or proxied:
             path = "/".join(stored.groups()) if stored else proxied[1] if proxied else ""
             made = re.match(r"ExperimentRun/dcid\.([^/]+)/", path)
-            uri = self._state.long_uri(self._workspace, ARTIFACTS, path)
+            uri = self._state.datastore_uri(self._workspace, ARTIFACTS, path)
             return uri, made[1] if made else ""
         if source.startswith("azureml://"):
             return source, ""

@@ -23,9 +23,9 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from azureml_local import auth
+from azureml_local import addresses, auth
 from azureml_local.errors import NotFound
-from azureml_local.mlflow import addresses, artifacts, registry
+from azureml_local.mlflow import artifacts, registry
 from azureml_local.mlflow.app import ARTIFACTS_AT
 from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.tracking import Tracking
@@ -63,7 +63,7 @@ def register(routes: Routes, state: State, tracking: Tracking) -> None:
     async def serve(request: Request) -> Response:
         auth.require_token(state.secret, request)
         workspace, params = state.workspace(request), request.path_params
-        path, plain = params["path"], params["api"] == addresses.PLAIN
+        path, plain = params["path"], params["api"] == addresses.PLAIN_MLFLOW
         if registry.PATH.match(path):
             view = ModelView(PLAIN_MODELS if plain else AZUREML_MODELS)
             return await registry.answer(state, workspace, view, request)
@@ -72,7 +72,7 @@ def register(routes: Routes, state: State, tracking: Tracking) -> None:
         model = _model_files(request, path) if plain else None
         if model is not None:
             return await run_in_threadpool(_files, state, workspace, model, listing=path == PROXIED)
-        at = None if plain else addresses.azureml(state, workspace, "v2.0")
+        at = None if plain else addresses.azureml_tracking_uri(state, workspace, "v2.0")
         return await forward(tracking, workspace, request, path, at)
 
 

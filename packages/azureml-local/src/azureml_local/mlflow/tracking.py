@@ -32,7 +32,7 @@ class Tracking:
         log = state.data / "mlflow" / "server.log"
         self._nursery = Nursery(["mlflow.server"], env=os.environ | app.ENVIRONMENT, log=log)
 
-    def warm(self, workspace: Workspace) -> None:
+    def start_server(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""
         process = self._processes.get(workspace.key)
         if process is not None and not process.alive:  # by whom ever; it is needed again
@@ -43,14 +43,14 @@ class Tracking:
 
     async def client(self, workspace: Workspace) -> httpx.AsyncClient:
         """A client of the workspace's server, which answers by then."""
-        self.warm(workspace)
+        self.start_server(workspace)
         try:
             return await asyncio.shield(self._started[workspace.key])
         except AzureError:
             self._started.pop(workspace.key, None)  # the next call tries again
             raise
 
-    async def adopt(
+    async def create_job_run(
         self, workspace: Workspace, run: str, experiment: str, name: str, parent: str | None = None
     ) -> None:
         """Make the MLflow run of a job; ``parent`` is the run that it is nested in."""
@@ -59,7 +59,7 @@ class Tracking:
         body = {"experiment": experiment, "name": name, "user": "azureml-local", "tags": tags}
         (await client.post(f"/azureml-local/runs/{run}", json=body)).raise_for_status()
 
-    async def close(self, workspace: Workspace, run: str, status: str) -> None:
+    async def end_job_run(self, workspace: Workspace, run: str, status: str) -> None:
         """End the MLflow run of a job, where its own code did not."""
         client = await self.client(workspace)
         answer = await client.post(f"/azureml-local/runs/{run}/close", json={"status": status})

@@ -31,7 +31,7 @@ def endpoint_token(secret: str, workspace: Workspace, endpoint: Resource) -> tup
     expires = now + VALID_SECONDS
     # With a workspace that there is not, it opens nothing but the endpoint.
     said = {"aud": _audience(workspace, endpoint), "exp": expires, "ws": "endpoint"}
-    return auth.signed(secret, said), expires, now + REFRESH_SECONDS
+    return auth.sign_token(secret, said), expires, now + REFRESH_SECONDS
 
 
 def admit(secret: str, workspace: Workspace, endpoint: Resource, request: Request) -> None:
@@ -49,7 +49,7 @@ def admit(secret: str, workspace: Workspace, endpoint: Resource, request: Reques
         if not any(hmac.compare_digest(given.encode(), key.encode()) for key in keys):
             raise Unauthorized("the key is not one of the endpoint's", "key_auth_access_denied")
         return
-    claims = auth.claims(secret, given) if given else None
+    claims = auth.decode_token(secret, given) if given else None
     if claims is None:
         raise Unauthorized("there is no valid token in the request", "token_auth_access_denied")
     if mode == "AMLToken":

@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from azureml_local import assets
 from azureml_local.errors import AzureError, BadRequest, Conflict
 from azureml_local.jobs import packages
-from azureml_local.lro import Operations
 from azureml_local.online.limits import limits
 from azureml_local.online.monitoring import RATES
 from azureml_local.online.resources import (
@@ -35,6 +34,7 @@ from azureml_local.online.resources import (
 )
 from azureml_local.online.serving import Serving
 from azureml_local.online.worker import Launch
+from azureml_local.operations import Operations
 from azureml_local.routing import Routes
 from azureml_local.scoring.files import Copied, copy_all
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
@@ -71,13 +71,13 @@ class Deployments:
     def recover(self) -> None:
         """Start again what was deployed when a former server ended; what has traffic first."""
         for found in sorted(self._state.store.all(DEPLOYMENTS), key=self._share, reverse=True):
-            workspace = self._state.by_key(found.workspace)
+            workspace = self._state.workspace_by_key(found.workspace)
             if found.body["state"] == "Failed" and "before" in found.body:
                 self._state.background(self._again(workspace, found))
             else:
                 operation = found.body.get("operation")
                 if operation:
-                    self._operations.resume(operation)
+                    self._operations.mark_resumed(operation)
                 self._state.background(self._provision(workspace, found, operation))
 
     def _share(self, deployment: Resource) -> int:
@@ -118,13 +118,13 @@ class Deployments:
         if old is not None:
             kept["before"] = old.body.get("before") if _failed(old) else _run(old.body)
         with state.store.transaction():
-            operation = kept["operation"] = self._operations.begin(workspace)
+            operation = kept["operation"] = self._operations.start(workspace)
             found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
         state.background(self._provision(workspace, found, operation))
         return JSONResponse(
             _shown(workspace, found),
             status_code=200 if old else 201,
-            headers=self._operations.headers(workspace, operation),
+            headers=self._operations.polling_headers(workspace, operation),
         )
 
     async def _provision(
@@ -138,7 +138,7 @@ class Deployments:
             error = {"code": failed.code, "message": failed.message}
         with self._state.store.transaction():
             if operation is not None:
-                self._operations.end(workspace, operation, error)
+                self._operations.finish(workspace, operation, error)
             now = self._state.store.get(workspace.key, DEPLOYMENTS, found.name)
             if now is not None and now.serial == found.serial:  # not deleted meanwhile
                 before = now.body.pop("before", None)
@@ -175,10 +175,10 @@ class Deployments:
         if not reference:
             return
         try:
-            found = assets.by_id(self._state, workspace, "environments", reference)
+            found = assets.find_by_id(self._state, workspace, "environments", reference)
         except AzureError:
             return  # one of Azure's own registry: what it holds is not known here
-        named = found.name if found.name not in assets.HIDDEN else "the environment"
+        named = found.name if found.name not in assets.ANONYMOUS_NAMES else "the environment"
         for line in packages.warnings(named, found.body.get("condaFile")):
             launch.say(line.removeprefix("azureml-local: "))
 
@@ -305,7 +305,7 @@ def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
         "location": LOCATION,
         "tags": found.body["tags"],
         "sku": found.body["sku"],
-        "systemData": found.made,
+        "systemData": found.system_data,
         "properties": {
             "properties": {},
             "endpointComputeType": "Managed",

@@ -140,7 +140,7 @@ class Endpoints:
             "location": LOCATION,
             "tags": found.body["tags"],
             "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
-            "systemData": found.made,
+            "systemData": found.system_data,
             "properties": {
                 "properties": {},
                 "mirrorTraffic": {},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from azureml_local.lro import Operations
 from azureml_local.online.collector import Collector
 from azureml_local.online.deployments import Deployments
 from azureml_local.online.endpoints import Endpoints
 from azureml_local.online.scoring import Scoring
 from azureml_local.online.serving import Serving
+from azureml_local.operations import Operations
 from azureml_local.routing import Routes
 from azureml_local.state import State
 

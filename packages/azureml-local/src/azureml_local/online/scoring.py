@@ -95,7 +95,7 @@ class Scoring:
         return workspace, endpoint
 
     def _endpoint(self, params: dict[str, str]) -> tuple[Workspace, Resource]:
-        workspace = self._state.by_key(params["key"])
+        workspace = self._state.workspace_by_key(params["key"])
         return workspace, endpoint_of(self._state, workspace, params["endpoint"])
 
     def _remembered(self, key: tuple[str, ...], read: Callable[[], T]) -> T:

@@ -15,9 +15,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.assets import checked
+from azureml_local.assets import validate_name
 from azureml_local.errors import AzureError, BadRequest, NotFound, NotSupported
-from azureml_local.jobs import records, routes, submission
+from azureml_local.jobs import records, routes, validation
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.schedules import triggers
@@ -89,7 +89,9 @@ class Schedules:
             self._due.pop((workspace_key, name), None)
             return
         try:
-            self._start(self._state.by_key(workspace_key), found, self._due[workspace_key, name])
+            self._start(
+                self._state.workspace_by_key(workspace_key), found, self._due[workspace_key, name]
+            )
         except AzureError as error:
             self._note(found, error=error.message)
         except Exception as defect:  # noqa: BLE001 - the other schedules must go on
@@ -120,7 +122,7 @@ class Schedules:
 
     async def _put(self, request: Request) -> Response:
         state, workspace = self._state, self._state.workspace(request)
-        name = checked("Schedule", request.path_params["name"])
+        name = validate_name("Schedule", request.path_params["name"])
         given = object_of(await json_of(request), "properties")
         action = object_of(given, "action")
         kind = text_of(action, "actionType")
@@ -129,7 +131,7 @@ class Schedules:
                 f"Schedules - Create or update: azureml-local has job schedules, no {kind}"
             )
         definition = self._definition(workspace, object_of(action, "jobDefinition"))
-        submission.check(state, workspace, name, definition)
+        validation.check(state, workspace, name, definition)
         trigger = object_of(given, "trigger")
         begun = datetime.now(UTC)
         triggers.read(trigger, begun)
@@ -212,7 +214,7 @@ def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
         "id": f"{workspace.path}/schedules/{found.name}",
         "name": found.name,
         "type": "Microsoft.MachineLearningServices/workspaces/schedules",
-        "systemData": found.made,
+        "systemData": found.system_data,
         "properties": {
             "properties": {},
             "tags": {},

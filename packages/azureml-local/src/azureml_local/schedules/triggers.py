@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from azureml_local.errors import BadRequest
-from azureml_local.schedules.zones import zone
+from azureml_local.schedules.time_zones import zone
 from azureml_local.state import object_of, text_of
 
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")

@@ -82,7 +82,7 @@ def copy_all(
 
 
 def _copy_model(state: State, workspace: Workspace, model: Any, folder: Path) -> str:
-    found = assets.by_id(state, workspace, "models", reference(model))
+    found = assets.find_by_id(state, workspace, "models", reference(model))
     uri = found.body["modelUri"]
     source = state.local_path(workspace, uri)
     name = PurePosixPath(uri.rstrip("/")).name

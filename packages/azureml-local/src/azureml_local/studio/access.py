@@ -50,7 +50,9 @@ def admit(state: State, request: Request, workspace: str = ALL) -> Response | No
         return _led_on(request, workspace, given)
     cookies = request.cookies
     if not any(
-        auth.same(cookies.get(_cookie(each), ""), auth.page_key(state.secret, each))
+        auth.equal_in_constant_time(
+            cookies.get(_cookie(each), ""), auth.page_key(state.secret, each)
+        )
         for each in {workspace, ALL}
     ):
         raise Forbidden("open this page by the link that the SDK or azureml-local studio prints")

@@ -14,21 +14,21 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from azureml_local import assets
+from azureml_local.addresses import run_artifacts_path
 from azureml_local.errors import AzureError, NotFound
 from azureml_local.jobs import records
 from azureml_local.mlflow import registry
 from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.routes import PLAIN_MODELS, forward
 from azureml_local.mlflow.tracking import Tracking
-from azureml_local.models import run_prefix
 from azureml_local.routing import Routes
 from azureml_local.state import ARTIFACTS, State, Workspace, inside
 from azureml_local.store import Resource
-from azureml_local.studio import access, requests, views
+from azureml_local.studio import access, scoring_form, views
 from azureml_local.studio.pages import page
 
 BASE = "/studio/{key}"
-LOGS = (records.LOG, records.BATCH_LOG, records.SCORING_LOG)
+LOGS = (records.LOG, records.EXECUTION_LOG, records.SCORING_LOG)
 LOG_BYTES = 200_000
 """Of a log on a page; its beginning is left out where it is longer."""
 IMAGES = ("image/png", "image/jpeg", "image/gif")
@@ -90,7 +90,9 @@ class Studio:
                 led_on = access.admit(self._state, request, request.path_params["key"])
                 if led_on is not None:
                     return led_on
-                return await shown(request, self._state.by_key(request.path_params["key"]))
+                return await shown(
+                    request, self._state.workspace_by_key(request.path_params["key"])
+                )
             except AzureError as error:
                 return _refused(error)
 
@@ -120,13 +122,15 @@ class Studio:
     async def _job(self, request: Request, workspace: Workspace) -> Response:
         state, name = self._state, request.path_params["name"]
         job = records.find(state, workspace, name)
-        over = job.body["status"] in records.OVER  # before the log is read, or its end is missed
+        over = (
+            job.body["status"] in records.FINAL_STATUSES
+        )  # before the log is read, or its end is missed
         log, read = await run_in_threadpool(self._read_log, workspace, job, None)
         outputs = {
             key: await run_in_threadpool(views.files, state.local_path(workspace, uri))
             for key, uri in (job.body.get("outputs") or {}).items()
         }
-        folder = state.container(workspace, ARTIFACTS) / run_prefix(job.name)
+        folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
         return self._page(
             "job",
             workspace,
@@ -156,7 +160,7 @@ class Studio:
     async def _log(self, request: Request, workspace: Workspace) -> Response:
         """What was added to a job's log since the byte ``from``, and the job's status."""
         job = records.find(self._state, workspace, request.path_params["name"])
-        over = job.body["status"] in records.OVER
+        over = job.body["status"] in records.FINAL_STATUSES
         given = request.query_params.get("from", "0")
         start = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
         text, read = await run_in_threadpool(self._read_log, workspace, job, start)
@@ -166,7 +170,7 @@ class Studio:
 
     def _read_log(self, workspace: Workspace, job: Resource, start: int | None) -> tuple[str, int]:
         """A job's log from a byte on, or its end; and the byte up to which it was read."""
-        folder = self._state.container(workspace, ARTIFACTS) / run_prefix(job.name)
+        folder = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
         log = next((p for name in LOGS if (p := folder / name).is_file()), None)
         if log is None:
             return "", 0
@@ -181,7 +185,7 @@ class Studio:
     async def _artifact(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
         folder = self._state.container(workspace, ARTIFACTS)
-        return _file(inside(folder, f"{run_prefix(params['name'])}/{params['path']}"))
+        return _file(inside(folder, f"{run_artifacts_path(params['name'])}/{params['path']}"))
 
     async def _output(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
@@ -210,11 +214,13 @@ class Studio:
         found = self._state.store.get(workspace.key, endpoints, name)
         if found is None:
             raise NotFound(f"there is no {kind} endpoint {name}")
-        asked = requests.Ask(requests.EXAMPLE, "")
+        asked = scoring_form.Ask(scoring_form.EXAMPLE, "")
         answer = None
         if request.method == "POST" and kind == "online":
-            asked = await requests.read(request)
-            answer = await requests.send(self._state, self._authorities, workspace, found, asked)
+            asked = await scoring_form.read(request)
+            answer = await scoring_form.send(
+                self._state, self._authorities, workspace, found, asked
+            )
         address = f"{self._state.url}/{kind}/{workspace.key}/{found.name}/"
         return self._page(
             "endpoint",
@@ -236,7 +242,7 @@ class Studio:
         found = [
             each
             for each in reversed(self._state.store.entries(workspace.key, kind))
-            if each.name not in assets.HIDDEN
+            if each.name not in assets.ANONYMOUS_NAMES
         ]
         return self._page("assets", workspace, f"assets/{kind}", title=TITLES[kind], found=found)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import compute
-from azureml_local.assets import HIDDEN, KINDS
+from azureml_local.assets import ANONYMOUS_NAMES, KINDS
 from azureml_local.capacity import jobs_on
 from azureml_local.jobs import records
 from azureml_local.mlflow.entities import run_of
@@ -130,7 +130,7 @@ def asset_path(reference: Any) -> str:
         str(reference or ""),
         re.IGNORECASE,
     )
-    if match is None or match[2] in HIDDEN:
+    if match is None or match[2] in ANONYMOUS_NAMES:
         return ""
     return f"assets/{match[1].lower()}/{match[2].removeprefix('azureml:')}/{match[3]}"
 

@@ -31,20 +31,20 @@ class Operations:
         self._state = state
         self._resumed: set[str] = set()
 
-    def begin(self, workspace: Workspace) -> str:
+    def start(self, workspace: Workspace) -> str:
         """A new operation's id."""
         name = str(uuid.uuid4())
         self._state.store.put(workspace.key, KIND, name, "", {"id": name, "status": "InProgress"})
         return name
 
-    def end(self, workspace: Workspace, name: str, error: dict[str, Any] | None = None) -> None:
+    def finish(self, workspace: Workspace, name: str, error: dict[str, Any] | None = None) -> None:
         """The operation has come to its end, with an error or without."""
         said = {"status": "Failed", "error": error} if error else {"status": "Succeeded"}
         with self._state.store.transaction():
             if self._state.store.get(workspace.key, KIND, name):  # the workspace is still there
                 self._state.store.put(workspace.key, KIND, name, "", {"id": name, **said})
 
-    def resume(self, name: str) -> None:
+    def mark_resumed(self, name: str) -> None:
         """Say of an operation of a former server that it goes on."""
         self._resumed.add(name)
 
@@ -57,9 +57,9 @@ class Operations:
                     self._state.store.delete(found.workspace, KIND, found.name)
             elif found.name not in self._resumed:
                 error = {"code": "ServerEnded", "message": ENDED}
-                self.end(self._state.by_key(found.workspace), found.name, error)
+                self.finish(self._state.workspace_by_key(found.workspace), found.name, error)
 
-    def headers(self, workspace: Workspace, name: str) -> dict[str, str]:
+    def polling_headers(self, workspace: Workspace, name: str) -> dict[str, str]:
         """What tells a client where to ask for the operation."""
         url = f"{self._state.url}{workspace.path}/operations/{name}"
         return {"Azure-AsyncOperation": url, **POLL}

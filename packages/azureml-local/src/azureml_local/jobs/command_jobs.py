@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from azureml_local import addresses, compute
 from azureml_local.jobs import environments, inputs, interpreters, packages, records
-from azureml_local.jobs.submission import timeout_of
-from azureml_local.mlflow import addresses
+from azureml_local.jobs.runner import Cancelled, Runner
+from azureml_local.jobs.validation import timeout_of
 from azureml_local.state import State, Workspace
 
-if TYPE_CHECKING:
-    from azureml_local.jobs.runner import Runner
+
+async def run_command_job(runner: Runner, state: State, workspace: Workspace, name: str) -> None:
+    """Wait for an instance of the job's compute, then run the job to its final status.
+
+    Args:
+        runner: starts and ends its processes.
+        state: the server's state.
+        workspace: the job's workspace.
+        name: the job.
+    """
+    cancelled = runner.cancel_event(workspace, name)
+    properties = records.find(state, workspace, name).body["properties"]
+    target = compute.compute_name(properties.get("computeId") or "")
+    key = (workspace.key, target.lower())
+
+    def set_queued() -> None:
+        records.update(state, workspace, name, status="Queued")
+
+    def max_jobs() -> int:
+        return compute.max_concurrent_jobs(state, workspace, target)
+
+    log = runner.log_file(workspace, name, records.LOG)
+
+    async def work() -> int:
+        if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued):
+            raise Cancelled
+        try:
+            return await _run_command(runner, state, workspace, name, log)
+        finally:
+            runner.slots.release(key)
+
+    await runner.supervise(workspace, name, log, work, status=None)
 
 
-async def run(runner: Runner, state: State, workspace: Workspace, name: str, log: Path) -> int:
+async def _run_command(
+    runner: Runner, state: State, workspace: Workspace, name: str, log: Path
+) -> int:
     """Run a command job to its end; gives its exit code.
 
     Args:
@@ -28,30 +60,30 @@ async def run(runner: Runner, state: State, workspace: Workspace, name: str, log
     Raises:
         AzureError: it cannot be begun; in words.
     """
-    runner.begin(workspace, name, "Preparing")
+    runner.set_status(workspace, name, "Preparing")
     properties = records.find(state, workspace, name).body["properties"]
     folder = state.data / "jobs" / workspace.key / name
     await asyncio.to_thread(inputs.copy_code, state, workspace, properties.get("codeId"), folder)
     copies = state.data / "inputs" / workspace.key / name
     given = await asyncio.to_thread(
-        inputs.values, state, workspace, properties.get("inputs") or {}, copies
+        inputs.resolve_inputs, state, workspace, properties.get("inputs") or {}, copies
     )
     targets = {
-        key: inputs.output(state, workspace, name, key, value or {})
+        key: inputs.resolve_output(state, workspace, name, key, value or {})
         for key, value in (properties.get("outputs") or {}).items()
     }
     for target in targets.values():
         made = target.path.parent if target.kind == "uri_file" else target.path
         made.mkdir(parents=True, exist_ok=True)
     outputs = {key: str(target.path) for key, target in targets.items()}
-    line = inputs.command_line(properties["command"], given, outputs)
+    line = inputs.render_command(properties["command"], given, outputs)
     kept = {key: target.uri for key, target in targets.items()}
-    records.change(state, workspace, name, outputs=kept, tracked=True)
+    records.update(state, workspace, name, outputs=kept, tracked=True)
     programs = await _programs(runner, state, workspace, name, log)
     body = records.find(state, workspace, name).body
     title = properties.get("displayName") or name
     experiment = properties.get("experimentName") or "Default"
-    await runner.tracking.adopt(workspace, name, experiment, title, body.get("parent"))
+    await runner.tracking.create_job_run(workspace, name, experiment, title, body.get("parent"))
     root = body.get("root") or body.get("parent") or name
     extra = {
         **_variables(state, workspace, name, experiment, root),
@@ -70,7 +102,7 @@ async def run(runner: Runner, state: State, workspace: Workspace, name: str, log
         timeout=timeout_of(properties),
         programs=programs,
     )
-    runner.begin(workspace, name, "Finalizing")
+    runner.set_status(workspace, name, "Finalizing")
     if code == 0:
         for key, target in targets.items():
             inputs.register_output(state, workspace, key, target)
@@ -106,7 +138,7 @@ def _variables(
 ) -> dict[str, str]:
     """What Azure tells a job of itself."""
     return {
-        "MLFLOW_TRACKING_URI": addresses.azureml(state, workspace),
+        "MLFLOW_TRACKING_URI": addresses.azureml_tracking_uri(state, workspace),
         "MLFLOW_EXPERIMENT_NAME": experiment,
         "MLFLOW_RUN_ID": name,
         "AZUREML_RUN_ID": name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azureml_local.errors import NotFound
-from azureml_local.lro import ENDED, Operations
+from azureml_local.operations import ENDED, Operations
 from azureml_local.state import State
 
 
@@ -17,13 +17,13 @@ def state(tmp_path):
 
 
 def test_what_nobody_goes_on_with_has_failed_and_says_why(state):
-    workspace = state.named("s", "g", "w")
+    workspace = state.workspace_by_name("s", "g", "w")
     before = Operations(state)
-    done, broken, resumed, lost = (before.begin(workspace) for _ in range(4))
-    before.end(workspace, done)
-    before.end(workspace, broken, {"code": "ContainerCrashed", "message": "no key"})
+    done, broken, resumed, lost = (before.start(workspace) for _ in range(4))
+    before.finish(workspace, done)
+    before.finish(workspace, broken, {"code": "ContainerCrashed", "message": "no key"})
     after = Operations(state)
-    after.resume(resumed)
+    after.mark_resumed(resumed)
     after.recover()
     assert after.status(workspace, done) == {"id": done, "status": "Succeeded"}
     assert after.status(workspace, broken)["error"]["message"] == "no key"
@@ -33,11 +33,11 @@ def test_what_nobody_goes_on_with_has_failed_and_says_why(state):
 
 
 def test_an_operation_of_a_workspace_that_was_deleted_is_gone(state):
-    workspace = state.named("s", "g", "w")
+    workspace = state.workspace_by_name("s", "g", "w")
     operations = Operations(state)
-    name = operations.begin(workspace)
+    name = operations.start(workspace)
     state.store.purge(workspace.key)
-    operations.end(workspace, name)
+    operations.finish(workspace, name)
     with pytest.raises(NotFound):
         operations.status(workspace, name)
     operations.recover()

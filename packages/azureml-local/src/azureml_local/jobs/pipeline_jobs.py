@@ -11,13 +11,13 @@ import asyncio
 from pathlib import Path
 
 from azureml_local.errors import AzureError
-from azureml_local.jobs import records
+from azureml_local.jobs import command_jobs, records
 from azureml_local.jobs.plans import Plan, Step
 from azureml_local.jobs.runner import Runner
 from azureml_local.state import State, Workspace
 
 
-async def follow(
+async def run_pipeline(
     state: State,
     runner: Runner,
     workspace: Workspace,
@@ -35,7 +35,7 @@ async def follow(
         plan: its steps.
         root: the outermost pipeline job; None where it is this one.
     """
-    log = runner.log_file(workspace, name, records.BATCH_LOG)
+    log = runner.log_file(workspace, name, records.EXECUTION_LOG)
     run = _Run(state, runner, workspace, name, plan, log, root or name)
     await runner.supervise(workspace, name, log, run.go)
 
@@ -73,11 +73,13 @@ class _Run:
         parent = records.find(self._state, self._workspace, self._name).body.get("parent")
         experiment = properties.get("experimentName") or "Default"
         title = properties.get("displayName") or self._name
-        records.change(
+        records.update(
             self._state, self._workspace, self._name, outputs=self._plan.outputs, tracked=True
         )
-        await self._runner.tracking.adopt(self._workspace, self._name, experiment, title, parent)
-        self._runner.begin(self._workspace, self._name, "Running")
+        await self._runner.tracking.create_job_run(
+            self._workspace, self._name, experiment, title, parent
+        )
+        self._runner.set_status(self._workspace, self._name, "Running")
         done: dict[str, asyncio.Task[bool]] = {}
         async with asyncio.TaskGroup() as group:
             for step in self._plan.steps:  # in an order in which what is needed comes first
@@ -93,7 +95,7 @@ class _Run:
                 body = {
                     "properties": step.properties,
                     "status": "NotStarted",
-                    "submitted": records.now(),
+                    "submitted": records.utc_now(),
                     "parent": self._name,
                     "root": self._root,
                 }
@@ -111,11 +113,11 @@ class _Run:
             return self._skip(step, "another step failed")
         self._say(f"step {step.name} submitted as job {step.job}")
         if step.plan is not None:
-            await follow(
+            await run_pipeline(
                 self._state, self._runner, self._workspace, step.job, step.plan, self._root
             )
         else:
-            await self._runner.follow(self._workspace, step.job)
+            await command_jobs.run_command_job(self._runner, self._state, self._workspace, step.job)
         body = records.find(self._state, self._workspace, step.job).body
         self._say(f"step {step.name} {body['status']}")
         if body["status"] == "Completed":
@@ -142,7 +144,7 @@ class _Run:
 
     def _say(self, line: str) -> None:
         with self._log.open("a", encoding="utf-8") as file:
-            file.write(f"[{records.now()}] {line}\n")
+            file.write(f"[{records.utc_now()}] {line}\n")
 
 
 def pipeline_cancelled(state: State, workspace: Workspace, name: str) -> bool:

@@ -44,9 +44,9 @@ def register(routes: Routes, state: State) -> None:
     @routes.add("GET", TOKEN, "Token of the managed identity")
     async def issue(request: Request) -> Response:
         given = request.headers.get("x-identity-header", "")
-        workspace = auth.scope_of(state.secret, given)
+        workspace = auth.identity_scope(state.secret, given)
         audience = request.query_params.get("resource", "")
-        value, expires = auth.token(state.secret, audience, workspace)
+        value, expires = auth.issue_token(state.secret, audience, workspace)
         return JSONResponse(
             {
                 "access_token": value,
@@ -59,9 +59,9 @@ def register(routes: Routes, state: State) -> None:
 
 def credentials(state: State, workspace: str = "") -> dict[str, str]:
     """The variables that let a client in: to everything, or to the workspace of that key alone."""
-    mlflow_token, _ = auth.token(state.secret, "mlflow", workspace)
+    mlflow_token, _ = auth.issue_token(state.secret, "mlflow", workspace)
     return {
-        "IDENTITY_HEADER": auth.identity(state.secret, workspace),
+        "IDENTITY_HEADER": auth.identity_header(state.secret, workspace),
         "MLFLOW_TRACKING_TOKEN": mlflow_token,
     }
 

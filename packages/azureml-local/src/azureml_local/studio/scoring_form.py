@@ -90,7 +90,7 @@ def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
         return str(endpoint.body["keys"]["primaryKey"])
     if mode == "AMLToken":
         return endpoint_token(state.secret, workspace, endpoint)[0]
-    return auth.token(state.secret, AUDIENCE, workspace.key)[0]
+    return auth.issue_token(state.secret, AUDIENCE, workspace.key)[0]
 
 
 def _trust(authorities: Path) -> ssl.SSLContext:

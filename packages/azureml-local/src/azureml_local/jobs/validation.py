@@ -68,15 +68,15 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
     _check_environment(state, workspace, text_of(properties, "environmentId"))
     code = text_of(properties, "codeId")
     if code:
-        assets.by_id(state, workspace, "codes", code)
-    named = compute.name_in(text_of(properties, "computeId"))
+        assets.find_by_id(state, workspace, "codes", code)
+    named = compute.compute_name(text_of(properties, "computeId"))
     if named == "local":
         raise NotSupported("Jobs with compute 'local': every job runs here; name a cluster or none")
     if named:
-        compute.side_by_side(state, workspace, named)
+        compute.max_concurrent_jobs(state, workspace, named)
     given = dict.fromkeys(object_of(properties, "inputs"), "x")
     out = dict.fromkeys(object_of(properties, "outputs"), "x")
-    inputs.command_line(properties["command"], given, out)
+    inputs.render_command(properties["command"], given, out)
     for key, value in object_of(properties, "environmentVariables").items():
         if not isinstance(value, str) or "\0" in value or not re.fullmatch(r"[^=\0]+", key):
             raise BadRequest(f"the environment variable {key!r} is not valid", "UserError")

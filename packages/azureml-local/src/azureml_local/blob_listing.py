@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 from starlette.requests import Request
 from starlette.responses import Response
 
-from azureml_local import blobfiles
-from azureml_local.blobfiles import META, Blob
+from azureml_local import blob_files
+from azureml_local.blob_files import META, Blob
 from azureml_local.errors import BadRequest
 from azureml_local.state import State
 
@@ -30,7 +30,7 @@ def answer(state: State, root: Path, request: Request) -> Response:
     items = ElementTree.SubElement(document, "Blobs")
     seen: set[str] = set()
     following = ""
-    for name in blobfiles.names(root, prefix):
+    for name in blob_files.names(root, prefix):
         first, group, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
         shown = prefix + first + group if group else name
         if shown <= after or shown in seen:
@@ -67,7 +67,7 @@ def _number(text: str | None) -> int:
 
 def _blob_node(state: State, items: ElementTree.Element, blob: Blob, name: str) -> None:
     try:
-        headers, size = blobfiles.headers(state, blob), blob.path.stat().st_size
+        headers, size = blob_files.headers(state, blob), blob.path.stat().st_size
     except FileNotFoundError:
         return  # deleted while the list was made
     node = ElementTree.SubElement(items, "Blob")
