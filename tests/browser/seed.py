@@ -21,6 +21,7 @@ from azure.ai.ml.entities import (
     ManagedOnlineDeployment,
     ManagedOnlineEndpoint,
     Model,
+    OnlineRequestSettings,
 )
 from azure.identity import DefaultAzureCredential
 
@@ -77,6 +78,7 @@ def main(go: str) -> None:
             model="azureml:sum:1",
             instance_type="Standard_DS3_v2",
             instance_count=1,
+            request_settings=OnlineRequestSettings(request_timeout_ms=30_000),
         )
     ).result()
     endpoint.traffic = {"blue": 100}

@@ -45,6 +45,7 @@ def deployed(client, model):
     ml_client.online_endpoints.begin_create_or_update(
         ManagedOnlineEndpoint(name="kept", auth_mode="key")
     ).result()
+    patient = OnlineRequestSettings(request_timeout_ms=30_000)
     for name, more in {
         "all": {
             "data_collector": DataCollector(
@@ -52,9 +53,10 @@ def deployed(client, model):
                     name: DeploymentCollection(enabled="True")
                     for name in ("model_inputs", "model_outputs")
                 }
-            )
+            ),
+            "request_settings": patient,
         },
-        "off": {},
+        "off": {"request_settings": patient},
         "hurried": {"request_settings": OnlineRequestSettings(request_timeout_ms=1)},
     }.items():
         ml_client.online_deployments.begin_create_or_update(

@@ -71,7 +71,11 @@ def model(client, trained):
 @pytest.fixture(scope="module")
 def online(client, model):
     """An online endpoint with the deployment ``one`` that has all traffic."""
-    from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint
+    from azure.ai.ml.entities import (
+        ManagedOnlineDeployment,
+        ManagedOnlineEndpoint,
+        OnlineRequestSettings,
+    )
 
     ml_client = client()
     ml_client.online_endpoints.begin_create_or_update(
@@ -85,6 +89,7 @@ def online(client, model):
                 model=f"azureml:m:{model.version}",
                 instance_type="Standard_DS3_v2",
                 instance_count=1,
+                request_settings=OnlineRequestSettings(request_timeout_ms=30_000),
             )
         ).result()
     endpoint = ml_client.online_endpoints.get("online-1")

@@ -59,7 +59,9 @@ def deployed(ml, seen, tmp_path_factory):
                 instance_count=1, environment="azureml:e:1",
                 code_configuration=CodeConfiguration(code=str(folder), scoring_script="score.py"),
                 environment_variables={"NAME": name, "SEEN": str(seen / name)},
-                request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=8),
+                request_settings=OnlineRequestSettings(
+                    max_concurrent_requests_per_instance=8, request_timeout_ms=30_000
+                ),
             )
         ).result()  # fmt: skip
     return ml.online_endpoints.get("split")
@@ -169,6 +171,7 @@ def test_tokens_let_in_and_open_nothing_else(ml, local, mode, tmp_path):
         CodeConfiguration,
         ManagedOnlineDeployment,
         ManagedOnlineEndpoint,
+        OnlineRequestSettings,
     )
 
     name = mode.replace("_", "-")
@@ -182,6 +185,7 @@ def test_tokens_let_in_and_open_nothing_else(ml, local, mode, tmp_path):
             name="one", endpoint_name=name, instance_type="Standard_DS3_v2", instance_count=1,
             environment="azureml:e:1",
             code_configuration=CodeConfiguration(code=str(tmp_path), scoring_script="score.py"),
+            request_settings=OnlineRequestSettings(request_timeout_ms=30_000),
         )
     ).result()  # fmt: skip
     endpoint = ml.online_endpoints.get(name)

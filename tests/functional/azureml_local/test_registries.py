@@ -163,6 +163,7 @@ def test_a_deployment_takes_a_model(ml, environment, model, tmp_path):
         CodeConfiguration,
         ManagedOnlineDeployment,
         ManagedOnlineEndpoint,
+        OnlineRequestSettings,
     )
 
     (tmp_path / "code").mkdir()
@@ -173,6 +174,7 @@ def test_a_deployment_takes_a_model(ml, environment, model, tmp_path):
         ManagedOnlineDeployment(
             name="one", endpoint_name="from-shared", model=model.id, environment=environment.id,
             instance_type="Standard_DS3_v2", instance_count=1,
+            request_settings=OnlineRequestSettings(request_timeout_ms=30_000),
             code_configuration=CodeConfiguration(
                 code=str(tmp_path / "code"), scoring_script="score.py"
             ),

@@ -105,9 +105,14 @@ def ml(client):
 @pytest.fixture(scope="module")
 def deploy(ml, tmp_path_factory):
     """A function that deploys a script under a name."""
-    from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment
+    from azure.ai.ml.entities import (
+        CodeConfiguration,
+        ManagedOnlineDeployment,
+        OnlineRequestSettings,
+    )
 
     def make(name: str, script: str, **more):
+        more.setdefault("request_settings", OnlineRequestSettings(request_timeout_ms=30_000))
         folder = tmp_path_factory.mktemp(name) / "code"
         folder.mkdir()
         (folder / "score.py").write_text(script)

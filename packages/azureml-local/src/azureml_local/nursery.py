@@ -30,6 +30,11 @@ class Running:
     process: subprocess.Popen[bytes] | preload.Process
 
     @property
+    def pid(self) -> int:
+        """Its id."""
+        return self.process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it has not ended."""
         return self.process.poll() is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 
 from azureml_local.errors import AzureError, BadGateway, TimedOut, TooMany, Unavailable
@@ -17,7 +18,12 @@ from azureml_local.online.limits import Limits
 from azureml_local.online.worker import Launch, Worker, spawn
 from azureml_local.scoring.frames import Answer, Asked
 
+logger = logging.getLogger(__name__)
+LIVENESS = Asked(b"", "GET", "/")
+"""The liveness request of Azure's inference server: a worker answers it without the user's code."""
 POLL_SECONDS = 0.02
+WATCH_SECONDS = 1.0
+"""How long a request waits for a worker before it looks for workers that the queue has lost."""
 SHORT_LIFE = 30.0
 """Seconds; a process that ends sooner is started again only after a while."""
 LONGEST_PAUSE = 30.0
@@ -53,12 +59,19 @@ class Pool:
         return any(worker.alive for worker in self._workers)
 
     async def start(self) -> None:
-        """Start the processes; returns when the first is ready.
+        """Start the processes; returns when the first has answered the probe.
 
         Raises:
             AzureError: it ended, or was not ready in time.
         """
+        deadline = time.monotonic() + self.limits.ready_seconds
         first = await self._started()
+        try:
+            await self._probe(deadline)
+        except BaseException:
+            self._workers.discard(first)
+            await first.end()
+            raise
         self._keep(first)
         for _ in range(self.limits.processes - 1):
             self._keep(None)
@@ -76,12 +89,29 @@ class Pool:
             raise TooMany(f"the deployment takes on {self.limits.most} requests at once")
         self._inside += 1
         try:
-            return await self._ask(asked)
+            return await self._ask(asked, time.monotonic() + self.limits.seconds)
         finally:
             self._inside -= 1
 
-    async def _ask(self, asked: Asked) -> Answer:
-        deadline = time.monotonic() + self.limits.seconds
+    async def _probe(self, deadline: float) -> None:
+        """Send the inference server's liveness request the way that callers' requests go.
+
+        Raises:
+            AzureError: the deployment does not answer it, although its process is ready.
+        """
+        try:
+            answer = await self._ask(LIVENESS, deadline)
+        except AzureError as error:
+            if self.alive:
+                raise self._not_ready() from error
+            raise AzureError(self._launch.last_line(), "ContainerCrashed") from error
+        if answer.status != 200:
+            raise AzureError(
+                f"the deployment answered its liveness probe with {answer.status}; see its log",
+                "ContainerCrashed",
+            )
+
+    async def _ask(self, asked: Asked, deadline: float) -> Answer:
         worker = await self._turn(deadline)
         try:
             return await worker.ask(asked, max(0.0, deadline - time.monotonic()))
@@ -98,24 +128,38 @@ class Pool:
             worker = self._idle.get_nowait()
             if worker.alive:
                 return worker
-        wait = deadline - time.monotonic()
-        queue = self.limits.queue_seconds
-        try:
-            async with asyncio.timeout(wait if queue is None else min(wait, queue)):
-                while True:
-                    if not self.alive:
-                        raise Unavailable("no process of the deployment runs; see its log")
+        queue_seconds = self.limits.queue_seconds
+        until = deadline
+        if queue_seconds is not None:
+            until = min(until, time.monotonic() + queue_seconds)
+        if not self.alive:
+            raise Unavailable("no process of the deployment runs; see its log")
+        while (seconds := until - time.monotonic()) > 0:
+            self._offer_forgotten()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(seconds, WATCH_SECONDS)):
                     worker = await self._idle.get()
-                    if worker.alive:
-                        return worker
-        except TimeoutError:
-            if queue is not None and queue < wait:
-                raise TooMany(
-                    f"the request waited longer than max_queue_wait, {queue:g} s"
-                ) from None
-            raise TimedOut(
-                f"the deployment did not answer within {self.limits.seconds:g} s"
-            ) from None
+                if worker.alive:
+                    return worker
+                if not self.alive:
+                    raise Unavailable("no process of the deployment runs; see its log")
+        if until < deadline:
+            raise TooMany(f"the request waited longer than max_queue_wait, {queue_seconds:g} s")
+        raise TimedOut(f"the deployment did not answer within {self.limits.seconds:g} s")
+
+    def _offer_forgotten(self) -> None:
+        """Offer requests to idle workers that the queue has lost; that there are any is a defect.
+
+        A worker is busy or in the queue. One that is neither would never be asked again.
+        """
+        if not self._idle.empty():
+            return
+        for worker in self._workers:
+            if worker.alive and not worker.busy:
+                message = f"defect: the idle process {worker.process.pid} was not in the queue"
+                logger.error(message)
+                self._launch.say(message)
+                self._idle.put_nowait(worker)
 
     async def close(self, grace: float) -> None:
         """End the processes, when what they are asked is answered or ``grace`` seconds are over."""
@@ -151,18 +195,13 @@ class Pool:
 
     async def _started(self) -> Worker:
         async with self._turns:
-            worker = await spawn(self._launch, self._nursery)
-            worker.on_idle = self._idle.put_nowait
+            worker = await spawn(self._launch, self._nursery, self._idle.put_nowait)
             try:
                 async with asyncio.timeout(self.limits.ready_seconds):
                     await _first(worker.ready, worker.ended)
             except TimeoutError:
                 await worker.end()
-                raise AzureError(
-                    f"the deployment was not ready within {self.limits.ready_seconds:g} s, "
-                    "the time of its readiness probe; see its log",
-                    "DeploymentTimedOut",
-                ) from None
+                raise self._not_ready() from None
             except asyncio.CancelledError:
                 await worker.end()
                 raise
@@ -171,6 +210,13 @@ class Pool:
             raise AzureError(self._launch.last_line(), "ContainerCrashed")
         self._workers.add(worker)
         return worker
+
+    def _not_ready(self) -> AzureError:
+        return AzureError(
+            f"the deployment was not ready within {self.limits.ready_seconds:g} s, "
+            "the time of its readiness probe; see its log",
+            "DeploymentTimedOut",
+        )
 
 
 async def _first(*events: asyncio.Event) -> None:

@@ -18,6 +18,8 @@ from typing import Protocol
 from azureml_local.scoring import door
 from azureml_local.scoring.frames import Answer, Asked, pack, pack_answer, receive
 
+HEALTHY = Answer(b"Healthy", 200, [["content-type", "text/plain"]])
+
 
 class Scorer(Protocol):
     """What answers requests."""
@@ -47,7 +49,8 @@ def main(argv: list[str]) -> None:
     scorer = load(json.loads(argv[1]))
     connection.sendall(pack("ready", b""))
     while (asked := receive(connection)) is not None:
-        connection.sendall(pack_answer(scorer.answer(asked)))
+        alive = asked.path == "/"
+        connection.sendall(pack_answer(HEALTHY if alive else scorer.answer(asked)))
 
 
 if __name__ == "__main__":

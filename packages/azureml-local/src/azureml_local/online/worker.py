@@ -46,14 +46,29 @@ class Launch:
 
 
 class Worker(asyncio.Protocol):
-    """One process and the socket to it."""
+    """One process and the socket to it.
 
-    def __init__(self, process: Running) -> None:
+    Attributes:
+        alive: whether the process runs, as far as its socket tells.
+        busy: whether it works: it is not ready yet, or has not answered its last request.
+        ready: set when the process has loaded the model or the script.
+        ended: set when the process has closed its socket.
+    """
+
+    def __init__(self, process: Running, on_idle: Callable[[Worker], None]) -> None:
+        """Make a worker of a process.
+
+        Args:
+            process: the process at the other end of the socket.
+            on_idle: called each time that the process can take a request. Fixed before the socket
+                is read, because the process may be ready before its caller runs again.
+        """
         self.process = process
-        self.on_idle: Callable[[Worker], None] = lambda worker: None
         self.alive = True
+        self.busy = True
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self._on_idle = on_idle
         self._buffer = Buffer()
         self._pending: asyncio.Future[Answer] | None = None
         self._transport: asyncio.Transport | None = None
@@ -72,7 +87,8 @@ class Worker(asyncio.Protocol):
             if self._pending is not None and not self._pending.done():
                 self._pending.set_result(Answer(body, status, headers, collected))
         self.ready.set()
-        self.on_idle(self)
+        self.busy = False
+        self._on_idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The process has ended, or is being ended."""
@@ -90,6 +106,7 @@ class Worker(asyncio.Protocol):
         """
         if self._transport is None or not self.alive:
             raise ConnectionError("the process ended")
+        self.busy = True
         self._pending = asyncio.get_running_loop().create_future()
         self._transport.write(pack_asked(asked))
         async with asyncio.timeout(seconds):
@@ -103,8 +120,8 @@ class Worker(asyncio.Protocol):
         await self.process.end(grace)
 
 
-async def spawn(launch: Launch, nursery: Nursery) -> Worker:
-    """Start a process of a deployment; it is ready later."""
+async def spawn(launch: Launch, nursery: Nursery, on_idle: Callable[[Worker], None]) -> Worker:
+    """Start a process of a deployment; ``on_idle`` is called when it is ready, maybe at once."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with theirs:
@@ -117,5 +134,5 @@ async def spawn(launch: Launch, nursery: Nursery) -> Worker:
             copy=launch.plain,
         )
     loop = asyncio.get_running_loop()
-    _, worker = await loop.create_unix_connection(lambda: Worker(process), sock=ours)
+    _, worker = await loop.create_unix_connection(lambda: Worker(process, on_idle), sock=ours)
     return worker

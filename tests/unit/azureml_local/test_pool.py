@@ -1,0 +1,102 @@
+"""The pool of a deployment's processes: none is ever forgotten, however its frames arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+
+import pytest
+
+from azureml_local.errors import AzureError
+from azureml_local.online.limits import Limits
+from azureml_local.online.pool import Pool
+from azureml_local.online.worker import Launch
+from azureml_local.scoring.frames import Answer, Asked, pack, pack_answer, receive
+
+
+class FakeProcess:
+    """Stands for a process of a deployment; a thread answers its socket."""
+
+    alive, pid = True, 1
+
+    async def end(self, grace):
+        return 0
+
+    async def gone(self):
+        return 0
+
+
+class FakeProcesses:
+    """Starts processes that are ready at once and answer with the path that they are asked."""
+
+    def __init__(self, liveness_status=200):
+        self.paths = []
+        self._liveness_status = liveness_status
+
+    async def spawn(self, command, *, stdin, **options):
+        connection = stdin.dup()
+        connection.sendall(pack("ready", b""))
+
+        def answer():
+            with connection, contextlib.suppress(OSError):
+                while (request := receive(connection)) is not None:
+                    self.paths.append(request.path)
+                    status = self._liveness_status if request.path == "/" else 200
+                    connection.sendall(pack_answer(Answer(request.path.encode(), status)))
+
+        threading.Thread(target=answer, daemon=True).start()
+        return FakeProcess()
+
+
+class LateLoop(asyncio.SelectorEventLoop):
+    """A loop whose callers see a connection only after its first bytes were read."""
+
+    async def create_unix_connection(self, *args, **options):
+        made = await super().create_unix_connection(*args, **options)
+        await asyncio.sleep(0.1)
+        return made
+
+
+def run_pool(tmp_path, use, processes=None, loop=LateLoop):
+    """Start a pool of one process, do what ``use`` does with it, and close it."""
+
+    async def main():
+        launch = Launch({}, tmp_path, tmp_path / "log", {})
+        limits = Limits(seconds=5, ready_seconds=2)
+        pool = Pool(launch, limits, asyncio.Semaphore(1), processes or FakeProcesses())
+        try:
+            await pool.start()
+            return await use(pool)
+        finally:
+            await pool.close(0)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(main())
+
+
+def test_a_process_that_is_ready_before_spawn_returns_gets_requests(tmp_path):
+    answer = run_pool(tmp_path, lambda pool: pool.ask(Asked(b"")))
+    assert (answer.status, answer.body) == (200, b"/score")
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_deployment_has_started_when_it_has_answered_the_liveness_request(tmp_path):
+    processes = FakeProcesses()
+    run_pool(tmp_path, lambda pool: asyncio.sleep(0), processes)
+    assert processes.paths == ["/"]
+    with pytest.raises(AzureError) as refused:
+        run_pool(tmp_path, lambda pool: asyncio.sleep(0), FakeProcesses(liveness_status=502))
+    assert refused.value.code == "ContainerCrashed"
+
+
+def test_a_worker_that_the_queue_has_lost_is_a_defect_and_gets_requests_again(tmp_path, caplog):
+    async def use(pool):
+        pool._idle.get_nowait()
+        return await pool.ask(Asked(b""))
+
+    with caplog.at_level(logging.ERROR):
+        assert run_pool(tmp_path, use).status == 200
+    assert [record.name for record in caplog.records] == ["azureml_local.online.pool"]
+    assert (tmp_path / "log").read_text().startswith("azureml-local: defect: ")
