@@ -18,7 +18,8 @@ def record(**values: Any) -> None:
     """Publish values: later runbooks with a parameter of that name get them injected.
 
     Args:
-        values: by name; what JSON can hold (None, bool, int, float, str, lists and dicts of them).
+        values: by name; what JSON can hold (None, bool, int, float, str, lists and dicts of them),
+            pydantic models, and lists of models.
 
     Raises:
         TypeError: a value is something else, or a number that JSON has no word for; nothing is
@@ -26,6 +27,7 @@ def record(**values: Any) -> None:
     """
     from IPython.display import display
 
+    values = {name: _dump(value) for name, value in values.items()}
     for name, value in values.items():
         _check(name, value)
     for name, value in values.items():
@@ -42,6 +44,14 @@ def published(outputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         if scrap is not None:
             found[scrap["name"]] = scrap["data"]
     return found
+
+
+def _dump(value: Any) -> Any:
+    """A model or a list of models as JSON values; anything else as it is."""
+    if isinstance(value, list):
+        return [_dump(item) for item in value]
+    dump = getattr(value, "model_dump", None)  # of pydantic, which a notebook may do without
+    return value if dump is None else dump(mode="json")
 
 
 def _check(name: str, value: Any) -> None:

@@ -108,10 +108,11 @@ import sys, time
 import pandas as pd
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
-from nbrelease.quality.traffic import ask
+from nbrelease.quality.scoring import ScoringClient
 client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
 endpoint = client.online_endpoints.get("diabetes-online")
 key = client.online_endpoints.get_keys("diabetes-online").primary_key
+scoring = ScoringClient(endpoint.scoring_uri, key)
 factors = [float(factor) for factor in sys.argv[2:]]
 rows = pd.read_csv("data/diabetes-sample.csv").drop(columns=["PatientID", "Diabetic"])
 begun, labels = time.time(), ["key,Diabetic"]
@@ -119,7 +120,7 @@ for number, factor in enumerate(factors):
     moved = rows.assign(BMI=rows["BMI"] * factor).astype(float)
     time.sleep(max(0, begun + number * float(sys.argv[1]) - time.time()))
     for start in range(0, len(rows), 100):
-        answer = ask(endpoint.scoring_uri, key, moved.iloc[start : start + 100])
+        answer = scoring.score(moved.iloc[start : start + 100])
         answer.raise_for_status()
         for row, said in enumerate(answer.json()):
             labels.append(f"{answer.headers['x-ms-request-id']}_{row},{1 - said}")

@@ -75,8 +75,8 @@ class DataCriteria(_Part):
     drift: float | None = None
 
 
-class Traffic(_Part):
-    """What requests to a deployment have to be like."""
+class RequestLimits(_Part):
+    """Limits on requests to a deployment; ``drift`` is that of its predictions."""
 
     error_rate: Share = 0.0
     p95_ms: Annotated[float, Field(gt=0)]
@@ -125,8 +125,8 @@ class Criteria(_Part):
     slices: Slices | None = None
     fairness: list[Limit] = Field(default_factory=list)
     data: DataCriteria = DataCriteria()
-    endpoint: Traffic
-    rollout: Traffic
+    endpoint: RequestLimits
+    rollout: RequestLimits
     monitor: Monitor = Monitor()
     waiver: Waiver | None = None
 
@@ -178,7 +178,7 @@ def _explain(error: ValidationError) -> str:
 
 
 _PARTS: tuple[type[BaseModel], ...] = (
-    Criteria, DataCriteria, Limit, Monitor, Range, Slices, Traffic, Waiver,
+    Criteria, DataCriteria, Limit, Monitor, Range, RequestLimits, Slices, Waiver,
 )  # fmt: skip
 
 

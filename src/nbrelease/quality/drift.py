@@ -161,6 +161,21 @@ def holm(p_values: Iterable[float]) -> NDArray[np.float64]:
     return adjusted
 
 
+def prediction_drift(before: list[Any], after: list[Any]) -> float:
+    """Population stability index of two lists of predicted classes; 0 when the shares agree.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    if not before or not after:
+        raise ValueError("there are no predictions to compare")
+    index = 0.0
+    for value in {*before, *after}:
+        old, new = (max(x.count(value) / len(x), LEAST_SHARE) for x in (before, after))
+        index += (new - old) * float(np.log(new / old))
+    return index
+
+
 def judged(findings: list[Finding], limits: Monitor) -> list[Finding]:
     """Say of each finding whether it is a shift, all of them corrected together."""
     for each, adjusted in zip(findings, holm(f.p_value for f in findings), strict=True):
