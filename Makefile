@@ -4,8 +4,9 @@ VENV ?= .venv
 ENV ?= dev
 PYTHON ?= python3
 BIN := $(VENV)/bin
-# By content, not by time: a fresh checkout beside a finished set-up installs nothing again.
-STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
+# The environment is identified by content, not by time: a fresh checkout installs nothing again.
+CONTENT := $(shell cat requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
+DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
 .PHONY: rehearse test drills setup tools lint typecheck unit browser chromium lab schema lock bench help
 
@@ -13,13 +14,13 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAINING_DATA=file.csv] [ESTIMATOR=...]
-	@exec $(BIN)/nbrelease rehearse $(ENV) --follow-parent \
+	@exec "$(BIN)/nbrelease" rehearse $(ENV) --follow-parent \
 		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
 		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
 
 # Three workers for two processors: a test that waits leaves one to the others. Files go to them in
 # the order of tests/conftest.py.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10
+PYTEST := "$(BIN)/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10
 
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
 # lead their own process to a local workspace have processes of their own.
@@ -32,7 +33,7 @@ drills: setup ## the long tests: faults in a rollout, a server killed and under 
 	@$(PYTEST) -m drill tests/functional/azureml_local
 
 browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
-	@$(BIN)/python -m pytest tests/browser
+	@"$(BIN)/python" -m pytest tests/browser
 
 # Where it is missing, out of Debian's or Ubuntu's archive; the font is for the Japanese pages.
 chromium: ## the browser for the browser tests, and for nbrelease evidence pdf
@@ -43,37 +44,47 @@ chromium: ## the browser for the browser tests, and for nbrelease evidence pdf
 	else echo "no apt-get here: install Chromium, Chrome or Edge by hand" >&2; exit 1; fi
 
 lint: setup
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
+	@"$(BIN)/ruff" check
+	@"$(BIN)/ruff" format --check
 
 typecheck: setup
-	@$(BIN)/mypy
+	@"$(BIN)/mypy"
 
-setup: $(STAMP) ## the virtual environment with the pinned versions
+# uv installs in seconds. Where it cannot be installed or cannot reach the packages, pip does the same.
+install = "$(BIN)/uv" pip install --quiet --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
+	|| "$(BIN)/python" -m pip install --quiet --disable-pip-version-check $(1)
+
+ifneq ($(firstword $(VENV)),$(patsubst /%,,$(firstword $(VENV))))
+# A rehearsal's jobs work in copies of the checkout, with the environment that started it.
+setup:
+	@test -e "$(VENV)/.installed-$(CONTENT)" || ! ls "$(VENV)"/.installed-* >/dev/null 2>&1 \
+		|| { echo "$(VENV) is older than requirements.txt or a pyproject.toml; run in its own checkout: make setup" >&2; exit 2; }
+else
+setup: $(VENV)/.installed-$(CONTENT) ## the virtual environment with the pinned versions
+
+$(VENV)/.installed-$(CONTENT):
+	@echo "Setting up $(VENV): once, less than a minute"
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
+	@"$(PYTHON)" -m venv "$(VENV)"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be installed; pip takes a minute or two"
+	@$(call install,--requirement requirements.txt)
+	@$(call install,--no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%))
+	@env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m compileall -q src packages
+	@env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -c "from nbrelease.report import templating; templating.compile_all()"
+	@rm -f "$(VENV)"/.installed-*
+	@touch $@
+endif
 
 tools:
-	@echo "$(abspath $(BIN))"
-
-# A rehearsal's jobs work in copies and use the tools of the checkout: they never change them.
-$(STAMP):
-	@$(if $(filter $(CURDIR)/%,$(abspath $(VENV))),true,echo "$(VENV) is older than requirements.txt or pyproject.toml; run in its own checkout: make setup" >&2; exit 2)
-	@echo "Setting up $(VENV): once, a minute or two"
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q src packages
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "from nbrelease.report import templating; templating.compile_all()"
-	@rm -f $(VENV)/.installed-*
-	@touch $@
+	@cd "$(BIN)" && pwd
 
 lab: setup ## JupyterLab with a local workspace behind it
-	@$(BIN)/azureml-local run --data .azureml-local -- $(BIN)/jupyter lab
+	@"$(BIN)/azureml-local" run --data .azureml-local -- "$(BIN)/jupyter" lab
 
 schema: setup ## write the JSON Schema of record.json out of its models
-	@$(BIN)/python -c "from nbrelease.records import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
+	@"$(BIN)/python" -c "from nbrelease.records import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
 	@cp src/nbrelease/records/schemas/*.json docs/schema/
 
 lock: ## write requirements.txt from what is installed and tested
 	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt
-	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip==' >> requirements.txt
+	@"$(BIN)/python" -m pip freeze --exclude-editable | grep -v '^pip==' >> requirements.txt

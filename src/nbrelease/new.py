@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import configparser
-import hashlib
-import os
 import re
-import subprocess
-import sys
-import tempfile
-import zipfile
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 
-from nbrelease import files
-from nbrelease.errors import NbreleaseError, UsageError
+from nbrelease import files, wheels
+from nbrelease.errors import UsageError
 
 FOLDERS = ("notebooks", "exported", "runbooks", "conda", ".ado", "data", "tests/exported")
 SINGLE = ("settings.ini", "requirements.txt", ".gitignore", ".gitattributes")
@@ -49,9 +42,9 @@ def create(folder: Path, name: str, azure: dict[str, str] | None = None) -> list
     content = {path: source.read_bytes() for path, source in _sources().items()}
     content[Path("settings.ini")] = _settings(content[Path("settings.ini")], name, azure)
     content[Path("README.md")] = content[Path("README.md")].replace(b"{{ project }}", name.encode())
-    wheel, packed = _wheel()
-    content[Path("wheels") / wheel] = packed
-    content[Path("requirements.txt")] += f"./wheels/{wheel}\n".encode()
+    for wheel, packed in wheels.build().items():
+        content[Path("wheels") / wheel] = packed
+        content[Path("requirements.txt")] += f"./wheels/{wheel}\n".encode()
     for path, data in content.items():
         files.write_bytes(folder / path, data)
     return sorted(content)
@@ -89,56 +82,3 @@ def _settings(text: bytes, name: str, azure: dict[str, str] | None) -> bytes:
     changed = "\n".join(lines) + "\n"
     configparser.ConfigParser().read_string(changed)  # what is written can be read
     return changed.encode()
-
-
-def _wheel() -> tuple[str, bytes]:
-    """This very nbrelease as a wheel: its name and content.
-
-    Built from the checkout, or packed again out of the files that were installed.
-
-    Raises:
-        NbreleaseError: neither is possible.
-    """
-    checkout = Path(__file__).parents[2]
-    if (checkout / "pyproject.toml").is_file():
-        return _built(checkout)
-    return _packed(metadata.distribution("nbrelease"))
-
-
-def _built(checkout: Path) -> tuple[str, bytes]:
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [
-                sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
-                "--no-deps", "--no-build-isolation", "--wheel-dir", folder, str(checkout),
-            ],
-            capture_output=True, text=True, check=False,
-            env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # the same bytes each time
-        )  # fmt: skip
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no message"]
-            raise NbreleaseError(f"cannot build nbrelease's wheel: {lines[-1]}")
-        [wheel] = Path(folder).glob("*.whl")
-        return wheel.name, wheel.read_bytes()
-
-
-def _packed(installed: metadata.Distribution) -> tuple[str, bytes]:
-    """A wheel out of the files of an installed one (PEP 427)."""
-    record = []
-    with tempfile.TemporaryDirectory() as folder:
-        name = f"nbrelease-{installed.version}-py3-none-any.whl"
-        target = Path(folder) / name
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in installed.files or []:
-                inside = file.as_posix()
-                if inside.startswith("..") or file.suffix == ".pyc":
-                    continue  # scripts, which the installer writes anew
-                if file.name in ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD"):
-                    continue
-                content = Path(str(file.locate())).read_bytes()
-                digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
-                record.append(f"{inside},sha256={digest.rstrip(b'=').decode()},{len(content)}")
-                archive.writestr(zipfile.ZipInfo(inside), content)
-            info = f"nbrelease-{installed.version}.dist-info/RECORD"
-            archive.writestr(zipfile.ZipInfo(info), "\n".join([*record, f"{info},,"]) + "\n")
-        return name, target.read_bytes()

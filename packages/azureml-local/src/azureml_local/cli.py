@@ -48,7 +48,7 @@ _port = click.option("--port", type=click.IntRange(1, 65535), help="By default a
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="nbrelease")
+@click.version_option(package_name="azureml-local")
 def group() -> None:
     """A local Azure ML workspace, for the unmodified azure-ai-ml."""
 

@@ -22,7 +22,7 @@ _FORMAT = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="nbrelease")
+@click.version_option(package_name="pipelines-local")
 def group() -> None:
     """Azure Pipelines YAML on this machine."""
 

@@ -1,0 +1,74 @@
+"""The wheels that a new project installs nbrelease from, so that it needs no checkout of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+from nbrelease.errors import NbreleaseError
+
+DISTRIBUTIONS = ("child-processes", "azureml-local", "pipelines-local", "nbrelease")
+"""The distributions of this repository; each requires only earlier ones."""
+NOT_PACKED = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
+
+
+def build() -> dict[str, bytes]:
+    """Return the wheels of :data:`DISTRIBUTIONS`, by file name.
+
+    They are built from the checkout, or packed again from the installed files.
+
+    Raises:
+        NbreleaseError: a wheel cannot be built.
+    """
+    checkout = Path(__file__).parents[2]
+    if (checkout / "pyproject.toml").is_file():
+        return _build_from_checkout(checkout)
+    return dict(_pack_installed(metadata.distribution(name)) for name in DISTRIBUTIONS)
+
+
+def _build_from_checkout(checkout: Path) -> dict[str, bytes]:
+    folders = [checkout / "packages" / name for name in DISTRIBUTIONS[:-1]]
+    with tempfile.TemporaryDirectory() as target:
+        process = subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
+                *("--no-deps", "--no-build-isolation", "--wheel-dir", target),
+                *map(str, [*folders, checkout]),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # the same bytes each time
+        )
+        if process.returncode:
+            lines = process.stderr.strip().splitlines() or ["no message"]
+            raise NbreleaseError(f"cannot build the wheels of nbrelease: {lines[-1]}")
+        return {wheel.name: wheel.read_bytes() for wheel in sorted(Path(target).glob("*.whl"))}
+
+
+def _pack_installed(distribution: metadata.Distribution) -> tuple[str, bytes]:
+    """Return file name and content of a wheel made from installed files (PEP 427)."""
+    stem = f"{distribution.name.replace('-', '_')}-{distribution.version}"
+    record = []
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / f"{stem}-py3-none-any.whl"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in distribution.files or []:
+                inner = file.as_posix()
+                # The installer writes scripts and bytecode anew.
+                if inner.startswith("..") or file.suffix == ".pyc" or file.name in NOT_PACKED:
+                    continue
+                content = Path(str(file.locate())).read_bytes()
+                digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
+                record.append(f"{inner},sha256={digest.rstrip(b'=').decode()},{len(content)}")
+                archive.writestr(zipfile.ZipInfo(inner), content)
+            last = f"{stem}.dist-info/RECORD"
+            archive.writestr(zipfile.ZipInfo(last), "\n".join([*record, f"{last},,"]) + "\n")
+        return target.name, target.read_bytes()
