@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import REPOSITORY
+from tests.e2e.projects import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.drill]
 NAMES = ("child-processes", "azureml-local", "pipelines-local")
