@@ -21,13 +21,9 @@ SIGNATURES = "signatures"
 LATER = "later"
 PACKAGE = Path(__file__).parents[1]
 WRITERS = (
-    "evidence/summary.py",
-    "evidence/pages*.py",
-    "evidence/charts*.py",
-    "evidence/words*.py",
-    "evidence/junit.py",
-    "evidence/brief.py",
-    "evidence/templates/*.*",
+    "records/*.py",
+    "report/*.py",
+    "report/templates/*.*",
     "export/*.py",
     "notebook/*.py",
 )

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nbrelease.errors import SettingsError
+from nbrelease.records.criterion import CriterionResult
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ChampionGate = Literal["stop", "report"]
@@ -131,18 +132,6 @@ class Criteria(_Part):
     waiver: Waiver | None = None
 
 
-class Judged(BaseModel):
-    """One limit, and what was found. ``relative``: held against the champion, not a fixed bound."""
-
-    name: str
-    metric: str
-    limit: str
-    found: float | None
-    passed: bool
-    why: str
-    relative: bool = False
-
-
 def load(path: Path | str) -> Criteria:
     """Read a criteria file.
 
@@ -182,7 +171,7 @@ _PARTS: tuple[type[BaseModel], ...] = (
 )  # fmt: skip
 
 
-def judge(limits: list[Limit], found: Mapping[str, float], name: str = "") -> list[Judged]:
+def judge(limits: list[Limit], found: Mapping[str, float], name: str = "") -> list[CriterionResult]:
     """Hold what was found against limits.
 
     Args:
@@ -200,42 +189,51 @@ def judge(limits: list[Limit], found: Mapping[str, float], name: str = "") -> li
             close = difflib.get_close_matches(limit.metric, found, n=1)
             mend = f"did you mean {close[0]}?" if close else f"measured: {', '.join(found)}"
             raise SettingsError(f"criteria: nothing measures {limit.metric}; {mend}")
-        label = f"{limit.metric}{f' ({name})' if name else ''}"
         value = found[limit.metric]
         if limit.at_least is not None:
-            judged.append(_bound(label, limit.metric, value, limit.at_least, at_least=True))
+            judged.append(_compare(limit.metric, name, value, "at least", limit.at_least))
         if limit.at_most is not None:
-            judged.append(_bound(label, limit.metric, value, limit.at_most, at_least=False))
-        judged += _against_champion(limit, found, f"{label} against the champion")
+            judged.append(_compare(limit.metric, name, value, "at most", limit.at_most))
+        judged += _against_champion(limit, found, name)
     return judged
 
 
-def _against_champion(limit: Limit, found: Mapping[str, float], label: str) -> list[Judged]:
-    bounds = [("low", limit.margin), ("high", None if limit.loss is None else -limit.loss)]
+def _against_champion(limit: Limit, found: Mapping[str, float], name: str) -> list[CriterionResult]:
+    bounds: list[tuple[Literal["low", "high"], float | None]] = [
+        ("low", limit.margin), ("high", None if limit.loss is None else -limit.loss)
+    ]  # fmt: skip
     judged = []
     for end, bound in bounds:
         value = found.get(f"{limit.metric}.difference_{end}")
         if bound is not None and value is not None:
-            result = _bound(label, limit.metric, value, bound, at_least=True)
-            judged.append(result.model_copy(update={"relative": True}))
+            result = _compare(limit.metric, name, value, "at least", bound)
+            update = {"baseline": "champion", "interval_end": end}
+            judged.append(result.model_copy(update=update))
     return judged
 
 
-def _bound(label: str, metric: str, value: float, bound: float, *, at_least: bool) -> Judged:
+def _compare(
+    metric: str,
+    name: str,
+    value: float,
+    operator: Literal["at least", "at most"],
+    threshold: float,
+) -> CriterionResult:
     # A number that could not be measured (nan) is no pass.
-    passed = not math.isnan(value) and (value >= bound if at_least else value <= bound)
-    words = "at least" if at_least else "at most"
-    return Judged(
-        name=label,
+    passed = value >= threshold if operator == "at least" else value <= threshold
+    return CriterionResult(
         metric=metric,
-        limit=f"{words} {bound:g}",
-        found=None if math.isnan(value) else value,
+        slice=name or None,
+        operator=operator,
+        threshold=threshold,
+        value=None if math.isnan(value) else value,
         passed=passed,
-        why=f"{label}: {value:.4g}, {words} {bound:g} asked" + ("" if passed else ": not met"),
     )
 
 
-def verdict(judged: list[Judged], waiver: Waiver | None, today: date | None = None) -> Verdict:
+def verdict(
+    judged: list[CriterionResult], waiver: Waiver | None, today: date | None = None
+) -> Verdict:
     """``passed`` when all is met; ``waived`` when not, and a waiver that has not run out says so.
 
     Args:
@@ -250,7 +248,11 @@ def verdict(judged: list[Judged], waiver: Waiver | None, today: date | None = No
 
 
 def gate(
-    judged: list[Judged], criteria: Criteria, commit: str, *, champion: ChampionGate = "stop"
+    judged: list[CriterionResult],
+    criteria: Criteria,
+    commit: str,
+    *,
+    champion: ChampionGate = "stop",
 ) -> dict[str, Any]:
     """The gate's result as runbooks publish it.
 

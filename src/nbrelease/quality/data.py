@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nbrelease.quality.compare import roc_auc
-from nbrelease.quality.criteria import Criteria, Judged, Limit, judge
+from nbrelease.quality.criteria import Criteria, Limit, judge
+from nbrelease.records.criterion import CriterionResult
 
 BANDS = 10
 # A band that is empty on one side would make the index infinite.
@@ -58,10 +59,7 @@ def profile(rows: pd.DataFrame, criteria: Criteria, label: str) -> dict[str, Any
         "rows": len(rows),
         "duplicates": int(_duplicated(rows, criteria).sum()),
         "columns": [_column(rows[name]) for name in rows],
-        "checks": [
-            {"name": c.name, "limit": c.limit, "found": c.found, "passed": c.passed}
-            for c in _checks(rows, criteria, label)
-        ],
+        "checks": [each.model_dump() for each in _checks(rows, criteria, label)],
         "drift": None,
     }
 
@@ -79,7 +77,7 @@ def drift(older: pd.DataFrame, newer: pd.DataFrame) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: -row["psi"])
 
 
-def _checks(rows: pd.DataFrame, criteria: Criteria, label: str) -> list[Judged]:
+def _checks(rows: pd.DataFrame, criteria: Criteria, label: str) -> list[CriterionResult]:
     asked, results = criteria.data, []
     share = float(_duplicated(rows, criteria).mean())
     results += judge([Limit(metric="duplicates", at_most=asked.duplicates)], {"duplicates": share})
@@ -110,14 +108,11 @@ def _duplicated(rows: pd.DataFrame, criteria: Criteria) -> pd.Series:
     return rows.drop(columns=criteria.data.id_column or [], errors="ignore").duplicated()
 
 
-def _absent(name: str) -> Judged:
-    return Judged(
-        name=f"column {name}", metric="column", limit="there", found=None, passed=False,
-        why=f"column {name}: not in the data",
-    )  # fmt: skip
+def _absent(name: str) -> CriterionResult:
+    return CriterionResult(metric="column", slice=name, operator="present", passed=False)
 
 
-def _leak(rows: pd.DataFrame, id_column: str, label: str) -> Judged:
+def _leak(rows: pd.DataFrame, id_column: str, label: str) -> CriterionResult:
     """Whether the order of the ids tells the label, as when one class was added after the other."""
     ids = pd.to_numeric(rows[id_column], errors="coerce").to_numpy(float)
     away = abs(float(roc_auc(rows[label].to_numpy(np.int64), ids)) - 0.5)

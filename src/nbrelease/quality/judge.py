@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality.criteria import Criteria, Judged, Limit, Slices, judge
+from nbrelease.quality.criteria import Criteria, Limit, Slices, judge
+from nbrelease.records.criterion import CriterionResult
 
 
 def everything(
@@ -14,7 +15,7 @@ def everything(
     fairness: Mapping[str, Any] | None,
     profile: Mapping[str, Any],
     criteria: Criteria,
-) -> list[Judged]:
+) -> list[CriterionResult]:
     """Each limit on the model and its data.
 
     Args:
@@ -38,16 +39,16 @@ def everything(
     if profile.get("overlap") is not None:
         share = {"overlap": profile["overlap"] / comparison["rows"]}
         limit = Limit(metric="overlap", at_most=criteria.data.overlap)
-        results += judge([limit], share, "held-out rows that were trained on")
+        results += judge([limit], share)
     if criteria.data.drift is not None:
         limit = Limit(metric="drift", at_most=criteria.data.drift)
         for each in profile.get("drift") or []:
             [found] = judge([limit], {"drift": _number(each["psi"])}, each["column"])
-            results.append(found.model_copy(update={"relative": True}))
+            results.append(found.model_copy(update={"baseline": "champion"}))
     return results
 
 
-def _slices(measured: list[Mapping[str, Any]], asked: Slices) -> list[Judged]:
+def _slices(measured: list[Mapping[str, Any]], asked: Slices) -> list[CriterionResult]:
     """Each limit of each band with enough rows; limits that no band is large enough for: error."""
     large = [each for each in measured if each["rows"] >= asked.smallest]
     if asked.limits and not large:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 from pydantic import Field
 
-from nbrelease.published import LoadTest, Observed
 from nbrelease.quality.criteria import RequestLimits
+from nbrelease.records.published import LoadTest, Observed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from nbrelease.errors import NotebookError
-from nbrelease.published import Published
 from nbrelease.records._model import Strict
+from nbrelease.records.published import Published
 from nbrelease.records.results import Masked, RunbookResult
 from nbrelease.records.stages import Decision, Stage
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 IDENTITY = "record.json"
 
 Kind = Literal["release", "monitor"]

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
-from nbrelease import published
-from nbrelease.published import Rollback, RolloutStep
 from nbrelease.records import (
     BatchEndpoint,
     Because,
@@ -30,7 +28,9 @@ from nbrelease.records import (
     Stage,
     StageOutcome,
     Tests,
+    published,
 )
+from nbrelease.records.published import Rollback, RolloutStep
 
 # What each reason says; the page says it in the record's own language.
 REASONS: dict[ReasonCode, str] = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nbrelease.published import Criterion, Gate
 from nbrelease.records import ReleaseRecord
+from nbrelease.records.criterion import AnyCriterion
+from nbrelease.records.published import Gate
 from nbrelease.records.summary import REASONS
 from nbrelease.report import templating as forms
 from nbrelease.report.names import missed
@@ -15,7 +16,7 @@ Translate = Callable[[str], str]
 SENTENCES = {code for code, text in REASONS.items() if not text.startswith("%")}
 
 
-def counts(gate: Gate, each: Criterion) -> bool:
+def counts(gate: Gate, each: AnyCriterion) -> bool:
     """Whether a criterion can stop a release."""
     return not (each.relative and gate.champion == "report")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nbrelease.published import Criterion
+from nbrelease.records.criterion import AnyCriterion
 
 Translate = Callable[[str], str]
 
@@ -90,7 +90,9 @@ def limit_words(text: str, _: Translate) -> str:
     return text
 
 
-def missed(criteria: list[Criterion], figure: Callable[[float | None], str], _: Translate) -> str:
+def missed(
+    criteria: list[AnyCriterion], figure: Callable[[float | None], str], _: Translate
+) -> str:
     """The first criteria that were not met, each with what was found and what was asked."""
     said = [
         _("%(name)s: %(found)s, %(limit)s asked")

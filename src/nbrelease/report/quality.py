@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbrelease.published import Metric
+from nbrelease.records.published import Metric
 from nbrelease.report import templating as forms
 from nbrelease.report.names import metric_name
 from nbrelease.report.sentences import Answer, Sentences

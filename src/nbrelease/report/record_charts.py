@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbrelease.published import Interval
 from nbrelease.records import ReleaseRecord
+from nbrelease.records.published import Interval
 from nbrelease.report import charts
 from nbrelease.report.names import metric_name
 from nbrelease.report.words import translator

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Literal, Self
 from azure.core.exceptions import AzureError, HttpResponseError
 from requests import RequestException
 
-from nbrelease.published import RolloutStep
 from nbrelease.quality.criteria import RequestLimits
 from nbrelease.quality.scoring import Observation, Problem, ScoringClient, check_limits
+from nbrelease.records.published import RolloutStep
 from nbrelease.rollout.endpoint import Client, EndpointState, EndpointTraffic, format_traffic
 from nbrelease.rollout.mirror import MirrorResult
 

@@ -29,8 +29,8 @@ comparison = {"rows": 80, "metrics": [{"name": "roc_auc", "challenger": 0.9}]}
 record(job_name="calm_pea_1", metrics=metrics, comparison=comparison)"""
 REGISTER = """\
 from nbrelease import record
-criteria = [{"name": "roc_auc", "metric": "roc_auc", "limit": "at least 0.8",
-             "found": comparison["metrics"][0]["challenger"], "passed": True}]
+criteria = [{"metric": "roc_auc", "operator": "at least", "threshold": 0.8,
+             "value": comparison["metrics"][0]["challenger"], "passed": True}]
 record(gate={"verdict": "passed", "criteria": criteria},
        model_name=model_name, model_version="2", model_sha256="ab" * 32)"""
 BATCH = """\

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nbrelease.records.criterion import CriterionResult
 from nbrelease.scraps import MEDIA_TYPE
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -63,10 +64,7 @@ def profile(champion: bool = True) -> dict[str, Any]:
             }
             for name in FEATURES
         ],
-        "checks": [
-            {"name": f"{name} least", "limit": "at least 0", "found": 0.0, "passed": True}
-            for name in FEATURES
-        ],
+        "checks": [criterion("least", 0.0, "at least", 0, slice=name) for name in FEATURES],
         "drift": [{"column": n, "psi": 0.3 / (i + 1)} for i, n in enumerate(FEATURES)]
         if champion
         else None,
@@ -103,26 +101,23 @@ def comparison(champion: bool = True) -> dict[str, Any]:
     }
 
 
-def gate(verdict: str = "passed", **more: Any) -> dict[str, Any]:
-    def criterion(name: str, found: float, limit: str, passed: bool = True) -> dict[str, Any]:
-        why = f"{name}: {found}, {limit} asked" + ("" if passed else ": not met")
-        return {
-            "name": name,
-            "metric": name,
-            "limit": limit,
-            "found": found,
-            "passed": passed,
-            "why": why,
-        }
+def criterion(
+    metric: str, value: float, operator: str, threshold: float, **more: Any
+) -> dict[str, Any]:
+    passed = value >= threshold if operator == "at least" else value <= threshold
+    fields = {"metric": metric, "value": value, "operator": operator, "threshold": threshold}
+    return CriterionResult.model_validate({**fields, "passed": passed, **more}).model_dump()
 
+
+def gate(verdict: str = "passed", **more: Any) -> dict[str, Any]:
     return {
         "verdict": verdict,
         "criteria": [
-            criterion("rows", 4500, "at least 300"),
-            criterion("roc_auc", 0.9826, "at least 0.8"),
-            criterion("accuracy_difference", 0.21, "at most 0.3")
+            criterion("rows", 4500, "at least", 300),
+            criterion("roc_auc", 0.9826, "at least", 0.8),
+            criterion("accuracy_difference", 0.21, "at most", 0.3)
             if verdict == "passed"
-            else criterion("accuracy_difference", 0.41, "at most 0.3", False),
+            else criterion("accuracy_difference", 0.41, "at most", 0.3),
         ],
         "criteria_commit": "4f1d2c7be1a0",
         "waiver": None,

@@ -127,13 +127,16 @@ def _injected(claim: RunbookResult, there: Any) -> Iterator[str]:
 
 def record(pack: Pack) -> Result:
     """record.json made again out of the executed notebooks is the same."""
-    since_last = pack.record.since_last
+    kept = {
+        "since_last": pack.record.since_last,
+        "schema_version": pack.record.schema_version,  # the check "schema" says which are known
+    }
     results = [
         claim.model_copy(update={"values": _values(claim, pack.notebooks[name])})
         for name, claim in pack.claims.items()
     ]
     again = derive_record(pack.folder, results, pack.notebooks)
-    again = again.model_copy(update={"since_last": since_last})
+    again = again.model_copy(update=kept)
     made, there = again.model_dump(mode="json"), pack.raw
     if not pack.same_renderer:  # what a later version adds, an earlier pack has not got
         made = _known(made, there)

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from nbrelease.attestation.verify.pack import Pack
 from nbrelease.attestation.verify.report import Result, judged, not_applicable
-from nbrelease.published import Criterion, Gate
 from nbrelease.records import Decision, ReleaseRecord
-
-# Limits are written with six significant digits, what was found with all of its own.
-ROUNDING = 1e-6
+from nbrelease.records.criterion import AnyCriterion, CriterionText
+from nbrelease.records.published import Gate
 
 
 def gate(pack: Pack) -> Result:
@@ -20,7 +18,7 @@ def gate(pack: Pack) -> Result:
     if found is None:
         before = f"{record.verdict} before it" if pack.negative else "no runbook published one"
         return not_applicable(f"no gate: {before}")
-    problems = [text for each in found.criteria if (text := _bound(each))]
+    problems = [text for each in found.criteria if (text := _contradiction(each))]
     counted = [each for each in found.criteria if found.champion == "stop" or not each.relative]
     met = bool(counted) and all(each.passed for each in counted)
     if found.verdict == "passed" and not met:
@@ -38,19 +36,15 @@ def gate(pack: Pack) -> Result:
     return judged(problems, said + (f", {shown} more only shown" if shown else ""))
 
 
-def _bound(criterion: Criterion) -> str:
-    """What is wrong where a limit of the form «at least 0.8» does not say what it came to."""
-    words, _, number = criterion.limit.rpartition(" ")
-    if criterion.found is None or words not in ("at least", "at most"):
+def _contradiction(criterion: AnyCriterion) -> str:
+    """What is wrong where a criterion's value does not lead to its result."""
+    if isinstance(criterion, CriterionText) or criterion.operator == "present":
+        return ""  # schema 1.0 has no threshold; a column that exists has no value
+    if criterion.passed == criterion.meets_threshold:
         return ""
-    limit, found = float(number), criterion.found
-    slack = ROUNDING * max(abs(limit), abs(found))
-    above, below = found >= limit - slack, found <= limit + slack
-    kept = above if words == "at least" else below
-    if kept == criterion.passed or (above and below):
-        return ""
-    met = "met" if criterion.passed else "not met"
-    return f"criterion {criterion.name}: {found:g} is said to be {met}, {criterion.limit} asked"
+    result = "passed" if criterion.passed else "failed"
+    value = "no value" if criterion.value is None else f"{criterion.value:g}"
+    return f"criterion {criterion.name}: {result} with {value}, required {criterion.limit}"
 
 
 def _waived(found: Gate, record: ReleaseRecord) -> Iterator[str]:

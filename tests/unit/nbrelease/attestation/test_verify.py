@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import packs
 import pytest
 
+from nbrelease.attestation import manifest
 from nbrelease.attestation.verify import CHECKS, verify
 from nbrelease.cli import main
 from nbrelease.pack import build_pack
@@ -211,3 +212,8 @@ def test_verifying_imports_nothing_heavy(english):
     )  # fmt: skip
     imported = set(json.loads(done.stderr.replace("'", '"')))
     assert not imported & HEAVY
+
+
+def test_the_renderer_covers_every_module_that_writes_a_pack():
+    for pattern in manifest.WRITERS:
+        assert list(manifest.PACKAGE.glob(pattern)), pattern

@@ -9,10 +9,10 @@ from typing import get_args
 
 import packs
 
-from nbrelease import published, records, report, secrets
+from nbrelease import records, report, secrets
 from nbrelease.attestation import chain
 from nbrelease.pack import build_pack
-from nbrelease.records import summary
+from nbrelease.records import published, summary
 from nbrelease.report import names, pages, templating, words
 from nbrelease.report.japanese import JAPANESE
 from nbrelease.runbook.masked import PARTS

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nbrelease.records.criterion import AnyCriterion
+
 Interval = tuple[float, float]
 Point = tuple[float, float]
 
@@ -37,15 +39,6 @@ class Column(_Value):
     std: float | None = None
 
 
-class DataCheck(_Value):
-    """A limit on the data, and what was found."""
-
-    name: str
-    limit: str
-    found: float | None = None
-    passed: bool
-
-
 class Drift(_Value):
     """A column's population stability index against the champion's data."""
 
@@ -60,7 +53,7 @@ class DataProfile(_Value):
     duplicates: int | None = None
     overlap: int | None = None
     columns: list[Column] = Field(default_factory=list)
-    checks: list[DataCheck] = Field(default_factory=list)
+    checks: list[AnyCriterion] = Field(default_factory=list)
     drift: list[Drift] | None = None
 
 
@@ -147,18 +140,6 @@ class Comparison(_Value):
     curves: BothCurves | None = None
 
 
-class Criterion(_Value):
-    """One limit of the gate. ``relative``: held against the champion, not a fixed bound."""
-
-    name: str
-    metric: str
-    limit: str
-    found: float | None = None
-    passed: bool
-    why: str = ""
-    relative: bool = False
-
-
 class Waiver(_Value):
     """Somebody's word that a failed gate may be passed until a day."""
 
@@ -171,7 +152,7 @@ class Gate(_Value):
     """What the criteria said. ``champion``: whether limits against the champion count."""
 
     verdict: Literal["passed", "failed", "waived"]
-    criteria: list[Criterion]
+    criteria: list[AnyCriterion]
     criteria_commit: str | None = None
     champion: Literal["stop", "report"] = "stop"
     waiver: Waiver | None = None
