@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONTENT := $(shell cat requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test drills setup tools lint typecheck unit browser chromium lab schema lock bench help
+.PHONY: rehearse test drills setup tools lint typecheck browser chromium lab docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -80,6 +80,12 @@ tools:
 
 lab: setup ## JupyterLab with a local workspace behind it
 	@"$(BIN)/azureml-local" run --data .azureml-local -- "$(BIN)/jupyter" lab
+
+docs: setup ## the docs site in dist/docs, with pictures from a rehearsal
+	@$(call install,--requirement docs/requirements.txt)
+	@"$(BIN)/python" docs/scripts/images.py
+	@"$(BIN)/mkdocs" build --quiet --strict
+	@echo "dist/docs/index.html"
 
 schema: setup ## write the JSON Schema of record.json out of its models
 	@"$(BIN)/python" -c "from nbrelease.records import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
