@@ -129,7 +129,7 @@ def test_the_pipelines_publish_pack_tests_and_summary_and_only_one_step_has_the_
     templates = Path(__file__).parents[3] / ".ado" / "templates"
     steps = yaml.safe_load((templates / "evidence.yml").read_text())["steps"]
     with_token = [step for step in steps if "SYSTEM_ACCESSTOKEN" in step.get("env", {})]
-    assert [step["displayName"] for step in with_token] == ["Build the pack"]
+    assert [step["displayName"] for step in with_token] == ["Build the evidence pack"]
     assert {"--approvals", "--summary"} <= set(with_token[0]["bash"].split())
     assert [step["artifact"] for step in steps if "publish" in step] == ["evidence-pack"]
     (tests,) = [step for step in steps if step.get("task") == "PublishTestResults@2"]
