@@ -1,5 +1,5 @@
-"""What a model has to show before it is released, and how that is measured.
+"""Measure a model, apply the release criteria, and monitor it after the release.
 
-Runbooks call these functions with plain data frames; nothing here knows of a workspace, so the same
-numbers come out on a laptop, in a pipeline and on Azure ML.
+Runbooks call these functions with data frames; nothing here needs a workspace, so the results are
+the same on a laptop, in a pipeline and on Azure ML.
 """

@@ -1,8 +1,8 @@
-"""What the data collector of an endpoint wrote: lines of events, read into one table.
+"""Read what the data collector of an online endpoint stored, as one table.
 
-Azure ML's collector keeps a line of JSON (a CloudEvent) for each request, in
-``modelDataCollector/<endpoint>/<deployment>/<collection>/yyyy/MM/dd/HH/<instance>.jsonl`` of the
-workspace's default datastore. Inputs and outputs of a request share a correlation id.
+Azure ML's data collector writes a line of JSON (a CloudEvent) for each request, to
+``modelDataCollector/<endpoint>/<deployment>/<collection>/yyyy/MM/dd/HH/<instance>.jsonl`` in the
+workspace's default datastore. The inputs and outputs of a request have the same correlation id.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ import pandas as pd
 INPUTS, OUTPUTS = "model_inputs", "model_outputs"
 CORRELATION, ROW = "correlationid", "row"
 KEY = "key"
-"""Names one row of one request, ``<correlation id>_<row>``: that is how labels find their row."""
+"""Identifies a row of a request: ``<correlation id>_<row>``. Labels are joined by it."""
 
 
-def read(
+def read_collected(
     folder: Path, prediction: str = "prediction", *, since: datetime | None = None
 ) -> pd.DataFrame:
     """Read what was collected of one deployment.
 
     Args:
-        folder: holds the collections' folders; what lies in others is left alone.
-        prediction: the name for the answers' column.
+        folder: holds the folders of the collections; other folders are ignored.
+        prediction: the name for the column of the predictions.
         since: leaves older rows out.
 
     Returns:
-        One row for each row that was asked for: key, time (UTC), the features, and the answer,
+        A row for each row of the requests: key, time (UTC), the features, and the prediction,
         which is nan where the output was not collected. Oldest first.
     """
-    asked = pd.DataFrame(_rows(folder, INPUTS))
-    if asked.empty:
+    inputs = pd.DataFrame(_read_rows(folder, INPUTS))
+    if inputs.empty:
         return pd.DataFrame({KEY: [], "time": pd.to_datetime([], utc=True), prediction: []})
-    answers = pd.DataFrame(_rows(folder, OUTPUTS))
-    if answers.empty:
-        asked[prediction] = float("nan")
+    outputs = pd.DataFrame(_read_rows(folder, OUTPUTS))
+    if outputs.empty:
+        inputs[prediction] = float("nan")
     else:
-        names = [name for name in answers if name not in (CORRELATION, ROW, "time")]
-        answers = answers.rename(columns={names[0]: prediction})[[CORRELATION, ROW, prediction]]
-        asked = asked.merge(answers, on=[CORRELATION, ROW], how="left")
-    asked["time"] = pd.to_datetime(asked["time"], utc=True, format="ISO8601")
-    asked.insert(0, KEY, asked[CORRELATION] + "_" + asked[ROW].astype(str))
+        names = [name for name in outputs if name not in (CORRELATION, ROW, "time")]
+        outputs = outputs.rename(columns={names[0]: prediction})[[CORRELATION, ROW, prediction]]
+        inputs = inputs.merge(outputs, on=[CORRELATION, ROW], how="left")
+    inputs["time"] = pd.to_datetime(inputs["time"], utc=True, format="ISO8601")
+    inputs.insert(0, KEY, inputs[CORRELATION] + "_" + inputs[ROW].astype(str))
     if since is not None:
-        asked = asked[asked["time"] >= since]
-    return asked.drop(columns=[CORRELATION, ROW]).sort_values(
+        inputs = inputs[inputs["time"] >= since]
+    return inputs.drop(columns=[CORRELATION, ROW]).sort_values(
         "time", kind="stable", ignore_index=True
     )
 
 
-def with_labels(rows: pd.DataFrame, labels: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Add the true labels that have arrived.
+def add_labels(rows: pd.DataFrame, labels: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Add the true labels that have arrived, as a column ``label``.
 
     Args:
-        rows: of :func:`read`.
+        rows: of :func:`read_collected`.
         labels: a column ``key`` (or ``correlationid``, for requests of one row) and the label's.
-        column: the label's name in ``labels``; ``label`` in the result.
+        column: the name of the label's column in ``labels``.
 
     Raises:
         ValueError: a column is missing.
@@ -68,59 +68,59 @@ def with_labels(rows: pd.DataFrame, labels: pd.DataFrame, column: str) -> pd.Dat
     key = KEY if KEY in labels else CORRELATION
     if key not in labels or column not in labels:
         raise ValueError(f"labels need the columns {KEY} and {column}; there are {list(labels)}")
-    found = labels[[key, column]].rename(columns={key: KEY, column: "label"})
-    found[KEY] = found[KEY].astype(str)
+    known = labels[[key, column]].rename(columns={key: KEY, column: "label"})
+    known[KEY] = known[KEY].astype(str)
     if key == CORRELATION:
-        found[KEY] += "_0"
-    return rows.merge(found.drop_duplicates(KEY, keep="last"), on=KEY, how="left")
+        known[KEY] += "_0"
+    return rows.merge(known.drop_duplicates(KEY, keep="last"), on=KEY, how="left")
 
 
-def both_answers(
-    champion: pd.DataFrame, challenger: pd.DataFrame, prediction: str = "prediction"
+def match_predictions(
+    live: pd.DataFrame, new: pd.DataFrame, prediction: str = "prediction"
 ) -> pd.DataFrame:
-    """What two deployments answered to the same values, as when one gets a copy of the requests.
+    """The predictions of two deployments for the same values, where one gets mirrored requests.
 
-    Rows meet by their values: a mirrored request is a request of its own, with an id of its own.
+    Rows are joined by their values: a mirrored request has an id of its own.
 
     Args:
-        champion: of :func:`read`.
-        challenger: the same, of the other deployment.
-        prediction: the name of the answers' column.
+        live: of :func:`read_collected`.
+        new: the same, of the other deployment.
+        prediction: the name of the column of the predictions.
 
     Returns:
-        The columns ``before`` and ``after``, a row for each that the challenger answered and whose
-        values the champion was asked for too.
+        The columns ``before`` (live) and ``after`` (new), a row for each prediction of the new
+        deployment whose values the live one predicted too.
     """
-    values = [name for name in champion if name not in (KEY, "time", prediction)]
-    if champion.empty or challenger.empty or set(values) - set(challenger):
+    values = [name for name in live if name not in (KEY, "time", prediction)]
+    if live.empty or new.empty or set(values) - set(new):
         return pd.DataFrame({"before": [], "after": []})
-    before = champion.dropna(subset=prediction).drop_duplicates(values)
-    after = challenger.dropna(subset=prediction)
-    both = after.merge(before, on=values, suffixes=("", " of the champion"))
-    return both.rename(columns={f"{prediction} of the champion": "before", prediction: "after"})[
-        ["before", "after"]
-    ]
+    before = live.dropna(subset=prediction).drop_duplicates(values)
+    after = new.dropna(subset=prediction)
+    both = after.merge(before, on=values, suffixes=("", " of the live deployment"))
+    return both.rename(
+        columns={f"{prediction} of the live deployment": "before", prediction: "after"}
+    )[["before", "after"]]
 
 
-def _rows(folder: Path, collection: str) -> Iterator[dict[str, Any]]:
+def _read_rows(folder: Path, collection: str) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.rglob("*.jsonl")):
         if collection not in path.parts:
             continue
         with path.open(encoding="utf-8") as file:
             for line in file:
-                # A collector appends: its last line may be half written, and is whole next time.
+                # The collector appends: its last line may be incomplete until the next run.
                 if line.endswith("\n"):
-                    yield from _event(json.loads(line))
+                    yield from _parse_event(json.loads(line))
 
 
-def _event(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _parse_event(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
     common = {"time": event["time"], CORRELATION: event.get(CORRELATION) or event["id"]}
-    for number, values in enumerate(_table(event.get("data"))):
+    for number, values in enumerate(_parse_data(event.get("data"))):
         yield {**common, ROW: number, **values}
 
 
-def _table(data: Any) -> list[dict[str, Any]]:
-    """Rows out of what a collector keeps: records, or the body of a request or answer."""
+def _parse_data(data: Any) -> list[dict[str, Any]]:
+    """The rows in an event's data: records, or the body of a request or of an answer."""
     if isinstance(data, str):
         data = json.loads(data)
     if isinstance(data, dict) and "input_data" in data:

@@ -1,13 +1,15 @@
-"""Challenger against champion, on the same held-out rows.
+"""Compare a challenger with the champion on the same held-out rows.
 
-Differences are paired: both models see the same bootstrap samples, so that what the rows have in
-common cancels out (Efron and Tibshirani, An Introduction to the Bootstrap, 1993). Two classifiers'
-accuracies are compared by McNemar's exact test on the rows that only one of them gets right.
+Differences are paired: both models are measured on the same bootstrap samples, so that the variance
+of the rows cancels out (Efron and Tibshirani, An Introduction to the Bootstrap, 1993). The
+accuracies of two classifiers are compared by McNemar's exact test on the rows that only one of them
+classifies correctly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -18,10 +20,20 @@ from scipy import stats
 
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import Criteria
+from nbrelease.records.published import (
+    BothCurves,
+    Champion,
+    Comparison,
+    Curves,
+    Interval,
+    McNemar,
+    Metric,
+    Point,
+    Slice,
+)
 
 Probabilities = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Interval = list[float]
 
 THRESHOLD = 0.5
 RESAMPLES = 999
@@ -29,14 +41,14 @@ CURVE_POINTS = 60
 
 
 def accuracy(label: Labels, probability: Probabilities, axis: int = -1) -> Any:
-    """Share of the rows that are classified right at the threshold of 0.5."""
+    """Share of the rows that are classified correctly at the threshold of 0.5."""
     return np.mean((probability > THRESHOLD) == (label == 1), axis=axis)
 
 
 def roc_auc(label: Labels, probability: Probabilities, axis: int = -1) -> Any:
     """Area under the ROC curve, by the ranks of the positives; nan with one class only.
 
-    Equal to scikit-learn's, and takes many samples at once along ``axis``.
+    Equal to scikit-learn's, but for many samples at once along ``axis``.
     """
     ranks = stats.rankdata(probability, axis=axis)
     positive = label == 1
@@ -50,208 +62,191 @@ def roc_auc(label: Labels, probability: Probabilities, axis: int = -1) -> Any:
 METRICS: dict[str, Callable[..., Any]] = {"accuracy": accuracy, "roc_auc": roc_auc}
 
 
-def compare(
-    label: Labels,
-    challenger: Probabilities,
-    champion: Probabilities | None,
+@dataclass(frozen=True)
+class Predictions:
+    """The label of each row, 0 or 1, and both models' probabilities of 1; each of shape (rows,).
+
+    ``champion`` is None before the first release.
+    """
+
+    label: Labels
+    challenger: Probabilities
+    champion: Probabilities | None = None
+
+    def select(self, rows: NDArray[np.bool_]) -> Predictions:
+        """The predictions of some rows."""
+        champion = None if self.champion is None else self.champion[rows]
+        return Predictions(self.label[rows], self.challenger[rows], champion)
+
+
+def compare_models(
+    predictions: Predictions,
     *,
     version: str | None,
     features: pd.DataFrame,
     criteria: Criteria,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Measure a challenger, and the champion where there is one.
+) -> Comparison:
+    """Measure a challenger, and the champion if there is one.
 
     Args:
-        label: 0 or 1 for each held-out row, shape (rows,).
-        challenger: the probability of 1 for each, shape (rows,).
-        champion: the same of the model that is live; None before the first release.
+        predictions: of both models for the held-out rows.
         version: the champion's model version.
-        features: the rows themselves, for the slices.
-        criteria: which slices, and the confidence of the intervals.
+        features: the held-out rows, for the slices.
+        criteria: the slices, and the confidence level of the intervals.
         seed: of the bootstrap.
-
-    Returns:
-        What runbooks publish as ``comparison``: metrics with intervals, McNemar's test, slices,
-        curves.
     """
-    level = criteria.confidence
-    return {
-        "rows": len(label),
-        "champion": None if champion is None else {"version": version},
-        "confidence": level,
-        "metrics": [
-            _metric(name, label, challenger, champion, level=level, seed=seed) for name in METRICS
-        ],
-        "mcnemar": None if champion is None else mcnemar(label, challenger, champion),
-        "slices": _slices(label, challenger, champion, features, criteria, seed),
-        "curves": {
-            "challenger": curves(label, challenger),
-            "champion": None if champion is None else curves(label, champion),
-        },
-    }
+    bootstrap = _Bootstrap(criteria.confidence, seed)
+    label, challenger, champion = predictions.label, predictions.challenger, predictions.champion
+    return Comparison(
+        rows=len(label),
+        champion=None if champion is None else Champion(version=version),
+        confidence=criteria.confidence,
+        metrics=[_measure_metric(name, predictions, bootstrap) for name in METRICS],
+        mcnemar=None if champion is None else mcnemar(label, challenger, champion),
+        slices=_measure_slices(predictions, features, criteria, bootstrap),
+        curves=BothCurves(
+            challenger=curves(label, challenger),
+            champion=None if champion is None else curves(label, champion),
+        ),
+    )
 
 
-def mcnemar(label: Labels, challenger: Probabilities, champion: Probabilities) -> dict[str, Any]:
+def mcnemar(label: Labels, challenger: Probabilities, champion: Probabilities) -> McNemar:
     """McNemar's exact test of two classifiers on the same rows.
 
-    Returns:
-        How many rows only one of them gets right, and the two-sided p-value of the null hypothesis
-        that both are right equally often (McNemar 1947; exact binomial form).
+    The p-value is two-sided; the null hypothesis is that both are correct equally often (McNemar
+    1947; exact binomial form).
     """
-    ours = (challenger > THRESHOLD) == (label == 1)
-    theirs = (champion > THRESHOLD) == (label == 1)
-    only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    both = only_ours + only_theirs
-    p_value = float(stats.binomtest(only_ours, both, 0.5).pvalue) if both else 1.0
-    return {"challenger_only": only_ours, "champion_only": only_theirs, "p_value": p_value}
+    correct = (challenger > THRESHOLD) == (label == 1)
+    champion_correct = (champion > THRESHOLD) == (label == 1)
+    challenger_only = int((correct & ~champion_correct).sum())
+    champion_only = int((champion_correct & ~correct).sum())
+    total = challenger_only + champion_only
+    p_value = float(stats.binomtest(challenger_only, total, 0.5).pvalue) if total else 1.0
+    return McNemar(challenger_only=challenger_only, champion_only=champion_only, p_value=p_value)
 
 
-def curves(label: Labels, probability: Probabilities) -> dict[str, Any]:
-    """ROC and calibration curve and the confusion matrix, as small lists of numbers."""
+def curves(label: Labels, probability: Probabilities) -> Curves:
+    """ROC and calibration curve with few points, and the confusion matrix."""
     order = np.argsort(-probability, kind="stable")
     hits = np.cumsum(label[order] == 1)
     misses = np.arange(1, len(label) + 1) - hits
     steps = np.unique(np.linspace(0, len(label) - 1, CURVE_POINTS).astype(int))
-    roc = [[0.0, 0.0]]
-    roc += [
-        [_share(misses[i], misses[-1]), _share(hits[i], hits[-1])] for i in steps
-    ]  # fmt: skip
+    roc: list[Point] = [(0.0, 0.0)]
+    roc += [(_share(misses[i], misses[-1]), _share(hits[i], hits[-1])) for i in steps]
     bins = np.clip((probability * 10).astype(int), 0, 9)
     calibration = [
-        [round(float(probability[bins == b].mean()), 6), round(float(label[bins == b].mean()), 6)]
+        (round(float(probability[bins == b].mean()), 6), round(float(label[bins == b].mean()), 6))
         for b in range(10)
         if (bins == b).any()
     ]
-    said = (probability > THRESHOLD).astype(int)
-    confusion = [[int(((label == a) & (said == b)).sum()) for b in (0, 1)] for a in (0, 1)]
-    return {"roc": roc, "calibration": calibration, "confusion": confusion}
+    predicted = (probability > THRESHOLD).astype(int)
+    negative, positive = (
+        (int(((label == a) & (predicted == 0)).sum()), int(((label == a) & (predicted == 1)).sum()))
+        for a in (0, 1)
+    )
+    return Curves(roc=roc, calibration=calibration, confusion=(negative, positive))
 
 
 def _share(part: Any, whole: Any) -> float:
     return round(float(part) / float(whole), 6) if whole else 0.0
 
 
-def _metric(
-    name: str,
-    label: Labels,
-    challenger: Probabilities,
-    champion: Probabilities | None,
-    *,
-    level: float,
-    seed: int,
-) -> dict[str, Any]:
-    measure = METRICS[name]
+@dataclass(frozen=True)
+class _Bootstrap:
+    """Percentile bootstrap: rows are drawn together, so that differences stay paired."""
 
-    def interval(*samples: NDArray[Any]) -> Interval | None:
-        return _interval(measure, *samples, level=level, seed=seed)
+    level: float
+    seed: int
 
-    row: dict[str, Any] = {
-        "name": name,
-        "challenger": float(measure(label, challenger)),
-        "challenger_interval": interval(label, challenger),
-        "champion": None,
-        "champion_interval": None,
-        "difference": None,
-        "difference_interval": None,
-    }
-    if champion is not None:
-        row["champion"] = float(measure(label, champion))
-        row["champion_interval"] = interval(label, champion)
-        row["difference"] = row["challenger"] - row["champion"]
-        row["difference_interval"] = _difference(
-            name, label, challenger, champion, level=level, seed=seed
+    def interval(self, statistic: Callable[..., Any], *samples: NDArray[Any]) -> Interval | None:
+        result = stats.bootstrap(
+            samples,
+            statistic,
+            paired=True,
+            vectorized=True,
+            confidence_level=self.level,
+            n_resamples=RESAMPLES,
+            batch=111,
+            method="percentile",
+            rng=np.random.default_rng(self.seed),
         )
-    return row
+        low, high = result.confidence_interval
+        return (float(low), float(high)) if np.isfinite([low, high]).all() else None
+
+    def difference(self, name: str, predictions: Predictions) -> Interval | None:
+        """The interval of challenger minus champion; None without a champion."""
+        metric = METRICS[name]
+
+        def difference(a: Labels, b: Probabilities, c: Probabilities, axis: int = -1) -> Any:
+            return metric(a, b, axis=axis) - metric(a, c, axis=axis)
+
+        if predictions.champion is None:
+            return None
+        samples = (predictions.label, predictions.challenger, predictions.champion)
+        return self.interval(difference, *samples)
 
 
-def _difference(
-    name: str,
-    label: Labels,
-    challenger: Probabilities,
-    champion: Probabilities,
-    *,
-    level: float,
-    seed: int,
-) -> Interval | None:
-    """The interval of challenger minus champion on the same rows."""
-    measure = METRICS[name]
-
-    def difference(a: Labels, b: Probabilities, c: Probabilities, axis: int = -1) -> Any:
-        return measure(a, b, axis=axis) - measure(a, c, axis=axis)
-
-    return _interval(difference, label, challenger, champion, level=level, seed=seed)
-
-
-def _interval(
-    statistic: Callable[..., Any], *samples: NDArray[Any], level: float, seed: int
-) -> Interval | None:
-    """Percentile bootstrap: rows are drawn together, so the pairs stay pairs."""
-    result = stats.bootstrap(
-        samples,
-        statistic,
-        paired=True,
-        vectorized=True,
-        confidence_level=level,
-        n_resamples=RESAMPLES,
-        batch=111,
-        method="percentile",
-        rng=np.random.default_rng(seed),
+def _measure_metric(name: str, predictions: Predictions, bootstrap: _Bootstrap) -> Metric:
+    metric, label, champion = METRICS[name], predictions.label, predictions.champion
+    value = float(metric(label, predictions.challenger))
+    result = Metric(
+        name=name,
+        challenger=value,
+        challenger_interval=bootstrap.interval(metric, label, predictions.challenger),
     )
-    low, high = result.confidence_interval
-    return [float(low), float(high)] if np.isfinite([low, high]).all() else None
+    if champion is None:
+        return result
+    champion_value = float(metric(label, champion))
+    return result.model_copy(
+        update={
+            "champion": champion_value,
+            "champion_interval": bootstrap.interval(metric, label, champion),
+            "difference": value - champion_value,
+            "difference_interval": bootstrap.difference(name, predictions),
+        }
+    )
 
 
-def _slices(
-    label: Labels,
-    challenger: Probabilities,
-    champion: Probabilities | None,
-    features: pd.DataFrame,
-    criteria: Criteria,
-    seed: int,
-) -> list[dict[str, Any]]:
+def _measure_slices(
+    predictions: Predictions, features: pd.DataFrame, criteria: Criteria, bootstrap: _Bootstrap
+) -> list[Slice]:
     if criteria.slices is None:
         return []
-    column, edges = criteria.slices.column, criteria.slices.edges
+    column = criteria.slices.column
     if column not in features:
         raise SettingsError(
-            f"criteria: nothing measures slices.column {column}; the rows have "
+            f"criteria: slices.column {column} is not in the data; it has the columns "
             f"{', '.join(map(str, features))}"
         )
     relative = [x.metric for x in criteria.slices.limits if (x.margin, x.loss) != (None, None)]
     values = features[column].to_numpy(dtype=float)
-    rows = []
-    for low, high in pairwise(edges):
-        inside = (values >= low) & (values < high)
-        if not inside.any():
+    slices = []
+    for low, high in pairwise(criteria.slices.edges):
+        rows = (values >= low) & (values < high)
+        if not rows.any():
             continue
-        rows.append(
-            {
-                "slice": f"{column} {low:g} to {high:g}",
-                "rows": int(inside.sum()),
-                "metrics": _measured(label[inside], challenger[inside]),
-                "champion_metrics": None
-                if champion is None
-                else _measured(label[inside], champion[inside]),
-                "difference_intervals": None
-                if champion is None or inside.sum() < criteria.slices.smallest
-                else {
-                    name: _difference(
-                        name,
-                        label[inside],
-                        challenger[inside],
-                        champion[inside],
-                        level=criteria.confidence,
-                        seed=seed,
-                    )
-                    for name in relative
-                    if name in METRICS
-                },
-            }
+        part = predictions.select(rows)
+        large = part.champion is not None and len(part.label) >= criteria.slices.smallest
+        slices.append(
+            Slice(
+                slice=f"{column} {low:g} to {high:g}",
+                rows=len(part.label),
+                metrics=_measure(part.label, part.challenger),
+                champion_metrics=None
+                if part.champion is None
+                else _measure(part.label, part.champion),
+                difference_intervals={
+                    name: bootstrap.difference(name, part) for name in relative if name in METRICS
+                }
+                if large
+                else None,
+            )
         )
-    return rows
+    return slices
 
 
-def _measured(label: Labels, probability: Probabilities) -> dict[str, float | None]:
-    values = {name: float(measure(label, probability)) for name, measure in METRICS.items()}
+def _measure(label: Labels, probability: Probabilities) -> dict[str, float | None]:
+    values = {name: float(metric(label, probability)) for name, metric in METRICS.items()}
     return {name: value if np.isfinite(value) else None for name, value in values.items()}

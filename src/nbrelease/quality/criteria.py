@@ -1,26 +1,18 @@
-"""The criteria file: limits that were committed before the run that they judge.
-
-Every limit is judged the same way: something was found, it is held against a bound, and the result
-says so in words. A limit that nothing measures is an error, never a pass.
-"""
+"""The criteria file, ``runbooks/criteria.yml``: the release criteria and the monitor's limits."""
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nbrelease.errors import SettingsError
-from nbrelease.records.criterion import CriterionResult
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ChampionGate = Literal["stop", "report"]
-Verdict = Literal["passed", "failed", "waived"]
 
 
 class _Part(BaseModel):
@@ -28,12 +20,12 @@ class _Part(BaseModel):
 
 
 class Limit(_Part):
-    """Bounds of one measured number; ``margin`` and ``loss`` are held against the champion.
+    """Limits of one metric; ``margin`` and ``loss`` compare it with the champion's.
 
-    ``margin`` is the least that the difference challenger minus champion may be, at the lower end
-    of its confidence interval: 0 asks for better, -0.01 lets it be a little worse. ``loss`` asks
-    less, for groups too small to prove anything by: it is broken when the upper end lies below its
-    negative, that is when the challenger is certainly worse by more than that.
+    ``margin`` is the minimum of the difference challenger minus champion, at the lower end of its
+    confidence interval: 0 requires a better challenger, -0.01 accepts a slightly worse one.
+    ``loss`` is less strict, for slices with few rows: it fails when the upper end lies below
+    ``-loss``, that is when the challenger is significantly worse by more than ``loss``.
     """
 
     metric: str
@@ -50,7 +42,7 @@ class Limit(_Part):
 
 
 class Slices(_Part):
-    """Bands of a column; a band is [edge, next edge)."""
+    """Slices of the rows by a column's values; a slice is [edge, next edge)."""
 
     column: str
     edges: Annotated[list[float], Field(min_length=2)]
@@ -59,7 +51,7 @@ class Slices(_Part):
 
 
 class Range(_Part):
-    """What a column may hold."""
+    """The values that a column may have; ``missing`` is the largest share."""
 
     min: float | None = None
     max: float | None = None
@@ -67,7 +59,7 @@ class Range(_Part):
 
 
 class DataCriteria(_Part):
-    """What the training data has to be like."""
+    """Checks of the training data."""
 
     columns: dict[str, Range] = Field(default_factory=dict)
     id_column: str | None = None
@@ -85,11 +77,11 @@ class RequestLimits(_Part):
 
 
 class Monitor(_Part):
-    """When what a released model is asked or answers has moved too far.
+    """When requests to a released model, or its predictions, count as drift.
 
-    Effect sizes count from the given value on, and only when the shift is certain: ``significance``
-    after Holm's correction. ``wasserstein`` is in standard deviations of the reference, ``missing``
-    and ``accuracy_loss`` are shares of the rows. An alarm needs ``breached`` of ``windows``.
+    An effect size counts from its limit on, and only when the finding is significant after Holm's
+    correction. ``wasserstein`` is in standard deviations of the reference, ``missing`` and
+    ``accuracy_loss`` are shares of the rows. An alarm needs ``breached`` of ``windows``.
     """
 
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.01
@@ -105,12 +97,12 @@ class Monitor(_Part):
     @model_validator(mode="after")
     def _can_be_reached(self) -> Monitor:
         if self.breached > self.windows:
-            raise ValueError(f"breached {self.breached} of windows {self.windows}: never reached")
+            raise ValueError(f"breached ({self.breached}) must be at most windows ({self.windows})")
         return self
 
 
 class Waiver(_Part):
-    """Somebody's word that a failed gate may be passed until a day."""
+    """Lets a failed gate pass until a day (UTC), with the name of the person responsible."""
 
     name: Annotated[str, Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
@@ -118,7 +110,7 @@ class Waiver(_Part):
 
 
 class Criteria(_Part):
-    """The whole file."""
+    """The criteria file."""
 
     metrics: list[Limit]
     smallest_sample: Annotated[int, Field(ge=1)]
@@ -136,8 +128,8 @@ def load(path: Path | str) -> Criteria:
     """Read a criteria file.
 
     Raises:
-        SettingsError: it is missing, is no YAML, or has a key or value that is none; one line that
-            names the place and, for a key, the nearest valid one.
+        SettingsError: the file is missing, is not YAML, or has an unknown key or an invalid value;
+            one line that names the key and the closest valid one.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -155,122 +147,17 @@ def load(path: Path | str) -> Criteria:
 
 
 def _explain(error: ValidationError) -> str:
-    # A misspelt key is a missing one too; the misspelling is what helps.
+    # A misspelt key is also a missing one; the message is about the misspelling.
     errors = error.errors()
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     where = ".".join(map(str, first["loc"])) or "the file"
     if first["type"] == "extra_forbidden":
         known = sorted({name for part in _PARTS for name in part.model_fields})
         close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        return f"{where}: no such key" + (f"; did you mean {close[0]}?" if close else "")
+        return f"{where}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
     return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 _PARTS: tuple[type[BaseModel], ...] = (
     Criteria, DataCriteria, Limit, Monitor, Range, RequestLimits, Slices, Waiver,
 )  # fmt: skip
-
-
-def judge(limits: list[Limit], found: Mapping[str, float], name: str = "") -> list[CriterionResult]:
-    """Hold what was found against limits.
-
-    Args:
-        limits: of single numbers.
-        found: by metric; ``<metric>.difference_low`` and ``.difference_high`` are the ends of the
-            confidence interval of the difference to the champion, and absent where there is none.
-        name: of the group that was measured, for people.
-
-    Raises:
-        SettingsError: a limit's metric was not measured.
-    """
-    judged = []
-    for limit in limits:
-        if limit.metric not in found:
-            close = difflib.get_close_matches(limit.metric, found, n=1)
-            mend = f"did you mean {close[0]}?" if close else f"measured: {', '.join(found)}"
-            raise SettingsError(f"criteria: nothing measures {limit.metric}; {mend}")
-        value = found[limit.metric]
-        if limit.at_least is not None:
-            judged.append(_compare(limit.metric, name, value, "at least", limit.at_least))
-        if limit.at_most is not None:
-            judged.append(_compare(limit.metric, name, value, "at most", limit.at_most))
-        judged += _against_champion(limit, found, name)
-    return judged
-
-
-def _against_champion(limit: Limit, found: Mapping[str, float], name: str) -> list[CriterionResult]:
-    bounds: list[tuple[Literal["low", "high"], float | None]] = [
-        ("low", limit.margin), ("high", None if limit.loss is None else -limit.loss)
-    ]  # fmt: skip
-    judged = []
-    for end, bound in bounds:
-        value = found.get(f"{limit.metric}.difference_{end}")
-        if bound is not None and value is not None:
-            result = _compare(limit.metric, name, value, "at least", bound)
-            update = {"baseline": "champion", "interval_end": end}
-            judged.append(result.model_copy(update=update))
-    return judged
-
-
-def _compare(
-    metric: str,
-    name: str,
-    value: float,
-    operator: Literal["at least", "at most"],
-    threshold: float,
-) -> CriterionResult:
-    # A number that could not be measured (nan) is no pass.
-    passed = value >= threshold if operator == "at least" else value <= threshold
-    return CriterionResult(
-        metric=metric,
-        slice=name or None,
-        operator=operator,
-        threshold=threshold,
-        value=None if math.isnan(value) else value,
-        passed=passed,
-    )
-
-
-def verdict(
-    judged: list[CriterionResult], waiver: Waiver | None, today: date | None = None
-) -> Verdict:
-    """``passed`` when all is met; ``waived`` when not, and a waiver that has not run out says so.
-
-    Args:
-        judged: every limit; none at all is no pass.
-        waiver: of the criteria file.
-        today: the day to hold the waiver against; in UTC.
-    """
-    if judged and all(each.passed for each in judged):
-        return "passed"
-    day = today or datetime.now(UTC).date()
-    return "waived" if judged and waiver is not None and day <= waiver.until else "failed"
-
-
-def gate(
-    judged: list[CriterionResult],
-    criteria: Criteria,
-    commit: str,
-    *,
-    champion: ChampionGate = "stop",
-) -> dict[str, Any]:
-    """The gate's result as runbooks publish it.
-
-    Args:
-        judged: every limit, held against what was found.
-        criteria: where a waiver would stand.
-        commit: in which the file last changed before the release began; empty where unknown.
-        champion: ``report``: limits that are held against the champion are shown and do not count,
-            for environments in which what is live is no reference.
-    """
-    counted = [each for each in judged if champion == "stop" or not each.relative]
-    decided = verdict(counted, criteria.waiver)
-    waiver = criteria.waiver.model_dump(mode="json") if criteria.waiver else None
-    return {
-        "verdict": decided,
-        "criteria": [each.model_dump() for each in judged],
-        "champion": champion,
-        "criteria_commit": commit or None,
-        "waiver": waiver if decided == "waived" else None,
-        "waiver_over": waiver if decided == "failed" else None,
-    }

@@ -1,17 +1,18 @@
-"""Watch a released model: windows of collected requests against what it was trained on.
+"""Monitor a released model: compare windows of collected requests with its training data.
 
-One window that looks odd is no alarm; several of the last ones are. A window with too few rows is
-not judged, and when none could be judged that is said, because a collector that is silent is no
-sign of health.
+One window with drift is not an alarm; several of the last windows are. A window with too few rows
+is not judged. When no window could be judged the verdict is ``unknown``, because the data collector
+may be off.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Literal
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from nbrelease.quality import drift
 from nbrelease.quality.criteria import Monitor
@@ -23,10 +24,9 @@ TIME = "time"
 
 @dataclass(frozen=True)
 class Reference:
-    """What a model was released with.
+    """The held-out rows of the model's training, shape (rows, columns).
 
-    ``features`` has one row for each held-out row, ``predictions`` the model's class for each, and
-    ``labels`` the true one.
+    ``predictions`` holds the model's class for each row and ``labels`` the true one.
     """
 
     features: pd.DataFrame
@@ -34,100 +34,118 @@ class Reference:
     labels: pd.Series
 
 
-def windows(
+class Window(BaseModel):
+    """The rows of one window, and the drift in them.
+
+    ``labels`` counts the rows whose label has arrived; ``why`` has a line for each finding that
+    drifted. ``breached`` is whether there is one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    start: str
+    end: str
+    rows: int
+    labels: int
+    judged: bool
+    breached: bool
+    findings: list[drift.Finding]
+    why: list[str]
+
+
+class MonitorResult(BaseModel):
+    """The verdict on all windows. ``why``: the drift in the last window that has any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Literal["calm", "drift", "unknown"]
+    breached: int
+    judged: int
+    needed: int
+    why: list[str]
+
+
+def judge_windows(
     collected: pd.DataFrame,
     reference: Reference,
     limits: Monitor,
     *,
     until: datetime,
     hours: float,
-) -> list[dict[str, Any]]:
+) -> list[Window]:
     """Judge the last windows.
 
     Args:
-        collected: a row for each that was asked for: ``time`` (UTC), the features, ``prediction``
-            and, where it has arrived, ``label``; missing ones are nan.
-        reference: what they are held against.
+        collected: a row for each prediction: ``time`` (UTC), the features, ``prediction`` and,
+            where it has arrived, ``label``; missing values are nan.
+        reference: what to compare them with.
         limits: of the criteria file.
         until: the end of the last window.
-        hours: the length of each.
+        hours: the length of each window.
 
     Returns:
-        Oldest first: start, end, rows, labels (how many have arrived), judged, breached, findings,
-        why.
+        The windows, oldest first.
     """
-    found = []
+    windows = []
     for back in range(limits.windows, 0, -1):
         start = until - timedelta(hours=hours * back)
         end = start + timedelta(hours=hours)
         inside = collected[(collected[TIME] >= start) & (collected[TIME] < end)]
-        found.append(_window(inside, reference, limits, start, end))
-    return found
+        windows.append(_judge_window(inside, reference, limits, start, end))
+    return windows
 
 
-def alarm(judged_windows: list[dict[str, Any]], limits: Monitor) -> dict[str, Any]:
-    """What all windows together come to.
-
-    Returns:
-        verdict (``calm``, ``drift`` or ``unknown`` when none could be judged), breached, judged,
-        needed, why (each thing that moved in the last breached window).
-    """
-    counted = [window for window in judged_windows if window["judged"]]
-    breached = [window for window in counted if window["breached"]]
-    verdict = "unknown" if not counted else "calm"
+def summarize(windows: list[Window], limits: Monitor) -> MonitorResult:
+    """The verdict: ``drift``, ``calm``, or ``unknown`` where no window could be judged."""
+    judged = [window for window in windows if window.judged]
+    breached = [window for window in judged if window.breached]
+    verdict: Literal["calm", "drift", "unknown"] = "calm" if judged else "unknown"
     if len(breached) >= limits.breached:
         verdict = "drift"
-    return {
-        "verdict": verdict,
-        "breached": len(breached),
-        "judged": len(counted),
-        "needed": limits.breached,
-        "why": breached[-1]["why"] if breached else [],
-    }
+    return MonitorResult(
+        verdict=verdict,
+        breached=len(breached),
+        judged=len(judged),
+        needed=limits.breached,
+        why=breached[-1].why if breached else [],
+    )
 
 
-def _window(
+def _judge_window(
     rows: pd.DataFrame, reference: Reference, limits: Monitor, start: datetime, end: datetime
-) -> dict[str, Any]:
-    enough = len(rows) >= limits.smallest
-    findings = _findings(rows, reference, limits) if enough else []
+) -> Window:
+    judged = len(rows) >= limits.smallest
+    findings = _find_drift(rows, reference, limits) if judged else []
     why = [each.why for each in findings if each.drifted]
-    labels = int(rows[LABEL].notna().sum()) if LABEL in rows else 0
-    return {
-        "start": start.isoformat(timespec="seconds"),
-        "end": end.isoformat(timespec="seconds"),
-        "rows": len(rows),
-        "labels": labels,
-        "judged": enough,
-        "breached": bool(why),
-        "findings": [each.shown() for each in findings],
-        "why": why,
-    }
+    return Window(
+        start=start.isoformat(timespec="seconds"),
+        end=end.isoformat(timespec="seconds"),
+        rows=len(rows),
+        labels=int(rows[LABEL].notna().sum()) if LABEL in rows else 0,
+        judged=judged,
+        breached=bool(why),
+        findings=findings,
+        why=why,
+    )
 
 
-def _findings(rows: pd.DataFrame, reference: Reference, limits: Monitor) -> list[drift.Finding]:
+def _find_drift(rows: pd.DataFrame, reference: Reference, limits: Monitor) -> list[drift.Finding]:
     more = []
-    answered = rows[rows[PREDICTION].notna()] if PREDICTION in rows else rows.head(0)
-    if len(answered):
+    predicted = rows[rows[PREDICTION].notna()] if PREDICTION in rows else rows.head(0)
+    if len(predicted):
+        before, now = reference.predictions.astype(float), predicted[PREDICTION].astype(float)
+        more.append(drift.compare_categories(PREDICTION, before, now, limits))
+    labelled = predicted[predicted[LABEL].notna()] if LABEL in predicted else predicted.head(0)
+    if len(labelled) >= limits.smallest:
+        wrong = labelled[PREDICTION].astype(float) != labelled[LABEL].astype(float)
+        wrong_before = reference.predictions.to_numpy(float) != reference.labels.to_numpy(float)
         more.append(
-            drift.categories(
-                PREDICTION,
-                reference.predictions.astype(float),
-                answered[PREDICTION].astype(float),
-                limits,
-            )
-        )
-    known = answered[answered[LABEL].notna()] if LABEL in answered else answered.head(0)
-    if len(known) >= limits.smallest:
-        wrong_now = int((known[PREDICTION].astype(float) != known[LABEL].astype(float)).sum())
-        right = reference.predictions.to_numpy(float) == reference.labels.to_numpy(float)
-        more.append(
-            drift.proportion(
+            drift.compare_shares(
                 "performance",
-                "wrong answers",
-                (int((~right).sum()), len(right)),
-                (wrong_now, len(known)),
+                "share of wrong predictions",
+                (int(wrong_before.sum()), len(wrong_before)),
+                (int(wrong.sum()), len(wrong)),
                 limits.accuracy_loss,
             )
         )
-    return drift.compare(reference.features, rows, limits, *more)
+    return drift.find_drift(reference.features, rows, limits, *more)

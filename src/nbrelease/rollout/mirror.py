@@ -35,13 +35,13 @@ def compare_mirrored(result: MirrorResult, live: pd.DataFrame, new: pd.DataFrame
 
     Args:
         result: of :meth:`nbrelease.rollout.Rollout.mirror`.
-        live: rows collected of the live deployment, :func:`nbrelease.quality.collected.read`.
-        new: rows collected of the new one.
+        live: of :func:`nbrelease.quality.collected.read_collected`, for the live deployment.
+        new: the same for the new one.
     """
-    from nbrelease.quality.collected import both_answers
+    from nbrelease.quality.collected import match_predictions
     from nbrelease.quality.drift import prediction_drift
 
-    both = both_answers(live, new)
+    both = match_predictions(live, new)
     if both.empty:
         return result
     drift = prediction_drift(both["before"].tolist(), both["after"].tolist())

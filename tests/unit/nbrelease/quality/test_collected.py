@@ -1,4 +1,4 @@
-"""The data collector's lines, read back into rows."""
+"""What the data collector stored, read as rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nbrelease.quality.collected import both_answers, read, with_labels
+from nbrelease.quality.collected import add_labels, match_predictions, read_collected
 
 
 def write(folder: Path, collection: str, *events: dict, end: str = "\n", name: str = "a") -> None:
@@ -30,12 +30,12 @@ def event(correlation: str, data, time: str = "2026-01-31T12:00:00Z") -> dict:
     }
 
 
-def test_inputs_and_outputs_of_a_request_meet(tmp_path):
+def test_inputs_and_outputs_of_a_request_are_joined(tmp_path):
     write(tmp_path, "model_inputs", event("b", [{"x": 3, "y": 1}], "2026-01-31T12:00:01.5Z"))
     write(tmp_path, "model_inputs", event("a", [{"x": 1}, {"x": 2}]), name="other-instance")
     write(tmp_path, "model_outputs", event("a", [{"label": 0}, {"label": 1}]))
     write(tmp_path, "request", event("z", {"anything": 1}))
-    rows = read(tmp_path)
+    rows = read_collected(tmp_path)
     assert rows["key"].tolist() == ["a_0", "a_1", "b_0"]
     assert rows["x"].tolist() == [1, 2, 3]
     assert rows["prediction"].tolist()[:2] == [0, 1]
@@ -57,44 +57,46 @@ def test_inputs_and_outputs_of_a_request_meet(tmp_path):
 def test_every_form_of_the_data_gives_the_same_rows(tmp_path, data):
     write(tmp_path, "model_inputs", event("a", data))
     write(tmp_path, "model_outputs", event("a", [1, 0]))
-    rows = read(tmp_path)
+    rows = read_collected(tmp_path)
     assert rows[["x", "y", "prediction"]].to_numpy().tolist() == [[1, 2, 1], [3, 4, 0]]
 
 
-def test_a_line_that_is_being_written_is_left_for_next_time(tmp_path):
+def test_an_incomplete_line_is_ignored(tmp_path):
     write(tmp_path, "model_inputs", event("a", [{"x": 1}]))
     write(tmp_path, "model_inputs", event("b", [{"x": 2}]), end="")
-    assert read(tmp_path)["key"].tolist() == ["a_0"]
+    assert read_collected(tmp_path)["key"].tolist() == ["a_0"]
 
 
-def test_nothing_collected_is_no_row(tmp_path):
-    rows = read(tmp_path)
+def test_an_empty_folder_gives_no_rows(tmp_path):
+    rows = read_collected(tmp_path)
     assert rows.empty
     assert {"key", "time", "prediction"} <= set(rows)
 
 
-def test_labels_find_their_rows(tmp_path):
+def test_labels_are_joined_to_their_rows(tmp_path):
     write(tmp_path, "model_inputs", event("a", [{"x": 1}, {"x": 2}]), event("b", [{"x": 3}]))
-    rows = read(tmp_path)
-    by_key = with_labels(
+    rows = read_collected(tmp_path)
+    by_key = add_labels(
         rows, pd.DataFrame({"key": ["a_1", "none"], "Diabetic": [1, 0]}), "Diabetic"
     )
     assert by_key["label"].isna().tolist() == [True, False, True]
-    single = with_labels(rows, pd.DataFrame({"correlationid": ["b"], "Diabetic": [0]}), "Diabetic")
+    single = add_labels(rows, pd.DataFrame({"correlationid": ["b"], "Diabetic": [0]}), "Diabetic")
     assert single["label"].tolist()[2] == 0
     assert len(single) == 3
     with pytest.raises(ValueError, match="labels need the columns key and Diabetic"):
-        with_labels(rows, pd.DataFrame({"id": [1]}), "Diabetic")
+        add_labels(rows, pd.DataFrame({"id": [1]}), "Diabetic")
 
 
-def test_answers_to_the_same_values_meet(tmp_path):
+def test_predictions_for_the_same_values_are_joined(tmp_path):
     old, new = tmp_path / "model-1", tmp_path / "model-2"
     write(old, "model_inputs", event("a", [{"x": 1}, {"x": 2}]), event("b", [{"x": 3}]))
     write(old, "model_outputs", event("a", [0, 1]), event("b", [1]))
     write(new, "model_inputs", event("c", [{"x": 2}, {"x": 9}], "2026-01-31T12:30:00Z"))
     write(new, "model_outputs", event("c", [0, 0]))
-    both = both_answers(read(old), read(new))
+    both = match_predictions(read_collected(old), read_collected(new))
     assert both.to_numpy().tolist() == [[1, 0]]
     since = datetime(2026, 1, 31, 12, 15, tzinfo=UTC)
-    assert both_answers(read(old, since=since), read(new, since=since)).empty
-    assert len(read(new, since=since)) == 2
+    assert match_predictions(
+        read_collected(old, since=since), read_collected(new, since=since)
+    ).empty
+    assert len(read_collected(new, since=since)) == 2

@@ -1,4 +1,4 @@
-"""Challenger against champion, held against other people's implementations."""
+"""Comparison of two models, tested against scikit-learn and manual calculations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
+from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score, roc_curve
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality import compare, criteria, data, judge, pictures, responsible
+from nbrelease.quality import compare, criteria, data, figures, responsible
+from nbrelease.quality.compare import Predictions, compare_models
+from nbrelease.quality.drift import stability_index
+from nbrelease.quality.gate import Measurements, evaluate_criteria
+from nbrelease.records.criterion import CriterionResult
+from nbrelease.records.published import Comparison, DataProfile
 
 CRITERIA = criteria.load(Path(__file__).parents[4] / "runbooks" / "criteria.yml")
+PLAIN = CRITERIA.model_copy(update={"fairness": []})
 
 
 def scores(seed: int, rows: int = 600, signal: float = 1.0):
@@ -25,26 +31,34 @@ def scores(seed: int, rows: int = 600, signal: float = 1.0):
     return label, probability
 
 
-def compared(label, challenger, champion, **words):
+def compared(label, challenger, champion, **options) -> Comparison:
     features = pd.DataFrame({"Age": np.linspace(21, 75, len(label))})
-    return compare.compare(
-        label, challenger, champion, version="3", features=features, criteria=CRITERIA, **words
-    )
+    predictions = Predictions(label, challenger, champion)
+    return compare_models(predictions, version="3", features=features, criteria=CRITERIA, **options)
+
+
+def evaluate(comparison: Comparison) -> list[CriterionResult]:
+    return evaluate_criteria(PLAIN, Measurements(comparison=comparison))
+
+
+def failures(results: list[CriterionResult]) -> list[tuple[str, str | None, bool]]:
+    """Metric, slice, and whether the champion is the baseline, of what was not met."""
+    return [(x.metric, x.slice, x.baseline == "champion") for x in results if not x.passed]
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])), min_size=2))  # fmt: skip
-def test_metrics_are_scikit_learns_ties_included(pairs):
+def test_metrics_equal_those_of_scikit_learn(pairs):
     label, probability = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
     assert compare.accuracy(label, probability) == accuracy_score(label, probability > 0.5)
-    found = compare.roc_auc(label, probability)
+    area = compare.roc_auc(label, probability)
     if len(set(label)) == 2:
-        assert found == pytest.approx(roc_auc_score(label, probability))
+        assert area == pytest.approx(roc_auc_score(label, probability))
     else:
-        assert np.isnan(found)
+        assert np.isnan(area)
 
 
-def test_many_samples_at_once_are_the_same_as_each_alone():
+def test_many_samples_at_once_equal_single_samples():
     rows = [scores(seed, 50) for seed in range(4)]
     labels, probabilities = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
     for measure in compare.METRICS.values():
@@ -54,40 +68,40 @@ def test_many_samples_at_once_are_the_same_as_each_alone():
 
 def test_the_first_release_has_no_champion():
     label, probability = scores(1)
-    found = compared(label, probability, None)
-    assert found["champion"] is None
-    assert found["mcnemar"] is None
-    assert {metric["difference"] for metric in found["metrics"]} == {None}
-    judged = judge.everything(found, None, {}, CRITERIA.model_copy(update={"fairness": []}))
-    assert not any(each.relative for each in judged)
+    result = compared(label, probability, None)
+    assert result.champion is None
+    assert result.mcnemar is None
+    assert {metric.difference for metric in result.metrics} == {None}
+    assert not any(each.baseline for each in evaluate(result))
 
 
 def test_differences_are_paired():
     label, champion = scores(1, signal=0.6)
     better = np.clip(champion + 0.05 * (2 * label - 1), 0, 1)
-    found = {metric["name"]: metric for metric in compared(label, better, champion)["metrics"]}
-    row = found["roc_auc"]
-    low, high = row["difference_interval"]
-    assert 0 < low < row["difference"] < high
-    wide = row["challenger_interval"][1] - row["challenger_interval"][0]
-    assert high - low < wide / 2
-    same = compared(label, champion, champion)["metrics"][1]
-    assert same["difference_interval"] == [0, 0]
+    metrics = {metric.name: metric for metric in compared(label, better, champion).metrics}
+    metric = metrics["roc_auc"]
+    low, high = metric.difference_interval
+    assert 0 < low < metric.difference < high
+    width = metric.challenger_interval[1] - metric.challenger_interval[0]
+    assert high - low < width / 2
+    same = compared(label, champion, champion).metrics[1]
+    assert same.difference_interval == (0, 0)
 
 
-def test_the_same_seed_gives_the_same_intervals_and_json_holds_them():
+def test_the_same_seed_gives_the_same_intervals():
     label, probability = scores(2)
     _, other = scores(3)
     first, second = (compared(label, probability, other, seed=7) for _ in range(2))
-    assert json.dumps(first, allow_nan=False) == json.dumps(second, allow_nan=False)
+    assert first == second
+    json.dumps(first.model_dump(mode="json"), allow_nan=False)
 
 
-def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+def test_intervals_cover_the_true_value_at_the_confidence_level():
     truth = float(np.mean([compare.accuracy(*scores(1000 + n, 4000)) for n in range(20)]))
     inside = 0
     for seed in range(60):
         label, probability = scores(seed, 300)
-        low, high = compared(label, probability, None)["metrics"][0]["challenger_interval"]
+        low, high = compared(label, probability, None).metrics[0].challenger_interval
         inside += low <= truth <= high
     assert inside >= 51  # 95 % of 60 is 57
 
@@ -100,52 +114,48 @@ def test_mcnemar(ours, theirs, p_value):
     label = np.ones(ours + theirs + 3, dtype=np.int64)
     challenger = np.r_[np.ones(ours), np.zeros(theirs), np.ones(3)]
     champion = np.r_[np.zeros(ours), np.ones(theirs), np.ones(3)]
-    found = compare.mcnemar(label, challenger, champion)
-    assert (found["challenger_only"], found["champion_only"]) == (ours, theirs)
-    assert found["p_value"] == pytest.approx(p_value)
+    result = compare.mcnemar(label, challenger, champion)
+    assert (result.challenger_only, result.champion_only) == (ours, theirs)
+    assert result.p_value == pytest.approx(p_value)
 
 
 def test_curves():
     label, probability = scores(4)
-    found = compare.curves(label, probability)
+    result = compare.curves(label, probability)
     false, true, _ = roc_curve(label, probability, drop_intermediate=False)
-    for x, y in found["roc"]:
+    for x, y in result.roc:
         assert np.min(np.abs(false - x) + np.abs(true - y)) < 1e-5
-    assert found["roc"][0] == [0, 0]
-    assert found["roc"][-1] == [1, 1]
-    assert sum(map(sum, found["confusion"])) == len(label)
+    assert result.roc[0] == (0, 0)
+    assert result.roc[-1] == (1, 1)
+    matrix = confusion_matrix(label, probability > 0.5)
+    assert result.confusion == tuple(map(tuple, matrix.tolist()))
 
 
-def test_slices_are_gated_where_they_are_large_enough():
+def test_slices_are_judged_where_they_have_enough_rows():
     label, probability = scores(5)
-    found = compared(label, probability, None)
-    assert [each["slice"] for each in found["slices"]] == ["Age 0 to 30", "Age 30 to 45", "Age 45 to 60", "Age 60 to 150"]  # fmt: skip
-    assert sum(each["rows"] for each in found["slices"]) == len(label)
-    worst = {
-        **found,
-        "slices": [{**found["slices"][0], "metrics": {"accuracy": 0.4, "roc_auc": 0.4}}],
-    }
-    plain = CRITERIA.model_copy(update={"fairness": []})
-    failed = [each.name for each in judge.everything(worst, None, {}, plain) if not each.passed]
-    assert failed == ["roc_auc (Age 0 to 30)"]
-    small = {**worst, "slices": [worst["slices"][0], {**found["slices"][1], "rows": 5}]}
-    assert len(judge.everything(small, None, {}, plain)) < len(judge.everything(found, None, {}, plain))  # fmt: skip
-    alone = {**worst, "slices": [{**worst["slices"][0], "rows": 5}]}
-    with pytest.raises(SettingsError, match="no band of Age has 30 held-out rows"):
-        judge.everything(alone, None, {}, plain)
-
-
-PLAIN = CRITERIA.model_copy(update={"fairness": []})
+    result = compared(label, probability, None)
+    assert [each.slice for each in result.slices] == ["Age 0 to 30", "Age 30 to 45", "Age 45 to 60", "Age 60 to 150"]  # fmt: skip
+    assert sum(each.rows for each in result.slices) == len(label)
+    first, second, *_ = result.slices
+    bad = first.model_copy(update={"metrics": {"accuracy": 0.4, "roc_auc": 0.4}})
+    worst = result.model_copy(update={"slices": [bad]})
+    assert failures(evaluate(worst)) == [("roc_auc", "Age 0 to 30", False)]
+    few = second.model_copy(update={"rows": 5})
+    small = result.model_copy(update={"slices": [bad, few]})
+    assert len(evaluate(small)) < len(evaluate(result))
+    only_small = result.model_copy(update={"slices": [few]})
+    with pytest.raises(SettingsError, match=r"slices\.limits .* Age has 30"):
+        evaluate(only_small)
 
 
 def challenger(kind: str, probability, age):
-    """The champion's answers, or as they are when something went wrong."""
+    """The champion's probabilities, shuffled on some rows."""
     draw = np.random.default_rng(3)
     other = draw.permutation(probability)
     worse = {
         "equal": np.zeros(len(age), bool),
         "worse": draw.random(len(age)) < 0.1,
-        "worse on one band": (age >= 45) & (age < 60) & (draw.random(len(age)) < 0.5),
+        "worse on one slice": (age >= 45) & (age < 60) & (draw.random(len(age)) < 0.5),
     }[kind]
     return np.where(worse, other, probability)
 
@@ -154,56 +164,55 @@ def challenger(kind: str, probability, age):
     ("kind", "failed"),
     [
         ("equal", set()),
-        ("worse", {"roc_auc against the champion", "accuracy against the champion"}),
-        ("worse on one band", {"accuracy (Age 45 to 60) against the champion"}),
+        ("worse", {("roc_auc", None, True), ("accuracy", None, True)}),
+        ("worse on one slice", {("accuracy", "Age 45 to 60", True)}),
     ],
 )
-def test_a_challenger_that_is_no_better(kind, failed):
+def test_a_challenger_that_is_not_better(kind, failed):
     label, champion = scores(6, 4000, signal=1.5)
     age = np.random.default_rng(7).uniform(20, 80, len(label))
-    found = compare.compare(
-        label,
-        challenger(kind, champion, age),
-        champion,
+    result = compare_models(
+        Predictions(label, challenger(kind, champion, age), champion),
         version="1",
         features=pd.DataFrame({"Age": age}),
         criteria=PLAIN,
     )
-    judged = [each.name for each in judge.everything(found, None, {}, PLAIN) if not each.passed]
-    assert failed <= set(judged)
-    assert bool(failed) == bool(judged)
-    bands = {name for name in judged if "Age" in name}
-    assert all("45 to 60" in name for name in bands) or kind == "worse"
+    unmet = failures(evaluate(result))
+    assert failed <= set(unmet)
+    assert bool(failed) == bool(unmet)
+    slices = {name for _, name, _ in unmet if name}
+    assert slices <= {"Age 45 to 60"} or kind == "worse"
 
 
-def test_slices_of_a_column_that_is_not_there_are_an_error():
+def test_slices_of_an_unknown_column_are_an_error():
     label, probability = scores(1)
-    with pytest.raises(SettingsError, match=r"nothing measures slices.column Age; the rows have B"):
-        compare.compare(
-            label,
-            probability,
-            None,
-            version=None,
-            features=pd.DataFrame({"B": label}),
-            criteria=CRITERIA,
+    features = pd.DataFrame({"B": label})
+    with pytest.raises(SettingsError, match=r"slices\.column Age .* columns B"):
+        compare_models(
+            Predictions(label, probability), version=None, features=features, criteria=CRITERIA
         )
 
 
-def test_rows_that_were_trained_on_too_stop_the_gate():
-    label, probability = scores(5)
-    found = compared(label, probability, None)
-    judged = judge.everything(found, None, {"overlap": 3}, PLAIN)
-    assert [x.metric for x in judged if not x.passed] == ["overlap"]
+def test_held_out_rows_that_are_training_rows_fail_the_gate():
+    result = compared(*scores(5), None)
+    profile = DataProfile(rows=600, overlap=3)
+    unmet = failures(
+        evaluate_criteria(PLAIN, Measurements(comparison=result, data_profile=profile))
+    )
+    assert unmet == [("overlap", None, False)]
 
 
 def test_stability_index():
     random = np.random.default_rng(0)
     old = random.normal(size=5000)
-    assert data.stability_index(old, old) == 0
-    assert data.stability_index(old, random.normal(size=5000)) < 0.02
-    assert data.stability_index(old, random.normal(0.3, size=5000)) > 0.05
-    assert data.stability_index(old, random.normal(2, size=5000)) > 1
-    assert np.isnan(data.stability_index(old, np.array([np.nan])))
+    assert stability_index(old, old) == 0
+    assert stability_index(old, random.normal(size=5000)) < 0.02
+    assert stability_index(old, random.normal(0.3, size=5000)) > 0.05
+    assert stability_index(old, random.normal(2, size=5000)) > 1
+    assert np.isnan(stability_index(old, np.array([np.nan])))
+
+
+LEAKAGE = "label told by the id"
 
 
 def sample(**columns) -> pd.DataFrame:
@@ -215,47 +224,51 @@ def sample(**columns) -> pd.DataFrame:
     ("change", "failed"),
     [
         (lambda rows: rows, []),
-        (lambda rows: rows.drop(columns="BMI"), ["column BMI"]),
-        (lambda rows: rows.drop(columns="PatientID"), ["column PatientID"]),
-        (lambda rows: pd.concat([rows, rows.head(100).assign(PatientID=range(100))]), ["duplicates"]),
-        (lambda rows: rows.assign(Age=rows.Age.where(rows.index != 3, 190)), ["most (Age)"]),
-        (lambda rows: rows.assign(BMI=rows.BMI.where(rows.index > 9)), ["missing (BMI)"]),
-        (lambda rows: pd.concat([rows, rows.head(100)]), ["duplicates"]),
-        (lambda rows: rows.assign(Diabetic=1), ["label values (Diabetic)", "label told by the id (PatientID)"]),
-        (lambda rows: rows.assign(PatientID=rows.Diabetic * 10_000 + range(len(rows))), ["label told by the id (PatientID)"]),
+        (lambda rows: rows.drop(columns="BMI"), [("column", "BMI")]),
+        (lambda rows: rows.drop(columns="PatientID"), [("column", "PatientID")]),
+        (lambda rows: pd.concat([rows, rows.head(100).assign(PatientID=range(100))]), [("duplicates", None)]),
+        (lambda rows: rows.assign(Age=rows.Age.where(rows.index != 3, 190)), [("most", "Age")]),
+        (lambda rows: rows.assign(BMI=rows.BMI.where(rows.index > 9)), [("missing", "BMI")]),
+        (lambda rows: pd.concat([rows, rows.head(100)]), [("duplicates", None)]),
+        (lambda rows: rows.assign(Diabetic=1), [("label values", "Diabetic"), (LEAKAGE, "PatientID")]),
+        (lambda rows: rows.assign(PatientID=rows.Diabetic * 10_000 + range(len(rows))), [(LEAKAGE, "PatientID")]),
     ],
 )  # fmt: skip
 def test_data_checks(change, failed):
-    found = data.profile(change(sample()), CRITERIA, "Diabetic")
-    assert [check["name"] for check in found["checks"] if not check["passed"]] == failed
-    json.dumps(found, allow_nan=False)
+    profile = data.profile_data(change(sample()), CRITERIA, "Diabetic")
+    assert [(x.metric, x.slice) for x in profile.checks if not x.passed] == failed
+    json.dumps(profile.model_dump(mode="json"), allow_nan=False)
 
 
-def test_what_a_model_leans_on_and_whom_it_serves_worse():
+def test_importance_and_fairness():
     from sklearn.linear_model import LogisticRegression
 
     random = np.random.default_rng(2)
     features = pd.DataFrame({"Age": random.uniform(20, 80, 900), "noise": random.normal(size=900)})
     label = pd.Series((features.Age + random.normal(0, 5, 900) > 50).astype(int))
     model = LogisticRegression().fit(features, label)
-    found = responsible.importance(model, features, label)
-    assert found[0]["feature"] == "Age"
-    assert found[0]["mean"] > 0.3 > found[1]["mean"] + 0.25
-    groups = responsible.fairness(label, model.predict_proba(features)[:, 1], features, CRITERIA)
-    assert sum(group["rows"] for group in groups["groups"]) == 900
-    assert groups["differences"]["selection_rate"] == pytest.approx(1, abs=0.05)
-    assert (found[0]["best_rank"], found[0]["worst_rank"]) == (1, 1)
+    age, noise = responsible.measure_importance(model, features, label)
+    assert age.feature == "Age"
+    assert age.mean > 0.3 > noise.mean + 0.25
+    assert (age.best_rank, age.worst_rank) == (1, 1)
+    probability = model.predict_proba(features)[:, 1]
+    fairness = responsible.measure_fairness(label, probability, features, CRITERIA)
+    assert sum(group["rows"] for group in fairness.groups) == 900
+    assert fairness.differences["selection_rate"] == pytest.approx(1, abs=0.05)
 
 
 def test_calibration_is_measured_by_group():
     draw = np.random.default_rng(0)
     age, truth = draw.uniform(20, 80, 6000), draw.uniform(0, 1, 6000)
     label = pd.Series((draw.random(6000) < truth).astype(int))
-    said = np.where(age < 30, np.clip(truth + 0.2, 0, 1), truth)
-    found = responsible.fairness(label, said, pd.DataFrame({"Age": age}), CRITERIA)
-    errors = {each["group"]: each["calibration_error"] for each in found["groups"]}
+    probability = np.where(age < 30, np.clip(truth + 0.2, 0, 1), truth)
+    fairness = responsible.measure_fairness(
+        label, probability, pd.DataFrame({"Age": age}), CRITERIA
+    )
+    errors = {each["group"]: each["calibration_error"] for each in fairness.groups}
     assert errors["0 to 30"] == pytest.approx(0.18, abs=0.04)
     assert max(error for group, error in errors.items() if group != "0 to 30") < 0.06
-    assert found["most"]["calibration_error"] == errors["0 to 30"]
-    assert all(len(curve) == 5 for curve in found["calibration"].values())
-    assert pictures.calibration(found).get_axes()[0].get_title().startswith("Age 0 to 30")
+    assert fairness.most["calibration_error"] == errors["0 to 30"]
+    assert all(len(curve) == 5 for curve in fairness.calibration.values())
+    axes = figures.plot_calibration(fairness).get_axes()
+    assert axes[0].get_title().startswith("Age 0 to 30")

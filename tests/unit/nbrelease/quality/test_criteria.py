@@ -1,4 +1,4 @@
-"""The criteria file, and limits held against what was found."""
+"""The criteria file, the limits and the gate's verdict."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality.criteria import Limit, Waiver, gate, judge, load, verdict
+from nbrelease.quality.criteria import Limit, Waiver, load
+from nbrelease.quality.gate import Measurement, decide_gate, decide_verdict, evaluate_limits
 
 SHIPPED = Path(__file__).parents[4] / "runbooks" / "criteria.yml"
 
 
-def test_the_shipped_file_is_right():
+def test_the_shipped_file_is_valid():
     criteria = load(SHIPPED)
     assert [limit.metric for limit in criteria.metrics] == ["roc_auc", "accuracy"]
     assert criteria.waiver is None
@@ -30,7 +31,7 @@ def test_the_shipped_file_is_right():
         ("endpoint: {error_rate: 0, p95_ms: 1000}", "endpoint: {error_rate: 2, p95_ms: 1}", "endpoint.error_rate"),
     ],
 )  # fmt: skip
-def test_a_wrong_file_is_one_line(tmp_path, old, new, said):
+def test_an_invalid_file_is_an_error_of_one_line(tmp_path, old, new, said):
     text = SHIPPED.read_text(encoding="utf-8")
     assert old in text
     (tmp_path / "criteria.yml").write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -40,44 +41,50 @@ def test_a_wrong_file_is_one_line(tmp_path, old, new, said):
     assert "\n" not in str(caught.value)
 
 
-def test_no_file_is_one_line(tmp_path):
-    with pytest.raises(SettingsError, match="no such criteria file"):
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(SettingsError, match=r"none\.yml"):
         load(tmp_path / "none.yml")
 
 
 @pytest.mark.parametrize(
-    ("limit", "found", "passed"),
+    ("limit", "value", "difference", "passed"),
     [
-        (Limit(metric="a", at_least=0.8), {"a": 0.8}, [True]),
-        (Limit(metric="a", at_least=0.8), {"a": 0.79}, [False]),
-        (Limit(metric="a", at_most=0.8), {"a": 0.81}, [False]),
-        (Limit(metric="a", at_least=0.5, at_most=0.8), {"a": 0.6}, [True, True]),
-        (Limit(metric="a", at_least=0.5), {"a": float("nan")}, [False]),
-        (Limit(metric="a", margin=-0.01), {"a": 0.5}, []),  # no champion yet
-        (Limit(metric="a", margin=-0.01), {"a": 0.5, "a.difference_low": -0.005}, [True]),
-        (Limit(metric="a", margin=0), {"a": 0.5, "a.difference_low": -0.005}, [False]),
-        (Limit(metric="a", loss=0.02), {"a": 0.5}, []),
-        (Limit(metric="a", loss=0.02), {"a": 0.5, "a.difference_high": -0.01}, [True]),
-        (Limit(metric="a", loss=0.02), {"a": 0.5, "a.difference_high": -0.03}, [False]),
+        (Limit(metric="a", at_least=0.8), 0.8, None, [True]),
+        (Limit(metric="a", at_least=0.8), 0.79, None, [False]),
+        (Limit(metric="a", at_most=0.8), 0.81, None, [False]),
+        (Limit(metric="a", at_least=0.5, at_most=0.8), 0.6, None, [True, True]),
+        (Limit(metric="a", at_least=0.5), float("nan"), None, [False]),
+        (Limit(metric="a", at_least=0.5), None, None, [False]),
+        (Limit(metric="a", margin=-0.01), 0.5, None, []),  # no champion yet
+        (Limit(metric="a", margin=-0.01), 0.5, (-0.005, 0.1), [True]),
+        (Limit(metric="a", margin=0), 0.5, (-0.005, 0.1), [False]),
+        (Limit(metric="a", loss=0.02), 0.5, None, []),
+        (Limit(metric="a", loss=0.02), 0.5, (-0.1, -0.01), [True]),
+        (Limit(metric="a", loss=0.02), 0.5, (-0.1, -0.03), [False]),
     ],
 )
-def test_limits(limit, found, passed):
-    judged = judge([limit], found)
-    assert [each.passed for each in judged] == passed
-    for each in judged:
-        assert each.why.endswith("not met") is not each.passed
+def test_limits(limit, value, difference, passed):
+    results = evaluate_limits([limit], {"a": Measurement(value, difference)}, "Age 0 to 30")
+    assert [each.passed for each in results] == passed
+    assert [each.slice for each in results] == ["Age 0 to 30"] * len(passed)
+    ends = {"low" if limit.margin is not None else "high"} if difference else {None}
+    assert {each.interval_end for each in results} <= ends
 
 
-def test_what_nothing_measures_is_an_error_and_no_pass():
-    with pytest.raises(SettingsError, match="nothing measures roc_acu; did you mean roc_auc"):
-        judge([Limit(metric="roc_acu", at_least=0.5)], {"roc_auc": 0.9})
+def test_a_metric_that_is_not_measured_is_an_error():
+    with pytest.raises(SettingsError, match=r"roc_acu .* did you mean roc_auc"):
+        evaluate_limits([Limit(metric="roc_acu", at_least=0.5)], {"roc_auc": Measurement(0.9)})
 
 
 WAIVER = Waiver(name="Ada", reason="known", until=date(2026, 3, 1))
 
 
+def results_of(value: float):
+    return evaluate_limits([Limit(metric="a", at_least=0.5)], {"a": Measurement(value)})
+
+
 @pytest.mark.parametrize(
-    ("value", "waiver", "today", "wanted"),
+    ("value", "waiver", "today", "verdict"),
     [
         (0.9, None, date(2026, 1, 1), "passed"),
         (0.9, WAIVER, date(2026, 1, 1), "passed"),
@@ -86,22 +93,22 @@ WAIVER = Waiver(name="Ada", reason="known", until=date(2026, 3, 1))
         (0.1, WAIVER, date(2026, 3, 2), "failed"),
     ],
 )
-def test_verdicts(value, waiver, today, wanted):
-    assert verdict(judge([Limit(metric="a", at_least=0.5)], {"a": value}), waiver, today) == wanted
+def test_verdicts(value, waiver, today, verdict):
+    assert decide_verdict(results_of(value), waiver, today) == verdict
 
 
-def test_nothing_judged_is_no_pass():
-    assert verdict([], WAIVER, date(2026, 1, 1)) == "failed"
+def test_without_criteria_the_verdict_is_failed():
+    assert decide_verdict([], WAIVER, date(2026, 1, 1)) == "failed"
 
 
-@pytest.mark.parametrize(("champion", "wanted"), [("stop", "failed"), ("report", "passed")])
-def test_where_the_champion_is_no_reference_its_limits_are_shown_only(champion, wanted):
-    limits = [Limit(metric="a", at_least=0.5, margin=0)]
-    judged = judge(limits, {"a": 0.6, "a.difference_low": -0.2})
-    found = gate(judged, load(SHIPPED), "abc", champion=champion)
-    assert found["verdict"] == wanted
-    assert [each["passed"] for each in found["criteria"]] == [True, False]
-    assert found["criteria_commit"] == "abc"
+@pytest.mark.parametrize(("champion", "verdict"), [("stop", "failed"), ("report", "passed")])
+def test_with_report_the_comparison_with_the_champion_does_not_count(champion, verdict):
+    limit = Limit(metric="a", at_least=0.5, margin=0)
+    results = evaluate_limits([limit], {"a": Measurement(0.6, (-0.2, 0.1))})
+    gate = decide_gate(results, load(SHIPPED), "abc", champion=champion)
+    assert gate.verdict == verdict
+    assert [each.passed for each in gate.criteria] == [True, False]
+    assert gate.criteria_commit == "abc"
 
 
 @pytest.mark.parametrize("text", ["{name: '', reason: r, until: 2026-01-01}", "{name: Ada, until: 2026-01-01}", "{name: Ada, reason: r}"])  # fmt: skip
@@ -112,9 +119,8 @@ def test_a_waiver_needs_a_name_a_reason_and_an_end(tmp_path, text):
         load(tmp_path / "criteria.yml")
 
 
-def test_a_waiver_whose_day_is_over_is_refused_by_name():
+def test_an_expired_waiver_fails_the_gate_and_is_named():
     criteria = load(SHIPPED).model_copy(update={"waiver": WAIVER})
-    found = gate(judge([Limit(metric="a", at_least=0.5)], {"a": 0.1}), criteria, "abc")
-    assert found["verdict"] == "failed"
-    assert found["waiver"] is None
-    assert found["waiver_over"] == {"name": "Ada", "reason": "known", "until": "2026-03-01"}
+    gate = decide_gate(results_of(0.1), criteria, "abc")
+    assert (gate.verdict, gate.waiver) == ("failed", None)
+    assert gate.waiver_over.model_dump() == WAIVER.model_dump()

@@ -1,4 +1,4 @@
-"""What moved is found, what did not is left alone; how windows come to an alarm."""
+"""Drift is detected, samples without a shift raise no alarm, windows are summarized."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nbrelease.quality import criteria, drift, monitor
 from nbrelease.quality.criteria import Monitor
 
 ROOT = Path(__file__).parents[4]
-# The public file, where somebody has fetched it, and the sample that ships.
+# The sample, and the public file where it was downloaded.
 FILES = [
     ROOT / "data" / "diabetes-sample.csv",
     ROOT / "data" / "diabetes.csv",
@@ -29,17 +29,17 @@ LIMITS = Monitor(smallest=50)
 
 
 @pytest.mark.parametrize("data", [path for path in FILES if path.is_file()])
-def test_the_drill(data):
-    found = list(drill(data, seed=1))
-    missed = [name for name, why, _ in found if name and not why]
-    false = [why for name, why, _ in found if not name and why]
-    assert len(found) == len(SHIFTS) + 20
+def test_known_shifts_are_detected_without_false_alarms(data):
+    windows = list(drill(data, seed=1))
+    missed = [name for name, why, _ in windows if name and not why]
+    false_alarms = [why for name, why, _ in windows if not name and why]
+    assert len(windows) == len(SHIFTS) + 20
     assert missed == []
-    assert len(false) <= 1
+    assert len(false_alarms) <= 1
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_holm_never_lowers_keeps_the_order_and_is_capped(p_values):
+def test_holm_never_lowers_a_p_value_and_keeps_the_order(p_values):
     adjusted = drift.holm(p_values)
     assert (adjusted >= np.array(p_values)).all()
     assert (adjusted <= 1).all()
@@ -47,46 +47,49 @@ def test_holm_never_lowers_keeps_the_order_and_is_capped(p_values):
     assert (np.diff(adjusted[order]) >= 0).all()
 
 
-def test_holm_by_hand():
+def test_holm_equals_a_manual_calculation():
     assert drift.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
-def test_categories_that_appear_and_go():
+def test_new_and_missing_categories_are_drift():
     before = pd.Series(["a"] * 500 + ["b"] * 500)
-    found = drift.categories("city", before, pd.Series(["a"] * 480 + ["c"] * 520), LIMITS)
-    [judged] = drift.judged([found], LIMITS)
-    assert judged.drifted
-    assert judged.effects["cramers_v"] > 0.5
-    assert "city: distribution moved from a (50%) to c (52%)" in judged.why
-    same = drift.categories("city", before, before.sample(300, random_state=1), LIMITS)
-    assert not drift.judged([same], LIMITS)[0].drifted
+    now = pd.Series(["a"] * 480 + ["c"] * 520)
+    [finding] = drift.correct([drift.compare_categories("city", before, now, LIMITS)], LIMITS)
+    assert finding.drifted
+    assert finding.effects["cramers_v"] > 0.5
+    assert (finding.column, finding.before, finding.now) == ("city", "a (50%)", "c (52%)")
+    assert finding.why.startswith("city: ")
+    sample = before.sample(300, random_state=1)
+    [same] = drift.correct([drift.compare_categories("city", before, sample, LIMITS)], LIMITS)
+    assert not same.drifted
+    assert same.why == ""
 
 
-def test_one_value_that_stays_one_value_has_not_moved():
+def test_a_constant_column_does_not_drift():
     column = pd.DataFrame({"x": np.ones(100)})
-    assert not any(each.drifted for each in drift.compare(column, column, LIMITS))
+    assert not any(each.drifted for each in drift.find_drift(column, column, LIMITS))
 
 
-def test_large_but_uncertain_and_certain_but_small_are_no_shifts():
+def test_only_what_is_significant_and_large_is_drift():
     draw = np.random.default_rng(0)
     many = pd.DataFrame({"x": draw.normal(0, 1, 200_000)})
-    [small, _] = drift.compare(many, many + 0.03, LIMITS)
+    [small, _] = drift.find_drift(many, many + 0.03, LIMITS)
     assert small.p_adjusted < 1e-6
     assert not small.drifted
     few = pd.DataFrame({"x": draw.normal(0, 1, 1000)})
-    [uncertain, _] = drift.compare(few, few.head(6) + 0.4, LIMITS)
+    [uncertain, _] = drift.find_drift(few, few.head(6) + 0.4, LIMITS)
     assert max(uncertain.effects.values()) > 0.2
     assert not uncertain.drifted
 
 
-def test_a_column_that_is_not_sent_any_more_is_missing():
+def test_all_values_of_an_absent_column_are_missing():
     rows = pd.DataFrame({"x": np.arange(100.0), "y": np.arange(100.0)})
-    [first, *_] = drift.compare(rows, rows[["x"]], LIMITS)
+    [first, *_] = drift.find_drift(rows, rows[["x"]], LIMITS)
     assert (first.column, first.question, first.drifted) == ("y", "missing values", True)
 
 
 def collected(*moved: bool, rows: int = 300) -> pd.DataFrame:
-    """A day's rows for each word, the last day ending at END."""
+    """The rows of a day for each argument, the last day ending at END."""
     days = []
     for back, shift in enumerate(reversed(moved)):
         draw = np.random.default_rng(back)
@@ -123,36 +126,37 @@ def reference() -> monitor.Reference:
     ],
 )
 def test_two_of_three_windows_are_an_alarm(reference, moved, verdict):
-    judged = monitor.windows(collected(*moved), reference, LIMITS, until=END, hours=24)
-    assert [window["breached"] for window in judged] == list(moved)
-    outcome = monitor.alarm(judged, LIMITS)
-    assert outcome["verdict"] == verdict
-    assert bool(outcome["why"]) == any(moved)
-    json.dumps(judged, allow_nan=False)  # what a runbook publishes
+    windows = monitor.judge_windows(collected(*moved), reference, LIMITS, until=END, hours=24)
+    assert [window.breached for window in windows] == list(moved)
+    result = monitor.summarize(windows, LIMITS)
+    assert result.verdict == verdict
+    assert bool(result.why) == any(moved)
+    published = [window.model_dump(mode="json") for window in windows]
+    json.dumps(published, allow_nan=False)
 
 
-def test_nothing_seen_is_not_calm(reference):
+def test_without_enough_rows_the_verdict_is_unknown(reference):
     for rows in (collected(False).head(0), collected(False, rows=10)):
-        judged = monitor.windows(rows, reference, LIMITS, until=END, hours=24)
-        assert not any(window["judged"] for window in judged)
-        assert monitor.alarm(judged, LIMITS)["verdict"] == "unknown"
+        windows = monitor.judge_windows(rows, reference, LIMITS, until=END, hours=24)
+        assert not any(window.judged for window in windows)
+        assert monitor.summarize(windows, LIMITS).verdict == "unknown"
 
 
-def test_answers_and_their_truth(reference):
+def test_drift_of_predictions_and_of_performance(reference):
     rows = collected(False, False)
     last = rows["time"] > END - timedelta(days=1)
     rows["label"] = (1 - rows["prediction"]).where(last)
     rows["prediction"] = rows["prediction"].where(last, 1)
-    _, one, two = monitor.windows(rows, reference, LIMITS, until=END, hours=24)
-    assert one["why"][0].startswith("prediction: distribution moved")
-    assert two["why"][0].startswith("performance: wrong answers moved")
-    assert two["labels"] == 300
+    _, one, two = monitor.judge_windows(rows, reference, LIMITS, until=END, hours=24)
+    drifted = [[each.column for each in window.findings if each.drifted] for window in (one, two)]
+    assert drifted == [["prediction"], ["performance"]]
+    assert two.labels == 300
 
 
-def test_limits_that_can_never_be_reached_are_refused(tmp_path):
+def test_limits_that_can_never_be_reached_are_an_error(tmp_path):
     shipped = Path(__file__).parents[4] / "runbooks" / "criteria.yml"
     path = tmp_path / "criteria.yml"
     text = shipped.read_text(encoding="utf-8")
     path.write_text(text.replace("breached: 2", "breached: 4"), encoding="utf-8")
-    with pytest.raises(SettingsError, match="breached 4 of windows 3: never reached"):
+    with pytest.raises(SettingsError, match="monitor: breached"):
         criteria.load(path)
