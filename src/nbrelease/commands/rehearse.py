@@ -80,12 +80,12 @@ def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def _approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:
     """What was said beforehand, then whoever sits at the terminal."""
-    from pipelines_local.approvals import Given, parse_flag
+    from pipelines_local.approvals import PresetApprovals, parse_flag
     from pipelines_local.prompt import Prompt
 
     decisions = dict(parse_flag(word, "approve") for word in approve)
     decisions |= dict(parse_flag(word, "reject") for word in reject)
-    return Given(decisions, Prompt() if sys.stdin.isatty() else None)
+    return PresetApprovals(decisions, Prompt() if sys.stdin.isatty() else None)
 
 
 def _report(name: str, outcome: Rehearsal) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from pipelines_local import console_listener, run_pipeline
 from pipelines_local.cli import main
-from pipelines_local.console import Lines
+from pipelines_local.console import PlainConsole
 
 pytestmark = pytest.mark.functional
 
@@ -42,10 +42,36 @@ def test_validate(capsys: Any) -> None:
     assert main(["validate", "p.yml"]) == 0
     assert capsys.readouterr().out == "p.yml: 1 stages, 1 jobs, 2 steps\n"
     assert main(["validate", "bad.yml"]) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("pipelines-local: bad.yml:3:3: unexpected key 'strategy'")
+    assert capsys.readouterr().err.startswith("pipelines-local: bad.yml:3:3: ")
     assert main(["validate", "bad.yml", "--format", "json"]) == 2
-    assert document(capsys)["at"] == "bad.yml:3:3"
+    error = document(capsys)
+    assert (error["at"], error["code"]) == ("bad.yml:3:3", "unknown-key")
+
+
+def test_validate_reports_all_problems(capsys: Any) -> None:
+    Path("m.yml").write_text(
+        "pool: {vmImage: windows-latest}\nsteps:\n- bash: ${{ parameters.x }}\n- task: No@1\n"
+        "- bash: x\n  condition: eq(1\n- bash: y\n  enabled: maybe\n"
+    )
+    assert main(["validate", "m.yml", "--format", "json"]) == 2
+    problems = [(d["at"], d["code"]) for d in document(capsys)["diagnostics"]]
+    assert problems == [
+        ("m.yml:3:9", "undeclared-parameter"),
+        ("m.yml:1:17", "unsupported-image"),
+        ("m.yml:4:9", "unsupported-task"),
+        ("m.yml:6:14", "expression-syntax"),
+        ("m.yml:8:12", "invalid-value"),
+    ]
+    assert main(["validate", "m.yml"]) == 2
+    assert capsys.readouterr().err.count("\n") == 5
+    assert main(["expand", "m.yml", "--format", "json"]) == 2
+    assert [d["code"] for d in document(capsys)["diagnostics"]] == ["undeclared-parameter"]
+
+
+def test_expand_accepts_what_cannot_run(capsys: Any) -> None:
+    Path("w.yml").write_text("steps:\n- task: No@1\n- pwsh: ${{ 'x' }}\n")
+    assert main(["expand", "w.yml", "--format", "json"]) == 0
+    assert document(capsys)["steps"] == [{"task": "No@1"}, {"pwsh": "x"}]
 
 
 def test_expand(capsys: Any) -> None:
@@ -99,7 +125,7 @@ def test_run_with_everything_from_flags_and_files(capsys: Any, monkeypatch: Any)
 def test_refused_and_failed(capsys: Any) -> None:
     assert main(["run", "bad.yml", "--format", "json"]) == 2
     refused = document(capsys)
-    assert set(refused) == {"refused", "at"}
+    assert refused["code"] == "unknown-key"
     assert refused["at"] == "bad.yml:3:3"
     Path("f.yml").write_text("steps: [{bash: exit 7}]")
     assert main(["run", "f.yml"]) == 1
@@ -109,28 +135,32 @@ def test_refused_and_failed(capsys: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code"),
     [
-        (["run", "nope.yml"], "nope.yml"),
-        (["run"], "name the file"),
-        (["run", "p.yml", "-v", "x"], "NAME=VALUE"),
-        (["run", "p.yml", "--secret", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
-        (["run", "p.yml", "--resume", "x"], "no run 'x'"),
-        (["run", "p.yml", "--parameters-file", "nope"], "nope"),
-        (["run", "p.yml", "--approve", "a", "--reject", "a"], "both"),
-        (["run", "p.yml", "-p", "nope=1"], "unexpected parameter 'nope'"),
-        (["run", "p.yml", "--work-dir", "/proc/x"], "cannot be written"),
-        (["eval"], "name the expression"),
-        (["eval", "1", "--context", "{"], "no JSON"),
-        (["eval", "1", "--slot", "x"], "slot"),
-        (["frobnicate"], "No such command"),
+        (["run", "nope.yml"], "unreadable-file"),
+        (["run"], "missing-file"),
+        (["run", "p.yml", "-v", "x"], "option-value"),
+        (["run", "p.yml", "--secret", "NOT_SET_ANYWHERE"], "missing-secret"),
+        (["run", "p.yml", "--resume", "x"], "unknown-run"),
+        (["run", "p.yml", "--parameters-file", "nope"], "unreadable-file"),
+        (["run", "p.yml", "--approve", "a", "--reject", "a"], "approval-conflict"),
+        (["run", "p.yml", "-p", "nope=1"], "unknown-parameter"),
+        (["run", "p.yml", "--work-dir", "/proc/x"], "work-dir"),
+        (["eval"], "missing-expression"),
+        (["eval", "1", "--context", "{"], "eval-request"),
+        (["eval", "1", "--slot", "x"], "eval-slot"),
     ],
 )
-def test_wrong_usage(capsys: Any, words: list[str], message: str) -> None:
+def test_wrong_usage(capsys: Any, words: list[str], code: str) -> None:
     assert main(words) == 2
-    err = capsys.readouterr().err
-    assert message in err
-    assert err.count("\n") == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main([*words, "--format", "json"]) == 2
+    assert document(capsys)["code"] == code
+
+
+def test_unknown_command(capsys: Any) -> None:
+    assert main(["frobnicate"]) == 2
+    assert "frobnicate" in capsys.readouterr().err
 
 
 def test_waiting_then_resumed_then_rejected(capsys: Any) -> None:
@@ -263,11 +293,11 @@ def test_plain_lines_elsewhere() -> None:
 def test_a_step_that_takes_long_is_announced() -> None:
     Path("f.yml").write_text("steps: [{bash: sleep 1, displayName: Long}]")
     shown = {}
-    for patience in (0.2, 60):
+    for seconds in (0.2, 60):
         out = io.StringIO()
-        listener = Lines(out, patience=patience)
+        listener = PlainConsole(out, announce_after=seconds)
         run_pipeline(Path("f.yml"), root=Path(), work_dir=Path("w"), listener=listener)
-        shown[patience] = [line for line in out.getvalue().splitlines() if " Long" in line]
+        shown[seconds] = [line for line in out.getvalue().splitlines() if " Long" in line]
     announced, ended = shown[0.2]
     assert announced == "[__default/Job] Long ..."
     assert ended.startswith("[__default/Job] Long: Succeeded (")

@@ -14,7 +14,14 @@ from types import FrameType
 
 import pytest
 
-from pipelines_local import Decision, Given, PipelinesError, Refused, Request, run_pipeline
+from pipelines_local import (
+    ApprovalRequest,
+    Decision,
+    InvalidPipeline,
+    PipelinesError,
+    PresetApprovals,
+    run_pipeline,
+)
 from pipelines_local.load import load_pipeline
 
 pytestmark = pytest.mark.functional
@@ -192,12 +199,12 @@ def in_time(text: str) -> Iterator[None]:
 def check(error: PipelinesError, number: int) -> None:
     """A diagnostic is one line, with its place where it is about the file."""
     assert "\n" not in str(error), (number, error)
-    if isinstance(error, Refused):
+    if isinstance(error, InvalidPipeline):
         assert min(error.at.line, error.at.column) >= 1, number
 
 
 class Approves:
-    def decide(self, request: Request) -> Decision:
+    def decide(self, request: ApprovalRequest) -> Decision:
         return Decision("open")
 
 
@@ -246,7 +253,7 @@ def test_mutations(tmp_path: Path) -> None:
             try:
                 result = run_pipeline(
                     tmp_path / "p.yml", root=tmp_path, work_dir=tmp_path / "work",
-                    approvals=Given({}, Approves()), keep=1,
+                    approvals=PresetApprovals({}, Approves()), keep=1,
                 )  # fmt: skip
             except PipelinesError as error:
                 check(error, number)

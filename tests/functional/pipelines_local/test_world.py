@@ -11,8 +11,15 @@ from typing import Any
 
 import pytest
 
-from pipelines_local import Decision, Refused, RunResult, UsageError, resume_pipeline, run_pipeline
-from pipelines_local.events import ApprovalWanted, Event, StepFinished
+from pipelines_local import (
+    Decision,
+    InvalidPipeline,
+    RunResult,
+    UsageError,
+    resume_pipeline,
+    run_pipeline,
+)
+from pipelines_local.events import ApprovalRequested, Event, StepFinished
 
 pytestmark = pytest.mark.functional
 
@@ -90,24 +97,25 @@ jobs:
 
 
 @pytest.mark.parametrize(
-    ("steps", "message"),
+    ("steps", "code"),
     [
-        ("- publish: nope\n  artifact: a", "path does not exist"),
-        ("- publish: .\n  artifact: a/b", "no name for an artifact"),
-        ("- publish: p.yml\n  artifact: a\n- publish: p.yml\n  artifact: a", "already exists"),
-        ("- download: current\n  artifact: nope", "was not found (published: none)"),
+        ("- publish: nope\n  artifact: a", "missing-path"),
+        ("- publish: .\n  artifact: a/b", "artifact-name"),
+        ("- publish: p.yml\n  artifact: a\n- publish: p.yml\n  artifact: a", "duplicate-artifact"),
+        ("- download: current\n  artifact: nope", "missing-artifact"),
     ],
 )
-def test_artifacts_that_fail(run: Any, steps: str, message: str) -> None:
+def test_artifacts_that_fail(run: Any, steps: str, code: str) -> None:
     result = run(f"steps:\n{steps}")
     assert result.result == "Failed"
-    assert message in result.stages[0].jobs[0].issues.error[0]
+    assert result.stages[0].jobs[0].issues.codes == [code]
 
 
 def test_the_artifacts_of_another_pipeline(run: Any, tmp_path: Path) -> None:
     other = "resources:\n  pipelines:\n  - pipeline: up\n    source: first\nsteps:\n- download: up\n  artifact: drop\n- bash: cat $(Pipeline.Workspace)/up/drop/p.yml | head -1\n"
-    with pytest.raises(Refused, match="no run of the pipeline 'first'"):
+    with pytest.raises(InvalidPipeline) as caught:
         run(other)
+    assert caught.value.code == "missing-pipeline-run"
     first = tmp_path / "repo" / "first.yml"
     first.write_text("steps:\n- publish: p.yml\n  artifact: drop")
     run_pipeline(first, root=first.parent, work_dir=tmp_path / "work")
@@ -149,24 +157,24 @@ PUBLISH = "steps:\n- task: PublishTestResults@2\n  inputs: {{testResultsFiles: '
 
 
 @pytest.mark.parametrize(
-    ("files", "more", "expected", "message"),
+    ("files", "more", "expected", "code"),
     [
-        ({"r1.xml": JUNIT}, "testResultsFormat: JUnit", "Succeeded", "1 failed tests"),
-        ({"r1.xml": JUNIT}, "failTaskOnFailedTests: true", "Failed", "1 failed tests"),
-        ({}, "mergeTestResults: true", "Succeeded", "No test result files"),
-        ({}, "failTaskOnMissingResultsFile: true", "Failed", "No test result files"),
-        ({"r1.xml": "<html/>"}, "searchFolder: $(Build.SourcesDirectory)", "Succeeded", "no JUnit"),
-        ({"r1.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><testsuite/>"}, "testRunner: JUnit", "Succeeded", "entities"),
-        ({"r1.xml": "<testsuite"}, "failTaskOnFailureToPublishResults: true", "Failed", "no JUnit"),
+        ({"r1.xml": JUNIT}, "testResultsFormat: JUnit", "Succeeded", "failed-tests"),
+        ({"r1.xml": JUNIT}, "failTaskOnFailedTests: true", "Failed", "failed-tests"),
+        ({}, "mergeTestResults: true", "Succeeded", "missing-test-results"),
+        ({}, "failTaskOnMissingResultsFile: true", "Failed", "missing-test-results"),
+        ({"r1.xml": "<html/>"}, "searchFolder: $(Build.SourcesDirectory)", "Succeeded", "invalid-test-results"),
+        ({"r1.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><testsuite/>"}, "testRunner: JUnit", "Succeeded", "invalid-test-results"),
+        ({"r1.xml": "<testsuite"}, "failTaskOnFailureToPublishResults: true", "Failed", "invalid-test-results"),
     ],
 )  # fmt: skip
 def test_publish_test_results(
-    run: Any, files: dict[str, str], more: str, expected: str, message: str
+    run: Any, files: dict[str, str], more: str, expected: str, code: str
 ) -> None:
     result = run(PUBLISH.format(more=more), files)
     issues = result.stages[0].jobs[0].issues
     assert result.result == expected
-    assert message in (issues.error + issues.warning)[0]
+    assert issues.codes[0] == code
 
 
 def test_published_tests_are_counted_and_kept(run: Any) -> None:
@@ -259,7 +267,7 @@ def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
     waiting = run(DEPLOY, listener=seen)
     assert (waiting.result, waiting.exit_code) == ("Waiting", 4)
     assert [stage.stage for stage in waiting.stages] == ["build"]
-    wanted = [event for event in seen.events if isinstance(event, ApprovalWanted)]
+    wanted = [event for event in seen.events if isinstance(event, ApprovalRequested)]
     assert [(event.stage, event.environment) for event in wanted] == [("release", "prod")]
     (tmp_path / "repo" / "p.yml").unlink()  # the pipeline that was begun goes on
     words = {"prod": Decision("approve", "ann")}
@@ -268,10 +276,10 @@ def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
     assert [stage.stage for stage in result.stages] == ["build", "release", "after"]
     assert result.name == waiting.name
     assert log(result, "d")[1:3] == ["Downloaded 1 files of the artifact 'pack'", "x"]
-    with pytest.raises(UsageError, match="does not wait"):
-        resume_pipeline(waiting.run, work_dir=tmp_path / "work")
-    with pytest.raises(UsageError, match="no run 'nope'"):
-        resume_pipeline("nope", work_dir=tmp_path / "work")
+    for run_id, code in ((waiting.run, "not-waiting"), ("nope", "unknown-run")):
+        with pytest.raises(UsageError) as caught:
+            resume_pipeline(run_id, work_dir=tmp_path / "work")
+        assert caught.value.code == code
 
 
 def test_outputs_and_variables_survive_the_wait(run: Any, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines_local.evaluation import Evaluator
 from pipelines_local.expressions.slots import SLOTS
-from pipelines_local.run.commands import command
+from pipelines_local.run.logging_commands import parse_command
 from pipelines_local.run.masker import Masker
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, loads, to_data, to_yaml
 
@@ -59,7 +59,7 @@ HERE = Path("x.yml")
 @given(st.lists(WORDS, max_size=12).map("".join) | st.text(max_size=20), st.sampled_from([*SLOTS]))
 def test_every_expression_gets_an_answer(expression: str, slot: str) -> None:
     context = {"variables": {"x": "1"}, "parameters": {"x": [1, {"a": 2}]}}
-    answer = Evaluator().answer({"expression": expression, "slot": slot, "context": context})
+    answer = Evaluator().evaluate({"expression": expression, "slot": slot, "context": context})
     if "error" in answer:
         assert answer["error"]["phase"] in ("parse", "eval")
         assert 1 <= answer["error"]["at"] <= len(expression) + 1
@@ -101,5 +101,5 @@ def test_no_line_of_a_secret_is_left(secrets: list[str], text: str) -> None:
 
 @given(st.text("#vso[tak.e ];=%0AB variable", max_size=40))
 def test_every_line_is_a_command_or_none(line: str) -> None:
-    found = command("##vso[" + line)
-    assert found is None or "." in found.name
+    parsed = parse_command("##vso[" + line)
+    assert parsed is None or "." in parsed.name

@@ -1,19 +1,26 @@
-"""Azure Pipelines YAML on this machine.
+"""Run Azure Pipelines YAML on this machine.
 
-``run_pipeline`` expands a pipeline, refuses what it cannot do truthfully, and runs the rest: its
-stages, jobs and steps with the conditions, variables, artifacts and results of Azure Pipelines.
+``run_pipeline`` expands a pipeline, reports what is wrong or not supported, and runs its stages,
+jobs and steps with the conditions, variables, artifacts and results of Azure Pipelines.
 """
 
-from pipelines_local.approvals import Approver, Decision, Given, Request, parse_flag
+from pipelines_local.approvals import (
+    ApprovalRequest,
+    Approver,
+    Decision,
+    PresetApprovals,
+    parse_flag,
+)
 from pipelines_local.console import console_listener
 from pipelines_local.engine import resume_pipeline, run_pipeline
 from pipelines_local.errors import (
+    Diagnostic,
     EvaluationError,
     ExpressionError,
+    InvalidPipeline,
     ParseError,
     PipelinesError,
     Position,
-    Refused,
     UsageError,
 )
 from pipelines_local.events import Event, Listener
@@ -29,20 +36,21 @@ from pipelines_local.results import (
 
 __all__ = [
     "ApprovalRecord",
+    "ApprovalRequest",
     "Approver",
     "Decision",
+    "Diagnostic",
     "EvaluationError",
     "Event",
     "ExpressionError",
-    "Given",
+    "InvalidPipeline",
     "JobResult",
     "Listener",
     "ParseError",
     "PipelinesError",
     "Position",
+    "PresetApprovals",
     "Prompt",
-    "Refused",
-    "Request",
     "Result",
     "RunResult",
     "StageResult",

@@ -1,4 +1,4 @@
-"""``python -m pipelines_local``."""
+"""Entry point of ``python -m pipelines_local``."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""Approvals: who may say that a stage goes to an environment, and what they said.
+"""Approvals of environments.
 
-Which environments ask is set up in Azure DevOps, not in the file. Here every environment that a
-deployment names asks, because a rehearsal that is kinder than the real thing is worth nothing;
-one without an approval over there is named as *open*.
+Azure DevOps, not the YAML file, configures which environments need an approval. Here every
+environment of a deployment job needs one, so that a run is not less strict than Azure. Declare an
+environment without an approval check as *open*.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FIELDS = {"decision", "name", "comment"}
 
 @dataclass(frozen=True)
 class Decision:
-    """A word on an environment; ``open`` means that it does not ask."""
+    """A decision about an environment; ``open``: it needs no approval."""
 
     verdict: Literal["approve", "reject", "open"]
     name: str = ""
@@ -28,11 +28,11 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked.
+class ApprovalRequest:
+    """A stage that needs an approval.
 
     Attributes:
-        artifacts: what the run published so far: the pack to look at.
+        artifacts: the artifacts of the run so far, for review.
     """
 
     stage: str
@@ -42,63 +42,63 @@ class Request:
 
 
 class Approver(Protocol):
-    """Whoever can be asked."""
+    """Decides about approvals."""
 
-    def decide(self, request: Request) -> Decision | None:
-        """The word on an environment; None when there is none yet."""
+    def decide(self, request: ApprovalRequest) -> Decision | None:
+        """Return the decision; None if there is none yet."""
 
 
-class Given:
-    """Words that were given before the run; names of environments ignore case."""
+class PresetApprovals:
+    """Decisions that were made before the run; environment names ignore case."""
 
-    def __init__(
-        self, decisions: Mapping[str, Decision], otherwise: Approver | None = None
-    ) -> None:
+    def __init__(self, decisions: Mapping[str, Decision], fallback: Approver | None = None) -> None:
         self._decisions = {name.lower(): decision for name, decision in decisions.items()}
-        self._otherwise = otherwise
+        self._fallback = fallback
 
-    def known(self, request: Request) -> Decision | None:
-        """What was given, without asking anybody."""
+    def preset(self, request: ApprovalRequest) -> Decision | None:
+        """Return the preset decision without asking the fallback."""
         return self._decisions.get(request.environment.lower())
 
-    def decide(self, request: Request) -> Decision | None:
-        """What was given, else what the next one says."""
-        found = self.known(request)
-        if found is None and self._otherwise is not None:
-            return self._otherwise.decide(request)
-        return found
+    def decide(self, request: ApprovalRequest) -> Decision | None:
+        """Return the preset decision, else that of the fallback."""
+        decision = self.preset(request)
+        if decision is None and self._fallback is not None:
+            return self._fallback.decide(request)
+        return decision
 
 
 def parse_flag(text: str, verdict: Literal["approve", "reject", "open"]) -> tuple[str, Decision]:
-    """``ENV``, ``ENV=NAME`` or ``ENV=NAME:COMMENT`` as a command line has it.
+    """Parse ``ENV``, ``ENV=NAME`` or ``ENV=NAME:COMMENT``.
 
     Raises:
-        UsageError: no environment is named.
+        UsageError: the environment is missing.
     """
     environment, _, rest = text.partition("=")
     name, _, comment = rest.partition(":")
     if not environment.strip():
-        raise UsageError(f"{text!r}: write ENV or ENV=NAME:COMMENT")
+        raise UsageError("approval-option", f"{text!r}: use the form ENV or ENV=NAME:COMMENT")
     return environment.strip(), Decision(verdict, name.strip() or _user(), comment.strip())
 
 
-def from_data(data: Mapping[str, Any]) -> dict[str, Decision]:
-    """Decisions out of a file: ``ENV: approve``, or ``ENV: {decision, name, comment}``.
+def read_decisions(data: Mapping[str, Any]) -> dict[str, Decision]:
+    """Read the decisions of a file: ``ENV: approve``, or ``ENV: {decision, name, comment}``.
 
     Raises:
-        UsageError: a decision is none.
+        UsageError: a decision is invalid.
     """
-    found = {}
+    decisions = {}
     for environment, value in data.items():
         fields = value if isinstance(value, Mapping) else {"decision": value}
         verdict = fields.get("decision")
         if verdict not in ("approve", "reject", "open") or set(fields) - _FIELDS:
             raise UsageError(
-                f"{environment}: write 'decision' (approve, reject or open), 'name', 'comment'"
+                "approvals-file",
+                f"{environment}: needs 'decision' (approve, reject or open); "
+                "can have 'name' and 'comment'",
             )
         name, comment = str(fields.get("name") or _user()), str(fields.get("comment") or "")
-        found[environment] = Decision(verdict, name, comment)
-    return found
+        decisions[environment] = Decision(verdict, name, comment)
+    return decisions
 
 
 def _user() -> str:

@@ -1,4 +1,4 @@
-"""Runs a pipeline from its file to its result."""
+"""Run a pipeline from its file to its result, or resume a waiting run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from pipelines_local import files
-from pipelines_local.approvals import Approver, Decision, Given
-from pipelines_local.errors import ExpressionError, Position, Refused, UsageError
-from pipelines_local.events import Dispatcher, Listener, RunFinished, RunStarted
+from pipelines_local.approvals import Approver, Decision, PresetApprovals
+from pipelines_local.errors import ExpressionError, InvalidPipeline, Position, UsageError
+from pipelines_local.events import EventDispatcher, Listener, RunFinished, RunStarted
 from pipelines_local.expressions import evaluate, to_text
-from pipelines_local.load import Loaded, check_surroundings, load_pipeline
-from pipelines_local.model import Pipeline, read
+from pipelines_local.load import LoadedPipeline, check_external_resources, load_pipeline
+from pipelines_local.model import Pipeline, read_pipeline
 from pipelines_local.results import GOOD, Result, RunResult
 from pipelines_local.run import folders, predefined, sources, state
 from pipelines_local.run.artifacts import Artifacts
-from pipelines_local.run.cancel import Cancel
+from pipelines_local.run.cancellation import Cancellation
+from pipelines_local.run.context import RunContext
 from pipelines_local.run.masker import Masker
 from pipelines_local.run.scheduler import Scheduler
-from pipelines_local.run.shared import Shared
-from pipelines_local.run.variables import Variables
+from pipelines_local.run.variables import ReadOnlyError, Variables
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import load, to_data
 
@@ -31,18 +31,17 @@ _NOT_FOR_STEPS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 @dataclass
-class _Inputs:
-    """What a caller gives."""
+class _RunOptions:
+    """The arguments of :func:`run_pipeline` and :func:`resume_pipeline`."""
 
     work: Path
     secrets: Mapping[str, str]
     connections: Mapping[str, Mapping[str, str]]
     approver: Approver
     listener: Listener | None
-    jobs: int
+    max_jobs: int
     variables: Mapping[str, str] = field(default_factory=dict)
     pipelines: Mapping[str, Path] = field(default_factory=dict)
-    keep: int = folders.KEEP
 
 
 def run_pipeline(
@@ -65,50 +64,52 @@ def run_pipeline(
 
     Args:
         path: the YAML file.
-        root: the repository that ``checkout: self`` gives, as it stands.
-        work_dir: gets a new folder for this run; counters are kept here too.
-        parameters: values for the pipeline's parameters.
-        variables: given when the run is started; those of the file count more.
-        secrets: variables that are masked and reach a step only through its ``env``.
-        service_connections: for each name the environment that its steps get.
-        approvals: decisions by environment, or something to ask; a run that finds none ends
-            with the result ``Waiting``.
-        listener: is told what happens.
-        jobs: how many run side by side; as many as cores.
-        pipelines: folders of artifacts for ``resources.pipelines``, by alias; without one, the
-            last good run in ``work_dir`` of the pipeline with that file name.
+        root: the repository of ``checkout: self``, including uncommitted changes.
+        work_dir: gets a new folder for this run; also stores counters.
+        parameters: values of the parameters of the pipeline.
+        variables: variables of the run; a variable of the file with the same name wins.
+        secrets: secret variables: masked, passed to a step only by its ``env``.
+        service_connections: environment variables of the steps, by name of the connection.
+        approvals: decisions by environment, or an approver; without a decision the run ends with
+            the result ``Waiting``.
+        listener: receives the events of the run.
+        jobs: maximum number of parallel jobs; by default the number of cores.
+        pipelines: folders with the artifacts of ``resources.pipelines``, by alias; by default the
+            artifacts of the last successful run in ``work_dir`` of the pipeline with that name.
         groups: values of variable groups by name.
-        keep: how many runs' folders stay in ``work_dir``.
+        keep: number of run folders to keep in ``work_dir``.
 
     Returns:
-        The tree of results, also after a failure or a cancellation.
+        The result, also after a failure or a cancellation.
 
     Raises:
-        Refused: the pipeline is wrong or outside of the subset; nothing was run.
-        UsageError: a file cannot be read, the working folder not be written; nothing was run.
+        InvalidPipeline: the pipeline is wrong or uses an unsupported feature; nothing was run.
+        UsageError: a file cannot be read or the working folder cannot be written.
     """
-    inputs = _inputs(work_dir, secrets, service_connections, approvals, listener, jobs)
-    inputs.variables, inputs.pipelines, inputs.keep = variables or {}, pipelines or {}, keep
+    options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
+    options.variables, options.pipelines = variables or {}, pipelines or {}
     path, root = Path(path), Path(root).resolve()
-    source = sources.describe(root)
-    static = predefined.static(source, path.stem, root, inputs.variables)
+    source = sources.describe_repository(root)
+    static = predefined.compile_time_variables(source, path.stem, root, options.variables)
     loaded = load_pipeline(path, root, parameters, static, groups)
-    artifacts, metadata = _pipelines(loaded.pipeline, inputs)
-    check_surroundings(loaded.pipeline, inputs.connections, artifacts)
-    folder = folders.new_run(inputs.work)
+    artifacts, resource_variables = _find_pipeline_artifacts(loaded.pipeline, options)
+    check_external_resources(loaded.pipeline, options.connections, artifacts)
+    folder = folders.create_run(options.work)
     try:
-        shared = _shared(loaded, folder, inputs, artifacts, {**static, **metadata})
+        context = _create_context(
+            loaded, folder, options, artifacts, {**static, **resource_variables}
+        )
         files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
         if _needs_sources(loaded.pipeline):
-            shared.take_snapshot()
+            context.create_snapshot()
         result = RunResult(
-            folder.run, shared.build_number, "Succeeded", folder.path, folder.artifacts,
-            loaded.path, shared.started,
+            folder.run, context.build_number, "Succeeded", folder.path, folder.artifacts,
+            loaded.path, context.started,
         )  # fmt: skip
-        return _go(shared, loaded.pipeline, result, inputs)
+        return _execute(context, loaded.pipeline, result, options)
     finally:
-        folder.release()
-        folders.clear_away(inputs.work, keep)
+        folder.unlock()
+        folders.delete_old_runs(options.work, keep)
 
 
 def resume_pipeline(
@@ -121,67 +122,73 @@ def resume_pipeline(
     listener: Listener | None = None,
     jobs: int | None = None,
 ) -> RunResult:
-    """Go on with a run that waits for an approval, where it stood.
+    """Resume a run that waits for an approval.
 
-    The pipeline is the one that was begun, whatever its file says now. Secrets and service
-    connections are never stored, so they are given again.
+    Uses the stored pipeline, even if its file has changed. Secrets and service connections are not
+    stored, so pass them again.
 
     Raises:
         UsageError: there is no such run, or it does not wait.
-        Refused: a service connection is missing.
+        InvalidPipeline: a service connection is missing.
     """
-    inputs = _inputs(work_dir, secrets, service_connections, approvals, listener, jobs)
-    folder = folders.existing(inputs.work, run)
+    options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
+    folder = folders.open_run(options.work, run)
     try:
         stored = state.load(folder)
         if stored.result.result != "Waiting":
-            known = folder.result().get("result", "unfinished, as it was ended by force")
-            raise UsageError(f"the run {run} does not wait: it is {known}")
+            actual = folder.read_result().get("result", "killed")
+            raise UsageError("not-waiting", f"the run {run} does not wait (result: {actual})")
         document = load(folder.path / folders.EXPANDED)
-        assert isinstance(document, MappingNode)  # noqa: S101 - written by a run
-        pipeline = read(document)
+        assert isinstance(document, MappingNode)  # noqa: S101 - written by run_pipeline
+        pipeline = read_pipeline(document)
         artifacts = {name: Artifacts(Path(p)) for name, p in stored.pipelines.items()}
-        Artifacts(folder.artifacts).keep_only(stored.artifacts)
-        check_surroundings(pipeline, inputs.connections, artifacts)
-        shared = _resumed(stored, folder, inputs, artifacts)
-        return _go(shared, pipeline, stored.result, inputs)
+        Artifacts(folder.artifacts).delete_except(stored.artifacts)
+        check_external_resources(pipeline, options.connections, artifacts)
+        context = _restore_context(stored, folder, options, artifacts)
+        return _execute(context, pipeline, stored.result, options)
     finally:
-        folder.release()
+        folder.unlock()
 
 
-def _inputs(
+def _run_options(
     work: Path,
     secrets: Mapping[str, str] | None,
     connections: Mapping[str, Mapping[str, str]] | None,
     approvals: Approver | Mapping[str, Decision] | None,
     listener: Listener | None,
     jobs: int | None,
-) -> _Inputs:
-    approver = Given(approvals or {}) if isinstance(approvals, (Mapping, type(None))) else approvals
-    return _Inputs(
-        Path(work).resolve(), secrets or {}, connections or {}, approver, listener,
+) -> _RunOptions:
+    is_preset = isinstance(approvals, (Mapping, type(None)))
+    return _RunOptions(
+        Path(work).resolve(),
+        secrets or {},
+        connections or {},
+        PresetApprovals(approvals or {}) if is_preset else approvals,  # type: ignore[arg-type]
+        listener,
         jobs or os.cpu_count() or 1,
-    )  # fmt: skip
+    )
 
 
-def _pipelines(pipeline: Pipeline, inputs: _Inputs) -> tuple[dict[str, Artifacts], dict[str, str]]:
-    """Where the artifacts of other pipelines are, and the variables that tell of them."""
-    given = {alias.lower(): path for alias, path in inputs.pipelines.items()}
-    found: dict[str, Artifacts] = {}
-    told: dict[str, str] = {}
+def _find_pipeline_artifacts(
+    pipeline: Pipeline, options: _RunOptions
+) -> tuple[dict[str, Artifacts], dict[str, str]]:
+    """Return the artifacts of pipeline resources by alias, and their variables."""
+    given = {alias.lower(): path for alias, path in options.pipelines.items()}
+    artifacts: dict[str, Artifacts] = {}
+    variables: dict[str, str] = {}
     for resource in pipeline.resources:
         alias = resource.alias.lower()
-        run = None if alias in given else _last_good(inputs.work, resource.source)
+        run = None if alias in given else _last_success(options.work, resource.source)
         folder = given.get(alias) or (run.artifacts if run else None)
         if folder is not None and Path(folder).is_dir():
-            found[alias] = Artifacts(Path(folder))
-            told |= predefined.of_resource(resource.alias, resource.source, run)
-    return found, told
+            artifacts[alias] = Artifacts(Path(folder))
+            variables |= predefined.resource_variables(resource.alias, resource.source, run)
+    return artifacts, variables
 
 
-def _last_good(work: Path, source: str) -> folders.RunFolder | None:
-    for folder in folders.runs(work):
-        result = folder.result()
+def _last_success(work: Path, source: str) -> folders.RunFolder | None:
+    for folder in folders.list_runs(work):
+        result = folder.read_result()
         name = Path(str(result.get("pipeline", ""))).stem
         if result.get("result") in GOOD and name.lower() == source.rpartition("/")[2].lower():
             return folder
@@ -192,99 +199,103 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_STEPS}
 
 
-def _shared(
-    loaded: Loaded,
+def _create_context(
+    loaded: LoadedPipeline,
     folder: folders.RunFolder,
-    inputs: _Inputs,
+    options: _RunOptions,
     artifacts: Mapping[str, Artifacts],
     static: Mapping[str, str],
-) -> Shared:
-    """The surroundings of a new run, its variables worked out."""
+) -> RunContext:
+    """Create the context of a new run with its variables."""
     masker = Masker()
     variables = Variables(masker)
     definition = loaded.path.stem
     started = datetime.now(UTC)
-    for name, value in inputs.variables.items():
+    for name, value in options.variables.items():
         variables.set(name, value)
-    for name, value in inputs.secrets.items():
+    for name, value in options.secrets.items():
         variables.set(name, value, secret=True)
-    build_id = folders.next_number(inputs.work, "build", 1)
-    for name, value in {**static, **predefined.runtime(build_id)}.items():
+    build_id = folders.next_number(options.work, "build", 1)
+    for name, value in {**static, **predefined.run_variables(build_id)}.items():
         variables.set(name, value, readonly=True)
     variables.set("System.PipelineStartTime", started.isoformat(timespec="seconds"), readonly=True)
-    shared = Shared(
+    context = RunContext(
         root=loaded.root,
-        work=inputs.work,
+        work=options.work,
         folder=folder,
         definition=definition,
         started=started,
         variables=variables,
         masker=masker,
-        cancel=Cancel(),
-        events=Dispatcher(inputs.listener),
+        cancellation=Cancellation(),
+        events=EventDispatcher(options.listener),
         artifacts=Artifacts(folder.artifacts),
         pipelines=artifacts,
-        connections=inputs.connections,
+        connections=options.connections,
         environment=_environment(),
     )
-    _root_variables(shared, loaded.pipeline)
-    shared.build_number = predefined.build_number(
-        loaded.pipeline.name, variables, started, inputs.work, definition, loaded.pipeline.at
+    _set_root_variables(context, loaded.pipeline)
+    context.build_number = predefined.build_number(
+        loaded.pipeline.name, variables, started, options.work, definition, loaded.pipeline.at
     )
-    variables.set("Build.BuildNumber", shared.build_number, readonly=True)
-    return shared
+    variables.set("Build.BuildNumber", context.build_number, readonly=True)
+    return context
 
 
-def _root_variables(shared: Shared, pipeline: Pipeline) -> None:
-    """The pipeline's own variables.
+def _set_root_variables(context: RunContext, pipeline: Pipeline) -> None:
+    """Set the variables of the pipeline.
 
     Raises:
-        Refused: one is read-only already, or its ``$[ ]`` cannot be worked out.
+        InvalidPipeline: a variable is read-only, or its ``$[ ]`` cannot be evaluated.
     """
     for variable in pipeline.variables:
         value = variable.value
         if variable.tree is not None:
             try:
-                value = to_text(evaluate(variable.tree, shared.context(shared.variables)))
+                value = to_text(
+                    evaluate(variable.tree, context.expression_context(context.variables))
+                )
             except ExpressionError as error:
-                raise Refused(f"{variable.name}: {error}", variable.at) from None
-        _set(shared.variables, variable.name, value, variable.readonly, variable.at)
+                message = f"{variable.name}: {error}"
+                raise InvalidPipeline(error.code, message, variable.at) from None
+        _set_variable(context.variables, variable.name, value, variable.readonly, variable.at)
 
 
-def _set(variables: Variables, name: str, value: str, readonly: bool, at: Position) -> None:
-    from pipelines_local.run.variables import ReadOnly
-
+def _set_variable(
+    variables: Variables, name: str, value: str, readonly: bool, at: Position
+) -> None:
     try:
         variables.overwrite(name, value, readonly=readonly)
-    except ReadOnly:
-        raise Refused(f"the variable {name!r} is read-only", at) from None
+    except ReadOnlyError:
+        message = f"the variable {name!r} is read-only"
+        raise InvalidPipeline("readonly-variable", message, at) from None
 
 
-def _resumed(
-    stored: state.Stored,
+def _restore_context(
+    stored: state.StoredRun,
     folder: folders.RunFolder,
-    inputs: _Inputs,
+    options: _RunOptions,
     artifacts: Mapping[str, Artifacts],
-) -> Shared:
+) -> RunContext:
     masker = Masker()
     variables = Variables(masker)
     for entry in stored.variables:
         variables.set(entry.name, entry.value, readonly=entry.readonly)
-    for name, value in inputs.secrets.items():
+    for name, value in options.secrets.items():
         variables.set(name, value, secret=True)
-    return Shared(
+    return RunContext(
         root=Path(stored.root),
-        work=inputs.work,
+        work=options.work,
         folder=folder,
         definition=stored.result.pipeline.stem,
         started=stored.result.started,
         variables=variables,
         masker=masker,
-        cancel=Cancel(),
-        events=Dispatcher(inputs.listener),
+        cancellation=Cancellation(),
+        events=EventDispatcher(options.listener),
         artifacts=Artifacts(folder.artifacts),
         pipelines=artifacts,
-        connections=inputs.connections,
+        connections=options.connections,
         environment=_environment(),
         build_number=stored.result.name,
         summaries=list(stored.result.summaries),
@@ -293,44 +304,47 @@ def _resumed(
 
 
 def _needs_sources(pipeline: Pipeline) -> bool:
+    """Whether a job checks out the repository."""
     for stage in pipeline.stages:
         for job in stage.jobs:
-            found = [step for step in job.steps if step.task == "checkout"]
-            if any(step.inputs["repository"] == "self" for step in found):
+            checkouts = [step for step in job.steps if step.task == "checkout"]
+            if any(step.inputs["repository"] == "self" for step in checkouts):
                 return True
-            if not found and not job.environment:
+            if not checkouts and not job.environment:
                 return True
     return False
 
 
-def _go(shared: Shared, pipeline: Pipeline, result: RunResult, inputs: _Inputs) -> RunResult:
-    """Run what is left to run, and keep the result whatever it is."""
+def _execute(
+    context: RunContext, pipeline: Pipeline, result: RunResult, options: _RunOptions
+) -> RunResult:
+    """Run the stages that are not done, and store the result."""
     plan = {stage.name: tuple(job.name for job in stage.jobs) for stage in pipeline.stages}
     displays = {stage.name: stage.display or stage.name for stage in pipeline.stages}
     for stage in pipeline.stages:
         displays |= {f"{stage.name}.{job.name}": job.display for job in stage.jobs}
-    shared.events.send(
+    context.events.send(
         RunStarted(result.run, result.name, result.pipeline, result.folder, plan, displays)
     )
-    state.save(shared, result)
-    finished: Result = "Failed"
+    state.save(context, result)
+    final: Result = "Failed"
     try:
-        finished = Scheduler(
-            shared, pipeline, result, inputs.approver, inputs.jobs,
-            lambda: _keep(shared, result, "Waiting"),
+        final = Scheduler(
+            context, pipeline, result, options.approver, options.max_jobs,
+            lambda: _store_result(context, result, "Waiting"),
         ).run()  # fmt: skip
     finally:
-        _keep(shared, result, finished)
-        shared.events.send(RunFinished(result.run, result.result, result.folder))
+        _store_result(context, result, final)
+        context.events.send(RunFinished(result.run, result.result, result.folder))
     return result
 
 
-def _keep(shared: Shared, result: RunResult, so_far: Result) -> None:
-    """Store how far a run came, for people and for going on."""
-    result.result = so_far
+def _store_result(context: RunContext, result: RunResult, value: Result) -> None:
+    """Store the result and the state of the run."""
+    result.result = value
     result.finished = datetime.now(UTC)
-    result.name = shared.masker.mask(shared.build_number)
-    result.interrupted = shared.cancel.requested
-    result.summaries, result.tests = shared.summaries, shared.tests
-    files.write_json(shared.folder.path / folders.RESULT, result.to_dict())
-    state.save(shared, result)
+    result.name = context.masker.mask(context.build_number)
+    result.interrupted = context.cancellation.requested
+    result.summaries, result.tests = context.summaries, context.tests
+    files.write_json(context.folder.path / folders.RESULT, result.to_dict())
+    state.save(context, result)

@@ -1,4 +1,4 @@
-"""Evaluates single expressions outside of a run: what ``pipelines-local eval`` answers."""
+"""Evaluate single expressions outside a run, for ``pipelines-local eval``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipelines_local.expressions import (
     Object,
     Value,
     evaluate,
-    of_python,
+    from_python,
     parse,
     to_python,
     to_text,
 )
-from pipelines_local.expressions.values import Unconvertible
+from pipelines_local.expressions.values import ConversionError
 from pipelines_local.results import Result
-from pipelines_local.run.status import GraphStatus, StepStatus
-from pipelines_local.template.scope import Declared, Undeclared
+from pipelines_local.run.status import DependencyStatus, StepStatus
+from pipelines_local.template.scope import DeclaredParameters, UndeclaredParameter
 
 RESULTS = ("Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Rejected")
 _WRAPPERS = (("${{", "}}"), ("$[", "]"))
@@ -30,41 +30,41 @@ _WRAPPERS = (("${{", "}}"), ("$[", "]"))
 
 @dataclass
 class Evaluator:
-    """Answers one question after the other; counters go on from one to the next."""
+    """Evaluates expressions one after another; all of them share the counters."""
 
     counters: dict[str, int] = field(default_factory=dict)
 
-    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The value of an expression.
+    def evaluate(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Evaluate an expression.
 
         Args:
-            question: ``expression``, ``slot``, ``context``, ``jobStatus``, ``results``.
+            request: ``expression``, ``slot``, ``context``, ``jobStatus``, ``results``.
 
         Returns:
             ``{"value", "text"}`` or ``{"error": {"phase", "message", "at"}}``.
 
         Raises:
-            UsageError: the question itself is wrong.
+            UsageError: the request is invalid.
         """
-        expression = question.get("expression")
+        expression = request.get("expression")
         if not isinstance(expression, str):
-            raise UsageError("a question needs an 'expression'")
-        slot = SLOTS.get(str(question.get("slot", "compile")))
+            raise UsageError("eval-request", "'expression' is missing")
+        slot = SLOTS.get(str(request.get("slot", "compile")))
         if slot is None:
-            raise UsageError(f"'slot' is one of: {', '.join(SLOTS)}")
-        names = _names(question.get("context") or {})
-        status = _status(slot.name, question)
-        slot = slot.with_names(*(name for name in names if name not in _FIXED))
+            raise UsageError("eval-slot", f"'slot' must be one of: {', '.join(SLOTS)}")
+        names = _names(request.get("context") or {})
+        status = _status(slot.name, request)
+        slot = slot.with_names(*(name for name in names if name not in _CONTEXT_NAMES))
         try:
-            tree = parse(_unwrapped(expression), slot)
+            tree = parse(_strip_wrapper(expression), slot)
             value = evaluate(tree, Context(names, status, self._count))
         except ExpressionError as error:
             return _error(error)
-        except Undeclared as error:
-            return _error(EvaluationError(f"the parameter {error.args[0]!r} is not declared", 1))
+        except UndeclaredParameter as error:
+            return _error(EvaluationError(f"undeclared parameter {error.args[0]!r}", 1))
         try:
             text: str | None = to_text(value)
-        except Unconvertible:
+        except ConversionError:
             text = None
         return {"value": to_python(value), "text": text}
 
@@ -73,14 +73,21 @@ class Evaluator:
         return self.counters[prefix]
 
 
-_FIXED = ("variables", "parameters", "dependencies", "stagedependencies", "pipeline", "resources")
+_CONTEXT_NAMES = (
+    "variables",
+    "parameters",
+    "dependencies",
+    "stagedependencies",
+    "pipeline",
+    "resources",
+)
 
 
 def _error(error: ExpressionError) -> dict[str, Any]:
     return {"error": {"phase": error.phase, "message": error.message, "at": error.at}}
 
 
-def _unwrapped(expression: str) -> str:
+def _strip_wrapper(expression: str) -> str:
     text = expression.strip()
     for start, end in _WRAPPERS:
         if text.startswith(start) and text.endswith(end):
@@ -90,33 +97,33 @@ def _unwrapped(expression: str) -> str:
 
 def _names(context: Any) -> dict[str, Value]:
     if not isinstance(context, Mapping):
-        raise UsageError("'context' has to be an object")
+        raise UsageError("eval-request", "'context' must be an object")
     names: dict[str, Value] = {
-        "parameters": Declared({}, ignore_case=True),
+        "parameters": DeclaredParameters({}, ignore_case=True),
         "pipeline": _pipeline({}),
     }
     for name, data in context.items():
         key = str(name).lower()
-        if key in _FIXED and not isinstance(data, Mapping):
-            raise UsageError(f"'context.{name}' has to be an object")
+        if key in _CONTEXT_NAMES and not isinstance(data, Mapping):
+            raise UsageError("eval-request", f"'context.{name}' must be an object")
         if key == "parameters":
-            values = {k: of_python(v) for k, v in data.items()}
-            names[key] = Declared(values, ignore_case=True)
+            values = {k: from_python(v) for k, v in data.items()}
+            names[key] = DeclaredParameters(values, ignore_case=True)
         elif key == "variables":
             names[key] = Object({k: _variable(v) for k, v in data.items()}, ignore_case=True)
         elif key == "pipeline":
             names[key] = _pipeline(data)
         else:
-            names[key] = of_python(data, ignore_case=key in _FIXED)
+            names[key] = from_python(data, ignore_case=key in _CONTEXT_NAMES)
     return names
 
 
 def _variable(data: Any) -> str:
-    """Variables are texts, whatever was given."""
+    """Convert the value of a variable to a string."""
     try:
-        return to_text(of_python(data))
-    except Unconvertible:
-        raise UsageError("a variable has to be a text") from None
+        return to_text(from_python(data))
+    except ConversionError:
+        raise UsageError("eval-request", "the value of a variable must be a string") from None
 
 
 def _pipeline(data: Mapping[str, Any]) -> Value:
@@ -126,23 +133,25 @@ def _pipeline(data: Mapping[str, Any]) -> Value:
     except KeyError:
         start = datetime.now(UTC)
     except ValueError:
-        raise UsageError("'context.pipeline.startTime' has to be an ISO date") from None
+        message = "'context.pipeline.startTime' must be an ISO date"
+        raise UsageError("eval-request", message) from None
     if start.tzinfo is None:
         start = start.replace(tzinfo=UTC)
-    return of_python({**data, "startTime": start}, ignore_case=True)
+    return from_python({**data, "startTime": start}, ignore_case=True)
 
 
-def _status(slot: str, question: Mapping[str, Any]) -> StepStatus | GraphStatus:
-    job = str(question.get("jobStatus") or "Succeeded")
-    given = question.get("results")
-    if given is None:  # the dependencies tell it too
-        given = _results(question.get("context") or {})
+def _status(slot: str, request: Mapping[str, Any]) -> StepStatus | DependencyStatus:
+    job = str(request.get("jobStatus") or "Succeeded")
+    given = request.get("results")
+    if given is None:  # the dependencies have results too
+        given = _results(request.get("context") or {})
     if job not in RESULTS or not isinstance(given, Mapping):
-        raise UsageError("'jobStatus' is a result, 'results' an object of results by name")
+        message = "'jobStatus' must be a result, 'results' an object of results by name"
+        raise UsageError("eval-request", message)
     if slot == "step-condition":
         return StepStatus(_result(job), job == "Canceled")
     results = {str(name).lower(): _result(result) for name, result in given.items()}
-    return GraphStatus(results, frozenset(results), job == "Canceled")
+    return DependencyStatus(results, frozenset(results), job == "Canceled")
 
 
 def _results(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,4 +167,4 @@ def _result(text: Any) -> Result:
     for known in RESULTS:
         if str(text).lower() == known.lower():
             return known  # type: ignore[return-value]
-    raise UsageError(f"{text!r} is no result; results: {', '.join(RESULTS)}")
+    raise UsageError("eval-request", f"unknown result {text!r} (results: {', '.join(RESULTS)})")

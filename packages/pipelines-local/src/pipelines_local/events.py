@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: typed events, handed to a listener one at a time."""
+"""Events of a run, sent to a listener one at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pipelines_local.results import ApprovalRecord, JobResult, Result, StageResu
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The pipeline was checked, and begins.
+    """The run starts.
 
     Attributes:
-        plan: stages with the names of their jobs, in the order of the file.
+        plan: names of the jobs by stage, in the order of the file.
+        displays: display names by ``stage`` and ``stage.job``.
     """
 
     run: str
@@ -29,21 +30,21 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StageStarted:
-    """A stage's condition was true and its approvals are there."""
+    """A stage starts: its condition is true and its approvals are complete."""
 
     stage: str
 
 
 @dataclass(frozen=True)
 class StageFinished:
-    """A stage has its result, also when it did not run."""
+    """A stage has a result; sent for skipped stages too."""
 
     stage: StageResult
 
 
 @dataclass(frozen=True)
 class JobStarted:
-    """A job begins."""
+    """A job starts."""
 
     stage: str
     job: str
@@ -51,7 +52,7 @@ class JobStarted:
 
 @dataclass(frozen=True)
 class JobFinished:
-    """A job has its result, also when it did not run."""
+    """A job has a result; sent for skipped jobs too."""
 
     stage: str
     job: JobResult
@@ -59,7 +60,7 @@ class JobFinished:
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A step begins; ``number`` counts the job's steps from 1."""
+    """A step starts; ``number`` counts the steps of the job from 1."""
 
     stage: str
     job: str
@@ -69,7 +70,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """A step has its result; ``tail`` holds the last lines of its log, masked, when it failed."""
+    """A step has a result; ``tail`` has the last lines of the masked log if it failed."""
 
     stage: str
     job: str
@@ -80,7 +81,7 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a step's log, masked."""
+    """A masked line of the log of a step."""
 
     stage: str
     job: str
@@ -89,8 +90,8 @@ class LogLine:
 
 
 @dataclass(frozen=True)
-class ApprovalWanted:
-    """A stage waits for somebody's word on an environment; ``artifacts`` is what to look at."""
+class ApprovalRequested:
+    """A stage waits for an approval; ``artifacts`` is the folder to review."""
 
     stage: str
     environment: str
@@ -98,20 +99,20 @@ class ApprovalWanted:
 
 
 @dataclass(frozen=True)
-class ApprovalGiven:
-    """The word was given."""
+class ApprovalDecided:
+    """An approval was granted or rejected."""
 
     approval: ApprovalRecord
 
 
 @dataclass(frozen=True)
 class CancelRequested:
-    """The run was interrupted; it ends in order."""
+    """The run was cancelled and ends in order."""
 
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run's end; ``result`` is ``Waiting`` when it stopped for an approval."""
+    """The run ends; the result is ``Waiting`` if it needs an approval."""
 
     run: str
     result: Result
@@ -127,35 +128,35 @@ Event: TypeAlias = Union[  # noqa: UP007
     StepStarted,
     StepFinished,
     LogLine,
-    ApprovalWanted,
-    ApprovalGiven,
+    ApprovalRequested,
+    ApprovalDecided,
     CancelRequested,
     RunFinished,
 ]
 
 
 class Listener(Protocol):
-    """Whoever watches a run. Events come from several threads, but never two at a time."""
+    """Receives the events of a run, from several threads but never two at a time."""
 
     def handle(self, event: Event) -> None:
-        """Take an event; it should return quickly, because the run waits for it."""
+        """Handle an event; the run waits until this returns."""
 
 
-class Silent:
-    """Nobody watches."""
+class NullListener:
+    """Ignores all events."""
 
     def handle(self, event: Event) -> None:
         """Do nothing."""
 
 
-class Dispatcher:
-    """Hands events on, one at a time."""
+class EventDispatcher:
+    """Sends events to the listener, one at a time."""
 
     def __init__(self, listener: Listener | None) -> None:
-        self._listener = listener or Silent()
+        self._listener = listener or NullListener()
         self._lock = threading.RLock()
 
     def send(self, event: Event) -> None:
-        """Hand ``event`` to the listener."""
+        """Send ``event`` to the listener."""
         with self._lock:
             self._listener.handle(event)

@@ -1,4 +1,4 @@
-"""The one place that writes the runner's own files: beside and renamed, never half-written."""
+"""Write files atomically, copy trees, list and lock files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text; a reader sees the old file or the new one.
+    """Write UTF-8 text atomically: a reader sees the old file or the new one.
 
     Raises:
         OSError: the folder cannot be written.
@@ -32,12 +32,12 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write a JSON document."""
+    """Write a JSON document atomically."""
     write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """A JSON document; None where there is none that can be read."""
+    """Read a JSON document; None if it is missing or invalid."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -45,8 +45,8 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a file's lock; the system lets go of it however the holder ends."""
+def lock_file(path: Path) -> Iterator[None]:
+    """Lock a file; the operating system releases the lock when the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -54,36 +54,36 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def copy_tree(source: Path, target: Path, names: list[str], *, keep_mode: bool = True) -> None:
-    """Copy files by their paths below ``source``.
+    """Copy files.
 
     Args:
-        source: where they are.
-        target: where they go; folders are made.
-        names: paths below ``source``; what is gone meanwhile is left out.
-        keep_mode: also who may run them, and links as links.
+        source: the source folder.
+        target: the target folder; it is created.
+        names: paths relative to ``source``; missing files are skipped.
+        keep_mode: whether to copy file modes, and links as links.
     """
-    made: set[str] = set()
+    created: set[str] = set()
     for name in names:
-        there = os.path.join(target, name)  # noqa: PTH118 - faster, and there may be thousands
-        folder = os.path.dirname(there)  # noqa: PTH120
-        if folder not in made:
+        destination = os.path.join(target, name)  # noqa: PTH118 - pathlib is slow for many files
+        folder = os.path.dirname(destination)  # noqa: PTH120
+        if folder not in created:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-            made.add(folder)
-        here = os.path.join(source, name)  # noqa: PTH118
+            created.add(folder)
+        origin = os.path.join(source, name)  # noqa: PTH118
         try:
             if keep_mode:
-                shutil.copy2(here, there, follow_symlinks=False)
+                shutil.copy2(origin, destination, follow_symlinks=False)
             else:
-                shutil.copyfile(here, there)
+                shutil.copyfile(origin, destination)
         except FileNotFoundError:
             continue
-        except IsADirectoryError:  # a link to a folder, or a repository inside of this one
-            shutil.copytree(here, there, symlinks=keep_mode, dirs_exist_ok=True)
+        except IsADirectoryError:  # a link to a folder, or a nested repository
+            shutil.copytree(origin, destination, symlinks=keep_mode, dirs_exist_ok=True)
 
 
-def files_below(folder: Path) -> list[str]:
-    """The paths of all files below ``folder``, sorted; links to folders are followed once."""
-    found = []
+def list_files(folder: Path) -> list[str]:
+    """Return the relative paths of all files, sorted; links to folders are followed once."""
+    paths = []
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -92,5 +92,5 @@ def files_below(folder: Path) -> list[str]:
             continue
         seen.add(real)
         base = os.path.relpath(place, folder)
-        found += [name if base == "." else f"{base}/{name}" for name in names]
-    return sorted(found)
+        paths += [name if base == "." else f"{base}/{name}" for name in names]
+    return sorted(paths)

@@ -1,24 +1,28 @@
-"""From a file to a checked pipeline: everything that can be refused is refused here."""
+"""Load a pipeline: expand its file, read the model, check what it needs from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines_local.errors import Position, Refused, UsageError
-from pipelines_local.groups import with_groups
-from pipelines_local.model import Pipeline, read
+from pipelines_local.errors import InvalidPipeline, LimitExceeded, Position, Problems, UsageError
+from pipelines_local.model import Pipeline, read_pipeline
+from pipelines_local.model.types import Step
 from pipelines_local.tasks.specs import TASKS
-from pipelines_local.template import expand
+from pipelines_local.template import ExpandedPipeline, expand
+from pipelines_local.variable_groups import insert_group_values
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import Node, Scalar, Sequence, load, loads
 
+_INDEPENDENT = ("unknown-key", "unknown-task", "unsupported-", "invalid-value", "expression-")
+"""Codes of model problems that no other part of the document can cause."""
+
 
 @dataclass(frozen=True)
-class Loaded:
-    """A pipeline that could run."""
+class LoadedPipeline:
+    """A valid pipeline with its expanded document and all files that were read."""
 
     pipeline: Pipeline
     document: MappingNode
@@ -27,107 +31,141 @@ class Loaded:
     files: tuple[Path, ...]
 
 
+def expand_pipeline(
+    path: Path,
+    root: Path,
+    parameters: Mapping[str, Any] | None = None,
+    variables: Mapping[str, str] | None = None,
+    groups: Mapping[str, Mapping[str, str]] | None = None,
+) -> ExpandedPipeline:
+    """Expand the pipeline in a file; parts with problems are left out.
+
+    Args:
+        path: the file.
+        root: the repository of the file.
+        parameters: values by name, as plain data or YAML nodes; a string for a list or an object
+            is read as YAML.
+        variables: the predefined variables that templates see.
+        groups: values of variable groups by name.
+
+    Raises:
+        InvalidPipeline: the file or its parameters are wrong.
+        UsageError: the file cannot be read.
+    """
+    path, root = path.resolve(), root.resolve()
+    try:
+        source = load(path)
+        if not isinstance(source, MappingNode):
+            raise InvalidPipeline("invalid-type", "a pipeline must be a mapping", source.at)
+        types = _declared_types(source)
+        arguments = {
+            name: _parameter_node(name, value, types.get(name.lower(), ""), path)
+            for name, value in (parameters or {}).items()
+        }
+        expanded = expand(source, root, arguments, dict(variables or {}))
+    except OSError as error:
+        raise UsageError("unreadable-file", f"{path}: {error.strerror}") from None
+    except RecursionError:
+        raise LimitExceeded("too-deep", "nested too deeply", Position(path, 1, 1)) from None
+    document = insert_group_values(expanded.document, groups or {})
+    assert isinstance(document, MappingNode)  # noqa: S101 - the root keeps its type
+    return replace(expanded, document=document)
+
+
 def load_pipeline(
     path: Path,
     root: Path,
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
-) -> Loaded:
-    """Expand and check the pipeline in a file.
-
-    Args:
-        path: the file.
-        root: the repository it belongs to.
-        parameters: plain data by name, or nodes of a file; texts for lists and objects are read
-            as YAML.
-        variables: the predefined variables that templates see.
-        groups: values of variable groups by name.
+) -> LoadedPipeline:
+    """Expand the pipeline in a file and read its model; arguments as in :func:`expand_pipeline`.
 
     Raises:
-        Refused: it is wrong or outside of the subset.
+        InvalidPipeline: the pipeline is wrong or uses an unsupported feature.
         UsageError: the file cannot be read.
     """
-    path, root = path.resolve(), root.resolve()
-    try:
-        written = load(path)
-        if not isinstance(written, MappingNode):
-            raise Refused("a pipeline has to be a mapping", written.at)
-        types = _types(written)
-        given = {
-            name: _given(name, value, types.get(name.lower(), ""), path)
-            for name, value in (parameters or {}).items()
-        }
-        expanded = expand(written, root, given, dict(variables or {}))
-        document = with_groups(expanded.document, groups or {})
-        assert isinstance(document, MappingNode)  # noqa: S101 - it stays what it was
-        pipeline = read(document)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except RecursionError:
-        raise Refused("nested too deeply", Position(path, 1, 1)) from None
-    return Loaded(pipeline, document, path, root, expanded.files)
+    expanded = expand_pipeline(path, root, parameters, variables, groups)
+    problems = Problems()
+    pipeline = problems.collect(read_pipeline, expanded.document)
+    if expanded.problems:  # do not report what is missing because it could not be expanded
+        independent = [d for d in problems.diagnostics if d.code.startswith(_INDEPENDENT)]
+        raise InvalidPipeline.of((*expanded.problems, *independent))
+    problems.raise_all()
+    assert pipeline is not None  # noqa: S101 - without a problem there is a pipeline
+    return LoadedPipeline(
+        pipeline, expanded.document, path.resolve(), root.resolve(), expanded.files
+    )
 
 
-def check_surroundings(
+def check_external_resources(
     pipeline: Pipeline, connections: Mapping[str, Any], pipelines: Mapping[str, Any]
 ) -> None:
-    """Check what a pipeline takes from outside: service connections and other pipelines.
+    """Check that service connections and pipeline resources are available.
 
     Raises:
-        Refused: one is not there.
+        InvalidPipeline: at least one is missing.
     """
+    problems = Problems()
     aliases = {resource.alias.lower() for resource in pipeline.resources}
     for resource in pipeline.resources:
         if resource.alias.lower() not in pipelines:
-            raise Refused(
-                f"no run of the pipeline {resource.source!r} whose artifacts could be used; "
-                f"run it first, or give a folder for {resource.alias!r}",
-                resource.at,
-            )
+            with problems.catch():
+                raise InvalidPipeline(
+                    "missing-pipeline-run",
+                    f"no successful run of the pipeline {resource.source!r} on this machine",
+                    resource.at,
+                    f"run it first, or use --pipeline {resource.alias}=FOLDER",
+                )
     for stage in pipeline.stages:
         for job in stage.jobs:
             for step in job.steps:
-                _check_step(step.task, step.inputs, step.at, connections, aliases)
+                problems.collect(_check_connection, step, connections)
+                problems.collect(_check_download, step, aliases)
+    problems.raise_all()
 
 
-def _check_step(
-    task: str,
-    inputs: Mapping[str, str],
-    at: Position,
-    connections: Mapping[str, Any],
-    aliases: set[str],
-) -> None:
-    key = TASKS[task].connection
-    if key and inputs[key] not in connections:
+def _check_connection(step: Step, connections: Mapping[str, Any]) -> None:
+    key = TASKS[step.task].connection
+    if key and step.inputs[key] not in connections:
         known = ", ".join(sorted(connections)) or "none"
-        raise Refused(f"unknown service connection {inputs[key]!r} (known: {known})", at)
-    if task == "DownloadPipelineArtifact@2":
-        source = inputs.get("source", "current").lower()
-        alias = inputs.get("pipeline", "").lower() if source == "specific" else source
-        if source == "specific" and alias not in aliases:
-            raise Refused(f"the pipeline {alias!r} is not among resources.pipelines", at)
-        if source not in ("current", "none", "specific") and alias not in aliases:
-            raise Refused(
-                f"'download: {inputs['source']}': no such resource; known: current, none"
-                + "".join(f", {name}" for name in sorted(aliases)),
-                at,
-            )
+        raise InvalidPipeline(
+            "unknown-service-connection",
+            f"unknown service connection {step.inputs[key]!r} (known: {known})",
+            step.at,
+            f"use --service-connection {step.inputs[key]}",
+        )
 
 
-def _types(document: MappingNode) -> dict[str, str]:
-    """The declared types of the parameters, as far as they can be read."""
+def _check_download(step: Step, aliases: set[str]) -> None:
+    if step.task != "DownloadPipelineArtifact@2":
+        return
+    source = step.inputs.get("source", "current").lower()
+    alias = step.inputs.get("pipeline", "").lower() if source == "specific" else source
+    if alias in aliases or source in ("current", "none"):
+        return
+    known = ", ".join(sorted(aliases)) or "none"
+    raise InvalidPipeline(
+        "unknown-pipeline-resource",
+        f"unknown pipeline resource {alias!r} (resources.pipelines: {known})",
+        step.at,
+    )
+
+
+def _declared_types(document: MappingNode) -> dict[str, str]:
+    """Return the declared types of the parameters by lower-case name."""
     declared = document.get("parameters")
-    found = {}
+    types = {}
     for item in declared.items if isinstance(declared, Sequence) else ():
         if isinstance(item, MappingNode):
             name, kind = item.get("name"), item.get("type")
             if isinstance(name, Scalar) and isinstance(kind, Scalar):
-                found[name.text.lower()] = kind.text
-    return found
+                types[name.text.lower()] = kind.text
+    return types
 
 
-def _given(name: str, value: Any, kind: str, path: Path) -> Node:
+def _parameter_node(name: str, value: Any, kind: str, path: Path) -> Node:
+    """Convert the caller's value of a parameter to a node."""
     at = Position(path, 1, 1)
     if isinstance(value, (MappingNode, Sequence)) or (
         isinstance(value, Scalar) and kind in ("", "string", "number", "boolean")
@@ -138,16 +176,18 @@ def _given(name: str, value: Any, kind: str, path: Path) -> Node:
     if isinstance(value, str) and kind not in ("", "string", "number", "boolean"):
         try:
             return loads(value, Path(f"<parameter {name}>"))
-        except Refused as error:
-            raise UsageError(f"the parameter {name!r}: {error.message}") from None
-    return _node(value, at)
+        except InvalidPipeline as error:
+            raise UsageError("invalid-parameter", f"parameter {name!r}: {error.message}") from None
+    return _to_node(value, at)
 
 
-def _node(value: Any, at: Position) -> Node:
+def _to_node(value: Any, at: Position) -> Node:
     if isinstance(value, Mapping):
-        return MappingNode(tuple((Scalar(str(k), at), _node(v, at)) for k, v in value.items()), at)
+        return MappingNode(
+            tuple((Scalar(str(k), at), _to_node(v, at)) for k, v in value.items()), at
+        )
     if isinstance(value, (list, tuple)):
-        return Sequence(tuple(_node(item, at) for item in value), at)
+        return Sequence(tuple(_to_node(item, at) for item in value), at)
     if isinstance(value, bool):
         return Scalar("true" if value else "false", at)
     return Scalar("" if value is None else str(value), at, quoted=isinstance(value, str))

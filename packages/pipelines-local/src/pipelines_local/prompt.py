@@ -1,34 +1,31 @@
-"""Asks the person at the terminal for an approval."""
+"""Ask for an approval in the terminal."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
-from typing import Any
 
-from pipelines_local.approvals import Decision, Request
+from pipelines_local.approvals import ApprovalRequest, Decision
 
 
 class Prompt:
-    """Shows what there is to look at, then asks: approve, reject, or later."""
+    """Lists the pages among the artifacts, then asks for a decision."""
 
-    def decide(self, request: Request) -> Decision | None:
-        """The person's word; None for later."""
+    def decide(self, request: ApprovalRequest) -> Decision | None:
+        """Return the decision; None for later."""
         import click
 
-        click.echo(f"The stage {request.stage} wants to go to {request.environment!r}.")
+        click.echo(f"The stage {request.stage} needs an approval for {request.environment!r}.")
         for path in sorted(request.artifacts.glob("*/index.html")):
             click.echo(f"  {path}")
+        choices = click.Choice(["approve", "reject", "later"])
         try:
-            return _asked(click.prompt, click.Choice(["approve", "reject", "later"]))
-        except click.Abort:  # Ctrl-C: the run is cancelled
+            answer = click.prompt(
+                "Approve, reject, or decide later?", type=choices, default="later"
+            )
+            if answer == "later":
+                return None
+            name = click.prompt("Your name", default=getpass.getuser())
+            comment = click.prompt("Comment", default="", show_default=False)
+        except click.Abort:  # Ctrl-C cancels the run
             raise KeyboardInterrupt from None
-
-
-def _asked(prompt: Callable[..., str], words: Any) -> Decision | None:
-    word = prompt("Approve, reject, or decide later?", type=words, default="later")
-    if word == "later":
-        return None
-    name = prompt("Your name", default=getpass.getuser())
-    comment = prompt("Comment", default="", show_default=False)
-    return Decision("approve" if word == "approve" else "reject", name, comment)
+        return Decision("approve" if answer == "approve" else "reject", name, comment)

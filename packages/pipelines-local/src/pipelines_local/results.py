@@ -1,9 +1,9 @@
-"""What a run leaves: a tree of results in Azure's words, which is also the JSON document."""
+"""Results of a run in the terms of Azure Pipelines; also the JSON document of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -23,10 +23,10 @@ EXIT_CODES = {"Waiting": 4, "Rejected": 5, "Canceled": 130, "Failed": 1}
 
 @dataclass
 class StepResult:
-    """One step. ``exit_code`` is None when no process was started.
+    """The result of a step; ``exit_code`` is None if no process was started.
 
     Attributes:
-        log: the file that holds its output, masked.
+        log: the file with its masked output.
     """
 
     name: str
@@ -39,13 +39,13 @@ class StepResult:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration."""
         if self.started is None or self.finished is None:
             return 0.0
         return (self.finished - self.started).total_seconds()
 
     def to_dict(self) -> dict[str, Any]:
-        """As in the JSON document."""
+        """Return the JSON form."""
         return {
             "name": self.name,
             "display": self.display,
@@ -58,15 +58,26 @@ class StepResult:
 
 @dataclass
 class Issues:
-    """The lines that were logged as errors and as warnings."""
+    """Errors and warnings of a job, masked.
+
+    Attributes:
+        codes: the codes of all errors and warnings in their order; empty for an issue that a
+            step logged without a code.
+    """
 
     error: list[str] = field(default_factory=list)
     warning: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+    def add(self, kind: Literal["error", "warning"], code: str, message: str) -> None:
+        """Add an error or a warning."""
+        (self.error if kind == "error" else self.warning).append(message)
+        self.codes.append(code)
 
 
 @dataclass
 class JobResult:
-    """One job; ``log`` is all of its output, masked."""
+    """The result of a job; ``log`` is its masked output."""
 
     job: str
     display: str
@@ -79,14 +90,14 @@ class JobResult:
     steps: list[StepResult] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """As in the JSON document."""
+        """Return the JSON form."""
         return {
             "job": self.job,
             "display": self.display,
             "result": self.result,
             "started": _time(self.started),
             "finished": _time(self.finished),
-            "issues": {"error": self.issues.error, "warning": self.issues.warning},
+            "issues": asdict(self.issues),
             "outputs": self.outputs,
             "log": self.log,
             "steps": [step.to_dict() for step in self.steps],
@@ -95,7 +106,7 @@ class JobResult:
 
 @dataclass
 class StageResult:
-    """One stage."""
+    """The result of a stage."""
 
     stage: str
     display: str
@@ -105,7 +116,7 @@ class StageResult:
     jobs: list[JobResult] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """As in the JSON document."""
+        """Return the JSON form."""
         return {
             "stage": self.stage,
             "display": self.display,
@@ -118,7 +129,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class ApprovalRecord:
-    """Who said what about an environment, when and why."""
+    """A decision about an approval."""
 
     environment: str
     stage: str
@@ -128,7 +139,7 @@ class ApprovalRecord:
     time: datetime
 
     def to_dict(self) -> dict[str, Any]:
-        """As in the JSON document."""
+        """Return the JSON form."""
         return {
             "environment": self.environment,
             "stage": self.stage,
@@ -141,13 +152,13 @@ class ApprovalRecord:
 
 @dataclass
 class RunResult:
-    """A run.
+    """The result of a run.
 
     Attributes:
-        run: its id; ``resume`` takes it.
-        name: its build number.
-        folder: everything it left.
-        artifacts: a folder for each published artifact.
+        run: the id, for resuming.
+        name: the build number.
+        folder: the run folder.
+        artifacts: a folder with one subfolder for each artifact.
         summaries: Markdown files that steps uploaded.
         tests: counts of published test results.
         interrupted: whether the run was cancelled from outside.
@@ -169,23 +180,23 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """What a command that ran it should end with."""
+        """The exit code of the command line."""
         if self.result == "Canceled" and not self.interrupted:
-            return 1  # a job took too long
+            return 1  # a job exceeded its timeout
         return EXIT_CODES.get(self.result, 0)
 
     def jobs(self) -> Iterator[tuple[StageResult, JobResult]]:
-        """Every job with its stage."""
+        """Iterate over all jobs with their stages."""
         for stage in self.stages:
             for job in stage.jobs:
                 yield stage, job
 
     def failed_steps(self) -> list[StepResult]:
-        """The steps that failed, in the order of the file."""
+        """Return the failed steps in the order of the file."""
         return [s for _, job in self.jobs() for s in job.steps if s.result == "Failed"]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document of ``pipelines-local run --format json``."""
+        """Return the JSON document of ``pipelines-local run --format json``."""
         return {
             "result": self.result,
             "name": self.name,

@@ -1,8 +1,8 @@
-"""Azure Pipelines expressions: read by :mod:`parser`, worked out by :mod:`evaluator`.
+"""Azure Pipelines expressions: parsed by :mod:`parser`, evaluated by :mod:`evaluator`.
 
-The rules of conversion are those of the public documentation and of the agent's own tests: the
-right side of a comparison is converted to the type of the left one, names ignore case, and there
-are neither operators nor grouping parentheses.
+The conversion rules are those of the public documentation and of the tests of the agent: the right
+side of a comparison is converted to the type of the left side, names ignore case, and there are
+neither operators nor grouping parentheses.
 """
 
 from pipelines_local.expressions.evaluator import Context, Counter, Status, evaluate
@@ -13,8 +13,8 @@ from pipelines_local.expressions.values import (
     Object,
     Value,
     Version,
+    from_python,
     is_true,
-    of_python,
     to_python,
     to_text,
 )
@@ -31,8 +31,8 @@ __all__ = [
     "Value",
     "Version",
     "evaluate",
+    "from_python",
     "is_true",
-    "of_python",
     "parse",
     "to_python",
     "to_text",

@@ -1,4 +1,4 @@
-"""Works out the tree of an expression against what is known at that moment."""
+"""Evaluate the tree of an expression."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipelines_local.expressions.parser import Call, Expression, Filter, Index, 
 from pipelines_local.expressions.slots import STATUS
 from pipelines_local.expressions.values import (
     Array,
+    ConversionError,
     Object,
-    Unconvertible,
     Value,
     equal,
     is_true,
@@ -28,20 +28,20 @@ Counter = Callable[[str, int], int]
 
 
 class Status(Protocol):
-    """How far the run came, as the status functions see it from one place."""
+    """Answers the status functions for one step, job or stage."""
 
     def check(self, function: str, names: tuple[str, ...]) -> bool:
-        """The answer of a status function (name in lower case)."""
+        """Return the value of a status function (name in lower case)."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an expression can see.
+    """The names and functions that an expression can use.
 
     Attributes:
         names: values by name in lower case.
-        status: answers ``succeeded()`` and its like.
-        counter: answers ``counter()``.
+        status: evaluates ``succeeded()`` and the other status functions.
+        counter: evaluates ``counter()``.
     """
 
     names: Mapping[str, Value] = field(default_factory=dict)
@@ -50,10 +50,10 @@ class Context:
 
 
 def evaluate(tree: Expression, context: Context) -> Value:
-    """The value of an expression.
+    """Evaluate an expression.
 
     Raises:
-        EvaluationError: a value cannot be converted, a format is wrong.
+        EvaluationError: a value cannot be converted, or a format is wrong.
     """
     match tree:
         case Literal():
@@ -67,39 +67,39 @@ def evaluate(tree: Expression, context: Context) -> Value:
         case Call():
             try:
                 return _call(tree, context)
-            except (Unconvertible, functions.Failed) as error:
+            except (ConversionError, functions.FunctionError) as error:
                 raise EvaluationError(f"{tree.function}(): {error}", tree.at) from None
 
 
 def _call(tree: Call, context: Context) -> Value:
     name = tree.function
     if name in ("and", "or"):
-        return _until(tree, context, stop=name == "or")
+        return _evaluate_until(tree, context, stop=name == "or")
     if name in ("in", "notin"):
         left, *rest = tree.arguments
         value = evaluate(left, context)
-        found = any(equal(value, evaluate(item, context)) for item in rest)
-        return found is (name == "in")
+        is_member = any(equal(value, evaluate(item, context)) for item in rest)
+        return is_member is (name == "in")
     if name == "coalesce":
-        return _first_given(tree, context)
+        return _coalesce(tree, context)
     arguments = [evaluate(argument, context) for argument in tree.arguments]
     if name in STATUS:
         return _status(context, name, arguments)
     if name == "counter":
         return _count(context, arguments)
-    return functions.TABLE[name](*arguments)
+    return functions.FUNCTIONS[name](*arguments)
 
 
-def _until(tree: Call, context: Context, *, stop: bool) -> bool:
-    """And, or: the rest is not looked at once the answer is known."""
+def _evaluate_until(tree: Call, context: Context, *, stop: bool) -> bool:
+    """Evaluate ``and`` or ``or``; stops at the first argument that decides the result."""
     for argument in tree.arguments:
         if is_true(evaluate(argument, context)) is stop:
             return stop
     return not stop
 
 
-def _first_given(tree: Call, context: Context) -> Value:
-    """Coalesce: what stands behind the first value that is there is not looked at."""
+def _coalesce(tree: Call, context: Context) -> Value:
+    """Return the first value that is not empty; later arguments are not evaluated."""
     for argument in tree.arguments:
         value = evaluate(argument, context)
         if value is not None and value != "":
@@ -109,26 +109,26 @@ def _first_given(tree: Call, context: Context) -> Value:
 
 def _status(context: Context, name: str, arguments: list[Value]) -> bool:
     if context.status is None:
-        raise functions.Failed("no run whose status could be asked")
+        raise functions.FunctionError("status functions are not available here")
     return context.status.check(name, tuple(to_text(argument) for argument in arguments))
 
 
 def _count(context: Context, arguments: list[Value]) -> Value:
     if context.counter is None:
-        raise functions.Failed("no counters here")
+        raise functions.FunctionError("counters are not available here")
     seed = to_number(arguments[1])
     return Decimal(context.counter(to_text(arguments[0]), int(seed)))
 
 
 def _index(base: Value, key: Value) -> Value:
     if isinstance(base, Array) and base.filtered:
-        found = [item for one in base.items for item in _found(one, key)]
-        return Array(tuple(found), filtered=True)
-    return next(_found(base, key), None)
+        items = [item for element in base.items for item in _lookup(element, key)]
+        return Array(tuple(items), filtered=True)
+    return next(_lookup(base, key), None)
 
 
-def _found(base: Value, key: Value) -> Iterator[Value]:
-    """What ``base`` has under ``key``: one value, or none. A miss is never an error."""
+def _lookup(base: Value, key: Value) -> Iterator[Value]:
+    """Yield the value of ``key``, or nothing; a missing key is not an error."""
     try:
         if isinstance(base, Object):
             if base.has(to_text(key)):
@@ -137,7 +137,7 @@ def _found(base: Value, key: Value) -> Iterator[Value]:
             number = math.floor(to_number(key))
             if 0 <= number < len(base.items):
                 yield base.items[number]
-    except Unconvertible:
+    except ConversionError:
         return
 
 

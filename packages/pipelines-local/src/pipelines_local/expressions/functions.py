@@ -1,4 +1,4 @@
-"""The functions whose arguments are all worked out before: one a function, and their table."""
+"""The functions whose arguments are always all evaluated, and the table of their names."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pipelines_local.expressions.values import (
 _DATE_PARTS = re.compile(r"y+|M+|d+|H+|m+|s+|f+|'[^']*'|.", re.DOTALL)
 
 
-class Failed(Exception):
-    """A function cannot do what it was asked for."""
+class FunctionError(Exception):
+    """The arguments of a function are wrong."""
 
 
 def _contains(left: Value, right: Value) -> bool:
@@ -47,7 +47,7 @@ def _contains_value(left: Value, right: Value) -> bool:
 
 
 def _convert_to_json(value: Value, margin: str = "") -> str:
-    """JSON as Azure writes it: two spaces a level, numbers as in texts."""
+    """JSON in the form of Azure Pipelines: two spaces per level, numbers as in strings."""
     inner = f"{margin}  "
     if isinstance(value, Array):
         items = [_convert_to_json(item, inner) for item in value.items]
@@ -72,8 +72,8 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _iif(condition: Value, yes: Value, no: Value) -> Value:
-    return yes if is_true(condition) else no
+def _iif(condition: Value, if_true: Value, if_false: Value) -> Value:
+    return if_true if is_true(condition) else if_false
 
 
 def _join(separator: Value, items: Value) -> str:
@@ -86,63 +86,67 @@ def _join(separator: Value, items: Value) -> str:
 def _length(value: Value) -> Value:
     if isinstance(value, Array):
         return Decimal(len(value.items))
-    # Objects are not in the documentation; Azure counts their names.
+    # Not documented for objects; Azure Pipelines counts their keys.
     return Decimal(len(value.entries if isinstance(value, Object) else to_text(value)))
 
 
 def _replace(text: Value, old: Value, new: Value) -> str:
-    wanted = to_text(old)
-    return to_text(text).replace(wanted, to_text(new)) if wanted else to_text(text)
+    search = to_text(old)
+    return to_text(text).replace(search, to_text(new)) if search else to_text(text)
 
 
 def _split(text: Value, separator: Value) -> Array:
-    mark = to_text(separator)
-    return Array(tuple(to_text(text).split(mark)) if mark else (to_text(text),))
+    delimiter = to_text(separator)
+    return Array(tuple(to_text(text).split(delimiter)) if delimiter else (to_text(text),))
 
 
 def _format(template: Value, *arguments: Value) -> str:
-    """``{0}`` is the first argument, ``{{`` a brace, ``{0:yyyyMMdd}`` a date's parts."""
-    text, done, position = to_text(template), [], 0
+    """``{0}`` is the first argument, ``{{`` a brace, ``{0:yyyyMMdd}`` a formatted date."""
+    text, parts, position = to_text(template), [], 0
     while position < len(text):
         char = text[position]
         if char in "{}" and text[position : position + 2] == char * 2:
-            done.append(char)
+            parts.append(char)
             position += 2
         elif char == "{":
             end = text.find("}", position)
             if end < 0:
-                raise Failed(f"the format {text!r} has a brace without its end")
-            done.append(_placeholder(text[position + 1 : end], arguments))
+                raise FunctionError(
+                    f"'{{' without '}}' in the format {text!r}; write '{{{{' for a brace"
+                )
+            parts.append(_placeholder(text[position + 1 : end], arguments))
             position = end + 1
         elif char == "}":
-            raise Failed(f"the format {text!r} has a brace without its start; double a plain one")
+            raise FunctionError(
+                f"'}}' without '{{' in the format {text!r}; write '}}}}' for a brace"
+            )
         else:
-            done.append(char)
+            parts.append(char)
             position += 1
-    return "".join(done)
+    return "".join(parts)
 
 
 def _placeholder(inner: str, arguments: tuple[Value, ...]) -> str:
-    number, colon, how = inner.partition(":")
+    number, colon, date_format = inner.partition(":")
     if not (number.isascii() and number.isdigit()) or len(number) > 3:
-        raise Failed(f"{{{inner}}} is no place for an argument; double a plain brace")
+        raise FunctionError(f"{{{inner}}} is not a placeholder; write '{{{{' for a brace")
     if int(number) >= len(arguments):
-        raise Failed(f"{{{inner}}} has no argument: {len(arguments)} given")
+        raise FunctionError(f"{{{inner}}}: there are only {len(arguments)} arguments")
     value = arguments[int(number)]
     if not colon:
         return to_text(value)
     if not isinstance(value, datetime):
-        raise Failed(f"{{{inner}}}: only a date takes a format")
-    return format_date(value, how)
+        raise FunctionError(f"{{{inner}}}: only a date can have a format")
+    return format_date(value, date_format)
 
 
-def format_date(value: datetime, how: str) -> str:
-    """A date by .NET's custom format: ``yyyyMMdd``, ``HH.mm``.
+def format_date(value: datetime, date_format: str) -> str:
+    """Format a date with a .NET custom format: ``yyyyMMdd``, ``HH.mm``.
 
     Raises:
-        Failed: a part that is not known.
+        FunctionError: an unknown format.
     """
-    return "".join(_date_part(value, part[0]) for part in _DATE_PARTS.finditer(how))
+    return "".join(_date_part(value, part[0]) for part in _DATE_PARTS.finditer(date_format))
 
 
 def _date_part(value: datetime, part: str) -> str:
@@ -158,15 +162,15 @@ def _date_part(value: datetime, part: str) -> str:
         if len(part) > 2:
             names = {"MMM": "%b", "MMMM": "%B", "ddd": "%a", "dddd": "%A"}
             if part not in names:
-                raise Failed(f"the date format {part!r} is not known")
+                raise FunctionError(f"unknown date format {part!r}")
             return value.strftime(names[part])
         return f"{sizes[part[0]]:0{len(part)}d}"
     if part.isalpha():
-        raise Failed(f"the date format {part!r} is not known")
+        raise FunctionError(f"unknown date format {part!r}")
     return part
 
 
-TABLE: dict[str, Callable[..., Value]] = {
+FUNCTIONS: dict[str, Callable[..., Value]] = {
     "contains": _contains,
     "containsvalue": _contains_value,
     "converttojson": _convert_to_json,

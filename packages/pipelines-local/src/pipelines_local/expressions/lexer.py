@@ -1,4 +1,4 @@
-"""Cuts an expression into tokens, each with its place, so that a message can point at it."""
+"""Split an expression into tokens with their positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PUNCTUATION = "()[],*"
 
 
 class Kind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     LITERAL = "literal"
     NAME = "name"
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Token:
-    """A word of an expression; ``at`` counts characters from 1."""
+    """A token; ``at`` is the position of its first character, counted from 1."""
 
     kind: Kind
     text: str
@@ -37,18 +37,18 @@ class Token:
     value: Value = None
 
     def is_(self, text: str) -> bool:
-        """Is it this punctuation mark?"""
+        """Whether the token is this punctuation mark."""
         return self.kind in (Kind.PUNCTUATION, Kind.DOT) and self.text == text
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The tokens of ``text``, with an ``END`` last.
+def tokenize(text: str) -> Iterator[Token]:
+    """Iterate over the tokens of ``text``; the last one is ``END``.
 
     Raises:
-        ParseError: a character or a literal that cannot stand in an expression.
+        ParseError: an invalid character or literal.
     """
     position = 0
-    dereferences = False  # would a dot here lead to a property, or start a number?
+    dereferences = False  # whether a dot is a property access (else it starts a number)
     while position < len(text):
         if text[position].isspace():
             position += 1
@@ -67,29 +67,29 @@ def _token(text: str, position: int, dereferences: bool) -> Token:
     if char in _PUNCTUATION:
         return Token(Kind.PUNCTUATION, char, at)
     if char == "'":
-        found = _STRING.match(text, position)
-        if found is None:
+        match = _STRING.match(text, position)
+        if match is None:
             raise ParseError("the string has no closing quote", at)
-        return Token(Kind.LITERAL, found[0], at, found[1].replace("''", "'"))
+        return Token(Kind.LITERAL, match[0], at, match[1].replace("''", "'"))
     if char in "-." or char.isdecimal():
         return _number(text, position)
-    found = _NAME.match(text, position)
-    if found is not None:
-        if found[0].lower() in ("true", "false"):
-            return Token(Kind.LITERAL, found[0], at, found[0].lower() == "true")
-        return Token(Kind.NAME, found[0], at)
+    match = _NAME.match(text, position)
+    if match is not None:
+        if match[0].lower() in ("true", "false"):
+            return Token(Kind.LITERAL, match[0], at, match[0].lower() == "true")
+        return Token(Kind.NAME, match[0], at)
     operator = _OPERATOR.match(text, position)
     if operator is not None:
-        hint = "there are no operators: write and(), or(), not(), eq(), ..."
+        hint = "operators are not supported: use and(), or(), not(), eq(), ..."
         raise ParseError(f"unexpected symbol {operator[0]!r}; {hint}", at)
     if char == '"':
-        raise ParseError("unexpected symbol '\"'; strings stand in single quotes", at)
+        raise ParseError("unexpected symbol '\"'; write strings in single quotes", at)
     raise ParseError(f"unexpected symbol {char!r}", at)
 
 
 def _number(text: str, position: int) -> Token:
-    found = _WORD.match(text, position)
-    word = found[0] if found else text[position]
+    match = _WORD.match(text, position)
+    word = match[0] if match else text[position]
     value = parse_version(word) if word.count(".") > 1 else parse_number(word)
     if value is None:
         raise ParseError(f"unexpected symbol {word!r}", position + 1)

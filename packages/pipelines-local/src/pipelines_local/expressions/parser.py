@@ -1,7 +1,8 @@
-"""Reads an expression into a tree; unknown names and wrong counts of arguments are found here.
+"""Parse an expression to a tree; check names and the number of arguments.
 
-Errors stand where Azure says that they are: a wrong count of arguments at the mark that makes it
-wrong, a call without an end at its name; an unknown name is only told when all else can be read.
+The position of an error is that of Azure Pipelines: a wrong number of arguments is reported at the
+token that makes it wrong, an unclosed call at its name. An unknown name is reported only if the
+expression has no syntax error.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from pipelines_local.errors import ParseError
-from pipelines_local.expressions.lexer import Kind, Token, tokens
+from pipelines_local.expressions.lexer import Kind, Token, tokenize
 from pipelines_local.expressions.slots import COUNTER, GENERAL, STATUS, Slot
 from pipelines_local.expressions.values import Value
 
 MAX_LENGTH = 21_000
 MAX_DEPTH = 50
-MAX_LOOKUPS = 300  # Azure sets no limit; each one is a call here
+MAX_LOOKUPS = 300  # not a limit of Azure Pipelines; protects the recursion of the evaluator
 MANY = 255
 _COUNTS = {
     "and": (2, MANY),
@@ -57,7 +58,7 @@ _COUNTS = {
 
 @dataclass(frozen=True)
 class Literal:
-    """A value written down."""
+    """A literal."""
 
     value: Value
     at: int
@@ -65,7 +66,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Name:
-    """A named value: variables, parameters, the variable of a loop."""
+    """A named value: variables, parameters, a loop variable."""
 
     name: str
     at: int
@@ -73,7 +74,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Call:
-    """A function with its arguments; its name in lower case."""
+    """A function call; the name is in lower case."""
 
     function: str
     arguments: tuple[Expression, ...]
@@ -82,7 +83,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Index:
-    """One of a collection's values: ``a.b``, ``a['b']``, ``a[0]``."""
+    """One value of a collection: ``a.b``, ``a['b']``, ``a[0]``."""
 
     base: Expression
     key: Expression
@@ -91,7 +92,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Filter:
-    """All of a collection's values: ``a.*``."""
+    """All values of a collection: ``a.*``."""
 
     base: Expression
     at: int
@@ -101,16 +102,16 @@ Expression: TypeAlias = Union[Literal, Name, Call, Index, Filter]  # noqa: UP007
 
 
 def parse(text: str, slot: Slot) -> Expression:
-    """The tree of an expression that stands in ``slot``.
+    """Parse an expression for ``slot``.
 
     Raises:
-        ParseError: it cannot be read, or names what its place does not know.
+        ParseError: a syntax error, or a name that is unknown in this slot.
     """
     if len(text) > MAX_LENGTH:
         raise ParseError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
-    parser = _Parser(list(tokens(text)), slot)
+    parser = _Parser(list(tokenize(text)), slot)
     if parser.at_end:
-        raise ParseError("an expression is expected", 1)
+        raise ParseError("empty expression", 1)
     tree = parser.expression(1)
     if not parser.at_end:
         raise parser.unexpected()
@@ -120,10 +121,10 @@ def parse(text: str, slot: Slot) -> Expression:
 
 
 class _Parser:
-    """One token of lookahead, a method a rule."""
+    """Recursive descent with one token of lookahead."""
 
-    def __init__(self, found: list[Token], slot: Slot) -> None:
-        self._tokens = found
+    def __init__(self, tokens: list[Token], slot: Slot) -> None:
+        self._tokens = tokens
         self._next = 0
         self._lookups = 0
         self._slot = slot
@@ -144,20 +145,20 @@ class _Parser:
 
     def _expect(self, mark: str) -> Token:
         if not self.token.is_(mark):
-            raise self.unexpected(f"{mark!r} is expected")
+            raise self.unexpected(f"expected {mark!r}")
         return self._take()
 
-    def _forget(self, message: str, at: int) -> None:
-        """A name that is not known: told when everything else can be read."""
+    def _defer(self, message: str, at: int) -> None:
+        """Remember the first unknown name; it is reported if there is no syntax error."""
         self.unknown = self.unknown or ParseError(message, at)
 
     def unexpected(self, hint: str = "") -> ParseError:
         token = self.token
-        found = f"unexpected symbol {token.text!r}" if token.text else "unexpected end"
-        return ParseError(f"{found}; {hint}" if hint else found, token.at)
+        message = f"unexpected symbol {token.text!r}" if token.text else "unexpected end"
+        return ParseError(f"{message}; {hint}" if hint else message, token.at)
 
     def expression(self, depth: int) -> Expression:
-        """A literal, a name or a call, and what is picked out of it."""
+        """Parse a literal, a name or a call with the property accesses that follow."""
         if depth > MAX_DEPTH:
             raise ParseError(f"nested deeper than {MAX_DEPTH}", self.token.at)
         tree = self._primary(depth)
@@ -189,9 +190,9 @@ class _Parser:
             return Filter(base, at)
         is_word = token.kind is Kind.NAME or isinstance(token.value, bool)
         if self.at_end:
-            raise ParseError("a name is expected after '.'", at)
+            raise ParseError("expected a name after '.'", at)
         if not is_word:
-            raise self.unexpected("a name is expected after the dot; other names: ['...']")
+            raise self.unexpected("expected a name after '.'; for other keys use ['...']")
         self._take()
         return Index(base, Literal(token.text, token.at), at)
 
@@ -201,29 +202,30 @@ class _Parser:
             self._take()
             return Literal(token.value, token.at)
         if token.kind is not Kind.NAME:
-            hint = "there are no grouping parentheses" if token.is_("(") else ""
+            hint = "grouping parentheses are not supported" if token.is_("(") else ""
             raise self.unexpected(hint)
         self._take()
         if self.token.is_("("):
             return self._call(token, depth)
         name = token.text.lower()
         if name in self._slot.functions and name not in self._slot.names:
-            self._forget(f"'(' is expected after the function {token.text!r}", token.at)
+            self._defer(f"expected '(' after the function {token.text!r}", token.at)
         elif name not in self._slot.names:
-            self._forget(f"unrecognized value: {token.text!r}; {self._known()}", token.at)
+            self._defer(f"unrecognized value: {token.text!r} ({self._available()})", token.at)
         return Name(token.text.lower(), token.at)
 
-    def _known(self) -> str:
+    def _available(self) -> str:
         if not self._slot.names:
-            return "no names can be used here"
-        return f"names that can be used here: {', '.join(sorted(self._slot.names))}"
+            return "no names are available here"
+        return f"available here: {', '.join(sorted(self._slot.names))}"
 
     def _call(self, name: Token, depth: int) -> Expression:
         function = name.text.lower()
         if function not in self._slot.functions:
-            known = function in GENERAL | STATUS | COUNTER
-            why = f"the function {name.text!r} cannot be used in this place" if known else ""
-            self._forget(why or f"unrecognized function: {name.text!r}", name.at)
+            if function in GENERAL | STATUS | COUNTER:
+                self._defer(f"the function {name.text!r} is not available here", name.at)
+            else:
+                self._defer(f"unrecognized function: {name.text!r}", name.at)
             least, most = 0, MANY
         else:
             least, most = self._counts(function)
@@ -239,7 +241,7 @@ class _Parser:
             arguments.append(self.expression(depth + 1))
         if len(arguments) < least:
             raise self.unexpected(
-                f"{name.text}() takes {_arguments(least, 'at least')}, not {len(arguments)}"
+                f"{name.text}() takes {_arguments(least, 'at least')} (got {len(arguments)})"
             )
         self._take()
         return Call(function, tuple(arguments), name.at)

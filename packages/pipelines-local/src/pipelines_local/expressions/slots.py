@@ -1,7 +1,7 @@
-"""Where an expression stands decides which names and functions it may use.
+"""Slots: the places of expressions, each with its available names and functions.
 
-A step's condition knows no ``dependencies``, a variable no ``succeeded()``, a template neither:
-Azure refuses such an expression when it reads it, and so does :func:`parse` with a slot.
+For example, ``dependencies`` is not available in the condition of a step, and ``succeeded()`` is
+not available in a variable. Azure Pipelines reports that when it reads the expression.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ COUNTER = frozenset({"counter"})
 
 @dataclass(frozen=True)
 class Slot:
-    """A kind of place for an expression.
+    """One kind of place.
 
     Attributes:
-        name: as in the JSON documents.
-        names: the named values that can be used, in lower case.
-        functions: the functions that can be used, in lower case.
-        status_arguments: whether status functions take the names of jobs or stages.
+        name: as in ``pipelines-local eval --slot``.
+        names: the available names, in lower case.
+        functions: the available functions, in lower case.
+        status_arguments: whether status functions take names of jobs or stages.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Slot:
     status_arguments: bool = False
 
     def with_names(self, *names: str) -> Slot:
-        """The same place inside of loops over these names."""
+        """Return the same slot with loop variables."""
         return Slot(
             self.name,
             self.names | {name.lower() for name in names},
@@ -52,7 +52,7 @@ ROOT_VARIABLE = _slot("root-var", "variables pipeline resources", GENERAL | COUN
 RUNTIME_VARIABLE = _slot(
     "runtime-var", "variables pipeline resources dependencies stageDependencies", GENERAL | COUNTER
 )
-# Worked out by the agent, which knows nothing of the run around its job.
+# Evaluated by the agent, which knows only its own job.
 STEP_CONDITION = _slot("step-condition", "variables", GENERAL | STATUS)
 JOB_CONDITION = _slot(
     "job-condition",

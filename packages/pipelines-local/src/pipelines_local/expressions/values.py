@@ -1,8 +1,8 @@
-"""The values of expressions and their conversions: where ``eq(true, 'false')`` is decided.
+"""Values of expressions and their conversions.
 
-Numbers are decimals, as in Azure. Objects of the user's keep the case of their keys; the named
-ones (variables, parameters, dependencies) do not. ``origin`` lets a template put an object back
-into the document with the positions that it was written at.
+Numbers are decimals, as in Azure Pipelines. Keys of the user's objects are case-sensitive; names
+of variables, parameters and dependencies are not. ``origin`` is the node of a value, so that a
+template can insert it with its position.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SEVENTH = Decimal("0.0000001")
 
 
 class Version(NamedTuple):
-    """Two to four numbers; a missing one is less than 0 (1.2 is before 1.2.0)."""
+    """Two to four numbers; a missing number is less than 0 (1.2 is before 1.2.0)."""
 
     major: int
     minor: int
@@ -29,13 +29,13 @@ class Version(NamedTuple):
     revision: int = -1
 
     def __str__(self) -> str:
-        """The numbers that were given, joined by dots."""
+        """The numbers joined by dots."""
         return ".".join(str(part) for part in self if part >= 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """A list; ``filtered`` when it came from ``.*`` and an index goes to each item."""
+    """A list; if ``filtered`` (from ``.*``), an index applies to each item."""
 
     items: tuple[Value, ...]
     filtered: bool = False
@@ -44,7 +44,7 @@ class Array:
 
 @dataclass(frozen=True, eq=False)
 class Object:
-    """Named values."""
+    """Values by key."""
 
     entries: Mapping[str, Value]
     ignore_case: bool = False
@@ -56,11 +56,11 @@ class Object:
             self._folded.update({key.lower(): value for key, value in self.entries.items()})
 
     def get(self, key: str) -> Value:
-        """The value of ``key``, or nothing."""
+        """Return the value of ``key``; None if it is missing."""
         return self._folded.get(key.lower()) if self.ignore_case else self.entries.get(key)
 
     def has(self, key: str) -> bool:
-        """Is there a value of ``key``, even an empty one?"""
+        """Whether ``key`` exists."""
         return key.lower() in self._folded if self.ignore_case else key in self.entries
 
 
@@ -78,22 +78,22 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-class Unconvertible(Exception):
-    """A value has no counterpart of the wanted type."""
+class ConversionError(Exception):
+    """A value cannot be converted to another type."""
 
-    def __init__(self, value: Value, wanted: str) -> None:
-        super().__init__(f"cannot convert {describe(value)} to {wanted}")
+    def __init__(self, value: Value, target: str) -> None:
+        super().__init__(f"cannot convert {describe(value)} to {target}")
 
 
 def kind(value: Value) -> str:
-    """The type's name as Azure's messages have it."""
+    """Return the name of the type as in the messages of Azure Pipelines."""
     if value is None:
         return "null"
     return next(name for kind_, name in _KINDS if isinstance(value, kind_))
 
 
 def describe(value: Value) -> str:
-    """Type and, if it is short, the value itself, for a message."""
+    """Return the type and the shortened value for a message."""
     if value is None or isinstance(value, (Array, Object)):
         return kind(value)
     text = to_text(value)
@@ -101,17 +101,17 @@ def describe(value: Value) -> str:
 
 
 def is_true(value: Value) -> bool:
-    """As a boolean: only nothing, false, 0 and the empty string are false."""
+    """Convert to a boolean: None, false, 0 and the empty string are false."""
     if isinstance(value, Version):
         return True
     return value not in (None, False, "", Decimal(0))
 
 
 def to_text(value: Value) -> str:
-    """As a string.
+    """Convert to a string.
 
     Raises:
-        Unconvertible: it is an array or an object.
+        ConversionError: the value is an array or an object.
     """
     if value is None:
         return ""
@@ -125,11 +125,11 @@ def to_text(value: Value) -> str:
         return str(value)
     if isinstance(value, datetime):
         return value.strftime("%m/%d/%Y %H:%M:%S %z")[:-2] + ":" + value.strftime("%z")[-2:]
-    raise Unconvertible(value, "a string")
+    raise ConversionError(value, "a string")
 
 
 def _number_text(value: Decimal) -> str:
-    """No exponent, at most seven decimals, no zeros at the end: 1.10 is 1.1."""
+    """No exponent, at most seven decimals, no trailing zeros: 1.10 is 1.1."""
     if abs(value) < Decimal(10) ** 20:
         value = value.quantize(_SEVENTH)
     text = f"{value:f}"
@@ -139,10 +139,10 @@ def _number_text(value: Decimal) -> str:
 
 
 def to_number(value: Value) -> Decimal:
-    """As a number; the empty string is 0.
+    """Convert to a number; the empty string is 0.
 
     Raises:
-        Unconvertible: a string that is no number, a version, a collection.
+        ConversionError: the value is another string, a version or a collection.
     """
     if value is None:
         return Decimal(0)
@@ -154,38 +154,38 @@ def to_number(value: Value) -> Decimal:
         number = parse_number(value.strip()) if value.strip() else Decimal(0)
         if number is not None:
             return number
-    raise Unconvertible(value, "a number")
+    raise ConversionError(value, "a number")
 
 
 def parse_number(text: str) -> Decimal | None:
-    """A decimal with an optional sign and thousands separators."""
+    """Parse a decimal with an optional sign and thousands separators."""
     if not _NUMBER.match(text):
         return None
     try:
         number = Decimal(text.replace(",", ""))
     except InvalidOperation:
         return None
-    return number if abs(number) < Decimal(2) ** 96 else None  # .NET's decimal ends there
+    return number if abs(number) < Decimal(2) ** 96 else None  # the limit of .NET's decimal
 
 
 def to_version(value: Value) -> Version:
-    """As a version.
+    """Convert to a version.
 
     Raises:
-        Unconvertible: it has not two to four whole numbers.
+        ConversionError: the value does not have two to four integers.
     """
     if isinstance(value, Version):
         return value
     if isinstance(value, (str, Decimal)) and not isinstance(value, bool):
-        # .NET reads each number by itself: white space around it does not matter.
+        # .NET parses each number separately, so white space around it is ignored.
         version = parse_version(".".join(p.strip() for p in to_text(value).split(".")))
         if version is not None:
             return version
-    raise Unconvertible(value, "a version")
+    raise ConversionError(value, "a version")
 
 
 def parse_version(text: str) -> Version | None:
-    """Two to four whole numbers joined by dots."""
+    """Parse two to four integers joined by dots."""
     if not _VERSION.match(text):
         return None
     parts = [int(part) for part in text.split(".")]
@@ -193,7 +193,7 @@ def parse_version(text: str) -> Version | None:
 
 
 def equal(left: Value, right: Value) -> bool:
-    """Are they equal, the right one converted to the type of the left one?"""
+    """Whether both are equal after converting the right one to the type of the left one."""
     if isinstance(left, bool):
         return left == is_true(right)
     if left is None:
@@ -202,15 +202,15 @@ def equal(left: Value, right: Value) -> bool:
         return left is right
     try:
         return _order(left, right) == 0
-    except Unconvertible:
+    except ConversionError:
         return False
 
 
 def compare(left: Value, right: Value) -> int:
-    """-1, 0 or 1: the left one is less, equal or greater; the right one is converted to its type.
+    """Return -1, 0 or 1 if the left one is less, equal or greater, after the same conversion.
 
     Raises:
-        Unconvertible: the types do not fit.
+        ConversionError: the types do not fit.
     """
     if left is None or isinstance(left, (Array, Object)):
         left = to_number(left)
@@ -232,12 +232,12 @@ def _order(left: Decimal | str | Version | datetime, right: Value) -> int:
 def _to_date(value: Value) -> datetime:
     if isinstance(value, str):
         try:
-            found = datetime.fromisoformat(value.strip())
+            date = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise Unconvertible(value, "a date") from None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+            raise ConversionError(value, "a date") from None
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
     if not isinstance(value, datetime):
-        raise Unconvertible(value, "a date")
+        raise ConversionError(value, "a date")
     return value
 
 
@@ -245,27 +245,27 @@ def _sign(left: Any, right: Any) -> int:
     return int(left > right) - int(left < right)
 
 
-def of_python(value: Any, *, ignore_case: bool = False) -> Value:
-    """A value out of plain JSON data.
+def from_python(value: Any, *, ignore_case: bool = False) -> Value:
+    """Convert JSON data to a value.
 
     Args:
-        value: what ``json.loads`` gives.
-        ignore_case: whether the names of objects, at every depth, ignore case.
+        value: a result of ``json.loads``.
+        ignore_case: whether the keys of all objects ignore case.
     """
     if value is None or isinstance(value, (bool, str, Decimal, Version, datetime)):
         return value
     if isinstance(value, (int, float)):
         return parse_number(f"{Decimal(str(value)):f}")
     if isinstance(value, Mapping):
-        entries = {str(k): of_python(v, ignore_case=ignore_case) for k, v in value.items()}
+        entries = {str(k): from_python(v, ignore_case=ignore_case) for k, v in value.items()}
         return Object(entries, ignore_case)
     if isinstance(value, Iterable):
-        return Array(tuple(of_python(item, ignore_case=ignore_case) for item in value))
-    raise TypeError(f"no value of an expression: {type(value).__name__}")
+        return Array(tuple(from_python(item, ignore_case=ignore_case) for item in value))
+    raise TypeError(f"unsupported type: {type(value).__name__}")
 
 
 def to_python(value: Value) -> Any:
-    """Plain JSON data; versions and dates as text."""
+    """Convert to JSON data; versions and dates become strings."""
     if isinstance(value, Array):
         return [to_python(item) for item in value.items]
     if isinstance(value, Object):

@@ -1,6 +1,6 @@
-"""The pipeline as it is run: stages, jobs and steps, typed, checked, in the order of the file."""
+"""Typed model of an expanded pipeline: stages, jobs and steps in the order of the file."""
 
-from pipelines_local.model.reader import read
+from pipelines_local.model.reader import read_pipeline
 from pipelines_local.model.types import (
     Condition,
     Job,
@@ -21,5 +21,5 @@ __all__ = [
     "Stage",
     "Step",
     "Variable",
-    "read",
+    "read_pipeline",
 ]

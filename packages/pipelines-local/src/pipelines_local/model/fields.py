@@ -1,4 +1,4 @@
-"""Takes a mapping apart: each key is asked for, and one that nobody asked for is refused."""
+"""Typed access to the keys of a mapping; an unknown key is an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping as Map
 
-from pipelines_local.errors import ExpressionError, Position, Refused
+from pipelines_local.errors import Diagnostic, ExpressionError, InvalidPipeline, Position, Problems
 from pipelines_local.expressions import Expression, Slot, parse
 from pipelines_local.expressions.values import parse_number
 from pipelines_local.model.types import Condition, Variable
@@ -22,7 +22,7 @@ class Fields:
     def __init__(
         self,
         node: Node,
-        what: str,
+        owner: str,
         known: tuple[str, ...],
         unsupported: Map[str, str] | None = None,
     ) -> None:
@@ -30,168 +30,174 @@ class Fields:
 
         Args:
             node: the mapping.
-            what: its name in messages: "a job".
-            known: the keys that it may have.
-            unsupported: keys that Azure knows and this package does not, with the reason.
+            owner: its name in messages: "a job".
+            known: the supported keys.
+            unsupported: keys of Azure Pipelines that are not supported here, with the reason.
 
         Raises:
-            Refused: it is no mapping, or has another key.
+            InvalidPipeline: the node is not a mapping, or has other keys.
         """
         if not isinstance(node, Mapping):
-            raise Refused(f"{what} has to be a mapping", node.at)
+            raise InvalidPipeline("invalid-type", f"{owner} must be a mapping", node.at)
         self.at = node.at
-        self.what = what
         self._values: dict[str, Node] = {}
+        problems: list[Diagnostic] = []
         for key, value in node.entries:
             if unsupported and key.text in unsupported:
                 reason = unsupported[key.text]
-                raise Refused(f"{key.text!r} is not supported{reason and f': {reason}'}", key.at)
-            if key.text not in known:
-                raise Refused(unexpected(key.text, known, what), key.at)
+                message = f"{key.text!r} is not supported{reason and f': {reason}'}"
+                problems.append(Diagnostic("unsupported-key", message, key.at))
+            elif key.text not in known:
+                problems.append(unknown_key(key, known, owner))
             self._values[key.text] = value
+        if problems:
+            raise InvalidPipeline.of(problems)
 
     def node(self, key: str) -> Node | None:
-        """The value, whatever it is; None when absent or empty."""
+        """Return the value of any type; None if the key is missing or empty."""
         value = self._values.get(key)
         return None if isinstance(value, Scalar) and value.is_null else value
 
     def __contains__(self, key: str) -> bool:
-        """Is the key there, even without a value?"""
+        """Whether the key exists, even without a value."""
         return key in self._values
 
     def scalar(self, key: str) -> Scalar | None:
-        """A text with its place.
+        """Return a string with its position.
 
         Raises:
-            Refused: it is a list or a mapping.
+            InvalidPipeline: the value is a list or a mapping.
         """
         value = self.node(key)
         if value is not None and not isinstance(value, Scalar):
-            raise Refused(f"{key!r} has to be a text", value.at)
+            raise InvalidPipeline("invalid-type", f"{key!r} must be a string", value.at)
         return value
 
     def text(self, key: str, default: str = "") -> str:
-        """A text."""
+        """Return a string."""
         value = self.scalar(key)
         return default if value is None else value.text
 
     def flag(self, key: str, default: bool) -> bool:
-        """True or false, written so."""
+        """Return a boolean; the value must be ``true`` or ``false``."""
         value = self.scalar(key)
         if value is None or value.text == "":
             return default
         if value.text.lower() not in ("true", "false"):
-            raise Refused(f"{key!r} has to be true or false, not {value.text!r}", value.at)
+            message = f"{key!r} must be true or false (got {value.text!r})"
+            raise InvalidPipeline("invalid-value", message, value.at)
         return value.text.lower() == "true"
 
-    def number(self, key: str, least: float = 0, most: float = 10**9) -> float | None:
-        """A number; None when absent."""
+    def number(self, key: str, minimum: float = 0, maximum: float = 10**9) -> float | None:
+        """Return a number; None if the key is missing."""
         value = self.scalar(key)
         if value is None:
             return None
         number = parse_number(value.text.strip())
-        if number is None or not least <= number <= most:
-            raise Refused(
-                f"{key!r} has to be a number of at least {least:g}, not {value.text!r}", value.at
-            )
+        if number is None or not minimum <= number <= maximum:
+            limits = f"from {minimum:g}" + (f" to {maximum:g}" if maximum < 10**9 else "")
+            message = f"{key!r} must be a number {limits} (got {value.text!r})"
+            raise InvalidPipeline("invalid-value", message, value.at)
         return float(number)
 
     def items(self, key: str) -> tuple[Node, ...]:
-        """The items of a list; none when absent."""
+        """Return the items of a list; empty if the key is missing."""
         value = self.node(key)
         if value is None:
             return ()
         if not isinstance(value, Sequence):
-            raise Refused(f"{key!r} has to be a list", value.at)
+            raise InvalidPipeline("invalid-type", f"{key!r} must be a list", value.at)
         return value.items
 
-    def words(self, key: str) -> tuple[Scalar, ...]:
-        """A list of texts, or one text."""
+    def names(self, key: str) -> tuple[Scalar, ...]:
+        """Return a list of names; the value can be one name."""
         value = self.node(key)
         if isinstance(value, Scalar):
             return (value,) if value.text else ()
-        found = []
+        names = []
         for item in self.items(key):
             if not isinstance(item, Scalar):
-                raise Refused(f"{key!r} has to be a list of names", item.at)
-            found.append(item)
-        return tuple(found)
+                raise InvalidPipeline("invalid-type", f"{key!r} must be a list of names", item.at)
+            names.append(item)
+        return tuple(names)
 
     def texts(self, key: str) -> dict[str, str]:
-        """A mapping of texts."""
+        """Return a mapping of strings."""
         return {name: scalar.text for name, scalar in self.scalars(key).items()}
 
     def scalars(self, key: str) -> dict[str, Scalar]:
-        """A mapping of texts with their places."""
+        """Return a mapping of strings with their positions."""
         value = self.node(key)
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            raise Refused(f"{key!r} has to be a mapping", value.at)
-        found = {}
+            raise InvalidPipeline("invalid-type", f"{key!r} must be a mapping", value.at)
+        scalars = {}
         for name, item in value.entries:
             if not isinstance(item, Scalar):
-                raise Refused(f"{name.text!r} has to be a text", item.at)
-            found[name.text] = item
-        return found
+                raise InvalidPipeline("invalid-type", f"{name.text!r} must be a string", item.at)
+            scalars[name.text] = item
+        return scalars
 
     def condition(self, slot: Slot) -> Condition | None:
-        """The condition, read as an expression."""
+        """Return the parsed condition."""
         value = self.scalar("condition")
         if value is None or not value.text.strip():
             return None
-        return Condition(value.text.strip(), expression(value.text, slot, value.at), value.at)
+        return Condition(value.text.strip(), parse_expression(value.text, slot, value.at), value.at)
 
 
-def unexpected(key: str, known: tuple[str, ...], what: str) -> str:
-    """The message about a key that does not belong there."""
-    if len(key) > 80:
-        key = key[:77] + "..."
-    near = difflib.get_close_matches(key, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unexpected key {key!r} in {what}{hint}"
+def unknown_key(key: Scalar, known: tuple[str, ...], owner: str) -> Diagnostic:
+    """Return the diagnostic of an unknown key."""
+    text = key.text if len(key.text) <= 80 else key.text[:77] + "..."
+    similar = difflib.get_close_matches(text, known, 1)
+    fix = f"did you mean {similar[0]!r}?" if similar else ""
+    return Diagnostic("unknown-key", f"unknown key {text!r} in {owner}", key.at, fix=fix)
 
 
-def expression(text: str, slot: Slot, at: Position) -> Expression:
-    """An expression of the document.
+def parse_expression(text: str, slot: Slot, at: Position) -> Expression:
+    """Parse an expression of the document.
 
     Raises:
-        Refused: it cannot be read there.
+        InvalidPipeline: the expression has a syntax error.
     """
     try:
         return parse(text, slot)
     except ExpressionError as error:
-        short = " ".join(text.split())
-        raise Refused(f"in '{short[:80]}': {error}", at) from None
+        short = " ".join(text.split())[:80]
+        raise InvalidPipeline(error.code, f"in '{short}': {error}", at) from None
 
 
-def variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
-    """Declared variables; the expander has made a list of every form.
+def read_variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
+    """Read declared variables; after expansion they are always a list.
 
     Raises:
-        Refused: one is wrong, or a variable group.
+        InvalidPipeline: a variable is wrong, or a variable group has no values.
     """
     if node is None:
         return ()
     if not isinstance(node, Sequence):
-        raise Refused("variables have to be a mapping or a list", node.at)
-    found = []
-    for item in node.items:
-        if isinstance(item, Mapping) and item.get("group") is not None:
-            found.append(_group(item))
-            continue
-        fields = Fields(item, "a variable", ("name", "value", "readonly"))
-        name = fields.text("name")
-        if not name:
-            raise Refused("a variable needs a name", fields.at)
-        value = fields.scalar("value") or Scalar("", fields.at)
-        inside = _RUNTIME.match(value.text)
-        tree = expression(inside[1], slot, value.at) if inside else None
-        found.append(Variable(name, value.text, value.at, fields.flag("readonly", False), tree))
-    return tuple(found)
+        raise InvalidPipeline("invalid-type", "'variables' must be a mapping or a list", node.at)
+    problems = Problems()
+    variables = [problems.collect(_read_variable, item, slot) for item in node.items]
+    problems.raise_all()
+    return tuple(variable for variable in variables if variable is not None)
 
 
-def _group(item: Mapping) -> Variable:
-    fields = Fields(item, "a variable group", ("group",))
-    name = fields.text("group")
-    raise Refused(f"the variable group {name!r} has no values here; give them (--group)", item.at)
+def _read_variable(item: Node, slot: Slot) -> Variable:
+    if isinstance(item, Mapping) and item.get("group") is not None:
+        name = Fields(item, "a variable group", ("group",)).text("group")
+        raise InvalidPipeline(
+            "missing-group",
+            f"the variable group {name!r} has no values on this machine",
+            item.at,
+            f"use --group '{name}=FILE'",
+        )
+    fields = Fields(item, "a variable", ("name", "value", "readonly"))
+    name = fields.text("name")
+    if not name:
+        raise InvalidPipeline("missing-name", "a variable needs a name", fields.at)
+    value = fields.scalar("value") or Scalar("", fields.at)
+    runtime = _RUNTIME.match(value.text)
+    tree = parse_expression(runtime[1], slot, value.at) if runtime else None
+    return Variable(name, value.text, value.at, fields.flag("readonly", False), tree)

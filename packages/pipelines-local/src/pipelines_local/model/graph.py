@@ -1,38 +1,60 @@
-"""Dependencies of stages and jobs: they exist, and there is an order in which all can run."""
+"""Checks of the dependencies between stages or jobs: names, targets, cycles."""
 
 from __future__ import annotations
 
 import difflib
+from typing import NamedTuple
 
-from pipelines_local.errors import Position, Refused
+from pipelines_local.errors import InvalidPipeline, Position, Problems
 
 
-def check_order(what: str, items: list[tuple[str, tuple[str, ...], Position]]) -> None:
-    """Check names and dependencies.
+class Dependent(NamedTuple):
+    """A stage or a job with the names of its dependencies."""
+
+    name: str
+    depends_on: tuple[str, ...]
+    at: Position
+
+
+def check_dependencies(kind: str, items: list[Dependent]) -> None:
+    """Check that names are unique, dependencies exist and there is no cycle.
 
     Args:
-        what: "stage" or "job".
-        items: name, dependencies, place.
+        kind: "stage" or "job", for messages.
+        items: all stages, or all jobs of a stage.
 
     Raises:
-        Refused: a name twice, an unknown dependency, a circle.
+        InvalidPipeline: a check failed.
     """
-    names: dict[str, tuple[str, ...]] = {}
-    for name, depends, at in items:
-        if name.lower() in names:
-            raise Refused(f"a second {what} with the name {name!r}", at)
-        names[name.lower()] = tuple(word.lower() for word in depends)
-    for name, depends, at in items:
-        for word in depends:
-            if word.lower() not in names:
-                near = difflib.get_close_matches(word, [item[0] for item in items], 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise Refused(f"the {what} {name!r} depends on {word!r}, which is not there{hint}",
-                              at)  # fmt: skip
-    done: set[str] = set()
-    while len(done) < len(names):
-        ready = [n for n, depends in names.items() if n not in done and done.issuperset(depends)]
+    problems = Problems()
+    dependencies: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        if item.name.lower() in dependencies:
+            with problems.catch():
+                message = f"duplicate {kind} name {item.name!r}"
+                raise InvalidPipeline(f"duplicate-{kind}", message, item.at)
+        dependencies[item.name.lower()] = tuple(name.lower() for name in item.depends_on)
+    for item in items:
+        for name in item.depends_on:
+            if name.lower() not in dependencies:
+                similar = difflib.get_close_matches(name, [item.name for item in items], 1)
+                with problems.catch():
+                    raise InvalidPipeline(
+                        "unknown-dependency",
+                        f"the {kind} {item.name!r} depends on the unknown {kind} {name!r}",
+                        item.at,
+                        f"did you mean {similar[0]!r}?" if similar else "",
+                    )
+    problems.raise_all()
+    ordered: set[str] = set()
+    while len(ordered) < len(dependencies):
+        ready = [
+            name
+            for name, names in dependencies.items()
+            if name not in ordered and ordered.issuperset(names)
+        ]
         if not ready:
-            name, _, at = next(item for item in items if item[0].lower() not in done)
-            raise Refused(f"the {what} {name!r} is part of a circle of dependencies", at)
-        done.update(ready)
+            item = next(item for item in items if item.name.lower() not in ordered)
+            message = f"the {kind} {item.name!r} is part of a dependency cycle"
+            raise InvalidPipeline("dependency-cycle", message, item.at)
+        ordered.update(ready)

@@ -1,227 +1,246 @@
-"""Reads an expanded document: every key is known, refused by name, or unknown and refused too."""
+"""Read the model of a pipeline from its expanded document; every key is checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pipelines_local.errors import Refused
+from pipelines_local.errors import InvalidPipeline, Problems
 from pipelines_local.expressions.slots import (
     JOB_CONDITION,
     ROOT_VARIABLE,
     RUNTIME_VARIABLE,
     STAGE_CONDITION,
 )
-from pipelines_local.model.deployment import phases
-from pipelines_local.model.fields import IDENTIFIER, Fields, variables
-from pipelines_local.model.graph import check_order
-from pipelines_local.model.resources import pool, resources
-from pipelines_local.model.steps import steps
+from pipelines_local.model.deployment import read_phases
+from pipelines_local.model.fields import IDENTIFIER, Fields, read_variables
+from pipelines_local.model.graph import Dependent, check_dependencies
+from pipelines_local.model.resources import check_pool, read_resources
+from pipelines_local.model.steps import read_steps
 from pipelines_local.model.types import Job, Phase, Pipeline, Stage
 from pipelines_local.yamltree import Mapping, Node, Scalar
 
-_ROOT: tuple[str, ...] = (
-    "name",
-    "trigger",
-    "pr",
-    "schedules",
-    "resources",
-    "pool",
-    "variables",
-    "parameters",
-)
-_ROOT += ("stages", "jobs", "steps", "lockBehavior", "appendCommitMessageToRunName")
-_ROOT_JOB: tuple[str, ...] = ("continueOnError", "workspace")
-_STAGE: tuple[str, ...] = (
-    "stage",
-    "displayName",
-    "dependsOn",
-    "condition",
-    "variables",
-    "jobs",
-    "pool",
-)
-_STAGE += ("lockBehavior", "templateContext")
-_JOB: tuple[str, ...] = (
-    "displayName",
-    "dependsOn",
-    "condition",
-    "continueOnError",
-    "timeoutInMinutes",
-)
-_JOB += ("cancelTimeoutInMinutes", "variables", "pool", "workspace", "templateContext")
-_ROOT_UNSUPPORTED = {
+_ROOT = (
+    "name", "trigger", "pr", "schedules", "resources", "pool", "variables", "parameters",
+    "stages", "jobs", "steps", "lockBehavior", "appendCommitMessageToRunName",
+    "continueOnError", "workspace",
+)  # fmt: skip
+_STAGE = (
+    "stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool", "lockBehavior",
+    "templateContext",
+)  # fmt: skip
+_JOB = (
+    "displayName", "dependsOn", "condition", "continueOnError", "timeoutInMinutes",
+    "cancelTimeoutInMinutes", "variables", "pool", "workspace", "templateContext",
+)  # fmt: skip
+_CONTAINERS = {
     "container": "jobs run on this machine",
     "services": "jobs run on this machine",
-    "strategy": "write one job for each case",
 }
-_JOB_UNSUPPORTED = {
-    "container": "jobs run on this machine",
-    "services": "jobs run on this machine",
-    "uses": "there are no other repositories",
-}
+_ROOT_UNSUPPORTED = {**_CONTAINERS, "strategy": "write one job for each case"}
+_JOB_UNSUPPORTED = {**_CONTAINERS, "uses": "other repositories are not supported"}
 _STAGE_UNSUPPORTED = {"trigger": "stages start by their dependencies", "isSkippable": ""}
+_ENVIRONMENT_UNSUPPORTED = dict.fromkeys(
+    ("resourceName", "resourceId", "resourceType", "tags"),
+    "an environment has no resources on this machine",
+)
+DEFAULT_TIMEOUT = 3600.0
+DEFAULT_CANCEL_TIMEOUT = 300.0
 
 
-def read(document: Mapping) -> Pipeline:
-    """The pipeline in an expanded document.
+def read_pipeline(document: Mapping) -> Pipeline:
+    """Read the pipeline in an expanded document.
 
     Raises:
-        Refused: something is wrong or outside of the subset.
+        InvalidPipeline: something is wrong or not supported; has all problems.
     """
-    fields = Fields(document, "a pipeline", (*_ROOT, *_ROOT_JOB), _ROOT_UNSUPPORTED)
-    pool(fields.node("pool"))
-    given = [key for key in ("stages", "jobs", "steps") if key in fields]
-    if len(given) != 1:
-        raise Refused("a pipeline has one of: stages, jobs, steps", document.at)
-    if given[0] == "stages":
-        stages = _stages(fields.items("stages"))
-    else:
-        jobs = _jobs(fields.items("jobs")) if given[0] == "jobs" else (_only_job(fields),)
-        stages = (Stage("__default", "", (), (), jobs, document.at),)
-    if not stages:
-        raise Refused(f"{given[0]!r} is empty", document.at)
+    fields = Fields(document, "a pipeline", _ROOT, _ROOT_UNSUPPORTED)
+    content = [key for key in ("stages", "jobs", "steps") if key in fields]
+    if len(content) != 1:
+        raise InvalidPipeline(
+            "pipeline-content", "a pipeline has exactly one of: stages, jobs, steps", document.at
+        )
+    problems = Problems()
+    problems.collect(check_pool, fields.node("pool"))
+    variables = problems.collect(read_variables, fields.node("variables"), ROOT_VARIABLE)
+    resources = problems.collect(read_resources, fields.node("resources"))
+    stages = problems.collect(_read_content, fields, content[0])
+    problems.raise_all()
     return Pipeline(
         name=fields.text("name"),
-        variables=variables(fields.node("variables"), ROOT_VARIABLE),
-        stages=stages,
+        variables=variables or (),
+        stages=stages or (),
         at=document.at,
-        resources=resources(fields.node("resources")),
+        resources=resources or (),
     )
 
 
-def _only_job(fields: Fields) -> Job:
-    found = steps(fields.items("steps"))
-    if not found:
-        raise Refused("'steps' is empty", fields.at)
-    return Job("Job", "Job", (), (), (Phase("", found),), fields.at,
-               continue_on_error=fields.flag("continueOnError", False), timeout=3600.0)  # fmt: skip
+def _read_content(fields: Fields, key: str) -> tuple[Stage, ...]:
+    """Read stages, jobs or steps; without stages there is one stage named ``__default``."""
+    if not fields.items(key):
+        raise InvalidPipeline("missing-steps", f"{key!r} is empty", fields.at)
+    if key == "stages":
+        return _read_stages(fields.items("stages"))
+    jobs = _read_jobs(fields.items("jobs")) if key == "jobs" else (_read_only_job(fields),)
+    return (Stage("__default", "", (), (), jobs, fields.at),)
 
 
-def _stages(nodes: tuple[Node, ...]) -> tuple[Stage, ...]:
-    found: list[Stage] = []
+def _read_only_job(fields: Fields) -> Job:
+    steps = read_steps(fields.items("steps"))
+    return Job(
+        "Job", "Job", (), (), (Phase("", steps),), fields.at,
+        continue_on_error=fields.flag("continueOnError", False), timeout=DEFAULT_TIMEOUT,
+    )  # fmt: skip
+
+
+def _read_stages(nodes: tuple[Node, ...]) -> tuple[Stage, ...]:
+    stages: list[Stage] = []
+    problems = Problems()
     for number, node in enumerate(nodes, 1):
-        _first(node, ("stage",), "a stage")
-        fields = Fields(node, "a stage", _STAGE, _STAGE_UNSUPPORTED)
-        name = _name(fields.scalar("stage"), f"Stage{number}")
-        previous = (found[-1].name,) if found else ()
-        given = "dependsOn" in fields
-        words = _depends(fields) if given else previous
-        pool(fields.node("pool"))
-        found.append(
-            Stage(
-                name=name,
-                display=fields.text("displayName"),
-                depends_on=words,
-                variables=variables(fields.node("variables"), RUNTIME_VARIABLE),
-                jobs=_jobs(fields.items("jobs")),
-                at=fields.at,
-                condition=fields.condition(STAGE_CONDITION),
-            )
-        )
-        if not found[-1].jobs:
-            raise Refused(f"the stage {name!r} has no jobs", fields.at)
-    check_order("stage", [(stage.name, stage.depends_on, stage.at) for stage in found])
-    return tuple(found)
+        with problems.catch():
+            stages.append(_read_stage(node, number, stages[-1].name if stages else ""))
+    problems.raise_all()
+    check_dependencies("stage", [Dependent(s.name, s.depends_on, s.at) for s in stages])
+    return tuple(stages)
 
 
-def _jobs(nodes: tuple[Node, ...]) -> tuple[Job, ...]:
-    found = [_job(node, number) for number, node in enumerate(nodes, 1)]
-    check_order("job", [(job.name, job.depends_on, job.at) for job in found])
-    return tuple(found)
+def _read_stage(node: Node, number: int, previous: str) -> Stage:
+    _check_first_key(node, ("stage",), "a stage")
+    fields = Fields(node, "a stage", _STAGE, _STAGE_UNSUPPORTED)
+    problems = Problems()
+    name = problems.collect(_read_name, fields.scalar("stage"), f"Stage{number}") or ""
+    problems.collect(check_pool, fields.node("pool"))
+    variables = problems.collect(read_variables, fields.node("variables"), RUNTIME_VARIABLE)
+    condition = problems.collect(fields.condition, STAGE_CONDITION)
+    jobs = problems.collect(_read_jobs, fields.items("jobs"))
+    problems.raise_all()
+    if not jobs:
+        raise InvalidPipeline("missing-steps", f"the stage {name!r} has no jobs", fields.at)
+    default = (previous,) if previous else ()
+    return Stage(
+        name=name,
+        display=fields.text("displayName"),
+        depends_on=_read_dependencies(fields) if "dependsOn" in fields else default,
+        variables=variables or (),
+        jobs=jobs,
+        at=fields.at,
+        condition=condition,
+    )
 
 
-def _job(node: Node, number: int) -> Job:
-    kind = _first(node, ("job", "deployment"), "a job")
+def _read_jobs(nodes: tuple[Node, ...]) -> tuple[Job, ...]:
+    problems = Problems()
+    jobs = [problems.collect(_read_job, node, number) for number, node in enumerate(nodes, 1)]
+    problems.raise_all()
+    valid = tuple(job for job in jobs if job is not None)
+    check_dependencies("job", [Dependent(job.name, job.depends_on, job.at) for job in valid])
+    return valid
+
+
+def _read_job(node: Node, number: int) -> Job:
+    kind = _check_first_key(node, ("job", "deployment"), "a job")
     own = ("steps", "strategy") if kind == "job" else ("strategy", "environment")
     fields = Fields(node, f"a {kind}", (kind, *own, *_JOB), _JOB_UNSUPPORTED)
-    name = _name(fields.scalar(kind), f"Job{number}" if kind == "job" else f"Deployment{number}")
-    pool(fields.node("pool"))
-    _workspace(fields.node("workspace"))
+    default = f"Job{number}" if kind == "job" else f"Deployment{number}"
+    problems = Problems()
+    name = problems.collect(_read_name, fields.scalar(kind), default) or default
+    problems.collect(check_pool, fields.node("pool"))
+    problems.collect(_check_workspace, fields.node("workspace"))
+    variables = problems.collect(read_variables, fields.node("variables"), RUNTIME_VARIABLE)
+    condition = problems.collect(fields.condition, JOB_CONDITION)
     environment = ""
     if kind == "deployment":
-        environment = _environment(fields)
-        found = phases(fields, name)
+        environment = problems.collect(_read_environment, fields) or ""
+        phases = problems.collect(read_phases, fields, name)
     else:
-        _no_strategy(fields)
-        found = (Phase("", steps(fields.items("steps"))),)
-        if not found[0].steps:
-            raise Refused(f"the job {name!r} has no steps", fields.at)
-    minutes = fields.number("timeoutInMinutes")
-    cancel = fields.number("cancelTimeoutInMinutes", 0, 1440)
+        phases = problems.collect(_read_job_phases, fields, name)
+    minutes = problems.collect(fields.number, "timeoutInMinutes")
+    cancel = problems.collect(fields.number, "cancelTimeoutInMinutes", 0, 1440)
+    continue_on_error = problems.collect(fields.flag, "continueOnError", False)
+    problems.raise_all()
     return Job(
         name=name,
         display=fields.text("displayName") or name,
-        depends_on=_depends(fields),
-        variables=variables(fields.node("variables"), RUNTIME_VARIABLE),
-        phases=found,
+        depends_on=_read_dependencies(fields),
+        variables=variables or (),
+        phases=phases or (),
         at=fields.at,
-        condition=fields.condition(JOB_CONDITION),
-        continue_on_error=fields.flag("continueOnError", False),
-        timeout=3600.0 if minutes is None else minutes * 60 or None,
-        cancel_timeout=300.0 if cancel is None else cancel * 60,
+        condition=condition,
+        continue_on_error=bool(continue_on_error),
+        timeout=DEFAULT_TIMEOUT if minutes is None else minutes * 60 or None,
+        cancel_timeout=DEFAULT_CANCEL_TIMEOUT if cancel is None else cancel * 60,
         environment=environment,
     )
 
 
-def _first(node: Node, kinds: Iterable[str], what: str) -> str:
-    kinds = tuple(kinds)
+def _read_job_phases(fields: Fields, name: str) -> tuple[Phase, ...]:
+    _check_no_strategy(fields.node("strategy"))
+    steps = read_steps(fields.items("steps"))
+    if not steps:
+        raise InvalidPipeline("missing-steps", f"the job {name!r} has no steps", fields.at)
+    return (Phase("", steps),)
+
+
+def _check_first_key(node: Node, kinds: tuple[str, ...], owner: str) -> str:
+    """Return the first key of a stage or a job; it says what the mapping is."""
     if not isinstance(node, Mapping) or not node.entries:
-        raise Refused(f"{what} has to be a mapping", node.at)
+        raise InvalidPipeline("invalid-type", f"{owner} must be a mapping", node.at)
     first = node.entries[0][0]
     if first.text not in kinds:
         for key, _ in node.entries:
             if key.text in kinds:
-                raise Refused(f"{key.text!r} has to be the first key", key.at)
-        raise Refused(f"unexpected key {first.text!r}: {what} begins with {kinds[0]!r}", first.at)
+                message = f"{key.text!r} must be the first key"
+                raise InvalidPipeline("key-order", message, key.at)
+        message = f"unknown key {first.text!r}: the first key of {owner} is {kinds[0]!r}"
+        raise InvalidPipeline("unknown-key", message, first.at)
     return first.text
 
 
-def _name(name: Scalar | None, default: str) -> str:
-    if name is None or not name.text:
+def _read_name(scalar: Scalar | None, default: str) -> str:
+    if scalar is None or not scalar.text:
         return default
-    if not IDENTIFIER.match(name.text):
-        raise Refused(f"{name.text!r} is no name: letters, digits and _ only, at most 100", name.at)
-    return name.text
+    if not IDENTIFIER.match(scalar.text):
+        raise InvalidPipeline(
+            "invalid-name",
+            f"invalid name {scalar.text!r}: use letters, digits and _, at most 100",
+            scalar.at,
+        )
+    return scalar.text
 
 
-def _depends(fields: Fields) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.text for word in fields.words("dependsOn") if word.text))
+def _read_dependencies(fields: Fields) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.text for name in fields.names("dependsOn") if name.text))
 
 
-def _environment(fields: Fields) -> str:
+def _read_environment(fields: Fields) -> str:
     node = fields.node("environment")
     if isinstance(node, Scalar):
         name, at = node.text, node.at
     elif isinstance(node, Mapping):
-        inner = Fields(node, "an environment", ("name",), {
-            "resourceName": "environments have no resources here",
-            "resourceId": "environments have no resources here",
-            "resourceType": "environments have no resources here",
-            "tags": "environments have no resources here",
-        })  # fmt: skip
+        inner = Fields(node, "an environment", ("name",), _ENVIRONMENT_UNSUPPORTED)
         name, at = inner.text("name"), node.at
     else:
-        raise Refused("a deployment needs an environment", fields.at)
+        raise InvalidPipeline("missing-environment", "a deployment needs an environment", fields.at)
     if not name or "$(" in name:
-        raise Refused("the environment's name has to be known before the run", at)
+        raise InvalidPipeline(
+            "runtime-environment", "the environment name must be known before the run", at
+        )
     if "." in name:
-        raise Refused(f"the environment resource {name!r} is not supported", at)
+        message = f"the environment resource {name!r} is not supported"
+        raise InvalidPipeline("unsupported-environment-resource", message, at)
     return name
 
 
-def _no_strategy(fields: Fields) -> None:
-    node = fields.node("strategy")
+def _check_no_strategy(node: Node | None) -> None:
     if node is None:
         return
     if isinstance(node, Mapping) and node.entries:
         key = node.entries[0][0]
-        raise Refused(f"'strategy: {key.text}' is not supported: write one job for each case",
-                      key.at)  # fmt: skip
-    raise Refused("'strategy' is not supported in a job", node.at)
+        message = f"'strategy: {key.text}' is not supported: write one job for each case"
+        raise InvalidPipeline("unsupported-strategy", message, key.at)
+    raise InvalidPipeline("unsupported-strategy", "'strategy' is not supported in a job", node.at)
 
 
-def _workspace(node: Node | None) -> None:
+def _check_workspace(node: Node | None) -> None:
     if node is not None:
         value = Fields(node, "a workspace", ("clean",)).text("clean")
         if value not in ("", "outputs", "resources", "all"):
-            raise Refused(f"'clean' is one of outputs, resources, all, not {value!r}", node.at)
+            message = f"'clean' must be outputs, resources or all (got {value!r})"
+            raise InvalidPipeline("invalid-value", message, node.at)

@@ -1,4 +1,4 @@
-"""What a pipeline consists of; shortcuts such as ``bash:`` are their tasks already."""
+"""Types of the pipeline model; a shortcut such as ``bash:`` is represented by its task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines_local.expressions import Expression
 
 @dataclass(frozen=True)
 class Condition:
-    """Whether something runs."""
+    """A condition of a stage, a job or a step."""
 
     text: str
     tree: Expression
@@ -20,7 +20,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable as it is declared; ``tree`` when its value is a ``$[ ]``."""
+    """A declared variable; ``tree`` is the expression of a ``$[ ]`` value."""
 
     name: str
     value: str
@@ -31,13 +31,13 @@ class Variable:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a task with its inputs.
+    """A step: a task with its inputs.
 
     Attributes:
         task: ``Bash@3``, ``PublishTestResults@2``, ...
-        name: for output variables; empty when it has none.
-        inputs: by name in lower case.
-        env: further environment variables; the only way of secrets into a step.
+        name: used for output variables; may be empty.
+        inputs: by lower-case name.
+        env: additional environment variables; only these can pass secrets to the step.
         timeout: seconds; None for no limit of its own.
     """
 
@@ -56,13 +56,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps that run one after the other; a plain job has one, a deployment one a hook.
+    """A sequence of steps; a job has one phase, a deployment job has one for each hook.
 
     Attributes:
         name: the hook: ``deploy``, ``postRouteTraffic``, ``on.failure``; empty for a plain job.
-        prefix: before the step's name in the job's outputs: ``Job.`` or ``deploy_10.``.
-        when: ``always`` (in order), ``success`` or ``failure`` of the hooks before.
-        variables: those of the strategy, such as ``strategy.increment``.
+        prefix: prefix of the step names in the job outputs: ``Job.`` or ``deploy_10.``.
+        when: ``always`` for hooks in sequence, ``success`` or ``failure`` of the earlier hooks.
+        variables: variables of the strategy, such as ``strategy.increment``.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Job:
-    """A job; ``environment`` when it is a deployment."""
+    """A job; a deployment job has an ``environment``. Timeouts are in seconds."""
 
     name: str
     display: str
@@ -90,7 +90,7 @@ class Job:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps of all phases."""
+        """The steps of all phases."""
         return tuple(step for phase in self.phases for step in phase.steps)
 
 
@@ -108,13 +108,13 @@ class Stage:
 
     @property
     def environments(self) -> tuple[str, ...]:
-        """The environments that its deployments go to, each once."""
+        """The environments of its deployment jobs, each once."""
         return tuple(dict.fromkeys(job.environment for job in self.jobs if job.environment))
 
 
 @dataclass(frozen=True)
 class PipelineResource:
-    """Another pipeline whose artifacts are used: ``resources.pipelines``."""
+    """A pipeline of ``resources.pipelines``, whose artifacts can be downloaded."""
 
     alias: str
     source: str
@@ -123,7 +123,7 @@ class PipelineResource:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A whole pipeline."""
+    """A pipeline."""
 
     name: str
     variables: tuple[Variable, ...]

@@ -1,1 +1,1 @@
-"""Running a checked pipeline: what starts when, in which folder, with which variables."""
+"""Execution of a pipeline: scheduling, folders, variables, steps."""

@@ -1,7 +1,7 @@
-"""The artifacts of a run: a folder each, published once, given to every job that asks.
+"""Pipeline artifacts of a run: one folder each, published once, downloaded by other jobs.
 
-As with Azure's pipeline artifacts, only the content of files is kept: neither empty folders nor
-who may run a file. A script that an artifact carries has to be called as ``bash script``.
+As in Azure Pipelines, an artifact contains only file contents: no empty folders, no file modes.
+A script in an artifact must be called as ``bash script``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from pathlib import Path
 
 from pipelines_local import files, globs
 
-FORBIDDEN = set('\\/"<>|:*?')
+INVALID_CHARACTERS = set('\\/"<>|:*?')
 
 
 class ArtifactError(Exception):
-    """An artifact cannot be published or given."""
+    """An artifact cannot be published or downloaded; ``code`` is the code of the issue."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Artifacts:
@@ -28,71 +32,73 @@ class Artifacts:
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
-        """The published ones, sorted; those still being written have a leading dot."""
+        """Return the names of the published artifacts, sorted."""
         if not self.folder.is_dir():
             return []
-        return sorted(
+        return sorted(  # a leading dot: not yet complete
             p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(".")
         )
 
-    def keep_only(self, names: Collection[str]) -> None:
-        """Forget all others: what a stage that was killed had published, and now does again."""
+    def delete_except(self, names: Collection[str]) -> None:
+        """Delete the artifacts of a stage that was killed and runs again."""
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
             if path.name not in names:
                 shutil.rmtree(path)
 
     def publish(self, name: str, source: Path) -> int:
-        """Keep a file or a folder as the artifact ``name``.
+        """Copy a file or a folder to the artifact ``name``.
 
         Returns:
-            How many files it has.
+            The number of files.
 
         Raises:
-            ArtifactError: there is one of that name, or nothing to publish.
+            ArtifactError: the name is invalid or exists, or the source is missing.
         """
-        if not name or FORBIDDEN & set(name) or name.startswith("."):
-            raise ArtifactError(f"{name!r} is no name for an artifact")
+        if not name or INVALID_CHARACTERS & set(name) or name.startswith("."):
+            raise ArtifactError("artifact-name", f"invalid artifact name {name!r}")
         if not source.exists():
-            raise ArtifactError(f"path does not exist: {source}")
+            raise ArtifactError("missing-path", f"path does not exist: {source}")
         if (source / ".artifactignore").exists():
-            raise ArtifactError("a file .artifactignore is not supported")
-        names = files.files_below(source) if source.is_dir() else [source.name]
+            raise ArtifactError("artifactignore", f"{source}: .artifactignore is not supported")
+        names = files.list_files(source) if source.is_dir() else [source.name]
         base = source if source.is_dir() else source.parent
-        target, beside = self.folder / name, self.folder / f".{name}"
+        target, temporary = self.folder / name, self.folder / f".{name}"
         with self._lock:
-            if target.exists() or beside.exists():
-                raise ArtifactError(f"the artifact {name!r} already exists in this run")
-            beside.mkdir(parents=True)
-        files.copy_tree(base, beside, names, keep_mode=False)
-        beside.rename(target)
+            if target.exists() or temporary.exists():
+                message = f"the artifact {name!r} already exists in this run"
+                raise ArtifactError("duplicate-artifact", message)
+            temporary.mkdir(parents=True)
+        files.copy_tree(base, temporary, names, keep_mode=False)
+        temporary.rename(target)
         return len(names)
 
-    def give(self, name: str, target: Path, patterns: str, *, with_name: bool) -> int:
-        """Copy an artifact's files to ``target``.
+    def download(self, name: str, target: Path, patterns: str, *, with_name: bool) -> int:
+        """Copy the files of an artifact to ``target``.
 
         Args:
             name: the artifact.
-            target: the folder that gets them.
-            patterns: which files, one pattern a line; paths begin with the artifact's name when
-                ``with_name``.
-            with_name: whether they go into a folder of the artifact's name.
+            target: the destination folder.
+            patterns: which files, one pattern per line; the paths start with the name of the
+                artifact if ``with_name``.
+            with_name: whether to copy into a subfolder with the name of the artifact.
 
         Returns:
-            How many files were copied.
+            The number of files.
 
         Raises:
-            ArtifactError: there is no such artifact.
+            ArtifactError: the artifact does not exist.
         """
         source = self.folder / name
         if name not in self.names():
-            known = ", ".join(self.names()) or "none"
-            raise ArtifactError(f"the artifact {name!r} was not found (published: {known})")
-        names = files.files_below(source)
+            published = ", ".join(self.names()) or "none"
+            message = f"the artifact {name!r} was not found (published: {published})"
+            raise ArtifactError("missing-artifact", message)
+        names = files.list_files(source)
         if with_name:
-            chosen = globs.select([f"{name}/{path}" for path in names], patterns)
-            files.copy_tree(self.folder, target, chosen, keep_mode=False)
+            selected = globs.select_paths([f"{name}/{path}" for path in names], patterns)
+            files.copy_tree(self.folder, target, selected, keep_mode=False)
         else:
-            chosen = globs.select(names, patterns)
-            files.copy_tree(source, target, chosen, keep_mode=False)
+            selected = globs.select_paths(names, patterns)
+            files.copy_tree(source, target, selected, keep_mode=False)
         target.mkdir(parents=True, exist_ok=True)
-        return len(chosen)
+        return len(selected)

@@ -1,7 +1,7 @@
-"""The folders of runs: each run has a new one, so a killed run never stands in a later one's way.
+"""Run folders: one new folder for each run, old ones are deleted.
 
-A run holds the lock of its folder as long as it lives; a folder whose lock is free and that does
-not wait for an approval may be cleared away.
+A run locks its folder until it ends. A folder may be deleted if it is not locked and its run does
+not wait for an approval.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pipelines_local.errors import UsageError
 
 KEEP = 5
 RESULT, STATE, LOCK, EXPANDED = "run.json", "state.json", "lock", "expanded.json"
-OWN = ("artifacts", "coverage", "lock", "logs", "sources", "summaries", "tests")
-"""What lies in a run's folder beside the workspaces; a job can have such a name too."""
+RESERVED_NAMES = ("artifacts", "coverage", "lock", "logs", "sources", "summaries", "tests")
+"""Names in a run folder that cannot be used for the workspace of a job."""
 
 
 class RunFolder:
@@ -37,11 +37,11 @@ class RunFolder:
 
     @property
     def run(self) -> str:
-        """The run's id."""
+        """The id of the run."""
         return self.path.name
 
-    def hold(self) -> bool:
-        """Take the folder's lock; False when a living run has it."""
+    def lock(self) -> bool:
+        """Lock the folder; False if a running process has locked it."""
         file = (self.path / LOCK).open("a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,87 +51,90 @@ class RunFolder:
         self._lock = file
         return True
 
-    def release(self) -> None:
-        """Let go of the lock."""
+    def unlock(self) -> None:
+        """Release the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def job(self, stage: str, job: str) -> Path:
-        """The workspace of a job; a pipeline without stages has only jobs."""
-        plain = stage == "__default" and job.lower() not in OWN
-        return self.path / (job if plain else f"{stage}.{job}")
+    def workspace(self, stage: str, job: str) -> Path:
+        """Return the workspace of a job; without the stage if the pipeline has no stages."""
+        job_only = stage == "__default" and job.lower() not in RESERVED_NAMES
+        return self.path / (job if job_only else f"{stage}.{job}")
 
-    def result(self) -> dict[str, Any]:
-        """The stored result; empty when the run did not come to one."""
-        found = files.read_json(self.path / RESULT)
-        return found if isinstance(found, dict) else {}
+    def read_result(self) -> dict[str, Any]:
+        """Return the stored result; empty if the run has none yet."""
+        result = files.read_json(self.path / RESULT)
+        return result if isinstance(result, dict) else {}
 
 
-def new_run(work: Path) -> RunFolder:
-    """A new folder for a run, held.
+def create_run(work: Path) -> RunFolder:
+    """Create and lock the folder of a new run.
 
     Raises:
         UsageError: the working folder cannot be written.
     """
-    # Names sort by time, also those of runs that begin in the same second.
+    # Names sort by time, also for runs that start in the same second.
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
     folder = RunFolder(work / f"{stamp}-{uuid.uuid4().hex[:6]}")
     try:
         for path in (folder.artifacts, folder.logs, folder.summaries):
             path.mkdir(parents=True)
     except OSError as error:
-        raise UsageError(f"{work}: cannot be written ({error.strerror})") from None
-    folder.hold()
+        raise UsageError("work-dir", f"{work}: cannot be written ({error.strerror})") from None
+    folder.lock()
     return folder
 
 
-def existing(work: Path, run: str) -> RunFolder:
-    """The folder of an earlier run, held.
+def open_run(work: Path, run: str) -> RunFolder:
+    """Open and lock the folder of an earlier run.
 
     Raises:
-        UsageError: there is none, or it is still running.
+        UsageError: there is no such run, or it is still running.
     """
     folder = RunFolder(work / run)
     if not run or "/" in run or not (folder.path / STATE).is_file():
-        waiting = [f.run for f in runs(work) if f.result().get("result") == "Waiting"]
-        hint = f"; waiting: {', '.join(waiting)}" if waiting else "; none is waiting"
-        raise UsageError(f"no run {run!r} in {work}{hint}")
-    if not folder.hold():
-        raise UsageError(f"the run {run} is still going on")
+        waiting = [f.run for f in list_runs(work) if f.read_result().get("result") == "Waiting"]
+        names = ", ".join(waiting) or "none"
+        raise UsageError("unknown-run", f"no run {run!r} in {work} (waiting runs: {names})")
+    if not folder.lock():
+        raise UsageError("active-run", f"the run {run} is still running")
     return folder
 
 
-def runs(work: Path) -> Iterator[RunFolder]:
-    """All runs, the newest first."""
+def list_runs(work: Path) -> Iterator[RunFolder]:
+    """Iterate over all runs, the newest first."""
     if work.is_dir():
         for path in sorted(work.iterdir(), reverse=True):
             if (path / LOCK).is_file():
                 yield RunFolder(path)
 
 
-def clear_away(work: Path, keep: int = KEEP) -> None:
-    """Remove old runs: not the last ones, none that lives or waits, and no pipeline's last good."""
-    good: set[str] = set()
-    for number, folder in enumerate(runs(work)):
-        found = folder.result()
-        pipeline = str(found.get("pipeline", ""))
-        is_last_good = found.get("result") in ("Succeeded", "SucceededWithIssues")
-        is_last_good = is_last_good and pipeline not in good
-        if is_last_good:
-            good.add(pipeline)
-        if number < keep or is_last_good or found.get("result") == "Waiting":
+def delete_old_runs(work: Path, keep: int = KEEP) -> None:
+    """Delete old runs.
+
+    Keeps the newest runs, running and waiting ones, and the last successful one of each pipeline.
+    """
+    pipelines: set[str] = set()
+    for number, folder in enumerate(list_runs(work)):
+        result = folder.read_result()
+        pipeline = str(result.get("pipeline", ""))
+        succeeded = result.get("result") in ("Succeeded", "SucceededWithIssues")
+        is_last_success = succeeded and pipeline not in pipelines
+        if is_last_success:
+            pipelines.add(pipeline)
+        if number < keep or is_last_success or result.get("result") == "Waiting":
             continue
-        if folder.hold():
-            with contextlib.suppress(OSError):  # what cannot be removed now goes with a later run
+        if folder.lock():
+            with contextlib.suppress(OSError):  # a later run tries again
                 shutil.rmtree(folder.path)
-            folder.release()
+            folder.unlock()
 
 
 def next_number(work: Path, key: str, seed: int) -> int:
-    """The next number of a counter that all runs in ``work`` share."""
+    """Return the next number of a counter that all runs in ``work`` share."""
     path = work / "counters.json"
-    with files.locked(work / "counters.lock"):
+    with files.lock_file(work / "counters.lock"):
         counters = files.read_json(path)
         counters = counters if isinstance(counters, dict) else {}
         number = int(counters[key]) + 1 if key in counters else seed

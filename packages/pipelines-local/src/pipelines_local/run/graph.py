@@ -1,21 +1,23 @@
-"""Where each stage and job of a run stands, and what its condition says of those that are next."""
+"""State of the stages and jobs of a run, and evaluation of their conditions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines_local.errors import ExpressionError
-from pipelines_local.expressions import Object, evaluate, is_true, of_python
+from pipelines_local.expressions import Object, evaluate, from_python, is_true
 from pipelines_local.model import Condition, Job, Pipeline, Stage
 from pipelines_local.results import JobResult, Result, RunResult, StageResult
-from pipelines_local.run.shared import Shared
-from pipelines_local.run.status import GraphStatus, needs
+from pipelines_local.run.context import RunContext
+from pipelines_local.run.status import DependencyStatus, transitive_dependencies
+from pipelines_local.run.variables import Variables
 
 
 @dataclass
-class Progress:
-    """Where a stage stands."""
+class StageState:
+    """The state of one stage; ``jobs`` and ``outputs`` are by lower-case job name."""
 
     stage: Stage
     result: StageResult
@@ -28,131 +30,136 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Why a stage or a job does not run: its result, and what was wrong with its condition."""
+class SkipDecision:
+    """The result of a stage or a job that does not run, and the error of its condition."""
 
     result: Result
     error: str = ""
 
-    def of(self, job: Job, result: Result) -> JobResult:
-        """The result of a job that is left out."""
-        found = JobResult(job.name, job.display, result)
+    def job_result(self, job: Job, result: Result) -> JobResult:
+        """Return the result of a job that does not run."""
+        skipped = JobResult(job.name, job.display, result)
         if self.error:
-            found.issues.error.append(self.error)
-        return found
+            skipped.issues.add("error", "condition", self.error)
+        return skipped
 
 
-class Graph:
-    """The stages of a run, by their names in small letters."""
+class RunGraph:
+    """The stages of a run by lower-case name."""
 
-    def __init__(self, shared: Shared, pipeline: Pipeline, result: RunResult) -> None:
-        """Take them up where the result says that they stand."""
-        self._shared = shared
-        self.stages: dict[str, Progress] = {}
+    def __init__(self, context: RunContext, pipeline: Pipeline, result: RunResult) -> None:
+        """Start with the state that ``result`` describes."""
+        self._context = context
+        self.stages: dict[str, StageState] = {}
         earlier = {stage.stage: stage for stage in result.stages}
         for stage in pipeline.stages:
             known = earlier.get(stage.name)
-            fresh = known or StageResult(stage.name, stage.display, "Skipped")
-            progress = Progress(stage, fresh, started=bool(known), done=bool(known))
-            progress.approved = {
-                word.environment
-                for word in result.approvals
-                if word.stage == stage.name and word.decision == "approved"
+            stage_result = known or StageResult(stage.name, stage.display, "Skipped")
+            state = StageState(stage, stage_result, started=bool(known), done=bool(known))
+            state.approved = {
+                approval.environment
+                for approval in result.approvals
+                if approval.stage == stage.name and approval.decision == "approved"
             }
-            for job in fresh.jobs:
-                progress.jobs[job.job.lower()] = job
-                progress.outputs[job.job.lower()] = job.outputs
-            self.stages[stage.name.lower()] = progress
+            for job in stage_result.jobs:
+                state.jobs[job.job.lower()] = job
+                state.outputs[job.job.lower()] = job.outputs
+            self.stages[stage.name.lower()] = state
 
-    def is_next(self, progress: Progress) -> bool:
-        """Whether all that a stage depends on is done."""
-        return all(self.stages[name.lower()].done for name in progress.stage.depends_on)
+    def is_ready(self, state: StageState) -> bool:
+        """Whether all dependencies of a stage are done."""
+        return all(self.stages[name.lower()].done for name in state.stage.depends_on)
 
-    def stage_verdict(self, stage: Stage) -> Verdict | None:
-        """What becomes of a stage whose dependencies are done; None: it runs."""
-        depends = {
-            p.stage.name.lower(): tuple(name.lower() for name in p.stage.depends_on)
-            for p in self.stages.values()
+    def check_stage(self, stage: Stage) -> SkipDecision | None:
+        """Evaluate the condition of a ready stage; None if the stage runs."""
+        dependencies = {
+            state.stage.name.lower(): tuple(name.lower() for name in state.stage.depends_on)
+            for state in self.stages.values()
         }
-        results = {n: p.result.result for n, p in self.stages.items() if p.done}
-        status = GraphStatus(
-            results, needs(stage.name.lower(), depends), self._shared.cancel.requested
+        results = {name: state.result.result for name, state in self.stages.items() if state.done}
+        status = DependencyStatus(
+            results,
+            transitive_dependencies(stage.name.lower(), dependencies),
+            self._context.cancellation.requested,
         )
         names = {"dependencies": self._stage_dependencies(stage)}
-        return self._wanted(stage.condition, status, names, self._shared.variables)
+        return self._check(stage.condition, status, names, self._context.variables)
 
-    def job_verdict(self, progress: Progress, job: Job) -> Verdict | None:
-        """What becomes of a job whose dependencies are done; None: it runs."""
-        depends = {
+    def check_job(self, state: StageState, job: Job) -> SkipDecision | None:
+        """Evaluate the condition of a job whose dependencies are done; None if the job runs."""
+        dependencies = {
             other.name.lower(): tuple(name.lower() for name in other.depends_on)
-            for other in progress.stage.jobs
+            for other in state.stage.jobs
         }
-        results = {name: found.result for name, found in progress.jobs.items()}
-        status = GraphStatus(
-            results, needs(job.name.lower(), depends), self._shared.cancel.requested
+        results = {name: result.result for name, result in state.jobs.items()}
+        status = DependencyStatus(
+            results,
+            transitive_dependencies(job.name.lower(), dependencies),
+            self._context.cancellation.requested,
         )
-        variables = self._shared.variables.copy()
-        for variable in progress.stage.variables:
+        variables = self._context.variables.copy()
+        for variable in state.stage.variables:
             if variable.tree is None:
                 variables.set(variable.name, variable.value)
-        return self._wanted(job.condition, status, self.job_names(progress, job), variables)
+        return self._check(job.condition, status, self.job_dependencies(state, job), variables)
 
-    def _wanted(
+    def _check(
         self,
         condition: Condition | None,
-        status: GraphStatus,
-        names: dict[str, Object],
-        variables: Any,
-    ) -> Verdict | None:
-        if self._shared.cancel.forced:
-            return Verdict("Canceled")
+        status: DependencyStatus,
+        names: Mapping[str, Object],
+        variables: Variables,
+    ) -> SkipDecision | None:
+        if self._context.cancellation.forced:
+            return SkipDecision("Canceled")
 
-        def holds(as_of: GraphStatus) -> bool:
+        def is_met(status: DependencyStatus) -> bool:
             if condition is None:
-                return as_of.check("succeeded", ())
-            context = self._shared.context(variables, as_of, names)
+                return status.check("succeeded", ())
+            context = self._context.expression_context(variables, status, names)
             return is_true(evaluate(condition.tree, context))
 
         try:
-            if holds(status):
+            if is_met(status):
                 return None
-            # What waited for its approval or for a free place is cancelled, not left out.
-            if status.canceled and holds(replace(status, canceled=False)):
-                return Verdict("Canceled")
+            # Without the cancellation it would have run, so it is cancelled, not skipped.
+            if status.canceled and is_met(replace(status, canceled=False)):
+                return SkipDecision("Canceled")
         except ExpressionError as error:
             at = condition.at if condition else ""
-            return Verdict("Failed", f"{at}: {error}")
-        return Verdict("Skipped")
+            return SkipDecision("Failed", f"{at}: {error}")
+        return SkipDecision("Skipped")
 
     def _stage_dependencies(self, stage: Stage) -> Object:
-        found = {}
+        """The value of ``dependencies`` in the condition of a stage."""
+        dependencies = {}
         for name in stage.depends_on:
-            other = self.stages[name.lower()]
+            state = self.stages[name.lower()]
             outputs = {}
-            for job in other.stage.jobs:
-                for key, value in other.outputs.get(job.name.lower(), {}).items():
+            for job in state.stage.jobs:
+                for key, value in state.outputs.get(job.name.lower(), {}).items():
                     outputs[f"{job.name}.{key}"] = value
-            found[other.stage.name] = {"result": other.result.result, "outputs": outputs}
-        return _object(found)
+            dependencies[state.stage.name] = {"result": state.result.result, "outputs": outputs}
+        return _to_object(dependencies)
 
-    def job_names(self, progress: Progress, job: Job) -> dict[str, Object]:
-        """What a job's expressions see of other jobs and stages, by name."""
-        own = {
-            found.job: {"result": found.result, "outputs": progress.outputs.get(name.lower(), {})}
-            for name in job.depends_on
-            if (found := progress.jobs[name.lower()])
-        }
+    def job_dependencies(self, state: StageState, job: Job) -> dict[str, Object]:
+        """The values of ``dependencies`` and ``stageDependencies`` in a job."""
+        own = {}
+        for name in job.depends_on:
+            result = state.jobs[name.lower()]
+            outputs = state.outputs.get(name.lower(), {})
+            own[result.job] = {"result": result.result, "outputs": outputs}
         stages = {}
-        for name in progress.stage.depends_on:
+        for name in state.stage.depends_on:
             other = self.stages[name.lower()]
             stages[other.stage.name] = {
-                found.job: {"result": found.result, "outputs": other.outputs.get(key, {})}
-                for key, found in other.jobs.items()
+                result.job: {"result": result.result, "outputs": other.outputs.get(key, {})}
+                for key, result in other.jobs.items()
             }
-        return {"dependencies": _object(own), "stagedependencies": _object(stages)}
+        return {"dependencies": _to_object(own), "stagedependencies": _to_object(stages)}
 
 
-def _object(data: Any) -> Object:
-    value = of_python(data, ignore_case=True)
-    assert isinstance(value, Object)  # noqa: S101 - dictionaries become objects
+def _to_object(data: Any) -> Object:
+    value = from_python(data, ignore_case=True)
+    assert isinstance(value, Object)  # noqa: S101 - a dictionary becomes an Object
     return value

@@ -1,4 +1,4 @@
-"""Runs one job: a workspace of its own, its steps in order, its result."""
+"""Run one job: a workspace of its own, its steps in order, its result."""
 
 from __future__ import annotations
 
@@ -12,150 +12,155 @@ from pathlib import Path
 
 from pipelines_local.errors import ExpressionError
 from pipelines_local.events import LogLine, StepFinished, StepStarted
-from pipelines_local.expressions import Object, evaluate, is_true
+from pipelines_local.expressions import Object, Value, evaluate, is_true, to_text
+from pipelines_local.expressions.values import ConversionError
 from pipelines_local.model import Job, Phase, Stage, Step
 from pipelines_local.results import JobResult, Result, StepResult
 from pipelines_local.run import predefined, process
-from pipelines_local.run.cancel import Cancel
-from pipelines_local.run.shared import Shared
+from pipelines_local.run.cancellation import Cancellation
+from pipelines_local.run.context import RunContext
 from pipelines_local.run.status import StepStatus
-from pipelines_local.run.step import Launcher, StepRun, adopt, attempt
-from pipelines_local.run.variables import ReadOnly, Variables
+from pipelines_local.run.step import (
+    ProcessRunner,
+    StepRun,
+    VariableChange,
+    apply_changes,
+    run_task,
+)
+from pipelines_local.run.variables import ReadOnlyError, Variables
+from pipelines_local.tasks.adapters import ADAPTERS
 from pipelines_local.tasks.context import JobFolders, TaskContext
-from pipelines_local.tasks.table import ADAPTERS
 
 RETRY_PAUSE = 1.0
 
 
 class JobRun:
-    """One job from its first step to its last."""
+    """The execution of one job."""
 
     def __init__(
         self,
-        shared: Shared,
+        context: RunContext,
         stage: Stage,
         job: Job,
         variables: Variables,
         dependencies: Mapping[str, Object],
     ) -> None:
-        self._shared = shared
+        self._context = context
         self._stage = stage
         self._job = job
         self._variables = variables
         self._dependencies = dependencies
-        self._cancel = Cancel(shared.cancel, only_force=shared.cancel.requested)
-        self._folders = JobFolders(shared.folder.job(stage.name, job.name))
+        cancellation = context.cancellation
+        self._cancellation = Cancellation(cancellation, only_force=cancellation.requested)
+        self._folders = JobFolders(context.folder.workspace(stage.name, job.name))
         self._mark = uuid.uuid4().hex
         self._path: list[str] = []
         self._number = 0
         self._state: Result = "Succeeded"
-        self._hook: Result = "Succeeded"
         self._outputs: dict[str, str] = {}
         self._deadline: float | None = None
         self.result = JobResult(job.name, job.display, "Succeeded")
 
     def run(self) -> JobResult:
-        """Run all steps; what they leave running is ended."""
+        """Run all steps, then kill the processes that they left."""
         self.result.started = datetime.now(UTC)
         self._deadline = time.monotonic() + self._job.timeout if self._job.timeout else None
         try:
-            self._folders.make()
-            if self._prepare():
-                self._phases()
-        except OSError as error:  # no room, no rights: this job's end, not that of the others
-            self.result.issues.error.append(f"{error.strerror}: {error.filename}")
-            self._state = "Failed"
+            self._folders.create()
+            if self._set_variables():
+                self._run_phases()
+        except OSError as error:  # disk full, no permission: fails only this job
+            self._fail("os-error", f"{error.strerror}: {error.filename}")
         finally:
             if self._number:
-                process.end_marked(self._mark)
+                process.kill_job_processes(self._mark)
             self.result.finished = datetime.now(UTC)
-        self._finish()
+        self._set_result()
         return self.result
 
-    def _prepare(self) -> bool:
-        """The job's variables; a wrong ``$[ ]`` fails the job before its first step."""
-        self._predefined()
-        names = dict(self._dependencies)
+    def _fail(self, code: str, message: str) -> None:
+        self.result.issues.add("error", code, message)
+        self._state = "Failed"
+
+    def _set_variables(self) -> bool:
+        """Set the variables of the job; False if a ``$[ ]`` value is wrong."""
+        predefined_values = predefined.job_variables(self._folders, self._stage, self._job)
+        for name, value in predefined_values.items():
+            self._variables.set(name, value, readonly=True)
         for variable in (*self._stage.variables, *self._job.variables):
             value = variable.value
-            if variable.tree is not None:
-                context = self._shared.context(self._variables, names=names)
-                try:
-                    value = _text(evaluate(variable.tree, context))
-                except ExpressionError as error:
-                    self.result.issues.error.append(f"{variable.at}: {variable.name}: {error}")
-                    self._state = "Failed"
-                    return False
             try:
+                if variable.tree is not None:
+                    context = self._context.expression_context(
+                        self._variables, names=dict(self._dependencies)
+                    )
+                    value = _to_text_or_empty(evaluate(variable.tree, context))
                 self._variables.overwrite(variable.name, value, readonly=variable.readonly)
-            except ReadOnly:
-                self.result.issues.error.append(
-                    f"{variable.at}: the variable {variable.name!r} is read-only"
-                )
-                self._state = "Failed"
+            except ExpressionError as error:
+                self._fail(error.code, f"{variable.at}: {variable.name}: {error}")
+                return False
+            except ReadOnlyError:
+                message = f"{variable.at}: the variable {variable.name!r} is read-only"
+                self._fail("readonly-variable", message)
                 return False
         return True
 
-    def _predefined(self) -> None:
-        known = predefined.of_job(self._folders, self._stage, self._job)
-        for name, value in known.items():
-            self._variables.set(name, value, readonly=True)
-
     # Steps
 
-    def _phases(self) -> None:
-        """A hook that failed ends the row of hooks; ``on`` hooks look at how it went."""
+    def _run_phases(self) -> None:
+        """Run the hooks; a failed hook stops the sequence, ``on`` hooks depend on the result."""
         for phase in self._job.phases:
             for name, value in phase.variables.items():
                 self._variables.set(name, value, readonly=True)
             if phase.when == "always":
                 if self._state != "Failed" or not phase.name:
-                    self._steps(phase)
+                    self._run_steps(phase)
                 continue
-            self._hook = self._state
-            wanted = "Failed" if phase.when == "failure" else "Succeeded"
-            so_far = "Failed" if self._state in ("Failed", "Canceled") else "Succeeded"
-            if so_far == wanted:
-                # Its steps start as in a job of their own; the result of the deployment stays.
+            before = self._state
+            required = "Failed" if phase.when == "failure" else "Succeeded"
+            actual = "Failed" if before in ("Failed", "Canceled") else "Succeeded"
+            if actual == required:
+                # Its steps start with a new state; the result of the deployment stays.
                 self._state = "Succeeded"
-                self._steps(phase)
-                self._state = _worse(self._hook, self._state)
+                self._run_steps(phase)
+                self._state = _worse(before, self._state)
 
-    def _steps(self, phase: Phase) -> None:
-        for step in self._with_implicit(phase):
-            self._one(step, phase)
+    def _run_steps(self, phase: Phase) -> None:
+        for step in self._add_implicit_steps(phase):
+            self._run_step(step, phase)
 
-    def _with_implicit(self, phase: Phase) -> list[Step]:
-        """A job checks out its repository, a deployment downloads the run's artifacts."""
+    def _add_implicit_steps(self, phase: Phase) -> list[Step]:
+        """A job checks out its repository, a deployment downloads the artifacts of the run."""
         steps = list(phase.steps)
         if not phase.name:
             if not any(step.task == "checkout" for step in steps):
                 inputs = {"repository": "self"}
                 steps.insert(0, Step("checkout", "", "Checkout", inputs, self._job.at))
         elif phase.name.split("_")[0] == "deploy":
-            given = any(step.task == "DownloadPipelineArtifact@2" and "shortcut" in step.inputs
-                        for step in steps)  # fmt: skip
-            for source in () if given else ("current", *self._shared.pipelines):
+            has_download = any(
+                step.task == "DownloadPipelineArtifact@2" and "shortcut" in step.inputs
+                for step in steps
+            )
+            for source in () if has_download else ("current", *self._context.pipelines):
                 inputs = {"source": source, "shortcut": "true"}
                 display = f"Download {source}"
                 new = Step("DownloadPipelineArtifact@2", "", display, inputs, self._job.at)
                 steps.insert(0, new)
         return steps
 
-    def _one(self, step: Step, phase: Phase) -> None:
+    def _run_step(self, step: Step, phase: Phase) -> None:
         if not step.enabled:
             return
         if "$(" in step.display:
-            step = replace(
-                step, display=self._shared.masker.mask(self._variables.expand(step.display))
-            )
+            display = self._context.masker.mask(self._variables.expand(step.display))
+            step = replace(step, display=display)
         self._number += 1
-        self._watch_time()
-        wanted, problem = self._wanted(step)
-        if not wanted and not problem:
-            self._done(StepResult(step.name, step.display, "Skipped"), ())
+        self._check_timeout()
+        is_met, problem = self._check_condition(step)
+        if not is_met and not problem:
+            self._add_step_result(StepResult(step.name, step.display, "Skipped"), ())
             return
-        events, stage, job = self._shared.events, self._stage.name, self._job.name
+        events, stage, job = self._context.events, self._stage.name, self._job.name
         number = self._number
         events.send(StepStarted(stage, job, number, step.display))
 
@@ -164,94 +169,93 @@ class JobRun:
             events.send(LogLine(stage, job, number, line))
 
         log = self._log_path(step)
-        with StepRun(step, log, self._shared.masker, self.result.issues, emit) as run:
+        with StepRun(step, log, self._context.masker, self.result.issues, emit) as run:
             if problem:
-                run.fail(problem)
+                run.fail("condition", problem)
             else:
-                self._attempts(step, run)
-            adopt(run, self._variables, self._outputs, phase.prefix)
-            self._effects(run)
+                self._run_attempts(step, run)
+            apply_changes(run, self._variables, self._outputs, phase.prefix)
+            self._apply_effects(run)
         if run.result.result == "Failed" and step.continue_on_error:
             run.result.result = "SucceededWithIssues"
-        self._done(run.result, tuple(run.tail))
+        self._add_step_result(run.result, tuple(run.tail))
 
-    def _watch_time(self) -> None:
-        """Once the job's time is over, or the run is cancelled, what is left gets a last period."""
+    def _check_timeout(self) -> None:
+        """After a timeout or a cancellation, the remaining steps get the cancel timeout."""
         late = self._deadline is not None and time.monotonic() > self._deadline
-        if late and not self._cancel.requested:
+        if late and not self._cancellation.requested:
             minutes = (self._job.timeout or 0) / 60
-            self.result.issues.error.append(
-                f"The job ran longer than the maximum time of {minutes:g} minutes."
-            )
-            self._cancel.request()
-        if self._cancel.requested and self._state != "Canceled":
+            message = f"The job ran longer than the maximum time of {minutes:g} minutes."
+            self.result.issues.add("error", "job-timeout", message)
+            self._cancellation.request()
+        if self._cancellation.requested and self._state != "Canceled":
             self._state = "Canceled"
             self._deadline = time.monotonic() + self._job.cancel_timeout
 
-    def _wanted(self, step: Step) -> tuple[bool, str]:
-        """Whether a step runs, and what is wrong with its condition."""
-        if self._cancel.forced or self._overdue():
+    def _check_condition(self, step: Step) -> tuple[bool, str]:
+        """Return whether a step runs, and the error of its condition."""
+        if self._cancellation.forced or self._exceeded_cancel_timeout():
             return False, ""
-        canceled = self._cancel.requested or self._shared.cancel.requested
+        canceled = self._cancellation.requested or self._context.cancellation.requested
         status = StepStatus(self._state, canceled)
         if step.condition is None:
             return status.check("succeeded", ()), ""
         self._variables.set("Agent.JobStatus", self._state, readonly=True)
         try:
-            context = self._shared.context(self._variables, status)
+            context = self._context.expression_context(self._variables, status)
             return is_true(evaluate(step.condition.tree, context)), ""
         except ExpressionError as error:
             return False, f"{step.condition.at}: the condition cannot be evaluated: {error}"
 
-    def _overdue(self) -> bool:
+    def _exceeded_cancel_timeout(self) -> bool:
         return (
             self._state == "Canceled"
             and self._deadline is not None
             and time.monotonic() > self._deadline
         )
 
-    def _attempts(self, step: Step, run: StepRun) -> None:
-        limit = f"{(step.timeout or self._job.timeout or 0) / 60:g} minutes"
+    def _run_attempts(self, step: Step, run: StepRun) -> None:
+        timeout = f"{(step.timeout or self._job.timeout or 0) / 60:g} minutes"
         for number in range(step.retries + 1):
             if number:
-                run.issue("warning", f"Retrying ({number} of {step.retries})")
+                run.add_issue("warning", "retry", f"Retrying ({number} of {step.retries})")
                 time.sleep(RETRY_PAUSE)
-            attempt(run, ADAPTERS[step.task], self._context(step, run), limit)
-            if run.result.result != "Failed" or self._cancel.requested:
+            run_task(run, ADAPTERS[step.task], self._task_context(step, run), timeout)
+            if run.result.result != "Failed" or self._cancellation.requested:
                 break
 
-    def _context(self, step: Step, run: StepRun) -> TaskContext:
+    def _task_context(self, step: Step, run: StepRun) -> TaskContext:
         expand = self._variables.expand
-        ends = [end for end in (self._deadline,) if end is not None]
+        deadlines = [self._deadline] if self._deadline is not None else []
         if step.timeout:
-            ends.append(time.monotonic() + step.timeout)
+            deadlines.append(time.monotonic() + step.timeout)
         # A step that runs because of a cancellation must not be stopped by it.
-        cancel = (
-            Cancel(self._cancel, only_force=True) if self._state == "Canceled" else self._cancel
-        )
-        launcher = Launcher(run, self._environment(step), cancel, min(ends, default=None))
+        cancellation = self._cancellation
+        if self._state == "Canceled":
+            cancellation = Cancellation(cancellation, only_force=True)
+        deadline = min(deadlines, default=None)
         return TaskContext(
             inputs={name: expand(value) for name, value in step.inputs.items()},
             folders=self._folders,
             log=run.write,
-            issue=run.issue,
-            process=launcher,
+            add_issue=run.add_issue,
+            run_process=ProcessRunner(run, self._environment(step), cancellation, deadline),
             prepend_path=lambda path: run.effects.path.append(str(path)),
             set_variable=lambda name, value: run.effects.changes.append(
-                (name, value, False, False, False)
+                VariableChange(name, value)
             ),
-            artifacts=self._shared.artifacts,
-            pipelines=self._shared.pipelines,
-            connections=self._shared.connections,
-            snapshot=self._shared.snapshot,
-            tests=self._shared.tests.append,
-            kept=self._shared.folder.path,
+            artifacts=self._context.artifacts,
+            pipelines=self._context.pipelines,
+            connections=self._context.connections,
+            snapshot=self._context.snapshot_path,
+            add_tests=self._context.tests.append,
+            run_folder=self._context.folder.path,
             job=self._job.name,
         )
 
     def _environment(self, step: Step) -> dict[str, str]:
         self._variables.set("Agent.JobStatus", self._state, readonly=True)
-        env = {**self._shared.environment, **self._variables.environment()}
+        env = {**self._context.environment, **self._variables.environment()}
         env["TF_BUILD"] = "True"
         env[process.JOB_MARK] = self._mark
         if self._path:
@@ -264,57 +268,57 @@ class JobRun:
 
     # Results
 
-    def _effects(self, run: StepRun) -> None:
+    def _apply_effects(self, run: StepRun) -> None:
         for folder in run.effects.path:
             if folder in self._path:
                 self._path.remove(folder)
             self._path.insert(0, folder)
         for name in run.effects.summaries:
-            self._keep_summary(self._folders.sources / name, run)
+            self._store_summary(self._folders.sources / name, run)
         if run.effects.build_number:
             number = run.effects.build_number
-            self._shared.build_number = number
+            self._context.build_number = number
             self._variables.set("Build.BuildNumber", number, readonly=True)
-            self._shared.variables.set("Build.BuildNumber", number, readonly=True)
+            self._context.variables.set("Build.BuildNumber", number, readonly=True)
 
-    def _keep_summary(self, path: Path, run: StepRun) -> None:
+    def _store_summary(self, path: Path, run: StepRun) -> None:
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            run.issue("warning", f"there is no summary to upload at {path}")
+            run.add_issue("warning", "missing-summary", f"no summary file {path}")
             return
-        with self._shared.lock:
-            number = len(self._shared.summaries) + 1
-            kept = self._shared.folder.summaries / f"{number:02d}-{path.name}"
-            kept.write_text(self._shared.masker.mask(text), encoding="utf-8")
-            self._shared.summaries.append(kept)
+        with self._context.lock:
+            number = len(self._context.summaries) + 1
+            target = self._context.folder.summaries / f"{number:02d}-{path.name}"
+            target.write_text(self._context.masker.mask(text), encoding="utf-8")
+            self._context.summaries.append(target)
 
     def _log_path(self, step: Step) -> Path:
-        folder = self._shared.folder.logs / self._stage.name / self._job.name
+        folder = self._context.folder.logs / self._stage.name / self._job.name
         folder.mkdir(parents=True, exist_ok=True)
         name = "".join(char if char.isalnum() or char in "-." else "_" for char in step.display)
         return folder / f"{self._number:02d}-{name[:60]}.log"
 
-    def _done(self, result: StepResult, tail: tuple[str, ...]) -> None:
+    def _add_step_result(self, result: StepResult, tail: tuple[str, ...]) -> None:
         self.result.steps.append(result)
         if result.result in ("Failed", "SucceededWithIssues"):
             self._state = _worse(self._state, result.result)
-        self._watch_time()
-        shown = tail if result.result == "Failed" else ()
-        event = StepFinished(self._stage.name, self._job.name, self._number, result, shown)
-        self._shared.events.send(event)
+        self._check_timeout()
+        lines = tail if result.result == "Failed" else ()
+        event = StepFinished(self._stage.name, self._job.name, self._number, result, lines)
+        self._context.events.send(event)
 
-    def _finish(self) -> None:
+    def _set_result(self) -> None:
         result = self._state
         if result == "Failed" and self._job.continue_on_error:
             result = "SucceededWithIssues"
         self.result.result = result
-        mask = self._shared.masker.mask
+        mask = self._context.masker.mask
         self.result.outputs = {name: mask(value) for name, value in self._outputs.items()}
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """The output variables, not masked: for later jobs."""
+        """The output variables for later jobs, not masked."""
         return self._outputs
 
 
@@ -323,11 +327,9 @@ def _worse(one: Result, other: Result) -> Result:
     return max(one, other, key=order.index)
 
 
-def _text(value: object) -> str:
-    from pipelines_local.expressions import to_text
-    from pipelines_local.expressions.values import Unconvertible
-
+def _to_text_or_empty(value: Value) -> str:
+    """Convert a value to a string; a list or an object becomes the empty string."""
     try:
-        return to_text(value)  # type: ignore[arg-type]
-    except Unconvertible:
+        return to_text(value)
+    except ConversionError:
         return ""

@@ -1,4 +1,4 @@
-"""Hides secrets in everything that is written or shown."""
+"""Mask secrets in logs and documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MASK = "***"
 
 
 class Masker:
-    """Knows the secrets of a run; they are added while it goes on."""
+    """The secrets of a run; steps can add more."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
@@ -17,16 +17,16 @@ class Masker:
         self._lock = threading.Lock()
 
     def add(self, secret: str) -> None:
-        """Hide ``secret`` from now on; of a secret with several lines, each line."""
+        """Mask ``secret`` from now on; also each line of a secret with several lines."""
         with self._lock:
-            found = {part for part in (secret, *secret.splitlines()) if part.strip()}
-            if found <= self._secrets:
+            parts = {part for part in (secret, *secret.splitlines()) if part.strip()}
+            if parts <= self._secrets:
                 return
-            self._secrets |= found
+            self._secrets |= parts
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def mask(self, text: str) -> str:
-        """``text`` without secrets."""
+        """Return ``text`` with each secret replaced by ``***``."""
         pattern = self._pattern
         return text if pattern is None else pattern.sub(MASK, text)

@@ -1,4 +1,4 @@
-"""The predefined variables of a run, and its build number."""
+"""Predefined variables of a run, and its build number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines_local import files
-from pipelines_local.errors import Position, Refused
+from pipelines_local.errors import InvalidPipeline, Position
 from pipelines_local.expressions import functions
 from pipelines_local.model import Job, Stage
 from pipelines_local.run.folders import STATE, RunFolder, next_number
@@ -21,8 +21,8 @@ from pipelines_local.tasks.context import JobFolders
 
 DEFAULT_NAME = "$(Date:yyyyMMdd).$(Rev:r)"
 SETTABLE = ("build.reason", "build.sourcebranch", "build.requestedfor")
-"""Predefined variables that a caller may give: they say what started the run."""
-_OF_RESOURCE = {
+"""Predefined variables that a caller can set: they describe the trigger of the run."""
+_RESOURCE_VARIABLES = {
     "runID": "Build.BuildId",
     "runURI": "Build.BuildUri",
     "sourceBranch": "Build.SourceBranch",
@@ -30,27 +30,29 @@ _OF_RESOURCE = {
     "sourceProvider": "Build.Repository.Provider",
     "requestedFor": "Build.RequestedFor",
 }
-_OF_REPOSITORY = {
+_REPOSITORY_VARIABLES = {
     "name": "Build.Repository.Name",
     "ref": "Build.SourceBranch",
     "url": "Build.Repository.Uri",
     "version": "Build.SourceVersion",
 }
 _TOKEN = re.compile(r"\$\((Date|Rev|BuildID|[A-Za-z_][\w.]*)(?::([^()]*))?\)", re.IGNORECASE)
-_SHORT = {
+_SHORT_NAMES = {
     "sourcebranchname": "Build.SourceBranchName",
     "builddefinitionname": "Build.DefinitionName",
     "teamproject": "System.TeamProject",
 }
-_DATE_NAMES = {
+_DATE_TOKENS = {
     "dayofmonth": "%d", "dayofyear": "%j", "hours": "%H", "minutes": "%M", "month": "%m",
     "seconds": "%S",
 }  # fmt: skip
 
 
-def static(source: Source, definition: str, root: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """What is known before the run: templates can see these."""
-    own = {name.lower(): value for name, value in given.items() if name.lower() in SETTABLE}
+def compile_time_variables(
+    source: Source, definition: str, root: Path, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the predefined variables that templates can use."""
+    own = {name.lower(): value for name, value in variables.items() if name.lower() in SETTABLE}
     branch = own.get("build.sourcebranch", f"refs/heads/{source.branch}" if source.branch else "")
     return {
         "Build.DefinitionName": definition,
@@ -77,8 +79,8 @@ def static(source: Source, definition: str, root: Path, given: Mapping[str, str]
     }
 
 
-def runtime(build_id: int) -> dict[str, str]:
-    """What is known when the run begins."""
+def run_variables(build_id: int) -> dict[str, str]:
+    """Return the predefined variables of a run."""
     return {
         "Agent.Id": "1",
         "Agent.MachineName": platform.node(),
@@ -94,31 +96,31 @@ def runtime(build_id: int) -> dict[str, str]:
     }
 
 
-def of_resource(alias: str, source: str, run: RunFolder | None) -> dict[str, str]:
-    """What a run knows of another pipeline whose artifacts it uses.
+def resource_variables(alias: str, source: str, run: RunFolder | None) -> dict[str, str]:
+    """Return the variables ``resources.pipeline.ALIAS.*`` of a pipeline resource.
 
     Args:
-        alias: its name in ``resources.pipelines``.
-        source: the pipeline's own name.
-        run: the run that is used; None when only a folder of artifacts was given.
+        alias: its alias in ``resources.pipelines``.
+        source: the name of the pipeline.
+        run: its run; None if the caller gave only a folder of artifacts.
     """
-    found = {"pipelineName": source}
+    values = {"pipelineName": source}
     if run is not None:
         stored = files.read_json(run.path / STATE) or {}
         known = {item["name"]: item["value"] for item in stored.get("variables", ())}
-        found["runName"] = str(run.result().get("name", ""))
-        found |= {name: known.get(variable, "") for name, variable in _OF_RESOURCE.items()}
-    return {f"resources.pipeline.{alias}.{name}": value for name, value in found.items()}
+        values["runName"] = str(run.read_result().get("name", ""))
+        values |= {name: known.get(variable, "") for name, variable in _RESOURCE_VARIABLES.items()}
+    return {f"resources.pipeline.{alias}.{name}": value for name, value in values.items()}
 
 
-def repositories(variables: Variables) -> dict[str, Any]:
-    """What expressions see as ``resources``: there is one repository, the pipeline's own."""
-    own = {name: variables.get(variable) or "" for name, variable in _OF_REPOSITORY.items()}
+def repository_values(variables: Variables) -> dict[str, Any]:
+    """Return the value of ``resources`` in expressions: only the repository ``self``."""
+    own = {name: variables.get(variable) or "" for name, variable in _REPOSITORY_VARIABLES.items()}
     return {"repositories": {"self": {"id": "", "type": "Git", **own}}, "containers": {}}
 
 
-def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
-    """What a job knows of itself."""
+def job_variables(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
+    """Return the predefined variables of a job."""
     values = {
         "Agent.BuildDirectory": folders.workspace,
         "Agent.JobName": job.display,
@@ -138,7 +140,7 @@ def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
         "System.JobAttempt": "1",
         "System.JobDisplayName": job.display,
         "System.JobId": str(uuid.uuid4()),
-        # On Azure a plain job is the one instance of a phase, which has the job's name.
+        # On Azure a plain job is the only instance of a phase with the name of the job.
         "System.JobName": job.name if job.environment else "__default",
         "System.PhaseAttempt": "1",
         "System.PhaseName": job.name,
@@ -153,37 +155,44 @@ def of_job(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
 
 
 def build_number(
-    form: str, variables: Variables, when: datetime, work: Path, definition: str, at: Position
+    template: str,
+    variables: Variables,
+    started: datetime,
+    work: Path,
+    definition: str,
+    at: Position,
 ) -> str:
-    """The run's name out of ``name:``.
+    """Return the build number: the expanded ``name`` of the pipeline.
 
     Raises:
-        Refused: a date format that is not known.
+        InvalidPipeline: an unknown date format.
     """
 
-    def token(found: re.Match[str]) -> str:
-        name, how = found[1].lower(), found[2]
+    def expand_token(match: re.Match[str]) -> str:
+        name, token_format = match[1].lower(), match[2]
         if name == "rev":
-            return found[0]
-        if name in ("date", "year") and (how or name == "year"):
-            return functions.format_date(when, how or "yyyy")
-        if name in _DATE_NAMES:
-            return when.strftime(_DATE_NAMES[name])
+            return match[0]
+        if name in ("date", "year") and (token_format or name == "year"):
+            return functions.format_date(started, token_format or "yyyy")
+        if name in _DATE_TOKENS:
+            return started.strftime(_DATE_TOKENS[name])
         if name == "buildid":
             return variables.get("Build.BuildId") or ""
-        value = variables.get(_SHORT.get(name, found[1]))
-        return found[0] if value is None else value
+        value = variables.get(_SHORT_NAMES.get(name, match[1]))
+        return match[0] if value is None else value
 
     try:
-        text = _TOKEN.sub(token, form or DEFAULT_NAME)
-    except functions.Failed as error:
-        raise Refused(f"name: {error}", at) from None
+        text = _TOKEN.sub(expand_token, template or DEFAULT_NAME)
+    except functions.FunctionError as error:
+        raise InvalidPipeline("invalid-name", f"name: {error}", at) from None
     revision = next((m for m in _TOKEN.finditer(text) if m[1].lower() == "rev"), None)
     if revision is None:
         return text
     around = f"{text[: revision.start()]}\0{text[revision.end() :]}"
     number = next_number(work, f"rev/{definition}/{around}", 1)
-    how = revision[2] or "r"
-    digits = how.count("r")
-    shown = how.replace("r" * digits, f"{number:0{digits}d}") if digits else str(number)
-    return text[: revision.start()] + shown + text[revision.end() :]
+    revision_format = revision[2] or "r"
+    digits = revision_format.count("r")
+    formatted = (
+        revision_format.replace("r" * digits, f"{number:0{digits}d}") if digits else str(number)
+    )
+    return text[: revision.start()] + formatted + text[revision.end() :]

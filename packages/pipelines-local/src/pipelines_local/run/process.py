@@ -1,7 +1,7 @@
-"""Runs one program of a step: its lines as they come, a limit of time, an end in order.
+"""Run one process of a step: read its output by line, apply a timeout, end it in order.
 
-A step that leaves something running in the background does not hold up the next one; what is
-left is ended with the job, as the agent does.
+A background process of a step does not delay the next step; it is killed at the end of the job, as
+the agent does.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import child_processes
-from pipelines_local.run.cancel import Cancel
+from pipelines_local.run.cancellation import Cancellation
 
 JOB_MARK = "VSTS_PROCESS_LOOKUP_ID"
-"""The agent's own name for the variable by which it finds what a job left behind."""
+"""The environment variable by which the agent too finds the processes of a job."""
 POLL = 0.1
 MAX_LINE = 1_000_000
-# What the agent does too: ask, insist, end.
-ASK_SECONDS, INSIST_SECONDS = 7.5, 2.5
+# The agent too waits these times after SIGINT and SIGTERM.
+SIGINT_SECONDS, SIGTERM_SECONDS = 7.5, 2.5
 
 
 class TimedOut(Exception):
-    """The program took longer than it may."""
+    """The process exceeded its timeout."""
 
 
 class Stopped(Exception):
-    """The program was ended because its run or job was cancelled."""
+    """The process was ended because its run or job was cancelled."""
 
 
 def run(
@@ -41,29 +41,29 @@ def run(
     *,
     cwd: Path,
     env: Mapping[str, str],
-    line: Callable[[str], None],
-    cancel: Cancel,
+    on_line: Callable[[str], None],
+    cancellation: Cancellation,
     deadline: float | None = None,
-    stderr_seen: Callable[[], None] | None = None,
+    on_stderr: Callable[[], None] | None = None,
 ) -> int:
-    """Run a program to its end.
+    """Run a process to its end.
 
     Args:
         argv: program and arguments.
-        cwd: where it starts.
-        env: its whole environment.
-        line: gets every line of output, without its end.
-        cancel: when requested, the program is ended.
-        deadline: on the monotonic clock, seconds; None for none.
-        stderr_seen: told when anything comes on standard error.
+        cwd: working directory.
+        env: all environment variables.
+        on_line: called with each line of output, without the line end.
+        cancellation: ends the process when requested.
+        deadline: seconds of the monotonic clock; None for no timeout.
+        on_stderr: called for each output on standard error.
 
     Returns:
         The exit code; negative for a signal.
 
     Raises:
         TimedOut: the deadline passed.
-        Stopped: it was cancelled.
-        OSError: it cannot be started.
+        Stopped: the run or job was cancelled.
+        OSError: the process cannot be started.
     """
     process = child_processes.spawn(
         argv,
@@ -71,21 +71,21 @@ def run(
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if stderr_seen else subprocess.STDOUT,
+        stderr=subprocess.PIPE if on_stderr else subprocess.STDOUT,
     )
 
     def check() -> None:
-        if cancel.requested:
+        if cancellation.requested:
             raise Stopped
         if deadline is not None and time.monotonic() > deadline:
             raise TimedOut
 
-    output = _Output(process, line, stderr_seen)
+    output = _Output(process, on_line, on_stderr)
     try:
         output.read(check)
         return process.wait()
     except (Stopped, TimedOut):
-        _end_in_order(process, output, cancel)
+        _terminate(process, output, cancellation)
         raise
     except BaseException:
         child_processes.end_group(process, 0.0)
@@ -95,18 +95,18 @@ def run(
 
 
 class _Output:
-    """What a program writes, cut into lines."""
+    """The output of a process, split into lines."""
 
     def __init__(
         self,
         process: subprocess.Popen[Any],
-        line: Callable[[str], None],
-        stderr_seen: Callable[[], None] | None,
+        on_line: Callable[[str], None],
+        on_stderr: Callable[[], None] | None,
     ) -> None:
         self._process = process
-        self._line = line
-        self._stderr_seen = stderr_seen
-        self._errors = process.stderr.fileno() if process.stderr is not None else -1
+        self._on_line = on_line
+        self._on_stderr = on_stderr
+        self._stderr = process.stderr.fileno() if process.stderr is not None else -1
         self._poller = select.poll()
         self._rest: dict[int, bytes] = {}
         for stream in (process.stdout, process.stderr):
@@ -115,39 +115,39 @@ class _Output:
                 self._poller.register(stream, select.POLLIN | select.POLLHUP)
 
     def read(self, check: Callable[[], None]) -> None:
-        """Read until the output ends, or until the program has ended and is silent.
+        """Read until the output is closed, or the process has ended and writes nothing more.
 
-        ``check`` is called again and again, and may raise.
+        ``check`` is called repeatedly and may raise an exception.
         """
-        silent = False
+        exited = False
         while self._rest:
             ready = self._poller.poll(POLL * 1000)
             check()
             for number, _ in ready:
-                self._take(number)
+                self._read_chunk(number)
             if not ready:
-                if silent:
+                if exited:
                     break
-                silent = self._process.poll() is not None
+                exited = self._process.poll() is not None
         for rest in self._rest.values():
             if rest:
-                self._line(_text(rest))
+                self._on_line(_decode(rest))
         self._rest = dict.fromkeys(self._rest, b"")
-        with _end_of(self._process) as waits:  # its output is closed: it ends now, or goes on
+        with _exit_waiter(self._process) as wait:  # it can run on with a closed output
             while self._process.poll() is None:
                 check()
-                waits()
+                wait()
 
-    def _take(self, number: int) -> None:
+    def _read_chunk(self, number: int) -> None:
         data = os.read(number, 65536)
-        if data and number == self._errors and self._stderr_seen is not None:
-            self._stderr_seen()
-        rest = _lines(self._rest[number] + data, self._line)
+        if data and number == self._stderr and self._on_stderr is not None:
+            self._on_stderr()
+        rest = _emit_lines(self._rest[number] + data, self._on_line)
         if data:
             self._rest[number] = rest
             return
         if rest:
-            self._line(_text(rest))
+            self._on_line(_decode(rest))
         self._poller.unregister(number)
         del self._rest[number]
 
@@ -159,60 +159,60 @@ class _Output:
 
 
 @contextlib.contextmanager
-def _end_of(process: subprocess.Popen[Any]) -> Iterator[Callable[[], None]]:
-    """Something to call that comes back at the end of a program, or after :data:`POLL` seconds.
+def _exit_waiter(process: subprocess.Popen[Any]) -> Iterator[Callable[[], None]]:
+    """Yield a function that waits for the end of a process, for at most :data:`POLL` seconds.
 
-    :meth:`subprocess.Popen.wait` with a limit of time sleeps and looks, which a step that does
-    nothing feels; Linux tells of the end by itself.
+    :meth:`subprocess.Popen.wait` with a timeout sleeps in a loop, which delays short steps; a file
+    descriptor of the process does not.
     """
 
-    def look() -> None:
+    def wait_by_polling() -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL)
 
     if not hasattr(os, "pidfd_open") or process.poll() is not None:
-        yield look
+        yield wait_by_polling
         return
     try:
         number = os.pidfd_open(process.pid)
-    except OSError:  # an old kernel, or no more room for files
-        yield look
+    except OSError:  # an old kernel, or no free file descriptor
+        yield wait_by_polling
         return
     poller = select.poll()
     poller.register(number, select.POLLIN)
 
-    def told() -> None:
+    def wait_for_exit() -> None:
         poller.poll(POLL * 1000)
 
     try:
-        yield told
+        yield wait_for_exit
     finally:
         os.close(number)
 
 
-def _lines(data: bytes, line: Callable[[str], None]) -> bytes:
-    """Hand out whole lines; what is left of the last one comes back."""
-    *whole, rest = data.split(b"\n")
-    for one in whole:
-        line(_text(one))
+def _emit_lines(data: bytes, on_line: Callable[[str], None]) -> bytes:
+    """Pass on complete lines; return the incomplete last one."""
+    *lines, rest = data.split(b"\n")
+    for line in lines:
+        on_line(_decode(line))
     if len(rest) > MAX_LINE:
-        line(_text(rest))
+        on_line(_decode(rest))
         return b""
     return rest
 
 
-def _text(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     return data.decode("utf-8", "replace").rstrip("\r")
 
 
-def _end_in_order(process: subprocess.Popen[Any], output: _Output, cancel: Cancel) -> None:
-    """End a program with its group: asked, then told, then killed; its last words are read."""
-    for signum, seconds in ((signal.SIGINT, ASK_SECONDS), (signal.SIGTERM, INSIST_SECONDS)):
-        _signal(process.pid, signum)
+def _terminate(process: subprocess.Popen[Any], output: _Output, cancellation: Cancellation) -> None:
+    """End a process group with SIGINT, SIGTERM and SIGKILL; read the output until then."""
+    for signum, seconds in ((signal.SIGINT, SIGINT_SECONDS), (signal.SIGTERM, SIGTERM_SECONDS)):
+        _signal_group(process.pid, signum)
         until = time.monotonic() + seconds
 
         def check(until: float = until) -> None:
-            if cancel.forced or time.monotonic() > until:
+            if cancellation.forced or time.monotonic() > until:
                 raise TimedOut
 
         with contextlib.suppress(TimedOut):
@@ -221,50 +221,50 @@ def _end_in_order(process: subprocess.Popen[Any], output: _Output, cancel: Cance
     child_processes.end_group(process, 0.0)
 
 
-def _signal(group: int, signum: int) -> None:
+def _signal_group(group: int, signum: int) -> None:
     try:
         os.killpg(group, signum)
     except (ProcessLookupError, PermissionError):
-        return  # ended meanwhile
+        return  # it has ended
 
 
-def end_marked(mark: str) -> int:
-    """End everything that still carries a job's mark.
+def kill_job_processes(mark: str) -> int:
+    """Kill all processes whose :data:`JOB_MARK` is ``mark``.
 
     Returns:
-        How many processes there were.
+        The number of processes.
     """
-    pids = _marked(mark)
+    pids = _find_marked(mark)
     for signum, pause in ((signal.SIGTERM, 0.5), (signal.SIGKILL, 2.0)):
-        left = pids if signum == signal.SIGTERM else _marked(mark)
-        for pid in left:
+        remaining = pids if signum == signal.SIGTERM else _find_marked(mark)
+        for pid in remaining:
             try:
                 os.kill(pid, signum)
             except (ProcessLookupError, PermissionError):
-                continue  # ended meanwhile
+                continue  # it has ended
         until = time.monotonic() + pause
-        while left and time.monotonic() < until and (left := _marked(mark)):
+        while remaining and time.monotonic() < until and (remaining := _find_marked(mark)):
             time.sleep(0.02)
-        if not left:
+        if not remaining:
             break
     return len(pids)
 
 
-def _marked(mark: str) -> list[int]:
+def _find_marked(mark: str) -> list[int]:
     entry = f"{JOB_MARK}={mark}".encode()
     if sys.platform != "linux":
         import psutil
 
         return [p.pid for p in psutil.process_iter(["environ"])
                 if (p.info["environ"] or {}).get(JOB_MARK) == mark]  # fmt: skip
-    found = []
+    pids = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - faster
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123 - faster
                     block = file.read()
-            except OSError:  # ended meanwhile, or another user's
+            except OSError:  # it has ended, or belongs to another user
                 continue
             if entry in block.split(b"\0"):
-                found.append(int(name))
-    return found
+                pids.append(int(name))
+    return pids

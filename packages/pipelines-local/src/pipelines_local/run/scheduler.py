@@ -1,6 +1,6 @@
-"""Starts what may run, side by side, and asks for approvals; :mod:`.graph` says what may.
+"""Start the jobs that are ready, run them in parallel, request approvals.
 
-One thread decides; each job has a thread of its own, which does nothing but wait for programs.
+One thread decides; each job has its own thread, which only waits for processes.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipelines_local.approvals import Approver, Decision, Given, Request
+from pipelines_local.approvals import ApprovalRequest, Approver, Decision, PresetApprovals
 from pipelines_local.events import (
-    ApprovalGiven,
-    ApprovalWanted,
+    ApprovalDecided,
+    ApprovalRequested,
     CancelRequested,
     JobFinished,
     JobStarted,
@@ -23,16 +23,16 @@ from pipelines_local.events import (
 )
 from pipelines_local.model import Job, Pipeline
 from pipelines_local.results import ApprovalRecord, JobResult, Result, RunResult, StageResult
-from pipelines_local.run.graph import Graph, Progress, Verdict
+from pipelines_local.run.context import RunContext
+from pipelines_local.run.graph import RunGraph, SkipDecision, StageState
 from pipelines_local.run.job import JobRun
-from pipelines_local.run.shared import Shared
 from pipelines_local.run.signals import on_signals
-from pipelines_local.run.status import overall, stage_result
+from pipelines_local.run.status import run_result, stage_result
 
 
 @dataclass
-class _Finished:
-    """What a job's thread reports."""
+class _JobReport:
+    """The report of the thread of a job at its end."""
 
     stage: str
     job: str
@@ -41,248 +41,240 @@ class _Finished:
 
 
 class Scheduler:
-    """One run of a pipeline."""
+    """The execution of one run."""
 
     def __init__(
         self,
-        shared: Shared,
+        context: RunContext,
         pipeline: Pipeline,
         result: RunResult,
         approver: Approver,
-        jobs: int,
-        pause: Callable[[], None],
+        max_jobs: int,
+        save: Callable[[], None],
     ) -> None:
-        """Take up a run where its result says that it stands.
+        """Start with the state that ``result`` describes.
 
         Args:
-            shared: the surroundings of all jobs.
-            pipeline: what is run.
-            result: filled while the run goes on; its finished stages are not run again.
-            approver: is asked for approvals.
-            jobs: how many run side by side.
-            pause: called before somebody is asked, when nothing runs: keeps the run, so that it
-                can go on even when the question outlives this process.
+            context: the context of the run.
+            pipeline: the pipeline.
+            result: updated during the run; its finished stages do not run again.
+            approver: decides about approvals.
+            max_jobs: maximum number of parallel jobs.
+            save: stores the run; called before the approver is asked, so that the run can be
+                resumed even if this process ends meanwhile.
         """
-        self._shared = shared
+        self._context = context
         self._pipeline = pipeline
         self._result = result
         self._approver = approver
-        self._limit = jobs
-        self._pause = pause
-        self._reports: queue.SimpleQueue[_Finished | None] = queue.SimpleQueue()
-        self._count = 0
-        self._told = False
-        self._asking = False
-        self._graph = Graph(shared, pipeline, result)
+        self._max_jobs = max_jobs
+        self._save = save
+        self._reports: queue.SimpleQueue[_JobReport | None] = queue.SimpleQueue()
+        self._running = 0
+        self._cancel_announced = False
+        self._is_prompting = False
+        self._graph = RunGraph(context, pipeline, result)
         self._stages = self._graph.stages
 
     def run(self) -> Result:
         """Run everything that can run.
 
         Returns:
-            The run's result; ``Waiting`` when it cannot go on without an approval.
+            The result of the run; ``Waiting`` if it needs an approval.
         """
         with on_signals(self._cancel):
             waiting = self._loop()
-        order = self._keep_stages()
+        stages = self._update_result()
         if waiting:
             return "Waiting"
-        return overall([stage.result for stage in order], self._shared.cancel.requested)
+        results = [stage.result for stage in stages]
+        return run_result(results, self._context.cancellation.requested)
 
-    def _keep_stages(self) -> list[StageResult]:
-        """Put the stages that are done into the result."""
-        self._result.stages[:] = [p.result for p in self._stages.values() if p.done]
+    def _update_result(self) -> list[StageResult]:
+        """Store the finished stages in the result."""
+        self._result.stages[:] = [state.result for state in self._stages.values() if state.done]
         return self._result.stages
 
     def _cancel(self) -> None:
-        if self._asking:  # somebody sits at a prompt, which has to end
+        if self._is_prompting:  # ends the prompt
             raise KeyboardInterrupt
-        self._shared.cancel.request()
+        self._context.cancellation.request()
         self._reports.put(None)
 
     def _loop(self) -> bool:
+        """Run until nothing can start; returns whether the run waits for an approval."""
         while True:
-            self._tell_cancel()
+            self._announce_cancellation()
             while self._advance():
                 continue
-            if self._count:
-                self._wait()
-            elif self._ask():
+            if self._running:
+                self._wait_for_job()
+            elif self._request_approvals():
                 continue
             else:
-                return any(not progress.done for progress in self._stages.values())
+                return any(not state.done for state in self._stages.values())
 
-    def _wait(self) -> None:
+    def _wait_for_job(self) -> None:
         report = self._reports.get()
         if report is None:
             return
-        self._count -= 1
-        progress = self._stages[report.stage.lower()]
+        self._running -= 1
+        state = self._stages[report.stage.lower()]
         name = report.job.lower()
-        progress.running.discard(name)
-        progress.outputs[name] = dict(report.run.outputs)
-        self._job_done(progress, name, report.run.result)
+        state.running.discard(name)
+        state.outputs[name] = dict(report.run.outputs)
+        self._finish_job(state, name, report.run.result)
         if report.error is not None:
-            self._shared.cancel.force()
-            while self._count:
+            self._context.cancellation.force()
+            while self._running:
                 if self._reports.get() is not None:
-                    self._count -= 1
+                    self._running -= 1
             raise report.error
 
-    def _tell_cancel(self) -> None:
-        if self._shared.cancel.requested and not self._told:
-            self._told = True
-            self._shared.events.send(CancelRequested())
+    def _announce_cancellation(self) -> None:
+        if self._context.cancellation.requested and not self._cancel_announced:
+            self._cancel_announced = True
+            self._context.events.send(CancelRequested())
 
-    # Deciding
+    # Decisions
 
     def _advance(self) -> bool:
-        """Decide whatever can be decided now; False when nothing could be."""
+        """Start or skip what is ready; False if nothing changed."""
         changed = False
-        for progress in self._stages.values():
-            if progress.done:
+        for state in self._stages.values():
+            if state.done:
                 continue
-            if not progress.started:
-                changed |= self._try_stage(progress)
-            else:
-                changed |= self._try_jobs(progress)
+            changed |= self._advance_jobs(state) if state.started else self._advance_stage(state)
         return changed
 
-    def _try_stage(self, progress: Progress) -> bool:
-        stage = progress.stage
-        if not self._graph.is_next(progress):
+    def _advance_stage(self, state: StageState) -> bool:
+        stage = state.stage
+        if not self._graph.is_ready(state):
             return False
-        verdict = self._graph.stage_verdict(stage)
-        if verdict is not None:
-            self._leave_out(progress, verdict)
+        skip = self._graph.check_stage(stage)
+        if skip is not None:
+            self._skip_stage(state, skip)
             return True
-        if not self._approved(progress):
-            return progress.done
-        progress.started = True
-        progress.result.started = datetime.now(UTC)
-        self._shared.events.send(StageStarted(stage.name))
+        if not all(name in state.approved for name in stage.environments):
+            return state.done
+        state.started = True
+        state.result.started = datetime.now(UTC)
+        self._context.events.send(StageStarted(stage.name))
         return True
 
-    def _leave_out(self, progress: Progress, verdict: Verdict) -> None:
-        left = "Skipped" if verdict.result in ("Failed", "Rejected") else verdict.result
-        for job in progress.stage.jobs:
-            progress.jobs[job.name.lower()] = verdict.of(job, left)
-        self._stage_done(progress, verdict.result)
+    def _skip_stage(self, state: StageState, skip: SkipDecision) -> None:
+        result = "Skipped" if skip.result in ("Failed", "Rejected") else skip.result
+        for job in state.stage.jobs:
+            state.jobs[job.name.lower()] = skip.job_result(job, result)
+        self._finish_stage(state, skip.result)
 
-    def _try_jobs(self, progress: Progress) -> bool:
+    def _advance_jobs(self, state: StageState) -> bool:
         changed = False
-        for job in progress.stage.jobs:
+        for job in state.stage.jobs:
             name = job.name.lower()
-            if name in progress.jobs or name in progress.running:
+            if name in state.jobs or name in state.running:
                 continue
-            if not all(need.lower() in progress.jobs for need in job.depends_on):
+            if not all(dependency.lower() in state.jobs for dependency in job.depends_on):
                 continue
-            verdict = self._graph.job_verdict(progress, job)
-            if verdict is not None:
-                self._job_done(progress, name, verdict.of(job, verdict.result))
+            skip = self._graph.check_job(state, job)
+            if skip is not None:
+                self._finish_job(state, name, skip.job_result(job, skip.result))
                 changed = True
-            elif self._count < self._limit:
-                self._start(progress, job)
+            elif self._running < self._max_jobs:
+                self._start_job(state, job)
                 changed = True
-        if len(progress.jobs) == len(progress.stage.jobs):
-            results = [progress.jobs[job.name.lower()].result for job in progress.stage.jobs]
-            self._stage_done(progress, stage_result(results))
+        if len(state.jobs) == len(state.stage.jobs):
+            results = [state.jobs[job.name.lower()].result for job in state.stage.jobs]
+            self._finish_stage(state, stage_result(results))
             changed = True
         return changed
 
-    # Starting and ending
+    # Start and end of jobs and stages
 
-    def _start(self, progress: Progress, job: Job) -> None:
-        stage = progress.stage
-        names = self._graph.job_names(progress, job)
-        run = JobRun(self._shared, stage, job, self._shared.variables.copy(), names)
-        progress.running.add(job.name.lower())
-        self._count += 1
-        self._shared.events.send(JobStarted(stage.name, job.name))
+    def _start_job(self, state: StageState, job: Job) -> None:
+        stage = state.stage
+        dependencies = self._graph.job_dependencies(state, job)
+        run = JobRun(self._context, stage, job, self._context.variables.copy(), dependencies)
+        state.running.add(job.name.lower())
+        self._running += 1
+        self._context.events.send(JobStarted(stage.name, job.name))
 
-        def work() -> None:
-            report = _Finished(stage.name, job.name, run)
+        def run_job() -> None:
+            report = _JobReport(stage.name, job.name, run)
             try:
                 run.run()
-            except BaseException as error:  # noqa: BLE001 - raised again by the deciding thread
+            except BaseException as error:  # noqa: BLE001 - the deciding thread raises it again
                 report.error = error
             self._reports.put(report)
 
-        threading.Thread(target=work, name=f"{stage.name}.{job.name}", daemon=True).start()
+        threading.Thread(target=run_job, name=f"{stage.name}.{job.name}", daemon=True).start()
 
-    def _job_done(self, progress: Progress, name: str, result: JobResult) -> None:
-        progress.jobs[name] = result
-        self._shared.events.send(JobFinished(progress.stage.name, result))
+    def _finish_job(self, state: StageState, name: str, result: JobResult) -> None:
+        state.jobs[name] = result
+        self._context.events.send(JobFinished(state.stage.name, result))
 
-    def _stage_done(self, progress: Progress, result: Result) -> None:
-        progress.done = True
-        progress.result.result = result
-        progress.result.finished = datetime.now(UTC) if progress.result.started else None
-        progress.result.jobs = [progress.jobs[job.name.lower()] for job in progress.stage.jobs]
-        self._shared.events.send(StageFinished(progress.result))
+    def _finish_stage(self, state: StageState, result: Result) -> None:
+        state.done = True
+        state.result.result = result
+        state.result.finished = datetime.now(UTC) if state.result.started else None
+        state.result.jobs = [state.jobs[job.name.lower()] for job in state.stage.jobs]
+        self._context.events.send(StageFinished(state.result))
 
     # Approvals
 
-    def _request(self, progress: Progress, environment: str) -> Request:
-        shared = self._shared
-        return Request(progress.stage.name, environment, shared.folder.run, shared.artifacts.folder)
-
-    def _approved(self, progress: Progress) -> bool:
-        return all(name in progress.approved for name in progress.stage.environments)
-
-    def _ask(self) -> bool:
-        """Ask for the approvals that are wanted; True when an answer came."""
-        answered = False
-        for progress in self._stages.values():
-            if progress.done or progress.started:
+    def _request_approvals(self) -> bool:
+        """Ask for the missing approvals; True if there was a decision."""
+        decided = False
+        for state in self._stages.values():
+            if state.done or state.started or not self._graph.is_ready(state):
                 continue
-            if not self._graph.is_next(progress):
-                continue
-            for environment in progress.stage.environments:
-                if environment in progress.approved or progress.done:
+            for environment in state.stage.environments:
+                if environment in state.approved or state.done:
                     continue
-                answered |= self._ask_one(progress, environment)
-        return answered
+                decided |= self._request_approval(state, environment)
+        return decided
 
-    def _ask_one(self, progress: Progress, environment: str) -> bool:
-        request = self._request(progress, environment)
-        decision = self._approver.known(request) if isinstance(self._approver, Given) else None
+    def _request_approval(self, state: StageState, environment: str) -> bool:
+        folder = self._context.artifacts.folder
+        request = ApprovalRequest(state.stage.name, environment, self._context.folder.run, folder)
+        decision: Decision | None = None
+        if isinstance(self._approver, PresetApprovals):
+            decision = self._approver.preset(request)
         if decision is None:
-            event = ApprovalWanted(request.stage, environment, request.artifacts)
-            self._shared.events.send(event)
-            self._keep_stages()
-            self._pause()
-            decision = self._decide(request)
-        if self._shared.cancel.requested:
+            self._context.events.send(ApprovalRequested(request.stage, environment, folder))
+            self._update_result()
+            self._save()
+            decision = self._ask_approver(request)
+        if self._context.cancellation.requested:
             return True
         if decision is None:
             return False
         if decision.verdict != "open":
-            self._record(progress, environment, decision)
+            self._record_approval(state, environment, decision)
         if decision.verdict == "reject":
-            self._leave_out(progress, Verdict("Rejected"))
+            self._skip_stage(state, SkipDecision("Rejected"))
         else:
-            progress.approved.add(environment)
+            state.approved.add(environment)
         return True
 
-    def _decide(self, request: Request) -> Decision | None:
-        self._asking = True
+    def _ask_approver(self, request: ApprovalRequest) -> Decision | None:
+        self._is_prompting = True
         try:
             return self._approver.decide(request)
         except KeyboardInterrupt:
-            self._shared.cancel.request()
+            self._context.cancellation.request()
             return None
         finally:
-            self._asking = False
+            self._is_prompting = False
 
-    def _record(self, progress: Progress, environment: str, decision: Decision) -> None:
+    def _record_approval(self, state: StageState, environment: str, decision: Decision) -> None:
         record = ApprovalRecord(
             environment,
-            progress.stage.name,
+            state.stage.name,
             "approved" if decision.verdict == "approve" else "rejected",
             decision.name,
             decision.comment,
             datetime.now(UTC),
         )
         self._result.approvals.append(record)
-        self._shared.events.send(ApprovalGiven(record))
+        self._context.events.send(ApprovalDecided(record))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, as long as a run goes on."""
+"""Handlers of Ctrl-C and SIGTERM during a run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import FrameType
 
 
 @contextlib.contextmanager
-def on_signals(call: Callable[[], None]) -> Iterator[None]:
-    """Call something for every SIGINT and SIGTERM; only the main thread can ask for that."""
+def on_signals(callback: Callable[[], None]) -> Iterator[None]:
+    """Call ``callback`` for each SIGINT and SIGTERM; works in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        call()
+        callback()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,7 +1,7 @@
-"""What ``checkout: self`` gives: the repository as it stands on this machine, uncommitted work too.
+"""``checkout: self``: the repository of this machine, including uncommitted changes.
 
-It is copied once when the run begins, so that all jobs of a run see the same files, as they would
-see the same commit. On Azure there would be nothing uncommitted; here it shows in ``git status``.
+It is copied once when the run starts, so all jobs see the same files. On Azure there are no
+uncommitted changes; here ``git status`` shows them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines_local.errors import PipelinesError
 
 @dataclass(frozen=True)
 class Source:
-    """The commit and branch of a repository; empty outside of one."""
+    """Commit and branch of a repository; empty if the folder is not a repository."""
 
     commit: str
     branch: str
@@ -28,27 +28,27 @@ class Source:
 
 
 def _git(folder: Path, *args: str) -> str:
-    """Output of a git command.
+    """Return the output of a git command.
 
     Raises:
-        PipelinesError: it failed.
+        PipelinesError: the command failed.
     """
-    hidden = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # a hook's, of another repository
-    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    of_hooks = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # may name another repository
+    env = {name: value for name, value in os.environ.items() if name not in of_hooks}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(folder), *args], capture_output=True, check=False, env=env
         )
     except FileNotFoundError:
         raise PipelinesError("git is not installed") from None
-    if done.returncode:
-        message = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise PipelinesError(f"git {args[0]}: {message[-1] if message else 'failed'}")
-    return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
+    if process.returncode:
+        lines = process.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise PipelinesError(f"git {args[0]}: {lines[-1] if lines else 'failed'}")
+    return process.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
 
-def describe(root: Path) -> Source:
-    """Commit and branch at ``root``."""
+def describe_repository(root: Path) -> Source:
+    """Return commit and branch of the repository at ``root``."""
     if not (root / ".git").exists():
         return Source("", "")
     try:
@@ -61,19 +61,19 @@ def describe(root: Path) -> Source:
     return Source(commit, "" if branch == "HEAD" else branch, message, author, email)
 
 
-def snapshot(root: Path, target: Path, work: Path) -> None:
+def create_snapshot(root: Path, target: Path, work: Path) -> None:
     """Copy the repository at ``root`` to ``target``.
 
     Args:
         root: the repository, or any folder.
-        target: does not exist yet.
-        work: left out when it lies inside of ``root`` and git does not ignore it.
+        target: must not exist.
+        work: the folder of runs; it is not copied.
 
     Raises:
         PipelinesError: git failed.
         OSError: a file cannot be copied.
     """
-    source = describe(root)
+    source = describe_repository(root)
     if not source.commit:
         skip = work.resolve()
         shutil.copytree(root, target, symlinks=True, ignore=lambda at, names: [
@@ -81,27 +81,27 @@ def snapshot(root: Path, target: Path, work: Path) -> None:
         ])  # fmt: skip
         return
     _git(root, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(target))
-    # As an agent leaves it: at the commit, on no branch.
+    # The agent too checks out a commit, not a branch.
     _git(target, "update-ref", "--no-deref", "HEAD", source.commit)
     _git(target, "reset", "--quiet")
     names = _git(root, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
-    prefix = _below(work, root)
-    chosen = [name for name in names if name and not (prefix and name.startswith(prefix))]
-    files.copy_tree(root, target, chosen)
+    prefix = _relative_prefix(work, root)
+    selected = [name for name in names if name and not (prefix and name.startswith(prefix))]
+    files.copy_tree(root, target, selected)
 
 
-def _below(work: Path, root: Path) -> str:
+def _relative_prefix(work: Path, root: Path) -> str:
     try:
         return f"{work.resolve().relative_to(root.resolve())}/"
     except ValueError:
         return ""
 
 
-def give(snapshot_folder: Path, target: Path) -> int:
-    """Copy the run's snapshot into a job's folder.
+def copy_snapshot(snapshot: Path, target: Path) -> int:
+    """Copy the snapshot of the run to the folder of a job.
 
     Returns:
-        How many files there are outside of ``.git``.
+        The number of files outside ``.git``.
     """
-    shutil.copytree(snapshot_folder, target, symlinks=True, dirs_exist_ok=True)
-    return sum(1 for name in files.files_below(target) if not name.startswith(".git/"))
+    shutil.copytree(snapshot, target, symlinks=True, dirs_exist_ok=True)
+    return sum(1 for name in files.list_files(target) if not name.startswith(".git/"))

@@ -1,4 +1,4 @@
-"""What a run needs to go on later: stored beside its results, without secrets."""
+"""Stored state of a run, from which it can be resumed; contains no secrets."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pipelines_local.results import (
     StepResult,
 )
 from pipelines_local.run import folders
-from pipelines_local.run.shared import Shared
+from pipelines_local.run.context import RunContext
 from pipelines_local.run.variables import Entry
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A run as it was left."""
+class StoredRun:
+    """The stored state of a run."""
 
     result: RunResult
     root: str
@@ -36,28 +36,28 @@ class Stored:
     artifacts: tuple[str, ...]
 
 
-def save(shared: Shared, result: RunResult) -> None:
-    """Store how far a run came."""
+def save(context: RunContext, result: RunResult) -> None:
+    """Store the state of a run."""
     variables = [
         {"name": entry.name, "value": entry.value, "readonly": entry.readonly}
-        for entry in shared.variables
+        for entry in context.variables
         if not entry.secret
     ]
     files.write_json(
-        shared.folder.path / folders.STATE,
+        context.folder.path / folders.STATE,
         {
             "version": VERSION,
-            "root": str(shared.root),
+            "root": str(context.root),
             "variables": variables,
-            "pipelines": {name: str(a.folder) for name, a in shared.pipelines.items()},
-            "artifacts": shared.artifacts.names(),
+            "pipelines": {name: str(a.folder) for name, a in context.pipelines.items()},
+            "artifacts": context.artifacts.names(),
             "result": result.to_dict(),
         },
     )
 
 
-def load(folder: folders.RunFolder) -> Stored:
-    """What was stored.
+def load(folder: folders.RunFolder) -> StoredRun:
+    """Read the stored state of a run.
 
     Raises:
         UsageError: it cannot be read.
@@ -65,20 +65,21 @@ def load(folder: folders.RunFolder) -> Stored:
     data = files.read_json(folder.path / folders.STATE)
     try:
         if data["version"] != VERSION:
-            raise UsageError(f"the run {folder.run} was stored by another version")
-        return Stored(
-            _result(folder, data["result"]),
+            raise UsageError("run-version", f"the run {folder.run} is of another version")
+        return StoredRun(
+            _read_result(folder, data["result"]),
             data["root"],
             tuple(Entry(v["name"], v["value"], False, v["readonly"]) for v in data["variables"]),
             data["pipelines"],
             tuple(data["artifacts"]),
         )
     except (TypeError, KeyError, ValueError):
-        raise UsageError(f"the state of the run {folder.run} cannot be read") from None
+        message = f"the state of the run {folder.run} cannot be read"
+        raise UsageError("run-state", message) from None
 
 
-def _result(folder: folders.RunFolder, data: dict[str, Any]) -> RunResult:
-    started = _time(data["started"])
+def _read_result(folder: folders.RunFolder, data: dict[str, Any]) -> RunResult:
+    started = _read_time(data["started"])
     if started is None:
         raise ValueError("no start")
     return RunResult(
@@ -89,34 +90,34 @@ def _result(folder: folders.RunFolder, data: dict[str, Any]) -> RunResult:
         folder.artifacts,
         Path(data["pipeline"]),
         started,
-        stages=[_stage(stage) for stage in data["stages"]],
+        stages=[_read_stage(stage) for stage in data["stages"]],
         summaries=[Path(path) for path in data["summaries"]],
-        approvals=[_approval(item) for item in data["approvals"]],
+        approvals=[_read_approval(item) for item in data["approvals"]],
         tests=data["tests"],
     )
 
 
-def _stage(data: dict[str, Any]) -> StageResult:
+def _read_stage(data: dict[str, Any]) -> StageResult:
     return StageResult(
         data["stage"],
         data["display"],
         data["result"],
-        _time(data["started"]),
-        _time(data["finished"]),
-        [_job(job) for job in data["jobs"]],
+        _read_time(data["started"]),
+        _read_time(data["finished"]),
+        [_read_job(job) for job in data["jobs"]],
     )
 
 
-def _job(data: dict[str, Any]) -> JobResult:
-    issues = Issues(data["issues"]["error"], data["issues"]["warning"])
+def _read_job(data: dict[str, Any]) -> JobResult:
+    issues = Issues(**data["issues"])
     steps = [
         StepResult(
             step["name"],
             step["display"],
             step["result"],
             step["exit_code"],
-            _time(step["started"]),
-            _time(step["finished"]),
+            _read_time(step["started"]),
+            _read_time(step["finished"]),
         )
         for step in data["steps"]
     ]
@@ -124,8 +125,8 @@ def _job(data: dict[str, Any]) -> JobResult:
         data["job"],
         data["display"],
         data["result"],
-        _time(data["started"]),
-        _time(data["finished"]),
+        _read_time(data["started"]),
+        _read_time(data["finished"]),
         issues,
         data["outputs"],
         data["log"],
@@ -133,14 +134,14 @@ def _job(data: dict[str, Any]) -> JobResult:
     )
 
 
-def _approval(data: dict[str, Any]) -> ApprovalRecord:
-    when = _time(data["time"])
-    if when is None:
+def _read_approval(data: dict[str, Any]) -> ApprovalRecord:
+    time = _read_time(data["time"])
+    if time is None:
         raise ValueError("no time")
     return ApprovalRecord(
-        data["environment"], data["stage"], data["decision"], data["name"], data["comment"], when
+        data["environment"], data["stage"], data["decision"], data["name"], data["comment"], time
     )
 
 
-def _time(text: str | None) -> datetime | None:
+def _read_time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

@@ -1,6 +1,6 @@
-"""The status functions, as each place sees them: a step its job, a job and a stage what they need.
+"""Status functions of steps, jobs and stages, and the results that follow from them.
 
-The default condition looks at direct and indirect dependencies, and a skipped one is no success.
+The default condition considers direct and indirect dependencies; a skipped one did not succeed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ BAD = ("Failed", "Rejected")
 
 @dataclass(frozen=True)
 class StepStatus:
-    """``result`` is that of the job so far, ``canceled`` whether the run was cancelled."""
+    """The status of a step's job: ``result`` so far, and whether the run was cancelled."""
 
     result: Result
     canceled: bool
 
     def check(self, function: str, names: tuple[str, ...]) -> bool:
-        """The answer of a status function."""
+        """Return the value of a status function."""
         match function:
             case "always":
                 return True
@@ -36,51 +36,53 @@ class StepStatus:
 
 
 @dataclass(frozen=True)
-class GraphStatus:
-    """Of a job or a stage.
+class DependencyStatus:
+    """The status of the dependencies of a job or a stage.
 
     Attributes:
-        results: of all others by lower-case name.
-        needs: all direct and indirect dependencies, in lower case.
+        results: results by lower-case name.
+        dependencies: all direct and indirect dependencies, in lower case.
     """
 
     results: Mapping[str, Result]
-    needs: frozenset[str]
+    dependencies: frozenset[str]
     canceled: bool
 
     def check(self, function: str, names: tuple[str, ...]) -> bool:
-        """The answer of a status function; a name that is no dependency counts as skipped."""
-        asked = [name.lower() for name in names] or sorted(self.needs)
-        known = {name: self.results[name] for name in self.needs if name in self.results}
-        found = [known.get(name, "Skipped") for name in asked]
+        """Return the value of a status function; a name that is no dependency is skipped."""
+        requested = [name.lower() for name in names] or sorted(self.dependencies)
+        known = {name: self.results[name] for name in self.dependencies if name in self.results}
+        results = [known.get(name, "Skipped") for name in requested]
         match function:
             case "always":
                 return True
             case "canceled":
                 return self.canceled
             case "failed":
-                return not self.canceled and any(result in BAD for result in found)
+                return not self.canceled and any(result in BAD for result in results)
             case "succeeded":
-                return not self.canceled and all(result in GOOD for result in found)
+                return not self.canceled and all(result in GOOD for result in results)
             case _:
-                ran = any(result in GOOD or result in BAD for result in found)
-                return not self.canceled and (ran or not found)
+                ran = any(result in GOOD or result in BAD for result in results)
+                return not self.canceled and (ran or not results)
 
 
-def needs(name: str, depends: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    """Direct and indirect dependencies of ``name``; all names in lower case."""
-    found: set[str] = set()
-    todo = list(depends[name])
-    while todo:
-        one = todo.pop()
-        if one not in found:
-            found.add(one)
-            todo.extend(depends[one])
-    return frozenset(found)
+def transitive_dependencies(
+    name: str, dependencies: Mapping[str, tuple[str, ...]]
+) -> frozenset[str]:
+    """Return the direct and indirect dependencies of ``name``; all names in lower case."""
+    seen: set[str] = set()
+    pending = list(dependencies[name])
+    while pending:
+        dependency = pending.pop()
+        if dependency not in seen:
+            seen.add(dependency)
+            pending.extend(dependencies[dependency])
+    return frozenset(seen)
 
 
 def stage_result(results: list[Result]) -> Result:
-    """The result of a stage out of those of its jobs."""
+    """Return the result of a stage from the results of its jobs."""
     bad: Result
     for bad in ("Failed", "Canceled"):
         if bad in results:
@@ -90,8 +92,8 @@ def stage_result(results: list[Result]) -> Result:
     return "Succeeded" if "Succeeded" in results else "Skipped"
 
 
-def overall(results: list[Result], canceled: bool) -> Result:
-    """The result of a run out of those of its stages."""
+def run_result(results: list[Result], canceled: bool) -> Result:
+    """Return the result of a run from the results of its stages."""
     if canceled:
         return "Canceled"
     return "Rejected" if "Rejected" in results else stage_result(results)

@@ -1,4 +1,4 @@
-"""Runs one step: its log, the logging commands that it prints, its time limit, its result."""
+"""Run one step: its log, its logging commands, its timeout, its result."""
 
 from __future__ import annotations
 
@@ -8,40 +8,49 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from pipelines_local.model import Step
 from pipelines_local.results import Issues, Result, StepResult
 from pipelines_local.run import process
-from pipelines_local.run.cancel import Cancel
-from pipelines_local.run.commands import Command, command
+from pipelines_local.run.cancellation import Cancellation
+from pipelines_local.run.logging_commands import LoggingCommand, parse_command
 from pipelines_local.run.masker import Masker
-from pipelines_local.run.variables import ReadOnly, Variables
+from pipelines_local.run.variables import ReadOnlyError, Variables
 from pipelines_local.tasks.context import TaskContext, TaskFailed
 
 TAIL = 30
-_ORDER = ("Succeeded", "SucceededWithIssues", "Failed")
-_QUIET = ("task.debug", "task.setprogress", "task.logdetail", "build.addbuildtag")
+_ORDER: tuple[Result, ...] = ("Succeeded", "SucceededWithIssues", "Failed")
+_IGNORED = ("task.debug", "task.setprogress", "task.logdetail", "build.addbuildtag")
+
+
+@dataclass(frozen=True)
+class VariableChange:
+    """A variable that a step sets."""
+
+    name: str
+    value: str
+    secret: bool = False
+    readonly: bool = False
+    output: bool = False
 
 
 @dataclass
-class Effects:
-    """What a step's commands ask of its job; taken over when the step has ended.
+class StepEffects:
+    """Changes to the job that a step requests; applied at the end of the step.
 
     Attributes:
-        path: folders to be put first in PATH.
-        outputs: values by name, without the step's.
-        changes: variables to be set: name, value, secret, read-only, output.
+        path: folders to put first in PATH.
     """
 
     path: list[str] = field(default_factory=list)
-    changes: list[tuple[str, str, bool, bool, bool]] = field(default_factory=list)
+    changes: list[VariableChange] = field(default_factory=list)
     summaries: list[str] = field(default_factory=list)
     build_number: str = ""
 
 
 class StepRun:
-    """One attempt at one step."""
+    """The execution of one step, with its retries."""
 
     def __init__(
         self,
@@ -53,109 +62,118 @@ class StepRun:
     ) -> None:
         self.step = step
         self.result = StepResult(step.name, step.display, "Succeeded", log=log)
-        self.effects = Effects()
+        self.effects = StepEffects()
         self.tail: deque[str] = deque(maxlen=TAIL)
         self._masker = masker
         self._issues = issues
         self._emit = emit
         self._file: IO[str] = log.open("a", encoding="utf-8", errors="replace")
-        self._stated: Result | None = None
+        self._reported: Result | None = None
 
     def __enter__(self) -> StepRun:
-        """The step begins."""
+        """Start the step."""
         self.result.started = datetime.now(UTC)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The step has ended."""
+        """End the step."""
         self.result.finished = datetime.now(UTC)
         self._file.close()
 
     def write(self, text: str) -> None:
-        """A line for the log, or several: what a command says may hold ends of lines."""
+        """Write to the log; the text can have several lines."""
         for line in self._masker.mask(text).split("\n"):
             self._file.write(line + "\n")
             self.tail.append(line)
             self._emit(line)
 
-    def issue(self, kind: str, message: str) -> None:
-        """An error or a warning: counted, and in the log."""
+    def add_issue(self, kind: Literal["error", "warning"], code: str, message: str) -> None:
+        """Log and count an error or a warning."""
         self.write(f"##[{kind}]{message}")
-        target = self._issues.error if kind == "error" else self._issues.warning
-        target.append(self._masker.mask(message))
+        self._issues.add(kind, code, self._masker.mask(message))
 
-    def take(self, line: str) -> None:
-        """A line of output: a command is followed and not logged, all else is."""
-        found = command(line) if "##vso[" in line else None
-        if found is None:
+    def handle_output(self, line: str) -> None:
+        """Process a line of output: execute a logging command, log everything else."""
+        command = parse_command(line) if "##vso[" in line else None
+        if command is None:
             self.write(line)
             return
-        # What a command makes secret must not be logged with the command.
-        if found.name == "task.setsecret" or found.flag("issecret"):
-            self._masker.add(found.text)
-        self._follow(found, line)
+        # The command itself may be logged, so its secret must be known before.
+        if command.name == "task.setsecret" or command.flag("issecret"):
+            self._masker.add(command.text)
+        self._execute(command, line)
 
-    def _follow(self, found: Command, line: str) -> None:
-        match found.name:
+    def _execute(self, command: LoggingCommand, line: str) -> None:
+        match command.name:
             case "task.setvariable":
-                self._set_variable(found)
+                self._set_variable(command)
             case "task.setsecret":
                 pass
             case "task.logissue":
-                kind = found.properties.get("type", "").lower()
-                self.issue("error" if kind == "error" else "warning", found.text)
+                is_error = command.properties.get("type", "").lower() == "error"
+                code = command.properties.get("code", "")
+                self.add_issue("error" if is_error else "warning", code, command.text)
             case "task.complete":
-                self._complete(found)
+                self._report_result(command)
             case "task.prependpath":
-                self.effects.path.append(found.text)
+                self.effects.path.append(command.text)
             case "task.uploadsummary":
-                self.effects.summaries.append(found.text)
+                self.effects.summaries.append(command.text)
             case "build.updatebuildnumber":
-                self.effects.build_number = found.text
-            case name if name not in _QUIET:
-                self.issue("warning", f"the logging command {name!r} is not supported")
+                self.effects.build_number = command.text
+            case name if name not in _IGNORED:
+                message = f"the logging command {name!r} is not supported"
+                self.add_issue("warning", "unsupported-command", message)
                 self.write(line)
 
-    def _set_variable(self, found: Command) -> None:
-        name = found.properties.get("variable", "")
+    def _set_variable(self, command: LoggingCommand) -> None:
+        name = command.properties.get("variable", "")
         if not name:
-            self.fail("##vso[task.setvariable] needs a property 'variable'")
+            self.fail("command-property", "##vso[task.setvariable] needs a property 'variable'")
             return
-        change = (name, found.text, found.flag("issecret"), found.flag("isreadonly"),
-                  found.flag("isoutput"))  # fmt: skip
-        self.effects.changes.append(change)
+        self.effects.changes.append(
+            VariableChange(
+                name,
+                command.text,
+                secret=command.flag("issecret"),
+                readonly=command.flag("isreadonly"),
+                output=command.flag("isoutput"),
+            )
+        )
 
-    def _complete(self, found: Command) -> None:
-        stated = found.properties.get("result", "Succeeded")
+    def _report_result(self, command: LoggingCommand) -> None:
+        text = command.properties.get("result", "Succeeded")
         for result in _ORDER:
-            if stated.lower() == result.lower():
-                if self._stated is None or _ORDER.index(result) > _ORDER.index(self._stated):
-                    self._stated = result  # type: ignore[assignment]
+            if text.lower() == result.lower():
+                if self._reported is None or _ORDER.index(result) > _ORDER.index(self._reported):
+                    self._reported = result
                 return
-        self.issue("warning", f"##vso[task.complete] does not know the result {stated!r}")
+        self.add_issue(
+            "warning", "command-property", f"##vso[task.complete]: unknown result {text!r}"
+        )
 
-    def fail(self, message: str) -> None:
-        """The step has failed, because of ``message``."""
-        self.issue("error", message)
+    def fail(self, code: str, message: str) -> None:
+        """Set the result to Failed."""
+        self.add_issue("error", code, message)
         self.result.result = "Failed"
 
-    def settle(self) -> None:
-        """What the step said of itself counts, unless it failed anyway."""
-        if self.result.result == "Succeeded" and self._stated is not None:
-            self.result.result = self._stated
+    def apply_reported_result(self) -> None:
+        """Use the result of ``task.complete`` unless the step failed anyway."""
+        if self.result.result == "Succeeded" and self._reported is not None:
+            self.result.result = self._reported
 
 
 @dataclass
-class Launcher:
-    """Starts the programs of a step in its environment.
+class ProcessRunner:
+    """Runs the processes of a step in its environment.
 
     Attributes:
-        deadline: on the monotonic clock, of the step or of the job, whichever is first.
+        deadline: seconds of the monotonic clock, of the step or the job, whichever is first.
     """
 
     run: StepRun
     env: Mapping[str, str]
-    cancel: Cancel
+    cancellation: Cancellation
     deadline: float | None
 
     def __call__(
@@ -166,55 +184,57 @@ class Launcher:
         *,
         fail_on_stderr: bool = False,
     ) -> int:
-        """Run a program; its exit code, 1 when it wrote to a standard error that must be empty."""
-        seen = threading.Event()
-        whole = {**self.env, **(env or {})}
+        """Run a process; returns its exit code, or 1 for forbidden output on standard error."""
+        wrote_stderr = threading.Event()
         code = process.run(
             argv,
             cwd=cwd,
-            env=whole,
-            line=self.run.take,
-            cancel=self.cancel,
+            env={**self.env, **(env or {})},
+            on_line=self.run.handle_output,
+            cancellation=self.cancellation,
             deadline=self.deadline,
-            stderr_seen=seen.set if fail_on_stderr else None,
+            on_stderr=wrote_stderr.set if fail_on_stderr else None,
         )
         if code < 0:
-            code = 128 - code  # as a shell says it
-        if code == 0 and seen.is_set():
-            self.run.issue("error", "Bash wrote one or more lines to the standard error stream.")
+            code = 128 - code  # the exit code of a shell for a signal
+        if code == 0 and wrote_stderr.is_set():
+            message = "Bash wrote one or more lines to the standard error stream."
+            self.run.add_issue("error", "stderr", message)
             return 1
         return code
 
 
-def attempt(
-    run: StepRun, adapter: Callable[[TaskContext], None], context: TaskContext, limit: str
+def run_task(
+    run: StepRun, adapter: Callable[[TaskContext], None], context: TaskContext, timeout: str
 ) -> None:
-    """Run the task of a step once; whatever happens becomes its result."""
+    """Run the task of a step once and set its result."""
     run.result.result = "Succeeded"
     try:
         adapter(context)
     except TaskFailed as error:
-        run.fail(str(error))
+        run.fail(error.code, str(error))
     except process.TimedOut:
-        run.fail(f"The task took longer than {limit}.")
+        run.fail("timeout", f"The task took longer than {timeout}.")
     except process.Stopped:
         run.result.result = "Canceled"
     except OSError as error:
-        run.fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        run.fail("os-error", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     except UnicodeError as error:
-        run.fail(f"a name or a text cannot be written: {error}")
+        run.fail("encoding", f"a name or a text cannot be encoded: {error}")
     run.result.exit_code = context.exit_code
-    run.settle()
+    run.apply_reported_result()
 
 
-def adopt(run: StepRun, variables: Variables, outputs: dict[str, str], prefix: str) -> None:
-    """Take over the variables that a step has set."""
-    for name, value, secret, readonly, output in run.effects.changes:
-        own = f"{run.step.name}.{name}" if output and run.step.name else name
+def apply_changes(run: StepRun, variables: Variables, outputs: dict[str, str], prefix: str) -> None:
+    """Set the variables that a step requested."""
+    for change in run.effects.changes:
+        step = run.step.name
+        name = f"{step}.{change.name}" if change.output and step else change.name
         try:
-            variables.overwrite(own, value, secret=secret, readonly=readonly)
-        except ReadOnly:
-            run.fail(f"the variable {name!r} is read-only and cannot be overwritten")
+            variables.overwrite(name, change.value, secret=change.secret, readonly=change.readonly)
+        except ReadOnlyError:
+            message = f"the variable {change.name!r} is read-only and cannot be overwritten"
+            run.fail("readonly-variable", message)
             continue
-        if output:
-            outputs[f"{prefix}{own}"] = value
+        if change.output:
+            outputs[f"{prefix}{name}"] = change.value

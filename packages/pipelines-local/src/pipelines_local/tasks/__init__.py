@@ -1,1 +1,1 @@
-"""The tasks of Azure Pipelines that have a counterpart on this machine, one a module."""
+"""Local implementations of Azure Pipelines tasks."""

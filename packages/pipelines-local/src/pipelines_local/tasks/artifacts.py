@@ -1,4 +1,4 @@
-"""publish and download: from and to the run's artifacts."""
+"""PublishPipelineArtifact@1 and DownloadPipelineArtifact@2: ``publish:`` and ``download:``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pipelines_local.run.artifacts import ArtifactError, Artifacts
 from pipelines_local.tasks.context import TaskContext, TaskFailed
 
 
-def publish(context: TaskContext) -> None:
-    """PublishPipelineArtifact@1: ``publish:``."""
+def publish_artifact(context: TaskContext) -> None:
+    """Run PublishPipelineArtifact@1."""
     source = context.path("targetpath", context.folders.sources)
     name = context.text("artifact", context.job)
     try:
         count = context.artifacts.publish(name, source)
     except ArtifactError as error:
-        raise TaskFailed(str(error)) from None
+        raise TaskFailed(error.code, str(error)) from None
     context.log(f"Published {count} files as the artifact {name!r}")
 
 
-def download(context: TaskContext) -> None:
-    """DownloadPipelineArtifact@2: ``download:``."""
+def download_artifact(context: TaskContext) -> None:
+    """Run DownloadPipelineArtifact@2."""
     source = context.text("source", "current").lower()
     if source == "none":
         return
@@ -28,7 +28,7 @@ def download(context: TaskContext) -> None:
         store = context.artifacts
     else:
         alias = context.text("pipeline") if source == "specific" else source
-        store = _pipeline(context, alias)
+        store = _pipeline_artifacts(context, alias)
         if shortcut:
             folder = folder / context.text("source")
     name = context.text("artifact")
@@ -36,18 +36,19 @@ def download(context: TaskContext) -> None:
     names = [name] if name else store.names()
     patterns = context.text("patterns", "**")
     try:
-        for one in names:
-            count = store.give(one, target, patterns, with_name=not name)
-            context.log(f"Downloaded {count} files of the artifact {one!r}")
+        for artifact in names:
+            count = store.download(artifact, target, patterns, with_name=not name)
+            context.log(f"Downloaded {count} files of the artifact {artifact!r}")
     except ArtifactError as error:
-        raise TaskFailed(str(error)) from None
+        raise TaskFailed(error.code, str(error)) from None
     if not names:
-        context.log("There are no artifacts yet")
+        context.log("No artifacts were published yet")
 
 
-def _pipeline(context: TaskContext, alias: str) -> Artifacts:
+def _pipeline_artifacts(context: TaskContext, alias: str) -> Artifacts:
     try:
         return context.pipelines[alias.lower()]
     except KeyError:
         known = ", ".join(context.pipelines) or "none"
-        raise TaskFailed(f"no pipeline resource {alias!r} (known: {known})") from None
+        message = f"unknown pipeline resource {alias!r} (known: {known})"
+        raise TaskFailed("unknown-pipeline-resource", message) from None

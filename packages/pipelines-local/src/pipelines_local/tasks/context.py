@@ -1,4 +1,4 @@
-"""What a task gets to work with, and what it can answer."""
+"""The context of a task: its inputs, the folders of its job, and what it can change."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pipelines_local.run.artifacts import Artifacts
 
 
 class TaskFailed(Exception):
-    """The task's result is Failed; the message becomes an error of the step."""
+    """The task failed; code and message become an error of the step."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass
@@ -29,8 +33,8 @@ class JobFolders:
         self.temp = self.workspace / "_temp"
         self.tools = self.workspace / "_tool"
 
-    def make(self) -> None:
-        """Make all of them, empty: a job that was killed may have left its own."""
+    def create(self) -> None:
+        """Create all folders empty; an interrupted attempt can have left files."""
         if self.workspace.exists():
             shutil.rmtree(self.workspace)
         for path in (self.sources, self.staging, self.binaries, self.tests, self.temp):
@@ -38,7 +42,7 @@ class JobFolders:
 
 
 class RunProcess(Protocol):
-    """Starts a program in the step's environment."""
+    """Runs a process in the environment of the step."""
 
     def __call__(
         self,
@@ -48,54 +52,62 @@ class RunProcess(Protocol):
         *,
         fail_on_stderr: bool = False,
     ) -> int:
-        """Run it; its exit code."""
+        """Return the exit code."""
+
+
+class AddIssue(Protocol):
+    """Logs and counts an error or a warning."""
+
+    def __call__(self, kind: Literal["error", "warning"], code: str, message: str) -> None:
+        """Add the issue."""
 
 
 @dataclass
 class TaskContext:
-    """One step, as a task sees it.
+    """The context of one step.
 
     Attributes:
-        inputs: by lower-case name, macros expanded.
-        folders: of the job.
-        log: takes a line for the step's log.
-        issue: takes a kind (error, warning) and a message.
-        process: runs a program.
+        inputs: by lower-case name, with expanded macros.
+        folders: folders of the job.
+        log: writes a line to the log.
+        add_issue: adds an error or a warning.
+        run_process: runs a process.
         prepend_path: puts a folder first in the PATH of later steps.
         set_variable: sets a variable of the job.
-        artifacts: of this run.
-        pipelines: artifacts of other pipelines, by lower-case alias.
-        connections: environments of service connections.
-        snapshot: what ``checkout: self`` gives.
-        tests: takes a summary of test results.
-        kept: a folder of the run for what is to stay.
+        artifacts: artifacts of this run.
+        pipelines: artifacts of pipeline resources by lower-case alias.
+        connections: environment variables of service connections.
+        snapshot: returns the copy of the repository.
+        add_tests: adds the counts of published test results.
+        run_folder: folder of the run, for files to keep.
+        job: name of the job.
     """
 
     inputs: Mapping[str, str]
     folders: JobFolders
     log: Callable[[str], None]
-    issue: Callable[[str, str], None]
-    process: RunProcess
+    add_issue: AddIssue
+    run_process: RunProcess
     prepend_path: Callable[[Path], None]
     set_variable: Callable[[str, str], None]
     artifacts: Artifacts
     pipelines: Mapping[str, Artifacts]
     connections: Mapping[str, Mapping[str, str]]
     snapshot: Callable[[], Path]
-    tests: Callable[[dict[str, Any]], None]
-    kept: Path
+    add_tests: Callable[[dict[str, Any]], None]
+    run_folder: Path
     job: str = ""
     exit_code: int | None = field(default=None)
 
     def text(self, name: str, default: str = "") -> str:
-        """An input."""
+        """Return an input."""
         return self.inputs.get(name) or default
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """An input that is true or false."""
+        """Return a boolean input."""
         return self.text(name, str(default)).strip().lower() == "true"
 
     def path(self, name: str, default: Path) -> Path:
-        """An input that is a path; relative ones count from the sources."""
+        """Return an input that is a path; relative to the sources."""
         value = self.text(name)
         return self.folders.sources / value if value else default

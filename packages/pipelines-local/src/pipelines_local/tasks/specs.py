@@ -1,7 +1,7 @@
-"""Which tasks there are and which inputs they take: what a pipeline is checked against.
+"""The supported tasks and their inputs.
 
-Inputs that Azure knows and that would change nothing here are accepted; one that would change
-something and is not done is refused (``refused``), so that no input is silently ignored.
+An input without an effect on this machine is accepted. An input that would have an effect but is
+not implemented is not listed, so it is reported instead of being ignored.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ class TaskSpec:
     """The inputs of a task, in lower case.
 
     Attributes:
-        inputs: accepted ones.
-        required: groups of which one has to be given.
-        aliases: other names of inputs.
-        choices: inputs with the values that can be given, in lower case.
-        connection: the input that names a service connection.
+        inputs: the supported inputs.
+        required: inputs that must have a value.
+        aliases: alternative names of inputs.
+        choices: the supported values of inputs, in lower case.
+        flags: boolean inputs.
+        connection: the input with the name of a service connection.
     """
 
     inputs: frozenset[str]
@@ -108,7 +109,7 @@ TASKS: dict[str, TaskSpec] = {
         },
         choices={"source": ("current", "specific")},
     ),
-    # Not tasks in Azure's gallery either: what the agent itself does.
+    # A built-in step of the agent, not a task.
     "checkout": _spec(
         "repository fetchDepth path", flags="clean fetchTags lfs submodules persistCredentials"
     ),

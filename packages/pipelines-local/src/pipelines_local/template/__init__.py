@@ -1,5 +1,5 @@
-"""From the files that people write to one document without templates and ``${{ }}``."""
+"""Template expansion: one document without templates and ``${{ }}``."""
 
-from pipelines_local.template.expander import Expanded, expand
+from pipelines_local.template.expander import ExpandedPipeline, expand
 
-__all__ = ["Expanded", "expand"]
+__all__ = ["ExpandedPipeline", "expand"]

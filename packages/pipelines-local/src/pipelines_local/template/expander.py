@@ -1,8 +1,8 @@
-"""Expands a pipeline: parameters, ``${{ }}``, if and each, templates, ``extends``.
+"""Expand a pipeline: parameters, ``${{ }}``, directives, templates, ``extends``.
 
-Values given to a template are expanded where they stand, with the names of their own file; once
-they are put in place nothing in them is evaluated again (a *settled* part), only the templates
-that they name are followed.
+An argument of a template is expanded in the file of the caller. After that the template inserts
+it without further evaluation; only template references inside it are still resolved. Such a node
+is expanded in a context without a scope.
 """
 
 from __future__ import annotations
@@ -12,349 +12,393 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines_local.errors import Position, Refused
+from pipelines_local.errors import Diagnostic, InvalidPipeline, Position, Problems
 from pipelines_local.expressions import Array, Object, Value
-from pipelines_local.template.chain import Chain
-from pipelines_local.template.directives import Directive, directive
-from pipelines_local.template.files import Files
-from pipelines_local.template.parameters import bind, declared
-from pipelines_local.template.place import LISTS, Place
+from pipelines_local.template.conditional_chain import ConditionalChain
+from pipelines_local.template.directives import Directive, parse_directive
+from pipelines_local.template.expansion_context import LISTS, ExpansionContext
+from pipelines_local.template.parameters import bind_parameters, read_parameters
 from pipelines_local.template.scope import Scope
+from pipelines_local.template.template_files import TemplateFiles
 from pipelines_local.template.text import only_expression
-from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
+from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, walk
 
-_LITERAL = ("trigger", "pr", "schedules")
-_ROOT_ONLY: tuple[str, ...] = (
-    "name",
-    "trigger",
-    "pr",
-    "schedules",
-    "resources",
-    "variables",
-    "parameters",
-)
-_ROOT_ONLY += ("lockBehavior", "appendCommitMessageToRunName", "extends")
+_CONSTANT = ("trigger", "pr", "schedules")
+_WITH_EXTENDS = (
+    "name", "trigger", "pr", "schedules", "resources", "variables", "parameters",
+    "lockBehavior", "appendCommitMessageToRunName", "extends",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Expanded:
+class ExpandedPipeline:
     """A pipeline without templates.
 
     Attributes:
-        document: the whole of it.
+        document: the expanded document.
         parameters: the values of its parameters.
         files: all files that were read.
+        problems: diagnostics of the parts that could not be expanded and are left out.
     """
 
     document: Mapping
     parameters: Map[str, Value]
     files: tuple[Path, ...]
+    problems: tuple[Diagnostic, ...] = ()
 
 
 def expand(
     document: Mapping,
     root: Path,
-    parameters: Map[str, Node] | None = None,
+    arguments: Map[str, Node] | None = None,
     variables: Map[str, Value] | None = None,
-) -> Expanded:
+) -> ExpandedPipeline:
     """Expand a pipeline.
 
     Args:
-        document: the pipeline's file as it was read.
-        root: the repository that it belongs to.
-        parameters: values for its parameters, by name.
-        variables: the predefined variables that templates can see.
+        document: the document of the pipeline's file.
+        root: the repository of the file.
+        arguments: values for the parameters, by name.
+        variables: the predefined variables that templates see.
 
     Raises:
-        Refused: something in it is wrong.
+        InvalidPipeline: the parameters are wrong, or nothing could be expanded.
     """
     path = document.at.file
-    files = Files(root, {path: document})
-    values = bind(
-        declared(document.get("parameters")),
-        parameters or {},
+    files = TemplateFiles(root, {path: document})
+    values = bind_parameters(
+        read_parameters(document.get("parameters")),
+        arguments or {},
         Position(path, 1, 1),
         "the pipeline",
     )
-    scope = Scope(values, variables or {})
-    expanded = _Expander(files).root(document, scope)
-    return Expanded(expanded, values, tuple(files.read))
+    expander = _Expander(files)
+    expanded = expander.expand_root(document, Scope(values, variables or {}))
+    return ExpandedPipeline(
+        expanded, values, tuple(files.documents), tuple(expander.problems.diagnostics)
+    )
 
 
 class _Expander:
-    """One expansion; recursion follows the document's depth, which is limited when it is read."""
+    """One expansion; the recursion depth is limited by the depth of the documents."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: TemplateFiles) -> None:
         self._files = files
+        self.problems = Problems()
 
-    def root(self, document: Mapping, scope: Scope) -> Mapping:
-        place = Place(scope, "root", 1)
-        done = self._mapping(document, place)
-        reference = done.get("extends")
+    def expand_root(self, document: Mapping, scope: Scope) -> Mapping:
+        context = ExpansionContext(scope, "root", 1)
+        expanded = self._expand_mapping(document, context)
+        reference = expanded.get("extends")
         if reference is None:
-            return done
-        for key, _ in done.entries:
-            if key.text not in _ROOT_ONLY:
-                raise Refused(f"{key.text!r} cannot stand beside 'extends'", key.at)
-        seen = self._declared_variables(done.get("variables"), scope)
-        kept = [(key, value) for key, value in done.entries if key.text != "extends"]
-        return self._extended(reference, kept, place.seeing(seen))
+            return expanded
+        for key, _ in expanded.entries:
+            if key.text not in _WITH_EXTENDS:
+                raise InvalidPipeline(
+                    "extends-conflict", f"{key.text!r} is not allowed with 'extends'", key.at
+                )
+        variables = _declared_variables(expanded.get("variables"))
+        entries = list(expanded.without("extends").entries)
+        return self._extend(reference, entries, context.with_scope(scope.with_variables(variables)))
 
-    def _extended(self, reference: Node, kept: list[tuple[Scalar, Node]], place: Place) -> Mapping:
-        template, given = self._reference(reference)
-        document = self._files.template(template, place.nesting + 1)
-        values = bind(declared(document.get("parameters")), given, template.at, template.text)
-        outer = place.scope.variables if place.scope else {}
-        inner = Place(Scope(values, outer), "root", place.nesting + 1)
-        done = self._mapping(_without(document, "parameters"), inner)
-        deeper = done.get("extends")
-        names = {key.text for key, _ in kept}
-        for key, value in done.entries:
+    def _extend(
+        self, reference: Node, entries: list[tuple[Scalar, Node]], context: ExpansionContext
+    ) -> Mapping:
+        """Add the entries of the extended template to those of the pipeline."""
+        template, arguments = _read_reference(reference)
+        document = self._files.read_template(template, context.nesting + 1)
+        values = bind_parameters(
+            read_parameters(document.get("parameters")), arguments, template.at, template.text
+        )
+        outer = context.scope.variables if context.scope else {}
+        inner = ExpansionContext(Scope(values, outer), "root", context.nesting + 1)
+        expanded = self._expand_mapping(document.without("parameters"), inner)
+        names = {key.text for key, _ in entries}
+        for key, value in expanded.entries:
             if key.text in names and key.text != "variables":
-                raise Refused(f"{key.text!r} is in the pipeline already", key.at)
+                raise InvalidPipeline(
+                    "extends-conflict", f"{key.text!r} is also in the pipeline", key.at
+                )
             if key.text == "variables" and "variables" in names:
-                at = next(i for i, (k, _) in enumerate(kept) if k.text == "variables")
-                kept[at] = (kept[at][0], _joined(kept[at][1], value))
+                at = next(i for i, (k, _) in enumerate(entries) if k.text == "variables")
+                entries[at] = (entries[at][0], _concatenate(entries[at][1], value))
             elif key.text != "extends":
-                kept.append((key, value))
-        if deeper is not None:
-            return self._extended(deeper, kept, inner)
-        return Mapping(tuple(kept), document.at)
+                entries.append((key, value))
+        nested = expanded.get("extends")
+        if nested is not None:
+            return self._extend(nested, entries, inner)
+        return Mapping(tuple(entries), document.at)
 
-    def _node(self, node: Node, place: Place) -> Node:
+    def _expand_node(self, node: Node, context: ExpansionContext) -> Node:
         if isinstance(node, Scalar):
-            self._files.count(node)
-            return node if place.scope is None else place.scope.node(node)
+            self._files.count_node(node)
+            return node if context.scope is None else context.scope.expand_node(node)
         if isinstance(node, Sequence):
-            return Sequence(tuple(self._items(node, place)), node.at)
-        return self._mapping(node, place)
+            return Sequence(tuple(self._expand_items(node, context)), node.at)
+        return self._expand_mapping(node, context)
 
     # Mappings
 
-    def _mapping(self, node: Mapping, place: Place) -> Mapping:
-        """A mapping's own variables are visible to all of its other keys."""
-        self._files.count(node)
-        found = list(self._entries(node, place))
-        seen: dict[str, Scalar] = {}
-        for key, _, _ in found:
-            name = key.text if place.kind == "data" else key.text.lower()
-            if name in seen:
-                raise Refused(f"the key {key.text!r} is already there", key.at)
-            seen[name] = key
-        extra = self._own_variables(found, place)
-        done: list[tuple[Scalar, Node]] = []
-        for key, value, inner in found:
-            if place.kind == "root" and key.text == "parameters":
-                continue  # nothing in the expanded document refers to them
-            if place.kind == "root" and key.text in _LITERAL:
-                _refuse_expressions(key, value)
-                done.append((key, value))
-                continue
-            if key.text == "variables" and extra is not None:
-                done.append((key, extra[0]))
-                continue
-            scope = inner.scope
-            if extra is not None and scope is not None:
-                scope = scope.with_variables(extra[1])
-            done.append((key, self._node(value, inner.seeing(scope).inside(key.text))))
-        return Mapping(tuple(done), node.at)
+    def _expand_mapping(self, node: Mapping, context: ExpansionContext) -> Mapping:
+        """Expand a mapping; its own variables are visible to all of its other keys."""
+        self._files.count_node(node)
+        entries = list(self._resolve_entries(node, context))
+        _check_unique_keys(entries, context)
+        own = self._expand_own_variables(entries, context)
+        expanded: list[tuple[Scalar, Node]] = []
+        for key, value, inner in entries:
+            if context.kind == "root" and key.text == "parameters":
+                continue  # the expanded document does not refer to them
+            with self.problems.catch():
+                if context.kind == "root" and key.text in _CONSTANT:
+                    _check_constant(key, value)
+                    expanded.append((key, value))
+                    continue
+                if key.text == "variables" and own is not None:
+                    expanded.append((key, own[0]))
+                    continue
+                scope = inner.scope
+                if own is not None and scope is not None:
+                    scope = scope.with_variables(own[1])
+                value_context = inner.with_scope(scope).for_key(key.text)
+                expanded.append((key, self._expand_node(value, value_context)))
+        return Mapping(tuple(expanded), node.at)
 
-    def _own_variables(
-        self, found: list[tuple[Scalar, Node, Place]], place: Place
+    def _expand_own_variables(
+        self, entries: list[tuple[Scalar, Node, ExpansionContext]], context: ExpansionContext
     ) -> tuple[Node, Map[str, Value]] | None:
-        if place.kind not in ("root", "stages", "jobs"):
+        if context.kind not in ("root", "stages", "jobs"):
             return None
-        for key, value, inner in found:
+        for key, value, inner in entries:
             if key.text == "variables":
-                return self._variables(value, inner.inside("variables"))
+                return self._expand_variables(value, inner.for_key("variables"))
         return None
 
-    def _entries(self, node: Mapping, place: Place) -> Iterator[tuple[Scalar, Node, Place]]:
-        """The keys that are left when directives are followed; values are not yet expanded."""
-        if place.scope is None:
+    def _resolve_entries(
+        self, node: Mapping, context: ExpansionContext
+    ) -> Iterator[tuple[Scalar, Node, ExpansionContext]]:
+        """Apply the directives among the keys; values are not expanded yet."""
+        if context.scope is None:
             for key, value in node.entries:
-                yield key, value, place
+                yield key, value, context
             return
-        chain = Chain()
+        chain = ConditionalChain()
         for key, value in node.entries:
-            order = directive(key)
-            if order is None:
-                yield place.scope.text(key), value, place
-            elif order.kind == "insert":
-                chain.break_()
-                yield from self._inserted(value, place, needed=True)
-            elif order.kind == "each":
-                chain.break_()
-                for scope in self._rounds(order, place.scope):
-                    yield from self._inserted(value, place.seeing(scope))
-            elif chain.taken(order, place.scope):
-                yield from self._inserted(value, place)
+            directive = parse_directive(key)
+            if directive is None:
+                yield context.scope.expand_text(key), value, context
+            elif directive.kind == "insert":
+                chain.end()
+                yield from self._merge_entries(value, context, required=True)
+            elif directive.kind == "each":
+                chain.end()
+                for scope in self._loop_scopes(directive, context.scope):
+                    yield from self._merge_entries(value, context.with_scope(scope))
+            elif chain.selects(directive, context.scope):
+                yield from self._merge_entries(value, context)
 
-    def _inserted(
-        self, value: Node, place: Place, *, needed: bool = False
-    ) -> Iterator[tuple[Scalar, Node, Place]]:
-        if isinstance(value, Scalar) and place.scope is not None:
-            value, place = place.scope.node(value), place.settled()
+    def _merge_entries(
+        self, value: Node, context: ExpansionContext, *, required: bool = False
+    ) -> Iterator[tuple[Scalar, Node, ExpansionContext]]:
+        """The entries of a mapping below a directive."""
+        if isinstance(value, Scalar) and context.scope is not None:
+            value, context = context.scope.expand_node(value), context.expanded()
         if isinstance(value, Mapping):
-            yield from self._entries(value, place)
-        elif needed or not isinstance(value, Scalar) or value.text:
-            raise Refused("a mapping is expected here", value.at)
+            yield from self._resolve_entries(value, context)
+        elif required or not isinstance(value, Scalar) or value.text:
+            raise InvalidPipeline("invalid-type", "a mapping is expected here", value.at)
 
     # Lists
 
-    def _items(self, node: Sequence, place: Place) -> Iterator[Node]:
-        chain = Chain()
+    def _expand_items(self, node: Sequence, context: ExpansionContext) -> Iterator[Node]:
+        chain = ConditionalChain()
         for item in node.items:
-            yield from self._item(item, place, chain)
+            with self.problems.catch():
+                yield from self._expand_item(item, context, chain)
 
-    def _item(self, item: Node, place: Place, chain: Chain) -> Iterator[Node]:
-        scope = place.scope
+    def _expand_item(
+        self, item: Node, context: ExpansionContext, chain: ConditionalChain
+    ) -> Iterator[Node]:
+        scope = context.scope
         if isinstance(item, Scalar):
             if scope is not None and only_expression(item) is not None:
-                yield from self._spliced(scope.node(item), place.settled())
+                yield from self._insert_items(scope.expand_node(item), context.expanded())
             else:
-                yield self._node(item, place)
+                yield self._expand_node(item, context)
             return
         if isinstance(item, Mapping) and scope is not None and len(item.entries) == 1:
             key, value = item.entries[0]
-            order = directive(key)
-            # A loop over keys makes one mapping, a loop over items several of them.
-            one = order is not None and order.kind == "each" and isinstance(value, Mapping)
-            if order is not None and order.kind != "insert" and not one:
-                yield from self._directed(order, value, place, chain)
+            directive = parse_directive(key)
+            # 'each' over a mapping adds keys to one item; over a list it adds items.
+            adds_keys = (
+                directive is not None and directive.kind == "each" and isinstance(value, Mapping)
+            )
+            if directive is not None and directive.kind != "insert" and not adds_keys:
+                yield from self._apply_directive(directive, value, context, chain)
                 return
         if isinstance(item, Mapping):
-            yield from self._mapping_item(item, place)
+            yield from self._expand_mapping_item(item, context)
         else:
-            yield self._node(item, place)
+            yield self._expand_node(item, context)
 
-    def _directed(
-        self, order: Directive, value: Node, place: Place, chain: Chain
+    def _apply_directive(
+        self,
+        directive: Directive,
+        value: Node,
+        context: ExpansionContext,
+        chain: ConditionalChain,
     ) -> Iterator[Node]:
-        assert place.scope is not None  # noqa: S101 - settled parts have no directives
-        if order.kind == "each":
-            chain.break_()
-            for scope in self._rounds(order, place.scope):
-                yield from self._spliced(value, place.seeing(scope))
-        elif chain.taken(order, place.scope):
-            yield from self._spliced(value, place)
+        assert context.scope is not None  # noqa: S101 - expanded nodes have no directives
+        if directive.kind == "each":
+            chain.end()
+            for scope in self._loop_scopes(directive, context.scope):
+                yield from self._insert_items(value, context.with_scope(scope))
+        elif chain.selects(directive, context.scope):
+            yield from self._insert_items(value, context)
 
-    def _spliced(self, value: Node, place: Place) -> Iterator[Node]:
-        """What stands under a directive of a list: a list's items, or one item."""
-        if isinstance(value, Scalar) and place.scope is not None:
-            value, place = place.scope.node(value), place.settled()
+    def _insert_items(self, value: Node, context: ExpansionContext) -> Iterator[Node]:
+        """The items below a directive of a list: the items of a list, or one item."""
+        if isinstance(value, Scalar) and context.scope is not None:
+            value, context = context.scope.expand_node(value), context.expanded()
         if isinstance(value, Sequence):
-            yield from self._items(value, place)
+            yield from self._expand_items(value, context)
         elif isinstance(value, Mapping):
-            yield from self._mapping_item(value, place)
-        elif value.text or place.kind not in LISTS:
-            self._files.count(value)
+            yield from self._expand_mapping_item(value, context)
+        elif value.text or context.kind not in LISTS:
+            self._files.count_node(value)
             yield value
 
-    def _mapping_item(self, item: Mapping, place: Place) -> Iterator[Node]:
-        first = next(self._entries(item, place), None) if place.kind in LISTS else None
+    def _expand_mapping_item(self, item: Mapping, context: ExpansionContext) -> Iterator[Node]:
+        first = next(self._resolve_entries(item, context), None) if context.kind in LISTS else None
         if first is None or first[0].text != "template":
-            done = self._mapping(item, place)
-            if done.entries or not item.entries:
-                yield done
+            expanded = self._expand_mapping(item, context)
+            if expanded.entries or not item.entries:
+                yield expanded
             return
-        reference = self._mapping(item, Place(place.scope, "", place.nesting))
-        yield from self._template(reference, place)
+        reference_context = ExpansionContext(context.scope, "", context.nesting)
+        yield from self._expand_template(self._expand_mapping(item, reference_context), context)
 
-    def _rounds(self, order: Directive, scope: Scope) -> Iterator[Scope]:
-        scope.check_loop(order.variable, order.at)
-        value = scope.evaluate(order.expression, order.at)
+    def _loop_scopes(self, directive: Directive, scope: Scope) -> Iterator[Scope]:
+        """The scope of each iteration of a loop."""
+        scope.check_loop_variable(directive.variable, directive.key)
+        value = scope.evaluate(directive.expression, directive.key)
         items: list[Value] = []
         if isinstance(value, Array):
             items = list(value.items)
         elif isinstance(value, Object):
             items = [Object({"key": k, "value": v}) for k, v in value.entries.items()]
         elif value is not None and value != "":
-            raise Refused("'each' needs a list or a mapping", order.at.at)
+            raise InvalidPipeline(
+                "invalid-type", "'each' needs a list or a mapping", directive.key.at
+            )
         for item in items:
-            self._files.count(order.at)
-            yield scope.with_loop(order.variable, item)
+            self._files.count_node(directive.key)
+            yield scope.with_loop(directive.variable, item)
 
     # Templates and variables
 
-    def _template(self, reference: Mapping, place: Place) -> Iterator[Node]:
-        template, given = self._reference(reference)
-        document = self._files.template(template, place.nesting + 1)
+    def _expand_template(self, reference: Mapping, context: ExpansionContext) -> Iterator[Node]:
+        template, arguments = _read_reference(reference)
+        document = self._files.read_template(template, context.nesting + 1)
         for key, _ in document.entries:
-            if key.text not in ("parameters", place.kind):
-                raise Refused(
-                    f"unexpected key {key.text!r}: this file is used as a template of "
-                    f"{place.kind} ({template.at})",
+            if key.text not in ("parameters", context.kind):
+                raise InvalidPipeline(
+                    "template-key",
+                    f"unknown key {key.text!r} in a {context.kind} template "
+                    f"(used in {template.at})",
                     key.at,
                 )
-        content = document.get(place.kind)
+        content = document.get(context.kind)
         if content is None:
-            raise Refused(f"the template has no {place.kind!r} ({template.at})", document.at)
-        values = bind(declared(document.get("parameters")), given, template.at, template.text)
-        outer = place.scope.variables if place.scope is not None else {}
-        inner = Place(Scope(values, outer), place.kind, place.nesting + 1)
-        if place.kind == "variables":
-            content = self._variables(content, inner)[0]
-            inner = inner.settled()
+            raise InvalidPipeline(
+                "template-key",
+                f"the template has no {context.kind!r} (used in {template.at})",
+                document.at,
+            )
+        values = bind_parameters(
+            read_parameters(document.get("parameters")), arguments, template.at, template.text
+        )
+        outer = context.scope.variables if context.scope is not None else {}
+        inner = ExpansionContext(Scope(values, outer), context.kind, context.nesting + 1)
+        if context.kind == "variables":
+            content = self._expand_variables(content, inner)[0]
+            inner = inner.expanded()
         if isinstance(content, Scalar) and only_expression(content) is not None:
-            yield from self._spliced(content, inner)
+            yield from self._insert_items(content, inner)
         elif isinstance(content, Sequence):
-            yield from self._items(content, inner)
+            yield from self._expand_items(content, inner)
         elif not (isinstance(content, Scalar) and content.is_null):
-            raise Refused(f"{place.kind} have to be a list", content.at)
+            raise InvalidPipeline("invalid-type", f"{context.kind!r} must be a list", content.at)
 
-    def _reference(self, node: Node) -> tuple[Scalar, Map[str, Node]]:
-        if not isinstance(node, Mapping):
-            raise Refused("write: template: PATH", node.at)
-        for key, _ in node.entries:
-            if key.text not in ("template", "parameters"):
-                raise Refused(
-                    f"unexpected key {key.text!r}: a template takes only 'template' and "
-                    "'parameters'",
-                    key.at,
-                )
-        template, given = node.get("template"), node.get("parameters")
-        if not isinstance(template, Scalar):
-            raise Refused("a template needs a path", node.at)
-        if given is None or (isinstance(given, Scalar) and given.text == ""):
-            return template, {}
-        if not isinstance(given, Mapping):
-            raise Refused("parameters have to be a mapping of names to values", given.at)
-        return template, {key.text: value for key, value in given.entries}
-
-    def _variables(self, node: Node, place: Place) -> tuple[Node, Map[str, Value]]:
-        """Variables as a list, each visible to those after it."""
+    def _expand_variables(
+        self, node: Node, context: ExpansionContext
+    ) -> tuple[Node, Map[str, Value]]:
+        """Expand variables to a list; each variable is visible to those after it."""
         if isinstance(node, Scalar):
-            node = self._node(node, place)
-        done: list[Node] = []
-        seen: dict[str, Value] = {}
+            node = self._expand_node(node, context)
+        items: list[Node] = []
+        values: dict[str, Value] = {}
         if isinstance(node, Mapping):
-            for key, value, inner in self._entries(node, place):
-                scope = inner.scope.with_variables(seen) if inner.scope else None
-                text = self._node(value, inner.seeing(scope).inside(""))
-                if not isinstance(text, Scalar):
-                    raise Refused(f"the variable {key.text!r} has to be a text", text.at)
-                if key.text.lower() in (name.lower() for name in seen):
-                    raise Refused(f"the variable {key.text!r} is already there", key.at)
-                seen[key.text] = text.text
-                pair = ((Scalar("name", key.at), key), (Scalar("value", key.at), text))
-                done.append(Mapping(pair, key.at))
+            for key, value, inner in self._resolve_entries(node, context):
+                with self.problems.catch():
+                    items.append(self._expand_variable(key, value, inner, values))
         elif isinstance(node, Sequence):
-            chain = Chain()
+            chain = ConditionalChain()
             for item in node.items:
-                scope = place.scope.with_variables(seen) if place.scope else None
-                for one in self._item(item, place.seeing(scope), chain):
-                    done.append(one)
-                    seen.update(_name_and_value(one))
+                scope = context.scope.with_variables(values) if context.scope else None
+                with self.problems.catch():
+                    for expanded in self._expand_item(item, context.with_scope(scope), chain):
+                        items.append(expanded)
+                        values.update(_name_and_value(expanded))
         elif not node.is_null:
-            raise Refused("variables have to be a mapping or a list", node.at)
-        return Sequence(tuple(done), node.at), seen
+            raise InvalidPipeline(
+                "invalid-type", "'variables' must be a mapping or a list", node.at
+            )
+        return Sequence(tuple(items), node.at), values
 
-    def _declared_variables(self, node: Node | None, scope: Scope) -> Scope:
-        found: dict[str, Value] = {}
-        for item in node.items if isinstance(node, Sequence) else ():
-            found.update(_name_and_value(item))
-        return scope.with_variables(found)
+    def _expand_variable(
+        self, key: Scalar, value: Node, context: ExpansionContext, values: dict[str, Value]
+    ) -> Mapping:
+        """Expand ``key: value`` to ``name: key, value: value`` and add it to ``values``."""
+        scope = context.scope.with_variables(values) if context.scope else None
+        expanded = self._expand_node(value, context.with_scope(scope).for_key(""))
+        if not isinstance(expanded, Scalar):
+            raise InvalidPipeline(
+                "invalid-type", f"the variable {key.text!r} must be a string", expanded.at
+            )
+        if key.text.lower() in (name.lower() for name in values):
+            raise InvalidPipeline("duplicate-variable", f"duplicate variable {key.text!r}", key.at)
+        values[key.text] = expanded.text
+        return Mapping(((Scalar("name", key.at), key), (Scalar("value", key.at), expanded)), key.at)
+
+
+def _read_reference(node: Node) -> tuple[Scalar, Map[str, Node]]:
+    """Return the path and the arguments of a template reference."""
+    if not isinstance(node, Mapping):
+        raise InvalidPipeline("template-reference", "use the form template: PATH", node.at)
+    for key, _ in node.entries:
+        if key.text not in ("template", "parameters"):
+            raise InvalidPipeline(
+                "template-reference",
+                f"unknown key {key.text!r}: a template reference has only 'template' and "
+                "'parameters'",
+                key.at,
+            )
+    template, arguments = node.get("template"), node.get("parameters")
+    if not isinstance(template, Scalar):
+        raise InvalidPipeline("template-reference", "a template needs a path", node.at)
+    if arguments is None or (isinstance(arguments, Scalar) and arguments.text == ""):
+        return template, {}
+    if not isinstance(arguments, Mapping):
+        raise InvalidPipeline("invalid-type", "'parameters' must be a mapping", arguments.at)
+    return template, {key.text: value for key, value in arguments.entries}
+
+
+def _declared_variables(node: Node | None) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for item in node.items if isinstance(node, Sequence) else ():
+        values.update(_name_and_value(item))
+    return values
 
 
 def _name_and_value(item: Node) -> dict[str, Value]:
@@ -366,18 +410,26 @@ def _name_and_value(item: Node) -> dict[str, Value]:
     return {name.text: value.text}
 
 
-def _without(node: Mapping, key: str) -> Mapping:
-    return Mapping(tuple(entry for entry in node.entries if entry[0].text != key), node.at)
-
-
-def _joined(first: Node, second: Node) -> Node:
+def _concatenate(first: Node, second: Node) -> Node:
     items = [n.items for n in (first, second) if isinstance(n, Sequence)]
     return Sequence(tuple(item for part in items for item in part), first.at)
 
 
-def _refuse_expressions(key: Scalar, value: Node) -> None:
-    from pipelines_local.yamltree import walk
+def _check_unique_keys(
+    entries: list[tuple[Scalar, Node, ExpansionContext]], context: ExpansionContext
+) -> None:
+    """Keys ignore case, except in free-form data."""
+    names: set[str] = set()
+    for key, _, _ in entries:
+        name = key.text if context.kind == "data" else key.text.lower()
+        if name in names:
+            raise InvalidPipeline("duplicate-key", f"duplicate key {key.text!r}", key.at)
+        names.add(name)
 
+
+def _check_constant(key: Scalar, value: Node) -> None:
     for scalar in walk(value):
         if "${{" in scalar.text:
-            raise Refused(f"{key.text!r} takes no expressions", scalar.at)
+            raise InvalidPipeline(
+                "expression-not-allowed", f"{key.text!r} cannot contain expressions", scalar.at
+            )

@@ -1,15 +1,15 @@
-"""The ``parameters`` of a file: declared with a type, given by a caller, checked before use."""
+"""Parameters of a file: read their declarations, convert and check the values of a caller."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
-from pipelines_local.errors import Position, Refused
+from pipelines_local.errors import InvalidPipeline, Position, Problems
 from pipelines_local.expressions import Value, to_text
 from pipelines_local.expressions.values import parse_number
-from pipelines_local.template.scope import to_value, typed
-from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
+from pipelines_local.template.scope import to_typed_value, to_value
+from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, walk
 
 SCALARS = ("string", "number", "boolean")
 LISTS = ("stringList", "stepList", "jobList", "deploymentList", "stageList")
@@ -20,7 +20,7 @@ _KEYS = ("name", "displayName", "type", "default", "values")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One declared parameter; ``type`` is empty in the short, untyped form."""
+    """One declared parameter; ``type`` is empty in the legacy mapping ``name: default``."""
 
     name: str
     type: str
@@ -29,43 +29,44 @@ class Parameter:
     at: Position
 
     def convert(self, node: Node) -> Value:
-        """A given value in this parameter's type.
+        """Convert a value to the type of this parameter.
 
         Raises:
-            Refused: it does not fit the type or the allowed values.
+            InvalidPipeline: the value has another type or is not one of the allowed values.
         """
-        value = self._typed(node)
+        value = self._convert_type(node)
         if self.values and (self.type in SCALARS or self.type == "stringList"):
-            allowed = [to_text(self._typed(item)) for item in self.values]
-            texts = value.items if self.type == "stringList" else (value,)  # type: ignore[union-attr]
-            for text in texts:
-                if to_text(text) not in allowed:
-                    raise Refused(
-                        f"the parameter {self.name!r} does not allow {to_text(text)!r}; "
-                        f"allowed: {', '.join(allowed)}",
+            allowed = [to_text(self._convert_type(item)) for item in self.values]
+            items = value.items if self.type == "stringList" else (value,)  # type: ignore[union-attr]
+            for item in items:
+                if to_text(item) not in allowed:
+                    raise InvalidPipeline(
+                        "parameter-value",
+                        f"parameter {self.name!r}: {to_text(item)!r} is not an allowed value "
+                        f"({', '.join(allowed)})",
                         node.at,
                     )
         return value
 
-    def _typed(self, node: Node) -> Value:
+    def _convert_type(self, node: Node) -> Value:
         if self.type == "object":
-            return typed(node)
+            return to_typed_value(node)
         if self.type == "":
             return to_value(node)
         if self.type in SCALARS or isinstance(node, Scalar):
-            return self._scalar(node)
-        wanted = Sequence if self.type in LISTS else Mapping
-        if not isinstance(node, wanted):
-            raise self._wrong(node)
+            return self._convert_scalar(node)
+        expected = Sequence if self.type in LISTS else Mapping
+        if not isinstance(node, expected):
+            raise self._type_error(node)
         if self.type == "stringList":
             for item in node.items:  # type: ignore[union-attr]
                 if not isinstance(item, Scalar):
-                    raise self._wrong(item)
+                    raise self._type_error(item)
         return to_value(node)
 
-    def _scalar(self, node: Node) -> Value:
+    def _convert_scalar(self, node: Node) -> Value:
         if not isinstance(node, Scalar):
-            raise self._wrong(node)
+            raise self._type_error(node)
         if self.type == "string":
             return node.text
         if self.type == "boolean" and node.text.lower() in ("true", "false"):
@@ -74,55 +75,68 @@ class Parameter:
             return number
         if self.type in LISTS and node.text == "":
             return to_value(Sequence((), node.at))
-        raise self._wrong(node)
+        raise self._type_error(node)
 
-    def _wrong(self, node: Node) -> Refused:
-        what = {Scalar: "a text", Sequence: "a list", Mapping: "a mapping"}[type(node)]
+    def _type_error(self, node: Node) -> InvalidPipeline:
+        actual = {Scalar: "a string", Sequence: "a list", Mapping: "a mapping"}[type(node)]
         if isinstance(node, Scalar):
-            what = repr(node.text)
-        return Refused(f"the parameter {self.name!r} is of type {self.type}, not {what}", node.at)
+            actual = repr(node.text)
+        return InvalidPipeline(
+            "parameter-type",
+            f"parameter {self.name!r} is of type {self.type} (got {actual})",
+            node.at,
+        )
 
 
-def declared(node: Node | None) -> tuple[Parameter, ...]:
-    """The parameters that a file declares.
+def read_parameters(node: Node | None) -> tuple[Parameter, ...]:
+    """Read the ``parameters`` of a file.
 
     Raises:
-        Refused: a declaration is wrong.
+        InvalidPipeline: a declaration is wrong.
     """
     if node is None or (isinstance(node, Scalar) and node.is_null):
         return ()
-    if isinstance(node, Mapping):  # the short form: name: default
+    if isinstance(node, Mapping):  # the legacy form: name: default
         return tuple(Parameter(k.text, "", v, (), k.at) for k, v in node.entries)
     if not isinstance(node, Sequence):
-        raise Refused("parameters have to be a list", node.at)
-    found: dict[str, Parameter] = {}
+        raise InvalidPipeline("invalid-type", "'parameters' must be a list", node.at)
+    parameters: dict[str, Parameter] = {}
+    problems = Problems()
     for item in node.items:
-        parameter = _declaration(item)
-        if parameter.name.lower() in found:
-            raise Refused(f"the parameter {parameter.name!r} is already declared", item.at)
-        found[parameter.name.lower()] = parameter
-    return tuple(found.values())
+        with problems.catch():
+            parameter = _read_declaration(item)
+            if parameter.name.lower() in parameters:
+                raise InvalidPipeline(
+                    "duplicate-parameter", f"duplicate parameter {parameter.name!r}", item.at
+                )
+            parameters[parameter.name.lower()] = parameter
+    problems.raise_all()
+    return tuple(parameters.values())
 
 
-def _declaration(item: Node) -> Parameter:
+def _read_declaration(item: Node) -> Parameter:
     if not isinstance(item, Mapping):
-        raise Refused("a parameter is declared with name, type and default", item.at)
+        raise InvalidPipeline(
+            "invalid-type", "a parameter must be a mapping with name, type and default", item.at
+        )
     for key, _ in item.entries:
         if key.text not in _KEYS:
-            raise Refused(f"unexpected key {key.text!r} in a parameter", key.at)
+            raise InvalidPipeline("unknown-key", f"unknown key {key.text!r} of a parameter", key.at)
     name, kind = item.get("name"), item.get("type")
     if not isinstance(name, Scalar) or not name.text:
-        raise Refused("a parameter needs a name", item.at)
+        raise InvalidPipeline("missing-name", "a parameter needs a name", item.at)
     if kind is not None and (not isinstance(kind, Scalar) or kind.text not in TYPES):
-        raise Refused(f"a parameter's type is one of: {', '.join(TYPES)}", kind.at)
+        raise InvalidPipeline(
+            "unknown-parameter-type", f"unknown parameter type; types: {', '.join(TYPES)}", kind.at
+        )
     values, default = item.get("values"), item.get("default")
     if values is not None and not isinstance(values, Sequence):
-        raise Refused("values have to be a list", values.at)
+        raise InvalidPipeline("invalid-type", "'values' must be a list", values.at)
     allowed = values.items if values is not None else ()
     for value in allowed:
         if not isinstance(value, Scalar):
-            raise Refused("values have to be a list of texts", value.at)
-    _no_expressions(default)
+            raise InvalidPipeline("invalid-type", "'values' must be a list of strings", value.at)
+    _check_constant(default)
     parameter = Parameter(
         name.text,
         kind.text if isinstance(kind, Scalar) else "string",
@@ -135,37 +149,49 @@ def _declaration(item: Node) -> Parameter:
     return parameter
 
 
-def _no_expressions(node: Node | None) -> None:
-    from pipelines_local.yamltree import walk
-
+def _check_constant(node: Node | None) -> None:
     for scalar in walk(node) if node is not None else ():
         if "${{" in scalar.text:
-            raise Refused("a parameter's default takes no expressions", scalar.at)
+            raise InvalidPipeline(
+                "expression-not-allowed",
+                "the default of a parameter cannot contain expressions",
+                scalar.at,
+            )
 
 
-def bind(
-    parameters: tuple[Parameter, ...], given: Map[str, Node], at: Position, what: str
+def bind_parameters(
+    parameters: tuple[Parameter, ...], arguments: Map[str, Node], at: Position, owner: str
 ) -> dict[str, Value]:
-    """The values of the parameters of one use.
+    """Return the values of the parameters for one use of a file.
 
     Args:
-        parameters: the declared ones.
-        given: what the caller gives, by name.
-        at: where the use stands.
-        what: the file's name, for messages.
+        parameters: the declared parameters.
+        arguments: the caller's values by name.
+        at: the position of the use.
+        owner: the name of the file in messages.
 
     Raises:
-        Refused: one is unknown, missing or of a wrong type.
+        InvalidPipeline: a value is unknown, missing or of a wrong type.
     """
-    known = {parameter.name.lower(): parameter for parameter in parameters}
-    for name, node in given.items():
-        if name.lower() not in known:
-            raise Refused(f"unexpected parameter {name!r}: {what} does not declare it", node.at)
-    values = {name.lower(): node for name, node in given.items()}
-    bound = {}
+    problems = Problems()
+    declared = {parameter.name.lower() for parameter in parameters}
+    for name, node in arguments.items():
+        if name.lower() not in declared:
+            with problems.catch():
+                raise InvalidPipeline(
+                    "unknown-parameter", f"{owner} has no parameter {name!r}", node.at
+                )
+    by_name = {name.lower(): node for name, node in arguments.items()}
+    values = {}
     for parameter in parameters:
-        value = values.get(parameter.name.lower(), parameter.default)
-        if value is None:
-            raise Refused(f"{what} needs a value for the parameter {parameter.name!r}", at)
-        bound[parameter.name] = parameter.convert(value)
-    return bound
+        node_or_none = by_name.get(parameter.name.lower(), parameter.default)
+        with problems.catch():
+            if node_or_none is None:
+                raise InvalidPipeline(
+                    "missing-parameter",
+                    f"{owner} needs a value for the parameter {parameter.name!r}",
+                    at,
+                )
+            values[parameter.name] = parameter.convert(node_or_none)
+    problems.raise_all()
+    return values

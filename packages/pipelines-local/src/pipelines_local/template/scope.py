@@ -1,4 +1,4 @@
-"""What an expression in a file can see while it is expanded: parameters, variables, loops."""
+"""Visible names of a template expression: parameters, variables, loop variables."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from pipelines_local.errors import ExpressionError, Refused
+from pipelines_local.errors import ExpressionError, InvalidPipeline
 from pipelines_local.expressions import Array, Context, Object, Value, evaluate, parse, to_text
 from pipelines_local.expressions.slots import COMPILE
-from pipelines_local.expressions.values import Unconvertible, parse_number
-from pipelines_local.template.text import only_expression, parts
+from pipelines_local.expressions.values import ConversionError, parse_number
+from pipelines_local.template.text import only_expression, split_parts
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 _PLAIN_NUMBER = re.compile(
@@ -24,8 +24,8 @@ class Scope:
     """The names that are visible at one place of one file.
 
     Attributes:
-        parameters: those of the file, typed.
-        variables: those declared so far in the places around it.
+        parameters: typed values of the parameters of the file.
+        variables: variables of the enclosing nodes.
         loops: the variables of ``each``.
     """
 
@@ -34,33 +34,34 @@ class Scope:
     loops: Map[str, Value] = field(default_factory=dict)
 
     def with_loop(self, name: str, value: Value) -> Scope:
-        """The scope inside of a loop."""
+        """Return the scope of one iteration of a loop."""
         return Scope(self.parameters, self.variables, {**self.loops, name.lower(): value})
 
-    def check_loop(self, name: str, where: Scalar) -> None:
-        """Check the name of an ``each`` variable: it hides nothing.
+    def check_loop_variable(self, name: str, key: Scalar) -> None:
+        """Check that the variable of ``each`` hides no other name.
 
         Raises:
-            Refused: it means something else there.
+            InvalidPipeline: the name is used already.
         """
         if name.lower() in (COMPILE.names | COMPILE.functions | set(self.loops)):
-            raise Refused(f"the name {name!r} means something else here already", where.at)
+            raise InvalidPipeline(
+                "reserved-name", f"the loop variable {name!r} hides another name", key.at
+            )
 
     def with_variables(self, variables: Map[str, Value]) -> Scope:
-        """The scope with further variables; they hide those of the same name in any case."""
-        hidden = {name.lower() for name in variables}
-        kept = {name: v for name, v in self.variables.items() if name.lower() not in hidden}
-        return Scope(self.parameters, {**kept, **variables}, self.loops)
+        """Return the scope with more variables; they replace those of the same name."""
+        replaced = {name.lower() for name in variables}
+        others = {n: value for n, value in self.variables.items() if n.lower() not in replaced}
+        return Scope(self.parameters, {**others, **variables}, self.loops)
 
-    def evaluate(self, expression: str, where: Scalar) -> Value:
-        """The value of an expression inside of ``${{ }}``.
+    def evaluate(self, expression: str, scalar: Scalar) -> Value:
+        """Evaluate the inside of a ``${{ }}`` of ``scalar``.
 
         Raises:
-            Refused: it is wrong, or names a parameter that the file does not declare.
+            InvalidPipeline: the expression is wrong or uses an undeclared parameter.
         """
-        parameters = Declared(self.parameters, ignore_case=True)
         names: dict[str, Value] = {
-            "parameters": parameters,
+            "parameters": DeclaredParameters(self.parameters, ignore_case=True),
             "variables": Object(self.variables, ignore_case=True),
             **self.loops,
         }
@@ -68,91 +69,94 @@ class Scope:
             tree = parse(expression, COMPILE.with_names(*self.loops))
             return evaluate(tree, Context(names))
         except ExpressionError as error:
-            raise Refused(f"in '{_short(expression)}': {error}", where.at) from None
-        except Undeclared as error:
-            raise Refused(
-                f"in '{_short(expression)}': the parameter {error.args[0]!r} is not declared"
-                f"{_declared(self.parameters)}",
-                where.at,
+            message = f"in '{_shorten(expression)}': {error}"
+            raise InvalidPipeline(error.code, message, scalar.at) from None
+        except UndeclaredParameter as error:
+            declared = ", ".join(sorted(self.parameters)) or "none"
+            raise InvalidPipeline(
+                "undeclared-parameter",
+                f"in '{_shorten(expression)}': undeclared parameter {error.args[0]!r} "
+                f"(declared: {declared})",
+                scalar.at,
             ) from None
 
-    def text(self, scalar: Scalar) -> Scalar:
-        """A text with its expressions replaced.
+    def expand_text(self, scalar: Scalar) -> Scalar:
+        """Replace the expressions in a string.
 
         Raises:
-            Refused: an expression is wrong, or has no text.
+            InvalidPipeline: an expression is wrong, or its value is not a string.
         """
         if "${{" not in scalar.text:
             return scalar
-        done = []
-        for part in parts(scalar):
+        texts = []
+        for part in split_parts(scalar):
             if not part.is_expression:
-                done.append(part.text)
+                texts.append(part.text)
                 continue
             try:
-                done.append(to_text(self.evaluate(part.text, scalar)))
-            except Unconvertible as error:
-                raise Refused(f"in '{_short(part.text)}': {error}", scalar.at) from None
-        return Scalar("".join(done), scalar.at, quoted=True)
+                texts.append(to_text(self.evaluate(part.text, scalar)))
+            except ConversionError as error:
+                message = f"in '{_shorten(part.text)}': {error}"
+                raise InvalidPipeline("expression-value", message, scalar.at) from None
+        return Scalar("".join(texts), scalar.at, quoted=True)
 
-    def node(self, scalar: Scalar) -> Node:
-        """What a text becomes: a whole ``${{ }}`` may give a list or a mapping."""
+    def expand_node(self, scalar: Scalar) -> Node:
+        """Expand a string; a string that is one ``${{ }}`` can become a list or a mapping."""
         inside = only_expression(scalar)
         if inside is None:
-            return self.text(scalar)
+            return self.expand_text(scalar)
         return to_node(self.evaluate(inside, scalar), scalar)
 
 
-class Declared(Object):
-    """Parameters: an undeclared one is an error, not nothing."""
+class DeclaredParameters(Object):
+    """Parameters; reading an undeclared one is an error."""
 
     def get(self, key: str) -> Value:
-        """The value of a declared parameter."""
+        """Return the value of a declared parameter."""
         if key.lower() not in self._folded:
-            raise Undeclared(key)
+            raise UndeclaredParameter(key)
         return super().get(key)
 
     def has(self, key: str) -> bool:
-        """Always: :meth:`get` tells of one that is not there."""
+        """Always true, so that :meth:`get` reports an undeclared parameter."""
         return True
 
 
-class Undeclared(Exception):
+class UndeclaredParameter(Exception):
     """A parameter that the file does not declare."""
 
 
-def to_node(value: Value, where: Scalar) -> Node:
-    """A value in the document; what came from there has its old place, else that of ``where``."""
+def to_node(value: Value, scalar: Scalar) -> Node:
+    """Convert a value to a node; a new node gets the position of ``scalar``."""
     if isinstance(value, (Array, Object)):
         if isinstance(value.origin, (Sequence, Mapping)):
             return value.origin
         if isinstance(value, Array):
-            return Sequence(tuple(to_node(item, where) for item in value.items), where.at)
+            return Sequence(tuple(to_node(item, scalar) for item in value.items), scalar.at)
         return Mapping(
-            tuple((Scalar(k, where.at), to_node(v, where)) for k, v in value.entries.items()),
-            where.at,
+            tuple((Scalar(k, scalar.at), to_node(v, scalar)) for k, v in value.entries.items()),
+            scalar.at,
         )
-    return Scalar(to_text(value), where.at, quoted=value is not None)
+    return Scalar(to_text(value), scalar.at, quoted=value is not None)
 
 
-def typed(node: Node) -> Value:
-    """The value of an object parameter: unlike elsewhere, numbers and booleans are such.
+def to_typed_value(node: Node) -> Value:
+    """Convert the value of an object parameter; only there numbers and booleans have a type.
 
-    What is put back into the document is written as Azure writes it: ``True``, ``3.1`` for 3.10.
+    Back in the document they have the form of Azure Pipelines: ``True``, ``3.1`` for 3.10.
     """
     if isinstance(node, Scalar):
-        return _typed_scalar(node)
+        return _to_typed_scalar(node)
     if isinstance(node, Sequence):
-        items = tuple(typed(item) for item in node.items)
-        done = zip(items, node.items, strict=True)
-        origin = Sequence(tuple(_written(value, old) for value, old in done), node.at)
-        return Array(items, origin=origin)
-    entries = {key.text: typed(item) for key, item in node.entries}
-    pairs = tuple((key, _written(entries[key.text], old)) for key, old in node.entries)
+        items = tuple(to_typed_value(item) for item in node.items)
+        nodes = tuple(_to_origin(v, n) for v, n in zip(items, node.items, strict=True))
+        return Array(items, origin=Sequence(nodes, node.at))
+    entries = {key.text: to_typed_value(item) for key, item in node.entries}
+    pairs = tuple((key, _to_origin(entries[key.text], item)) for key, item in node.entries)
     return Object(entries, origin=Mapping(pairs, node.at))
 
 
-def _typed_scalar(node: Scalar) -> Value:
+def _to_typed_scalar(node: Scalar) -> Value:
     if not node.quoted:
         if node.text.lower() in ("true", "false"):
             return node.text.lower() == "true"
@@ -162,16 +166,16 @@ def _typed_scalar(node: Scalar) -> Value:
     return node.text
 
 
-def _written(value: Value, old: Node) -> Node:
-    """The node of a value of :func:`typed`, at its old place."""
+def _to_origin(value: Value, node: Node) -> Node:
+    """Return the node of a value of :func:`to_typed_value`."""
     if isinstance(value, (Array, Object)):
         return value.origin  # type: ignore[no-any-return]
-    assert isinstance(old, Scalar)  # noqa: S101 - a scalar's value is none
-    return old if isinstance(value, str) else Scalar(to_text(value), old.at, quoted=True)
+    assert isinstance(node, Scalar)  # noqa: S101 - neither a list nor a mapping
+    return node if isinstance(value, str) else Scalar(to_text(value), node.at, quoted=True)
 
 
 def to_value(node: Node) -> Value:
-    """A part of the document as a value; texts stay texts."""
+    """Convert a node to a value; scalars stay strings."""
     if isinstance(node, Scalar):
         return node.text
     if isinstance(node, Sequence):
@@ -179,10 +183,6 @@ def to_value(node: Node) -> Value:
     return Object({key.text: to_value(item) for key, item in node.entries}, origin=node)
 
 
-def _short(expression: str) -> str:
+def _shorten(expression: str) -> str:
     text = " ".join(expression.split())
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _declared(parameters: Map[str, Value]) -> str:
-    return f" (declared: {', '.join(sorted(parameters))})" if parameters else " in this file"

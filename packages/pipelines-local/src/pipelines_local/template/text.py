@@ -1,10 +1,10 @@
-"""Finds ``${{ }}`` in a text: quotes inside an expression may hold braces."""
+"""Find ``${{ }}`` in strings; quoted strings inside an expression can contain braces."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines_local.errors import Refused
+from pipelines_local.errors import InvalidPipeline
 from pipelines_local.yamltree import Scalar
 
 OPEN, CLOSE = "${{", "}}"
@@ -12,41 +12,45 @@ OPEN, CLOSE = "${{", "}}"
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a text: plain, or the inside of ``${{ }}``."""
+    """A part of a string: literal text, or the inside of ``${{ }}``."""
 
     text: str
     is_expression: bool
 
 
-def parts(scalar: Scalar) -> list[Part]:
-    """The pieces of a text in their order.
+def split_parts(scalar: Scalar) -> list[Part]:
+    """Split a string into literal text and expressions.
 
     Raises:
-        Refused: an expression has no end.
+        InvalidPipeline: an expression is not closed.
     """
-    text, found, position = scalar.text, [], 0
+    text, parts, position = scalar.text, [], 0
     while (start := text.find(OPEN, position)) >= 0:
         if start > position:
-            found.append(Part(text[position:start], False))
-        end = _end(text, start + len(OPEN))
+            parts.append(Part(text[position:start], False))
+        end = _find_close(text, start + len(OPEN))
         if end < 0:
-            raise Refused(f"the expression {text[start : start + 40]!r} has no '}}}}'", scalar.at)
-        found.append(Part(text[start + len(OPEN) : end].strip(), True))
+            raise InvalidPipeline(
+                "unclosed-expression",
+                f"the expression {text[start : start + 40]!r} has no '}}}}'",
+                scalar.at,
+            )
+        parts.append(Part(text[start + len(OPEN) : end].strip(), True))
         position = end + len(CLOSE)
     if position < len(text):
-        found.append(Part(text[position:], False))
-    return found
+        parts.append(Part(text[position:], False))
+    return parts
 
 
 def only_expression(scalar: Scalar) -> str | None:
-    """The inside, when the whole text is one expression; with white space around it is a text."""
+    """Return the expression if it is the whole string; None with anything around it."""
     if not scalar.text.startswith(OPEN):
         return None
-    found = parts(scalar)
-    return found[0].text if len(found) == 1 and found[0].is_expression else None
+    parts = split_parts(scalar)
+    return parts[0].text if len(parts) == 1 and parts[0].is_expression else None
 
 
-def _end(text: str, position: int) -> int:
+def _find_close(text: str, position: int) -> int:
     quoted = False
     while position < len(text):
         if text[position] == "'":

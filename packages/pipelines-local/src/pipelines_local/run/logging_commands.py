@@ -1,4 +1,4 @@
-"""Logging commands: the lines ``##vso[area.action name=value;...]text`` that steps print."""
+"""Logging commands: lines ``##vso[area.action name=value;...]text`` in the output of a step."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ _ESCAPES = (("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"), ("%AZP25",
 
 
 @dataclass(frozen=True)
-class Command:
-    """One command: ``task.setvariable`` in lower case, properties by lower-case name."""
+class LoggingCommand:
+    """One command; ``name`` (``task.setvariable``) and the property names are in lower case."""
 
     name: str
     properties: Mapping[str, str]
     text: str
 
     def flag(self, name: str) -> bool:
-        """A property that is true."""
+        """Whether a property is true."""
         return self.properties.get(name, "").lower() == "true"
 
 
-def command(line: str) -> Command | None:
-    """The command in a line of output; it may stand after other text."""
+def parse_command(line: str) -> LoggingCommand | None:
+    """Return the command in a line of output; other text can precede it."""
     start = line.find("##vso[")
     if start < 0:
         return None
-    found = _COMMAND.match(line, start)
-    if found is None:
+    match = _COMMAND.match(line, start)
+    if match is None:
         return None
     properties = {}
-    for pair in found[2].strip().split(";"):
+    for pair in match[2].strip().split(";"):
         name, equals, value = pair.partition("=")
         if equals and name.strip():
             properties[name.strip().lower()] = _unescape(value)
-    return Command(found[1].lower(), properties, _unescape(found[3]))
+    return LoggingCommand(match[1].lower(), properties, _unescape(match[3]))
 
 
 def _unescape(text: str) -> str:
     if "%" not in text:
         return text
-    for escaped, plain in _ESCAPES:
-        text = text.replace(escaped, plain)
+    for escaped, character in _ESCAPES:
+        text = text.replace(escaped, character)
     return text

@@ -1,4 +1,4 @@
-"""What all jobs of a run have in common."""
+"""The context of a run: what all of its jobs share."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from pipelines_local.errors import PipelinesError
-from pipelines_local.events import Dispatcher
-from pipelines_local.expressions import Context, Status, Value, of_python
+from pipelines_local.events import EventDispatcher
+from pipelines_local.expressions import Context, Status, Value, from_python
 from pipelines_local.run import folders, predefined, sources
 from pipelines_local.run.artifacts import Artifacts
-from pipelines_local.run.cancel import Cancel
+from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.masker import Masker
 from pipelines_local.run.variables import Variables
 
 
 @dataclass
-class Shared:
-    """The surroundings of every job.
+class RunContext:
+    """The state and the services that all jobs of a run share.
 
     Attributes:
-        root: the repository that ``checkout: self`` gives.
+        root: the repository of ``checkout: self``.
         work: the folder of all runs.
-        variables: of the whole pipeline, ``$[ ]`` worked out.
-        pipelines: artifacts of other pipelines by lower-case alias.
-        connections: environments of service connections by name.
-        environment: that of the runner.
+        variables: the variables of the pipeline, with evaluated ``$[ ]``.
+        pipelines: artifacts of pipeline resources by lower-case alias.
+        connections: environment variables of service connections by name.
+        environment: environment variables of this process.
     """
 
     root: Path
@@ -39,8 +39,8 @@ class Shared:
     started: datetime
     variables: Variables
     masker: Masker
-    cancel: Cancel
-    events: Dispatcher
+    cancellation: Cancellation
+    events: EventDispatcher
     artifacts: Artifacts
     pipelines: Mapping[str, Artifacts]
     connections: Mapping[str, Mapping[str, str]]
@@ -51,42 +51,42 @@ class Shared:
     lock: threading.Lock = field(default_factory=threading.Lock)
     _snapshot_error: str = ""
 
-    def take_snapshot(self) -> None:
-        """Copy the repository, once; a failure is told by the step that needs it."""
+    def create_snapshot(self) -> None:
+        """Copy the repository once; the step that needs the copy reports a failure."""
         if self.folder.sources.exists():
             return
         try:
-            sources.snapshot(self.root, self.folder.sources, self.work)
+            sources.create_snapshot(self.root, self.folder.sources, self.work)
         except (PipelinesError, OSError) as error:
             self._snapshot_error = str(error)
 
-    def snapshot(self) -> Path:
-        """The copy of the repository.
+    def snapshot_path(self) -> Path:
+        """Return the copy of the repository.
 
         Raises:
-            OSError: there is none.
+            OSError: there is no copy.
         """
         if self._snapshot_error or not self.folder.sources.is_dir():
-            raise OSError(self._snapshot_error or "the sources of this run are gone")
+            raise OSError(self._snapshot_error or "the sources of this run were deleted")
         return self.folder.sources
 
-    def counter(self, prefix: str, seed: int) -> int:
-        """The next number of a counter of this pipeline."""
+    def next_counter(self, prefix: str, seed: int) -> int:
+        """Return the next value of a counter of this pipeline."""
         key = f"counter/{self.definition}/{prefix}"
         return folders.next_number(self.work, key, seed)
 
-    def context(
+    def expression_context(
         self,
         variables: Variables,
         status: Status | None = None,
         names: Mapping[str, Value] | None = None,
     ) -> Context:
-        """What a runtime expression sees."""
-        pipeline: Value = of_python({"startTime": self.started}, ignore_case=True)
-        known: dict[str, Value] = {
+        """Return the context of a runtime expression."""
+        pipeline: Value = from_python({"startTime": self.started}, ignore_case=True)
+        values: dict[str, Value] = {
             "variables": variables.as_object(),
             "pipeline": pipeline,
-            "resources": of_python(predefined.repositories(variables), ignore_case=True),
+            "resources": from_python(predefined.repository_values(variables), ignore_case=True),
             **(names or {}),
         }
-        return Context(known, status, self.counter)
+        return Context(values, status, self.next_counter)

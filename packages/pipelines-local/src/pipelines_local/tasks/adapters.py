@@ -1,0 +1,29 @@
+"""The implementation of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelines_local.tasks import (
+    artifacts,
+    checkout,
+    copy_files,
+    coverage,
+    python_version,
+    scripts,
+    test_results,
+)
+from pipelines_local.tasks.context import TaskContext
+
+ADAPTERS: dict[str, Callable[[TaskContext], None]] = {
+    "AzureCLI@2": scripts.run_azure_cli,
+    "Bash@3": scripts.run_bash,
+    "CmdLine@2": scripts.run_command_line,
+    "CopyFiles@2": copy_files.copy_files,
+    "DownloadPipelineArtifact@2": artifacts.download_artifact,
+    "PublishCodeCoverageResults@2": coverage.publish_coverage,
+    "PublishPipelineArtifact@1": artifacts.publish_artifact,
+    "PublishTestResults@2": test_results.publish_test_results,
+    "UsePythonVersion@0": python_version.use_python_version,
+    "checkout": checkout.check_out,
+}
