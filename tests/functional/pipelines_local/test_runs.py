@@ -55,6 +55,7 @@ STEP_CASES: list[tuple[str, str, str, list[str]]] = [
         S,
         ["12"],
     ),
+    ("a circular variable is not expanded", "- bash: |\n    echo '##vso[task.setvariable variable=a]1$(b)'\n    echo '##vso[task.setvariable variable=b]2$(a)'\n- bash: echo '$(a) $(b)'", S, ["1$(b) 2$(a)"]),
     ("readonly", "- bash: 'echo \"##vso[task.setvariable variable=v;isReadOnly=true]x\"'\n- bash: 'echo \"##vso[task.setvariable variable=v]y\"'\n- bash: echo $(v)\n  condition: always()", F, ["##[error]the variable 'v' is read-only and cannot be overwritten", "x"]),
     ("system variables are readonly", "- bash: 'echo \"##vso[task.setvariable variable=Build.Reason]y\"'", F, ["##[error]the variable 'Build.Reason' is read-only and cannot be overwritten"]),
     ("logissue does not fail", "- bash: 'echo \"##vso[task.logissue type=error]bad\"; echo \"##vso[task.logissue type=warning]hm\"'", S, ["##[error]bad", "##[warning]hm"]),

@@ -267,6 +267,7 @@ def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
     waiting = run(DEPLOY, listener=seen)
     assert (waiting.result, waiting.exit_code) == ("Waiting", 4)
     assert [stage.stage for stage in waiting.stages] == ["build"]
+    assert waiting.to_dict()["waiting"] == [{"stage": "release", "environment": "prod"}]
     wanted = [event for event in seen.events if isinstance(event, ApprovalRequested)]
     assert [(event.stage, event.environment) for event in wanted] == [("release", "prod")]
     (tmp_path / "repo" / "p.yml").unlink()  # the pipeline that was begun goes on
@@ -274,6 +275,7 @@ def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
     result = resume_pipeline(waiting.run, work_dir=tmp_path / "work", approvals=words)
     assert result.result == "Succeeded"
     assert [stage.stage for stage in result.stages] == ["build", "release", "after"]
+    assert result.to_dict()["waiting"] == []
     assert result.name == waiting.name
     assert log(result, "d")[1:3] == ["Downloaded 1 files of the artifact 'pack'", "x"]
     for run_id, code in ((waiting.run, "not-waiting"), ("nope", "unknown-run")):

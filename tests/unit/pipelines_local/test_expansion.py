@@ -101,6 +101,10 @@ STEP_CASES: list[tuple[str, str, dict[str, str], list[dict[str, Any]]]] = [
     ("extends", "extends:\n  template: t.yml\n  parameters:\n    s:\n    - bash: mine", {"t.yml": "parameters: [{name: s, type: stepList}]\nsteps:\n- bash: first\n- ${{ parameters.s }}"}, [{"bash": "first"}, {"bash": "mine"}]),
     ("extends twice", "extends: {template: t.yml}", {"t.yml": "extends: {template: u.yml}", "u.yml": STEPS}, [{"bash": "echo hi"}]),
     ("extends sees variables", "variables: {v: x}\nextends: {template: t.yml}", {"t.yml": "steps:\n- bash: ${{ variables.v }}"}, [{"bash": "x"}]),
+    ("a template without parameters accepts some", "steps:\n- template: t.yml\n  parameters: {p: x}", {"t.yml": "steps:\n- bash: ${{ parameters.p }}"}, [{"bash": "x"}]),
+    ("a legacy mapping of parameters is open", "steps:\n- template: t.yml\n  parameters: {q: x}", {"t.yml": "parameters: {p: y}\nsteps:\n- bash: ${{ parameters.p }}${{ parameters.q }}"}, [{"bash": "yx"}]),
+    ("a string list with values", "parameters: [{name: p, type: stringList, default: [a], values: [a, b]}]\nsteps:\n- bash: ${{ join('+', parameters.p) }}", {}, [{"bash": "a"}]),
+    ("pool beside extends", "pool: {vmImage: ubuntu-latest}\nextends: {template: t.yml}", {"t.yml": STEPS}, [{"bash": "echo hi"}]),
     ("a template that has nothing", "steps:\n- bash: a\n- template: t.yml", {"t.yml": "steps: []"}, [{"bash": "a"}]),
 ]  # fmt: skip
 
@@ -193,6 +197,9 @@ BAD: list[tuple[str, str, dict[str, str], str, str]] = [
     ("extends beside steps", "extends: {template: t.yml}\nsteps: []", {"t.yml": STEPS}, "p.yml:2:1", "extends-conflict"),
     ("expression in a trigger", "trigger: ['${{ 1 }}']\nsteps:\n- bash: x", {}, "p.yml:1:11", "expression-not-allowed"),
     ("too much", "steps:\n" + "".join(f"{'  ' * i}- ${{{{ each a{i} in split('{'x,' * 30}', ',') }}}}:\n" for i in range(5)) + " " * 10 + "- bash: x", {}, "p.yml:6:11", "too-many-values"),
+    ("a string list with another value", "parameters: [{name: p, type: stringList, default: [c], values: [a, b]}]\nsteps:\n- bash: x", {}, "p.yml:1:51", "parameter-value"),
+    ("a list is not an environment", "parameters: [{name: p, type: environment, default: [x]}]\nsteps:\n- bash: x", {}, "p.yml:1:52", "parameter-type"),
+    ("a typed template is closed", "steps:\n- template: t.yml\n  parameters: {q: x}", {"t.yml": "parameters: []\nsteps: []"}, "p.yml:3:19", "unknown-parameter"),
     ("too deep", "steps:\n- bash: x\n  env: " + "[" * 100 + "]" * 100, {}, "p.yml:3:65", "too-deep"),
 ]  # fmt: skip
 
@@ -247,6 +254,11 @@ def test_there_are_enough_cases() -> None:
         ("object", "a: b", "b"),
         ("object", {"a": "b"}, "b"),
         ("stepList", "- bash: q", "q"),
+        ("environment", "prod", "prod"),
+        ("filePath", "a/b", "a/b"),
+        ("pool", "ubuntu", "ubuntu"),
+        ("secureFile", "f", "f"),
+        ("serviceConnection", "c", "c"),
     ],
 )
 def test_parameters_of_the_caller(tmp_path: Path, kind: str, given: Any, shown: str) -> None:

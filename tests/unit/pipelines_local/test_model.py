@@ -121,6 +121,11 @@ def test_external_resources(tmp_path: Path, step: str, code: str) -> None:
     assert caught.value.at.line == 2
 
 
+def test_the_legacy_resource_of_the_repository_itself(tmp_path: Path) -> None:
+    (tmp_path / "p.yml").write_text("resources: [{repo: self, clean: true}]\nsteps: [{bash: x}]")
+    assert load_pipeline(tmp_path / "p.yml", tmp_path).pipeline.resources == ()
+
+
 def test_keys_without_effect_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "p.yml").write_text("""
 name: x
@@ -150,6 +155,7 @@ stages:
     - checkout: self
       clean: true
       fetchDepth: 0
+      fetchFilter: blob:none
       persistCredentials: true
     - script: x
       workingDirectory: y

@@ -162,6 +162,7 @@ class RunResult:
         summaries: Markdown files that steps uploaded.
         tests: counts of published test results.
         interrupted: whether the run was cancelled from outside.
+        waiting: the stages that wait, with their environments.
     """
 
     run: str
@@ -177,6 +178,7 @@ class RunResult:
     approvals: list[ApprovalRecord] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
+    waiting: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -209,6 +211,7 @@ class RunResult:
             "summaries": [str(path) for path in self.summaries],
             "approvals": [approval.to_dict() for approval in self.approvals],
             "tests": self.tests,
+            "waiting": self.waiting,
         }
 
 

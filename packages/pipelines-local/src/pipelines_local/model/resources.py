@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines_local.errors import InvalidPipeline
 from pipelines_local.model.fields import IDENTIFIER, Fields
 from pipelines_local.model.types import PipelineResource
-from pipelines_local.yamltree import Node, Scalar
+from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 _OTHER_SYSTEMS = ("windows", "macos", "vs20", "win")
 _UNSUPPORTED = {
@@ -45,7 +45,7 @@ def read_resources(node: Node | None) -> tuple[PipelineResource, ...]:
     Raises:
         InvalidPipeline: a resource of another kind.
     """
-    if node is None:
+    if node is None or _is_legacy_self(node):
         return ()
     fields = Fields(node, "resources", ("pipelines",), _UNSUPPORTED)
     resources: list[PipelineResource] = []
@@ -61,3 +61,13 @@ def read_resources(node: Node | None) -> tuple[PipelineResource, ...]:
             raise InvalidPipeline("duplicate-resource", message, inner.at)
         resources.append(PipelineResource(alias, inner.text("source") or alias, inner.at))
     return tuple(resources)
+
+
+def _is_legacy_self(node: Node) -> bool:
+    """Whether ``resources`` is the legacy list with only ``repo: self``."""
+    return isinstance(node, Sequence) and all(
+        isinstance(item, Mapping)
+        and isinstance(repository := item.get("repo"), Scalar)
+        and repository.text.lower() == "self"
+        for item in node.items
+    )

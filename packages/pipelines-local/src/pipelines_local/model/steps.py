@@ -20,7 +20,8 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "publish": ("artifact",),
     "download": ("artifact", "patterns", "path"),
     "checkout": (
-        "clean", "fetchDepth", "fetchTags", "lfs", "submodules", "path", "persistCredentials",
+        "clean", "fetchDepth", "fetchFilter", "fetchTags", "lfs", "submodules", "path",
+        "persistCredentials",
     ),
 }  # fmt: skip
 _UNSUPPORTED_KINDS = (

@@ -85,6 +85,7 @@ class Scheduler:
         with on_signals(self._cancel):
             waiting = self._loop()
         stages = self._update_result()
+        self._result.waiting = self._waiting_approvals() if waiting else []
         if waiting:
             return "Waiting"
         results = [stage.result for stage in stages]
@@ -234,6 +235,16 @@ class Scheduler:
                 decided |= self._request_approval(state, environment)
         return decided
 
+    def _waiting_approvals(self) -> list[dict[str, str]]:
+        """Return the missing approvals of the stages that are ready."""
+        return [
+            {"stage": state.stage.name, "environment": environment}
+            for state in self._stages.values()
+            if not state.done and not state.started and self._graph.is_ready(state)
+            for environment in state.stage.environments
+            if environment not in state.approved
+        ]
+
     def _request_approval(self, state: StageState, environment: str) -> bool:
         folder = self._context.artifacts.folder
         request = ApprovalRequest(state.stage.name, environment, self._context.folder.run, folder)
@@ -243,6 +254,7 @@ class Scheduler:
         if decision is None:
             self._context.events.send(ApprovalRequested(request.stage, environment, folder))
             self._update_result()
+            self._result.waiting = self._waiting_approvals()
             self._save()
             decision = self._ask_approver(request)
         if self._context.cancellation.requested:

@@ -11,11 +11,15 @@ from pipelines_local.run.masker import Masker
 
 _MACRO = re.compile(r"\$\(([^()\n]+)\)")
 _NOT_IN_NAMES = re.compile(r"[. ]")
-MAX_DEPTH = 20
+MAX_DEPTH = 50  # the limit of the agent
 
 
 class ReadOnlyError(Exception):
     """The variable is read-only."""
+
+
+class _CannotExpand(Exception):
+    """The value refers to itself, or the references are too deep."""
 
 
 @dataclass(frozen=True)
@@ -61,36 +65,56 @@ class Variables:
     def get(self, name: str) -> str | None:
         """Return the value with expanded macros."""
         entry = self._entries.get(name.lower())
-        return None if entry is None else self.expand(entry.value, 1)
+        return None if entry is None else self._expand_entry(entry)
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate in the order of first assignment."""
         return iter(self._entries.values())
 
-    def expand(self, text: str, depth: int = 0) -> str:
+    def expand(self, text: str) -> str:
         """Replace each ``$(name)`` in ``text``; an unknown name is not replaced."""
-        if "$(" not in text or depth > MAX_DEPTH:
-            return text
 
         def value(match: re.Match[str]) -> str:
             entry = self._entries.get(match[1].strip().lower())
-            return match[0] if entry is None else self.expand(entry.value, depth + 1)
+            return match[0] if entry is None else self._expand_entry(entry)
 
-        return _MACRO.sub(value, text)
+        return _MACRO.sub(value, text) if "$(" in text else text
+
+    def _expand_entry(self, entry: Entry) -> str:
+        """Return the value with expanded macros; as the agent, unchanged if it is circular."""
+        try:
+            return self._expand_nested(entry, (entry.name.lower(),))
+        except _CannotExpand:
+            return entry.value
+
+    def _expand_nested(self, entry: Entry, path: tuple[str, ...]) -> str:
+        if "$(" not in entry.value:
+            return entry.value
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1].strip().lower()
+            nested = self._entries.get(name)
+            if nested is None:
+                return match[0]
+            if name in path or len(path) >= MAX_DEPTH:
+                raise _CannotExpand
+            return self._expand_nested(nested, (*path, name))
+
+        return _MACRO.sub(value, entry.value)
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of a step: all variables that are not secret."""
         environment = {}
         for entry in self._entries.values():
             if not entry.secret:
-                value = self.expand(entry.value, 1) if "$(" in entry.value else entry.value
+                value = self._expand_entry(entry)
                 if "\0" not in value and "=" not in entry.name and entry.name:
                     environment[environment_name(entry.name)] = value
         return environment
 
     def as_object(self) -> Object:
         """Return the value of ``variables`` in expressions."""
-        values = {e.name: self.expand(e.value, 1) for e in self._entries.values()}
+        values = {entry.name: self._expand_entry(entry) for entry in self}
         return Object(values, ignore_case=True)
 
 

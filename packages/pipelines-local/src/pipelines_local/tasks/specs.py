@@ -111,7 +111,8 @@ TASKS: dict[str, TaskSpec] = {
     ),
     # A built-in step of the agent, not a task.
     "checkout": _spec(
-        "repository fetchDepth path", flags="clean fetchTags lfs submodules persistCredentials"
+        "repository fetchDepth fetchFilter path",
+        flags="clean fetchTags lfs submodules persistCredentials",
     ),
 }
 BY_LOWER = {name.lower(): name for name in TASKS}

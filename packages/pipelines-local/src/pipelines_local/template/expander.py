@@ -17,7 +17,7 @@ from pipelines_local.expressions import Array, Object, Value
 from pipelines_local.template.conditional_chain import ConditionalChain
 from pipelines_local.template.directives import Directive, parse_directive
 from pipelines_local.template.expansion_context import LISTS, ExpansionContext
-from pipelines_local.template.parameters import bind_parameters, read_parameters
+from pipelines_local.template.parameters import accepts_undeclared, bind_parameters, read_parameters
 from pipelines_local.template.scope import Scope
 from pipelines_local.template.template_files import TemplateFiles
 from pipelines_local.template.text import only_expression
@@ -26,7 +26,7 @@ from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, walk
 _CONSTANT = ("trigger", "pr", "schedules")
 _WITH_EXTENDS = (
     "name", "trigger", "pr", "schedules", "resources", "variables", "parameters",
-    "lockBehavior", "appendCommitMessageToRunName", "extends",
+    "lockBehavior", "pool", "appendCommitMessageToRunName", "extends",
 )  # fmt: skip
 
 
@@ -107,9 +107,7 @@ class _Expander:
         """Add the entries of the extended template to those of the pipeline."""
         template, arguments = _read_reference(reference)
         document = self._files.read_template(template, context.nesting + 1)
-        values = bind_parameters(
-            read_parameters(document.get("parameters")), arguments, template.at, template.text
-        )
+        values = _bind_template(document, arguments, template)
         outer = context.scope.variables if context.scope else {}
         inner = ExpansionContext(Scope(values, outer), "root", context.nesting + 1)
         expanded = self._expand_mapping(document.without("parameters"), inner)
@@ -315,9 +313,7 @@ class _Expander:
                 f"the template has no {context.kind!r} (used in {template.at})",
                 document.at,
             )
-        values = bind_parameters(
-            read_parameters(document.get("parameters")), arguments, template.at, template.text
-        )
+        values = _bind_template(document, arguments, template)
         outer = context.scope.variables if context.scope is not None else {}
         inner = ExpansionContext(Scope(values, outer), context.kind, context.nesting + 1)
         if context.kind == "variables":
@@ -370,6 +366,20 @@ class _Expander:
             raise InvalidPipeline("duplicate-variable", f"duplicate variable {key.text!r}", key.at)
         values[key.text] = expanded.text
         return Mapping(((Scalar("name", key.at), key), (Scalar("value", key.at), expanded)), key.at)
+
+
+def _bind_template(
+    document: Mapping, arguments: Map[str, Node], template: Scalar
+) -> dict[str, Value]:
+    """Return the values of the parameters of a template."""
+    declared = document.get("parameters")
+    return bind_parameters(
+        read_parameters(declared),
+        arguments,
+        template.at,
+        template.text,
+        accept_undeclared=accepts_undeclared(declared),
+    )
 
 
 def _read_reference(node: Node) -> tuple[Scalar, Map[str, Node]]:

@@ -14,7 +14,8 @@ from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, walk
 SCALARS = ("string", "number", "boolean")
 LISTS = ("stringList", "stepList", "jobList", "deploymentList", "stageList")
 SINGLES = ("step", "job", "deployment", "stage")
-TYPES = (*SCALARS, "object", *LISTS, *SINGLES)
+RESOURCES = ("environment", "filePath", "pool", "secureFile", "serviceConnection")
+TYPES = (*SCALARS, "object", *LISTS, *SINGLES, *RESOURCES)
 _KEYS = ("name", "displayName", "type", "default", "values")
 
 
@@ -36,7 +37,8 @@ class Parameter:
         """
         value = self._convert_type(node)
         if self.values and (self.type in SCALARS or self.type == "stringList"):
-            allowed = [to_text(self._convert_type(item)) for item in self.values]
+            as_text = self.type == "stringList"
+            allowed = [v.text if as_text else to_text(self._convert_type(v)) for v in self.values]
             items = value.items if self.type == "stringList" else (value,)  # type: ignore[union-attr]
             for item in items:
                 if to_text(item) not in allowed:
@@ -53,7 +55,7 @@ class Parameter:
             return to_typed_value(node)
         if self.type == "":
             return to_value(node)
-        if self.type in SCALARS or isinstance(node, Scalar):
+        if self.type in (*SCALARS, *RESOURCES) or isinstance(node, Scalar):
             return self._convert_scalar(node)
         expected = Sequence if self.type in LISTS else Mapping
         if not isinstance(node, expected):
@@ -67,7 +69,7 @@ class Parameter:
     def _convert_scalar(self, node: Node) -> Value:
         if not isinstance(node, Scalar):
             raise self._type_error(node)
-        if self.type == "string":
+        if self.type == "string" or self.type in RESOURCES:
             return node.text
         if self.type == "boolean" and node.text.lower() in ("true", "false"):
             return node.text.lower() == "true"
@@ -86,6 +88,14 @@ class Parameter:
             f"parameter {self.name!r} is of type {self.type} (got {actual})",
             node.at,
         )
+
+
+def accepts_undeclared(node: Node | None) -> bool:
+    """Whether a template accepts parameters that it does not declare.
+
+    It does if it has no ``parameters``, or only the legacy mapping of names to defaults.
+    """
+    return node is None or isinstance(node, Mapping)
 
 
 def read_parameters(node: Node | None) -> tuple[Parameter, ...]:
@@ -160,7 +170,12 @@ def _check_constant(node: Node | None) -> None:
 
 
 def bind_parameters(
-    parameters: tuple[Parameter, ...], arguments: Map[str, Node], at: Position, owner: str
+    parameters: tuple[Parameter, ...],
+    arguments: Map[str, Node],
+    at: Position,
+    owner: str,
+    *,
+    accept_undeclared: bool = False,
 ) -> dict[str, Value]:
     """Return the values of the parameters for one use of a file.
 
@@ -169,6 +184,7 @@ def bind_parameters(
         arguments: the caller's values by name.
         at: the position of the use.
         owner: the name of the file in messages.
+        accept_undeclared: whether further arguments become parameters without a type.
 
     Raises:
         InvalidPipeline: a value is unknown, missing or of a wrong type.
@@ -176,13 +192,17 @@ def bind_parameters(
     problems = Problems()
     declared = {parameter.name.lower() for parameter in parameters}
     for name, node in arguments.items():
-        if name.lower() not in declared:
+        if name.lower() not in declared and not accept_undeclared:
             with problems.catch():
                 raise InvalidPipeline(
                     "unknown-parameter", f"{owner} has no parameter {name!r}", node.at
                 )
     by_name = {name.lower(): node for name, node in arguments.items()}
-    values = {}
+    values = {
+        name: to_value(node)
+        for name, node in arguments.items()
+        if name.lower() not in declared and accept_undeclared
+    }
     for parameter in parameters:
         node_or_none = by_name.get(parameter.name.lower(), parameter.default)
         with problems.catch():
