@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbrelease.scraps import record
+    from nbrelease.published_values import record
     from nbrelease.secrets.reference import secret
 
 __all__ = ["record", "secret"]
@@ -18,7 +18,7 @@ __all__ = ["record", "secret"]
 def __getattr__(name: str) -> Any:
     """The two are imported when they are asked for: every command line comes through here."""
     if name == "record":
-        from nbrelease.scraps import record
+        from nbrelease.published_values import record
 
         return record
     if name == "secret":

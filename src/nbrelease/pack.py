@@ -7,12 +7,12 @@ building it again gives the same record and pages.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nbrelease import carried, files, kept, scraps
-from nbrelease.attestation import chain, manifest
+from nbrelease import files, pack_code, published_values, release_files
+from nbrelease.attestation import chain, manifest, sign
 from nbrelease.records import (
     DECISIONS,
     IDENTITY,
@@ -26,9 +26,11 @@ from nbrelease.records import (
     read_outcome,
 )
 from nbrelease.records.summary import in_time, since_last, summarise
-from nbrelease.report import brief, pages
+from nbrelease.report import brief, pages, updates
 
-__all__ = ["build_pack", "derive_record", "load_record"]
+__all__ = [
+    "build_pack", "derive_record", "load_record", "render_entries_page", "write_entries_page",
+]  # fmt: skip
 
 CARD = "model-card.md"
 SUMMARY = "summary.md"
@@ -49,7 +51,7 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
         NotebookError: a notebook or the identity is not ours.
     """
     for name in (IDENTITY, DECISIONS, OUTCOME):
-        kept.clean(folder, name)
+        release_files.mask_secrets(folder, name)
     results = executed(folder)
     notebooks = {result.name: _notebook(folder, result.name) for result in results}
     record = derive_record(folder, results, notebooks)
@@ -72,7 +74,7 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
     files.write_text(folder / "index.html", pages.index(record, card=there))
     files.write_text(folder / SUMMARY, brief.render(record))
     manifest.write(folder)
-    chain.write_page(folder)
+    write_entries_page(folder)
     return record
 
 
@@ -92,8 +94,8 @@ def derive_record(
         read_decisions(folder),
         read_outcome(folder),
         _sources(folder, results, notebooks),
-        carried.digests(folder),
-        carried.masked(folder),
+        pack_code.digests(folder),
+        pack_code.read_masked(folder),
     )
 
 
@@ -110,7 +112,7 @@ def _sources(
     found = {}
     for result in in_time(results):
         for cell in notebooks[result.name]["cells"]:
-            for value in scraps.published(cell.get("outputs", [])):
+            for value in published_values.read_outputs(cell.get("outputs", [])):
                 found[value] = f"html/{result.name}.html#{cell.get('id', '')}"
     files_of = {"decisions": DECISIONS, "stages": OUTCOME}
     found.update({name: file for name, file in files_of.items() if (folder / file).is_file()})
@@ -131,3 +133,34 @@ def load_record(folder: Path) -> ReleaseRecord:
     """The record of a pack that was built."""
     text = (folder / "record.json").read_text(encoding="utf-8")
     return ReleaseRecord.model_validate_json(text)
+
+
+def write_entries_page(folder: Path) -> None:
+    """Write the page of a pack's later entries, also where there are none."""
+    entries, _ = chain.check(folder)
+    page = render_entries_page(folder, entries)
+    files.write_text(folder / manifest.LATER / chain.PAGE, page)
+
+
+def render_entries_page(folder: Path, entries: Sequence[chain.Entry]) -> str:
+    """The page of a pack's later entries."""
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    rows = [_entry_row(folder, entry) for entry in entries]
+    language = record.get("language", "en")
+    return updates.render(record["release_id"], rows, language, manifest.renderer())
+
+
+def _entry_row(folder: Path, entry: chain.Entry) -> updates.Row:
+    name = chain.entry_name(entry.number)
+    envelope = folder / manifest.LATER / f"{name}{sign.SUFFIX}"
+    return updates.Row(
+        number=entry.number,
+        kind=entry.kind,
+        time=entry.time,
+        actor=entry.actor,
+        text=entry.text,
+        about=entry.about.release_id if entry.about else "",
+        files=sorted(entry.files),
+        sha256=chain.digest_of(folder, entry.number),
+        signed_by=sign.read(envelope).key_ids if envelope.is_file() else [],
+    )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import kept, release
+from nbrelease import release, release_files
 from nbrelease.errors import UsageError
 from nbrelease.pack import build_pack, load_record
 from nbrelease.records import (
@@ -181,7 +181,7 @@ def bring_home(run: pipelines_local.RunResult, home: Path) -> Path | None:
     for folder in folders:
         if run.approvals:
             said = [approval.to_dict() for approval in run.approvals]
-            kept.write(folder, DECISIONS, said)
+            release_files.write(folder, DECISIONS, said)
         _write(folder, _outcome(run))
         build_pack(folder)
     return folders[-1] if folders else None
@@ -203,7 +203,7 @@ def _outcome(run: pipelines_local.RunResult) -> Outcome:
 
 
 def _write(folder: Path, outcome: Outcome) -> None:
-    kept.write(folder, OUTCOME, outcome.model_dump(mode="json"))
+    release_files.write(folder, OUTCOME, outcome.model_dump(mode="json"))
 
 
 def _waits(run: Path) -> bool:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbrelease import carried, files, git, kept
+from nbrelease import files, git, pack_code, release_files
 from nbrelease.errors import UsageError
 from nbrelease.records import (
     IDENTITY,
@@ -101,8 +101,8 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
             "criteria_commit": git.last_change(settings.root, env.runbooks / "criteria.yml"),
         },
     )
-    kept.write(folder, IDENTITY, identity.model_dump(mode="json"))
-    carried.keep_exports(settings.root, folder)
+    release_files.write(folder, IDENTITY, identity.model_dump(mode="json"))
+    pack_code.copy_exports(settings.root, folder)
     return Release(folder, read_identity(folder))
 
 
@@ -167,7 +167,7 @@ def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
 
 def _merge(part: Path, target: Path) -> None:
     """Copy identity, code and executed notebooks; of two executions the later one counts."""
-    for name in ("record.json", *_files(part / carried.CODE, part)):
+    for name in ("record.json", *_files(part / pack_code.CODE, part)):
         if not (target / name).exists():
             files.write_bytes(target / name, (part / name).read_bytes())
     ours = {result.name: result.started for result in executed(target)}
@@ -175,7 +175,7 @@ def _merge(part: Path, target: Path) -> None:
         if result.name not in ours or result.started > ours[result.name]:
             name = f"notebooks/{result.name}.ipynb"
             files.write_bytes(target / name, (part / name).read_bytes())
-            source = f"{carried.CODE}/{result.source}"
+            source = f"{pack_code.CODE}/{result.source}"
             if (part / source).is_file():
                 files.write_bytes(target / source, (part / source).read_bytes())
 

@@ -22,7 +22,7 @@ from visit import Screen
 
 from nbrelease.attestation import chain
 from nbrelease.errors import UsageError
-from nbrelease.pack import build_pack
+from nbrelease.pack import build_pack, write_entries_page
 from nbrelease.report import pdf, site
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,7 @@ def _evidence(folder: Path, language: str) -> Path:
     [full] = folder.glob("*T090000Z*")
     chain.append(full, "incident", "slow answers since noon", actor="Ada")
     chain.append(full, "rollback", "all traffic back to model-1", actor="Lin")
+    write_entries_page(full)
     site.build(folder, language)
     return folder
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from nbrelease.attestation.verify import verify
+from nbrelease.verification import verify
 
 
 def newest(project: Path, env: str = "dev") -> Path:

@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nbrelease import files
 from nbrelease.attestation import manifest, sign
 from nbrelease.errors import RunFailed, UsageError
-from nbrelease.report import updates
 from nbrelease.secrets import Known, find_in, mask_text
 
 HEAD = "head.json"
+PAGE = "index.html"
 DIGITS = 4
 
 Kind = Literal["drift report", "incident", "rollback", "note"]
@@ -101,7 +101,7 @@ def append(
     if problems:
         raise RunFailed(f"{folder}: the chain is broken, nothing appended: {problems[0]}")
     number = len(entries) + 1
-    place = folder / manifest.LATER / _name(number)
+    place = folder / manifest.LATER / entry_name(number)
     names = [path.name for path in attached]
     if len(set(names)) < len(names):
         raise UsageError("two of the files have the same name; an entry keeps them by it")
@@ -117,7 +117,7 @@ def append(
         time=datetime.now(UTC),
         actor=actor,
         text=mask_text(text, Known.of_environment())[0],
-        follows=_last(folder, len(entries)),
+        follows=digest_of(folder, len(entries)),
         about=_about(about) if about is not None else None,
         files={name: files.sha256(place / name) for name in names},
     )
@@ -130,37 +130,7 @@ def append(
         files.write_text(place.with_name(f"{place.name}{sign.SUFFIX}"), signed)
     head = Head(entries=number, sha256=sha256)
     files.write_text(place.with_name(HEAD), head.model_dump_json(indent=2) + "\n")
-    write_page(folder)
     return target
-
-
-def write_page(folder: Path) -> None:
-    """Write the page of what was appended so far, also where that is nothing."""
-    entries, _ = check(folder)
-    files.write_text(folder / manifest.LATER / updates.NAME, page(folder, entries))
-
-
-def page(folder: Path, entries: Sequence[Entry]) -> str:
-    """The page of a pack's entries."""
-    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    rows = [_row(folder, entry) for entry in entries]
-    language = record.get("language", "en")
-    return updates.render(record["release_id"], rows, language, manifest.renderer())
-
-
-def _row(folder: Path, entry: Entry) -> updates.Row:
-    envelope = folder / manifest.LATER / f"{_name(entry.number)}{sign.SUFFIX}"
-    return updates.Row(
-        number=entry.number,
-        kind=entry.kind,
-        time=entry.time,
-        actor=entry.actor,
-        text=entry.text,
-        about=entry.about.release_id if entry.about else "",
-        files=sorted(entry.files),
-        sha256=_last(folder, entry.number),
-        signed_by=sign.read(envelope).key_ids if envelope.is_file() else [],
-    )
 
 
 def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry], list[str]]:
@@ -173,12 +143,12 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
     top = folder / manifest.LATER
     problems: list[str] = []
     entries: list[Entry] = []
-    known = {HEAD, updates.NAME}
+    known = {HEAD, PAGE}
     paths = sorted(path for path in top.glob("*.json") if path.stem.isdigit())
     for number, path in enumerate(paths, start=1):
         where = f"{manifest.LATER}/{path.name}"
-        if path.name != f"{_name(number)}.json":
-            problems.append(f"{manifest.LATER}/{_name(number)}.json: is missing")
+        if path.name != f"{entry_name(number)}.json":
+            problems.append(f"{manifest.LATER}/{entry_name(number)}.json: is missing")
             break
         try:
             entry = Entry.model_validate_json(path.read_text(encoding="utf-8"))
@@ -189,15 +159,15 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
             problems.append(f"{where}: is entry {entry.number}, moved here")
         if entry.release_id != _release_id(folder):
             problems.append(f"{where}: is of release {entry.release_id}")
-        if entry.follows != _last(folder, number - 1):
-            before = f"{_name(number - 1)}.json" if number > 1 else manifest.NAME
+        if entry.follows != digest_of(folder, number - 1):
+            before = f"{entry_name(number - 1)}.json" if number > 1 else manifest.NAME
             problems.append(f"{where}: does not follow {before} as it stands there: it was changed")
         if entries and entry.time < entries[-1].time:
             problems.append(f"{where}: is of an earlier time than the entry before")
         problems += _files(folder, entry)
-        problems += _signed(top / f"{_name(number)}{sign.SUFFIX}", path, keys)
-        known |= {path.name, f"{_name(number)}{sign.SUFFIX}"}
-        known |= {f"{_name(number)}/{name}" for name in entry.files}
+        problems += _signed(top / f"{entry_name(number)}{sign.SUFFIX}", path, keys)
+        known |= {path.name, f"{entry_name(number)}{sign.SUFFIX}"}
+        known |= {f"{entry_name(number)}/{name}" for name in entry.files}
         entries.append(entry)
     problems += _head(folder, len(paths))
     if not problems:
@@ -209,7 +179,7 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
 def _files(folder: Path, entry: Entry) -> list[str]:
     problems = []
     for name, sha256 in entry.files.items():
-        shown = f"{manifest.LATER}/{_name(entry.number)}/{name}"
+        shown = f"{manifest.LATER}/{entry_name(entry.number)}/{name}"
         path = folder / shown
         if "/" in name or not path.is_file() or path.is_symlink():
             problems.append(f"{shown}: is missing")
@@ -246,19 +216,22 @@ def _head(folder: Path, count: int) -> list[str]:
         return [f"{shown}: is not what it should be"]
     if head.entries != count:
         return [f"{shown}: names {head.entries} entries, there are {count}"]
-    if head.sha256 != _last(folder, count):
-        return [f"{manifest.LATER}/{_name(count)}.json: was changed: {HEAD} names another digest"]
+    if head.sha256 != digest_of(folder, count):
+        return [
+            f"{manifest.LATER}/{entry_name(count)}.json: was changed: {HEAD} names another digest"
+        ]
     return []
 
 
-def _last(folder: Path, number: int) -> str:
+def digest_of(folder: Path, number: int) -> str:
     """The digest of entry ``number``; of the manifest for 0."""
     if number == 0:
         return manifest.digest(folder)
-    return files.sha256(folder / manifest.LATER / f"{_name(number)}.json")
+    return files.sha256(folder / manifest.LATER / f"{entry_name(number)}.json")
 
 
-def _name(number: int) -> str:
+def entry_name(number: int) -> str:
+    """The name of an entry's file, without its suffix."""
     return f"{number:0{DIGITS}}"
 
 

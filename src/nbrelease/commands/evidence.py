@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from nbrelease import console, kept, release
+from nbrelease import console, release, release_files
 from nbrelease.commands import evidence_trust
 from nbrelease.errors import ApprovalsError, UsageError
 from nbrelease.records import DECISIONS, OUTCOME, Outcome, StageOutcome, read_outcome
@@ -59,7 +59,7 @@ def build(
         unknown = _decisions(found.folder)
         outcome = (outcome or Outcome()).model_copy(update={"decisions_unknown": unknown})
     if outcome is not None:
-        kept.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
+        release_files.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
     record = build_pack(found.folder, card=waiting_for is None)
     if summary:
         console.azure_summary(str((found.folder / SUMMARY).resolve()))
@@ -124,7 +124,7 @@ def _decisions(folder: Path) -> str:
         console.warning(f"it could not be read who approved: {error}")
         return str(error)
     if said:
-        kept.write(folder, DECISIONS, [each.model_dump(mode="json") for each in said])
+        release_files.write(folder, DECISIONS, [each.model_dump(mode="json") for each in said])
     return ""
 
 

@@ -46,7 +46,7 @@ def verify(
     A PACK is a folder, or the id of a release of the project that you stand in.
     """
     from nbrelease.attestation import sign
-    from nbrelease.attestation.verify import report, verify
+    from nbrelease.verification import report, verify
 
     gc.disable()  # a short life with many small objects: a tenth of the time would go into it
     if decisions_follow and _rehearsed():
@@ -124,6 +124,7 @@ def append(
     """Append what became known later to PACK, as an entry that names what it follows."""
     from nbrelease import release
     from nbrelease.attestation import chain, sign
+    from nbrelease.pack import write_entries_page
 
     if kind not in chain.KINDS:
         raise UsageError(f"--kind {kind}: the kinds are {', '.join(chain.KINDS)}")
@@ -137,6 +138,7 @@ def append(
         attached=attach,
         key=sign.private_key(key) if key else None,
     )
+    write_entries_page(_pack(pack))
     console.out(os.path.relpath(target))
     console.out(f"sha256 {files.sha256(target)}")
 

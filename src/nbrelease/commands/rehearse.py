@@ -117,7 +117,7 @@ def _report(name: str, outcome: Rehearsal) -> int:
 
 def _verified(pack: Path) -> bool:
     """Whether the pack holds, the decisions included, which the pipeline's own jobs do not know."""
-    from nbrelease.attestation.verify import verify
+    from nbrelease.verification import verify
 
     report = verify(pack)
     for name, result in report.results.items():

@@ -47,12 +47,12 @@ def verify(folder: Path) -> int:
 
     Exit code 1 where a file differs, or is only in one of them.
     """
-    from nbrelease import code
+    from nbrelease import code_digest
 
     root = load().root
-    if not code.digests(folder):
+    if not code_digest.digests(folder):
         raise UsageError(f"{folder}: no code there; give the artifact that dev published")
-    different = code.differences(root, folder)
+    different = code_digest.differences(root, folder)
     if different:
         more = f" and {len(different) - 5} more" if len(different) > 5 else ""
         console.error(
@@ -60,7 +60,7 @@ def verify(folder: Path) -> int:
             "on this commit, or choose its run under Resources"
         )
         return ExitCode.FAILED
-    console.out(f"the same code: sha256 {code.digest(root)}")
+    console.out(f"the same code: sha256 {code_digest.digest(root)}")
     return ExitCode.DONE
 
 

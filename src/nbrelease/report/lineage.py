@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from nbrelease import carried
+from nbrelease import pack_code
 from nbrelease.records import ReleaseRecord
 from nbrelease.report.headline import Translate
 from nbrelease.report.templating import NOTHING
@@ -36,12 +36,12 @@ class Exported:
     @property
     def notebook_href(self) -> str:
         """The notebook in the pack."""
-        return f"{carried.CODE}/{self.notebook}"
+        return f"{pack_code.CODE}/{self.notebook}"
 
     @property
     def main_href(self) -> str:
         """The module in the pack."""
-        return f"{carried.CODE}/{self.main}"
+        return f"{pack_code.CODE}/{self.main}"
 
 
 def exported(record: ReleaseRecord) -> list[Exported]:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from nbrelease.published_values import MEDIA_TYPE
 from nbrelease.records import CellResult, RunbookResult
 from nbrelease.report.highlight import coloured
 from nbrelease.report.sanitize import harmless
-from nbrelease.scraps import MEDIA_TYPE
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")

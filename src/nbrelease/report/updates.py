@@ -14,7 +14,6 @@ from datetime import datetime
 from nbrelease.records import Language
 from nbrelease.report.templating import environment
 
-NAME = "index.html"
 TONES = {"drift report": "wait", "incident": "bad", "rollback": "wait", "note": ""}
 GENERATOR = '<meta name="generator" content="nbrelease '
 

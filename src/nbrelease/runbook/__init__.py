@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbrelease import carried, files, scraps
+from nbrelease import files, pack_code, published_values
 from nbrelease.checks import Checker, markers
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, read
@@ -90,8 +90,8 @@ def run(
     output = release.notebook(source.stem)
     prepared = _prepared(_load(source), runbook, result)
     if "job_name" not in release.values():  # what is trained with is what stands here now
-        carried.keep_exports(settings.root, release.folder)
-    hidden = carried.keep_runbook(source, result.source, release.folder, known)
+        pack_code.copy_exports(settings.root, release.folder)
+    hidden = pack_code.copy_runbook(source, result.source, release.folder, known)
     with chdir(settings.root):
         stopped = execute.execute(
             prepared,
@@ -196,7 +196,7 @@ def _judge(
                 check = CheckResult(
                     passed=False, expected=difference.expected, found=difference.found
                 )
-        published.update(scraps.published(cell.outputs))
+        published.update(published_values.read_outputs(cell.outputs))
         results.append(
             CellResult(
                 id=original.id,

@@ -11,9 +11,9 @@ import nbformat
 import pytest
 
 import child_processes
-from nbrelease.attestation.verify import verify
 from nbrelease.cli import main
 from nbrelease.records import result_of
+from nbrelease.verification import verify
 
 pytestmark = pytest.mark.functional
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 import child_processes
-from nbrelease.attestation.verify import verify
 from nbrelease.cli import main
+from nbrelease.verification import verify
 
 pytestmark = pytest.mark.functional
 

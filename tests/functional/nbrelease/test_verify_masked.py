@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from nbrelease.attestation.verify import verify
 from nbrelease.cli import main
+from nbrelease.verification import verify
 
 pytestmark = pytest.mark.functional
 

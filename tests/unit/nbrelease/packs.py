@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nbrelease.published_values import MEDIA_TYPE
 from nbrelease.records.criterion import CriterionResult
-from nbrelease.scraps import MEDIA_TYPE
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from nbrelease.attestation import manifest, sign
-from nbrelease.attestation.verify import verify
 from nbrelease.cli import main
+from nbrelease.verification import verify
 
 
 def pem(key, password: bytes = b"") -> bytes:

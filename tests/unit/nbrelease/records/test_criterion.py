@@ -9,10 +9,10 @@ import pytest
 
 from nbrelease import files
 from nbrelease.attestation import manifest
-from nbrelease.attestation.verify import verify
 from nbrelease.pack import build_pack, load_record
 from nbrelease.records.criterion import CriterionResult, CriterionText
 from nbrelease.records.published import Gate
+from nbrelease.verification import verify
 
 TEXT = {
     "name": "roc_auc", "metric": "roc_auc", "limit": "at least 0.8", "found": 0.7, "passed": False,

@@ -13,7 +13,7 @@ from html_page import Page, words
 
 from nbrelease import files
 from nbrelease.pack import build_pack
-from nbrelease.scraps import MEDIA_TYPE
+from nbrelease.published_values import MEDIA_TYPE
 
 NAMES = [make.__name__ for make in packs.ALL]
 MIB = 1 << 20

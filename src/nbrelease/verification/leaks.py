@@ -6,11 +6,11 @@ import re
 
 from nbrelease.attestation import manifest
 from nbrelease.attestation.sign import SUFFIX
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, judged
-from nbrelease.carried import CODE
+from nbrelease.pack_code import CODE
 from nbrelease.secrets import find_in_all, kinds
 from nbrelease.secrets.lines import lines_with
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, judged
 
 # Homes of people and of build agents, and folders for what is temporary.
 FOLDERS = re.compile(

@@ -13,20 +13,20 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from nbrelease.attestation.sign import PublicKey
-from nbrelease.attestation.verify import (
-    carried_code,
-    contents,
-    derived,
-    facts,
-    later,
-    leaks,
-    rules,
-    signatures,
-    times,
-)
-from nbrelease.attestation.verify.pack import Pack, Unreadable
-from nbrelease.attestation.verify.report import Report, Result, failed, left_out, not_applicable
 from nbrelease.errors import NbreleaseError, UsageError
+from nbrelease.verification import (
+    contents,
+    decisions,
+    later_entries,
+    leaks,
+    measurements,
+    order,
+    pack_code,
+    reproduction,
+    signatures,
+)
+from nbrelease.verification.pack import Pack, Unreadable
+from nbrelease.verification.report import Report, Result, failed, left_out, not_applicable
 
 __all__ = ["CHECKS", "Report", "Result", "verify"]
 
@@ -37,23 +37,23 @@ CHECKS: dict[str, Check] = {
     "manifest": contents.manifest,
     "schema": contents.schema,
     "identity": contents.identity,
-    "cells": derived.cells,
-    "record": derived.record,
-    "pages": derived.pages,
-    "reports": derived.reports,
-    "tests": facts.tests,
-    "order": times.order,
-    "rows": facts.rows,
-    "parity": facts.parity,
-    "versions": facts.versions,
-    "gate": rules.gate,
-    "approvals": rules.approvals,
-    "export": carried_code.export,
-    "runbooks": carried_code.runbooks,
+    "cells": reproduction.cells,
+    "record": reproduction.record,
+    "pages": reproduction.pages,
+    "reports": reproduction.reports,
+    "tests": measurements.tests,
+    "order": order.order,
+    "rows": measurements.rows,
+    "parity": measurements.parity,
+    "versions": measurements.versions,
+    "gate": decisions.gate,
+    "approvals": decisions.approvals,
+    "export": pack_code.export,
+    "runbooks": pack_code.runbooks,
     "secrets": leaks.secrets,
     "paths": leaks.paths,
     "signature": signatures.signature,
-    "later": later.later,
+    "later": later_entries.later,
 }
 # A file that is not what it should be shows in one of these ways.
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)

@@ -12,9 +12,9 @@ import packs
 import pytest
 
 from nbrelease.attestation import manifest
-from nbrelease.attestation.verify import CHECKS, verify
 from nbrelease.cli import main
 from nbrelease.pack import build_pack
+from nbrelease.verification import CHECKS, verify
 
 # What a release that came to this has nothing to be checked for.
 BEYOND = {

@@ -25,7 +25,7 @@ CODE = "code"
 LAYOUT = "layout.json"
 
 
-def keep_exports(root: Path, pack: Path) -> None:
+def copy_exports(root: Path, pack: Path) -> None:
     """Copy the exported notebooks and all that was written from them.
 
     Args:
@@ -49,7 +49,7 @@ def keep_exports(root: Path, pack: Path) -> None:
     files.write_text(pack / CODE / LAYOUT, json.dumps(content, indent=2) + "\n")
 
 
-def keep_runbook(source: Path, shown: str, pack: Path, known: Known) -> list[Masked]:
+def copy_runbook(source: Path, shown: str, pack: Path, known: Known) -> list[Masked]:
     """Copy a runbook as it is executed, with the file that its comparisons go by.
 
     Args:
@@ -68,7 +68,7 @@ def keep_runbook(source: Path, shown: str, pack: Path, known: Known) -> list[Mas
     return _copy(source, name, pack, known)
 
 
-def masked(pack: Path) -> list[Masked]:
+def read_masked(pack: Path) -> list[Masked]:
     """What had to be masked in the carried exports."""
     path = pack / CODE / LAYOUT
     if not path.is_file():
@@ -84,11 +84,11 @@ def digests(pack: Path) -> dict[str, str]:
     return {name: files.sha256(path) for name, path in sorted(found.items()) if name != LAYOUT}
 
 
-def layout_of(pack: Path) -> Layout | None:
+def read_layout(pack: Path) -> Layout | None:
     """Where things lie under the pack's ``code/``; None in a pack that carries no exports.
 
     Raises:
-        ValueError, KeyError, TypeError: it is not what :func:`keep_exports` wrote.
+        ValueError, KeyError, TypeError: it is not what :func:`copy_exports` wrote.
     """
     path = pack / CODE / LAYOUT
     if not path.is_file():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, failed, judged, not_applicable, passed
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, failed, judged, not_applicable, passed
 
 
 def _outcome(pack: Pack, problems: list[str], good: str) -> Result:

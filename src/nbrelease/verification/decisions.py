@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, judged, not_applicable
 from nbrelease.records import Decision, ReleaseRecord
 from nbrelease.records.criterion import AnyCriterion, CriterionText
 from nbrelease.records.published import Gate
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, judged, not_applicable
 
 
 def gate(pack: Pack) -> Result:

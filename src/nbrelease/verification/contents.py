@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from nbrelease.attestation import manifest as manifests
-from nbrelease.attestation.verify.pack import Pack, Unreadable
-from nbrelease.attestation.verify.report import Result, failed, judged
 from nbrelease.records import SCHEMA_VERSION
+from nbrelease.verification.pack import Pack, Unreadable
+from nbrelease.verification.report import Result, failed, judged
 
 
 def manifest(pack: Pack) -> Result:

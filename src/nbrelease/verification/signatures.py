@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nbrelease.attestation import manifest, sign
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, failed, judged, not_applicable
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, failed, judged, not_applicable
 
 
 def signature(pack: Pack) -> Result:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, judged
 from nbrelease.records import Decision, ReleaseRecord, RunbookResult
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, judged
 
 # Values are published with whole seconds, runbooks' times with fractions.
 SECOND = timedelta(seconds=1)

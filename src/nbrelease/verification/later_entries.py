@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nbrelease.attestation import chain, manifest
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, failed, not_applicable, passed
+from nbrelease.pack import render_entries_page
 from nbrelease.report import updates
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, failed, not_applicable, passed
 
 
 def later(pack: Pack) -> Result:
@@ -24,12 +25,12 @@ def later(pack: Pack) -> Result:
 
 def _page(pack: Pack, entries: list[chain.Entry]) -> tuple[list[str], str]:
     """Whether the page says what the entries do; and what cannot be told of it."""
-    name = f"{manifest.LATER}/{updates.NAME}"
+    name = f"{manifest.LATER}/{chain.PAGE}"
     if not (pack.folder / name).is_file():
         return ([f"{name}: is missing"] if pack.same_renderer else []), ""
     there = pack.text(name)
     if updates.renderer_of(there) != manifest.renderer():
         return [], f"; {name} was written by another nbrelease and is not verified"
-    if there != chain.page(pack.folder, entries):
+    if there != render_entries_page(pack.folder, entries):
         return [f"{name}: does not say what the entries do"], ""
     return [], ""

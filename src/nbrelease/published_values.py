@@ -36,7 +36,7 @@ def record(**values: Any) -> None:
         display({MEDIA_TYPE: scrap, "text/plain": text}, raw=True)
 
 
-def published(outputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def read_outputs(outputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The values among a cell's outputs, the last of a name."""
     found = {}
     for output in outputs:

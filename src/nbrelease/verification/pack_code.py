@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nbrelease import carried
-from nbrelease.attestation.verify.pack import Pack
-from nbrelease.attestation.verify.report import Result, failed, judged, not_applicable
+from nbrelease import pack_code
 from nbrelease.checks import Checker
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
 from nbrelease.notebook import Cell, read
 from nbrelease.records import CellResult, RunbookResult
+from nbrelease.verification.pack import Pack
+from nbrelease.verification.report import Result, failed, judged, not_applicable
 
 INJECTED = "injected-parameters"
 ASKS = "NBVAL_CHECK_OUTPUT"
@@ -20,10 +20,10 @@ ASKS = "NBVAL_CHECK_OUTPUT"
 
 def export(pack: Pack) -> Result:
     """The notebooks exported again give main.py and its tests byte for byte."""
-    layout = carried.layout_of(pack.folder)
+    layout = pack_code.read_layout(pack.folder)
     if layout is None:
         return not_applicable("the pack carries no exported notebooks")
-    if hidden := sorted({each.file for each in carried.masked(pack.folder)}):
+    if hidden := sorted({each.file for each in pack_code.read_masked(pack.folder)}):
         return not_applicable(f"secrets were masked in {', '.join(hidden)}")
     try:
         exports = [each for each in plan(layout) if each.exports or each.found]
@@ -62,12 +62,12 @@ def _first_line(there: str, made: str) -> int:
 
 def runbooks(pack: Pack) -> Result:
     """What was executed is the runbook of the commit, and checked outputs are as it has them."""
-    if not any((pack.folder / carried.CODE / c.source).is_file() for c in pack.claims.values()):
+    if not any((pack.folder / pack_code.CODE / c.source).is_file() for c in pack.claims.values()):
         return not_applicable("the pack carries no sources of runbooks")
     problems: list[str] = []
     checked = 0
     for name, claim in pack.claims.items():
-        source = f"{carried.CODE}/{claim.source}"
+        source = f"{pack_code.CODE}/{claim.source}"
         if not (pack.folder / source).is_file():
             problems.append(f"{source}: is missing, notebooks/{name}.ipynb was made from it")
             continue

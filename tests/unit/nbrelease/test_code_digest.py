@@ -7,7 +7,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from nbrelease import code
+from nbrelease import code_digest
 from nbrelease.commands.release import command
 
 
@@ -35,10 +35,10 @@ def project(tmp_path):
 def test_differences(project, tmp_path, monkeypatch, change, different):
     artifact = tmp_path / "artifact"
     shutil.copytree(project, artifact)
-    before = code.digest(project)
+    before = code_digest.digest(project)
     change(project)
-    assert code.differences(project, artifact) == different
-    assert (code.digest(project) == before) is not bool(different)
+    assert code_digest.differences(project, artifact) == different
+    assert (code_digest.digest(project) == before) is not bool(different)
     monkeypatch.chdir(project)
     if (project / "settings.ini").exists():
         done = CliRunner().invoke(command, ["verify", str(artifact)], standalone_mode=False)

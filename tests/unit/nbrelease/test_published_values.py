@@ -7,7 +7,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from nbrelease import record
-from nbrelease.scraps import MEDIA_TYPE, published
+from nbrelease.published_values import MEDIA_TYPE, read_outputs
 
 
 def test_what_is_recorded_is_published():
@@ -15,7 +15,7 @@ def test_what_is_recorded_is_published():
     with capture_output() as captured:
         record(version="3", metrics={"roc_auc": 0.85}, rows=12)
     outputs = [{"data": output.data} for output in captured.outputs]
-    assert published(outputs) == {"version": "3", "metrics": {"roc_auc": 0.85}, "rows": 12}
+    assert read_outputs(outputs) == {"version": "3", "metrics": {"roc_auc": 0.85}, "rows": 12}
     assert outputs[0]["data"]["text/plain"] == 'version = "3"'
     InteractiveShell.clear_instance()
 
@@ -23,7 +23,7 @@ def test_what_is_recorded_is_published():
 def test_the_last_of_a_name_counts_and_other_outputs_do_not():
     scrap = {"name": "n", "encoder": "json", "version": 1}
     outputs = [{"data": {MEDIA_TYPE: scrap | {"data": n}}} for n in (1, 2)]
-    assert published([{"text": "n = 9"}, *outputs]) == {"n": 2}
+    assert read_outputs([{"text": "n = 9"}, *outputs]) == {"n": 2}
 
 
 @pytest.mark.parametrize(

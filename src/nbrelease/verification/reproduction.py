@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from nbrelease import scraps
-from nbrelease.attestation.verify.pack import Pack, Unreadable
-from nbrelease.attestation.verify.report import Result, failed, judged, not_applicable, passed
+from nbrelease import published_values
 from nbrelease.pack import SUMMARY, derive_record
 from nbrelease.records import CellResult, RunbookResult, junit
 from nbrelease.report import brief
 from nbrelease.report import pages as writer
 from nbrelease.runbook import verdict
 from nbrelease.secrets import MASK
+from nbrelease.verification.pack import Pack, Unreadable
+from nbrelease.verification.report import Result, failed, judged, not_applicable, passed
 
 INJECTED = "injected-parameters"
 TAG = re.compile(r"<[^>]*>")
@@ -71,7 +71,7 @@ def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]
             yield f"cell {result.id} is missing"
             continue
         yield from _state(result, cell)
-        values.update(scraps.published(cell.get("outputs", [])))
+        values.update(published_values.read_outputs(cell.get("outputs", [])))
     known = {result.id for result in claim.cells}
     for id, cell in there.items():
         if id not in known and not _silent(cell):
@@ -161,7 +161,7 @@ def _values(claim: RunbookResult, content: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for cell in content["cells"]:
         if cell.get("id") in known:
-            values.update(scraps.published(cell.get("outputs", [])))
+            values.update(published_values.read_outputs(cell.get("outputs", [])))
     return values
 
 

@@ -37,7 +37,7 @@ def write(folder: Path, name: str, value: Any) -> None:
     _put(folder / name, clean)
 
 
-def clean(folder: Path, name: str) -> None:
+def mask_secrets(folder: Path, name: str) -> None:
     """Mask one of the files where it was written by other hands; nothing where it is not there."""
     path = folder / name
     if path.is_file():
