@@ -20,12 +20,13 @@ from nbrelease.records import (
     ReleaseRecord,
     RunbookResult,
     executed,
+    in_order_of_execution,
     junit,
     read_decisions,
     read_identity,
     read_outcome,
 )
-from nbrelease.records.summary import in_time, since_last, summarise
+from nbrelease.records.summary import since_last, summarise
 from nbrelease.report import brief, pages, updates
 
 __all__ = [
@@ -110,7 +111,7 @@ def _sources(
 ) -> dict[str, str]:
     """Which page and cell each published value came from; of several the last, as with values."""
     found = {}
-    for result in in_time(results):
+    for result in in_order_of_execution(results):
         for cell in notebooks[result.name]["cells"]:
             for value in published_values.read_outputs(cell.get("outputs", [])):
                 found[value] = f"html/{result.name}.html#{cell.get('id', '')}"

@@ -1,13 +1,14 @@
-"""Values that a runbook publishes, kept in the executed notebook's own output.
+"""Published values: how a runbook hands them to later runbooks and to the release record.
 
-The format is scrapbook's (one ``display_data`` output a value), so that the executed notebook alone
-is the evidence of what later runbooks were given, and other tools can read it.
+Each value is a ``display_data`` output in scrapbook's format, so the executed notebook alone proves
+what later runbooks were run with, and other tools can read it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,21 +16,28 @@ MEDIA_TYPE = "application/scrapbook.scrap.json+json"
 
 
 def record(**values: Any) -> None:
-    """Publish values: later runbooks with a parameter of that name get them injected.
+    """Publish values. Later runbooks with a parameter of that name are run with them.
+
+    A value that the release record has a field for, but in another form, is published with a
+    warning: the evidence page cannot show it.
 
     Args:
-        values: by name; what JSON can hold (None, bool, int, float, str, lists and dicts of them),
-            pydantic models, and lists of models.
+        values: by name: None, bool, int, float, str, lists and dicts of these, pydantic models,
+            and lists of models.
 
     Raises:
-        TypeError: a value is something else, or a number that JSON has no word for; nothing is
-            published then.
+        TypeError: a value is something else, or a number that JSON cannot hold; nothing is
+            published.
     """
     from IPython.display import display
 
+    from nbrelease.records.published import check
+
     values = {name: _dump(value) for name, value in values.items()}
     for name, value in values.items():
-        _check(name, value)
+        _require_json(name, value)
+        if problem := check(name, value):
+            warnings.warn(f"record({name}=...): not shown as evidence: {problem}", stacklevel=2)
     for name, value in values.items():
         scrap = {"name": name, "data": value, "encoder": "json", "version": 1}
         text = f"{name} = {json.dumps(value, ensure_ascii=False)}"
@@ -37,13 +45,13 @@ def record(**values: Any) -> None:
 
 
 def read_outputs(outputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The values among a cell's outputs, the last of a name."""
-    found = {}
+    """The published values in a cell's outputs; of one name the last."""
+    values = {}
     for output in outputs:
         scrap = output.get("data", {}).get(MEDIA_TYPE)
         if scrap is not None:
-            found[scrap["name"]] = scrap["data"]
-    return found
+            values[scrap["name"]] = scrap["data"]
+    return values
 
 
 def _dump(value: Any) -> Any:
@@ -54,19 +62,17 @@ def _dump(value: Any) -> Any:
     return value if dump is None else dump(mode="json")
 
 
-def _check(name: str, value: Any) -> None:
+def _require_json(name: str, value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise TypeError(f"record({name}=…): {value} is no JSON number; record None instead")
+        raise TypeError(f"record({name}=...): JSON has no {value}; record None")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"record({name}=…): the key {key!r} is not a str")
-            _check(name, item)
+                raise TypeError(f"record({name}=...): the key {key!r} is not a string")
+            _require_json(name, item)
     elif isinstance(value, list | tuple):
         for item in value:
-            _check(name, item)
+            _require_json(name, item)
     elif value is not None and not isinstance(value, bool | int | float | str):
         kind = type(value).__name__
-        raise TypeError(
-            f"record({name}=…): {kind} is not JSON; convert it: float(), str(), .tolist()"
-        )
+        raise TypeError(f"record({name}=...): JSON has no {kind}; use float(), str(), .tolist()")

@@ -27,6 +27,7 @@ from nbrelease.records import (
     Source,
     Workspace,
     executed,
+    merge_values,
     read_identity,
 )
 from nbrelease.settings import Environment, Settings
@@ -51,17 +52,14 @@ class Release:
         return self.folder / "notebooks" / f"{name}.ipynb"
 
     def values(self, before: str | None = None) -> dict[str, Any]:
-        """What the runbooks published, later ones winning.
+        """The published values; of one name the value that was published last.
 
         Args:
-            before: a runbook's name; only what sorts before it counts, so that running one again
-                does not feed it its own old results.
+            before: a runbook's name; only runbooks whose names sort before it count, so that
+                running one again does not give it the results of its own earlier run.
         """
-        found: dict[str, Any] = {}
-        for result in executed(self.folder):
-            if before is None or result.name < before:
-                found.update(result.values)
-        return found
+        results = executed(self.folder)
+        return merge_values(each for each in results if before is None or each.name < before)
 
 
 def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "release") -> Release:

@@ -11,6 +11,7 @@ import click
 from nbrelease import console, release
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.records import RunbookResult
+from nbrelease.records.verdict import rolled_back
 from nbrelease.settings import load
 from nbrelease.workspace import open_workspace
 
@@ -70,21 +71,12 @@ def command(
                 _report(path, results[-1])
     finally:
         # A release by hand is open until its pack is built; one that went back is at its end.
-        if release_id is None and any(map(_went_back, results)):
+        if release_id is None and any(rolled_back(each.values) for each in results):
             from nbrelease.pack import build_pack
 
             build_pack(current.folder)
             console.out(f"evidence  {_shown(current.folder)}/index.html")
     return 0
-
-
-def _went_back(result: RunbookResult) -> bool:
-    """Whether a runbook gave traffic back: because somebody said so, or by itself."""
-    steps = result.values.get("rollout") or []
-    given_back = isinstance(steps, list) and any(
-        isinstance(step, dict) and step.get("decision") == "roll back" for step in steps
-    )
-    return bool(result.values.get("rollback")) or given_back
 
 
 def _runbook(word: str, folder: Path) -> Path:

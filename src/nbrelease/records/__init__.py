@@ -7,20 +7,16 @@ written when the release began.
 
 from __future__ import annotations
 
+from nbrelease.records.published import BatchEndpoint, Data, Endpoints, Model, OnlineEndpoint
 from nbrelease.records.release import (
     IDENTITY,
     SCHEMA_VERSION,
     ApprovalRules,
-    BatchEndpoint,
     Because,
-    Data,
-    Endpoints,
     Environment,
     Identity,
     Kind,
     Language,
-    Model,
-    OnlineEndpoint,
     PackageChanges,
     ReasonCode,
     ReleaseRecord,
@@ -39,6 +35,8 @@ from nbrelease.records.results import (
     RunbookResult,
     RunbookVerdict,
     executed,
+    in_order_of_execution,
+    merge_values,
     result_of,
 )
 from nbrelease.records.stages import (
@@ -89,6 +87,8 @@ __all__ = [
     "Tests",
     "Workspace",
     "executed",
+    "in_order_of_execution",
+    "merge_values",
     "read_decisions",
     "read_identity",
     "read_outcome",

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from nbrelease.records import declaration
 from nbrelease.records.criterion import AnyCriterion
+from nbrelease.records.declaration import Section, value
 
 Interval = tuple[float, float]
 Point = tuple[float, float]
@@ -218,41 +220,106 @@ class RollbackDrill(_Value):
     time: datetime
 
 
+class Data(Section):
+    """The data that was trained on."""
+
+    name: str = value("01_prepare", "name of the data asset", name="data_name", default=...)
+    version: str = value("01_prepare", "its version", name="data_version", default=...)
+    rows: int = value("01_prepare", "its rows", name="data_rows", default=...)
+    sha256: str = value("01_prepare", "digest of the file", name="data_sha256", default=...)
+
+
+class Model(Section):
+    """The registered model."""
+
+    name: str = value("03_register", "name of the model", name="model_name", default=...)
+    version: str = value("03_register", "its version", name="model_version", default=...)
+    sha256: str = value("03_register", "digest of its files", name="model_sha256", default=...)
+
+
+class BatchEndpoint(Section):
+    """The batch endpoint after its test."""
+
+    name: str = value("04_deploy_batch", "name of the endpoint", name="batch_endpoint", default=...)
+    deployment: str = value(
+        "04_deploy_batch", "its deployment", name="batch_deployment", default=...
+    )
+    rows_in: int | None = value("05_test_batch", "rows that were sent")
+    rows_out: int | None = value("05_test_batch", "predictions that came back")
+
+
+class OnlineEndpoint(Section):
+    """The online endpoint after its test."""
+
+    name: str = value(
+        "06_deploy_online", "name of the endpoint", name="online_endpoint", default=...
+    )
+    deployment: str = value(
+        "06_deploy_online", "its deployment", name="online_deployment", default=...
+    )
+    scoring_uri: str = value("06_deploy_online", "where it is called", default=...)
+    traffic: dict[str, int] | None = value(
+        "08_release_online", "percent by deployment, as read back from the endpoint"
+    )
+    parity_max_abs_diff: float | None = value(
+        "07_test_online", "largest difference between its predictions and those of the model"
+    )
+    parity_tolerance: float = value("07_test_online", "how large that difference may be", default=0)
+
+
+class Endpoints(Section):
+    """What serves the model."""
+
+    batch: BatchEndpoint | None = None
+    online: OnlineEndpoint | None = None
+
+
 class Published(_Value):
-    """What runbooks told beyond the bare release. Everything is optional."""
+    """The published values that the record has a place for. To add one, declare it here."""
 
-    data_profile: DataProfile | None = None
-    importance: list[Importance] | None = None
-    fairness: Fairness | None = None
-    package_list: dict[str, str] | None = None
-    comparison: Comparison | None = None
-    gate: Gate | None = None
-    load_test: LoadTest | None = None
-    rollout: list[RolloutStep] | None = None
-    previous_deployment: str | None = None
-    keep_previous_until: date | None = None
-    rollback: Rollback | None = None
-    rollback_drill: RollbackDrill | None = None
+    data: Data | None = Field(None, description="the data that was trained on")
+    data_profile: DataProfile | None = value(
+        "01_prepare", "columns, checks and drift of the data; 02_train adds overlap and drift"
+    )
+    job: str | None = value("02_train", "name of the training job", name="job_name")
+    metrics: dict[str, float] = value(
+        "02_train", "metrics that the job logged", default_factory=dict
+    )
+    comparison: Comparison | None = value(
+        "02_train", "challenger and champion on the same held-out rows"
+    )
+    importance: list[Importance] | None = value("02_train", "permutation importance by feature")
+    fairness: Fairness | None = value("02_train", "metrics by group of a sensitive column")
+    package_list: dict[str, str] | None = value("02_train", "packages of the job's environment")
+    gate: Gate | None = value("03_register", "release criteria and their results")
+    model: Model | None = Field(None, description="the registered model")
+    endpoints: Endpoints = Field(Endpoints(), description="what serves the model")
+    load_test: LoadTest | None = value(
+        "07_test_online", "requests to the new deployment before it had traffic"
+    )
+    rollout: list[RolloutStep] | None = value("08_release_online", "steps of the rollout")
+    previous_deployment: str | None = value(
+        "08_release_online", "the deployment that was live before"
+    )
+    keep_previous_until: date | None = value(
+        "08_release_online", "day until which that deployment is kept"
+    )
+    rollback: Rollback | None = value("09_rollback", "the rollback, where there was one")
+    rollback_drill: RollbackDrill | None = value(
+        "09_rollback", "a rollback that was made to test it, and undone"
+    )
 
 
-def read(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The published values that the evidence has a place for.
+def read(values: Mapping[str, Any]) -> tuple[Published, list[str]]:
+    """The values that can be read, and one line for each in another form.
 
     Args:
-        values: of all runbooks, by name.
-
-    Returns:
-        The readable ones by name, as models; and a line for each that is in another form.
+        values: all published values, by name.
     """
-    found: dict[str, Any] = {}
-    problems = []
-    for name in Published.model_fields:
-        if values.get(name) is None:
-            continue
-        try:
-            found[name] = getattr(Published.model_validate({name: values[name]}), name)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            problems.append(f"{where}: {first['msg']}")
-    return found, problems
+    fields, problems = declaration.read(Published, values)
+    return Published(**fields), problems
+
+
+def check(name: str, value: Any) -> str:
+    """Why the record cannot show a value; see :func:`declaration.check`."""
+    return declaration.check(Published, name, value)

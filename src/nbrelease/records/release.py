@@ -112,50 +112,6 @@ class Identity(Strict):
     masked: list[Masked] = Field(default_factory=list)
 
 
-class Data(Strict):
-    """The data that was trained on."""
-
-    name: str
-    version: str
-    rows: int
-    sha256: str
-
-
-class Model(Strict):
-    """The registered model."""
-
-    name: str
-    version: str
-    sha256: str
-
-
-class BatchEndpoint(Strict):
-    """The batch endpoint after its test."""
-
-    name: str
-    deployment: str
-    rows_in: int | None = None
-    rows_out: int | None = None
-
-
-class OnlineEndpoint(Strict):
-    """The online endpoint after its test; ``traffic`` as read back from it."""
-
-    name: str
-    deployment: str
-    scoring_uri: str
-    traffic: dict[str, int] | None = None
-    parity_max_abs_diff: float | None = None
-    parity_tolerance: float = 0
-
-
-class Endpoints(Strict):
-    """What serves the model."""
-
-    batch: BatchEndpoint | None = None
-    online: OnlineEndpoint | None = None
-
-
 class Tests(Strict):
     """Cells that can say no, over all runbooks."""
 
@@ -189,11 +145,6 @@ class ReleaseRecord(Identity, Published):
     reason: str | None = None
     because: Because | None = None
     ended: datetime | None = None
-    data: Data | None = None
-    job: str | None = None
-    metrics: dict[str, float] = Field(default_factory=dict)
-    model: Model | None = None
-    endpoints: Endpoints = Endpoints()
     decisions: list[Decision] = Field(default_factory=list)
     decisions_unknown: str = ""
     waiting_for: str = ""

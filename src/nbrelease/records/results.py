@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -144,3 +145,16 @@ def result_of(notebook: Path) -> RunbookResult:
         raise NotebookError(
             f"{notebook}: no result of nbrelease run in its metadata: {type(error).__name__}"
         ) from None
+
+
+def in_order_of_execution(results: Iterable[RunbookResult]) -> list[RunbookResult]:
+    """The results by their start. It is not the order of names where a job was retried."""
+    return sorted(results, key=lambda result: result.started)
+
+
+def merge_values(results: Iterable[RunbookResult]) -> dict[str, Any]:
+    """The published values of several runbooks; of one name the value that was published last."""
+    values: dict[str, Any] = {}
+    for result in in_order_of_execution(results):
+        values.update(result.values)
+    return values

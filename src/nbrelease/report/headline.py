@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nbrelease.records import ReleaseRecord
 from nbrelease.records.criterion import AnyCriterion
 from nbrelease.records.published import Gate
-from nbrelease.records.summary import REASONS
+from nbrelease.records.verdict import REASONS
 from nbrelease.report import templating as forms
 from nbrelease.report.names import missed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nbrelease.records import in_order_of_execution
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, judged, not_applicable, passed
 
@@ -118,7 +119,7 @@ def versions(pack: Pack) -> Result:
 def _flows(pack: Pack) -> Iterator[tuple[str, str, Any, str, Any]]:
     """(runbook, parameter, its value, the runbook that published it, that value)."""
     known: dict[str, tuple[str, Any]] = {}
-    for runbook in pack.record.runbooks:
+    for runbook in in_order_of_execution(pack.record.runbooks):
         for name, given in runbook.parameters.items():
             if name in known:
                 source, value = known[name]

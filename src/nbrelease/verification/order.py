@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from nbrelease.records import Decision, ReleaseRecord, RunbookResult
+from nbrelease.records import (
+    Decision,
+    ReleaseRecord,
+    RunbookResult,
+    in_order_of_execution,
+)
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, judged
 
@@ -33,7 +38,7 @@ def order(pack: Pack) -> Result:
 
 def _runbooks(record: ReleaseRecord) -> Iterator[str]:
     published: dict[str, RunbookResult] = {}
-    for runbook in record.runbooks:
+    for runbook in in_order_of_execution(record.runbooks):
         if runbook.started < record.started:
             yield f"{runbook.name} began before the release did"
         yield from _duration(runbook)

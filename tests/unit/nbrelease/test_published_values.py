@@ -26,15 +26,31 @@ def test_the_last_of_a_name_counts_and_other_outputs_do_not():
     assert read_outputs([{"text": "n = 9"}, *outputs]) == {"n": 2}
 
 
+@pytest.mark.parametrize("value", [float("nan"), {"a": [1, {2}]}, {1: "a"}, b"x"])
+def test_what_json_cannot_hold_is_refused(value):
+    with pytest.raises(TypeError, match=r"record\(value="):
+        record(value=value)
+
+
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("name", "value", "place"),
     [
-        (float("nan"), "nan is no JSON number"),
-        ({"a": [1, {2}]}, "set is not JSON"),
-        ({1: "a"}, "the key 1 is not a str"),
-        (b"x", "bytes is not JSON"),
+        ("gate", {"verdict": "open", "criteria": []}, "gate.verdict"),
+        ("data_rows", "many", "data_rows"),
+        ("traffic", {"blue": "all"}, "traffic.blue"),
     ],
 )
-def test_what_json_cannot_hold_is_refused(value, said):
-    with pytest.raises(TypeError, match=said):
-        record(value=value)
+def test_a_value_in_another_form_is_published_with_a_warning(name, value, place):
+    InteractiveShell.instance()
+    with capture_output() as captured, pytest.warns(UserWarning, match=f"{place}: "):
+        record(**{name: value})
+    assert read_outputs([{"data": output.data} for output in captured.outputs]) == {name: value}
+    InteractiveShell.clear_instance()
+
+
+def test_a_value_that_is_not_declared_has_any_form(recwarn):
+    InteractiveShell.instance()
+    with capture_output():
+        record(my_value=[{"a": None}], traffic={"blue": 100}, gate=None)
+    assert not recwarn.list
+    InteractiveShell.clear_instance()

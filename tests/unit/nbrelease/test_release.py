@@ -82,6 +82,20 @@ def test_later_runbooks_win_and_none_is_fed_its_own_results(begun):
     assert new.values(before="01_a") == {}
 
 
+def test_a_retried_rollout_wins_over_the_rollback_before_it(begun):
+    """08 was rolled back by 09, then its job was run again: its name sorts before 09."""
+    _, new = begun
+    minutes = {n: NOON + timedelta(minutes=n) for n in (1, 2, 3)}
+    put(new.folder, new, "08_release_online", minutes[1], traffic={"new": 100})
+    put(new.folder, new, "09_rollback", minutes[2], traffic={"old": 100})
+    assert new.values()["traffic"] == {"old": 100}
+    put(new.folder, new, "08_release_online", minutes[3], traffic={"new": 100})
+    assert new.values()["traffic"] == {"new": 100}
+    assert new.values(before="10_clean")["traffic"] == {"new": 100}
+    words = ["value", "traffic", "--env", "dev", "--release", new.id]
+    assert json.loads(CliRunner().invoke(command, words).output) == {"new": 100}
+
+
 def test_parts_come_together_and_the_later_execution_counts(begun, tmp_path):
     settings, new = begun
     parts = tmp_path / "parts"

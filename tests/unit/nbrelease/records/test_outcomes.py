@@ -11,6 +11,7 @@ from html_page import Page
 
 from nbrelease.pack import build_pack
 from nbrelease.report.timeline import timeline
+from nbrelease.verification import verify
 
 OUTCOMES = [
     ("full", "passed", "diabetes-classifier version 2 has 100 % of the traffic of prod", ""),
@@ -186,13 +187,18 @@ def test_jobs_that_are_run_again_come_after_what_took_them_back(tmp_path):
     pack.deploy()
     back = {"from": "model-2", "to": "model-1", "time": pack.clock.isoformat(), "reason": "killed"}
     values = {"traffic": {"model-1": 100, "model-2": 0}, "rollback": back}
-    pack.runbook("09_rollback", [packs.cell("roll-back")], stage="release", values=values)
+    before = {"previous_deployment": "model-1"}  # published by 08, which was run again since
+    pack.runbook(
+        "09_rollback", [packs.cell("roll-back")], stage="release", values=values, parameters=before
+    )
     pack.release()
     pack.outcome(*((name, "Succeeded") for name in ("train", "register", "deploy", "release")))
     record = build_pack(pack.folder, card=False)
     assert (record.verdict, record.rollback) == ("passed", None)
     assert record.endpoints.online.traffic == {"model-1": 0, "model-2": 100}
     assert record.sources["traffic"].startswith("html/08_release_online.html#")
+    results = verify(pack.folder).results
+    assert (results["order"].problems, results["versions"].problems) == ((), ())
 
 
 def test_interruption_leaves_what_was_done(english):

@@ -12,7 +12,7 @@ import packs
 from nbrelease import records, report, secrets
 from nbrelease.attestation import chain
 from nbrelease.pack import build_pack
-from nbrelease.records import published, summary
+from nbrelease.records import published, verdict
 from nbrelease.report import names, pages, templating, words
 from nbrelease.report.japanese import JAPANESE
 from nbrelease.runbook.masked import PARTS
@@ -53,7 +53,7 @@ def of_tables() -> set[str]:
     said = set(get_args(records.Decision.model_fields["decision"].annotation))
     later = set(chain.KINDS)
     kinds = set(get_args(records.Workspace.model_fields["kind"].annotation))
-    tables = set(summary.REASONS.values()) | set(pages.CONTENTS.values())
+    tables = set(verdict.REASONS.values()) | set(pages.CONTENTS.values())
     masked = {*secrets.kinds(), *PARTS.values(), "parameters", "file"}
     return (
         masked | states | later | gate | steps | said | kinds | tables | set(names.METRICS.values())
