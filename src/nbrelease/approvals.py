@@ -1,8 +1,8 @@
-"""Who said yes or no to a run in Azure DevOps, and when: read from its REST API.
+"""The approvals of a run in Azure DevOps, read from its REST API.
 
-The run's timeline names the approvals that stood before its stages; the approvals tell who decided,
-and with what words; the check run tells for which environment. The token is the run's own
-(``System.AccessToken``), given to the one step that needs it, and never written anywhere.
+The run's timeline lists the approvals of its stages. Each approval has the approver, the decision
+and the comment; the check run has the environment. The token is the run's own
+(``System.AccessToken``). Only the step that needs it gets it, and it is written nowhere.
 
 * https://learn.microsoft.com/rest/api/azure/devops/build/timeline/get
 * https://learn.microsoft.com/rest/api/azure/devops/approvalsandchecks/approvals/query
@@ -11,14 +11,12 @@ and with what words; the check run tells for which environment. The token is the
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,12 +27,12 @@ VERSION = "7.1"
 PREVIEW = "7.1-preview.1"
 SECONDS = 60
 LOCAL = "https://localhost/"
-"""The collection of pipelines-local: nobody answers there, it adds its decisions itself."""
-UNKNOWN = "the token is not known there: give the step SYSTEM_ACCESSTOKEN: $(System.AccessToken)"
+"""The collection of pipelines-local. It has no REST API and adds its decisions itself."""
+SIGN_IN = "invalid token; add SYSTEM_ACCESSTOKEN: $(System.AccessToken) to the env of the step"
 
 
 class _Answer(BaseModel):
-    """A part of an answer; what is not asked for here is left out."""
+    """A part of a response; fields that are not declared are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -50,7 +48,7 @@ class Person(_Answer):
 
 
 class Step(_Answer):
-    """What one approver was asked, and said. Whoever spoke for a group is ``actual``."""
+    """The decision of one approver. ``actual`` is the member who decided for a group."""
 
     assigned: Person | None = Field(default=None, alias="assignedApprover")
     actual: Person | None = Field(default=None, alias="actualApprover")
@@ -67,7 +65,7 @@ class Approval(_Answer):
 
 
 class Approvals(_Answer):
-    """Those that were asked for."""
+    """The response to a query of approvals."""
 
     value: list[Approval]
 
@@ -83,13 +81,13 @@ class Record(_Answer):
 
 
 class Timeline(_Answer):
-    """What became of a run, part by part."""
+    """The records of a run."""
 
     records: list[Record] = Field(default_factory=list)
 
 
 class Resource(_Answer):
-    """What a check guards."""
+    """A protected resource."""
 
     type: str
     name: str | None = None
@@ -103,7 +101,7 @@ class CheckRun(_Answer):
 
 @dataclass(frozen=True)
 class Run:
-    """A run in Azure DevOps, as a step of it knows it."""
+    """A run in Azure DevOps, from the variables of one of its steps."""
 
     collection: str
     project: str
@@ -112,10 +110,10 @@ class Run:
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Run | None:
-        """The run that this step belongs to; None where Azure DevOps is not what runs it.
+        """The run of this step; None outside Azure DevOps.
 
         Raises:
-            ApprovalsError: the step was not given the run's token.
+            ApprovalsError: the step has no token.
         """
         collection = variables.get("SYSTEM_COLLECTIONURI", "")
         if collection in ("", LOCAL):
@@ -133,34 +131,34 @@ class Run:
         )
 
     def decisions(self) -> list[Decision]:
-        """What was said before the run's stages, in the order in which it was said.
+        """The decisions on the run's stages, by time.
 
         Raises:
-            ApprovalsError: Azure DevOps does not answer, refuses, or answers in another form.
+            ApprovalsError: there is no response, an error status, or an unexpected response.
         """
         timeline = self._get(
             Timeline, f"build/builds/{self.build}/timeline", {"api-version": VERSION}
         )
         records = {record.id: record for record in timeline.records}
-        asked = {r.id: r for r in timeline.records if r.type == "Checkpoint.Approval"}
-        if not asked:
+        approvals = {r.id: r for r in timeline.records if r.type == "Checkpoint.Approval"}
+        if not approvals:
             return []
-        query = {"approvalIds": ",".join(asked), "$expand": "steps", "api-version": VERSION}
-        found = []
+        query = {"approvalIds": ",".join(approvals), "$expand": "steps", "api-version": VERSION}
+        decisions = []
         for approval in self._get(Approvals, "pipelines/approvals", query).value:
-            if approval.id not in asked:
+            if approval.id not in approvals:
                 continue
-            checkpoint = records.get(asked[approval.id].parent or "")
+            checkpoint = records.get(approvals[approval.id].parent or "")
             stage = records.get(checkpoint.parent or "") if checkpoint else None
             name = (stage.identifier or stage.name or "") if stage else ""
             environment = self._environment(checkpoint) or name
             for step in approval.steps:
                 if decision := _decision(step, name, environment):
-                    found.append(decision)
-        return sorted(found, key=lambda decision: decision.time)
+                    decisions.append(decision)
+        return sorted(decisions, key=lambda decision: decision.time)
 
     def _environment(self, checkpoint: Record | None) -> str:
-        """The environment that the checks before a stage guard; empty where it is not told."""
+        """The environments of a stage's checks; empty where the response has none."""
         if checkpoint is None:
             return ""
         query = {"$expand": "resources", "api-version": PREVIEW}
@@ -169,39 +167,32 @@ class Run:
         return ", ".join(names)
 
     def _get(self, kind: type[Kind], path: str, query: Mapping[str, str]) -> Kind:
-        project = urllib.parse.quote(self.project)
-        where = f"{self.collection}/{project}/_apis/{path}"
-        request = urllib.request.Request(  # noqa: S310 - the scheme is the agent's own
-            f"{where}?{urllib.parse.urlencode(query)}",
-            headers={"Authorization": f"Bearer {self.token}", "Accept": "application/json"},
-        )
-        opener = urllib.request.build_opener(_NoRedirect)
+        import httpx
+
+        url = f"{self.collection}/{quote(self.project)}/_apis/{path}"
         try:
-            with opener.open(request, timeout=SECONDS) as answer:
-                content, status = answer.read(), answer.status
-        except urllib.error.HTTPError as error:
-            raise ApprovalsError(_refused(where, error.code)) from None
-        except (OSError, ValueError) as error:
-            raise ApprovalsError(f"{where} does not answer: {error}") from None
-        if status != 200:
-            raise ApprovalsError(_refused(where, status))
+            # Redirects are not followed: the token would be sent there too.
+            response = httpx.get(
+                url,
+                params=query,
+                headers={"Authorization": f"Bearer {self.token}", "Accept": "application/json"},
+                timeout=SECONDS,
+                verify=ssl.create_default_context(),  # the authorities of the system
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApprovalsError(f"{url}: no response: {error}") from None
+        if response.status_code != 200:
+            raise ApprovalsError(_explain_status(url, response.status_code))
         try:
-            return kind.model_validate(json.loads(content))
-        except (ValueError, ValidationError) as error:
-            raise ApprovalsError(
-                f"{where}: not the answer that is known: {_first(error)}"
-            ) from None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: the token would be sent there too."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Never."""
+            return kind.model_validate_json(response.content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ApprovalsError(f"{url}: unexpected response: {place}: {first['msg']}") from None
 
 
 def _decision(step: Step, stage: str, environment: str) -> Decision | None:
-    """A step's decision; None where nobody has spoken, or somebody else's word was enough."""
+    """A step's decision; None where it is pending, or another approver's was sufficient."""
     verdicts: dict[str, Literal["approved", "rejected"]] = {
         "approved": "approved",
         "rejected": "rejected",
@@ -221,20 +212,13 @@ def _decision(step: Step, stage: str, environment: str) -> Decision | None:
     )
 
 
-def _refused(where: str, status: int) -> str:
-    mend = {
-        # The page to sign in at, or the way there: what a token gets that is not known.
-        203: UNKNOWN,
-        302: UNKNOWN,
-        401: UNKNOWN,
-        403: "allow the project's build service «View builds» (Pipelines, ⋮, Manage security)",
-        404: "the project's build service cannot see it: allow it «View builds» there",
-    }.get(status, "ask whoever runs it")
-    return f"{where} answers {status}: {mend}"
-
-
-def _first(error: Any) -> str:
-    if isinstance(error, ValidationError):
-        found = error.errors()[0]
-        return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
-    return str(error)
+def _explain_status(url: str, status: int) -> str:
+    fix = {
+        # With an invalid token the response is the sign-in page, or a redirect to it.
+        203: SIGN_IN,
+        302: SIGN_IN,
+        401: SIGN_IN,
+        403: "allow the project's build service 'View builds' (Pipelines, ..., Manage security)",
+        404: "not visible to the project's build service; allow it 'View builds' there",
+    }.get(status, "ask the administrator of the server")
+    return f"{url}: status {status}: {fix}"

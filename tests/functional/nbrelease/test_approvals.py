@@ -68,26 +68,29 @@ def test_who_said_no_is_the_verdict(project, server, capfd):
     server.approvals = {devops.REGISTER: [no]}
     record, folder, _ = build(project, capfd, results="train=Succeeded register= deploy= release=")
     assert record["verdict"] == "rejected"
-    assert record["reason"] == "Ada said no to prod: too few rows"
-    assert "Ada said no" in (folder / "summary.md").read_text()
+    assert record["because"] == {
+        "code": "rejected",
+        "about": {"name": "Ada", "environment": "prod", "comment": "too few rows"},
+    }
+    assert "Ada" in (folder / "summary.md").read_text()
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "place"),
     [
-        ({"status": 403}, "answers 403: allow the project's build service «View builds»"),
-        ({"status": 401}, "answers 401: the token is not known there"),
-        ({"status": 302}, "answers 302: the token is not known there"),
-        ({"status": 500}, "answers 500: ask whoever runs it"),
-        ({"token": "another"}, "answers 203: the token is not known there"),
-        ({"token": "$(System.AccessToken)"}, "the step has no token: add SYSTEM_ACCESSTOKEN"),
-        ({"token": ""}, "the step has no token: add SYSTEM_ACCESSTOKEN"),
-        ({"broken": True}, "not the answer that is known: records: Input should be a valid list"),
-        ({"collection": "http://127.0.0.1:9/org/"}, "does not answer"),
+        ({"status": 403}, "status 403"),
+        ({"status": 401}, "status 401"),
+        ({"status": 302}, "status 302"),
+        ({"status": 500}, "status 500"),
+        ({"token": "another"}, "status 203"),
+        ({"token": "$(System.AccessToken)"}, "SYSTEM_ACCESSTOKEN"),
+        ({"token": ""}, "SYSTEM_ACCESSTOKEN"),
+        ({"broken": True}, " records: "),
+        ({"collection": "http://127.0.0.1:9/org/"}, "http://127.0.0.1:9/org/"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_and_the_pack_says_so(
-    project, server, capfd, monkeypatch, change, said
+    project, server, capfd, monkeypatch, change, place
 ):
     server.status = change.get("status", 200)
     server.broken = change.get("broken", False)
@@ -97,11 +100,11 @@ def test_what_cannot_be_read_is_one_line_and_the_pack_says_so(
         monkeypatch.setenv("SYSTEM_COLLECTIONURI", change["collection"])
     record, folder, shown = build(project, capfd)
     (line,) = [line for line in shown.splitlines() if "warning" in line]
-    assert line.startswith("##vso[task.logissue type=warning]it could not be read who approved: ")
-    assert said in line
-    assert said in record["decisions_unknown"]
+    assert line.startswith("##vso[task.logissue type=warning]")
+    assert record["decisions_unknown"] in line
+    assert place in record["decisions_unknown"]
     assert record["decisions"] == []
-    assert "It could not be read who decided" in (folder / "index.html").read_text()
+    assert place.strip() in (folder / "index.html").read_text()
     assert "/elsewhere" not in server.asked  # the token goes nowhere else
     assert main(["evidence", "build", "--env", "prod", folder.name]) == 0
     again = json.loads((folder / "record.json").read_text())
