@@ -1,7 +1,7 @@
-"""The evidence pack: what a release manager reads, made out of the executed notebooks.
+"""Build the evidence pack of a release from its executed notebooks.
 
-A pack is a pure function of the notebooks and of the identity written when the release began:
-building it again gives the same record and pages.
+A pack is a pure function of the notebooks and of the identity, which is written when the release
+begins: building it again gives the same record and pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nbrelease.records import (
     read_identity,
     read_outcome,
 )
-from nbrelease.records.summary import since_last, summarise
+from nbrelease.records.summary import derive, since_last
 from nbrelease.report import brief, pages, updates
 
 __all__ = [
@@ -38,18 +38,18 @@ SUMMARY = "summary.md"
 
 
 def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
-    """Make the pack of a release: record, pages, test reports, model card, manifest.
+    """Build the pack of a release: record, pages, test reports, model card, manifest.
 
     Args:
-        folder: ``evidence/<release_id>`` with ``record.json``, ``notebooks/*.ipynb``; where
-            somebody was asked ``decisions.json``, after a pipeline ``outcome.json``.
-        card: whether a registered model gets its card; it takes seconds to import what writes it.
+        folder: ``evidence/<release_id>`` with ``record.json`` and ``notebooks/*.ipynb``; with
+            ``decisions.json`` of approvers and ``outcome.json`` of a pipeline.
+        card: whether to write the card of a registered model; importing skops takes seconds.
 
     Returns:
-        The record, as it stands in ``record.json``.
+        The record, as in ``record.json``.
 
     Raises:
-        NotebookError: a notebook or the identity is not ours.
+        NotebookError: a notebook or the identity is malformed.
     """
     for name in (IDENTITY, DECISIONS, OUTCOME):
         release_files.mask_secrets(folder, name)
@@ -57,7 +57,7 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
     notebooks = {result.name: _notebook(folder, result.name) for result in results}
     record = derive_record(folder, results, notebooks)
     if record.since_last is None:
-        changes = since_last(record, _earlier(folder, record.env))
+        changes = since_last(record, _earlier_records(folder, record.env))
         record = record.model_copy(update={"since_last": changes})
     files.write_text(folder / "record.json", record.model_dump_json(indent=2) + "\n")
     for result in results:
@@ -68,11 +68,11 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
         from nbrelease.report.card import render
 
         files.write_text(folder / CARD, render(record))
-    there = (folder / CARD).is_file()
-    if there:
+    has_card = (folder / CARD).is_file()
+    if has_card:
         text = (folder / CARD).read_text(encoding="utf-8")
         files.write_text(folder / "model-card.html", pages.card(record, text))
-    files.write_text(folder / "index.html", pages.index(record, card=there))
+    files.write_text(folder / "index.html", pages.index(record, card=has_card))
     files.write_text(folder / SUMMARY, brief.render(record))
     manifest.write(folder)
     write_entries_page(folder)
@@ -82,14 +82,14 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
 def derive_record(
     folder: Path, results: list[RunbookResult], notebooks: dict[str, dict[str, Any]]
 ) -> ReleaseRecord:
-    """The record of a pack, out of its notebooks, its identity and what the pipeline left.
+    """The record of a pack, from its notebooks, its identity and the pipeline's files.
 
     Args:
         folder: the pack.
         results: of the executed runbooks, in order.
         notebooks: the executed notebooks by their name.
     """
-    return summarise(
+    return derive(
         read_identity(folder),
         results,
         read_decisions(folder),
@@ -109,29 +109,29 @@ def _notebook(folder: Path, name: str) -> dict[str, Any]:
 def _sources(
     folder: Path, results: list[RunbookResult], notebooks: dict[str, dict[str, Any]]
 ) -> dict[str, str]:
-    """Which page and cell each published value came from; of several the last, as with values."""
-    found = {}
+    """The page and cell of each published value; of one name the last."""
+    sources = {}
     for result in in_order_of_execution(results):
         for cell in notebooks[result.name]["cells"]:
             for value in published_values.read_outputs(cell.get("outputs", [])):
-                found[value] = f"html/{result.name}.html#{cell.get('id', '')}"
+                sources[value] = f"html/{result.name}.html#{cell.get('id', '')}"
     files_of = {"decisions": DECISIONS, "stages": OUTCOME}
-    found.update({name: file for name, file in files_of.items() if (folder / file).is_file()})
-    return found
+    sources.update({name: file for name, file in files_of.items() if (folder / file).is_file()})
+    return sources
 
 
-def _earlier(folder: Path, env: str) -> Iterator[ReleaseRecord]:
-    """The finished releases beside this one into ``env``, newest first."""
+def _earlier_records(folder: Path, env: str) -> Iterator[ReleaseRecord]:
+    """The earlier releases into ``env`` with a pack, newest first."""
     for path in sorted(folder.parent.glob(f"{env}-*Z-*/{manifest.NAME}"), reverse=True):
         if path.parent.name < folder.name:
             try:
                 yield load_record(path.parent)
-            except (OSError, ValueError):  # of another version, or damaged: verify says which
+            except (OSError, ValueError):  # another version, or damaged: verify reports it
                 continue
 
 
 def load_record(folder: Path) -> ReleaseRecord:
-    """The record of a pack that was built."""
+    """The record of a built pack."""
     text = (folder / "record.json").read_text(encoding="utf-8")
     return ReleaseRecord.model_validate_json(text)
 

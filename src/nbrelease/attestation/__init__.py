@@ -1,1 +1,1 @@
-"""What proves a pack: its manifest, signatures, later entries, and their verification."""
+"""The attestation of a pack: manifest, signatures, and the chain of later entries."""

@@ -1,11 +1,10 @@
-"""What becomes known after a release: drift reports, incidents, rollbacks, appended to its pack.
+"""The chain of later entries of a pack: drift reports, incidents, rollbacks, notes.
 
-A pack is not changed any more when it is made. What comes later is an entry of its own under
-``later/`` that names the sha256 of what it follows, the manifest or the entry before it, so that an
-old entry that was changed, moved or taken out breaks the chain. ``head.json`` names the last one,
-``index.html`` shows them all.
-Who can write the folder can still cut entries off at the end and write the head again: keep the
-head's digest elsewhere, or sign the entries and keep the signatures elsewhere.
+A built pack does not change. Each later entry is a file under ``later/`` with the sha256 of the
+entry before it, the first one with that of the manifest. An old entry that is changed, moved or
+removed breaks the chain. ``head.json`` names the last entry, ``index.html`` shows all entries.
+A person who can write the folder can still remove the last entries and write the head again. To
+detect this, keep the digest of the head, or signatures of the entries, in another place.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 
 class About(BaseModel):
-    """Another pack that an entry speaks of, by the digest of its manifest."""
+    """Another pack that an entry refers to, by the digest of its manifest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +40,7 @@ class About(BaseModel):
 
 
 class Entry(BaseModel):
-    """One entry. ``follows`` is the sha256 of the manifest or of the entry before."""
+    """One entry. ``follows`` is the sha256 of the entry before, or of the manifest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,7 +57,7 @@ class Entry(BaseModel):
 
 
 class Head(BaseModel):
-    """How many entries there are, and the sha256 of the last."""
+    """The number of entries, and the sha256 of the last."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,20 +79,20 @@ def append(
 
     Args:
         folder: the pack.
-        kind: what it is.
-        text: what happened; a secret in it is masked.
-        actor: who says so.
-        about: another pack that shows it: of a monitor's run, of a rollback.
-        attached: files to keep with the entry.
-        key: to sign it with.
+        kind: of the entry.
+        text: the description; secrets in it are masked.
+        actor: the author of the entry.
+        about: another pack that shows it, of a monitor or a rollback.
+        attached: files to store with the entry.
+        key: to sign the entry with.
 
     Returns:
         The entry's file.
 
     Raises:
-        UsageError: one of the folders is no pack, two attached files have one name, or one of
-            them holds a secret.
-        RunFailed: the chain so far is broken; nothing is appended to it.
+        UsageError: a folder is no pack, two attached files have the same name, or one of
+            them contains a secret.
+        RunFailed: the chain is broken; nothing is appended.
     """
     if not (folder / manifest.NAME).is_file():
         raise UsageError(f"{folder}: no {manifest.NAME}; build the pack: nbrelease evidence build")
@@ -104,10 +103,10 @@ def append(
     place = folder / manifest.LATER / entry_name(number)
     names = [path.name for path in attached]
     if len(set(names)) < len(names):
-        raise UsageError("two of the files have the same name; an entry keeps them by it")
+        raise UsageError("--attach: two files have the same name")
     for path in attached:
         if found := find_in(path):
-            raise UsageError(f"{path}: holds {found[0]}; take it out, a pack is read by many")
+            raise UsageError(f"{path}: contains {found[0]}; remove it first")
     for path in attached:
         files.write_bytes(place / path.name, path.read_bytes())
     entry = Entry(
@@ -125,8 +124,8 @@ def append(
     files.write_text(target, entry.model_dump_json(indent=2) + "\n")
     sha256 = files.sha256(target)
     if key is not None:
-        said = {"release_id": entry.release_id, "number": number, "kind": kind}
-        signed = sign.envelope({target.name: sha256}, said, key)
+        predicate = {"release_id": entry.release_id, "number": number, "kind": kind}
+        signed = sign.envelope({target.name: sha256}, predicate, key)
         files.write_text(place.with_name(f"{place.name}{sign.SUFFIX}"), signed)
     head = Head(entries=number, sha256=sha256)
     files.write_text(place.with_name(HEAD), head.model_dump_json(indent=2) + "\n")
@@ -134,11 +133,11 @@ def append(
 
 
 def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry], list[str]]:
-    """The entries of a pack in their order, and what breaks the chain.
+    """The entries of a pack in order, and the problems of the chain.
 
     Args:
         folder: the pack.
-        keys: each entry has to be signed by each of them.
+        keys: required signers of each entry.
     """
     top = folder / manifest.LATER
     problems: list[str] = []
@@ -148,78 +147,76 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
     for number, path in enumerate(paths, start=1):
         where = f"{manifest.LATER}/{path.name}"
         if path.name != f"{entry_name(number)}.json":
-            problems.append(f"{manifest.LATER}/{entry_name(number)}.json: is missing")
+            problems.append(f"{manifest.LATER}/{entry_name(number)}.json: missing")
             break
         try:
             entry = Entry.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
-            problems.append(f"{where}: is no entry: {str(error).splitlines()[0]}")
+            problems.append(f"{where}: not an entry: {str(error).splitlines()[0]}")
             break
         if entry.number != number:
-            problems.append(f"{where}: is entry {entry.number}, moved here")
+            problems.append(f"{where}: has number {entry.number}")
         if entry.release_id != _release_id(folder):
-            problems.append(f"{where}: is of release {entry.release_id}")
+            problems.append(f"{where}: belongs to release {entry.release_id}")
         if entry.follows != digest_of(folder, number - 1):
             before = f"{entry_name(number - 1)}.json" if number > 1 else manifest.NAME
-            problems.append(f"{where}: does not follow {before} as it stands there: it was changed")
+            problems.append(f"{where}: does not follow {before}, which was changed")
         if entries and entry.time < entries[-1].time:
-            problems.append(f"{where}: is of an earlier time than the entry before")
-        problems += _files(folder, entry)
-        problems += _signed(top / f"{entry_name(number)}{sign.SUFFIX}", path, keys)
+            problems.append(f"{where}: earlier than the entry before")
+        problems += _check_files(folder, entry)
+        problems += _check_signature(top / f"{entry_name(number)}{sign.SUFFIX}", path, keys)
         known |= {path.name, f"{entry_name(number)}{sign.SUFFIX}"}
         known |= {f"{entry_name(number)}/{name}" for name in entry.files}
         entries.append(entry)
-    problems += _head(folder, len(paths))
+    problems += _check_head(folder, len(paths))
     if not problems:
         there = {p.relative_to(top).as_posix() for p in top.rglob("*") if not p.is_dir()}
-        problems += [f"{manifest.LATER}/{n}: belongs to no entry" for n in sorted(there - known)]
+        problems += [f"{manifest.LATER}/{n}: not part of an entry" for n in sorted(there - known)]
     return entries, problems
 
 
-def _files(folder: Path, entry: Entry) -> list[str]:
+def _check_files(folder: Path, entry: Entry) -> list[str]:
     problems = []
     for name, sha256 in entry.files.items():
         shown = f"{manifest.LATER}/{entry_name(entry.number)}/{name}"
         path = folder / shown
         if "/" in name or not path.is_file() or path.is_symlink():
-            problems.append(f"{shown}: is missing")
+            problems.append(f"{shown}: missing")
         elif files.sha256(path) != sha256:
-            problems.append(f"{shown}: was changed")
+            problems.append(f"{shown}: changed")
     return problems
 
 
-def _signed(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]) -> list[str]:
+def _check_signature(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]) -> list[str]:
     shown = f"{manifest.LATER}/{envelope.name}"
     if not envelope.is_file():
-        return [f"{manifest.LATER}/{entry.name}: is not signed by the key {k.id}" for k in keys]
+        return [f"{manifest.LATER}/{entry.name}: not signed with key {k.id}" for k in keys]
     try:
         found = sign.read(envelope)
     except sign.NoEnvelope as error:
         return [f"{shown}: {error}"]
     problems = []
     if files.sha256(entry) not in found.digests:
-        problems.append(f"{shown}: is of another entry than {entry.name} as it stands there")
+        problems.append(f"{shown}: not the signature of {entry.name}")
     for key in keys:
         if not found.signed_by(key):
-            problems.append(f"{shown}: is not signed by the key {key.id}")
+            problems.append(f"{shown}: not signed with key {key.id}")
     return problems
 
 
-def _head(folder: Path, count: int) -> list[str]:
+def _check_head(folder: Path, count: int) -> list[str]:
     path = folder / manifest.LATER / HEAD
     shown = f"{manifest.LATER}/{HEAD}"
     if not path.is_file():
-        return [f"{shown}: is missing"] if count else []
+        return [f"{shown}: missing"] if count else []
     try:
         head = Head.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError):
-        return [f"{shown}: is not what it should be"]
+        return [f"{shown}: malformed"]
     if head.entries != count:
-        return [f"{shown}: names {head.entries} entries, there are {count}"]
+        return [f"{shown}: has {head.entries} entries, found {count}"]
     if head.sha256 != digest_of(folder, count):
-        return [
-            f"{manifest.LATER}/{entry_name(count)}.json: was changed: {HEAD} names another digest"
-        ]
+        return [f"{manifest.LATER}/{entry_name(count)}.json: changed: {HEAD} has another digest"]
     return []
 
 
@@ -241,5 +238,5 @@ def _release_id(folder: Path) -> str:
 
 def _about(folder: Path) -> About:
     if not (folder / manifest.NAME).is_file():
-        raise UsageError(f"{folder}: no pack there to speak of: it has no {manifest.NAME}")
+        raise UsageError(f"{folder}: not a built pack: no {manifest.NAME}")
     return About(release_id=_release_id(folder), manifest=manifest.digest(folder))

@@ -1,7 +1,7 @@
-"""The manifest: the sha256 of every file of a pack, and what wrote its pages.
+"""The manifest: the sha256 of every file of a pack, and the digest of its renderer.
 
-What comes after the pack lies beside it and is not listed: signatures name the manifest's digest,
-later facts the digest of what they follow. Both are verified on their own.
+Signatures and later entries are not listed, because they come after the manifest and contain its
+digest. They have checks of their own.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Manifest(BaseModel):
-    """The file. ``renderer``: the digest of what writes records, pages and main.py.
+    """The content of the manifest. ``renderer`` is the digest of :data:`WRITERS`.
 
-    All are pure functions of the notebooks, but only for the same renderer.
+    Record, pages and main.py are pure functions of the notebooks and of the renderer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,7 +46,7 @@ class Manifest(BaseModel):
 
 
 def listed(folder: Path) -> list[str]:
-    """The files that a pack's manifest has to list, by their path from its folder."""
+    """The files that the manifest has to list, by their path in the pack."""
     return sorted(
         name
         for path in folder.rglob("*")
@@ -57,7 +57,7 @@ def listed(folder: Path) -> list[str]:
 
 
 def write(folder: Path) -> None:
-    """Write a pack's manifest, the last of its files."""
+    """Write the manifest, as the last file of the pack."""
     made = Manifest(
         version=metadata.version("nbrelease"),
         renderer=renderer(),
@@ -67,12 +67,12 @@ def write(folder: Path) -> None:
 
 
 def digest(folder: Path) -> str:
-    """The sha256 of the manifest itself: it stands for the whole pack."""
+    """The sha256 of the manifest, which identifies the whole pack."""
     return files.sha256(folder / NAME)
 
 
 def renderer() -> str:
-    """The digest of the modules and templates that write records, pages and main.py."""
+    """The digest of the modules and templates that write record, pages and main.py."""
     found = hashlib.sha256()
     for pattern in WRITERS:
         for path in sorted(PACKAGE.glob(pattern)):

@@ -1,8 +1,8 @@
 """Signatures of a pack: an in-toto Statement that names the manifest's digest, in a DSSE envelope.
 
-Both formats are public (in-toto Attestation Framework v1, Dead Simple Signing Envelope), so that
-other tools can check them. A signature says that who holds the key has vouched for exactly these
-bytes. It does not say when, and nothing of who that is.
+Both formats are public (in-toto Attestation Framework v1, Dead Simple Signing Envelope), so other
+tools can verify them. A signature proves that the holder of the key signed exactly these bytes. It
+proves neither the time nor the identity of the holder.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ ID_DIGITS = 16
 
 
 class NoEnvelope(ValueError):
-    """A file that is no DSSE envelope around an in-toto Statement."""
+    """A file is not a DSSE envelope of an in-toto Statement."""
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key to verify with; its id is the start of the sha256 of its DER form."""
+    """A key to verify signatures with."""
 
     key: Ed25519PublicKey | EllipticCurvePublicKey
 
@@ -94,17 +94,17 @@ class PrivateKey:
 
 
 def _hash(bits: int) -> HashAlgorithm:
-    """The hash that goes with a curve of this size (FIPS 186-5)."""
+    """The hash for a curve of this size (FIPS 186-5)."""
     from cryptography.hazmat.primitives import hashes
 
     return hashes.SHA256() if bits <= 256 else hashes.SHA384() if bits <= 384 else hashes.SHA512()
 
 
 def private_key(word: str) -> PrivateKey:
-    """The key that a word names: a PEM file, or ``env:NAME`` for a variable that holds one.
+    """Load a private key from a PEM file, or from a variable given as ``env:NAME``.
 
     Raises:
-        UsageError: there is none, it is of another kind, or its password is missing.
+        UsageError: it is missing, of another kind, or its password is missing.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -113,17 +113,17 @@ def private_key(word: str) -> PrivateKey:
     try:
         key = load_pem_private_key(_pem(word), password.encode() if password else None)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{word}: no private key in PEM form: {_line(error)}") from None
+        raise UsageError(f"{word}: not a private key in PEM format: {_line(error)}") from None
     if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
-        raise UsageError(f"{word}: only Ed25519 and ECDSA keys sign; make one: evidence keygen")
+        raise UsageError(f"{word}: not an Ed25519 or ECDSA key; see nbrelease evidence keygen")
     return PrivateKey(key)
 
 
 def public_key(word: str) -> PublicKey:
-    """The key that a word names, as with :func:`private_key`; a private key serves, too.
+    """Load a public key, as :func:`private_key`; a private key is accepted too.
 
     Raises:
-        UsageError: there is none, or it is of another kind.
+        UsageError: it is missing, or of another kind.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -134,9 +134,9 @@ def public_key(word: str) -> PublicKey:
     try:
         key = load_pem_public_key(pem)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{word}: no public key in PEM form: {_line(error)}") from None
+        raise UsageError(f"{word}: not a public key in PEM format: {_line(error)}") from None
     if not isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey):
-        raise UsageError(f"{word}: only Ed25519 and ECDSA keys are known here")
+        raise UsageError(f"{word}: not an Ed25519 or ECDSA key")
     return PublicKey(key)
 
 
@@ -151,7 +151,7 @@ def _pem(word: str) -> bytes:
     try:
         return Path(word).read_bytes()
     except OSError as error:
-        raise UsageError(f"{word}: no key there: {error.strerror}") from None
+        raise UsageError(f"{word}: {error.strerror}") from None
 
 
 def _line(error: Exception) -> str:
@@ -159,10 +159,10 @@ def _line(error: Exception) -> str:
 
 
 def generate(path: Path) -> PublicKey:
-    """Make an Ed25519 key: ``path`` for who signs, ``path.pub`` for who verifies.
+    """Create an Ed25519 key pair: ``path`` to sign with, ``path.pub`` to verify with.
 
     Raises:
-        UsageError: one of the files is there already.
+        UsageError: one of the files exists.
     """
     from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.hazmat.primitives.serialization import (
@@ -174,7 +174,7 @@ def generate(path: Path) -> PublicKey:
 
     public = path.with_name(f"{path.name}.pub")
     if there := next((each for each in (path, public) if each.exists()), None):
-        raise UsageError(f"{there}: is there already; a key is never written over")
+        raise UsageError(f"{there}: already exists")
     key = ed25519.Ed25519PrivateKey.generate()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
@@ -206,7 +206,7 @@ def envelope(subjects: Mapping[str, str], predicate: Mapping[str, Any], key: Pri
 
     Args:
         subjects: sha256 by name.
-        predicate: what is said of them, for people; the digests are what counts.
+        predicate: describes them; only the digests are verified.
         key: to sign with.
     """
     statement = {
@@ -228,13 +228,13 @@ def envelope(subjects: Mapping[str, str], predicate: Mapping[str, Any], key: Pri
 
 
 def encoding(kind: str, payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: what is really signed."""
+    """DSSE's pre-authentication encoding: the bytes that are signed."""
     return b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """A read envelope: the statement's digests, and who signed it."""
+    """The content of an envelope: the digests in its statement, and its signatures."""
 
     payload: bytes
     digests: frozenset[str]
@@ -242,26 +242,26 @@ class Envelope:
 
     @property
     def key_ids(self) -> list[str]:
-        """The ids of the keys that the envelope says to be signed with."""
+        """The key ids in the envelope; they are not verified."""
         return [id for id, _ in self.signatures]
 
     def signed_by(self, key: PublicKey) -> bool:
-        """Whether a signature is by this key; the ids in the envelope prove nothing."""
+        """Whether one of the signatures is valid for this key, whatever the key ids say."""
         message = encoding(PAYLOAD, self.payload)
         return any(key.verifies(signature, message) for _, signature in self.signatures)
 
     def forged(self, key: PublicKey) -> list[str]:
-        """A line where the envelope claims the key and its signature is not by it."""
+        """A problem where the envelope has the key's id but no valid signature of it."""
         if key.id in self.key_ids and not self.signed_by(key):
-            return [f"the signature is not by the key {key.id} that it names"]
+            return [f"invalid signature for key {key.id}"]
         return []
 
 
 def read(path: Path) -> Envelope:
-    """Read an envelope; its signatures are not verified yet.
+    """Read an envelope, without verifying its signatures.
 
     Raises:
-        NoEnvelope: the file is something else.
+        NoEnvelope: the file is not an envelope.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -274,9 +274,9 @@ def read(path: Path) -> Envelope:
         ]
         kinds = (content["payloadType"], statement["_type"], statement["predicateType"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoEnvelope(f"is no DSSE envelope of an in-toto Statement: {error!r}") from None
+        raise NoEnvelope(f"not a DSSE envelope of an in-toto Statement: {error!r}") from None
     if kinds != (PAYLOAD, STATEMENT, PREDICATE):
-        raise NoEnvelope(f"is of another kind: {', '.join(map(str, kinds))}")
+        raise NoEnvelope(f"unsupported types: {', '.join(map(str, kinds))}")
     if not signed:
-        raise NoEnvelope("holds no signature")
+        raise NoEnvelope("no signature")
     return Envelope(payload, frozenset(digests), tuple(signed))

@@ -1,8 +1,8 @@
-"""What is known of a release, as typed models.
+"""The record of a release, as typed models.
 
-A runbook's result stands in the executed notebook's own metadata (``nbrelease``), so that the
-notebooks alone are the evidence; the record is made from them and from the identity that was
-written when the release began.
+The result of a runbook is in the metadata of its executed notebook (``nbrelease``), so the
+notebooks alone are the evidence. The record is derived from them and from the identity, which is
+written when the release begins.
 """
 
 from __future__ import annotations

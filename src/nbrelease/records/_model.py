@@ -1,4 +1,4 @@
-"""What every model of a record has in common."""
+"""The base of the models of a record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """Nothing but what is declared, and nothing that changes."""
+    """Immutable, and without undeclared fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

@@ -41,7 +41,7 @@ ReasonCode = Literal[
 
 
 class Workspace(Strict):
-    """Where a release went."""
+    """The workspace of a release."""
 
     kind: Literal["local", "azure"]
     subscription_id: str
@@ -50,7 +50,7 @@ class Workspace(Strict):
 
 
 class Source(Strict):
-    """What was released from. ``commit`` is empty outside a repository, as is its ``author``."""
+    """The commit of a release. ``commit`` and ``author`` are empty outside a repository."""
 
     commit: str
     branch: str
@@ -59,9 +59,9 @@ class Source(Strict):
 
 
 class ApprovalRules(Strict):
-    """What the settings asked of approvals when the release began.
+    """The approval settings when the release began.
 
-    ``environments``: those that nothing goes to without somebody's yes.
+    ``environments``: those that require an approval.
     """
 
     environments: list[str] = Field(default_factory=list)
@@ -69,14 +69,14 @@ class ApprovalRules(Strict):
 
 
 class Environment(Strict):
-    """What the release was run with, on the machine that built the record."""
+    """Python and packages of the machine that built the record."""
 
     python: str
     packages: dict[str, str]
 
 
 class PackageChanges(Strict):
-    """How the packages differ from those of the last release into the same environment.
+    """How the packages differ from those of the previous release into the same environment.
 
     ``of`` says whose packages are compared: the training job's, or the build machine's.
     """
@@ -89,11 +89,10 @@ class PackageChanges(Strict):
 
 
 class Identity(Strict):
-    """What is known when a release begins.
+    """The identity, which is written when a release begins.
 
-    ``environment`` and ``since_last`` join it when the pack is first built, and stay as they are:
-    a pack that is built again elsewhere says the same. ``kind`` tells a release from a look at
-    what is live, which leaves evidence too.
+    ``environment`` and ``since_last`` are added when the pack is first built, and do not change
+    when it is built again elsewhere. A release of kind ``monitor`` checks the live deployment.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -113,9 +112,9 @@ class Identity(Strict):
 
 
 class Tests(Strict):
-    """Cells that can say no, over all runbooks."""
+    """The test cells of all runbooks."""
 
-    __test__ = False  # pytest takes every Test* for its own
+    __test__ = False  # not a test class of pytest
 
     total: int
     passed: int
@@ -123,19 +122,14 @@ class Tests(Strict):
 
 
 class Because(Strict):
-    """Why a release is not green: ``reason`` for programs, and for pages in another language."""
+    """Why a release did not pass, as a code with names; ``reason`` has it as text."""
 
     code: ReasonCode
     about: dict[str, str] = Field(default_factory=dict)
 
 
 class ReleaseRecord(Identity, Published):
-    """The whole record; ``docs/evidence.md`` gives each field's source.
-
-    ``sources`` says for a published value which page and cell of the pack it came from,
-    ``unreadable`` which published values are not in the form that the page knows, ``code`` the
-    sha256 of each file of the project that the pack carries.
-    """
+    """The whole record of a release."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True
@@ -157,10 +151,10 @@ class ReleaseRecord(Identity, Published):
 
 
 def read_identity(folder: Path) -> Identity:
-    """The identity of a release, also from a record that is complete by now.
+    """The identity of a release; a complete record has it too.
 
     Raises:
-        NotebookError: record.json is not one of ours.
+        NotebookError: record.json is not a release record.
     """
     path = folder / IDENTITY
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -170,4 +164,4 @@ def read_identity(folder: Path) -> Identity:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise NotebookError(f"{path}: no release record: {where}: {first['msg']}") from None
+        raise NotebookError(f"{path}: not a release record: {where}: {first['msg']}") from None

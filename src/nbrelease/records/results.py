@@ -1,4 +1,4 @@
-"""What became of a runbook, cell by cell: kept in the executed notebook's own metadata."""
+"""The result of a runbook, cell by cell, in the metadata of its executed notebook."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RunbookVerdict = Literal["passed", "failed", "check failed", "not run"]
 
 
 class CellError(Strict):
-    """What a cell raised."""
+    """The error of a cell."""
 
     ename: str
     evalue: str
@@ -32,14 +32,14 @@ class CellError(Strict):
             try:
                 message = json.loads(self.evalue[start:])["error"]["message"]
             except (ValueError, KeyError, TypeError):
-                pass  # braces of another kind: shown as they are
+                pass  # no job error of the SDK: shown unchanged
             else:
                 return f"{self.ename}: {_line(message)}"
         return f"{self.ename}: {_line(self.evalue)}"
 
 
 class CheckResult(Strict):
-    """A cell's output held against its reference; the texts are there where they differ."""
+    """A cell's output compared with its reference; with both texts where they differ."""
 
     passed: bool
     expected: str | None = None
@@ -59,14 +59,14 @@ class CellResult(Strict):
 
     @property
     def is_test(self) -> bool:
-        """Whether the cell can say no on its own: a test, or a compared output."""
+        """Whether the cell is a test: tagged ``test``, or with a compared output."""
         return "test" in self.tags or self.check is not None
 
 
 class Masked(Strict):
-    """Secrets that were hidden before a file of the pack was written.
+    """Secrets that were masked before a file of the pack was written.
 
-    ``part`` says which text of the file or the cell held them, ``what`` what they looked like.
+    ``part`` is the text of the file or the cell that had them, ``what`` their kind.
     """
 
     file: str
@@ -77,9 +77,9 @@ class Masked(Strict):
 
 
 class RunbookResult(Strict):
-    """One execution of a runbook. ``ended`` is None while it runs, and for ever when it is killed.
+    """One execution of a runbook. ``ended`` is None while it runs, and after it was killed.
 
-    ``reason`` tells what ended it from outside: a dead kernel, a timeout.
+    ``reason`` is what ended it from outside: a dead kernel, a timeout.
     """
 
     name: str
@@ -101,7 +101,7 @@ class RunbookResult(Strict):
 
     @property
     def why(self) -> str:
-        """One line that says why the runbook is not green; empty where it is."""
+        """Why the runbook did not pass, in one line; empty where it passed."""
         if self.reason:
             return self.reason
         for cell in self.cells:
@@ -109,25 +109,25 @@ class RunbookResult(Strict):
                 return f"cell {cell.id}: {cell.error.line}"
             if cell.check is not None and not cell.check.passed:
                 expected, found = (_line(cell.check.expected), _line(cell.check.found))
-                return f"cell {cell.id}: expected «{expected}», found «{found}»"
+                return f"cell {cell.id}: expected '{expected}', found '{found}'"
             if cell.state == "not run":
                 return f"cell {cell.id} was not run"
         return "" if self.verdict == "passed" else "no cell was run"
 
 
 def _line(text: str | None) -> str:
-    """A text of any length in one line that can be read."""
+    """Shorten a text to one line."""
     return textwrap.shorten(text or "", 300, placeholder=" …")
 
 
 def executed(folder: Path) -> list[RunbookResult]:
-    """The results of the executed runbooks of a release, in the order of their names.
+    """The results of the executed runbooks of a release, by name.
 
     Args:
         folder: the release's folder.
 
     Raises:
-        NotebookError: a notebook there has no result of ours in its metadata.
+        NotebookError: a notebook has no result in its metadata.
     """
     return [result_of(path) for path in sorted((folder / "notebooks").glob("*.ipynb"))]
 
@@ -136,7 +136,7 @@ def result_of(notebook: Path) -> RunbookResult:
     """The result in an executed notebook's metadata.
 
     Raises:
-        NotebookError: there is none, or it is not in the form that this version writes.
+        NotebookError: it is missing or malformed.
     """
     content = json.loads(notebook.read_text(encoding="utf-8"))
     try:

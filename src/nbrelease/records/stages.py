@@ -1,4 +1,4 @@
-"""What the pipeline knows of a release and its runbooks do not: decisions, and stages' ends."""
+"""What only the pipeline knows of a release: decisions and stage results."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nbrelease.records._model import Strict
 DECISIONS = "decisions.json"
 OUTCOME = "outcome.json"
 
-# Azure Pipelines' own words; Rejected is pipelines-local's for a stage that an approver refused.
+# The results of Azure Pipelines; Rejected is pipelines-local's for a rejected stage.
 StageResult = Literal[
     "Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Rejected"
 ]
 
 
 class Decision(Strict):
-    """What somebody said about going to an environment; the time in UTC.
+    """An approver's decision on an environment; the time in UTC.
 
-    ``role`` is the group that was asked, where somebody spoke for one.
+    ``role`` is the group that the approver decided for; empty where there is none.
     """
 
     environment: str
@@ -36,7 +36,7 @@ class Decision(Strict):
 
 
 class StageOutcome(Strict):
-    """What became of a stage, in the pipeline's words; times where the pipeline tells them."""
+    """The result of a stage, and its times where the pipeline reports them."""
 
     name: str
     result: StageResult
@@ -45,10 +45,10 @@ class StageOutcome(Strict):
 
 
 class Outcome(Strict):
-    """What the pipeline knows and the runbooks cannot: which stages never came to their runbooks.
+    """The results of the pipeline's stages, also of those that did not start.
 
-    ``interrupted`` where the pipeline was killed and could not say; ``decisions_unknown`` why it
-    could not be read who decided; ``waiting_for`` the environment that needs a yes next.
+    ``interrupted``: the pipeline was killed. ``decisions_unknown``: why the decisions could not be
+    read. ``waiting_for``: the environment that needs an approval next.
     """
 
     stages: list[StageOutcome] = Field(default_factory=list)
@@ -58,7 +58,7 @@ class Outcome(Strict):
 
 
 class Stage(Strict):
-    """A stage of the pipeline. Where the pipeline told no times, those of its runbooks."""
+    """A stage of the pipeline; its times are those of its runbooks where it reports none."""
 
     name: str
     result: StageResult | None = None
@@ -69,7 +69,7 @@ class Stage(Strict):
 
 
 def read_decisions(folder: Path) -> list[Decision]:
-    """What was said about a release, in order; nothing where nobody was asked."""
+    """The decisions on a release, in order."""
     path = folder / DECISIONS
     if not path.is_file():
         return []
@@ -77,6 +77,6 @@ def read_decisions(folder: Path) -> list[Decision]:
 
 
 def read_outcome(folder: Path) -> Outcome | None:
-    """What became of the pipeline's stages; None for a release by hand."""
+    """The results of the pipeline's stages; None for a release by hand."""
     path = folder / OUTCOME
     return Outcome.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None

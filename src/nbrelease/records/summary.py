@@ -1,4 +1,4 @@
-"""From the results of the runbooks to the release's record."""
+"""Derive the record of a release from the results of its runbooks."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from nbrelease.records import (
 from nbrelease.records.verdict import because_text, decide, rolled_out_again
 
 
-def summarise(
+def derive(
     identity: Identity,
     results: list[RunbookResult],
     decisions: list[Decision],
     outcome: Outcome | None,
     sources: dict[str, str] | None = None,
     code: dict[str, str] | None = None,
-    hidden: list[Masked] | None = None,
+    masked: list[Masked] | None = None,
 ) -> ReleaseRecord:
-    """The record of a release, out of what its runbooks and its pipeline left.
+    """The record of a release.
 
     Args:
-        identity: what was known when the release began.
+        identity: of the release.
         results: the executed runbooks, in order.
-        decisions: what was said about the release.
-        outcome: what became of the pipeline's stages; None for a release by hand.
+        decisions: of the approvers.
+        outcome: the results of the pipeline's stages; None for a release by hand.
         sources: the page and cell of each published value.
-        code: the sha256 of each file of the project that the pack carries.
-        hidden: what was masked in these.
+        code: the sha256 of each file of the project in the pack.
+        masked: secrets that were masked in these files.
     """
     values, unreadable = published.read(merge_values(results))
     if rolled_out_again(values):
@@ -66,19 +66,19 @@ def summarise(
         sources=sources or {},
         code=code or {},
         unreadable=unreadable,
-        masked=_masked(identity, results, hidden or []),
+        masked=_masked(identity, results, masked or []),
     )
 
 
-def _masked(identity: Identity, results: list[RunbookResult], hidden: list[Masked]) -> list[Masked]:
-    """What was hidden in the release's own files, in the code it carries, then in its notebooks."""
+def _masked(identity: Identity, results: list[RunbookResult], code: list[Masked]) -> list[Masked]:
+    """Masked secrets of the release's own files, its code, and its notebooks."""
     others = ("notebooks/", "code/")
     own = [each for each in identity.masked if not each.file.startswith(others)]
-    return own + hidden + [each for result in results for each in result.masked]
+    return own + code + [each for result in results for each in result.masked]
 
 
 def since_last(record: ReleaseRecord, earlier: Iterable[ReleaseRecord]) -> PackageChanges | None:
-    """How the packages differ from those of the last release that passed.
+    """How the packages differ from those of the previous release that passed.
 
     Args:
         record: of the release.
@@ -118,20 +118,20 @@ def _stages(results: list[RunbookResult], outcome: Outcome) -> list[Stage]:
     grouped: dict[str, list[RunbookResult]] = {stage.name: [] for stage in outcome.stages}
     for result in sorted(results, key=lambda result: result.started):
         grouped.setdefault(result.stage or "by hand", []).append(result)
-    told = {stage.name: stage for stage in outcome.stages}
-    return [_stage(name, group, told.get(name)) for name, group in grouped.items()]
+    outcomes = {stage.name: stage for stage in outcome.stages}
+    return [_stage(name, group, outcomes.get(name)) for name, group in grouped.items()]
 
 
-def _stage(name: str, group: list[RunbookResult], told: StageOutcome | None) -> Stage:
-    started = told.started if told else None
-    ended = told.ended if told else None
+def _stage(name: str, group: list[RunbookResult], outcome: StageOutcome | None) -> Stage:
+    started = outcome.started if outcome else None
+    ended = outcome.ended if outcome else None
     if started is None and group:
         started = min(result.started for result in group)
         ends = [result.ended for result in group if result.ended is not None]
         ended = max(ends) if len(ends) == len(group) else None
     return Stage(
         name=name,
-        result=told.result if told else None,
+        result=outcome.result if outcome else None,
         started=started,
         ended=ended,
         seconds=(ended - started).total_seconds() if started and ended else None,

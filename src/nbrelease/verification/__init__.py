@@ -1,10 +1,9 @@
-"""Verify a pack, offline: is it whole, does it agree with itself, does it keep the rules?
+"""Verify a pack offline: its integrity, its consistency, and the rules for gate and approvals.
 
-Nothing that the pack says of itself is taken for granted where it can be told again: states of
-cells and published values are read from the executed notebooks, the record and the pages are made
-from them once more, main.py is exported from its notebook again. Each check has a stable name and
-gives a reason. A check that needs a stage that a failed or rejected release never came to is *not
-applicable*: it says so, and does not pass.
+What can be derived is derived again and compared: states of cells and published values from the
+executed notebooks, the record and the pages from these, main.py from its notebook. Each check has a
+stable name and a reason. A check for a stage that a failed or rejected release did not reach is
+*not applicable*; it does not count as passed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ __all__ = ["CHECKS", "Report", "Result", "verify"]
 
 Check = Callable[[Pack], Result]
 
-# In the order in which they are reported: what others lean on comes first.
+# In the order of the report: a check comes after those that it depends on.
 CHECKS: dict[str, Check] = {
     "manifest": contents.manifest,
     "schema": contents.schema,
@@ -46,7 +45,7 @@ CHECKS: dict[str, Check] = {
     "rows": measurements.rows,
     "parity": measurements.parity,
     "versions": measurements.versions,
-    "gate": decisions.gate,
+    "gate": decisions.gate_follows_criteria,
     "approvals": decisions.approvals,
     "export": pack_code.export,
     "runbooks": pack_code.runbooks,
@@ -55,7 +54,7 @@ CHECKS: dict[str, Check] = {
     "signature": signatures.signature,
     "later": later_entries.later,
 }
-# A file that is not what it should be shows in one of these ways.
+# The exceptions that a malformed file can raise.
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)
 
 
@@ -64,28 +63,28 @@ def verify(folder: Path, keys: Sequence[PublicKey] = (), without: Collection[str
 
     Args:
         folder: the pack.
-        keys: whose signatures count; without one signatures are named and not verified.
-        without: names of checks to leave out; the report says that they were.
+        keys: required signers; without any, signatures are listed and not verified.
+        without: names of checks to leave out; the report lists them.
 
     Raises:
-        UsageError: the folder is no pack at all, or a name is none of a check.
+        UsageError: the folder is no pack, or a check is unknown.
     """
     if not (folder / "record.json").is_file():
-        raise UsageError(f"{folder}: no pack there: it has no record.json")
+        raise UsageError(f"{folder}: not a pack: no record.json")
     if unknown := sorted(set(without) - set(CHECKS)):
-        raise UsageError(f"no check {', '.join(unknown)}; there are {', '.join(CHECKS)}")
+        raise UsageError(f"unknown check {', '.join(unknown)}; known: {', '.join(CHECKS)}")
     pack = Pack(folder, tuple(keys))
     results = {
         name: left_out() if name in without else _run(check, pack) for name, check in CHECKS.items()
     }
-    return Report(pack.name, results, pack.told, signatures.signers(pack))
+    return Report(pack.name, results, pack.outcome, signatures.signers(pack))
 
 
 def _run(check: Check, pack: Pack) -> Result:
     try:
         return check(pack)
-    except Unreadable as error:  # the check that reads this file first says what is wrong with it
-        return not_applicable(f"cannot be told: {error}")
+    except Unreadable as error:  # an earlier check reports what is wrong with this file
+        return not_applicable(f"not readable: {error}")
     except NbreleaseError as error:
         return failed([str(error)])
     except MALFORMED as error:

@@ -1,4 +1,4 @@
-"""Checks of what lies in the folder: every file as it was listed, the record of its form."""
+"""Checks of the files: the manifest's digests, the schema of the record, the identity."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from pathlib import PurePosixPath
 from nbrelease.attestation import manifest as manifests
 from nbrelease.records import SCHEMA_VERSION
 from nbrelease.verification.pack import Pack, Unreadable
-from nbrelease.verification.report import Result, failed, judged
+from nbrelease.verification.report import Result, failed, passed_unless
 
 
 def manifest(pack: Pack) -> Result:
-    """Every listed file is there with its digest, and nothing that is not listed."""
+    """Every listed file exists with its digest; no other file exists."""
     try:
         listed = pack.manifest.files
     except Unreadable as error:
         return failed([str(error)])
-    problems = [f"{name}: no path within a pack" for name in listed if not _inside(name)]
+    problems = [f"{name}: not a path inside the pack" for name in listed if not _inside(name)]
     there = set(manifests.listed(pack.folder))
-    problems += [f"{name}: is missing" for name in sorted(set(listed) - there)]
-    problems += [f"{name}: is not listed" for name in sorted(there - set(listed))]
+    problems += [f"{name}: missing" for name in sorted(set(listed) - there)]
+    problems += [f"{name}: not in the manifest" for name in sorted(there - set(listed))]
     for name in sorted(there & set(listed)):
         if (pack.folder / name).is_symlink():
-            problems.append(f"{name}: is a link")
+            problems.append(f"{name}: is a symbolic link")
         elif pack.sha256(name) != listed[name]:
-            problems.append(f"{name}: was changed: its sha256 is not the listed one")
-    return judged(problems, f"{len(listed)} files with the listed sha256, nothing else")
+            problems.append(f"{name}: changed: its sha256 is not the one in the manifest")
+    return passed_unless(
+        problems, f"{len(listed)} files with the sha256 of the manifest, no others"
+    )
 
 
 def _inside(name: str) -> bool:
@@ -34,38 +36,38 @@ def _inside(name: str) -> bool:
 
 
 def schema(pack: Pack) -> Result:
-    """record.json is of the published form, of a version that is known here."""
+    """record.json has the published schema, in a known version."""
     try:
         version = str(pack.raw.get("schema_version"))
         known = SCHEMA_VERSION.partition(".")[0]
         if version.partition(".")[0] != known:
-            return failed([f"record.json: is of schema {version}; this nbrelease knows {known}.x"])
+            return failed([f"record.json: schema {version}; this nbrelease supports {known}.x"])
         _ = pack.record
     except Unreadable as error:
         return failed([str(error)])
-    return judged([], f"record.json is a release record of schema {version}")
+    return passed_unless([], f"record.json has schema {version}")
 
 
 def identity(pack: Pack) -> Result:
-    """Folder, record and notebooks speak of one release."""
+    """Folder, record and notebooks belong to one release."""
     record = pack.record
     commit = record.source.commit[:8] or "nocommit"
     expected = f"{record.env}-{record.started:%Y%m%dT%H%M%SZ}-{commit}"
     problems = []
     if record.release_id != expected:
         problems.append(
-            f"record.json: release_id {record.release_id} is not made of its environment, start "
-            f"and commit: {expected}"
+            f"record.json: release_id {record.release_id}, expected from its environment, "
+            f"start and commit: {expected}"
         )
     if pack.name != record.release_id:
-        problems.append(f"the folder is {pack.name}, the record is of {record.release_id}")
+        problems.append(f"the folder is {pack.name}, release_id is {record.release_id}")
     for name, claim in pack.claims.items():
         where = f"notebooks/{name}.ipynb"
         if claim.name != name:
-            problems.append(f"{where}: is the result of {claim.name}")
+            problems.append(f"{where}: has the result of {claim.name}")
         if claim.release_id != record.release_id:
-            problems.append(f"{where}: is of release {claim.release_id}")
+            problems.append(f"{where}: belongs to release {claim.release_id}")
         if claim.env != record.env:
-            problems.append(f"{where}: was run for {claim.env}, not {record.env}")
+            problems.append(f"{where}: run in environment {claim.env}, not {record.env}")
     count = len(pack.claims)
-    return judged(problems, f"{count} runbooks of {record.release_id}")
+    return passed_unless(problems, f"{count} runbooks of {record.release_id}")

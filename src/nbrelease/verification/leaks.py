@@ -1,4 +1,4 @@
-"""Checks that the pack gives away neither a secret nor the machine that it was made on."""
+"""Checks that the pack contains neither secrets nor absolute paths of a machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nbrelease.pack_code import CODE
 from nbrelease.secrets import find_in_all, kinds
 from nbrelease.secrets.lines import lines_with
 from nbrelease.verification.pack import Pack
-from nbrelease.verification.report import Result, judged
+from nbrelease.verification.report import Result, passed_unless
 
-# Homes of people and of build agents, and folders for what is temporary.
+# Home folders of users and build agents, and temporary folders.
 FOLDERS = re.compile(
     r"(?<![\w./:~<>-])(?:"
     r"/(?:home|Users)/[\w.-]+/|/root/|/agent/_work/|/azp/|/__w/|/opt/hostedtoolcache/"
@@ -24,7 +24,7 @@ FOLDER_HINTS = ("/home/", "/Users/", "/root/", "/agent/", "/azp/", "/__w/", "/op
 
 
 def _names(pack: Pack) -> list[str]:
-    """All files, what was appended too."""
+    """All files, with those of later entries."""
     later = (pack.folder / manifest.LATER).rglob("*")
     names = [path.relative_to(pack.folder).as_posix() for path in later if path.is_file()]
     every = [*manifest.listed(pack.folder), manifest.NAME, *sorted(names)]
@@ -32,16 +32,16 @@ def _names(pack: Pack) -> list[str]:
 
 
 def secrets(pack: Pack) -> Result:
-    """Nothing in any file looks like a key, a token or a password."""
-    # A signature has as many bits as a key, and is held against its form on its own.
+    """No file contains text in the form of a key, a token or a password."""
+    # A signature looks like a key; the check "signature" validates its form.
     names = [name for name in _names(pack) if not name.endswith(SUFFIX)]
     paths = {pack.folder / name: name for name in names}
-    problems = [f"{paths[path]}: holds {what}" for path, what in find_in_all(paths)]
-    return judged(problems, f"none in {len(names)} files, of {len(kinds())} kinds")
+    problems = [f"{paths[path]}: contains {what}" for path, what in find_in_all(paths)]
+    return passed_unless(problems, f"none in {len(names)} files, of {len(kinds())} kinds")
 
 
 def paths(pack: Pack) -> Result:
-    """No absolute path of a machine, but in the project's own code."""
+    """No absolute path of a machine, except in the project's own code."""
     problems, count = [], 0
     for name in _names(pack):
         if name.startswith(f"{CODE}/"):
@@ -52,5 +52,5 @@ def paths(pack: Pack) -> Result:
         found = next(filter(None, (FOLDERS.search(text, *place) for place in places)), None)
         if found is not None:
             line = text.count("\n", 0, found.start()) + 1
-            problems.append(f"{name}:{line}: names a folder of a machine: {found.group()}")
-    return judged(problems, f"none in {count} files")
+            problems.append(f"{name}:{line}: absolute path: {found.group()}")
+    return passed_unless(problems, f"none in {count} files")

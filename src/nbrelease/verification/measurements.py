@@ -1,4 +1,4 @@
-"""Checks of what was measured: tests, rows, parity, and one version all the way."""
+"""Checks of the measurements: tests, rows, parity, and one version from test to traffic."""
 
 from __future__ import annotations
 
@@ -7,72 +7,72 @@ from typing import Any
 
 from nbrelease.records import in_order_of_execution
 from nbrelease.verification.pack import Pack
-from nbrelease.verification.report import Result, failed, judged, not_applicable, passed
+from nbrelease.verification.report import Result, failed, not_applicable, passed, passed_unless
 
 
-def _outcome(pack: Pack, problems: list[str], good: str) -> Result:
-    """A limit that was not kept is a failure, unless the release failed and says so."""
+def _expect(pack: Pack, problems: list[str], reason: str) -> Result:
+    """Failed on a problem, unless the record says that the release failed."""
     if problems and pack.negative:
-        return passed(f"{'; '.join(problems)}: the release is {pack.record.verdict}, as it says")
-    return judged(problems, good)
+        return passed(f"{'; '.join(problems)}: the release is {pack.record.verdict}")
+    return passed_unless(problems, reason)
 
 
 def tests(pack: Pack) -> Result:
-    """There were tests, and all of them passed."""
+    """There are tests, and all of them passed."""
     counted = pack.record.tests
     if counted.total == 0 and pack.negative:
         return not_applicable(f"{pack.record.verdict} before the first test")
     if counted.total == 0:
-        return failed(["0 tests: a release that nothing could stop is not tested"])
+        return failed(["0 tests"])
     problems = [
         f"{runbook.name}: test {cell.id} {cell.state}"
         for runbook in pack.record.runbooks
         for cell in runbook.cells
         if cell.is_test and cell.state != "passed"
     ]
-    return _outcome(pack, problems, f"{counted.passed} of {counted.total} tests passed")
+    return _expect(pack, problems, f"{counted.passed} of {counted.total} tests passed")
 
 
 def rows(pack: Pack) -> Result:
-    """As many predictions as rows that were sent, and the held-out rows are those compared on."""
+    """As many predictions as rows sent; models compared on as many rows as were held out."""
     record = pack.record
-    problems, said = [], []
+    problems, counts = [], []
     batch, comparison = record.endpoints.batch, record.comparison
     if batch is not None and batch.rows_in is not None:
-        said.append(f"batch: {batch.rows_in} rows in, {batch.rows_out} out")
+        counts.append(f"batch: {batch.rows_in} rows in, {batch.rows_out} out")
         if batch.rows_in != batch.rows_out or not batch.rows_in:
-            problems.append(said[-1])
+            problems.append(counts[-1])
     elif batch is not None and not pack.negative:
-        problems.append(f"{batch.name}: no rows were sent to its deployment {batch.deployment}")
+        problems.append(f"{batch.name}: no rows were sent to deployment {batch.deployment}")
     measured = record.metrics.get("test_rows")
     if comparison is not None and measured is not None:
-        said.append(f"{comparison.rows} rows held out and compared on")
+        counts.append(f"{comparison.rows} rows held out and compared")
         if comparison.rows != measured:
             problems.append(f"compared on {comparison.rows} rows, measured on {measured:g}")
     profile = record.data_profile
     if profile is not None and record.data is not None:
-        said.append(f"{profile.rows} rows of data")
+        counts.append(f"{profile.rows} rows of data")
         if profile.rows != record.data.rows:
             problems.append(f"{record.data.rows} rows of data, {profile.rows} described")
         if profile.overlap:
             problems.append(f"{profile.overlap} rows are in both training and test")
-    if not said and not problems:
-        return not_applicable(_missing(pack, "no rows were counted"))
-    return _outcome(pack, problems, ", ".join(said))
+    if not counts and not problems:
+        return not_applicable(_missing(pack, "no published row counts"))
+    return _expect(pack, problems, ", ".join(counts))
 
 
 def parity(pack: Pack) -> Result:
-    """The endpoint answers as the registered model does."""
+    """The endpoint's predictions equal those of the registered model."""
     online = pack.record.endpoints.online
     if online is None:
-        return not_applicable(_missing(pack, "nothing was deployed online"))
+        return not_applicable(_missing(pack, "no online deployment"))
     found, limit = online.parity_max_abs_diff, online.parity_tolerance
     if found is None and pack.negative:
         return not_applicable(f"{pack.record.verdict} before {online.deployment} was tested")
     if found is None:
-        return failed([f"{online.deployment} was never held against the registered model"])
+        return failed([f"{online.deployment} was not compared with the registered model"])
     text = f"largest difference to the registered model {found:g}, tolerance {limit:g}"
-    return _outcome(pack, [text] if not found <= limit else [], text)
+    return _expect(pack, [text] if not found <= limit else [], text)
 
 
 def _missing(pack: Pack, text: str) -> str:
@@ -80,15 +80,15 @@ def _missing(pack: Pack, text: str) -> str:
 
 
 def versions(pack: Pack) -> Result:
-    """What was tested is what was registered, deployed and given the traffic.
+    """The tested version is the one that was registered, deployed, and given the traffic.
 
-    Versions pass from runbook to runbook as parameters: each has to be what the runbook before it
-    published. This holds for a failed release, too.
+    Versions are parameters of later runbooks. Each has to equal the value that an earlier runbook
+    published, in a failed release too.
     """
     record = pack.record
-    flows = list(_flows(pack))
+    flows = list(_passed_values(pack))
     problems = [
-        f"{runbook}: was run with {name} = {given}, {source} published {value}"
+        f"{runbook}: run with {name} = {given}, {source} published {value}"
         for runbook, name, given, source, value in flows
         if str(given) != str(value)
     ]
@@ -100,23 +100,23 @@ def versions(pack: Pack) -> Result:
                 consumer = f"parameters of {runbook.name}"
                 after = "model_version" in runbook.parameters
                 if after and str(given) != expected:
-                    problems.append(f"{consumer}: {key} {given}, registered is {expected}")
+                    problems.append(f"{consumer}: {key} {given}, registered: {expected}")
     if online is not None and record.previous_deployment == online.deployment:
-        problems.append(f"deployment {online.deployment} took the place of one of its own name")
+        problems.append(f"{online.deployment} is its own previous deployment")
     if online is not None and online.traffic is not None and not pack.negative:
         share = online.traffic.get(online.deployment, 0)
         if share != 100:
             problems.append(f"{online.deployment} has {share} % of the traffic, not 100 %")
     if not flows and model is None:
-        return not_applicable(_missing(pack, "nothing was passed on between runbooks"))
-    said = [f"{len(flows)} values passed on as published"]
+        return not_applicable(_missing(pack, "no values passed between runbooks"))
+    said = [f"{len(flows)} values passed as published"]
     if model is not None:
         said.append(f"registered {model.name}:{model.version}")
         said += [f"deployed {each.deployment}" for each in (batch, online) if each is not None]
-    return judged(list(dict.fromkeys(problems)), ", ".join(said))
+    return passed_unless(list(dict.fromkeys(problems)), ", ".join(said))
 
 
-def _flows(pack: Pack) -> Iterator[tuple[str, str, Any, str, Any]]:
+def _passed_values(pack: Pack) -> Iterator[tuple[str, str, Any, str, Any]]:
     """(runbook, parameter, its value, the runbook that published it, that value)."""
     known: dict[str, tuple[str, Any]] = {}
     for runbook in in_order_of_execution(pack.record.runbooks):

@@ -1,7 +1,7 @@
-"""Check of the order in time: what has to come before something else did.
+"""Check of the order in time.
 
-The order between runbooks is not a list of their names: a runbook that was given a value cannot
-have begun before the one that published it ended.
+The order of runbooks follows from their values: a runbook that was run with a published value
+cannot have started before the runbook that published it ended.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nbrelease.records import (
     in_order_of_execution,
 )
 from nbrelease.verification.pack import Pack
-from nbrelease.verification.report import Result, judged
+from nbrelease.verification.report import Result, passed_unless
 
 # Values are published with whole seconds, runbooks' times with fractions.
 SECOND = timedelta(seconds=1)
@@ -33,19 +33,19 @@ def order(pack: Pack) -> Result:
     shown = f"{record.started:%Y-%m-%d %H:%M:%S}"
     end = f" to {record.ended:%H:%M:%S} UTC" if record.ended else " UTC"
     said = f"{len(record.runbooks)} runbooks, {len(record.decisions)} decisions"
-    return judged(problems, f"{shown}{end}: {said} in order")
+    return passed_unless(problems, f"{shown}{end}: {said} in order")
 
 
 def _runbooks(record: ReleaseRecord) -> Iterator[str]:
     published: dict[str, RunbookResult] = {}
     for runbook in in_order_of_execution(record.runbooks):
         if runbook.started < record.started:
-            yield f"{runbook.name} began before the release did"
+            yield f"{runbook.name} started before the release"
         yield from _duration(runbook)
         sources = [published[name] for name in runbook.parameters if name in published]
         for source in {each.name: each for each in sources}.values():
             if source.ended is None or runbook.started < source.ended:
-                yield f"{runbook.name} began before {source.name}, whose values it was given, ended"
+                yield f"{runbook.name} started before the end of {source.name}, whose values it has"
         published |= dict.fromkeys(runbook.values, runbook)
 
 
@@ -54,49 +54,49 @@ def _duration(runbook: RunbookResult) -> Iterator[str]:
         return
     seconds = (runbook.ended - runbook.started).total_seconds()
     if seconds < 0:
-        yield f"{runbook.name} ended before it began"
+        yield f"{runbook.name} ended before it started"
     elif abs(seconds - (runbook.seconds or 0)) > EXACT:
-        yield f"{runbook.name}: its seconds are not those between its start and its end"
+        yield f"{runbook.name}: seconds differ from its start and end"
 
 
 def _stages(record: ReleaseRecord) -> Iterator[str]:
     for stage in record.stages:
         if stage.started and stage.ended and stage.ended < stage.started:
-            yield f"stage {stage.name} ended before it began"
+            yield f"stage {stage.name} ended before it started"
         for runbook in record.runbooks:
             if runbook.stage != stage.name or not stage.started:
                 continue
             if runbook.started < stage.started or (
                 stage.ended and runbook.ended and runbook.ended > stage.ended
             ):
-                yield f"{runbook.name} was not run within its stage {stage.name}"
+                yield f"{runbook.name} ran outside its stage {stage.name}"
 
 
 def _decisions(record: ReleaseRecord) -> Iterator[str]:
     for each in record.decisions:
         if each.time < record.started:
-            yield f"{each.name} spoke on {each.environment} before the release began"
+            yield f"decision of {each.name} on {each.environment} before the release started"
         yield from _decision(each, record)
 
 
 def _decision(decision: Decision, record: ReleaseRecord) -> Iterator[str]:
-    """Who says yes has seen what came before the stage, and nothing of it has begun."""
+    """A decision comes after the earlier stages and before its own stage starts."""
     names = [stage.name for stage in record.stages]
     before = names[: names.index(decision.stage)] if decision.stage in names else []
-    who = f"{decision.name} spoke on {decision.environment}"
+    who = f"decision of {decision.name} on {decision.environment}"
     for runbook in record.runbooks:
         if runbook.stage == decision.stage and decision.decision == "rejected":
-            yield f"{runbook.name} was run although {decision.name} said no to its stage"
+            yield f"{runbook.name} ran although {decision.name} rejected its stage"
         elif runbook.stage == decision.stage and runbook.started < decision.time:
-            yield f"{who} after {runbook.name} had begun"
+            yield f"{who} after {runbook.name} started"
         elif runbook.stage in before and runbook.ended and decision.time < runbook.ended:
-            yield f"{who} before {runbook.name} had ended"
+            yield f"{who} before {runbook.name} ended"
 
 
 def _traffic(record: ReleaseRecord) -> Iterator[str]:
     steps = [step.time for step in record.rollout or []]
     if steps != sorted(steps):
-        yield "the steps of the rollout are not in the order of their times"
+        yield "the steps of the rollout are not in chronological order"
     moments = [("rollout", time) for time in steps]
     for name in ("rollback", "rollback_drill"):
         if (found := getattr(record, name)) is not None:
@@ -105,7 +105,7 @@ def _traffic(record: ReleaseRecord) -> Iterator[str]:
         runbook = next((each for each in record.runbooks if name in each.values), None)
         if runbook is not None and not _within(time, runbook):
             what = f"{name.replace('_', ' ')} at {time:%H:%M:%S}"
-            yield f"the {what} was not while {runbook.name} ran"
+            yield f"{what}, when {runbook.name} did not run"
 
 
 def _within(time: datetime, runbook: RunbookResult) -> bool:
@@ -114,7 +114,7 @@ def _within(time: datetime, runbook: RunbookResult) -> bool:
 
 
 def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
-    """Cells were executed one after the other, while the runbook ran."""
+    """Cells were executed one after the other, between start and end of the runbook."""
     last, before = runbook.started, "its start"
     for cell in content["cells"]:
         times = cell.get("metadata", {}).get("papermill", {})
@@ -122,9 +122,9 @@ def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
             continue
         started, ended = (datetime.fromisoformat(times[key]) for key in ("start_time", "end_time"))
         if started < last:
-            yield f"{runbook.name}: cell {cell['id']} began before {before}"
+            yield f"{runbook.name}: cell {cell['id']} started before {before}"
         if ended < started:
-            yield f"{runbook.name}: cell {cell['id']} ended before it began"
+            yield f"{runbook.name}: cell {cell['id']} ended before it started"
         last, before = ended, f"the end of cell {cell['id']}"
     if runbook.ended is not None and last > runbook.ended:
         yield f"{runbook.name} ended before {before}"

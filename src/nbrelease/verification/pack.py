@@ -1,4 +1,4 @@
-"""A pack as a verifier reads it: each file once, and nothing believed before it was checked."""
+"""A pack under verification: each file is read once and validated."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from nbrelease.records import ReleaseRecord, RunbookResult
 
 
 class Unreadable(Exception):
-    """A file of the pack is missing or not what it should be; the text names it."""
+    """A file of the pack is missing or malformed; the text names it."""
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack, and the keys whose signatures count."""
+    """A pack, and the keys of the required signers."""
 
     folder: Path
     keys: tuple[PublicKey, ...] = ()
@@ -43,20 +43,20 @@ class Pack:
 
     @cached_property
     def same_renderer(self) -> bool:
-        """Whether this nbrelease writes records and pages as the one that made the pack."""
+        """Whether this nbrelease renders records and pages as the one that built the pack."""
         return self.manifest.renderer == manifest.renderer()
 
     @cached_property
     def raw(self) -> dict[str, Any]:
-        """record.json as it stands there."""
+        """The content of record.json."""
         content = self.json("record.json")
         if not isinstance(content, dict):
-            raise Unreadable("record.json: is no object")
+            raise Unreadable("record.json: not an object")
         return content
 
     @cached_property
     def record(self) -> ReleaseRecord:
-        """record.json, valid."""
+        """The validated record.json."""
         _ = self.raw
         try:
             return ReleaseRecord.model_validate_json(self.text("record.json"), strict=True)
@@ -64,8 +64,8 @@ class Pack:
             raise Unreadable(f"record.json: {explain(error)}") from None
 
     @property
-    def told(self) -> str:
-        """What the pack says became of the release."""
+    def outcome(self) -> str:
+        """The verdict in the record, with the reason."""
         try:
             return self.record.verdict + (f": {self.record.reason}" if self.record.reason else "")
         except Unreadable as error:
@@ -73,32 +73,34 @@ class Pack:
 
     @property
     def negative(self) -> bool:
-        """Whether it says that the release did not come to a good end."""
+        """Whether the verdict in the record is another than ``passed``."""
         return self.record.verdict != "passed"
 
     @cached_property
     def notebooks(self) -> dict[str, dict[str, Any]]:
-        """The executed notebooks by name, in order."""
+        """The executed notebooks by name, sorted."""
         paths = sorted((self.folder / "notebooks").glob("*.ipynb"))
         found = {}
         for path in paths:
             name = f"notebooks/{path.name}"
             content = self.json(name)
             if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-                raise Unreadable(f"{name}: is no notebook")
+                raise Unreadable(f"{name}: not a notebook")
             found[path.stem] = content
         return found
 
     @cached_property
     def claims(self) -> dict[str, RunbookResult]:
-        """What each executed notebook says of itself."""
+        """The result in the metadata of each executed notebook."""
         found = {}
         for name, content in self.notebooks.items():
             try:
                 claim = content["metadata"]["nbrelease"]
                 found[name] = RunbookResult.model_validate(claim)
             except (KeyError, TypeError):
-                raise Unreadable(f"notebooks/{name}.ipynb: has no result of a run") from None
+                raise Unreadable(
+                    f"notebooks/{name}.ipynb: no result of nbrelease run in its metadata"
+                ) from None
             except ValidationError as error:
                 raise Unreadable(f"notebooks/{name}.ipynb: {explain(error)}") from None
         return found
@@ -108,14 +110,14 @@ class Pack:
         try:
             return (self.folder / name).read_bytes().decode("utf-8")
         except FileNotFoundError:
-            raise Unreadable(f"{name}: is missing") from None
+            raise Unreadable(f"{name}: missing") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise Unreadable(f"{name}: cannot be read: {error}") from None
+            raise Unreadable(f"{name}: not readable: {error}") from None
 
     def json(self, name: str) -> Any:
-        """A file's content; a key that stands twice hides one of its values from a reader."""
+        """A file's content. A duplicate key is refused: it hides one of its values."""
         try:
-            return json.loads(self.text(name), object_pairs_hook=_once)
+            return json.loads(self.text(name), object_pairs_hook=_refuse_duplicates)
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"{name}: {error}") from None
 
@@ -125,16 +127,16 @@ class Pack:
 
 
 def explain(error: ValidationError) -> str:
-    """The first thing that is wrong, and where."""
+    """The first error and its place."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
     return f"{where}: {first['msg']}" if where else first["msg"]
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice} stands there twice")
-    return found
+        raise ValueError(f"duplicate key {twice}")
+    return content

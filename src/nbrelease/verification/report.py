@@ -1,4 +1,4 @@
-"""What a verification found: a state and a reason for each check, as text, JSON or JUnit XML."""
+"""The report of a verification: a state and a reason per check, as text, JSON or JUnit XML."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MARKS: dict[State, str] = {
     "not applicable": "n/a",
     "left out": "left out",
 }
-# What a pack proves, from nothing on; no more is claimed than that.
+# What a pack proves. A level claims no more than that.
 LEVELS = {
-    "none": "this pack does not hold",
-    "consistent": "whole and in agreement with itself; who wrote it is not proved",
-    "signed": "consistent, and these very bytes were signed with the key; when is not proved",
+    "none": "a check failed",
+    "consistent": "complete and consistent; the author is not proved",
+    "signed": "consistent, and signed with the key; the time is not proved",
 }
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Result:
-    """Of one check. ``problems`` has every one that was found, ``reason`` them in a line."""
+    """The result of one check. ``problems`` has all problems, ``reason`` the first in one line."""
 
     state: State
     reason: str
@@ -34,12 +34,12 @@ class Result:
 
 
 def passed(reason: str) -> Result:
-    """It holds."""
+    """The check passed."""
     return Result("passed", reason)
 
 
 def failed(problems: Sequence[str]) -> Result:
-    """It does not."""
+    """The check failed."""
     more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     return Result("failed", "; ".join(problems[:SHOWN]) + more, tuple(problems))
 
@@ -50,32 +50,32 @@ def not_applicable(reason: str) -> Result:
 
 
 def left_out() -> Result:
-    """The caller asked not to check it."""
-    return Result("left out", "the caller asked for that")
+    """The check was left out with ``--without``."""
+    return Result("left out", "by request")
 
 
-def judged(problems: Sequence[str], good: str) -> Result:
-    """Passed with a reason where there is no problem."""
-    return failed(problems) if problems else passed(good)
+def passed_unless(problems: Sequence[str], reason: str) -> Result:
+    """Passed where there are no problems, otherwise failed."""
+    return failed(problems) if problems else passed(reason)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Of one pack. ``told`` is what the pack says became of the release."""
+    """The report of one pack. ``outcome`` is the verdict in its record, with the reason."""
 
     pack: str
     results: Mapping[str, Result]
-    told: str
+    outcome: str
     signers: Sequence[str] = ()
 
     @property
     def failed(self) -> bool:
-        """Whether a check did not hold."""
+        """Whether a check failed."""
         return any(result.state == "failed" for result in self.results.values())
 
     @property
     def level(self) -> str:
-        """What is really proved: a key of :data:`LEVELS`."""
+        """What the pack proves: a key of :data:`LEVELS`."""
         if self.failed:
             return "none"
         return "signed" if self.signers else "consistent"
@@ -84,13 +84,12 @@ class Report:
     def summary(self) -> str:
         """The counts in one line."""
         counts = Counter(result.state for result in self.results.values())
-        found = [f"{counts[state]} {state}" for state in MARKS if counts[state]]
-        return ", ".join(found)
+        return ", ".join(f"{counts[state]} {state}" for state in MARKS if counts[state])
 
     def text(self) -> str:
-        """For people."""
+        """The report as plain text."""
         wide = max(map(len, self.results))
-        lines = [f"{self.pack}: {self.told}"]
+        lines = [f"{self.pack}: {self.outcome}"]
         for name, result in self.results.items():
             lines.append(f"  {MARKS[result.state]:8} {name:{wide}}  {result.reason}")
         lines.append(f"  {self.summary}")
@@ -99,20 +98,25 @@ class Report:
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """For the summary of a pipeline's run."""
+        """The report as Markdown, for the summary of a pipeline run."""
         rows = [
-            f"| {name} | {result.state} | {_cell(result.reason)} |"
+            f"| {name} | {result.state} | {_escape_cell(result.reason)} |"
             for name, result in self.results.items()
         ]
-        found = f"{self.summary}; level {self.level}: {LEVELS[self.level]}"
-        head = [f"### Verification of {self.pack}", "", f"{_cell(self.told)}. {found}.", ""]
+        result = f"{self.summary}; level {self.level}: {LEVELS[self.level]}"
+        head = [
+            f"### Verification of {self.pack}",
+            "",
+            f"{_escape_cell(self.outcome)}. {result}.",
+            "",
+        ]
         return "\n".join([*head, "| check | state | reason |", "|---|---|---|", *rows, ""])
 
     def data(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as JSON values."""
         return {
             "pack": self.pack,
-            "told": self.told,
+            "outcome": self.outcome,
             "verified": not self.failed,
             "level": self.level,
             "level_means": LEVELS[self.level],
@@ -130,7 +134,7 @@ class Report:
 
 
 def junit(reports: Sequence[Report]) -> str:
-    """All packs as JUnit XML: a suite a pack, a case a check."""
+    """All reports as JUnit XML: a test suite per pack, a test case per check."""
     root = ElementTree.Element("testsuites")
     for report in reports:
         states = Counter(result.state for result in report.results.values())
@@ -155,6 +159,6 @@ def junit(reports: Sequence[Report]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, "unicode")
 
 
-def _cell(text: str) -> str:
-    """A text within a table of Markdown."""
+def _escape_cell(text: str) -> str:
+    """Escape a text for a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

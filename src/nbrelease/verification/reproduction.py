@@ -1,7 +1,7 @@
-"""Checks that make things again, and hold what the pack has against that.
+"""Checks that derive cells' states, record, pages and test reports again, and compare them.
 
-States and values are read from the executed cells, the record is made out of these, the pages and
-the test reports out of the record.
+States and values come from the executed cells, the record from these, the pages and the test
+reports from the record.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from nbrelease.report import pages as writer
 from nbrelease.runbook import verdict
 from nbrelease.secrets import MASK
 from nbrelease.verification.pack import Pack, Unreadable
-from nbrelease.verification.report import Result, failed, judged, not_applicable, passed
+from nbrelease.verification.report import Result, failed, not_applicable, passed, passed_unless
 
 INJECTED = "injected-parameters"
 TAG = re.compile(r"<[^>]*>")
 
 
 def cells(pack: Pack) -> Result:
-    """Each notebook's claims are what its cells say; in a good release every cell was executed."""
+    """Results follow from the cells; in a passed release all cells were executed."""
     problems: list[str] = []
     try:
         claims = pack.claims
@@ -47,7 +47,9 @@ def cells(pack: Pack) -> Result:
     executed = sum(1 for state in states if state in ("passed", "failed", "check failed"))
     bad = sum(1 for state in states if state in ("failed", "check failed"))
     text = f"{len(states)} cells in {len(claims)} runbooks, {executed} executed, {bad} failed"
-    return judged(problems, text + (f": {pack.record.verdict}, as the record says" if bad else ""))
+    return passed_unless(
+        problems, text + (f": the release is {pack.record.verdict}" if bad else "")
+    )
 
 
 def _unexecuted(claim: RunbookResult) -> Iterator[str]:
@@ -62,36 +64,38 @@ def _unexecuted(claim: RunbookResult) -> Iterator[str]:
 
 def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
     if claim.ended is None and not claim.cells:
-        return  # killed: it had no time to say anything of its cells
-    there = {cell["id"]: cell for cell in content["cells"] if cell["cell_type"] == "code"}
+        return  # killed before it could write results of cells
+    code_cells = {cell["id"]: cell for cell in content["cells"] if cell["cell_type"] == "code"}
     values: dict[str, Any] = {}
     for result in claim.cells:
-        cell = there.get(result.id)
+        cell = code_cells.get(result.id)
         if cell is None:
-            yield f"cell {result.id} is missing"
+            yield f"cell {result.id}: missing"
             continue
         yield from _state(result, cell)
         values.update(published_values.read_outputs(cell.get("outputs", [])))
     known = {result.id for result in claim.cells}
-    for id, cell in there.items():
-        if id not in known and not _silent(cell):
-            yield f"cell {id} was added"
+    for id, cell in code_cells.items():
+        if id not in known and not _has_no_result(cell):
+            yield f"cell {id}: not in the results"
     states = [result.state for result in claim.cells]
     expected = "failed" if claim.reason else verdict.overall(list(states))
     if claim.verdict != expected:
-        yield f"says {claim.verdict}, its cells say {expected}"
+        yield f"verdict {claim.verdict}, from its cells {expected}"
     for name in sorted(values.keys() | claim.values.keys()):
         if values.get(name) != claim.values.get(name):
             found = difference(claim.values.get(name), values.get(name), name)
-            yield f"the published value {found}, as its cell has it"
-    yield from _injected(claim, there.values())
-    counts = [cell["execution_count"] for cell in there.values() if cell.get("execution_count")]
+            yield f"published value {found} in its cell"
+    yield from _injected(claim, code_cells.values())
+    counts = [
+        cell["execution_count"] for cell in code_cells.values() if cell.get("execution_count")
+    ]
     if counts != sorted(set(counts)):
-        yield "the execution counts do not rise: cells were moved or run twice"
+        yield "execution counts do not increase: cells were moved or run twice"
 
 
-def _silent(cell: Mapping[str, Any]) -> bool:
-    """The injected parameters and empty cells are no results."""
+def _has_no_result(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell has no result: injected parameters, empty cells."""
     tags = cell.get("metadata", {}).get("tags", [])
     return INJECTED in tags or not "".join(cell["source"]).strip()
 
@@ -102,13 +106,13 @@ def _state(result: CellResult, cell: Mapping[str, Any]) -> Iterator[str]:
     if state == "passed" and result.check is not None and not result.check.passed:
         state = "check failed"
     if state != result.state:
-        yield f"cell {result.id} says {result.state}, its outputs say {state}"
+        yield f"cell {result.id}: state {result.state}, from its outputs {state}"
     elif error != result.error:
-        yield f"cell {result.id} does not say what its outputs say was raised"
+        yield f"cell {result.id}: its error differs from its outputs"
 
 
 def _injected(claim: RunbookResult, there: Any) -> Iterator[str]:
-    """The parameters are those that the injected cell assigns, as far as it has plain literals."""
+    """Parameters equal the literals that the injected cell assigns."""
     for cell in there:
         if INJECTED not in cell.get("metadata", {}).get("tags", []):
             continue
@@ -122,11 +126,11 @@ def _injected(claim: RunbookResult, there: Any) -> Iterator[str]:
                 continue  # float('nan') and the like
             known = claim.parameters.get(name, value)
             if known != value and MASK not in f"{known}{value}":  # hidden in code and JSON alike
-                yield f"parameter {difference(claim.parameters[name], value, name)}, as injected"
+                yield f"parameter {difference(claim.parameters[name], value, name)} injected"
 
 
 def record(pack: Pack) -> Result:
-    """record.json made again out of the executed notebooks is the same."""
+    """record.json equals the record that is derived again from the executed notebooks."""
     kept = {
         "since_last": pack.record.since_last,
         "schema_version": pack.record.schema_version,  # the check "schema" says which are known
@@ -138,17 +142,17 @@ def record(pack: Pack) -> Result:
     again = derive_record(pack.folder, results, pack.notebooks)
     again = again.model_copy(update=kept)
     made, there = again.model_dump(mode="json"), pack.raw
-    if not pack.same_renderer:  # what a later version adds, an earlier pack has not got
+    if not pack.same_renderer:  # fields that a later version adds are not in an earlier pack
         made = _known(made, there)
     if made == there:
-        return passed(f"the same made again from {len(results)} executed notebooks")
+        return passed(f"equal to the record derived from {len(results)} executed notebooks")
     names = [name for name in [*made, *there] if made.get(name) != there.get(name)]
     found = [difference(there.get(name), made.get(name), name) for name in dict.fromkeys(names)]
-    return failed([f"record.json: {each}, made again from the notebooks" for each in found])
+    return failed([f"record.json: {each} from the notebooks" for each in found])
 
 
 def _known(made: Any, there: Any) -> Any:
-    """What is made, without keys that are not there."""
+    """The derived value, without keys that the pack does not have."""
     if isinstance(made, dict) and isinstance(there, dict):
         return {name: _known(made[name], there[name]) for name in made if name in there}
     if isinstance(made, list) and isinstance(there, list) and len(made) == len(there):
@@ -166,7 +170,7 @@ def _values(claim: RunbookResult, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def difference(there: Any, made: Any, where: str) -> str:
-    """The first place in which two JSON values differ, in words."""
+    """The first place in which two JSON values differ, as text."""
     if isinstance(there, dict) and isinstance(made, dict):
         for name in [*there, *made]:
             if there.get(name) != made.get(name):
@@ -175,7 +179,7 @@ def difference(there: Any, made: Any, where: str) -> str:
         for index, (ours, theirs) in enumerate(zip(there, made, strict=True)):
             if ours != theirs:
                 return difference(ours, theirs, f"{where}[{index}]")
-    return f"{where}: {_short(there)} there, {_short(made)}"
+    return f"{where}: {_short(there)} in the pack, {_short(made)}"
 
 
 def _short(value: Any) -> str:
@@ -184,11 +188,11 @@ def _short(value: Any) -> str:
 
 
 def pages(pack: Pack) -> Result:
-    """Every page written again out of record and notebooks is the same, so are its figures."""
+    """Every page equals the page that is rendered again from record and notebooks."""
     record = pack.record
     if not pack.same_renderer:
         return not_applicable(
-            f"written by another nbrelease ({pack.manifest.version or 'unknown'}); verify with it"
+            f"rendered by nbrelease {pack.manifest.version or 'unknown'}; verify with that version"
         )
     has_card = "model-card.md" in pack.manifest.files
     made = {
@@ -213,8 +217,8 @@ def pages(pack: Pack) -> Result:
             problems.append(f"{name}: {_first(there, page)}")
     extra = {path.name for path in (pack.folder / "html").glob("*")}
     for name in sorted(extra - {f"{result.name}.html" for result in record.runbooks}):
-        problems.append(f"html/{name}: is the page of no executed notebook")
-    return judged(problems, f"{len(made)} pages, the same written again")
+        problems.append(f"html/{name}: no executed notebook has this page")
+    return passed_unless(problems, f"{len(made)} pages equal to a new rendering")
 
 
 def _card(pack: Pack, text: str) -> Iterator[str]:
@@ -222,7 +226,7 @@ def _card(pack: Pack, text: str) -> Iterator[str]:
 
     for said, times in Counter(card.said(pack.record)).items():
         if text.count(said) < times:
-            yield f"model-card.md: does not say «{_short(said)}»"
+            yield f"model-card.md: does not contain '{_short(said)}'"
 
 
 def _first(there: str, made: str) -> str:
@@ -232,25 +236,27 @@ def _first(there: str, made: str) -> str:
                 (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b),
                 min(len(ours), len(theirs)),
             )
-            return f"shows «{_near(ours, at)}», the record says «{_near(theirs, at)}»"
-    return "ends otherwise"
+            return f"shows '{_near(ours, at)}', from the record '{_near(theirs, at)}'"
+    return "differs at its end"
 
 
 def _near(line: str, at: int) -> str:
-    """The text around a place of a line of HTML."""
+    """The text around a position in a line of HTML."""
     words = TAG.sub(" ", line[max(0, at - 30) : at + 30])
     return " ".join(words.split())
 
 
 def reports(pack: Pack) -> Result:
-    """The JUnit reports are those of the record."""
+    """The JUnit reports equal those made from the record."""
     made = {f"{each.name}.xml": junit.report(each) for each in pack.record.runbooks}
     there = {path.name for path in (pack.folder / "junit").glob("*")}
-    problems = [f"junit/{name}: is missing" for name in sorted(made.keys() - there)]
-    problems += [f"junit/{name}: is of no executed notebook" for name in sorted(there - set(made))]
+    problems = [f"junit/{name}: missing" for name in sorted(made.keys() - there)]
+    problems += [
+        f"junit/{name}: no executed notebook has this report" for name in sorted(there - set(made))
+    ]
     for name in sorted(there & made.keys()):
         if pack.same_renderer and pack.text(f"junit/{name}") != made[name]:
-            problems.append(f"junit/{name}: is not what the record says")
+            problems.append(f"junit/{name}: differs from the record")
     if not made and not problems:
         return not_applicable("no runbook was run")
-    return judged(problems, f"{len(made)} reports, the same written again")
+    return passed_unless(problems, f"{len(made)} reports equal to a new rendering")

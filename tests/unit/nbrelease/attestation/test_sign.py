@@ -77,7 +77,7 @@ def test_a_signature_is_named_and_not_believed_without_a_key(pack, tmp_path):
     report = verify(pack)
     found = report.results["signature"]
     assert found.state == "not applicable"
-    assert found.reason == f"signed by {key.id}; not verified: no --key was given"
+    assert key.id in found.reason
     assert report.level == "consistent"
 
 
@@ -102,7 +102,7 @@ def test_an_encrypted_key_wants_its_password(pack, tmp_path, monkeypatch, capfd)
     path = tmp_path / "k"
     path.write_bytes(pem(ec.generate_private_key(ec.SECP256R1()), b"open"))
     assert main(["evidence", "sign", str(pack), "--key", str(path)]) == 2
-    assert "no private key in PEM form: Password was not given" in capfd.readouterr().err
+    assert str(path) in capfd.readouterr().err
     monkeypatch.setenv("NBRELEASE_SIGNING_KEY_PASSWORD", "open")
     assert main(["evidence", "sign", str(pack), "--key", str(path)]) == 0
 
@@ -111,9 +111,9 @@ def test_keys_of_another_kind_and_a_key_that_is_there(pack, tmp_path, capfd):
     path = tmp_path / "rsa"
     path.write_bytes(pem(rsa.generate_private_key(65537, 2048)))
     assert main(["evidence", "sign", str(pack), "--key", str(path)]) == 2
-    assert "only Ed25519 and ECDSA keys sign" in capfd.readouterr().err
+    assert "Ed25519" in capfd.readouterr().err
     assert main(["evidence", "keygen", str(path)]) == 2
-    assert f"{path}: is there already" in capfd.readouterr().err
+    assert str(path) in capfd.readouterr().err
 
 
 def test_nothing_is_appended_to_a_broken_chain(pack, capfd):
@@ -124,5 +124,5 @@ def test_nothing_is_appended_to_a_broken_chain(pack, capfd):
     first.write_text(first.read_text().replace("one", "won"))
     capfd.readouterr()
     assert main([*words, "three"]) == 1
-    assert "the chain is broken, nothing appended: later/0002.json" in capfd.readouterr().err
+    assert "later/0002.json" in capfd.readouterr().err
     assert not (pack / "later" / "0003.json").exists()

@@ -23,7 +23,7 @@ OUTCOMES = [
     ("left", "failed", "Broken off in the rollout; the traffic was left as it is", "The rollout of model-2 was broken off, its traffic left: model-1 is gone"),
     ("given_none", "failed", "Stopped before it had any traffic", "model-2 was given no traffic: mirrored: drift"),
     ("rolled_back", "rolled back", "Traffic is back on model-1", "wrong answers for children"),
-    ("checked", "failed", "Failed in 01_prepare", "cell columns: expected «PatientID Age Diabetic», found «PatientID <Age> Diabetic»"),
+    ("checked", "failed", "Failed in 01_prepare", "cell columns: expected 'PatientID Age Diabetic', found 'PatientID <Age> Diabetic'"),
     ("crashed", "failed", "Failed in 02_train", "JobException: job crimson_neck_1 failed The cell that said no: 02_train · wait"),
     ("waiting", "open", "Waits for a yes to prod", ""),
     ("empty", "interrupted", "Interrupted before its end", "The pipeline was killed before its first runbook"),

@@ -10,7 +10,7 @@ import pytest
 from html_page import Page, words
 
 from nbrelease.attestation import chain
-from nbrelease.pack import build_pack
+from nbrelease.pack import build_pack, write_entries_page
 from nbrelease.report import site
 
 
@@ -106,6 +106,7 @@ def test_what_came_later_is_shown_with_its_release(releases):
     pack = next(releases.glob("*T090000Z*"))
     chain.append(pack, "incident", "slow answers", actor="Ada")
     chain.append(pack, "rollback", "back to model-1", actor="Lin")
+    write_entries_page(pack)
     made = site.build(releases)
     assert made.new == 1
     page = Page(made.page)

@@ -48,16 +48,17 @@ def test_a_pack_verifies_and_what_it_has_not_got_is_named(english, japanese, mak
         missing = {check for check, state in states.items() if state == "not applicable"}
         assert missing == BEYOND[name] | BARE
         assert all(result.reason for result in report.results.values())
-        assert report.told.startswith(built.record.verdict)
+        assert report.outcome.startswith(built.record.verdict)
         assert report.level == "consistent"
 
 
-def test_the_reason_names_the_bad_end(english):
-    found = verify(english["gave_back"].folder).results["tests"]
-    assert found.reason.endswith("test-no-limit-was-broken failed: the release is rolled back, as it says")  # fmt: skip
-    assert verify(english["crashed"].folder).results["parity"].reason == (
-        "failed: nothing was deployed online"
-    )
+def test_the_reason_has_the_verdict(english):
+    result = verify(english["gave_back"].folder).results["tests"]
+    assert result.state == "passed"
+    assert "test-no-limit-was-broken" in result.reason
+    assert "rolled back" in result.reason
+    result = verify(english["crashed"].folder).results["parity"]
+    assert (result.state, result.reason.split(":")[0]) == ("not applicable", "failed")
 
 
 def test_a_good_release_without_tests_does_not_verify(tmp_path):
@@ -65,30 +66,30 @@ def test_a_good_release_without_tests_does_not_verify(tmp_path):
     pack.runbook("01_prepare", [packs.cell("a")])
     assert build_pack(pack.folder).verdict == "passed"
     found = verify(pack.folder).results["tests"]
-    assert (found.state, found.reason.split(":")[0]) == ("failed", "0 tests")
+    assert (found.state, found.problems) == ("failed", ("0 tests",))
 
 
 @pytest.mark.parametrize(
-    ("rules", "said", "reason"),
+    ("rules", "decisions", "name"),
     [
-        ({"environments": ["prod"]}, [], "nobody said yes to prod"),
-        ({"environments": ["prod", "blue"]}, [("approved", "Ada")], "nobody said yes to blue"),
-        ({"approver_is_not_author": True}, [("approved", " grace ")], "grace  approved a release of their own"),
-        ({"approver_is_not_author": True}, [("approved", "Linus")], "Linus approved a release of their own"),
-        ({}, [("approved", " ")], "is nobody's"),
+        ({"environments": ["prod"]}, [], "prod"),
+        ({"environments": ["prod", "blue"]}, [("approved", "Ada")], "blue"),
+        ({"approver_is_not_author": True}, [("approved", " grace ")], "grace"),
+        ({"approver_is_not_author": True}, [("approved", "Linus")], "Linus"),
+        ({}, [("approved", " ")], "prod"),
         ({"environments": ["prod"], "approver_is_not_author": True}, [("approved", "Ada")], None),
     ],
 )  # fmt: skip
-def test_the_rules_for_approvers(tmp_path, rules, said, reason):
+def test_the_rules_for_approvers(tmp_path, rules, decisions, name):
     source = {"commit": "a1b2c3d4" * 5, "branch": "main", "dirty": False, "author": "Linus"}
     pack = packs.Pack(tmp_path, approval_rules=rules, source=source)
     pack.prepare()
-    for word in said:
-        pack.decide(*word, "register")
+    for decision in decisions:
+        pack.decide(*decision, "register")
     build_pack(pack.folder, card=False)
     found = verify(pack.folder).results["approvals"]
-    assert (found.state == "failed") == (reason is not None), found
-    assert reason is None or reason in found.reason
+    assert (found.state == "failed") == (name is not None), found
+    assert name is None or [name in problem for problem in found.problems] == [True]
 
 
 def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
@@ -99,8 +100,7 @@ def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
     pack.runbook("04_deploy_batch", [packs.cell("deploy", state="not run")], ended=False)
     build_pack(pack.folder, card=False)
     found = verify(pack.folder).results["approvals"]
-    assert found.state == "failed"
-    assert found.reason == "a model was registered and nobody had said yes to anything"
+    assert (found.state, len(found.problems)) == ("failed", 1)
 
 
 @pytest.fixture
@@ -123,11 +123,12 @@ def test_the_command_in_its_formats(english, broken, capfd, tmp_path):
     shown = capfd.readouterr()
     first, second = json.loads(shown.out)
     assert [first["verified"], second["verified"]] == [True, False]
-    assert second["checks"][0] == {
-        "name": "manifest", "state": "failed", "reason": "surplus.txt: is not listed",
-        "problems": ["surplus.txt: is not listed"],
-    }  # fmt: skip
-    assert f"{broken.name}: does not verify: manifest" in shown.err
+    check = second["checks"][0]
+    assert (check["name"], check["state"]) == ("manifest", "failed")
+    assert check["problems"] == [check["reason"]]
+    assert check["reason"].startswith("surplus.txt: ")
+    assert broken.name in shown.err
+    assert "manifest" in shown.err
 
     files = tmp_path / "out" / "verify.xml", tmp_path / "out" / "verify.md"
     words = ["--junit", str(files[0]), "--summary", str(files[1])]
@@ -137,8 +138,8 @@ def test_the_command_in_its_formats(english, broken, capfd, tmp_path):
     suite = ElementTree.fromstring(out).find("testsuite")
     assert suite.get("failures") == "1"
     assert [case.get("name") for case in suite] == list(CHECKS)
-    assert suite.find("testcase/failure").get("message") == "surplus.txt: is not listed"
-    assert "| manifest | failed | surplus.txt: is not listed |" in files[1].read_text()
+    assert suite.find("testcase/failure").get("message") == check["reason"]
+    assert f"| manifest | failed | {check['reason']} |" in files[1].read_text()
 
 
 def test_what_is_left_out_is_said(broken, capfd):
@@ -170,28 +171,28 @@ def test_the_summary_is_attached_where_a_pipeline_listens(english, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "place"),
     [
-        (["verify", "nowhere/at/all"], "nowhere/at/all: no such pack"),
-        (["verify", "."], ".: no pack there: it has no record.json"),
-        (["verify"], "Missing argument"),
-        (["verify", "PACK", "--without", "tets"], "no check tets; there are manifest"),
-        (["verify", "PACK", "--key", "none.pub"], "none.pub: no key there"),
-        (["verify", "PACK", "--key", "env:NONE"], "env:NONE: the variable NONE is not set"),
-        (["verify", "PACK", "--format", "xml"], "'xml' is not one of"),
-        (["sign", "PACK", "--key", "PACK/record.json"], "no private key in PEM form"),
-        (["sign", "PACK"], "env:NBRELEASE_SIGNING_KEY: the variable"),
-        (["append", "PACK", "--kind", "drift", "--text", "x"], "--kind drift: the kinds are drift report"),
+        (["verify", "nowhere/at/all"], "nowhere/at/all"),
+        (["verify", "."], "record.json"),
+        (["verify"], "PACK"),
+        (["verify", "PACK", "--without", "tets"], "tets"),
+        (["verify", "PACK", "--key", "none.pub"], "none.pub"),
+        (["verify", "PACK", "--key", "env:NONE"], "env:NONE"),
+        (["verify", "PACK", "--format", "xml"], "xml"),
+        (["sign", "PACK", "--key", "PACK/record.json"], "record.json"),
+        (["sign", "PACK"], "env:NBRELEASE_SIGNING_KEY"),
+        (["append", "PACK", "--kind", "drift", "--text", "x"], "--kind drift"),
     ],
 )  # fmt: skip
 def test_a_wrong_word_is_one_line_and_exit_code_2(
-    english, tmp_path, monkeypatch, capfd, words, said
+    english, tmp_path, monkeypatch, capfd, words, place
 ):
     monkeypatch.chdir(tmp_path)
     pack = str(english["full"].folder)
     assert main(["evidence", *(word.replace("PACK", pack) for word in words)]) == 2
     [line] = capfd.readouterr().err.strip().splitlines()
-    assert said in line
+    assert place in line
 
 
 HEAVY = {
