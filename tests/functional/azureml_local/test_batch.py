@@ -171,7 +171,7 @@ def test_files_that_fail_count_against_the_threshold(ml, deploy, score):
     deploy("some", COUNTS, size=1, error_threshold=1, retries=0)
     files = {"a.txt": "always fails", "b.txt": "fine"}
     assert lines(score("some", files)) == ["b.txt 4 said"]
-    with pytest.raises(JobException, match="error_threshold is 1"):
+    with pytest.raises(JobException, match="error_threshold"):
         score("some", files | {"c.txt": "always fails"})
     assert lines(
         score("some", {}, params_override=[{"error_threshold": 5}, {"mini_batch_size": 1}])
@@ -294,10 +294,10 @@ def test_a_pipeline_component_is_deployed_and_takes_parameters(ml, tmp_path):
     ml.jobs.stream(job.name)
     ml.jobs.download(job.name, download_path=tmp_path / "out", output_name="out")
     assert [path.read_text() for path in (tmp_path / "out").rglob("text.txt")] == ["QUIE"]
-    with pytest.raises(HttpResponseError, match="no input volume"):
+    with pytest.raises(HttpResponseError, match="volume"):
         ml.batch_endpoints.invoke(
             "shouts", deployment_name="one",
             inputs={"text": text, "volume": Input(type="integer", default=4)},
         )  # fmt: skip
-    with pytest.raises(HttpResponseError, match="text is required"):
+    with pytest.raises(HttpResponseError, match="text"):
         ml.batch_endpoints.invoke("shouts", deployment_name="one", inputs={"most": Input(type="integer", default=1)})  # fmt: skip

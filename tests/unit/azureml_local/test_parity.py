@@ -7,7 +7,7 @@ import json
 import pytest
 
 from azureml_local.online.nocode import NoCode
-from azureml_local.scoring.frames import Asked
+from azureml_local.scoring.frames import ScoringRequest
 
 TYPES = (("double", "double"), ("long", "double"), ("double", "float"))
 PAYLOADS = (
@@ -56,7 +56,7 @@ def both(request, tmp_path_factory):
 
     def here(columns, data):
         body = json.dumps({"input_data": {"columns": columns, "data": data}}).encode()
-        answer = ours.answer(Asked(body))
+        answer = ours.answer(ScoringRequest(body))
         return json.loads(answer.body) if answer.status == 200 else None
 
     def there(columns, data):

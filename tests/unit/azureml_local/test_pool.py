@@ -12,8 +12,14 @@ import pytest
 from azureml_local.errors import AzureError
 from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
-from azureml_local.online.worker import Launch
-from azureml_local.scoring.frames import Answer, Asked, pack, pack_answer, receive
+from azureml_local.online.worker import LaunchSettings
+from azureml_local.scoring.frames import (
+    ScoringRequest,
+    ScoringResponse,
+    pack_frame,
+    pack_response,
+    receive_request,
+)
 
 
 class FakeProcess:
@@ -24,7 +30,7 @@ class FakeProcess:
     async def end(self, grace):
         return 0
 
-    async def gone(self):
+    async def wait_for_exit(self):
         return 0
 
 
@@ -37,14 +43,16 @@ class FakeProcesses:
 
     async def spawn(self, command, *, stdin, **options):
         connection = stdin.dup()
-        connection.sendall(pack("ready", b""))
+        connection.sendall(pack_frame("ready", b""))
 
         def answer():
             with connection, contextlib.suppress(OSError):
-                while (request := receive(connection)) is not None:
+                while (request := receive_request(connection)) is not None:
                     self.paths.append(request.path)
                     status = self._liveness_status if request.path == "/" else 200
-                    connection.sendall(pack_answer(Answer(request.path.encode(), status)))
+                    connection.sendall(
+                        pack_response(ScoringResponse(request.path.encode(), status))
+                    )
 
         threading.Thread(target=answer, daemon=True).start()
         return FakeProcess()
@@ -63,8 +71,8 @@ def run_pool(tmp_path, use, processes=None, loop=LateLoop):
     """Start a pool of one process, do what ``use`` does with it, and close it."""
 
     async def main():
-        launch = Launch({}, tmp_path, tmp_path / "log", {})
-        limits = Limits(seconds=5, ready_seconds=2)
+        launch = LaunchSettings({}, tmp_path, tmp_path / "log", {})
+        limits = Limits(timeout_seconds=5, ready_seconds=2)
         pool = Pool(launch, limits, asyncio.Semaphore(1), processes or FakeProcesses())
         try:
             await pool.start()
@@ -77,7 +85,7 @@ def run_pool(tmp_path, use, processes=None, loop=LateLoop):
 
 
 def test_a_process_that_is_ready_before_spawn_returns_gets_requests(tmp_path):
-    answer = run_pool(tmp_path, lambda pool: pool.ask(Asked(b"")))
+    answer = run_pool(tmp_path, lambda pool: pool.send(ScoringRequest(b"")))
     assert (answer.status, answer.body) == (200, b"/score")
     assert not (tmp_path / "log").exists()
 
@@ -94,7 +102,7 @@ def test_a_deployment_has_started_when_it_has_answered_the_liveness_request(tmp_
 def test_a_worker_that_the_queue_has_lost_is_a_defect_and_gets_requests_again(tmp_path, caplog):
     async def use(pool):
         pool._idle.get_nowait()
-        return await pool.ask(Asked(b""))
+        return await pool.send(ScoringRequest(b""))
 
     with caplog.at_level(logging.ERROR):
         assert run_pool(tmp_path, use).status == 200

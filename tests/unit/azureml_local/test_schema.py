@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from azureml_local.online import raw, schema
-from azureml_local.online.parameters import (
+from azureml_local.online import raw_http, schema_decorators
+from azureml_local.online.parameter_types import (
     NumpyParameterType,
     PandasParameterType,
     StandardPythonParameterType,
 )
-from azureml_local.scoring.frames import Asked
+from azureml_local.scoring.frames import ScoringRequest
 
 FRAME = pd.DataFrame(
     {"a": [1, 2], "b": ["x", "y"], "d": pd.to_datetime(["2020-01-01", "2020-01-02"])}
@@ -68,7 +68,7 @@ def test_json_becomes_the_samples_type():
         "2020-01-02T03:04:05"
     ) == datetime.datetime(2020, 1, 2, 3, 4, 5)
     nested = StandardPythonParameterType({"rows": NumpyParameterType(np.array([1.0]))})
-    assert nested.converted({"rows": [1, 2], "more": 1})["rows"].tolist() == [1.0, 2.0]
+    assert nested.convert({"rows": [1, 2], "more": 1})["rows"].tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -88,33 +88,35 @@ def test_json_of_another_kind_is_refused(kind, given):
 
 
 def test_decorators_pile_up_and_convert_what_run_gets():
-    @schema.input_schema("first", NumpyParameterType(np.array([1.0])))
-    @schema.input_schema("second", StandardPythonParameterType(1.0), optional=True)
-    @schema.output_schema(StandardPythonParameterType([1.0]))
+    @schema_decorators.input_schema("first", NumpyParameterType(np.array([1.0])))
+    @schema_decorators.input_schema("second", StandardPythonParameterType(1.0), optional=True)
+    @schema_decorators.output_schema(StandardPythonParameterType([1.0]))
     def run(first, second=2.0):
         return first * second
 
-    assert schema.is_schema_decorated(run)
+    assert schema_decorators.is_schema_decorated(run)
     assert run([1, 2]).tolist() == [2.0, 4.0]
     assert run(first=[1, 2], second=3).tolist() == [3.0, 6.0]
-    assert schema.get_input_schema(run)["example"] == {"first": [1.0], "second": 1.0}
-    assert schema.get_output_schema(run)["type"] == "array"
-    assert not schema.is_schema_decorated(len)
-    with pytest.raises(ValueError, match="no parameter 'third'"):
-        schema.input_schema("third", StandardPythonParameterType(1))(lambda first: first)
+    assert schema_decorators.get_input_schema(run)["example"] == {"first": [1.0], "second": 1.0}
+    assert schema_decorators.get_output_schema(run)["type"] == "array"
+    assert not schema_decorators.is_schema_decorated(len)
+    with pytest.raises(ValueError, match="'third'"):
+        schema_decorators.input_schema("third", StandardPythonParameterType(1))(lambda first: first)
 
 
 def test_a_raw_request_is_flasks():
     headers = [["content-type", "application/json"], ["x-two", "a"], ["x-two", "b"]]
-    found = raw.request(Asked(b'{"a": 1}', "POST", "/score", "n=1&n=2", headers))
+    found = raw_http.to_flask_request(
+        ScoringRequest(b'{"a": 1}', "POST", "/score", "n=1&n=2", headers)
+    )
     assert (found.method, found.json, found.args.getlist("n")) == ("POST", {"a": 1}, ["1", "2"])
     assert found.headers["X-Two"] == "a,b"
 
 
 def test_a_raw_response_takes_azures_arguments():
-    found = raw.AMLResponse({"a": 1}, 201, {"x-two": "a, b"}, json_str=True)
+    found = raw_http.AMLResponse({"a": 1}, 201, {"x-two": "a, b"}, json_str=True)
     assert (json.loads(found.get_data()), found.status_code) == ({"a": 1}, 201)
     assert found.headers.getlist("x-two") == ["a", "b"]
-    found = raw.AMLResponse(b"x", 200, {"Content-Type": "image/png"})
+    found = raw_http.AMLResponse(b"x", 200, {"Content-Type": "image/png"})
     assert found.headers.getlist("Content-Type") == ["image/png"]
-    assert json.loads(raw.AMLResponse(None, 200).get_data()) == {}
+    assert json.loads(raw_http.AMLResponse(None, 200).get_data()) == {}

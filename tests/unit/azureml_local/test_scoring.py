@@ -6,7 +6,7 @@ import cloudpickle
 import pytest
 import yaml
 
-from azureml_local.scoring.model import ScoringModel, WrongInput
+from azureml_local.scoring.model import InvalidInput, ScoringModel
 
 
 class Doubles:
@@ -39,13 +39,13 @@ def test_rows_by_name_are_put_in_the_signatures_order(model):
 
 def test_a_blank_is_a_number_for_floats_and_refused_for_integers(model):
     assert model(("a", "double")).frame(["a"], [[None]])["a"].isna().all()
-    with pytest.raises(WrongInput, match="column a holds values that are no long"):
+    with pytest.raises(InvalidInput, match="column a holds values that are no long"):
         model(("a", "long")).frame(["a"], [[None], [1]])
 
 
 def test_integers_must_be_whole(model):
     assert model(("a", "long")).frame(["a"], [[2.0]])["a"].tolist() == [2]
-    with pytest.raises(WrongInput, match="no long"):
+    with pytest.raises(InvalidInput, match="no long"):
         model(("a", "long")).frame(["a"], [[2.5]])
 
 
@@ -81,5 +81,5 @@ def test_rows_are_predicted_as_the_estimator_itself_does(tmp_path, kind):
     assert found.predict_rows(["b", "a"], rows[["b", "a"]].to_numpy().tolist()) == expected
     assert found.predict_rows(["b", "a", "c"], turned.to_numpy().tolist()) == expected
     assert found.predict(found.enforced(turned)) == expected
-    with pytest.raises(WrongInput, match="takes 2: a, b"):
+    with pytest.raises(InvalidInput, match="takes 2: a, b"):
         found.predict_rows(None, [[1.0]])

@@ -6,7 +6,7 @@ import pytest
 
 from azureml_local import auth
 from azureml_local.errors import BadRequest
-from azureml_local.online.traffic import checked, draw
+from azureml_local.online.traffic import choose_deployment, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import inside
 from azureml_local.store import Store
@@ -66,9 +66,9 @@ def test_a_token_is_only_good_with_its_signature():
 
 
 def test_traffic_is_drawn_by_its_shares():
-    assert checked({"a": 30, "b": 70, "gone": 0}, {"a", "b"}) == {"a": 30, "b": 70}
-    assert draw({"a": 0, "b": 0}) is None
-    assert {draw({"a": 0, "b": 100}) for _ in range(50)} == {"b"}
+    assert validate_traffic({"a": 30, "b": 70, "gone": 0}, {"a", "b"}) == {"a": 30, "b": 70}
+    assert choose_deployment({"a": 0, "b": 0}) is None
+    assert {choose_deployment({"a": 0, "b": 100}) for _ in range(50)} == {"b"}
     for wrong in ({"a": 99}, {"a": -1, "b": 101}, {"c": 100}):
         with pytest.raises(BadRequest):
-            checked(wrong, {"a", "b"})
+            validate_traffic(wrong, {"a", "b"})

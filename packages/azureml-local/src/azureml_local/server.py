@@ -41,7 +41,7 @@ from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import artifacts, tracking
 from azureml_local.mlflow import routes as mlflow_routes
-from azureml_local.online.resources import DEPLOYMENTS, process
+from azureml_local.online.resources import DEPLOYMENTS, pool_key
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.routing import ANY, WORKSPACE, Routes
@@ -102,7 +102,7 @@ class Server:
         unsupported.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """ScoringResponse one request."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -128,7 +128,7 @@ class Server:
         """End everything that runs for a workspace before it is deleted."""
         await self._runner.cancel_all(workspace)
         for found in self.state.store.entries(workspace.key, DEPLOYMENTS):
-            await self._serving.stop(process(workspace, found.name))
+            await self._serving.stop(pool_key(workspace, found.name))
         await self._tracking.end(workspace)
 
     async def stop(self) -> None:
@@ -137,7 +137,7 @@ class Server:
             task.cancel()
         await self._serving.stop_all()
         self._online.stop()
-        self._batch.nursery.stop()
+        self._batch.processes.stop()
         await self._tracking.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""Scores files in mini-batches: ``python -m azureml_local.batch.driver SPEC``, a job's process.
+"""The process of a batch scoring job: ``python -m azureml_local.batch.driver SPEC``.
 
-Mini-batches go to processes that load the model once. One that raises, takes too long or ends its
-process is tried again; when it has failed for good, its files count against ``error_threshold``,
-and above that the job fails and leaves no output.
+It distributes mini-batches to worker processes, which load the model once. A mini-batch is retried
+when it raises an error, times out or ends its process. After the last retry its files count against
+``error_threshold``; above the threshold the job fails without output.
 """
 
 from __future__ import annotations
@@ -20,72 +20,72 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from azureml_local.scoring.frames import PIECE, Buffer, pack
+from azureml_local.scoring.frames import CHUNK_BYTES, FrameReader, pack_frame
 from child_processes import preload
 
-ZYGOTE = "AZUREML_LOCAL_ZYGOTE"
-"""The variable that names the process which the processes of a job are copies of."""
+PRELOADED_PROCESS = "AZUREML_LOCAL_PRELOADED_PROCESS"
+"""The variable with the address of the preloaded process, which workers are forks of."""
 
 START_SECONDS = 300.0
-KINDS = (".csv", ".parquet")
-"""What an MLflow model without code takes; a script gets every file."""
+SUFFIXES = (".csv", ".parquet")
+"""The files that an MLflow model without code scores; a script gets every file."""
 
 
-class Ended(Exception):
-    """The process has ended."""
+class WorkerEnded(Exception):
+    """The worker process has ended."""
 
 
-class Broken(Exception):
-    """The model or the script cannot even be loaded."""
+class WorkerNotReady(Exception):
+    """The worker process cannot load the model or the script."""
 
 
 class Worker:
-    """A process that scores, and the socket to it."""
+    """A worker process and the socket to it."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         """Start the process.
 
         Raises:
-            Broken: it ended before it was ready, or was not ready in time.
+            WorkerNotReady: it ended before it was ready, or was not ready in time.
         """
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self.process = _process(spec, theirs.fileno())
+            self.process = _start_process(spec, theirs.fileno())
         try:
-            self._read(START_SECONDS)
-        except (Ended, TimeoutError) as error:
+            self._read_frame(START_SECONDS)
+        except (WorkerEnded, TimeoutError) as error:
             self.end()
-            raise Broken(str(error)) from None
+            raise WorkerNotReady(str(error)) from None
 
     def score(self, files: list[str], part: str, seconds: float) -> tuple[int, int, str]:
-        """Files that were and were not scored, and the error that stopped the mini-batch.
+        """Score a mini-batch; returns the counts of scored and failed files, and the error if any.
 
         Raises:
-            TimeoutError: it took longer than ``seconds``.
-            Ended: the process ended over it.
+            TimeoutError: it takes longer than ``seconds``.
+            WorkerEnded: the process ended.
         """
         try:
-            self._socket.sendall(pack([files, part], b""))
+            self._socket.sendall(pack_frame([files, part], b""))
         except OSError:
-            raise Ended("its process had ended") from None
-        good, bad, error = self._read(seconds)
+            raise WorkerEnded("the worker process had ended") from None
+        good, bad, error = self._read_frame(seconds)
         return good, bad, error
 
-    def _read(self, seconds: float) -> Any:
+    def _read_frame(self, seconds: float) -> Any:
         self._socket.settimeout(seconds)
-        buffer = Buffer()
+        buffer = FrameReader()
         while True:
             try:
-                piece = self._socket.recv(PIECE)
+                chunk = self._socket.recv(CHUNK_BYTES)
             except TimeoutError:
                 raise TimeoutError(f"it took longer than {seconds:g} s") from None
             except OSError:
-                piece = b""
-            if not piece:
-                raise Ended("its process ended")
-            found = buffer.feed(piece)
-            if found is not None:
-                return found[0]
+                chunk = b""
+            if not chunk:
+                raise WorkerEnded("the worker process ended")
+            frame = buffer.feed(chunk)
+            if frame is not None:
+                return frame[0]
 
     def end(self) -> None:
         """End the process."""
@@ -97,69 +97,69 @@ class Worker:
             self.process.wait()
 
 
-def _process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | preload.Process:
+def _start_process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | preload.Process:
     scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
     command = [sys.executable, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
     env = {**os.environ, **spec["environment"]}
-    address = os.environ.get(ZYGOTE)
-    if address and not spec.get("script"):  # somebody's own code begins with nothing imported
-        with contextlib.suppress(preload.Refused):  # its log says why
+    address = os.environ.get(PRELOADED_PROCESS)
+    if address and not spec.get("script"):  # a script starts without preloaded imports
+        with contextlib.suppress(preload.Refused):  # its log has the reason
             return preload.popen(address, command, env=env, stdin=stdin)
-    # In the job's own group: whoever ends the job ends it too.
+    # In the job's own process group, so that it ends with the job.
     return subprocess.Popen(command, cwd=spec.get("code") or None, stdin=stdin, env=env)
 
 
-class Run:
-    """One job: its mini-batches, and what became of them."""
+class ScoringRun:
+    """The mini-batches of one job and their results."""
 
     def __init__(self, spec: dict[str, Any], files: list[str], parts: Path) -> None:
         size = spec["mini_batch_size"]
         batches = [files[start : start + size] for start in range(0, len(files), size)]
         self.count = len(batches)
-        self.good = self.bad = 0
-        self.broken = ""
+        self.scored = self.failed = 0
+        self.worker_error = ""
         self._spec = spec
         self._parts = parts
         self._waiting = deque(enumerate(batches))
         self._lock = threading.Lock()
 
     @property
-    def over(self) -> bool:
-        """Whether more files have failed than may."""
+    def threshold_exceeded(self) -> bool:
+        """Whether more files have failed than ``error_threshold``."""
         most: int = self._spec["error_threshold"]
-        return 0 <= most < self.bad
+        return 0 <= most < self.failed
 
-    def go(self) -> None:
-        """Score all mini-batches, or as many as it takes to know that the job has failed."""
+    def run(self) -> None:
+        """Score all mini-batches, or stop when the job has failed."""
         count = min(self.count, self._spec["processes"])
-        threads = [threading.Thread(target=self._work) for _ in range(count)]
+        threads = [threading.Thread(target=self._score_batches) for _ in range(count)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def part(self, index: int) -> Path:
-        """Where the lines of a mini-batch are."""
+    def part_file(self, index: int) -> Path:
+        """The file with the output lines of a mini-batch."""
         return self._parts / f"{index}.part"
 
-    def _work(self) -> None:
+    def _score_batches(self) -> None:
         worker: Worker | None = None
         try:
-            while not self.over and not self.broken:
+            while not self.threshold_exceeded and not self.worker_error:
                 with self._lock:
                     if not self._waiting:
                         break
                     index, files = self._waiting.popleft()
-                worker = self._batch(worker, index, files)
-        except Broken as error:
-            self.broken = str(error)
+                worker = self._score_batch(worker, index, files)
+        except WorkerNotReady as error:
+            self.worker_error = str(error)
         finally:
             if worker is not None:
                 worker.end()
 
-    def _batch(self, worker: Worker | None, index: int, files: list[str]) -> Worker | None:
-        """One mini-batch with its retries; gives the worker that is left."""
-        part = str(self.part(index)) if self._spec["append_row"] else ""
+    def _score_batch(self, worker: Worker | None, index: int, files: list[str]) -> Worker | None:
+        """Score one mini-batch with its retries; returns the worker if it still runs."""
+        part = str(self.part_file(index)) if self._spec["append_row"] else ""
         good, bad, error = 0, len(files), ""
         for attempt in range(1 + self._spec["max_retries"]):
             if attempt:
@@ -167,7 +167,7 @@ class Run:
             worker = worker or Worker(self._spec)
             try:
                 good, bad, error = worker.score(files, part, self._spec["seconds"])
-            except (TimeoutError, Ended) as failed:
+            except (TimeoutError, WorkerEnded) as failed:
                 error = str(failed)
                 worker.end()
                 worker = None
@@ -177,17 +177,17 @@ class Run:
             good, bad = 0, len(files)
             print(f"mini-batch {index} of {len(files)} files failed: {error}", flush=True)
         with self._lock:
-            self.good += good
-            self.bad += bad
+            self.scored += good
+            self.failed += bad
         return worker
 
 
 def main(argv: list[str]) -> int:
-    """Score what the specification names; gives the exit code."""
+    """Score the files of the specification; returns the exit code."""
     spec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
-    files = _files(Path(spec["input"]), any_kind=bool(spec.get("script")))
+    files = _list_files(Path(spec["input"]), any_suffix=bool(spec.get("script")))
     if not files:
-        kind = "file" if spec.get("script") else f"{' or '.join(KINDS)} file"
+        kind = "file" if spec.get("script") else f"{' or '.join(SUFFIXES)} file"
         print(f"nothing to score: no {kind} in the input")
         return 1
     target = Path(spec["output"])
@@ -196,36 +196,36 @@ def main(argv: list[str]) -> int:
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
     try:
-        run = Run(spec, files, parts)
-        run.go()
-        if run.broken:
-            return 1  # the process has said why
-        if run.over:
+        run = ScoringRun(spec, files, parts)
+        run.run()
+        if run.worker_error:
+            return 1  # the worker has logged the error
+        if run.threshold_exceeded:
             most = spec["error_threshold"]
-            print(f"{run.bad} of {len(files)} files failed; error_threshold is {most}")
+            print(f"{run.failed} of {len(files)} files failed; error_threshold is {most}")
             return 1
         if spec["append_row"]:
-            _join([run.part(index) for index in range(run.count)], target)
+            _join_parts([run.part_file(index) for index in range(run.count)], target)
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-    print(f"{run.good} of {len(files)} files scored in {run.count} mini-batches", flush=True)
+    print(f"{run.scored} of {len(files)} files scored in {run.count} mini-batches", flush=True)
     return 0
 
 
-def _files(source: Path, *, any_kind: bool) -> list[str]:
-    found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
-    return [str(path) for path in found if any_kind or path.suffix.lower() in KINDS]
+def _list_files(source: Path, *, any_suffix: bool) -> list[str]:
+    paths = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+    return [str(path) for path in paths if any_suffix or path.suffix.lower() in SUFFIXES]
 
 
-def _join(parts: list[Path], target: Path) -> None:
-    """Put the parts together in the order of their mini-batches."""
-    beside = target.with_name(f".{target.name}.part")
-    with beside.open("wb") as out:
+def _join_parts(parts: list[Path], target: Path) -> None:
+    """Join the parts in the order of their mini-batches."""
+    partial = target.with_name(f".{target.name}.part")
+    with partial.open("wb") as out:
         for part in parts:
             if part.is_file():
                 with part.open("rb") as file:
                     shutil.copyfileobj(file, out)
-    beside.replace(target)
+    partial.replace(target)
 
 
 if __name__ == "__main__":

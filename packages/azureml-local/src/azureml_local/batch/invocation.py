@@ -1,4 +1,4 @@
-"""A call of a batch endpoint: the jobs that it makes, and how they run."""
+"""Invoking a batch endpoint: the jobs that an invocation creates, and how they run."""
 
 from __future__ import annotations
 
@@ -13,58 +13,70 @@ from typing import Any
 
 from azureml_local import assets, compute
 from azureml_local.addresses import resolve_job_uri
-from azureml_local.batch.calls import component_of, declared_inputs, declared_outputs, typed
-from azureml_local.batch.driver import ZYGOTE
-from azureml_local.batch.settings import settings
+from azureml_local.batch.driver import PRELOADED_PROCESS
+from azureml_local.batch.invocation_data import (
+    component_of,
+    parse_types,
+    resolve_inputs,
+    resolve_outputs,
+)
+from azureml_local.batch.settings import parse_settings
 from azureml_local.errors import BadRequest
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, plans, records, validation
 from azureml_local.jobs.runner import Cancelled, Runner
-from azureml_local.nursery import Nursery
-from azureml_local.scoring.files import Copied
+from azureml_local.scoring.deployment_files import DeploymentFiles
 from azureml_local.state import State, Workspace, object_of, text_of
 from azureml_local.store import Resource
 
 OUTPUT = "score"
 SCORING = "batchscoring"
-# What most models without code need.
-COMMON = ("azureml_local.batch.worker", "azureml_local.batch.tables", "pandas", "skops.io")
+# The imports of most models without code.
+PRELOADED_MODULES = (
+    "azureml_local.batch.worker",
+    "azureml_local.batch.tables",
+    "pandas",
+    "skops.io",
+)
 
 
 class Invocations:
-    """Makes and runs the jobs of batch endpoints."""
+    """Creates and runs the jobs of batch endpoints."""
 
     def __init__(self, state: State, runner: Runner) -> None:
         self._state = state
         self._runner = runner
-        self.nursery = Nursery(COMMON, env=runner.environment, log=state.data / "batch.log")
+        self.processes = ForkedWorkers(
+            PRELOADED_MODULES, env=runner.environment, log=state.data / "batch.log"
+        )
 
     def submit(
         self, workspace: Workspace, endpoint: str, deployment: Resource, call: dict[str, Any]
     ) -> Resource:
-        """Make the job of a call and run it in the background.
+        """Create the job of an invocation and run it in the background.
 
         Args:
             workspace: of the endpoint.
             endpoint: its name.
-            deployment: the one that is asked.
+            deployment: the invoked deployment.
             call: the properties of the request.
 
         Raises:
-            BadRequest: it says something impossible.
-            NotFound: an input is not there.
-            Conflict: there is a job of that name.
+            BadRequest: the invocation is not valid.
+            NotFound: an input does not exist.
+            Conflict: a job with that name exists.
         """
         name = text_of(call, "name") or f"batchjob-{uuid.uuid4()}"
         if not validation.NAME.match(name):
             raise BadRequest(f"job name {name!r} is not valid", "UserError", target="name")
         if self._state.store.get(workspace.key, records.KIND, name) is not None:
-            raise BadRequest(f"there is a job {name} already", "UserError", target="name")
+            raise BadRequest(f"a job named {name} already exists", "UserError", target="name")
         experiment = text_of(object_of(call, "properties"), "experimentName") or endpoint
         if component_of(deployment.body["properties"]):
-            return self._pipeline(workspace, endpoint, deployment, call, name, experiment)
-        return self._scoring(workspace, endpoint, deployment, call, name, experiment)
+            return self._submit_pipeline(workspace, endpoint, deployment, call, name, experiment)
+        return self._submit_scoring(workspace, endpoint, deployment, call, name, experiment)
 
-    def _pipeline(
+    def _submit_pipeline(
         self,
         workspace: Workspace,
         endpoint: str,
@@ -79,8 +91,8 @@ class Invocations:
         spec = assets.find_by_id(self._state, workspace, "components", component).body[
             "componentSpec"
         ]
-        given = typed("jobInputType", object_of(call, "inputData"))
-        asked = declared_inputs(object_of(spec, "inputs"), given)
+        given = parse_types("jobInputType", object_of(call, "inputData"))
+        asked = resolve_inputs(object_of(spec, "inputs"), given)
         for each in asked.values():
             validation.check_input(self._state, workspace, each)
         properties = {
@@ -91,8 +103,9 @@ class Invocations:
             "properties": {},
             "services": {},
             "inputs": asked,
-            "outputs": declared_outputs(
-                object_of(spec, "outputs"), typed("jobOutputType", object_of(call, "outputData"))
+            "outputs": resolve_outputs(
+                object_of(spec, "outputs"),
+                parse_types("jobOutputType", object_of(call, "outputData")),
             ),
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
@@ -104,13 +117,13 @@ class Invocations:
             "submitted": records.utc_now(),
             "endpoint": endpoint,
         }
-        found = self._state.store.put(workspace.key, records.KIND, name, "", body)
+        job = self._state.store.put(workspace.key, records.KIND, name, "", body)
         self._state.background(
             pipeline_jobs.run_pipeline(self._state, self._runner, workspace, name, plan)
         )
-        return found
+        return job
 
-    def _scoring(
+    def _submit_scoring(
         self,
         workspace: Workspace,
         endpoint: str,
@@ -120,19 +133,19 @@ class Invocations:
         experiment: str,
     ) -> Resource:
         """The parent job and its scoring child."""
-        given = typed("jobInputType", object_of(call, "inputData"))
+        given = parse_types("jobInputType", object_of(call, "inputData"))
         if len(given) != 1:
             raise BadRequest(
-                "invoke a model's deployment with one input", "UserError", target="inputData"
+                "invoke a model deployment with one input", "UserError", target="inputData"
             )
         source = next(iter(given.values()))
         if source["jobInputType"] not in ("uri_file", "uri_folder", "mltable"):
             raise BadRequest(
-                "a model's deployment takes a file or a folder", "UserError", target="inputData"
+                "a model deployment takes a file or a folder", "UserError", target="inputData"
             )
         validation.check_input(self._state, workspace, source)
         child = str(uuid.uuid4())
-        target, outputs = self._target(workspace, child, call)
+        target, outputs = self._output_path(workspace, child, call)
         spec = self._spec(deployment, call, target)
         common = {"experimentName": experiment, "properties": {}, "services": {}, "inputs": {}}
         # The tag is how the SDK's download knows a scoring run, and looks for its child.
@@ -155,18 +168,18 @@ class Invocations:
             "properties": {**common, "jobType": "Command", "displayName": SCORING, "tags": {}},
         }
         with self._state.store.transaction():
-            found = self._state.store.put(workspace.key, records.KIND, name, "", document)
+            job = self._state.store.put(workspace.key, records.KIND, name, "", document)
             self._state.store.put(workspace.key, records.KIND, child, "", scoring)
         self._state.background(self._run(workspace, name, child, deployment, spec, source))
-        return found
+        return job
 
-    def _target(
+    def _output_path(
         self, workspace: Workspace, child: str, call: dict[str, Any]
     ) -> tuple[Path, dict[str, str]]:
-        """Where the output goes, a folder or a file; and the address, where the call says one."""
-        asked = typed("jobOutputType", object_of(call, "outputData"))
+        """The path of the output, a folder or a file; and its URI if the invocation sets one."""
+        asked = parse_types("jobOutputType", object_of(call, "outputData"))
         if set(asked) - {OUTPUT}:
-            raise BadRequest(f"a model's deployment has one output, {OUTPUT}", target="outputData")
+            raise BadRequest(f"a model deployment has one output, {OUTPUT}", target="outputData")
         uri = text_of(asked.get(OUTPUT, {}), "uri")
         if not uri:
             return inputs.default_output_path(self._state, workspace, child, OUTPUT), {}
@@ -177,21 +190,21 @@ class Invocations:
         return path, {OUTPUT: uri}
 
     def _spec(self, deployment: Resource, call: dict[str, Any], target: Path) -> dict[str, Any]:
-        """What the driver is told; see :mod:`azureml_local.batch.driver`."""
+        """The specification for :mod:`azureml_local.batch.driver`."""
         properties = deployment.body["properties"]
-        asked = typed("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
+        asked = parse_types("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
         one_file = asked.get("jobOutputType") == "uri_file" and bool(asked.get("uri"))
-        found = settings(properties, call)
+        run_settings = parse_settings(properties, call)
         folder = self._state.data / deployment.body["folder"]
-        files = Copied(**deployment.body.get("files") or {})
-        output = target if one_file else target / found.file_name
+        files = DeploymentFiles(**deployment.body.get("files") or {})
+        output = target if one_file else target / run_settings.file_name
         variables = {
             "AZUREML_BI_OUTPUT_PATH": str(output.parent),
             **object_of(properties, "environmentVariables"),
         }
         spec: dict[str, Any] = {
-            **asdict(found),
-            "processes": found.processes,
+            **asdict(run_settings),
+            "processes": run_settings.processes,
             "output": str(output),
             "environment": variables,
         }
@@ -234,8 +247,8 @@ class Invocations:
                 file.write_text(json.dumps(spec | places), encoding="utf-8")
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
                 extra = {"AZUREML_RUN_ID": child}
-                if "script" not in spec and (address := self.nursery.warm()) is not None:
-                    extra[ZYGOTE] = str(address)
+                if "script" not in spec and (address := self.processes.preload()) is not None:
+                    extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
                     workspace, child, command, folder=folder, log=log, extra=extra
                 )

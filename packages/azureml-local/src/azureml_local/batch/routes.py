@@ -1,4 +1,4 @@
-"""The operations on batch endpoints and their deployments, and invoking them."""
+"""The operations on batch endpoints and deployments, and their invocation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import assets, auth
-from azureml_local.batch.calls import component_of
 from azureml_local.batch.invocation import Invocations
-from azureml_local.batch.settings import settings
+from azureml_local.batch.invocation_data import component_of
+from azureml_local.batch.settings import parse_settings
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.jobs import records
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.scoring.files import copy_all, reference
+from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 
@@ -37,21 +37,23 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
         default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
             _deployment(state, workspace, name, default)
-        kept = {"tags": object_of(body, "tags"), "properties": properties}
-        found = state.store.put(workspace.key, ENDPOINTS, name, "", kept)
-        return JSONResponse(_endpoint(state, workspace, found), status_code=201)
+        document = {"tags": object_of(body, "tags"), "properties": properties}
+        endpoint = state.store.put(workspace.key, ENDPOINTS, name, "", document)
+        return JSONResponse(_endpoint_document(state, workspace, endpoint), status_code=201)
 
     @routes.add("GET", BASE, "Batch endpoints - Get")
     async def get_endpoint(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = _find(state, workspace, request.path_params["endpoint"])
-        return JSONResponse(_endpoint(state, workspace, found))
+        endpoint = _find(state, workspace, request.path_params["endpoint"])
+        return JSONResponse(_endpoint_document(state, workspace, endpoint))
 
     @routes.add("GET", WORKSPACE + "/batchEndpoints", "Batch endpoints - List")
     async def list_endpoints(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = state.store.entries(workspace.key, ENDPOINTS)
-        return JSONResponse({"value": [_endpoint(state, workspace, each) for each in found]})
+        endpoints = state.store.entries(workspace.key, ENDPOINTS)
+        return JSONResponse(
+            {"value": [_endpoint_document(state, workspace, each) for each in endpoints]}
+        )
 
     @routes.add("DELETE", BASE, "Batch endpoints - Delete")
     async def delete_endpoint(request: Request) -> Response:
@@ -72,8 +74,8 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
         old = state.store.get(workspace.key, DEPLOYMENTS, name)
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
-        settings(properties)
-        kept: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
+        parse_settings(properties)
+        document: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
         component = component_of(properties)
         if component:
             spec = assets.find_by_id(state, workspace, "components", component).body[
@@ -88,24 +90,28 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
                 )
         else:
             folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
-            files = await asyncio.to_thread(copy_all, state, workspace, properties, folder)
-            kept |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
+            files = await asyncio.to_thread(
+                copy_deployment_files, state, workspace, properties, folder
+            )
+            document |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
             if not files.script:
-                invocations.nursery.warm()  # who deploys will ask
-        found = state.store.put(workspace.key, DEPLOYMENTS, name, "", kept)
-        return JSONResponse(_shown(workspace, found), status_code=201)
+                invocations.processes.preload()  # an invocation will follow
+        deployment = state.store.put(workspace.key, DEPLOYMENTS, name, "", document)
+        return JSONResponse(_deployment_document(workspace, deployment), status_code=201)
 
     @routes.add("GET", ONE, "Batch deployments - Get")
     async def get_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        found = _deployment(state, workspace, params["endpoint"], params["deployment"])
-        return JSONResponse(_shown(workspace, found))
+        deployment = _deployment(state, workspace, params["endpoint"], params["deployment"])
+        return JSONResponse(_deployment_document(workspace, deployment))
 
     @routes.add("GET", BASE + "/deployments", "Batch deployments - List")
     async def list_deployments(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = _deployments(state, workspace, request.path_params["endpoint"])
-        return JSONResponse({"value": [_shown(workspace, each) for each in found]})
+        deployments = _deployments(state, workspace, request.path_params["endpoint"])
+        return JSONResponse(
+            {"value": [_deployment_document(workspace, each) for each in deployments]}
+        )
 
     @routes.add("DELETE", ONE, "Batch deployments - Delete")
     async def delete_deployment(request: Request) -> Response:
@@ -119,14 +125,14 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
         auth.require_token(state.secret, request)
         workspace = state.workspace_by_key(request.path_params["key"])
         name = request.path_params["endpoint"]
-        found = _find(state, workspace, name)
-        wanted = request.headers.get("azureml-model-deployment")
-        chosen = wanted or (found.body["properties"].get("defaults") or {}).get("deploymentName")
+        endpoint = _find(state, workspace, name)
+        named = request.headers.get("azureml-model-deployment")
+        chosen = named or (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
         if not chosen:
             raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
         deployment = _deployment(state, workspace, name, chosen)
         call = object_of(await json_of(request), "properties")
-        job = invocations.submit(workspace, found.name, deployment, call)
+        job = invocations.submit(workspace, endpoint.name, deployment, call)
         return JSONResponse(records.document(state, workspace, job), status_code=201)
 
     @routes.add(
@@ -136,12 +142,12 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
     )
     async def list_jobs(request: Request) -> Response:
         workspace, endpoint = state.workspace(request), request.path_params["endpoint"]
-        found = [
+        jobs = [
             records.document(state, workspace, each)
             for each in state.store.entries(workspace.key, records.KIND)
             if each.body.get("endpoint") == endpoint and not each.body.get("parent")
         ]
-        return JSONResponse({"value": found})
+        return JSONResponse({"value": jobs})
 
 
 def _key(endpoint: str, deployment: str) -> str:
@@ -149,57 +155,57 @@ def _key(endpoint: str, deployment: str) -> str:
 
 
 def _find(state: State, workspace: Workspace, name: str) -> Resource:
-    found = state.store.get(workspace.key, ENDPOINTS, name)
-    if found is None:
+    endpoint = state.store.get(workspace.key, ENDPOINTS, name)
+    if endpoint is None:
         raise NotFound(f"Batch endpoint {name} was not found in workspace {workspace.name}.")
-    return found
+    return endpoint
 
 
 def _deployment(state: State, workspace: Workspace, endpoint: str, name: str) -> Resource:
-    found = state.store.get(workspace.key, DEPLOYMENTS, _key(endpoint, name))
-    if found is None:
+    deployment = state.store.get(workspace.key, DEPLOYMENTS, _key(endpoint, name))
+    if deployment is None:
         raise NotFound(f"Deployment {name} was not found under batch endpoint {endpoint}.")
-    return found
+    return deployment
 
 
 def _deployments(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
-    found = state.store.entries(workspace.key, DEPLOYMENTS)
-    return [each for each in found if each.name.startswith(f"{endpoint}/")]
+    deployments = state.store.entries(workspace.key, DEPLOYMENTS)
+    return [each for each in deployments if each.name.startswith(f"{endpoint}/")]
 
 
-def _endpoint(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
+def _endpoint_document(state: State, workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
     return {
-        "id": f"{workspace.path}/batchEndpoints/{found.name}",
-        "name": found.name,
+        "id": f"{workspace.path}/batchEndpoints/{endpoint.name}",
+        "name": endpoint.name,
         "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints",
         "location": LOCATION,
-        "tags": found.body["tags"],
+        "tags": endpoint.body["tags"],
         "properties": {
             "properties": {},
             "authMode": "AADToken",
-            **found.body["properties"],
+            **endpoint.body["properties"],
             # The SDK assigns into it, so it has to be an object.
-            "defaults": found.body["properties"].get("defaults") or {"deploymentName": None},
-            "scoringUri": f"{state.url}/batch/{workspace.key}/{found.name}/jobs",
+            "defaults": endpoint.body["properties"].get("defaults") or {"deploymentName": None},
+            "scoringUri": f"{state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
             "provisioningState": "Succeeded",
         },
     }
 
 
-def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
-    endpoint, _, name = found.name.partition("/")
-    properties = found.body["properties"]
+def _deployment_document(workspace: Workspace, deployment: Resource) -> dict[str, Any]:
+    endpoint, _, name = deployment.name.partition("/")
+    properties = deployment.body["properties"]
     model = properties.get("model")
     return {
         "id": f"{workspace.path}/batchEndpoints/{endpoint}/deployments/{name}",
         "name": name,
         "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments",
         "location": LOCATION,
-        "tags": found.body["tags"],
+        "tags": deployment.body["tags"],
         "properties": {
             "properties": {},
             **properties,
-            **({"model": {"referenceType": "Id", "assetId": reference(model)}} if model else {}),
+            **({"model": {"referenceType": "Id", "assetId": model_id(model)}} if model else {}),
             "provisioningState": "Succeeded",
         },
     }

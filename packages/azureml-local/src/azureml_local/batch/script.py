@@ -1,8 +1,8 @@
 """A batch scoring script: ``init()`` once a process, ``run(mini_batch)`` with paths of files.
 
-What ``run`` gives back is a data frame or a list. With ``append_row`` a row or element of it is a
-line of the output, a data frame's values with blanks between them and without a header, as Azure
-ML's driver writes them. Each element counts as one file that was scored.
+``run`` returns a data frame or a list. With ``append_row`` each row or element is a line of the
+output. As in Azure ML, the values of a data frame are separated by blanks, without a header. Each
+element counts as one scored file.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from azureml_local.scoring.scripts import WrongScript, load
+from azureml_local.scoring.script_loader import InvalidScript, load_script
 
 
 class Script:
-    """Scores mini-batches of files by a script."""
+    """A batch scoring script."""
 
     def __init__(self, folder: Path, script: str) -> None:
         """Load the script and call its ``init``.
@@ -24,36 +24,36 @@ class Script:
             script: the script's path in it.
 
         Raises:
-            WrongScript: it has no ``init`` or no ``run``.
+            InvalidScript: it has no ``init`` or no ``run``.
         """
-        module = load(folder, script)
+        module = load_script(folder, script)
         module.init()
         self._run = module.run
 
     def score(self, files: list[Path], part: Path | None) -> tuple[int, int]:
-        """Score files, and write what the script gives back to ``part``.
+        """Score files, and write the results to ``part``.
 
         Returns:
-            Files that were scored, and those that were not.
+            The counts of scored and failed files.
 
         Raises:
-            WrongScript: the script gives back neither a data frame nor a list.
+            InvalidScript: ``run`` returns neither a data frame nor a list.
         """
-        found = self._run([str(path) for path in files])
-        if isinstance(found, str | bytes | dict) or not hasattr(found, "__len__"):
-            raise WrongScript(
-                f"run() must give back a data frame or a list, not {type(found).__name__}"
+        results = self._run([str(path) for path in files])
+        if isinstance(results, str | bytes | dict) or not hasattr(results, "__len__"):
+            raise InvalidScript(
+                f"run() must return a data frame or a list, not {type(results).__name__}"
             )
         if part is not None:
-            _write(found, part)
-        good = min(len(files), len(found))
-        print(f"mini-batch of {len(files)} files: {len(found)} results", flush=True)
-        return good, len(files) - good
+            _write_results(results, part)
+        scored = min(len(files), len(results))
+        print(f"mini-batch of {len(files)} files: {len(results)} results", flush=True)
+        return scored, len(files) - scored
 
 
-def _write(found: Any, part: Path) -> None:
-    if hasattr(found, "to_csv") and hasattr(found, "columns"):
-        found.to_csv(part, sep=" ", header=False, index=False)
+def _write_results(results: Any, part: Path) -> None:
+    if hasattr(results, "to_csv") and hasattr(results, "columns"):
+        results.to_csv(part, sep=" ", header=False, index=False)
         return
     with part.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(f"{each}\n" for each in found)
+        file.writelines(f"{each}\n" for each in results)

@@ -1,4 +1,4 @@
-"""How a batch deployment runs: Azure's settings, their defaults, what one call says instead."""
+"""The settings of a batch deployment: defaults, bounds and overrides of an invocation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Settings:
         concurrency: processes on each instance.
         instances: of the cluster.
         error_threshold: files that may fail; -1: all of them.
-        max_retries: of a mini-batch that failed.
-        seconds: for one mini-batch.
-        append_row: whether what ``run`` gives back is written to one file.
+        max_retries: of a failed mini-batch.
+        seconds: the timeout of a mini-batch.
+        append_row: whether the results of ``run`` are written to one file.
         file_name: of that file.
     """
 
@@ -44,18 +44,18 @@ class Settings:
         return max(1, min(self.concurrency * self.instances, os.cpu_count() or 1))
 
 
-def settings(properties: dict[str, Any], call: dict[str, Any] | None = None) -> Settings:
+def parse_settings(properties: dict[str, Any], call: dict[str, Any] | None = None) -> Settings:
     """The settings of a deployment.
 
     Args:
         properties: of the deployment, as it was created.
-        call: of one invocation, whose settings come first.
+        call: the properties of an invocation, which override the settings.
 
     Raises:
-        BadRequest: a value is none that Azure takes.
+        BadRequest: Azure does not accept a value.
     """
     call = call or {}
-    own = {**object_of({"given": properties}, "given"), **object_of({"given": call}, "given")}
+    own = {**object_of({"value": properties}, "value"), **object_of({"value": call}, "value")}
     retry = {
         **object_of(properties, "retrySettings"),
         **{_camel(k): v for k, v in object_of(call, "retrySettings").items()},
@@ -63,19 +63,19 @@ def settings(properties: dict[str, Any], call: dict[str, Any] | None = None) -> 
     resources = {**object_of(properties, "resources"), **object_of(call, "compute")}
     action = text_of(own, "outputAction", APPEND_ROW).lower()
     if action not in (APPEND_ROW, SUMMARY_ONLY):
-        raise BadRequest(f"{action!r} is no outputAction", "UserError", target="outputAction")
+        raise BadRequest(f"{action!r} is not an outputAction", "UserError", target="outputAction")
     name = text_of(own, "outputFileName") or Settings.file_name
     if "/" in name or "\\" in name or name.startswith("."):
-        raise BadRequest(f"{name!r} is no name of a file", "UserError", target="outputFileName")
+        raise BadRequest(f"{name!r} is not a file name", "UserError", target="outputFileName")
     return Settings(
-        mini_batch_size=_number("miniBatchSize", own.get("miniBatchSize", 10), 1),
-        concurrency=_number(
+        mini_batch_size=_parse_integer("miniBatchSize", own.get("miniBatchSize", 10), 1),
+        concurrency=_parse_integer(
             "maxConcurrencyPerInstance", own.get("maxConcurrencyPerInstance", 1), 1
         ),
-        instances=_number("instanceCount", resources.get("instanceCount", 1), 1),
-        error_threshold=_number("errorThreshold", own.get("errorThreshold", -1), -1),
-        max_retries=_number("maxRetries", retry.get("maxRetries", 3), 0),
-        seconds=_seconds(retry.get("timeout", "PT30S")),
+        instances=_parse_integer("instanceCount", resources.get("instanceCount", 1), 1),
+        error_threshold=_parse_integer("errorThreshold", own.get("errorThreshold", -1), -1),
+        max_retries=_parse_integer("maxRetries", retry.get("maxRetries", 3), 0),
+        seconds=_parse_seconds(retry.get("timeout", "PT30S")),
         append_row=action == APPEND_ROW,
         file_name=name,
     )
@@ -86,21 +86,21 @@ def _camel(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-def _number(name: str, given: Any, least: int) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not least <= given < 2**31:
+def _parse_integer(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
         raise BadRequest(
-            f"{name} must be a whole number from {least} on, not {given!r}",
+            f"{name} must be an integer of at least {least}, not {value!r}",
             "UserError",
             target=name,
         )
-    return given
+    return value
 
 
-def _seconds(given: Any) -> float:
-    match = DURATION.match(given) if isinstance(given, str) else None
+def _parse_seconds(value: Any) -> float:
+    match = DURATION.match(value) if isinstance(value, str) else None
     if match is None or not any(match.groups()):
         raise BadRequest(
-            f"timeout {given!r} is no duration like PT30S", "UserError", target="timeout"
+            f"timeout {value!r} is no duration like PT30S", "UserError", target="timeout"
         )
     days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

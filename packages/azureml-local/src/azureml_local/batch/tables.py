@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from azureml_local.scoring.model import ScoringModel, WrongInput
+from azureml_local.scoring.model import InvalidInput, ScoringModel
 
 KINDS = (".csv", ".parquet")
 SIMPLE = (int, float, bool)
@@ -37,7 +37,7 @@ class Tables:
         for path in files:
             try:
                 predictions = self._predictions(path)
-            except (WrongInput, ValueError) as error:
+            except (InvalidInput, ValueError) as error:
                 print(f"{path.name}: {error}", flush=True)
                 continue
             good += 1
@@ -52,7 +52,7 @@ class Tables:
         frame = self._model.enforced(_read(self._model, path))
         predictions = self._model.predict(frame) if len(frame) else []
         if len(predictions) != len(frame):
-            raise WrongInput(f"{len(frame)} rows in, {len(predictions)} predictions out")
+            raise InvalidInput(f"{len(frame)} rows in, {len(predictions)} predictions out")
         return predictions
 
 
@@ -64,13 +64,13 @@ def _read(model: ScoringModel, path: Path) -> Any:
     with path.open(newline="", encoding="utf-8-sig") as file:
         first = next(csv.reader(file), None)
     if not first:
-        raise WrongInput("the file is empty")
+        raise InvalidInput("the file is empty")
     if not model.names:
         return pd.read_csv(path)
     if set(model.names) & set(first):
         return pd.read_csv(path)
     if len(first) != len(model.names):
-        raise WrongInput(
+        raise InvalidInput(
             f"no header with the model's columns, and {len(first)} values a row; "
             f"the model takes {len(model.names)}: {', '.join(model.names)}"
         )

@@ -1,7 +1,7 @@
-"""One process of a batch job: ``python -m azureml_local.batch.worker SPEC``.
+"""A worker process of a batch job: ``python -m azureml_local.batch.worker SPEC``.
 
-Its standard input is a socket to its driver. It loads the model or the scoring script, says that it
-is ready, then scores one mini-batch after the other until the driver closes the socket.
+Its standard input is a socket to its driver. It loads the model or the scoring script, reports
+that it is ready, then scores mini-batches until the driver closes the socket.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import traceback
 from pathlib import Path
 from typing import Protocol
 
-from azureml_local.scoring import door
-from azureml_local.scoring.frames import PIECE, Buffer, pack
+from azureml_local.scoring import worker_socket
+from azureml_local.scoring.frames import CHUNK_BYTES, FrameReader, pack_frame
 
 
-class Scoring(Protocol):
-    """What scores mini-batches."""
+class BatchScorer(Protocol):
+    """Scores mini-batches."""
 
     def score(self, files: list[Path], part: Path | None) -> tuple[int, int]:
-        """Score files into ``part``; gives how many were and how many were not scored."""
+        """Score files into ``part``; returns the counts of scored and failed files."""
 
 
-def load(spec: dict[str, str]) -> Scoring:
-    """What the deployment scores with, loaded."""
+def load_scorer(spec: dict[str, str]) -> BatchScorer:
+    """Load the model or the script."""
     if spec.get("script"):
         from azureml_local.batch.script import Script
 
@@ -35,24 +35,24 @@ def load(spec: dict[str, str]) -> Scoring:
 
 
 def main(argv: list[str]) -> None:
-    """Load, then score until the driver has gone."""
-    connection = door.take()
-    scoring = load(json.loads(argv[1]))
-    connection.sendall(pack("ready", b""))
-    buffer = Buffer()
-    while piece := connection.recv(PIECE):
-        found = buffer.feed(piece)
-        if found is None:
+    """Load the scorer, then score until the driver closes the socket."""
+    connection = worker_socket.take_over_stdin()
+    scorer = load_scorer(json.loads(argv[1]))
+    connection.sendall(pack_frame("ready", b""))
+    buffer = FrameReader()
+    while chunk := connection.recv(CHUNK_BYTES):
+        frame = buffer.feed(chunk)
+        if frame is None:
             continue
-        (files, part), _ = found
+        (files, part), _ = frame
         try:
-            good, bad = scoring.score([Path(file) for file in files], Path(part) if part else None)
-            said = [good, bad, ""]
-        except Exception as error:  # noqa: BLE001 - whatever a script raises fails the mini-batch
+            good, bad = scorer.score([Path(file) for file in files], Path(part) if part else None)
+            result = [good, bad, ""]
+        except Exception as error:  # noqa: BLE001 - any exception fails the mini-batch
             traceback.print_exc()
             sys.stderr.flush()
-            said = [0, len(files), f"{type(error).__name__}: {error}"]
-        connection.sendall(pack(said, b""))
+            result = [0, len(files), f"{type(error).__name__}: {error}"]
+        connection.sendall(pack_frame(result, b""))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The MLflow server of one workspace: MLflow's own application over a store of its own.
 
-Run as ``python -m azureml_local.mlflow.app DATABASE EMPTY ARTIFACTS SOCKET``, a copy of a process
-that has imported MLflow (:mod:`azureml_local.nursery`). It listens on a Unix socket, which nobody
-but this user reaches; the workspace's server stands in front of it. Two things are ours: a run's
+Run as ``python -m azureml_local.mlflow.app DATABASE EMPTY ARTIFACTS SOCKET``, a fork of a process
+that has imported MLflow (:mod:`azureml_local.forked_workers`). It listens on a Unix socket of this
+user; the workspace's server stands in front of it. Two things are ours: a run's
 artifacts lie where Azure ML keeps them, and the run of a job can be made under the job's own name.
 """
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 
 from azureml_local.errors import AzureError
+from azureml_local.forked_workers import ForkedWorkers, RunningProcess
 from azureml_local.mlflow import app
-from azureml_local.nursery import Nursery, Running
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 START_SECONDS = 180.0  # importing MLflow alone takes long where many things start at once
@@ -26,11 +26,13 @@ class Tracking:
     def __init__(self, state: State) -> None:
         self._state = state
         self._started: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
-        self._processes: dict[str, Running] = {}
+        self._processes: dict[str, RunningProcess] = {}
         # Of this version of MLflow: the next one's tables may be others.
         self._empty = state.data / "mlflow" / f"empty-{version('mlflow')}.db"
         log = state.data / "mlflow" / "server.log"
-        self._nursery = Nursery(["mlflow.server"], env=os.environ | app.ENVIRONMENT, log=log)
+        self._worker_processes = ForkedWorkers(
+            ["mlflow.server"], env=os.environ | app.ENVIRONMENT, log=log
+        )
 
     def start_server(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""
@@ -68,7 +70,7 @@ class Tracking:
     async def stop(self) -> None:
         """End all servers."""
         await asyncio.gather(*(each.end(1.0) for each in self._processes.values()))
-        self._nursery.stop()
+        self._worker_processes.stop()
 
     async def end(self, workspace: Workspace) -> None:
         """End one workspace's server, because the workspace is deleted."""
@@ -90,7 +92,7 @@ class Tracking:
         log.write_bytes(b"")
         socket.unlink(missing_ok=True)
         places = [folder / "mlflow.db", self._empty, artifacts, socket]
-        process = await self._nursery.spawn(
+        process = await self._worker_processes.spawn(
             ["azureml_local.mlflow.app", *map(str, places)], env={}, folder=folder, log=log
         )
         self._processes[workspace.key] = process

@@ -1,4 +1,4 @@
-"""Who may ask an endpoint: by its keys, its own tokens or the identity service's: ``auth_mode``."""
+"""Authentication of callers by the endpoint's ``auth_mode``: keys, AML tokens or Entra tokens."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ AUTH_MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}
 VALID_SECONDS = 3600
 REFRESH_SECONDS = 1800
 AUDIENCE = "https://ml.azure.com"
-"""Of tokens for endpoints with ``aad_token``; one for anything else does not let in."""
+"""The audience of tokens for endpoints with ``aad_token``; other audiences are refused."""
 
 
-def mode_of(endpoint: Resource) -> str:
-    """How an endpoint lets callers in."""
+def auth_mode(endpoint: Resource) -> str:
+    """The endpoint's ``auth_mode``."""
     return str(endpoint.body["properties"].get("authMode") or "Key")
 
 
-def endpoint_token(secret: str, workspace: Workspace, endpoint: Resource) -> tuple[str, int, int]:
-    """A token for one endpoint, when it ends, and when to ask for the next (seconds since 1970)."""
+def create_endpoint_token(
+    secret: str, workspace: Workspace, endpoint: Resource
+) -> tuple[str, int, int]:
+    """A token for one endpoint, its expiry and refresh time (seconds since 1970)."""
     now = int(time.time())
     expires = now + VALID_SECONDS
-    # With a workspace that there is not, it opens nothing but the endpoint.
-    said = {"aud": _audience(workspace, endpoint), "exp": expires, "ws": "endpoint"}
-    return auth.sign_token(secret, said), expires, now + REFRESH_SECONDS
+    # The workspace does not exist, so that the token is valid for nothing but the endpoint.
+    claims = {"aud": _audience(workspace, endpoint), "exp": expires, "ws": "endpoint"}
+    return auth.sign_token(secret, claims), expires, now + REFRESH_SECONDS
 
 
-def admit(secret: str, workspace: Workspace, endpoint: Resource, request: Request) -> None:
-    """Let only callers pass who show what the endpoint's ``auth_mode`` asks for.
+def authorize(secret: str, workspace: Workspace, endpoint: Resource, request: Request) -> None:
+    """Check a caller's key or token against the endpoint's ``auth_mode``.
 
     Raises:
-        Unauthorized: they show nothing, or something that is not good (any more).
-        Forbidden: their token is good for something else.
+        Unauthorized: the request has none, or one that is not valid.
+        Forbidden: the token is valid for something else.
     """
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    given = given.strip() if scheme.lower() == "bearer" else ""
-    mode = mode_of(endpoint)
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    credential = credential.strip() if scheme.lower() == "bearer" else ""
+    mode = auth_mode(endpoint)
     if mode == "Key":
         keys = endpoint.body["keys"].values()
-        if not any(hmac.compare_digest(given.encode(), key.encode()) for key in keys):
-            raise Unauthorized("the key is not one of the endpoint's", "key_auth_access_denied")
+        if not any(hmac.compare_digest(credential.encode(), key.encode()) for key in keys):
+            raise Unauthorized("the key is not a key of the endpoint", "key_auth_access_denied")
         return
-    claims = auth.decode_token(secret, given) if given else None
+    claims = auth.decode_token(secret, credential) if credential else None
     if claims is None:
-        raise Unauthorized("there is no valid token in the request", "token_auth_access_denied")
+        raise Unauthorized("the request has no valid token", "token_auth_access_denied")
     if mode == "AMLToken":
-        _require(claims, _audience(workspace, endpoint))
+        _require_audience(claims, _audience(workspace, endpoint))
     elif claims.get("ws") and claims["ws"] != workspace.key:
-        raise Forbidden("this token is a job's, and good for the job's own workspace alone")
+        raise Forbidden("this token belongs to a job of another workspace")
     else:
-        _require(claims, AUDIENCE)
+        _require_audience(claims, AUDIENCE)
 
 
-def _require(claims: dict[str, Any], audience: str) -> None:
+def _require_audience(claims: dict[str, Any], audience: str) -> None:
     if str(claims.get("aud", "")).rstrip("/") != audience:
         raise Forbidden(f"this token is for {claims.get('aud')!r}, not for {audience}")
 

@@ -1,9 +1,9 @@
-"""What a deployment is asked and answers, kept as Azure ML's data collector keeps it.
+"""The data collector: writes requests and responses of a deployment in Azure ML's format.
 
-A line of JSON (a CloudEvent) for each request and collection, in the default datastore:
+Each request and collection is a line of JSON (a CloudEvent) in the default datastore:
 ``modelDataCollector/<endpoint>/<deployment>/<collection>/yyyy/MM/dd/HH/<instance>.jsonl``.
-Lines are written twice a second, whole ones alone, so that a request does not wait for a disk and a
-reader never meets half of one.
+Whole lines are written twice a second, so that requests do not wait for the disk and readers see
+no partial lines.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from azureml_local.state import FILES, State, Workspace
 FOLDER = "modelDataCollector"
 TYPES = {"model_inputs": "azureml.inference.inputs", "model_outputs": "azureml.inference.outputs"}
 OUTPUT = "prediction"
-"""The column of the answers of a deployment without code."""
+"""The output column of a no-code deployment."""
 FLUSH_SECONDS = 0.5
 
 
 class Collector:
-    """Lines that wait to be written, by file."""
+    """Buffers lines by file, and writes them."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -42,35 +42,37 @@ class Collector:
         name: str,
         properties: dict[str, Any],
         request_id: str,
-        asked: bytes,
-        answered: bytes,
+        request_body: bytes,
+        response_body: bytes,
     ) -> None:
-        """Keep a request and its answer where the deployment's collections ask for it.
+        """Collect a request and its response for the enabled collections of a no-code deployment.
 
         Args:
             workspace: of the endpoint.
             name: ``<endpoint>/<deployment>``.
             properties: of the deployment, as it was created.
-            request_id: what inputs and outputs have in common.
-            asked: the body of the request.
-            answered: the body of a successful answer.
+            request_id: correlates inputs and outputs.
+            request_body: the body of the request.
+            response_body: the body of a successful answer.
         """
         collections = (properties.get("dataCollector") or {}).get("collections") or {}
         drawn = random.random()
-        wanted = [
+        enabled = [
             collection
-            for collection, given in collections.items()
+            for collection, settings in collections.items()
             if collection in TYPES
-            and str((given or {}).get("dataCollectionMode")).lower() == "enabled"
-            and drawn < float((given or {}).get("samplingRate") or 1)
+            and str((settings or {}).get("dataCollectionMode")).lower() == "enabled"
+            and drawn < float((settings or {}).get("samplingRate") or 1)
         ]
-        for collection in wanted:
+        for collection in enabled:
             inputs = collection == "model_inputs"
-            rows = _inputs(json.loads(asked)) if inputs else _outputs(json.loads(answered))
-            self.keep(workspace, name, collection, request_id, rows)
+            rows = (
+                _inputs(json.loads(request_body)) if inputs else _outputs(json.loads(response_body))
+            )
+            self.append(workspace, name, collection, request_id, rows)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the buffered lines."""
         waiting, self._waiting = self._waiting, defaultdict(list)
         for path, lines in waiting.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,10 +83,10 @@ class Collector:
             finally:
                 os.close(descriptor)
 
-    def keep(
+    def append(
         self, workspace: Workspace, name: str, collection: str, request_id: str, rows: list[Any]
     ) -> None:
-        """Keep rows for a collection of a deployment; those of scripts may have any name."""
+        """Append rows to a collection of a deployment; scripts may use any collection name."""
         now = datetime.now(UTC)
         endpoint, _, deployment = name.partition("/")
         resource = f"{workspace.path}/onlineEndpoints/{endpoint}/deployments/{deployment}"
@@ -117,7 +119,7 @@ class Collector:
 
 
 def _inputs(body: Any) -> list[dict[str, Any]]:
-    """The rows of a payload that was answered, with the columns' names where it gave them."""
+    """The rows of a request body, with column names if it has them."""
     given = body["input_data"]
     columns, rows = None, given
     if isinstance(given, dict):

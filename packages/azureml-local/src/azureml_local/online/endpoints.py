@@ -1,4 +1,4 @@
-"""The operations on online endpoints: their maps of traffic, and what lets callers in."""
+"""The operations on online endpoints: traffic, keys and tokens."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
 from azureml_local.errors import BadRequest
-from azureml_local.online.access import AUTH_MODES, endpoint_token, mode_of
+from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
 from azureml_local.online.resources import (
     BASE,
     ENDPOINTS,
-    checked_name,
-    deployments_of,
-    endpoint_of,
-    split,
+    get_endpoint,
+    list_deployments,
+    split_name,
+    validate_name,
 )
-from azureml_local.online.traffic import checked, checked_mirror
+from azureml_local.online.traffic import validate_mirror_traffic, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
@@ -48,7 +48,7 @@ class Endpoints:
 
     async def _put(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        name = checked_name("Endpoint", request.path_params["endpoint"])
+        name = validate_name("Endpoint", request.path_params["endpoint"])
         body = await json_of(request)
         properties = object_of(body, "properties")
         old = self._state.store.get(workspace.key, ENDPOINTS, name)
@@ -57,68 +57,76 @@ class Endpoints:
         mode = text_of(properties, "authMode", "Key")
         if mode.lower() not in AUTH_MODES:
             known = ", ".join(AUTH_MODES.values())
-            raise BadRequest(f"{mode!r} is no authMode; there are {known}", target="authMode")
+            raise BadRequest(f"{mode!r} is not an authMode; use one of {known}", target="authMode")
         properties["authMode"] = AUTH_MODES[mode.lower()]
-        names = {split(each)[1] for each in deployments_of(self._state, workspace, name)}
-        properties["traffic"] = checked(properties.get("traffic"), names)
-        properties["mirrorTraffic"] = checked_mirror(
+        names = {split_name(each)[1] for each in list_deployments(self._state, workspace, name)}
+        properties["traffic"] = validate_traffic(properties.get("traffic"), names)
+        properties["mirrorTraffic"] = validate_mirror_traffic(
             properties.get("mirrorTraffic"), names, properties["traffic"]
         )
         tags = object_of(body, "tags") if "tags" in body or old is None else old.body["tags"]
-        keys = old.body["keys"] if old else {"primaryKey": _key(), "secondaryKey": _key()}
-        kept = {"tags": tags, "properties": properties, "keys": keys}
-        found = self._state.store.put(workspace.key, ENDPOINTS, name, "", kept)
+        keys = (
+            old.body["keys"]
+            if old
+            else {"primaryKey": _create_key(), "secondaryKey": _create_key()}
+        )
+        document = {"tags": tags, "properties": properties, "keys": keys}
+        endpoint = self._state.store.put(workspace.key, ENDPOINTS, name, "", document)
         if old is None:
-            self._deployments.warm()
-        return JSONResponse(self._shown(workspace, found), status_code=200 if old else 201)
+            self._deployments.preload()
+        return JSONResponse(self._document(workspace, endpoint), status_code=200 if old else 201)
 
     async def _get(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        return JSONResponse(self._shown(workspace, self._found(workspace, request)))
+        return JSONResponse(self._document(workspace, self._find(workspace, request)))
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        found = self._state.store.entries(workspace.key, ENDPOINTS)
-        return JSONResponse({"value": [self._shown(workspace, each) for each in found]})
+        endpoints = self._state.store.entries(workspace.key, ENDPOINTS)
+        return JSONResponse({"value": [self._document(workspace, each) for each in endpoints]})
 
     async def _delete(self, request: Request) -> Response:
         workspace, name = self._state.workspace(request), request.path_params["endpoint"]
         with self._state.store.transaction():
             there = self._state.store.delete(workspace.key, ENDPOINTS, name)
-            found = deployments_of(self._state, workspace, name)
-            for each in found:
-                self._deployments.forget(workspace, each)
-        for each in found:
+            deployments = list_deployments(self._state, workspace, name)
+            for each in deployments:
+                self._deployments.delete_document(workspace, each)
+        for each in deployments:
             await self._deployments.end(workspace, each)
         return Response(status_code=200 if there else 204)
 
     async def _list_keys(self, request: Request) -> Response:
-        found = self._found(self._state.workspace(request), request)
-        if mode_of(found) != "Key":
+        endpoint = self._find(self._state.workspace(request), request)
+        if auth_mode(endpoint) != "Key":
             raise BadRequest(
-                f"endpoint {found.name} has no keys: its auth_mode is {mode_of(found)}", "UserError"
+                f"endpoint {endpoint.name} has no keys; its auth_mode is {auth_mode(endpoint)}",
+                "UserError",
             )
-        return JSONResponse(found.body["keys"])
+        return JSONResponse(endpoint.body["keys"])
 
     async def _regenerate_keys(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        found = self._found(workspace, request)
+        endpoint = self._find(workspace, request)
         which = text_of(await json_of(request), "keyType", "Primary").lower()
         if which not in ("primary", "secondary"):
-            raise BadRequest(f"keyType is Primary or Secondary, not {which!r}", target="keyType")
-        found.body["keys"][f"{which}Key"] = _key()
-        self._state.store.put(workspace.key, ENDPOINTS, found.name, "", found.body)
+            raise BadRequest(
+                f"keyType must be Primary or Secondary, not {which!r}", target="keyType"
+            )
+        endpoint.body["keys"][f"{which}Key"] = _create_key()
+        self._state.store.put(workspace.key, ENDPOINTS, endpoint.name, "", endpoint.body)
         return Response(status_code=200)
 
     async def _token(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        found = self._found(workspace, request)
-        if mode_of(found) != "AMLToken":
+        endpoint = self._find(workspace, request)
+        mode = auth_mode(endpoint)
+        if mode != "AMLToken":
             raise BadRequest(
-                f"endpoint {found.name} gives out no tokens: its auth_mode is {mode_of(found)}",
+                f"endpoint {endpoint.name} issues no tokens; its auth_mode is {mode}",
                 "UserError",
             )
-        value, expires, refresh = endpoint_token(self._state.secret, workspace, found)
+        value, expires, refresh = create_endpoint_token(self._state.secret, workspace, endpoint)
         return JSONResponse(
             {
                 "accessToken": value,
@@ -128,24 +136,24 @@ class Endpoints:
             }
         )
 
-    def _found(self, workspace: Workspace, request: Request) -> Resource:
-        return endpoint_of(self._state, workspace, request.path_params["endpoint"])
+    def _find(self, workspace: Workspace, request: Request) -> Resource:
+        return get_endpoint(self._state, workspace, request.path_params["endpoint"])
 
-    def _shown(self, workspace: Workspace, found: Resource) -> dict[str, Any]:
-        uri = f"{self._state.url}/online/{workspace.key}/{found.name}"
+    def _document(self, workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
+        uri = f"{self._state.url}/online/{workspace.key}/{endpoint.name}"
         return {
-            "id": f"{workspace.path}/onlineEndpoints/{found.name}",
-            "name": found.name,
+            "id": f"{workspace.path}/onlineEndpoints/{endpoint.name}",
+            "name": endpoint.name,
             "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
             "location": LOCATION,
-            "tags": found.body["tags"],
+            "tags": endpoint.body["tags"],
             "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
-            "systemData": found.system_data,
+            "systemData": endpoint.system_data,
             "properties": {
                 "properties": {},
                 "mirrorTraffic": {},
                 "publicNetworkAccess": "Enabled",
-                **found.body["properties"],
+                **endpoint.body["properties"],
                 "scoringUri": f"{uri}/score",
                 "swaggerUri": f"{uri}/swagger.json",
                 "provisioningState": "Succeeded",
@@ -153,5 +161,5 @@ class Endpoints:
         }
 
 
-def _key() -> str:
+def _create_key() -> str:
     return secrets.token_urlsafe(24)

@@ -1,4 +1,4 @@
-"""How much a deployment takes on: Azure's request settings with their defaults and bounds."""
+"""The limits of a deployment: Azure's request settings with their defaults and bounds."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Limits:
     """A deployment's limits.
 
     Attributes:
-        seconds: for one request, from its arrival to its answer.
-        concurrent: requests at once for each instance; as many again may wait.
-        queue_seconds: how long a request may wait for its turn; None: as long as it has time.
+        timeout_seconds: for one request, from its arrival to its response.
+        concurrent: concurrent requests for each instance; as many again may queue.
+        queue_seconds: how long a request may queue; None: until its timeout.
         instances: of the deployment.
         workers: processes of the inference server in each instance (``WORKER_COUNT``).
-        ready_seconds: how long one may take until it is ready, by the readiness probe.
+        ready_seconds: how long a process may take until it is ready, by the readiness probe.
     """
 
-    seconds: float = 5.0
+    timeout_seconds: float = 5.0
     concurrent: int = 1
     queue_seconds: float | None = None
     instances: int = 1
@@ -38,18 +38,18 @@ class Limits:
     ready_seconds: float = 310.0
 
     @property
-    def most(self) -> int:
-        """Requests that may be there at once; Azure answers 429 to further ones."""
+    def max_requests(self) -> int:
+        """Requests that run and queue at the same time; Azure answers 429 to further ones."""
         return 2 * self.concurrent * self.instances
 
     @property
     def processes(self) -> int:
-        """How many processes are started: never more than this machine has processors."""
-        wanted = self.instances * min(self.workers, self.concurrent)
-        return max(1, min(wanted, os.cpu_count() or 1))
+        """How many processes are started: at most the number of processors of this machine."""
+        count = self.instances * min(self.workers, self.concurrent)
+        return max(1, min(count, os.cpu_count() or 1))
 
 
-def limits(properties: dict[str, Any], sku: dict[str, Any]) -> Limits:
+def parse_limits(properties: dict[str, Any], sku: dict[str, Any]) -> Limits:
     """The limits of a deployment.
 
     Args:
@@ -57,10 +57,10 @@ def limits(properties: dict[str, Any], sku: dict[str, Any]) -> Limits:
         sku: its ``capacity`` is the number of instances.
 
     Raises:
-        BadRequest: a value is none that Azure takes.
+        BadRequest: Azure does not accept a value.
     """
-    given = object_of(properties, "requestSettings")
-    seconds = _seconds("requestTimeout", given.get("requestTimeout") or "PT5S")
+    settings = object_of(properties, "requestSettings")
+    seconds = _parse_seconds("requestTimeout", settings.get("requestTimeout") or "PT5S")
     if not 0 < seconds <= MAX_SECONDS:
         raise BadRequest(
             f"requestTimeout must be above 0 and at most {MAX_SECONDS:g} s, not {seconds:g}",
@@ -68,41 +68,42 @@ def limits(properties: dict[str, Any], sku: dict[str, Any]) -> Limits:
             target="requestTimeout",
         )
     name = "maxConcurrentRequestsPerInstance"
-    wait = given.get("maxQueueWait")
+    wait = settings.get("maxQueueWait")
     variables = object_of(properties, "environmentVariables")
     return Limits(
-        seconds=seconds,
-        concurrent=_number(name, given.get(name, 1), 1, 10_000),
-        queue_seconds=None if wait is None else _seconds("maxQueueWait", wait),
-        instances=_number("sku.capacity", sku.get("capacity") or 1, 1, MAX_INSTANCES),
-        workers=_number("WORKER_COUNT", variables.get("WORKER_COUNT", 1), 1, 1000),
-        ready_seconds=_ready(object_of(properties, "readinessProbe")),
+        timeout_seconds=seconds,
+        concurrent=_parse_integer(name, settings.get(name, 1), 1, 10_000),
+        queue_seconds=None if wait is None else _parse_seconds("maxQueueWait", wait),
+        instances=_parse_integer("sku.capacity", sku.get("capacity") or 1, 1, MAX_INSTANCES),
+        workers=_parse_integer("WORKER_COUNT", variables.get("WORKER_COUNT", 1), 1, 1000),
+        ready_seconds=_probe_seconds(object_of(properties, "readinessProbe")),
     )
 
 
-def _ready(probe: dict[str, Any]) -> float:
-    """How long a readiness probe goes on asking; Azure's defaults come to 310 seconds."""
+def _probe_seconds(probe: dict[str, Any]) -> float:
+    """The longest time of a readiness probe; 310 seconds with Azure's defaults."""
     delay, period = (
-        _seconds(name, probe.get(name) or "PT10S") for name in ("initialDelay", "period")
+        _parse_seconds(name, probe.get(name) or "PT10S") for name in ("initialDelay", "period")
     )
-    tries = probe.get("failureThreshold")
-    return delay + period * _number("failureThreshold", 30 if tries is None else tries, 1, 100_000)
+    name = "failureThreshold"
+    tries = 30 if probe.get(name) is None else probe[name]
+    return delay + period * _parse_integer(name, tries, 1, 100_000)
 
 
-def _seconds(name: str, given: Any) -> float:
-    match = DURATION.match(given) if isinstance(given, str) else None
+def _parse_seconds(name: str, value: Any) -> float:
+    match = DURATION.match(value) if isinstance(value, str) else None
     if match is None or not any(match.groups()):
-        raise BadRequest(f"{name} {given!r} is no duration like PT5S", "UserError", target=name)
+        raise BadRequest(f"{name} {value!r} is no duration like PT5S", "UserError", target=name)
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return (hours * 60 + minutes) * 60 + seconds
 
 
-def _number(name: str, given: Any, least: int, most: int) -> int:
-    whole = str(given).isascii() and str(given).isdigit() and len(str(given)) < 10
-    if isinstance(given, bool) or not whole or not least <= int(given) <= most:
+def _parse_integer(name: str, value: Any, least: int, most: int) -> int:
+    whole = str(value).isascii() and str(value).isdigit() and len(str(value)) < 10
+    if isinstance(value, bool) or not whole or not least <= int(value) <= most:
         raise BadRequest(
-            f"{name} must be a whole number from {least} to {most}, not {given!r}",
+            f"{name} must be an integer from {least} to {most}, not {value!r}",
             "UserError",
             target=name,
         )
-    return int(given)
+    return int(value)

@@ -1,7 +1,7 @@
 """Azure's data collector for scoring scripts: ``Collector(name).collect(frame)``.
 
-What is collected goes back to the server with the answer; the server writes it. Imported only in a
-scorer's process, under the name ``azureml.ai.monitoring``.
+Collected data goes to the server with the response, and the server writes it. Imported only in a
+worker process, under the name ``azureml.ai.monitoring``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-RATES = "AZUREML_LOCAL_COLLECTIONS"
-"""The variable by which the server says what is collected, each with its share of the requests."""
+SAMPLING_RATES = "AZUREML_LOCAL_COLLECTIONS"
+"""The environment variable with the sampling rate of each enabled collection, as JSON."""
 _waiting: list[list[Any]] = []
 
 
 class CorrelationContext:
-    """What the inputs and outputs of one request have in common."""
+    """Correlates the inputs and outputs of one request."""
 
     def get_id(self) -> str:
         """The id."""
@@ -68,18 +68,18 @@ class Collector:
 
         Args:
             name: of the collection.
-            on_error: what is told of a collection that is not enabled; raises by default.
+            on_error: called with the error if the collection is not enabled; raises by default.
         """
         self.name = name
         self._on_error = on_error or _raise
-        self._rate()
+        self._sampling_rate()
 
     def collect(
         self, data: Any, correlation_context: CorrelationContext | None = None
     ) -> CorrelationContext:
-        """Keep a data frame; gives the context, for the outputs that belong to it."""
+        """Collect a data frame; returns the context, for the outputs of the same request."""
         context = correlation_context or BasicCorrelationContext()
-        rate = self._rate()
+        rate = self._sampling_rate()
         if rate is None or random.random() >= rate:
             return context
         if not hasattr(data, "to_json"):
@@ -90,8 +90,8 @@ class Collector:
         _waiting.append([self.name, context.get_id(), rows])
         return context
 
-    def _rate(self) -> float | None:
-        rates = json.loads(os.environ.get(RATES) or "{}")
+    def _sampling_rate(self) -> float | None:
+        rates = json.loads(os.environ.get(SAMPLING_RATES) or "{}")
         if self.name not in rates:
             self._on_error(
                 Exception(f"the collection {self.name} is not enabled for the deployment")
@@ -100,8 +100,8 @@ class Collector:
         return float(rates[self.name])
 
 
-def taken() -> list[list[Any]]:
-    """What was collected since the last call: collection, id, rows."""
-    found = list(_waiting)
+def take_collected() -> list[list[Any]]:
+    """The data collected since the last call: collection, correlation id, rows."""
+    taken = list(_waiting)
     _waiting.clear()
-    return found
+    return taken

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from azureml_local.online.swagger import Shapes, document
-from azureml_local.scoring.frames import Answer, Asked
-from azureml_local.scoring.model import ScoringModel, WrongInput
+from azureml_local.online.swagger import Schemas, render_document
+from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
+from azureml_local.scoring.model import InvalidInput, ScoringModel
 
 TYPES = {
     "double": {"type": "number", "format": "double"},
@@ -39,16 +39,16 @@ class NoCode:
         names = ", ".join(self._model.names) or "what it is given"
         print(f"model loaded; it takes {names}", flush=True)
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: ScoringRequest) -> ScoringResponse:
         """Predictions for the rows of a request, or why there are none."""
         if asked.path == "/swagger.json":
-            return document(self._name, self._shapes(), asked.query)
+            return render_document(self._name, self._shapes(), asked.query)
         if asked.method != "POST":
-            return Answer.json({"message": "Method not allowed"}, 405)
+            return ScoringResponse.json({"message": "Method not allowed"}, 405)
         try:
             columns, rows = rows_of(json.loads(asked.body))
-            return Answer.json(self._model.predict_rows(columns, rows) if rows else [])
-        except (WrongInput, ValueError) as error:
+            return ScoringResponse.json(self._model.predict_rows(columns, rows) if rows else [])
+        except (InvalidInput, ValueError) as error:
             return _refused(400, error)
         except Exception as error:  # noqa: BLE001 - whatever a model raises is its answer
             import traceback
@@ -56,7 +56,7 @@ class NoCode:
             traceback.print_exc()
             return _refused(500, error)
 
-    def _shapes(self) -> Shapes:
+    def _shapes(self) -> Schemas:
         columns = {column.name: TYPES.get(column.type, {}) for column in self._model.columns}
         row: dict[str, Any] = {"type": "object", "properties": columns}
         data = {
@@ -68,30 +68,30 @@ class NoCode:
         asked = {"type": "object", "required": ["input_data"], "properties": {"input_data": split}}
         if columns:
             asked["x-row"] = row
-        return Shapes(asked, {"type": "array", "items": {}})
+        return Schemas(asked, {"type": "array", "items": {}})
 
 
 def rows_of(body: Any) -> tuple[list[str] | None, list[list[Any]]]:
     """The columns, where they are given, and the rows of a payload.
 
     Raises:
-        WrongInput: it is not in one of the two forms.
+        InvalidInput: it is not in one of the two forms.
     """
     if not isinstance(body, dict) or "input_data" not in body:
-        raise WrongInput('the payload has no "input_data"')
+        raise InvalidInput('the payload has no "input_data"')
     given = body["input_data"]
     columns = None
     if isinstance(given, dict):
         columns, given = given.get("columns"), given.get("data")
         if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
-            raise WrongInput('"input_data" has no list "columns" of names')
+            raise InvalidInput('"input_data" has no list "columns" of names')
     if not isinstance(given, list) or not all(isinstance(row, list) for row in given):
-        raise WrongInput('"input_data" holds no list of rows')
+        raise InvalidInput('"input_data" holds no list of rows')
     return columns, given
 
 
-def _refused(status: int, error: Exception) -> Answer:
+def _refused(status: int, error: Exception) -> ScoringResponse:
     message = " ".join(str(error).split())
     print(f"{status}: {message}", flush=True)
     code = "BadRequest" if status == 400 else "ModelError"
-    return Answer.json({"error": {"code": code, "message": message}}, status)
+    return ScoringResponse.json({"error": {"code": code, "message": message}}, status)

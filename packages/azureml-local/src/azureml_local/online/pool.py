@@ -1,8 +1,8 @@
-"""The processes of one deployment: each answers one request at a time, the others wait their turn.
+"""The worker processes of one deployment: each serves one request at a time, further ones queue.
 
-A process that ends by itself is started again, as Azure restarts a container, slower each time that
-it does not live long. One that is still busy with a request whose time was up takes the next one
-only when it is done with it.
+A process that ends is restarted, as Azure restarts a container, with growing pauses while its
+processes are short-lived. A process that is still busy with a request that has timed out takes the
+next one when it has finished.
 """
 
 from __future__ import annotations
@@ -13,117 +13,118 @@ import logging
 import time
 
 from azureml_local.errors import AzureError, BadGateway, TimedOut, TooMany, Unavailable
-from azureml_local.nursery import Nursery
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.online.limits import Limits
-from azureml_local.online.worker import Launch, Worker, spawn
-from azureml_local.scoring.frames import Answer, Asked
+from azureml_local.online.worker import LaunchSettings, Worker, start_worker
+from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 
 logger = logging.getLogger(__name__)
-LIVENESS = Asked(b"", "GET", "/")
+LIVENESS = ScoringRequest(b"", "GET", "/")
 """The liveness request of Azure's inference server: a worker answers it without the user's code."""
 POLL_SECONDS = 0.02
-WATCH_SECONDS = 1.0
-"""How long a request waits for a worker before it looks for workers that the queue has lost."""
-SHORT_LIFE = 30.0
-"""Seconds; a process that ends sooner is started again only after a while."""
-LONGEST_PAUSE = 30.0
+CHECK_SECONDS = 1.0
+"""How long a request waits for a worker before it looks for idle workers outside the queue."""
+SHORT_LIFE_SECONDS = 30.0
+"""A process that ends sooner is restarted only after a pause."""
+MAX_PAUSE_SECONDS = 30.0
 
 
 class Pool:
-    """The processes of one deployment."""
+    """The worker processes of one deployment."""
 
     def __init__(
-        self, launch: Launch, limits: Limits, turns: asyncio.Semaphore, nursery: Nursery
+        self,
+        launch: LaunchSettings,
+        limits: Limits,
+        start_slots: asyncio.Semaphore,
+        processes: ForkedWorkers,
     ) -> None:
-        """Make a pool; nothing is started yet.
+        """Make a pool; no process is started yet.
 
         Args:
-            launch: how a process is started.
-            limits: how much the deployment takes on.
-            turns: what keeps too many processes from being started at once.
-            nursery: makes processes of plain deployments.
+            launch: how to start a process.
+            limits: the deployment's limits.
+            start_slots: limits how many processes start at the same time.
+            processes: starts the processes.
         """
         self.limits = limits
         self._launch = launch
-        self._turns = turns
-        self._nursery = nursery
+        self._start_slots = start_slots
+        self._processes = processes
         self._workers: set[Worker] = set()
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
-        self._keepers: list[asyncio.Task[None]] = []
-        self._inside = 0
+        self._restart_loops: list[asyncio.Task[None]] = []
+        self._requests = 0
         self._closed = False
 
     @property
     def alive(self) -> bool:
-        """Whether there is a process that answers."""
+        """Whether a process runs that can serve requests."""
         return any(worker.alive for worker in self._workers)
 
     async def start(self) -> None:
-        """Start the processes; returns when the first has answered the probe.
+        """Start the processes; returns when the first has answered the liveness request.
 
         Raises:
             AzureError: it ended, or was not ready in time.
         """
         deadline = time.monotonic() + self.limits.ready_seconds
-        first = await self._started()
+        first = await self._start_worker()
         try:
             await self._probe(deadline)
         except BaseException:
             self._workers.discard(first)
             await first.end()
             raise
-        self._keep(first)
+        self._supervise(first)
         for _ in range(self.limits.processes - 1):
-            self._keep(None)
+            self._supervise(None)
 
-    async def ask(self, asked: Asked) -> Answer:
-        """One request, within the deployment's limits.
+    async def send(self, request: ScoringRequest) -> ScoringResponse:
+        """Serve a request within the deployment's limits.
 
         Raises:
-            TooMany: there are more requests than the deployment takes on.
-            TimedOut: its time was up.
+            TooMany: the deployment has more requests than its limit.
+            TimedOut: no response within the request timeout.
             Unavailable: no process runs.
-            BadGateway: the process ended over it.
+            BadGateway: the process ended during the request.
         """
-        if self._inside >= self.limits.most:
-            raise TooMany(f"the deployment takes on {self.limits.most} requests at once")
-        self._inside += 1
+        if self._requests >= self.limits.max_requests:
+            raise TooMany(f"the deployment accepts {self.limits.max_requests} concurrent requests")
+        self._requests += 1
         try:
-            return await self._ask(asked, time.monotonic() + self.limits.seconds)
+            return await self._send(request, time.monotonic() + self.limits.timeout_seconds)
         finally:
-            self._inside -= 1
+            self._requests -= 1
 
     async def _probe(self, deadline: float) -> None:
-        """Send the inference server's liveness request the way that callers' requests go.
+        """Send the liveness request through the queue, as callers' requests are sent.
 
         Raises:
             AzureError: the deployment does not answer it, although its process is ready.
         """
         try:
-            answer = await self._ask(LIVENESS, deadline)
+            response = await self._send(LIVENESS, deadline)
         except AzureError as error:
             if self.alive:
-                raise self._not_ready() from error
-            raise AzureError(self._launch.last_line(), "ContainerCrashed") from error
-        if answer.status != 200:
+                raise self._not_ready_error() from error
+            raise AzureError(self._launch.crash_message(), "ContainerCrashed") from error
+        if response.status != 200:
             raise AzureError(
-                f"the deployment answered its liveness probe with {answer.status}; see its log",
+                f"the deployment answered its liveness probe with {response.status}; see its log",
                 "ContainerCrashed",
             )
 
-    async def _ask(self, asked: Asked, deadline: float) -> Answer:
-        worker = await self._turn(deadline)
+    async def _send(self, request: ScoringRequest, deadline: float) -> ScoringResponse:
+        worker = await self._next_idle_worker(deadline)
         try:
-            return await worker.ask(asked, max(0.0, deadline - time.monotonic()))
+            return await worker.send(request, max(0.0, deadline - time.monotonic()))
         except TimeoutError:
-            raise TimedOut(
-                f"the deployment did not answer within {self.limits.seconds:g} s"
-            ) from None
+            raise self._timeout_error() from None
         except ConnectionError:
-            raise BadGateway("the deployment's process ended while it answered") from None
+            raise BadGateway("the deployment's process ended during the request") from None
 
-    async def _turn(self, deadline: float) -> Worker:
-        """A worker that has nothing to do."""
+    async def _next_idle_worker(self, deadline: float) -> Worker:
         while not self._idle.empty():
             worker = self._idle.get_nowait()
             if worker.alive:
@@ -132,25 +133,27 @@ class Pool:
         until = deadline
         if queue_seconds is not None:
             until = min(until, time.monotonic() + queue_seconds)
-        if not self.alive:
-            raise Unavailable("no process of the deployment runs; see its log")
+        self._require_process()
         while (seconds := until - time.monotonic()) > 0:
-            self._offer_forgotten()
+            self._requeue_lost_workers()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(seconds, WATCH_SECONDS)):
+                async with asyncio.timeout(min(seconds, CHECK_SECONDS)):
                     worker = await self._idle.get()
                 if worker.alive:
                     return worker
-                if not self.alive:
-                    raise Unavailable("no process of the deployment runs; see its log")
+                self._require_process()
         if until < deadline:
             raise TooMany(f"the request waited longer than max_queue_wait, {queue_seconds:g} s")
-        raise TimedOut(f"the deployment did not answer within {self.limits.seconds:g} s")
+        raise self._timeout_error()
 
-    def _offer_forgotten(self) -> None:
-        """Offer requests to idle workers that the queue has lost; that there are any is a defect.
+    def _require_process(self) -> None:
+        if not self.alive:
+            raise Unavailable("no process of the deployment runs; see its log")
 
-        A worker is busy or in the queue. One that is neither would never be asked again.
+    def _requeue_lost_workers(self) -> None:
+        """Queue idle workers that are not in the queue, and log this as a defect.
+
+        A worker is either busy or in the queue. Otherwise it would never get a request again.
         """
         if not self._idle.empty():
             return
@@ -158,60 +161,63 @@ class Pool:
             if worker.alive and not worker.busy:
                 message = f"defect: the idle process {worker.process.pid} was not in the queue"
                 logger.error(message)
-                self._launch.say(message)
+                self._launch.write_log(message)
                 self._idle.put_nowait(worker)
 
     async def close(self, grace: float) -> None:
-        """End the processes, when what they are asked is answered or ``grace`` seconds are over."""
+        """End the processes when they have answered their requests, at most ``grace`` s later."""
         self._closed = True
         deadline = time.monotonic() + grace
-        while self._inside and time.monotonic() < deadline:
+        while self._requests and time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for task in self._restart_loops:
+            task.cancel()
+        await asyncio.gather(*self._restart_loops, return_exceptions=True)
         await asyncio.gather(*(worker.end() for worker in self._workers))
         self._workers.clear()
 
-    def _keep(self, worker: Worker | None) -> None:
-        self._keepers.append(asyncio.create_task(self._kept(worker)))
+    def _supervise(self, worker: Worker | None) -> None:
+        self._restart_loops.append(asyncio.create_task(self._restart_loop(worker)))
 
-    async def _kept(self, worker: Worker | None) -> None:
+    async def _restart_loop(self, worker: Worker | None) -> None:
         """Keep one process running."""
         pause = 0.0
         while not self._closed:
             begun = time.monotonic()
-            with contextlib.suppress(AzureError):  # its log says why, and it is tried again
-                worker = worker or await self._started()
+            with contextlib.suppress(AzureError):  # the log has it; the next try follows
+                worker = worker or await self._start_worker()
                 await worker.ended.wait()
             if worker is not None:
                 self._workers.discard(worker)
-                code = await worker.process.gone()
-                self._launch.say(f"the process ended with exit code {code} and is started again")
+                code = await worker.process.wait_for_exit()
+                self._launch.write_log(f"the process ended with exit code {code}; restarting it")
             lived = time.monotonic() - begun
-            pause = 0.0 if lived > SHORT_LIFE else min(LONGEST_PAUSE, pause * 2 or 0.5)
+            pause = 0.0 if lived > SHORT_LIFE_SECONDS else min(MAX_PAUSE_SECONDS, pause * 2 or 0.5)
             worker = None
             await asyncio.sleep(pause)
 
-    async def _started(self) -> Worker:
-        async with self._turns:
-            worker = await spawn(self._launch, self._nursery, self._idle.put_nowait)
+    async def _start_worker(self) -> Worker:
+        async with self._start_slots:
+            worker = await start_worker(self._launch, self._processes, self._idle.put_nowait)
             try:
                 async with asyncio.timeout(self.limits.ready_seconds):
-                    await _first(worker.ready, worker.ended)
+                    await _wait_for_first(worker.ready, worker.ended)
             except TimeoutError:
                 await worker.end()
-                raise self._not_ready() from None
+                raise self._not_ready_error() from None
             except asyncio.CancelledError:
                 await worker.end()
                 raise
         if not worker.ready.is_set():
-            await worker.process.gone()
-            raise AzureError(self._launch.last_line(), "ContainerCrashed")
+            await worker.process.wait_for_exit()
+            raise AzureError(self._launch.crash_message(), "ContainerCrashed")
         self._workers.add(worker)
         return worker
 
-    def _not_ready(self) -> AzureError:
+    def _timeout_error(self) -> TimedOut:
+        return TimedOut(f"the deployment did not answer within {self.limits.timeout_seconds:g} s")
+
+    def _not_ready_error(self) -> AzureError:
         return AzureError(
             f"the deployment was not ready within {self.limits.ready_seconds:g} s, "
             "the time of its readiness probe; see its log",
@@ -219,8 +225,7 @@ class Pool:
         )
 
 
-async def _first(*events: asyncio.Event) -> None:
-    """Wait for whichever is set first."""
+async def _wait_for_first(*events: asyncio.Event) -> None:
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Online endpoints and deployments as documents: their paths, their names, how they are found."""
+"""Documents of online endpoints and deployments: their paths, names and look-up."""
 
 from __future__ import annotations
 
@@ -17,69 +17,69 @@ ONE = BASE + "/deployments/{deployment}"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]\Z")
 
 
-def checked_name(what: str, name: str) -> str:
-    """A name of an endpoint or deployment by Azure's rule.
+def validate_name(what: str, name: str) -> str:
+    """Check the name of an endpoint or deployment by Azure's rule.
 
     Raises:
-        BadRequest: it breaks it.
+        BadRequest: it is not valid.
     """
     if not NAME.match(name):
         raise BadRequest(
-            f"{what} name {name!r} is not valid: 3 to 32 letters, digits and '-', a letter first "
-            "and no '-' last",
+            f"{what} name {name!r} is not valid: use 3 to 32 letters, digits and '-'; begin with "
+            "a letter and do not end with '-'",
             "UserError",
             target="name",
         )
     return name
 
 
-def endpoint_of(state: State, workspace: Workspace, name: str) -> Resource:
+def get_endpoint(state: State, workspace: Workspace, name: str) -> Resource:
     """An endpoint by its name.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
-    found = state.store.get(workspace.key, ENDPOINTS, name)
-    if found is None:
+    endpoint = state.store.get(workspace.key, ENDPOINTS, name)
+    if endpoint is None:
         raise NotFound(f"Online endpoint {name} was not found in workspace {workspace.name}.")
-    return found
+    return endpoint
 
 
-def deployment_of(state: State, workspace: Workspace, endpoint: str, name: str) -> Resource:
+def get_deployment(state: State, workspace: Workspace, endpoint: str, name: str) -> Resource:
     """A deployment by its endpoint and name.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
-    found = state.store.get(workspace.key, DEPLOYMENTS, f"{endpoint}/{name}")
-    if found is None:
+    deployment = state.store.get(workspace.key, DEPLOYMENTS, f"{endpoint}/{name}")
+    if deployment is None:
         raise NotFound(f"Deployment {name} was not found under online endpoint {endpoint}.")
-    return found
+    return deployment
 
 
-def deployments_of(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
+def list_deployments(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
     """The deployments of an endpoint, oldest first."""
-    found = state.store.entries(workspace.key, DEPLOYMENTS)
-    return [each for each in found if split(each)[0].lower() == endpoint.lower()]
+    entries = state.store.entries(workspace.key, DEPLOYMENTS)
+    return [each for each in entries if split_name(each)[0].lower() == endpoint.lower()]
 
 
-def split(deployment: Resource) -> tuple[str, str]:
+def split_name(deployment: Resource) -> tuple[str, str]:
     """The endpoint's name and the deployment's own."""
     endpoint, _, name = deployment.name.partition("/")
     return endpoint, name
 
 
-def process(workspace: Workspace, name: str) -> str:
-    """What names a deployment's processes in ``serving``."""
+def pool_key(workspace: Workspace, name: str) -> str:
+    """The key of a deployment's pool in ``Serving``."""
     return f"{workspace.key}/{name}".lower()
 
 
-def share(endpoint: Resource, name: str) -> tuple[int, int]:
-    """A deployment's percent of the live traffic and of the mirrored."""
+def traffic_shares(endpoint: Resource, name: str) -> tuple[int, int]:
+    """A deployment's percentages of the live and of the mirrored traffic."""
     properties: dict[str, Any] = endpoint.body["properties"]
     maps = (properties.get("traffic") or {}, properties.get("mirrorTraffic") or {})
     live, mirror = (
-        {key.lower(): int(value) for key, value in found.items()}.get(name.lower(), 0)
-        for found in maps
+        {key.lower(): int(value) for key, value in shares.items()}.get(name.lower(), 0)
+        for shares in maps
     )
     return live, mirror

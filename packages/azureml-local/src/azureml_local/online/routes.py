@@ -1,4 +1,4 @@
-"""Managed online endpoints as one service: what the server starts, asks and stops."""
+"""Managed online endpoints as one service, for the server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OnlineEndpoints:
         self._scoring = Scoring(state, serving, self._collector)
 
     def register_scoring(self, routes: Routes) -> None:
-        """Add what callers of endpoints ask; the first of a table of routes is found soonest."""
+        """Add the scoring operations; the first routes in the table are matched fastest."""
         self._scoring.register(routes)
 
     def register(self, routes: Routes) -> None:
@@ -31,9 +31,9 @@ class OnlineEndpoints:
         self._deployments.register(routes)
 
     async def recover(self) -> None:
-        """Start again what was deployed when a former server ended."""
+        """Restart the deployments of the previous server process."""
         self._deployments.recover()
 
     def stop(self) -> None:
-        """Write what was collected and waits."""
+        """Write the buffered lines of the data collector."""
         self._collector.flush()

@@ -1,10 +1,10 @@
-"""One process of a deployment: ``python -m azureml_local.online.scorer SPEC``.
+"""A worker process of an online deployment: ``python -m azureml_local.online.scorer SPEC``.
 
-Its standard input is a socket to the server. It loads the model or the scoring script, says that it
-is ready, then answers one request after the other until the server closes the socket. What it
-prints is the deployment's log.
+Its standard input is a socket to the server. It loads the model or the scoring script, reports that
+it is ready, then answers one request after the other until the server closes the socket. Its output
+is the deployment's log.
 
-SPEC is a JSON object: ``model`` is the folder of an MLflow model that is served without code;
+SPEC is a JSON object: ``model`` is the folder of an MLflow model that is deployed without code;
 ``script`` is the scoring script, in the folder ``code``.
 """
 
@@ -15,21 +15,27 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from azureml_local.scoring import door
-from azureml_local.scoring.frames import Answer, Asked, pack, pack_answer, receive
+from azureml_local.scoring import worker_socket
+from azureml_local.scoring.frames import (
+    ScoringRequest,
+    ScoringResponse,
+    pack_frame,
+    pack_response,
+    receive_request,
+)
 
-HEALTHY = Answer(b"Healthy", 200, [["content-type", "text/plain"]])
+HEALTHY = ScoringResponse(b"Healthy", 200, [["content-type", "text/plain"]])
 
 
 class Scorer(Protocol):
-    """What answers requests."""
+    """Answers requests."""
 
-    def answer(self, asked: Asked) -> Answer:
-        """The answer to a request; never raises for what a request says."""
+    def answer(self, request: ScoringRequest) -> ScoringResponse:
+        """The response to a request; never raises because of the request's content."""
 
 
-def load(spec: dict[str, str]) -> Scorer:
-    """The scorer of a deployment, loaded.
+def load_scorer(spec: dict[str, str]) -> Scorer:
+    """Load the scorer of a deployment.
 
     Raises:
         Exception: whatever the model or the script raises while it is loaded.
@@ -44,13 +50,13 @@ def load(spec: dict[str, str]) -> Scorer:
 
 
 def main(argv: list[str]) -> None:
-    """Load, then answer until the server has gone."""
-    connection = door.take()
-    scorer = load(json.loads(argv[1]))
-    connection.sendall(pack("ready", b""))
-    while (asked := receive(connection)) is not None:
-        alive = asked.path == "/"
-        connection.sendall(pack_answer(HEALTHY if alive else scorer.answer(asked)))
+    """Load the scorer, then answer requests until the server closes the socket."""
+    connection = worker_socket.take_over_stdin()
+    scorer = load_scorer(json.loads(argv[1]))
+    connection.sendall(pack_frame("ready", b""))
+    while (request := receive_request(connection)) is not None:
+        response = HEALTHY if request.path == "/" else scorer.answer(request)
+        connection.sendall(pack_response(response))
 
 
 if __name__ == "__main__":

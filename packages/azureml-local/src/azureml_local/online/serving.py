@@ -1,4 +1,4 @@
-"""The running deployments: started, replaced without a gap, found again after a restart."""
+"""The running deployments: started, replaced without a gap, restarted with the server."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import os
 from pathlib import Path
 
-from azureml_local.nursery import Nursery
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
-from azureml_local.online.worker import Launch
+from azureml_local.online.worker import LaunchSettings
 
-# What most models without code need.
-COMMON = (
+# The imports of most no-code deployments.
+PRELOADED_MODULES = (
     "azureml_local.online.scorer",
     "azureml_local.online.nocode",
     "pandas",
@@ -23,29 +23,29 @@ COMMON = (
 
 
 class Serving:
-    """The pools of the server, by deployment."""
+    """The pools of all deployments, by the deployment's key."""
 
     def __init__(self, log: Path) -> None:
-        """No pool yet; ``log`` is for what the nursery of their processes has to say."""
+        """Make it without pools; ``log`` is the log of the preloaded process."""
         self._pools: dict[str, Pool] = {}
         self._starting: dict[str, asyncio.Event] = {}
-        self.nursery = Nursery(COMMON, env=os.environ, log=log)
-        # Imports take most of a start: more of them than cores only make all of them late.
-        self._turns = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+        self.processes = ForkedWorkers(PRELOADED_MODULES, env=os.environ, log=log)
+        # Imports take most of a start: more starts than processors make all of them late.
+        self._start_slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
 
-    async def start(self, key: str, launch: Launch, limits: Limits) -> None:
-        """Start a deployment, and let it take over once it answers.
+    async def start(self, key: str, launch: LaunchSettings, limits: Limits) -> None:
+        """Start a deployment; it replaces the running version when it answers.
 
         Args:
-            key: names the deployment.
-            launch: how its processes are started.
-            limits: how much it takes on.
+            key: of the deployment; see ``pool_key``.
+            launch: how to start its processes.
+            limits: its limits.
 
         Raises:
-            AzureError: its process ended, or was not ready in time; its last line says why.
+            AzureError: its process ended, or was not ready in time.
         """
         started = self._starting[key] = asyncio.Event()
-        pool = Pool(launch, limits, self._turns, self.nursery)
+        pool = Pool(launch, limits, self._start_slots, self.processes)
         try:
             await pool.start()
             if self._starting.get(key) is not started:  # deleted or replaced meanwhile
@@ -57,32 +57,28 @@ class Serving:
             if self._starting.get(key) is started:
                 del self._starting[key]
         if old is not None:
-            await old.close(old.limits.seconds)
+            await old.close(old.limits.timeout_seconds)
 
-    def get(self, key: str) -> Pool | None:
-        """A deployment's pool; None where it does not run."""
-        return self._pools.get(key)
-
-    async def ready(self, key: str, seconds: float) -> Pool | None:
-        """The same, but one that is just being started is waited for."""
-        found = self._pools.get(key)
+    async def wait_for_pool(self, key: str, seconds: float) -> Pool | None:
+        """A deployment's pool, after its start if it is starting; None if it does not run."""
+        pool = self._pools.get(key)
         starting = self._starting.get(key)
-        if found is None and starting is not None:
+        if pool is None and starting is not None:
             try:
                 await asyncio.wait_for(starting.wait(), seconds)
             except TimeoutError:
                 return None
-            found = self._pools.get(key)
-        return found
+            pool = self._pools.get(key)
+        return pool
 
     async def stop(self, key: str) -> None:
-        """End a deployment's processes; nothing where it does not run."""
+        """End a deployment's processes, if it runs."""
         self._starting.pop(key, None)
-        found = self._pools.pop(key, None)
-        if found is not None:
-            await found.close(0)
+        pool = self._pools.pop(key, None)
+        if pool is not None:
+            await pool.close(0)
 
     async def stop_all(self) -> None:
         """End all processes."""
         await asyncio.gather(*(self.stop(key) for key in list(self._pools)))
-        self.nursery.stop()
+        self.processes.stop()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from azureml_local.scoring.frames import Answer
+from azureml_local.scoring.frames import ScoringResponse
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
@@ -14,15 +14,15 @@ BEARER = {"type": "apiKey", "name": "Authorization", "in": "header"}
 
 
 @dataclass(frozen=True)
-class Shapes:
+class Schemas:
     """The schemas of what a deployment takes and gives; ``versions`` that can express them."""
 
-    asked: dict[str, Any]
-    answered: dict[str, Any]
+    input: dict[str, Any]
+    output: dict[str, Any]
     versions: tuple[str, ...] = ("2", "3", "3.1")
 
 
-def document(name: str, shapes: Shapes, query: str) -> Answer:
+def render_document(name: str, shapes: Schemas, query: str) -> ScoringResponse:
     """The document of the version that the query names, 2 without one.
 
     Args:
@@ -34,11 +34,15 @@ def document(name: str, shapes: Shapes, query: str) -> Answer:
     version = VERSIONS.get(wanted)
     if version is None or version not in shapes.versions:
         there = ", ".join(shapes.versions)
-        return Answer.json({"message": f"no swagger of version {wanted!r}; there are {there}"}, 404)
-    return Answer.json(_second(name, shapes) if version == "2" else _third(name, shapes, version))
+        return ScoringResponse.json(
+            {"message": f"no swagger of version {wanted!r}; there are {there}"}, 404
+        )
+    return ScoringResponse.json(
+        _second(name, shapes) if version == "2" else _third(name, shapes, version)
+    )
 
 
-def _second(name: str, shapes: Shapes) -> dict[str, Any]:
+def _second(name: str, shapes: Schemas) -> dict[str, Any]:
     def answers(good: str, schema: dict[str, Any]) -> dict[str, Any]:
         failed = {"$ref": "#/definitions/ErrorResponse"}
         return {
@@ -70,14 +74,14 @@ def _second(name: str, shapes: Shapes) -> dict[str, Any]:
         "securityDefinitions": {"Bearer": BEARER},
         "paths": {"/": {"get": health}, "/score": {"post": score}},
         "definitions": {
-            "ServiceInput": shapes.asked,
-            "ServiceOutput": shapes.answered,
+            "ServiceInput": shapes.input,
+            "ServiceOutput": shapes.output,
             "ErrorResponse": ERROR,
         },
     }
 
 
-def _third(name: str, shapes: Shapes, version: str) -> dict[str, Any]:
+def _third(name: str, shapes: Schemas, version: str) -> dict[str, Any]:
     def content(schema: str) -> dict[str, Any]:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
@@ -105,8 +109,8 @@ def _third(name: str, shapes: Shapes, version: str) -> dict[str, Any]:
         "paths": {"/": {"get": health}, "/score": {"post": score}},
         "components": {
             "schemas": {
-                "ServiceInput": shapes.asked,
-                "ServiceOutput": shapes.answered,
+                "ServiceInput": shapes.input,
+                "ServiceOutput": shapes.output,
                 "ErrorResponse": ERROR,
             },
             "securitySchemes": {"Bearer": BEARER},

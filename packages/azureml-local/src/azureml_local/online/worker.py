@@ -1,4 +1,4 @@
-"""One process of a deployment as the server sees it: how it is started, asked and ended."""
+"""One worker process of a deployment, as the server uses it: start, send requests, end."""
 
 from __future__ import annotations
 
@@ -10,53 +10,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azureml_local.nursery import Nursery, Running
-from azureml_local.scoring.frames import Answer, Asked, Buffer, pack_asked
+from azureml_local.forked_workers import ForkedWorkers, RunningProcess
+from azureml_local.scoring.frames import (
+    FrameReader,
+    ScoringRequest,
+    ScoringResponse,
+    pack_request,
+)
 
 
 @dataclass(frozen=True)
-class Launch:
-    """How a process of a deployment is started.
+class LaunchSettings:
+    """How to start a worker process of a deployment.
 
     Attributes:
-        spec: what the scorer serves; see :mod:`azureml_local.online.scorer`.
-        folder: where it runs.
-        log: where it writes.
-        environment: variables of its own.
-        plain: whether a process will do that was started without knowing any of this:
-            a copy of one that has imported what most models need.
+        spec: the model or script; see :mod:`azureml_local.online.scorer`.
+        folder: its working directory.
+        log: the deployment's log file.
+        environment: the deployment's environment variables.
+        forkable: whether a fork of the preloaded process can serve it: no code and no environment
+            variables of its own.
     """
 
     spec: dict[str, str]
     folder: Path
     log: Path
     environment: dict[str, str]
-    plain: bool = False
+    forkable: bool = False
 
-    def say(self, line: str) -> None:
-        """Write a line to the deployment's log."""
+    def write_log(self, line: str) -> None:
+        """Append a line to the deployment's log."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"azureml-local: {line}\n")
 
-    def last_line(self) -> str:
-        """What its process said last."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()]
-        return f"the deployment's process ended: {said[-1] if said else 'without a word'}"
+    def crash_message(self) -> str:
+        """The error message for a process that ended: the last line of its log."""
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()]
+        last = next((line for line in reversed(lines) if line), "its log is empty")
+        return f"the deployment's process ended: {last}"
 
 
 class Worker(asyncio.Protocol):
-    """One process and the socket to it.
+    """One worker process and the socket to it.
 
     Attributes:
-        alive: whether the process runs, as far as its socket tells.
-        busy: whether it works: it is not ready yet, or has not answered its last request.
+        alive: whether its socket is open.
+        busy: whether it is starting or has not answered its last request yet.
         ready: set when the process has loaded the model or the script.
         ended: set when the process has closed its socket.
     """
 
-    def __init__(self, process: Running, on_idle: Callable[[Worker], None]) -> None:
-        """Make a worker of a process.
+    def __init__(self, process: RunningProcess, on_idle: Callable[[Worker], None]) -> None:
+        """Connect a process to its pool.
 
         Args:
             process: the process at the other end of the socket.
@@ -69,46 +74,46 @@ class Worker(asyncio.Protocol):
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
         self._on_idle = on_idle
-        self._buffer = Buffer()
-        self._pending: asyncio.Future[Answer] | None = None
+        self._reader = FrameReader()
+        self._pending: asyncio.Future[ScoringResponse] | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """The socket is there."""
+        """Keep the transport, which requests are written to."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """The first frame says that the process is ready, each further one is an answer."""
-        found = self._buffer.feed(data)
-        if found is None:
+        """Read a frame: the first one means that the process is ready, later ones are responses."""
+        frame = self._reader.feed(data)
+        if frame is None:
             return
         if self.ready.is_set():
-            (status, headers, collected), body = found
+            (status, headers, collected), body = frame
             if self._pending is not None and not self._pending.done():
-                self._pending.set_result(Answer(body, status, headers, collected))
+                self._pending.set_result(ScoringResponse(body, status, headers, collected))
         self.ready.set()
         self.busy = False
         self._on_idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The process has ended, or is being ended."""
+        """Mark the worker as ended, and fail its request."""
         self.alive = False
         self.ended.set()
         if self._pending is not None and not self._pending.done():
             self._pending.set_exception(ConnectionError("the process ended"))
 
-    async def ask(self, asked: Asked, seconds: float) -> Answer:
-        """One request; the worker is idle again when its answer has come, in time or late.
+    async def send(self, request: ScoringRequest, seconds: float) -> ScoringResponse:
+        """Send a request and wait for its response; the worker is idle again after a late one.
 
         Raises:
-            TimeoutError: it did not come in time.
+            TimeoutError: no response after ``seconds``.
             ConnectionError: the process ended.
         """
         if self._transport is None or not self.alive:
             raise ConnectionError("the process ended")
         self.busy = True
         self._pending = asyncio.get_running_loop().create_future()
-        self._transport.write(pack_asked(asked))
+        self._transport.write(pack_request(request))
         async with asyncio.timeout(seconds):
             return await self._pending
 
@@ -120,18 +125,20 @@ class Worker(asyncio.Protocol):
         await self.process.end(grace)
 
 
-async def spawn(launch: Launch, nursery: Nursery, on_idle: Callable[[Worker], None]) -> Worker:
-    """Start a process of a deployment; ``on_idle`` is called when it is ready, maybe at once."""
+async def start_worker(
+    launch: LaunchSettings, processes: ForkedWorkers, on_idle: Callable[[Worker], None]
+) -> Worker:
+    """Start a worker process; ``on_idle`` is called when it is ready, maybe before this returns."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with theirs:
-        process = await nursery.spawn(
+        process = await processes.spawn(
             ["azureml_local.online.scorer", json.dumps(launch.spec)],
             env=launch.environment,
             folder=launch.folder,
             log=launch.log,
             stdin=theirs,
-            copy=launch.plain,
+            fork=launch.forkable,
         )
     loop = asyncio.get_running_loop()
     _, worker = await loop.create_unix_connection(lambda: Worker(process, on_idle), sock=ours)

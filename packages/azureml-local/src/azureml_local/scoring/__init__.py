@@ -1,1 +1,1 @@
-"""Loading a registered model and asking it, in the processes that batch and online start."""
+"""Load and call a registered model in the worker processes of batch and online deployments."""

@@ -1,7 +1,7 @@
-"""What the server and a scorer's process say to each other, over a socket that both hold an end of.
+"""The protocol between the server and a worker process, over a socket pair.
 
-A frame is a JSON head and a body of bytes, each with its length before it. HTTP once more between
-two processes of our own would cost more than most models take to predict.
+A frame is a JSON head and a body of bytes, each preceded by its length. HTTP between these two
+processes would take longer than most models need to predict.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LENGTHS = struct.Struct("!II")
-PIECE = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request as a scorer gets it."""
+class ScoringRequest:
+    """A request as a worker process gets it; header names are in lower case."""
 
     body: bytes
     method: str = "POST"
@@ -27,13 +27,13 @@ class Asked:
     headers: list[list[str]] = field(default_factory=list)
 
     def header(self, name: str) -> str:
-        """The first header of that name, which is in small letters; empty without one."""
+        """The first header of that name, in lower case; empty if there is none."""
         return next((value for key, value in self.headers if key == name), "")
 
 
 @dataclass
-class Answer:
-    """What a scorer says to it; ``collected`` is what a script wants to have kept."""
+class ScoringResponse:
+    """A response of a worker process; ``collected`` is what the script's data collector got."""
 
     body: bytes
     status: int = 200
@@ -41,58 +41,57 @@ class Answer:
     collected: list[list[Any]] = field(default_factory=list)
 
     @classmethod
-    def json(cls, value: Any, status: int = 200) -> Answer:
-        """An answer that is a JSON document."""
+    def json(cls, value: Any, status: int = 200) -> ScoringResponse:
+        """A response with a JSON document."""
         return cls(json.dumps(value).encode(), status, [["content-type", "application/json"]])
 
 
-def pack(head: Any, body: bytes) -> bytes:
-    """A frame as it goes over the socket."""
+def pack_frame(head: Any, body: bytes) -> bytes:
+    """A frame as bytes."""
     text = json.dumps(head).encode()
     return LENGTHS.pack(len(text), len(body)) + text + body
 
 
-def pack_asked(asked: Asked) -> bytes:
+def pack_request(request: ScoringRequest) -> bytes:
     """A request as a frame."""
-    return pack([asked.method, asked.path, asked.query, asked.headers], asked.body)
+    head = [request.method, request.path, request.query, request.headers]
+    return pack_frame(head, request.body)
 
 
-def pack_answer(answer: Answer) -> bytes:
-    """An answer as a frame."""
-    return pack([answer.status, answer.headers, answer.collected], answer.body)
+def pack_response(response: ScoringResponse) -> bytes:
+    """A response as a frame."""
+    head = [response.status, response.headers, response.collected]
+    return pack_frame(head, response.body)
 
 
-class Buffer:
-    """Bytes as they come in, given out as frames."""
+class FrameReader:
+    """Collects bytes and returns whole frames."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
-    def feed(self, more: bytes) -> tuple[Any, bytes] | None:
-        """Add what came; gives the frame's head and body when one is whole."""
-        self._bytes += more
+    def feed(self, data: bytes) -> tuple[Any, bytes] | None:
+        """Add bytes; returns the head and the body of a frame when it is complete."""
+        self._bytes += data
         if len(self._bytes) < LENGTHS.size:
             return None
-        head, body = LENGTHS.unpack_from(self._bytes)
-        end = LENGTHS.size + head + body
+        head_bytes, body_bytes = LENGTHS.unpack_from(self._bytes)
+        body_start = LENGTHS.size + head_bytes
+        end = body_start + body_bytes
         if len(self._bytes) < end:
             return None
-        found = (
-            json.loads(self._bytes[LENGTHS.size : LENGTHS.size + head]),
-            bytes(self._bytes[LENGTHS.size + head : end]),
-        )
+        head = json.loads(self._bytes[LENGTHS.size : body_start])
+        body = bytes(self._bytes[body_start:end])
         del self._bytes[:end]
-        return found
+        return head, body
 
 
-def receive(connection: socket.socket) -> Asked | None:
-    """Wait for the next request; None when the server has gone."""
-    buffer = Buffer()
-    while True:
-        piece = connection.recv(PIECE)
-        if not piece:
-            return None
-        found = buffer.feed(piece)
-        if found is not None:
-            (method, path, query, headers), body = found
-            return Asked(body, method, path, query, headers)
+def receive_request(connection: socket.socket) -> ScoringRequest | None:
+    """Wait for the next request; None when the server has closed the socket."""
+    reader = FrameReader()
+    while chunk := connection.recv(CHUNK_BYTES):
+        frame = reader.feed(chunk)
+        if frame is not None:
+            (method, path, query, headers), body = frame
+            return ScoringRequest(body, method, path, query, headers)
+    return None

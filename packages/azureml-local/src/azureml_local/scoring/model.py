@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 
-class WrongInput(Exception):
+class InvalidInput(Exception):
     """The rows are not what the model takes; the message says in what."""
 
 
@@ -83,14 +83,14 @@ class ScoringModel:
             rows: the values.
 
         Raises:
-            WrongInput: a column is missing or superfluous by number, or a value has another type.
+            InvalidInput: a column is missing or superfluous by number, or a value has another type.
         """
         import pandas as pd
 
         if columns is None and self.columns:
             widths = {len(row) for row in rows}
             if widths - {len(self.columns)}:
-                raise WrongInput(
+                raise InvalidInput(
                     f"rows of {', '.join(map(str, sorted(widths)))} values; the model takes "
                     f"{len(self.columns)}: {', '.join(self.names)}"
                 )
@@ -98,20 +98,20 @@ class ScoringModel:
         try:
             given = pd.DataFrame(rows, columns=columns)
         except ValueError as error:
-            raise WrongInput(str(error)) from None
+            raise InvalidInput(str(error)) from None
         return self.enforced(given)
 
     def enforced(self, given: Any) -> Any:
         """A data frame with the signature's columns, in its order and of its types.
 
         Raises:
-            WrongInput: a column is missing, or a value cannot be of its type.
+            InvalidInput: a column is missing, or a value cannot be of its type.
         """
         if not self.columns:
             return given
         missing = [c.name for c in self.columns if c.required and c.name not in given.columns]
         if missing:
-            raise WrongInput(f"the model's columns {', '.join(missing)} are missing")
+            raise InvalidInput(f"the model's columns {', '.join(missing)} are missing")
         present = [column for column in self.columns if column.name in given.columns]
         frame = given[[column.name for column in present]].copy()
         for column in present:
@@ -126,7 +126,7 @@ class ScoringModel:
                 converted = values.astype(NULLABLE[column.type])
                 frame[column.name] = converted.astype(wanted)
             except (ValueError, TypeError):
-                raise WrongInput(
+                raise InvalidInput(
                     f"column {column.name} holds values that are no {column.type}"
                 ) from None
         return frame

@@ -13,8 +13,8 @@ from starlette.requests import Request
 
 from azureml_local import auth
 from azureml_local.errors import BadRequest
-from azureml_local.online.access import AUDIENCE, endpoint_token, mode_of
-from azureml_local.online.resources import checked_name
+from azureml_local.online.access import AUDIENCE, auth_mode, create_endpoint_token
+from azureml_local.online.resources import validate_name
 from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
@@ -32,7 +32,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScoringResponse:
     """What came back, from which deployment."""
 
     status: int
@@ -58,13 +58,13 @@ async def read(request: Request) -> Ask:
         raise BadRequest("this page takes what its own form sends") from None
     asked = Ask(fields.get("body", [""])[0], fields.get("deployment", [""])[0])
     if asked.deployment:
-        checked_name("Deployment", asked.deployment)
+        validate_name("Deployment", asked.deployment)
     return asked
 
 
 async def send(
     state: State, authorities: Path, workspace: Workspace, endpoint: Resource, ask: Ask
-) -> Answer:
+) -> ScoringResponse:
     """Send it with the endpoint's own kind of credentials, which never reach the page."""
     headers = {
         "authorization": f"Bearer {_credential(state, workspace, endpoint)}",
@@ -79,17 +79,17 @@ async def send(
         ) as client:
             answer = await client.post(address, content=ask.body.encode(), headers=headers)
     except httpx.HTTPError as error:
-        return Answer(0, f"the endpoint does not answer: {error}", ask.deployment)
+        return ScoringResponse(0, f"the endpoint does not answer: {error}", ask.deployment)
     named = answer.headers.get("azureml-model-deployment", "")
-    return Answer(answer.status_code, _pretty(answer.text), named)
+    return ScoringResponse(answer.status_code, _pretty(answer.text), named)
 
 
 def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
-    mode = mode_of(endpoint)
+    mode = auth_mode(endpoint)
     if mode == "Key":
         return str(endpoint.body["keys"]["primaryKey"])
     if mode == "AMLToken":
-        return endpoint_token(state.secret, workspace, endpoint)[0]
+        return create_endpoint_token(state.secret, workspace, endpoint)[0]
     return auth.issue_token(state.secret, AUDIENCE, workspace.key)[0]
 
 

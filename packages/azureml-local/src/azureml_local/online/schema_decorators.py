@@ -1,7 +1,7 @@
-"""Decorators that say what ``run`` takes and gives, under the names of inference-schema.
+"""Decorators for the input and output schema of ``run``, with the names of inference-schema.
 
 A decorated ``run`` gets its parameters converted to the sample's type, and the deployment's swagger
-document has their schemas. Imported only in a scorer's process.
+document has their schemas. Imported only in a worker process.
 """
 
 from __future__ import annotations
@@ -11,37 +11,39 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from azureml_local.online.parameters import VERSIONS, AbstractParameterType
+from azureml_local.online.parameter_types import VERSIONS, AbstractParameterType
 
 Function = Callable[..., Any]
-KEPT = "__azureml_local_schemas__"
+ATTRIBUTE = "__azureml_local_schemas__"
 
 
 class Schemas:
-    """What the decorators of one function say together."""
+    """The schemas of one function from all its decorators."""
 
     def __init__(self, function: Function) -> None:
         names = list(inspect.signature(function).parameters)
-        self.asked: dict[str, Any] = {
+        self.input: dict[str, Any] = {
             "type": "object",
             "properties": {name: {} for name in names},
             "example": dict.fromkeys(names, ""),
         }
-        self.answered: dict[str, Any] = {"type": "object"}
+        self.output: dict[str, Any] = {"type": "object"}
         self.versions = set(VERSIONS)
 
 
 def _schemas(function: Function) -> Schemas:
-    """The schemas of a function; wrappers share those of what they wrap."""
-    if not hasattr(function, KEPT):
-        setattr(function, KEPT, Schemas(function))
-    found: Schemas = getattr(function, KEPT)
-    return found
+    """The schemas of a function; a wrapper has those of the function it wraps."""
+    if not hasattr(function, ATTRIBUTE):
+        setattr(function, ATTRIBUTE, Schemas(function))
+    schemas: Schemas = getattr(function, ATTRIBUTE)
+    return schemas
 
 
-def _checked(given: Any) -> AbstractParameterType:
+def _require_parameter_type(given: Any) -> AbstractParameterType:
     if not isinstance(given, AbstractParameterType):
-        raise TypeError(f"a schema is one of inference_schema.parameter_types, not {given!r}")
+        raise TypeError(
+            f"a schema must be of a type in inference_schema.parameter_types, not {given!r}"
+        )
     return given
 
 
@@ -51,7 +53,7 @@ def input_schema(
     convert_to_provided_type: bool = True,
     optional: bool = False,
 ) -> Callable[[Function], Function]:
-    """Decorator: what a parameter of the function is.
+    """Decorator for the type of a parameter.
 
     Args:
         param_name: the parameter.
@@ -59,16 +61,16 @@ def input_schema(
         convert_to_provided_type: whether JSON is converted to the sample's type.
         optional: whether the parameter may be missing.
     """
-    schema = _checked(param_type).input_to_swagger()
+    schema = _require_parameter_type(param_type).input_to_swagger()
 
     def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
         if param_name not in signature.parameters:
-            raise ValueError(f"run() has no parameter {param_name!r}, which a schema is given for")
+            raise ValueError(f"run() has no parameter {param_name!r}, for which there is a schema")
         schemas = _schemas(function)
         rest = dict(schema)
-        schemas.asked["example"][param_name] = rest.pop("example")
-        schemas.asked["properties"][param_name] = rest
+        schemas.input["example"][param_name] = rest.pop("example")
+        schemas.input["properties"][param_name] = rest
         schemas.versions &= set(param_type.supported_versions())
 
         @functools.wraps(function)
@@ -76,7 +78,7 @@ def input_schema(
             bound = signature.bind_partial(*args, **kwargs)
             value = bound.arguments.get(param_name)
             if convert_to_provided_type and not (optional and not value):
-                bound.arguments[param_name] = param_type.converted(value)
+                bound.arguments[param_name] = param_type.convert(value)
             return function(*bound.args, **bound.kwargs)
 
         return converted
@@ -85,12 +87,12 @@ def input_schema(
 
 
 def output_schema(output_type: AbstractParameterType) -> Callable[[Function], Function]:
-    """Decorator: what the function gives back."""
-    schema = _checked(output_type).input_to_swagger()
+    """Decorator for the type of the return value."""
+    schema = _require_parameter_type(output_type).input_to_swagger()
 
     def decorate(function: Function) -> Function:
         schemas = _schemas(function)
-        schemas.answered = schema
+        schemas.output = schema
         schemas.versions &= set(output_type.supported_versions())
         return function
 
@@ -98,18 +100,18 @@ def output_schema(output_type: AbstractParameterType) -> Callable[[Function], Fu
 
 
 def is_schema_decorated(function: Function) -> bool:
-    """Whether one of the decorators is on a function."""
-    return hasattr(function, KEPT)
+    """Whether a function has one of the decorators."""
+    return hasattr(function, ATTRIBUTE)
 
 
 def get_input_schema(function: Function) -> dict[str, Any]:
-    """The schema of what a function takes, as a JSON object by parameter."""
-    return _schemas(function).asked
+    """The input schema of a function: an object with a property for each parameter."""
+    return _schemas(function).input
 
 
 def get_output_schema(function: Function) -> dict[str, Any]:
-    """The schema of what a function gives back."""
-    return _schemas(function).answered
+    """The output schema of a function."""
+    return _schemas(function).output
 
 
 def get_supported_versions(function: Function) -> list[str]:

@@ -1,7 +1,7 @@
-"""Types of a script's parameters, made from samples, under the names of inference-schema.
+"""Parameter types of scoring scripts, made from samples, with the names of inference-schema.
 
-Each says what JSON it is written as, and makes the type out of such JSON. JSON that is of another
-kind is a ValueError, as scripts expect of these names.
+Each has a JSON schema and converts JSON to the type. JSON of another type raises a ValueError, as
+scripts expect.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 VERSIONS = ("2.0", "3.0", "3.1")
 DATE = "%Y-%m-%d"
-MOMENT = "%Y-%m-%d %H:%M:%S.%f %z"
+DATETIME = "%Y-%m-%d %H:%M:%S.%f %z"
 TIME = "%H:%M:%S.%f %z"
-PLAIN: dict[type, dict[str, str]] = {
+SCALAR_SCHEMAS: dict[type, dict[str, str]] = {
     int: {"type": "integer", "format": "int64"},
     float: {"type": "number", "format": "double"},
     str: {"type": "string"},
@@ -26,7 +26,7 @@ PLAIN: dict[type, dict[str, str]] = {
 
 
 class AbstractParameterType:
-    """What all types have in common; scripts may have their own kinds."""
+    """The base class; scripts may define their own types."""
 
     def __init__(self, sample_input: Any) -> None:
         self.sample_input = sample_input
@@ -34,7 +34,7 @@ class AbstractParameterType:
 
     def supported_versions(self) -> list[str]:
         """The versions of OpenAPI that can express the sample; 2 has no lists of several types."""
-        uniform = _uniform(self.input_to_swagger()["example"])
+        uniform = _has_uniform_lists(self.input_to_swagger()["example"])
         return list(VERSIONS if uniform else VERSIONS[1:])
 
     def deserialize_input(self, input_data: Any) -> Any:
@@ -45,16 +45,16 @@ class AbstractParameterType:
         """The type as a schema, with the sample as its example."""
         raise NotImplementedError
 
-    def converted(self, given: Any) -> Any:
-        """The same as :meth:`deserialize_input`, for what may be of the type already."""
+    def convert(self, given: Any) -> Any:
+        """The same as :meth:`deserialize_input`; a value of the type stays as it is."""
         return given if isinstance(given, self.sample_data_type) else self.deserialize_input(given)
 
 
 class StandardPythonParameterType(AbstractParameterType):
     """A Python value: number, text, bytes, time, or a list or dict of such and of other types."""
 
-    def converted(self, given: Any) -> Any:
-        """The value, with what is inside it converted too.
+    def convert(self, given: Any) -> Any:
+        """Convert a value and the values in it.
 
         Raises:
             ValueError: it is of another type than the sample.
@@ -62,11 +62,11 @@ class StandardPythonParameterType(AbstractParameterType):
         sample = self.sample_input
         if isinstance(sample, dict) and isinstance(given, dict):
             inner = {k: v for k, v in sample.items() if isinstance(v, AbstractParameterType)}
-            return {k: inner[k].converted(v) if k in inner else v for k, v in given.items()}
+            return {k: inner[k].convert(v) if k in inner else v for k, v in given.items()}
         if isinstance(sample, list | tuple) and isinstance(given, list | tuple):
             first = next((each for each in sample if isinstance(each, AbstractParameterType)), None)
-            return [first.converted(each) for each in given] if first else given
-        return super().converted(given)
+            return [first.convert(each) for each in given] if first else given
+        return super().convert(given)
 
     def deserialize_input(self, input_data: Any) -> Any:
         """A value of the sample's type.
@@ -79,9 +79,9 @@ class StandardPythonParameterType(AbstractParameterType):
             if kind in (bytes, bytearray):
                 return kind(base64.b64decode(input_data))
             if kind is datetime.datetime:
-                return _moment(input_data)
+                return _parse_datetime(input_data)
             if kind is datetime.time:
-                return _moment(input_data).timetz()
+                return _parse_datetime(input_data).timetz()
             if kind is datetime.date:
                 return datetime.datetime.strptime(input_data, DATE).date()
         if kind is float and type(input_data) is int:
@@ -100,7 +100,7 @@ class StandardPythonParameterType(AbstractParameterType):
         """
         if self.sample_input is None:
             raise ValueError("a sample cannot be None")
-        schema = _standard(self.sample_input)
+        schema = _python_schema(self.sample_input)
         json.dumps(schema)
         return schema
 
@@ -127,28 +127,28 @@ class NumpyParameterType(AbstractParameterType):
             raise ValueError("expected an array of items")  # noqa: TRY004
         kind = self.sample_input.dtype
         if not self.enforce_column_type:
-            found = np.array(input_data)
+            array = np.array(input_data)
         elif kind.names:
             rows = [
                 tuple(row[name] for name in kind.names) if isinstance(row, Mapping) else tuple(row)
                 for row in input_data
             ]
-            found = np.array(rows, dtype=kind)
+            array = np.array(rows, dtype=kind)
         else:
-            found = np.array(input_data, dtype=kind)
+            array = np.array(input_data, dtype=kind)
         if self.enforce_shape:
-            _same_shape(found.shape, self.sample_input.shape)
-        return found
+            _require_shape(array.shape, self.sample_input.shape)
+        return array
 
     def input_to_swagger(self) -> dict[str, Any]:
         """The type as a schema."""
-        schema = _array(_numpy(self.sample_input.dtype), len(self.sample_input.shape))
-        schema["example"] = _plain(self.sample_input)
+        schema = _array_schema(_numpy_schema(self.sample_input.dtype), len(self.sample_input.shape))
+        schema["example"] = _json_value(self.sample_input)
         return {**schema, "format": "numpy.ndarray"}
 
 
 class PandasParameterType(AbstractParameterType):
-    """A data frame of pandas, written as ``orient`` says."""
+    """A pandas data frame in the JSON form ``orient``."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class PandasParameterType(AbstractParameterType):
     ) -> None:
         super().__init__(sample_input)
         if orient not in ("split", "records", "index", "columns", "values", "table"):
-            raise ValueError(f"{orient!r} is no orient of a data frame")
+            raise ValueError(f"{orient!r} is not an orient of a data frame")
         self.enforce_column_type = enforce_column_type
         self.enforce_shape = enforce_shape
         self.apply_column_names = apply_column_names
@@ -189,22 +189,22 @@ class PandasParameterType(AbstractParameterType):
                     frame[name] = pd.to_timedelta(frame[name])
             frame = frame.astype(wanted)
         if self.enforce_shape:
-            _same_shape(frame.shape, self.sample_input.shape)
+            _require_shape(frame.shape, self.sample_input.shape)
         return frame
 
     def input_to_swagger(self) -> dict[str, Any]:
         """The type as a schema."""
         sample = json.loads(self.sample_input.to_json(orient=self.orient, date_format="iso"))
-        schema = _standard(sample)
+        schema = _python_schema(sample)
         for name, kind in self.sample_input.dtypes.items():
             word = "date-time" if kind.kind == "M" else "timedelta" if kind.kind == "m" else ""
             if word:
-                for place in self._places(schema, str(name)):
+                for place in self._column_schemas(schema, str(name)):
                     place["format"] = word
         return {**schema, "format": f"pandas.DataFrame:{self.orient}"}
 
-    def _places(self, schema: dict[str, Any], name: str) -> list[dict[str, Any]]:
-        """Where a column stands in the schema."""
+    def _column_schemas(self, schema: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        """The parts of the schema that describe a column."""
         if self.orient == "records":
             return [schema["items"]["properties"][name]]
         if self.orient == "index":
@@ -216,13 +216,13 @@ class PandasParameterType(AbstractParameterType):
         return []
 
 
-def _standard(sample: Any) -> dict[str, Any]:
-    """The schema of a Python value, its example with it."""
+def _python_schema(sample: Any) -> dict[str, Any]:
+    """The schema of a Python value, with its example."""
     if isinstance(sample, AbstractParameterType):
         return sample.input_to_swagger()
     kind = type(sample)
-    if kind in PLAIN:
-        return {**PLAIN[kind], "example": sample}
+    if kind in SCALAR_SCHEMAS:
+        return {**SCALAR_SCHEMAS[kind], "example": sample}
     if kind in (bytes, bytearray):
         text = base64.b64encode(sample).decode()
         return {"type": "string", "format": "byte", "example": text}
@@ -231,27 +231,30 @@ def _standard(sample: Any) -> dict[str, Any]:
     if kind in (datetime.datetime, datetime.time):
         zoned = sample if sample.tzinfo else sample.replace(tzinfo=datetime.UTC)
         whole = kind is datetime.datetime
-        word, form = ("date-time", MOMENT) if whole else ("time", TIME)
+        word, form = ("date-time", DATETIME) if whole else ("time", TIME)
         return {"type": "string", "format": word, "example": zoned.strftime(form)}
     if kind in (list, tuple, range):
-        found = [_standard(each) for each in sample]
-        example = [each.pop("example") for each in found]
-        items = found[-1] if found else {"type": "object"}
+        schemas = [_python_schema(each) for each in sample]
+        example = [each.pop("example") for each in schemas]
+        items = schemas[-1] if schemas else {"type": "object"}
         return {"type": "array", "items": items, "example": example}
     if kind is dict:
-        inner = {key: _standard(value) for key, value in sample.items()}
+        inner = {key: _python_schema(value) for key, value in sample.items()}
         named = {"required": list(inner), "properties": inner}
         examples = {key: each.pop("example") for key, each in inner.items()}
         return {"type": "object", **named, "example": examples}
     return {"type": "object", "example": sample}
 
 
-def _numpy(kind: Any) -> dict[str, Any]:
+def _numpy_schema(kind: Any) -> dict[str, Any]:
     """The schema of a numpy type."""
     if kind.names:
-        return {"type": "object", "properties": {name: _numpy(kind[name]) for name in kind.names}}
+        return {
+            "type": "object",
+            "properties": {name: _numpy_schema(kind[name]) for name in kind.names},
+        }
     if kind.subdtype is not None:
-        return _array(_numpy(kind.subdtype[0]), len(kind.subdtype[1]))
+        return _array_schema(_numpy_schema(kind.subdtype[0]), len(kind.subdtype[1]))
     if kind.kind in "iu":
         return {"type": "integer", "format": kind.name}
     if kind.kind == "f":
@@ -264,20 +267,20 @@ def _numpy(kind: Any) -> dict[str, Any]:
     return {"type": "string"} if kind.kind == "U" else {"type": "object"}
 
 
-def _array(items: dict[str, Any], dimensions: int) -> dict[str, Any]:
-    found = items
+def _array_schema(items: dict[str, Any], dimensions: int) -> dict[str, Any]:
+    schema = items
     for _ in range(max(1, dimensions)):
-        found = {"type": "array", "items": found}
-    return found
+        schema = {"type": "array", "items": schema}
+    return schema
 
 
-def _plain(value: Any) -> Any:
-    """A numpy value as JSON holds it."""
+def _json_value(value: Any) -> Any:
+    """A numpy value as a JSON value."""
     if getattr(value, "shape", ()):
-        return [_plain(each) for each in value]
+        return [_json_value(each) for each in value]
     names = value.dtype.names
     if names:
-        return {name: _plain(value[name]) for name in names}
+        return {name: _json_value(value[name]) for name in names}
     kind = value.dtype.kind
     if kind in "iufb":
         return value.item()
@@ -288,23 +291,23 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _same_shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+def _require_shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     if len(given) != len(wanted) or given[1:] != wanted[1:]:
         raise ValueError(f"expected the shape {('n', *wanted[1:])}, not {given}")
 
 
-def _moment(text: str) -> datetime.datetime:
+def _parse_datetime(text: str) -> datetime.datetime:
     import pandas as pd
 
-    found: datetime.datetime = pd.Timestamp(text).to_pydatetime()
-    return found
+    parsed: datetime.datetime = pd.Timestamp(text).to_pydatetime()
+    return parsed
 
 
-def _uniform(example: Any) -> bool:
+def _has_uniform_lists(example: Any) -> bool:
     if isinstance(example, list):
         return len({type(each) for each in example}) < 2 and all(
-            _uniform(each) for each in example if isinstance(each, list)
+            _has_uniform_lists(each) for each in example if isinstance(each, list)
         )
     if isinstance(example, dict):
-        return all(_uniform(each) for each in example.values())
+        return all(_has_uniform_lists(each) for each in example.values())
     return True

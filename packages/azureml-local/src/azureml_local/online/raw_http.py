@@ -1,7 +1,7 @@
 """Raw HTTP for scoring scripts: ``rawhttp``, ``AMLRequest`` and ``AMLResponse``.
 
-Imported only in a scorer's process, and only when a script asks for them: they are flask's request
-and response, as in Azure's inference server.
+Imported only in a worker process, and only when a script imports them. They are flask's request and
+response, as in Azure's inference server.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 
 from flask import Request, Response
 
-from azureml_local.scoring.frames import Asked
+from azureml_local.scoring.frames import ScoringRequest
 
-_rawHttpRequested = False  # noqa: N816 - the name that Azure's own modules have
+_rawHttpRequested = False  # noqa: N816 - Azure's name
 
 
 def rawhttp(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator for ``run``: it gets the request instead of the body's text."""
+    """Decorator for ``run``, which then gets the request instead of the body's text."""
     global _rawHttpRequested
     _rawHttpRequested = True
     return function
 
 
 class AMLRequest(Request):
-    """A request: flask's, under the name that scripts know."""
+    """flask's request under Azure's name."""
 
 
 class AMLResponse(Response):
-    """A response with Azure's arguments."""
+    """flask's response with Azure's arguments."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class AMLResponse(Response):
             status_code: of the response.
             response_headers: commas separate several values of one header.
             json_str: whether ``message`` is written as JSON.
-            run_function_failed: said in the header ``x-ms-run-function-failed``.
+            run_function_failed: the value of the header ``x-ms-run-function-failed``.
         """
         headers = dict(response_headers or {})
         if message is None or json_str:
@@ -63,29 +63,29 @@ class AMLResponse(Response):
                 self.headers.add(name, part.strip())
 
 
-def request(asked: Asked) -> AMLRequest:
-    """What was asked, as a request."""
+def to_flask_request(request: ScoringRequest) -> AMLRequest:
+    """A request as flask's."""
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": asked.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": asked.path,
-        "QUERY_STRING": asked.query,
+        "PATH_INFO": request.path,
+        "QUERY_STRING": request.query,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "443",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
-        "wsgi.input": io.BytesIO(asked.body),
+        "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for key, value in asked.headers:
+    for key, value in request.headers:
         name = key.upper().replace("-", "_")
         if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             name = f"HTTP_{name}"
         environ[name] = f"{environ[name]},{value}" if name in environ else value
-    environ["CONTENT_LENGTH"] = str(len(asked.body))
+    environ["CONTENT_LENGTH"] = str(len(request.body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return AMLRequest(environ)

@@ -1,7 +1,7 @@
-"""The names that scoring scripts import from Azure's packages, where those are not installed.
+"""Replacements for Azure's packages that scoring scripts import, where those are not installed.
 
-Only a scorer's process calls :func:`provide`, and a package that is installed always wins: ours is
-the last place where Python looks.
+Only a worker process calls :func:`install`. An installed package has precedence, because this
+finder is the last one.
 """
 
 from __future__ import annotations
@@ -22,66 +22,66 @@ RAW_RESPONSE = (
     "azureml_inference_server_http.api.aml_response",
 )
 MONITORING = "azureml.ai.monitoring"
-OURS = "azureml_local.online."
-# The module that a script imports, ours that has the names, and the names.
+PACKAGE = "azureml_local.online."
+# Imported module: our module, and the names in it.
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
-    **dict.fromkeys(RAW_REQUEST, ("raw", ("rawhttp", "AMLRequest"))),
-    **dict.fromkeys(RAW_RESPONSE, ("raw", ("AMLResponse",))),
-    "inference_schema.schema_decorators": ("schema", ("input_schema", "output_schema")),
+    **dict.fromkeys(RAW_REQUEST, ("raw_http", ("rawhttp", "AMLRequest"))),
+    **dict.fromkeys(RAW_RESPONSE, ("raw_http", ("AMLResponse",))),
+    "inference_schema.schema_decorators": ("schema_decorators", ("input_schema", "output_schema")),
     "inference_schema.schema_util": (
-        "schema",
+        "schema_decorators",
         ("get_input_schema", "get_output_schema", "get_supported_versions", "is_schema_decorated"),
     ),
     "inference_schema.parameter_types.abstract_parameter_type": (
-        "parameters",
+        "parameter_types",
         ("AbstractParameterType",),
     ),
     "inference_schema.parameter_types.standard_py_parameter_type": (
-        "parameters",
+        "parameter_types",
         ("StandardPythonParameterType",),
     ),
     "inference_schema.parameter_types.numpy_parameter_type": (
-        "parameters",
+        "parameter_types",
         ("NumpyParameterType",),
     ),
     "inference_schema.parameter_types.pandas_parameter_type": (
-        "parameters",
+        "parameter_types",
         ("PandasParameterType",),
     ),
-    MONITORING: ("monitoring", ("Collector", "taken")),
+    MONITORING: ("monitoring", ("Collector", "take_collected")),
     f"{MONITORING}.context": ("monitoring", ("BasicCorrelationContext", "CorrelationContext")),
 }
-# Modules above them, which hold nothing, or what is given here.
+# Their parent packages, which are empty except for the one below.
 PARENTS = {name.rsplit(".", depth)[0] for name in NAMES for depth in range(1, name.count(".") + 1)}
 PARENTS -= set(NAMES)
-NAMES["azureml.contrib.services"] = ("raw", ("rawhttp",))
+NAMES["azureml.contrib.services"] = ("raw_http", ("rawhttp",))
 PARENTS.discard("azureml.contrib.services")
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the names above; the last of Python's finders."""
+    """Finds the modules in ``NAMES`` and their parents."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Where the module comes from; None for every name that is not ours to give."""
+        """The module's spec; None for other modules."""
         if name not in NAMES and name not in PARENTS:
             return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
-        """Python's own kind of module will do."""
+        """Use Python's default module type."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module with its names."""
         if module.__name__ in NAMES:
-            source, given = NAMES[module.__name__]
-            ours = importlib.import_module(OURS + source)
-            for name in given:
-                setattr(module, name, getattr(ours, name))
+            source, names = NAMES[module.__name__]
+            replacement = importlib.import_module(PACKAGE + source)
+            for name in names:
+                setattr(module, name, getattr(replacement, name))
 
 
-def provide() -> None:
-    """Let scripts import the names from here on."""
+def install() -> None:
+    """Make the replacements importable."""
     if not any(isinstance(each, Finder) for each in sys.meta_path):
         sys.meta_path.append(Finder())

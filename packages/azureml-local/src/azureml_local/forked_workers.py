@@ -1,0 +1,133 @@
+"""Python processes that start with their slow imports done.
+
+Importing MLflow or scikit-learn takes seconds of processor time. A fork of a preloaded process
+(:mod:`child_processes.preload`) takes milliseconds and shares its memory. The preloaded process is
+created on first use, and ends after 15 minutes without forks and requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import child_processes
+from child_processes import preload
+
+IDLE_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class RunningProcess:
+    """A process that leads its own process group, forked or started by itself."""
+
+    process: subprocess.Popen[bytes] | preload.Process
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    async def end(self, grace: float) -> int:
+        """End its group: SIGTERM, ``grace`` seconds, SIGKILL; returns its exit code."""
+        return await asyncio.to_thread(child_processes.end_group, self.process, grace)
+
+    async def wait_for_exit(self) -> int:
+        """The exit code of a process that is about to end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self.process.wait, 1.0)
+        return await self.end(1.0)
+
+
+class ForkedWorkers:
+    """Starts processes as forks of a preloaded process, where the system supports it."""
+
+    def __init__(self, modules: Iterable[str], *, env: Mapping[str, str], log: Path) -> None:
+        """Configure the preloaded process; it is not started yet.
+
+        Args:
+            modules: the modules that it imports.
+            env: its environment.
+            log: where it writes its errors, and which commands it refuses.
+        """
+        self.env = dict(env)
+        self._modules = tuple(modules)
+        self._log = log
+        self._preloaded: preload.Preloaded | None = None
+
+    def preload(self) -> Path | None:
+        """Start the preloaded process unless it runs; returns its address, None if unsupported."""
+        if self._preloaded is not None and not self._preloaded.alive:
+            self.stop()
+        if self._preloaded is None:
+            self._preloaded = preload.start(
+                self._modules, env=self.env, log=self._log, idle=IDLE_SECONDS
+            )
+        return self._preloaded.address if self._preloaded is not None else None
+
+    async def spawn(
+        self,
+        command: list[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        stdin: socket.socket | None = None,
+        fork: bool = True,
+    ) -> RunningProcess:
+        """Start a Python module as a process.
+
+        Args:
+            command: a module and its arguments, as for ``python -m``.
+            env: variables in addition to those of the preloaded process.
+            folder: its working directory.
+            log: the file that its output is appended to.
+            stdin: its standard input; the caller closes it.
+            fork: whether it may be a fork; a refused fork starts as a new process.
+        """
+        address = self.preload() if fork else None
+        full_env = {**self.env, **env}
+        # A duplicate, because the caller may not wait until the process has started.
+        stdin_fd = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())
+        argv = [sys.executable, "-m", *command]
+
+        def start() -> subprocess.Popen[bytes] | preload.Process:
+            try:
+                with log.open("ab") as file:
+                    if address is not None:
+                        out = file.fileno()
+                        with contextlib.suppress(preload.Refused):  # the log has the reason
+                            return preload.popen(
+                                address, argv, env=full_env, cwd=folder,
+                                stdin=stdin_fd, stdout=out, stderr=out,
+                            )  # fmt: skip
+                    unbuffered = {**full_env, "PYTHONUNBUFFERED": "1"}
+                    return child_processes.spawn(
+                        argv, env=unbuffered, cwd=folder, stdin=stdin_fd, stdout=file, stderr=file
+                    )
+            finally:
+                os.close(stdin_fd)
+
+        starting = asyncio.create_task(asyncio.to_thread(start))
+        try:
+            return RunningProcess(await asyncio.shield(starting))
+        except asyncio.CancelledError:
+            starting.add_done_callback(lambda task: task.result().kill())
+            raise
+
+    def stop(self) -> None:
+        """End the preloaded process and its forks."""
+        if self._preloaded is not None:
+            self._preloaded.stop()
+            self._preloaded = None

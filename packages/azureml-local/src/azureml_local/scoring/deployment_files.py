@@ -1,0 +1,95 @@
+"""Copies the model and the code of a deployment, so that later changes do not affect it.
+
+A model is stored as on Azure: ``azureml-models/<name>/<version>/<file or folder>``, the last
+part of the registered path. ``AZUREML_MODEL_DIR`` is the folder of the version.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from azureml_local import assets
+from azureml_local.errors import BadRequest
+from azureml_local.jobs.inputs import copy_code
+from azureml_local.state import State, Workspace, object_of, text_of
+
+MODELS = "azureml-models"
+CODE = "code"
+
+
+@dataclass(frozen=True)
+class DeploymentFiles:
+    """Paths below a deployment's folder; empty if it has no such file."""
+
+    model: str = ""
+    code: str = ""
+    script: str = ""
+
+
+def model_id(model: Any) -> str:
+    """The model's id; batch deployments have an object with ``assetId``, online ones a string.
+
+    Raises:
+        BadRequest: there is no id.
+    """
+    text = model.get("assetId") if isinstance(model, dict) else model
+    if not isinstance(text, str) or not text:
+        raise BadRequest("the deployment has no model", "UserError", target="model")
+    return text
+
+
+def copy_deployment_files(
+    state: State, workspace: Workspace, properties: dict[str, Any], folder: Path
+) -> DeploymentFiles:
+    """Copy the model and the code of a deployment to ``folder``, completely or not at all.
+
+    Args:
+        state: the server's state.
+        workspace: the deployment's workspace.
+        properties: of the deployment, as it is created.
+        folder: of the deployment; must not exist.
+
+    Raises:
+        BadRequest: it has neither model nor code, or its scoring script does not exist.
+        NotFound: the version of an asset does not exist.
+    """
+    code = object_of(properties, "codeConfiguration")
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        model = ""
+        if properties.get("model") or not code:
+            model = _copy_model(state, workspace, properties.get("model"), partial)
+        script = text_of(code, "scoringScript")
+        if code:
+            copy_code(state, workspace, text_of(code, "codeId"), partial / CODE)
+            path = partial / CODE / script
+            inside = path.resolve().is_relative_to((partial / CODE).resolve())
+            if not script or not inside or not path.is_file():
+                raise BadRequest(
+                    f"the code of the deployment has no scoring script {script!r}",
+                    "UserError",
+                    target="codeConfiguration",
+                )
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return DeploymentFiles(model, CODE if code else "", script)
+
+
+def _copy_model(state: State, workspace: Workspace, model: Any, folder: Path) -> str:
+    asset = assets.find_by_id(state, workspace, "models", model_id(model))
+    uri = asset.body["modelUri"]
+    source = state.local_path(workspace, uri)
+    name = PurePosixPath(uri.rstrip("/")).name
+    version = f"{MODELS}/{asset.name}/{asset.version}"
+    (folder / version).mkdir(parents=True)
+    if source.is_dir():
+        shutil.copytree(source, folder / version / name)
+    else:
+        shutil.copy2(source, folder / version / name)
+    return version
