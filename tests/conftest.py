@@ -1,8 +1,8 @@
-"""What holds for all tiers: each module finds the environment as it was when the tests began.
+"""Fixtures of all tests: each module starts with the original environment variables.
 
-The tests of azureml_local lead their own process to a local workspace, and have to for the rest of
-it: the SDK reads the cloud's description once, while it is imported. The programs that other
-modules start in the same process would inherit that and work in a workspace that is not theirs.
+The tests of azureml_local set variables that point their process to a local workspace, and cannot
+reset them: the SDK reads the cloud's metadata once, on import. Without this fixture, programs that
+other modules start in the same process would use the wrong workspace.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-# They take longest: begun first, they do not keep one worker busy after the others have ended.
+# The slowest modules run first, so that no worker runs them after the others have finished.
 FIRST = ("test_story.py", "test_prod.py")
-BEFORE = dict(os.environ)
-LED_TO_A_WORKSPACE = Path(__file__).parent / "functional" / "azureml_local"
+ORIGINAL = dict(os.environ)
+USES_A_WORKSPACE = Path(__file__).parent / "functional" / "azureml_local"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _the_environment_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.path.is_relative_to(LED_TO_A_WORKSPACE):
+def _restore_environment(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.path.is_relative_to(USES_A_WORKSPACE):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        for name in os.environ.keys() - BEFORE.keys():
+        for name in os.environ.keys() - ORIGINAL.keys():
             patch.delenv(name)
-        for name, value in BEFORE.items():
+        for name, value in ORIGINAL.items():
             patch.setenv(name, value)
         yield
 

@@ -1,7 +1,7 @@
-"""From notebook to released model, with the executed notebooks as the evidence.
+"""Release models from notebooks to Azure ML, with the executed notebooks as evidence.
 
-What a runbook imports from here: :func:`record`, which publishes values to later runbooks and into
-the release record, and :func:`secret`, which gives the value that a parameter refers to.
+Runbooks import :func:`record`, which publishes values to later runbooks and to the release record,
+and :func:`secret`, which returns the value of a secret parameter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["record", "secret"]
 
 
 def __getattr__(name: str) -> Any:
-    """The two are imported when they are asked for: every command line comes through here."""
+    """Import the two functions on first use: every command imports this package."""
     if name == "record":
         from nbrelease.published_values import record
 

@@ -1,4 +1,4 @@
-"""``python -m nbrelease`` is the command line."""
+"""Run the command line with ``python -m nbrelease``."""
 
 import sys
 

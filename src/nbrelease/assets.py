@@ -1,7 +1,7 @@
-"""The asset files of the runbooks, read as azure-ai-ml will read them.
+"""Validate the YAML files of the runbooks with azure-ai-ml.
 
-A wrong key in ``online_deployment.yml`` is told by Azure when the deployment is made, half an hour
-into a release. The SDK's own loaders tell it here, in the pull request, without a workspace.
+Azure reports a wrong key in ``online_deployment.yml`` when the deployment is created, half an hour
+into a release. The SDK's loaders report it in the pull request, without a workspace.
 """
 
 from __future__ import annotations
@@ -30,40 +30,43 @@ _FIELD = re.compile(r'"(\w+)": \[\s*"((?:[^"\\]|\\.)*)"')
 
 
 def check(path: Path) -> str:
-    """Read one asset file.
+    """Validate one YAML file.
 
     Args:
         path: a file in the YAML schema of the Azure ML CLI v2.
 
     Returns:
-        What it describes: ``environment``, ``commandJob``, ...
+        The name of its schema: ``environment``, ``commandJob``, ...
 
     Raises:
-        UsageError: it cannot be read, or Azure ML would not take it.
+        UsageError: the file cannot be read, or it is invalid.
     """
     import azure.ai.ml
     from azure.ai.ml.exceptions import MlException
     from marshmallow import ValidationError
 
     try:
-        found = _SCHEMA.search(path.read_text(encoding="utf-8"))
+        schema = _SCHEMA.search(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    if found is None or found[1] not in _LOADERS:
+    if schema is None or schema[1] not in _LOADERS:
         known = ", ".join(sorted(_LOADERS))
-        raise UsageError(f"{path}: begin it with '$schema: .../NAME.schema.json', NAME of {known}")
-    logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # what is experimental in the SDK
+        raise UsageError(
+            f"{path}: no known $schema; add a first line '$schema: .../NAME.schema.json' "
+            f"with NAME one of {known}"
+        )
+    logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)  # hide notes on experimental classes
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            getattr(azure.ai.ml, _LOADERS[found[1]])(path)
+            getattr(azure.ai.ml, _LOADERS[schema[1]])(path)
     except (ValidationError, MlException) as error:
-        raise UsageError(f"{path}: {_short(str(error))}") from None
-    return found[1]
+        raise UsageError(f"{path}: {_shorten(str(error))}") from None
+    return schema[1]
 
 
-def _short(message: str) -> str:
-    """The SDK's page of text as one line: the first field that is wrong, and why."""
+def _shorten(message: str) -> str:
+    """Shorten the SDK's message to one line: the first wrong field and the reason."""
     plain = message.replace("\\n", "\n").replace('\\"', '"')
     field = _FIELD.search(plain)
     if field is not None:

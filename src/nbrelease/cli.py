@@ -1,7 +1,7 @@
-"""The command line: parses, dispatches, and turns errors into exit codes. Nothing else.
+"""The command line: parses, dispatches, and maps errors to exit codes.
 
-A verb lives in ``nbrelease.commands.<verb>`` as a click command named ``command`` and is imported
-only when it is called: half of what the verbs need takes seconds to import.
+A command is in ``nbrelease.commands.<name>`` as a click command named ``command``. It is imported
+when it is called: the imports of some commands take seconds.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ import click
 from nbrelease import console
 from nbrelease.errors import ExitCode, NbreleaseError
 
-VERBS = {
-    "check": "Hold executed notebooks against the outputs committed with their sources.",
-    "clean": "Take out of notebooks what a run left in them; also as a filter of git.",
-    "doctor": "Tell what is missing here, and repair it.",
-    "evidence": "Build what a release leaves behind, and verify it.",
-    "export": "Write main.py and its tests out of the tagged cells of notebooks.",
-    "new": "Write a new project out of the example.",
+COMMANDS = {
+    "check": "Compare executed notebooks with the outputs committed in their source.",
+    "clean": "Strip run outputs from notebooks. Also works as a git filter.",
+    "doctor": "Check the development environment and fix what is missing.",
+    "evidence": "Build, verify and sign evidence packs.",
+    "export": "Export main.py and its tests from the tagged cells of notebooks.",
+    "new": "Create a new project from the template.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",
-    "release": "Begin a release, or bring its parts together.",
-    "run": "Run one runbook and put the executed notebook into the release.",
-    "settings": "Show what settings.ini says for an environment, or check all of it.",
-    "sync": "Carry edits of main.py and its tests back to the notebook.",
+    "release": "Start a release, or collect its parts from several jobs.",
+    "run": "Run runbooks and add the executed notebooks to the release.",
+    "settings": "Show or check the settings of an environment.",
+    "sync": "Copy edits of main.py and its tests back to the notebook.",
 }
 
 
-class _Verbs(click.Group):
-    """The verbs by name, each imported when it is asked for."""
+class _LazyGroup(click.Group):
+    """A group that imports a command when it is called, not for the list of commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(VERBS)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
+        if name not in COMMANDS:
             return None
         command = importlib.import_module(f"nbrelease.commands.{name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - our own modules
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs without importing any of them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(sorted(VERBS.items()))
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="nbrelease")
 def group() -> None:
-    """From notebook to released model, with the executed notebooks as the evidence."""
+    """Release models from notebooks to Azure ML, with the executed notebooks as evidence."""
 
 
-def _terminated(signum: int, frame: FrameType | None) -> None:
+def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -64,33 +64,33 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: the arguments after the program's name; ``sys.argv``'s by default.
+        argv: the arguments after the program's name; by default those of ``sys.argv``.
 
     Returns:
-        The exit code; the table is in :class:`nbrelease.errors.ExitCode`.
+        The exit code; see :class:`nbrelease.errors.ExitCode`.
     """
-    signal.signal(signal.SIGTERM, _terminated)  # end in order, as with Ctrl-C
+    signal.signal(signal.SIGTERM, _raise_interrupt)  # clean up as on Ctrl-C
     try:
         result = group.main(args=argv, prog_name="nbrelease", standalone_mode=False)
     except NbreleaseError as error:
         console.error(str(error))
         return error.exit_code
     except click.ClickException as error:
-        console.error(error.format_message().rstrip("."), hint=_usage(error))
+        console.error(error.format_message().rstrip("."), hint=_help_hint(error))
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         console.error("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away: head, less
+    except BrokenPipeError:  # the reader of our output, such as head, has ended
         sys.stderr.close()
         return ExitCode.DONE
-    except Exception:  # noqa: BLE001 - the last line of defence: a defect of ours
-        console.error(f"a defect of nbrelease; please report it with this log: {_write_log()}")
+    except Exception:  # noqa: BLE001 - anything else is a defect
+        console.error(f"defect of nbrelease; report it with this log: {_write_log()}")
         return ExitCode.DEFECT
     return result if isinstance(result, int) else ExitCode.DONE
 
 
-def _usage(error: click.ClickException) -> str | None:
+def _help_hint(error: click.ClickException) -> str | None:
     context = getattr(error, "ctx", None)
     return f"see: {context.command_path} --help" if context else None
 

@@ -1,7 +1,7 @@
-"""The one place that prints.
+"""Terminal output: the only module that prints.
 
-Results go to standard output, messages to standard error, so that a result can be piped. In Azure
-DevOps (``TF_BUILD``) errors and warnings are logging commands, which the run's page then lists.
+Results go to standard output and messages to standard error, so that a result can be piped. In
+Azure Pipelines (``TF_BUILD``) errors and warnings are logging commands, which the run's page lists.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ import click
 
 
 def out(text: str = "") -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     click.echo(text)
 
 
 def data(value: Any) -> None:
-    """A result for programs: one JSON document."""
+    """Print a result for programs: one JSON document."""
     import json
 
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def info(text: str) -> None:
-    """A line about what is going on."""
+    """Print a progress message."""
     click.echo(text, err=True)
 
 
 def warning(text: str) -> None:
-    """A line about something that is not as it should be, without ending anything."""
-    _message("warning", text, "yellow")
+    """Print a warning; the command continues."""
+    _print_message("warning", text, "yellow")
 
 
 def error(text: str, hint: str | None = None) -> None:
-    """One line that says what is wrong, where, and the mend; ``hint`` names the way to help."""
-    _message("error", text if hint is None else f"{text} ({hint})", "red")
+    """Print an error in one line: what is wrong, where, and how to fix it."""
+    _print_message("error", text if hint is None else f"{text} ({hint})", "red")
 
 
-def _message(kind: str, text: str, colour: str) -> None:
-    from nbrelease.secrets import mask_text  # nothing to say is the rule: not for every start
+def _print_message(kind: str, text: str, colour: str) -> None:
+    from nbrelease.secrets import mask_text  # imported only when there is a message
 
     line, _ = mask_text(" ".join(text.split("\n")))
     if os.environ.get("TF_BUILD"):
@@ -51,12 +51,12 @@ def _message(kind: str, text: str, colour: str) -> None:
 
 
 def azure_variable(name: str, value: str) -> None:
-    """Set an output variable of the step, where a pipeline listens."""
+    """Set an output variable of the pipeline step. Does nothing outside Azure Pipelines."""
     if os.environ.get("TF_BUILD"):
         click.echo(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
 
 
 def azure_summary(path: str) -> None:
-    """Attach a Markdown file to the pipeline's run, where a pipeline listens."""
+    """Attach a Markdown file to the pipeline run. Does nothing outside Azure Pipelines."""
     if os.environ.get("TF_BUILD"):
         click.echo(f"##vso[task.uploadsummary]{path}")

@@ -1,7 +1,7 @@
-"""What a compute instance or a laptop needs for this project, and how to get it.
+"""Checks of the development environment, on a laptop or a compute instance.
 
-Each check looks at one thing and knows its mend. A mend touches the machine's own set-up (the
-kernel, ``.git``, ``.vscode``) and never a file that is committed.
+Each check has a fix where one is possible. A fix changes the local set-up (kernels, packages,
+``.git``, ``.vscode``) and never a committed file.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any
 from nbrelease import files
 from nbrelease.notebook import read
 
-# git starts these without anybody's PATH, from VS Code and JupyterLab too: by the interpreter.
+# VS Code and JupyterLab start git without the environment's PATH, so name the interpreter.
 PYTHON = f'"{Path(sys.executable).as_posix()}"'
 FILTER = f"{PYTHON} -m nbrelease clean -"
 HOOK_HEAD = """#!/bin/sh
-# Set up by nbrelease doctor --fix: what is committed is what the notebooks give.
+# Set up by nbrelease doctor --fix: checks that exported files match the notebooks.
 """
 HOOK = f"{HOOK_HEAD}exec {PYTHON} -m nbrelease export --check\n"
 NBDIME = {
@@ -37,10 +37,10 @@ NBDIME = {
     ),
     "merge.jupyternotebook.name": "jupyter notebook merge driver",
 }
-SHOWN = 4
-"""How many packages are named that differ; who has a hundred needs no list."""
-# «name==version», extras left out; what holds for some platforms only is no pin.
-PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;#]+)\s*(?:#|$)")
+MAX_NAMES = 4
+"""The number of different packages that a message names."""
+# name==version without extras. A line with an environment marker is not a pin.
+PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;#]+)\s*(?:#|$)")
 VS_CODE = {
     "jupyter.notebookFileRoot": "${fileDirname}",
     "python.testing.pytestArgs": ["tests"],
@@ -49,66 +49,71 @@ VS_CODE = {
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
+class Check:
+    """The result of one check.
 
     Attributes:
-        name: the thing.
-        right: whether it is as it should be.
-        message: what it is, or what is missing and how to get it.
-        mend: does that; none where only people can.
+        name: what was checked.
+        passed: whether it is set up correctly.
+        message: its state, or what is missing and how to fix it.
+        fix: fixes it; None where the user has to.
     """
 
     name: str
-    right: bool
+    passed: bool
     message: str
-    mend: Callable[[], None] | None = None
+    fix: Callable[[], None] | None = None
 
 
-def examine(root: Path, notebooks: list[Path]) -> Iterator[Finding]:
-    """Look at everything, one after the other.
+def run_checks(root: Path, notebooks: list[Path]) -> Iterator[Check]:
+    """Run all checks in order.
 
     Args:
         root: the project's folder.
         notebooks: its notebooks and runbooks.
     """
-    yield from _kernels(notebooks)
-    yield from _packages(root / "conda")
+    yield from _check_kernels(notebooks)
+    yield from _check_packages(root / "conda")
     if not _git(root, "rev-parse", "--git-dir"):
-        yield Finding("git", False, "no repository here; git init, or clone the project")
+        yield Check("git", False, "not a git repository; run git init, or clone the project")
     else:
-        yield _filter(root)
-        yield _nbdime(root)
-        yield _hook(root)
-    yield _vs_code(root / ".vscode" / "settings.json")
+        yield _check_filter(root)
+        yield _check_nbdime(root)
+        yield _check_hook(root)
+    yield _check_vs_code(root / ".vscode" / "settings.json")
 
 
-def _kernels(notebooks: list[Path]) -> Iterator[Finding]:
-    """Each kernel that a notebook names is installed, and starts an interpreter that is there."""
+def _check_kernels(notebooks: list[Path]) -> Iterator[Check]:
+    """Check that each kernel that a notebook names is installed and its program exists."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     manager = KernelSpecManager()
-    for name in sorted({_kernel(path) for path in notebooks} or {"python3"}):
+    for name in sorted({_kernel_name(path) for path in notebooks} or {"python3"}):
         try:
             spec = manager.get_kernel_spec(name)
         except NoSuchKernel:
-            yield Finding(
+            command = f"{sys.executable} -m ipykernel install --sys-prefix --name {name}"
+            yield Check(
                 f"kernel {name}",
                 False,
-                f"not installed; {sys.executable} -m ipykernel install --sys-prefix --name {name}",
+                f"not installed; run: {command}",
                 lambda name=name: _install_kernel(name),  # type: ignore[misc]
             )
             continue
-        # Jupyter's own kernel says «python» and means the one that Jupyter runs with.
-        own = re.fullmatch(r"python[\d.]*", spec.argv[0])
-        program = sys.executable if own else shutil.which(spec.argv[0])
-        message = f"starts {program}" if program else f"{spec.argv[0]} is gone; install it again"
-        mend = None if program else (lambda name=name: _install_kernel(name))
-        yield Finding(f"kernel {name}", program is not None, message, mend)
+        # In Jupyter's default kernel spec "python" is the interpreter that runs Jupyter.
+        is_default = re.fullmatch(r"python[\d.]*", spec.argv[0])
+        program = sys.executable if is_default else shutil.which(spec.argv[0])
+        message = (
+            f"starts {program}"
+            if program
+            else f"{spec.argv[0]} does not exist; install the kernel again"
+        )
+        fix = None if program else (lambda name=name: _install_kernel(name))
+        yield Check(f"kernel {name}", program is not None, message, fix)
 
 
-def _kernel(path: Path) -> str:
-    read(path)  # a file that is no notebook is said to be none
+def _kernel_name(path: Path) -> str:
+    read(path)  # raises for a file that is not a notebook
     content = json.loads(path.read_text(encoding="utf-8-sig"))
     spec = content.get("metadata", {}).get("kernelspec", {})
     return str(spec.get("name") or "python3") if isinstance(spec, dict) else "python3"
@@ -119,30 +124,35 @@ def _install_kernel(name: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def _packages(folder: Path) -> Iterator[Finding]:
-    """What runs here is what ``conda/*.yml`` pins, itself or in the files that it names."""
+def _check_packages(folder: Path) -> Iterator[Check]:
+    """Check the installed packages against the pins of ``conda/*.yml``."""
     for file in sorted(folder.glob("*.yml")):
-        shown = f"conda/{file.name}"
+        relative = f"conda/{file.name}"
         try:
-            python, pins = _pins(file)
+            python, pins = _read_pins(file)
         except (OSError, ValueError) as error:
-            yield Finding(shown, False, f"cannot be read: {' '.join(str(error).split())}")
+            yield Check(relative, False, f"cannot be read: {' '.join(str(error).split())}")
             continue
         here = ".".join(map(str, sys.version_info[:3]))
         if python and not f"{here}.".startswith(f"{python}."):
-            message = f"wants Python {python} (here: {here}); conda env create -f {shown}"
-            yield Finding(shown, False, message)
+            message = (
+                f"needs Python {python} (installed: {here}); run: conda env create -f {relative}"
+            )
+            yield Check(relative, False, message)
             continue
         wrong = {name: version for name, version in pins.items() if _installed(name) != version}
         if not wrong:
-            yield Finding(shown, True, "is what is installed here")
+            yield Check(relative, True, "matches the installed packages")
             continue
-        some = [f"{name}=={wrong[name]} (here: {_installed(name)})" for name in list(wrong)[:SHOWN]]
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        yield Finding(
-            shown,
+        some = [
+            f"{name}=={wrong[name]} (installed: {_installed(name)})"
+            for name in list(wrong)[:MAX_NAMES]
+        ]
+        more = f" and {len(wrong) - MAX_NAMES} more" if len(wrong) > MAX_NAMES else ""
+        yield Check(
+            relative,
             False,
-            f"differs: {', '.join(some)}{more}; nbrelease doctor --fix installs them",
+            f"different versions: {', '.join(some)}{more}; run: nbrelease doctor --fix",
             lambda wrong=wrong: _install(wrong),  # type: ignore[misc]
         )
 
@@ -151,19 +161,19 @@ def _installed(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return "none"
 
 
 def _install(pins: dict[str, str]) -> None:
-    wanted = [f"{name}=={version}" for name, version in pins.items()]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *wanted]
+    requirements = [f"{name}=={version}" for name, version in pins.items()]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", *requirements]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
+        lines = done.stderr.strip().splitlines() or ["pip failed without a message"]
         raise OSError(lines[-1])
 
 
-def _pins(file: Path) -> tuple[str, dict[str, str]]:
+def _read_pins(file: Path) -> tuple[str, dict[str, str]]:
     """The version of Python and the packages that an environment file pins."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -179,25 +189,23 @@ def _pins(file: Path) -> tuple[str, dict[str, str]]:
             lines += [str(line) for line in item.get("pip") or []]
         elif match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", str(item)):
             python = match[1]
-    return python, _pinned(lines, file.parent)
+    return python, _read_requirements(lines, file.parent)
 
 
-def _pinned(lines: list[str], folder: Path) -> dict[str, str]:
-    """The pins of requirements, those of the files that they name included."""
-    found: dict[str, str] = {}
+def _read_requirements(lines: list[str], folder: Path) -> dict[str, str]:
+    """The pins of requirement lines, including those of the files they name."""
+    pins: dict[str, str] = {}
     for line in lines:
         if match := re.match(r"^(?:-r|--requirement)[ =]\s*(\S+)", line):
             inner = folder / match[1]
-            found |= _pinned(inner.read_text(encoding="utf-8").splitlines(), inner.parent)
-        elif match := re.match(
-            r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;#]+)\s*(?:#|$)", line
-        ):
-            found[match[1]] = match[2]
-    return found
+            pins |= _read_requirements(inner.read_text(encoding="utf-8").splitlines(), inner.parent)
+        elif match := PIN.match(line):
+            pins[match[1]] = match[2]
+    return pins
 
 
 def _git(root: Path, *words: str) -> str:
-    """The answer of git; empty when it has none. Tools that git itself starts set GIT_DIR."""
+    """The output of git; empty if it fails. GIT_DIR is set in programs that git starts."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_DIR")}
     done = subprocess.run(
         ["git", "-C", str(root), *words], capture_output=True, text=True, check=False, env=clean
@@ -205,41 +213,45 @@ def _git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _filter(root: Path) -> Finding:
-    def mend() -> None:
+def _check_filter(root: Path) -> Check:
+    def fix() -> None:
         _git(root, "config", "filter.nbrelease.clean", FILTER)
         _git(root, "config", "filter.nbrelease.smudge", "cat")
-        _attribute(root, "filter=nbrelease")
+        _add_attribute(root, "filter=nbrelease")
 
-    right = _git(root, "config", "filter.nbrelease.clean") == FILTER and _has(
+    passed = _git(root, "config", "filter.nbrelease.clean") == FILTER and _has_attribute(
         root, "filter", "nbrelease"
     )
-    message = "cleans notebooks" if right else "commits outputs too; nbrelease doctor --fix"
-    return Finding("git filter", right, message, mend)
+    message = (
+        "strips outputs from notebooks"
+        if passed
+        else "not set up: outputs would be committed; run: nbrelease doctor --fix"
+    )
+    return Check("git filter", passed, message, fix)
 
 
-def _nbdime(root: Path) -> Finding:
+def _check_nbdime(root: Path) -> Check:
     if importlib.util.find_spec("nbdime") is None:
-        return Finding("nbdime", False, f"not installed; {sys.executable} -m pip install nbdime")
+        return Check("nbdime", False, f"not installed; run: {sys.executable} -m pip install nbdime")
 
-    def mend() -> None:
+    def fix() -> None:
         for key, value in NBDIME.items():
             _git(root, "config", key, value)
-        _attribute(root, "diff=jupyternotebook merge=jupyternotebook")
+        _add_attribute(root, "diff=jupyternotebook merge=jupyternotebook")
 
-    right = all(_git(root, "config", key) == value for key, value in NBDIME.items()) and _has(
-        root, "merge", "jupyternotebook"
-    )
-    message = "diffs and merges notebooks" if right else "not set up; nbrelease doctor --fix"
-    return Finding("nbdime", right, message, mend)
+    passed = all(
+        _git(root, "config", key) == value for key, value in NBDIME.items()
+    ) and _has_attribute(root, "merge", "jupyternotebook")
+    message = "diffs and merges notebooks" if passed else "not set up; run: nbrelease doctor --fix"
+    return Check("nbdime", passed, message, fix)
 
 
-def _has(root: Path, attribute: str, value: str) -> bool:
+def _has_attribute(root: Path, attribute: str, value: str) -> bool:
     return _git(root, "check-attr", attribute, "x.ipynb").endswith(f": {value}")
 
 
-def _attribute(root: Path, words: str) -> None:
-    """Add to ``.git/info/attributes``, which is this checkout's own."""
+def _add_attribute(root: Path, words: str) -> None:
+    """Add a line to ``.git/info/attributes``, which is not committed."""
     path = _git_path(root, "info/attributes")
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     line = f"*.ipynb {words}\n"
@@ -248,44 +260,45 @@ def _attribute(root: Path, words: str) -> None:
 
 
 def _git_path(root: Path, name: str) -> Path:
-    """A file of git's own; in a worktree it lies with the main one, or where the settings say."""
+    """The path of a file in git's folder; worktrees share that of the main checkout."""
     return root / _git(root, "rev-parse", "--git-path", name)
 
 
-def _hook(root: Path) -> Finding:
+def _check_hook(root: Path) -> Check:
     path = _git_path(root, "hooks/pre-commit")
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     ours = text.startswith(HOOK_HEAD)
     if text == HOOK or (not ours and re.search(r"nbrelease|pre.commit", text.partition("\n")[2])):
-        return Finding("git hook", True, "looks at notebooks before a commit")
+        return Check("git hook", True, "checks notebooks before a commit")
     if text and not ours:
-        mend = "add «nbrelease export --check» to it"
-        return Finding("git hook", False, f"{path} is your own; {mend}")
+        message = f"{path}: not written by nbrelease; add this line: nbrelease export --check"
+        return Check("git hook", False, message)
 
     def write() -> None:
         files.write_text(path, HOOK)
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
-    what = "another environment's nbrelease" if ours else "no check before a commit"
-    return Finding("git hook", False, f"{what}; nbrelease doctor --fix", write)
+    state = "starts another Python environment" if ours else "not set up"
+    return Check("git hook", False, f"{state}; run: nbrelease doctor --fix", write)
 
 
-def _vs_code(path: Path) -> Finding:
+def _check_vs_code(path: Path) -> Check:
     name = "VS Code"
     if not path.is_file():
         present: dict[str, Any] = {}
     else:
         try:
             present = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:  # with comments, which VS Code allows and we would lose
+        except ValueError:  # VS Code allows comments, which a rewrite would lose
             missing = ", ".join(VS_CODE)
-            return Finding(name, False, f"{path.name} has comments; see to {missing} yourself")
+            return Check(name, False, f"{path.name} has comments; add {missing} by hand")
     missing_keys = [key for key in VS_CODE if key not in present]
     if not missing_keys:
-        return Finding(name, True, "finds the tests, and starts notebooks in their folder")
+        return Check(name, True, "finds the tests and runs notebooks in their folder")
 
-    def mend() -> None:
+    def fix() -> None:
         content = {**present, **{key: VS_CODE[key] for key in missing_keys}}
         files.write_text(path, json.dumps(content, indent=2) + "\n")
 
-    return Finding(name, False, f"lacks {', '.join(missing_keys)}; nbrelease doctor --fix", mend)
+    message = f"missing {', '.join(missing_keys)}; run: nbrelease doctor --fix"
+    return Check(name, False, message, fix)

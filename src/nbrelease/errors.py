@@ -1,17 +1,17 @@
-"""What can go wrong, and the exit code that says so.
+"""Errors and their exit codes.
 
     NbreleaseError
-    ├── UserError            2   something that the caller wrote is wrong; nothing was done
-    │   ├── UsageError           the command's words
+    ├── UserError            2   an input is wrong; nothing was run or written
+    │   ├── UsageError           command line arguments
     │   ├── SettingsError        settings.ini, or a variable that overrides it
     │   ├── NotebookError        a notebook's cells, tags or parameters
     │   └── KernelError          the kernel that a notebook names
-    ├── RunFailed            1   a run, a test, a check or a gate said no
-    ├── ApprovalsError       1   Azure DevOps did not say who approved
+    ├── RunFailed            1   a run, a test, a check or a gate failed
+    ├── ApprovalsError       1   Azure DevOps did not return the approvals
     └── WorkspaceError       1   the local workspace did not start
 
-Each message is one line: what is wrong, where (``path:cell-id:line``, ``settings.ini:[dev] key``),
-and the mend.
+Each message is one line: where (``path:cell-id:line``, ``settings.ini [dev] key``), what is wrong,
+and how to fix it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command ends with."""
+    """The exit codes of all commands."""
 
     DONE = 0
     FAILED = 1
@@ -32,19 +32,19 @@ class ExitCode(IntEnum):
 
 
 class NbreleaseError(Exception):
-    """Anything that is said to the user in one line."""
+    """An error that is reported to the user in one line."""
 
     exit_code = ExitCode.FAILED
 
 
 class UserError(NbreleaseError):
-    """Something that the caller wrote is wrong; nothing was done."""
+    """An input is wrong; nothing was run or written."""
 
     exit_code = ExitCode.USAGE
 
 
 class UsageError(UserError):
-    """The command's words are wrong."""
+    """The command line arguments are wrong."""
 
 
 class SettingsError(UserError):
@@ -56,15 +56,15 @@ class NotebookError(UserError):
 
 
 class KernelError(UserError):
-    """The kernel that a notebook names is not installed, or does not start."""
+    """The kernel that a notebook names is not installed or does not start."""
 
 
 class RunFailed(NbreleaseError):
-    """A run, a test, a check or a gate said no."""
+    """A run, a test, a check or a gate failed."""
 
 
 class ApprovalsError(NbreleaseError):
-    """Azure DevOps did not say who approved."""
+    """Azure DevOps did not return the approvals of the run."""
 
 
 class WorkspaceError(NbreleaseError):

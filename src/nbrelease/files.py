@@ -1,4 +1,4 @@
-"""The one place that writes files: beside and renamed, so that nothing is ever half-written."""
+"""Atomic writes: a temporary file in the same folder, then a rename."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``; a reader sees the old file or the new one, never a part.
 
     Raises:
-        OSError: the folder cannot be written; nothing is left behind.
+        OSError: the file cannot be written; the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -29,7 +29,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text with the line ends that it has, beside and renamed."""
+    """Write UTF-8 text atomically, with its line endings unchanged."""
     write_bytes(path, content.encode("utf-8"))
 
 
@@ -40,7 +40,7 @@ def sha256(path: Path) -> str:
 
 
 def _mode(path: Path) -> int:
-    """What the file has, or what a newly created one would get."""
+    """The mode of the file, or the default mode of a new file."""
     try:
         return path.stat().st_mode & 0o7777
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The one place that calls git."""
+"""The state of the git checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """What a checkout holds; ``commit`` is empty outside a repository or before the first one."""
+    """The source of a checkout; ``commit`` is empty without a repository or commit."""
 
     commit: str
     branch: str
@@ -18,31 +18,31 @@ class Source:
 
     @property
     def short(self) -> str:
-        """The commit's first eight digits; ``nocommit`` where there is none."""
+        """The first eight digits of the commit, or ``nocommit``."""
         return self.commit[:8] or "nocommit"
 
 
 def _git(root: Path, *args: str) -> str | None:
-    """The output of a git command without its last newline; None where it fails."""
+    """The output of a git command without the final newline; None if it fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *args],
             capture_output=True,
             text=True,
             check=False,
-            # The environment of a hook must not point us at another repository.
+            # In a hook these variables name another repository.
             env={k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE")},
         )
-    except FileNotFoundError:  # no git: the same as no repository
+    except FileNotFoundError:  # git is not installed: the same as no repository
         return None
     return done.stdout.rstrip("\n") if done.returncode == 0 else None
 
 
 def source(root: Path) -> Source:
-    """Commit, branch and dirt of the checkout at ``root``.
+    """Commit, branch and dirty flag of the checkout at ``root``.
 
-    In Azure Pipelines the code may arrive as an artifact without ``.git``; then the run's own
-    ``BUILD_SOURCEVERSION`` and ``BUILD_SOURCEBRANCH`` tell.
+    In Azure Pipelines the code may be an artifact without ``.git``. Then ``BUILD_SOURCEVERSION``
+    and ``BUILD_SOURCEBRANCH`` of the run are used.
     """
     commit = _git(root, "rev-parse", "--verify", "-q", "HEAD")
     if commit is None:
@@ -58,21 +58,21 @@ def source(root: Path) -> Source:
 
 
 def last_change(root: Path, path: Path) -> str:
-    """The commit in which ``path`` last changed; empty where it is not known or not committed."""
+    """The commit that last changed ``path``; empty if unknown or if it has uncommitted changes."""
     if _git(root, "status", "--porcelain", "--", str(path)):
         return ""
     return _git(root, "log", "-1", "--format=%H", "--", str(path)) or ""
 
 
 def user(root: Path) -> str:
-    """Who works here, as git knows them; empty where it does not."""
+    """The name in git's configuration; may be empty."""
     return _git(root, "config", "user.name") or ""
 
 
 def author(root: Path) -> str:
-    """Who wrote the commit that is checked out; empty where that is not known.
+    """The author of the commit that is checked out; empty if unknown.
 
-    Azure Pipelines knows it where the code came as an artifact without its history.
+    Azure Pipelines has it in a variable where the code is an artifact without its history.
     """
-    found = _git(root, "log", "-1", "--format=%an")
-    return found if found is not None else os.environ.get("BUILD_SOURCEVERSIONAUTHOR", "")
+    name = _git(root, "log", "-1", "--format=%an")
+    return name if name is not None else os.environ.get("BUILD_SOURCEVERSIONAUTHOR", "")

@@ -1,8 +1,7 @@
-"""Rehearse a release: the pipeline of ``.ado/``, run here, with a workspace behind it.
+"""Rehearse a release: run a pipeline of ``.ado/`` on this machine against a workspace.
 
-Nothing of the release's steps is known here: they are in the pipeline's file. What is done around
-it is what Azure DevOps does around it: an agent, a service connection that leads to a workspace,
-and somewhere to keep what the run publishes.
+The steps of the release are in the pipeline's file. This module does what Azure DevOps does for a
+run: it provides an agent, service connections to a workspace, and a place for artifacts.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from nbrelease.records import (
     StageOutcome,
     read_identity,
 )
-from nbrelease.runbook import kernel, warm
+from nbrelease.runbook import kernelspec, preloaded_kernels
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -37,9 +36,9 @@ PACK = "evidence-pack"
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline's file under ``.ado``, and the section of settings.ini that it works with.
+    """A pipeline's file in ``.ado`` and its section of settings.ini.
 
-    ``local`` are the parameters that it is given where nobody's real traffic is at stake.
+    ``local`` are the pipeline parameters for a local workspace, which has no real traffic.
     """
 
     file: str
@@ -57,7 +56,7 @@ PIPELINES = {
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a rehearsal left: the pipeline's result, and the release's record if one was begun."""
+    """The pipeline's result; record and pack of the release if one was started."""
 
     run: pipelines_local.RunResult
     record: ReleaseRecord | None
@@ -73,27 +72,31 @@ def rehearse(
     jobs: int | None = None,
     resume: str | None = None,
 ) -> Rehearsal:
-    """Run a pipeline and bring its evidence home.
+    """Run a pipeline and copy its evidence to the project.
 
     Args:
         name: a key of :data:`PIPELINES`.
-        settings: the project's.
-        listener: who is told what goes on.
-        approver: who is asked for approvals.
-        jobs: how many jobs side by side; as many as cores by default.
-        resume: the id of a run that waits for an approval, to go on with.
+        settings: the project's settings.
+        listener: receives the events of the run.
+        approver: decides on approvals.
+        jobs: number of jobs that run in parallel; by default the number of cores.
+        resume: the id of a run that waits for an approval.
 
     Raises:
-        UserError: settings, data or the pipeline's file are wrong; nothing was run.
+        UserError: settings, data or the pipeline's file are wrong; nothing ran.
     """
     root, env = settings.root, settings.environment(PIPELINES[name].env)
     pipeline = root / ".ado" / PIPELINES[name].file
     if not pipeline.is_file():
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
-    if env.kernel_name:  # found out here, not after the first jobs
-        kernel.resolve(env.kernel_name, "", settings.where(PIPELINES[name].env, "kernel_name"))
-    with open_workspace(env, root) as workspace, _warm(env, root, workspace) as connection:
+    if env.kernel_name:  # fail now, not after the first jobs
+        where = settings.where(PIPELINES[name].env, "kernel_name")
+        kernelspec.resolve_kernel(env.kernel_name, "", where)
+    with (
+        open_workspace(env, root) as workspace,
+        _preload_kernels(env, root, workspace) as connection,
+    ):
         connections = {
             each.service_connection: connection
             for each in map(settings.environment, settings.names)
@@ -114,75 +117,79 @@ def rehearse(
                 root=root,
                 work_dir=root / WORK,
                 parameters=dict(PIPELINES[name].local) if env.workspace == "local" else {},
-                # The tools of this call serve the steps too: make setup installs nothing.
+                # The steps use this environment: make setup then installs nothing.
                 variables={"VENV": sys.prefix, **overrides},
                 service_connections=connections,
                 approvals=approver,
                 listener=listener,
                 jobs=jobs,
             )
-    pack = bring_home(result, root / env.evidence)
+    pack = copy_evidence(result, root / env.evidence)
     return Rehearsal(result, load_record(pack) if pack else None, pack)
 
 
 @contextlib.contextmanager
-def _warm(env: Environment, root: Path, workspace: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The variables of a service connection, with a zygote for the kernels of its steps."""
+def _preload_kernels(
+    env: Environment, root: Path, workspace: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    """The variables of a service connection, with preloaded kernels for its steps."""
     log = root / WORK / "kernels.log"
-    zygote = warm.start(root / env.runbooks, workspace, log) if env.warm_kernels else None
-    if zygote is None:
+    preloaded = (
+        preloaded_kernels.start(root / env.runbooks, workspace, log) if env.warm_kernels else None
+    )
+    if preloaded is None:
         yield dict(workspace)
         return
     try:
-        yield {**workspace, warm.ADDRESS: str(zygote.address)}
+        yield {**workspace, preloaded_kernels.ADDRESS: str(preloaded.address)}
     finally:
-        zygote.stop()
+        preloaded.stop()
 
 
-def recover(settings: Settings, env: Environment) -> list[Path]:
-    """Give packs to releases whose rehearsal was killed before it could.
+def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:
+    """Build the packs of releases whose rehearsal was killed.
 
     Returns:
-        Their folders.
+        The folders of these releases.
     """
-    work, home = settings.root / WORK, settings.root / env.evidence
+    work, evidence_folder = settings.root / WORK, settings.root / env.evidence
     if not work.is_dir():
         return []
-    found = []
+    built = []
     for run in sorted(path for path in work.iterdir() if path.is_dir()):
-        if _waits(run):
+        if _is_waiting(run):
             continue
-        for folder in release.collect(home, [run]):
+        for folder in release.collect(evidence_folder, [run]):
             if not (folder / "manifest.json").exists():
-                _write(folder, Outcome(interrupted=True))
+                _write_outcome(folder, Outcome(interrupted=True))
                 build_pack(folder)
-                found.append(folder)
-    return found
+                built.append(folder)
+    return built
 
 
-def bring_home(run: pipelines_local.RunResult, home: Path) -> Path | None:
-    """Copy a run's evidence to the project; a run that never came to its pack gets one here.
+def copy_evidence(run: pipelines_local.RunResult, evidence_folder: Path) -> Path | None:
+    """Copy a run's evidence to the project and build the pack if the run did not.
 
-    Decisions and the stages' results are the runner's to know, so they join the pack here.
+    Approvals and stage results are added here: only the runner knows them.
 
     Returns:
-        The release's folder; None where no release was begun, or none has come to its end.
+        The release's folder; None if the run started no release, or waits for an approval.
     """
     packs = sorted(run.folder.glob(f"artifacts/{PACK}/manifest.json"))
     if packs:
-        target = home / read_identity(packs[0].parent).release_id
+        target = evidence_folder / read_identity(packs[0].parent).release_id
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(packs[0].parent, target)
         folders = [target]
     else:
-        folders = release.collect(home, [run.folder])
+        folders = release.collect(evidence_folder, [run.folder])
     if run.result == "Waiting":
-        return None  # no verdict yet: the pack is made when somebody has spoken
+        return None  # no verdict yet: the pack is built after the approval
     for folder in folders:
         if run.approvals:
-            said = [approval.to_dict() for approval in run.approvals]
-            release_files.write(folder, DECISIONS, said)
-        _write(folder, _outcome(run))
+            decisions = [approval.to_dict() for approval in run.approvals]
+            release_files.write(folder, DECISIONS, decisions)
+        _write_outcome(folder, _outcome(run))
         build_pack(folder)
     return folders[-1] if folders else None
 
@@ -202,24 +209,24 @@ def _outcome(run: pipelines_local.RunResult) -> Outcome:
     )
 
 
-def _write(folder: Path, outcome: Outcome) -> None:
+def _write_outcome(folder: Path, outcome: Outcome) -> None:
     release_files.write(folder, OUTCOME, outcome.model_dump(mode="json"))
 
 
-def _waits(run: Path) -> bool:
-    """Whether a run stopped for an approval, to be resumed: it was not interrupted."""
+def _is_waiting(run: Path) -> bool:
+    """Whether a run waits for an approval; if not, it was interrupted."""
     try:
         result = json.loads((run / "run.json").read_text(encoding="utf-8"))["result"]
     except (FileNotFoundError, ValueError, KeyError):
-        return False  # killed before it wrote what became of it
+        return False  # killed before it wrote its result
     return bool(result == "Waiting")
 
 
 def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:
-    """The settings that differ from the file, as the variables that carry them to each step.
+    """The settings that differ from the file, as environment variables for each step.
 
-    A job works in a copy of the tracked files, so a data file that git does not track is named by
-    its absolute path.
+    A job works in a copy of the tracked files, so the data file is given by its absolute path: git
+    may not track it.
     """
     overrides = dict(settings.overrides)
     if "://" not in env.training_data and not env.training_data.startswith("azureml:"):
@@ -227,7 +234,7 @@ def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:
         if not data.is_file():
             raise UsageError(
                 f"{env.training_data}: no such data file; "
-                f"mend training_data in {settings.path.name} or give another one"
+                f"fix training_data in {settings.path.name}, or use --set training_data=PATH"
             )
         overrides["training_data"] = str(data.resolve())
     return {f"{PREFIX}{key.upper()}": value for key, value in overrides.items()}

@@ -1,8 +1,8 @@
-"""The workspace that a command talks to: Azure's, or a local one that lives as long as needed.
+"""The workspace of a command: Azure's, or a local workspace for the duration of the command.
 
-The local workspace is a separate program (``azureml_local``), reached as any client reaches Azure:
-through environment variables. One that runs already on the project's data is used and left alone;
-otherwise one is started, tethered to this process, and stopped at the end.
+The local workspace is a separate program (``azureml_local``). Clients reach it as they reach Azure,
+through environment variables. One that already runs on the project's data is used and left running.
+Otherwise one is started as a child process and stopped at the end.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
-def running(data: Path) -> dict[str, str] | None:
-    """The client environment of the local workspace on ``data``; None where none is running."""
+def read_variables(data: Path) -> dict[str, str] | None:
+    """The client variables of the local workspace running on ``data``; None if none is running."""
     try:
         state = json.loads((data / "server.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -37,36 +37,36 @@ def running(data: Path) -> dict[str, str] | None:
 
 @contextlib.contextmanager
 def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
-    """The environment variables under which a client reaches the workspace of ``env``.
+    """The environment variables with which a client reaches the workspace of ``env``.
 
     Args:
         env: the environment's settings.
         root: the project's folder.
 
     Yields:
-        Variables to add; none for Azure, where the machine's own sign-in counts, nor where the
-        process is already pointed at a local workspace (inside a pipeline's step).
+        Variables to set. Empty for Azure, where the user's own credentials are used, and inside a
+        pipeline step, where the variables of a local workspace are already set.
 
     Raises:
-        UsageError: the port of settings.ini is taken.
+        UsageError: the port in settings.ini is in use.
         WorkspaceError: the local workspace did not start.
     """
     if env.workspace == "azure" or "ARM_CLOUD_METADATA_URL" in os.environ:
         yield {}
         return
     data = (root / env.local_data).resolve()
-    found = running(data)
-    if found is not None:
-        yield found
+    variables = read_variables(data)
+    if variables is not None:
+        yield variables
         return
-    process, variables = _start(data, env.local_port)
+    process, variables = _start_server(data, env.local_port)
     try:
         yield variables
     finally:
         child_processes.end_group(process, grace=10)
 
 
-def _start(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def _start_server(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]]:
     data.mkdir(parents=True, exist_ok=True)
     log = data / "serve.log"
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
@@ -80,12 +80,10 @@ def _start(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]
         if code is not None:
             lines = log.read_text(encoding="utf-8").strip().splitlines() or ["no message"]
             if code == UsageError.exit_code:
-                raise UsageError(f"the local workspace: {lines[-1]}")
-            raise WorkspaceError(
-                f"the local workspace ended at its start: {lines[-1]} (log: {log})"
-            )
-        if (variables := running(data)) is not None:
+                raise UsageError(f"local workspace: {lines[-1]}")
+            raise WorkspaceError(f"local workspace: failed to start: {lines[-1]} (log: {log})")
+        if (variables := read_variables(data)) is not None:
             return process, variables
         time.sleep(POLL_SECONDS)
     child_processes.end_group(process)
-    raise WorkspaceError(f"the local workspace was not ready in {START_SECONDS:.0f} s (log: {log})")
+    raise WorkspaceError(f"local workspace: not ready after {START_SECONDS:.0f} s (log: {log})")

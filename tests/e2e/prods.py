@@ -1,4 +1,4 @@
-"""A prod with a champion on the local workspace, models with a fault each, and callers."""
+"""A prod environment with a champion on the local workspace, faulty models, and callers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.e2e.projects import checkout, environment, nbrelease, python
 from tests.e2e.scripts import Scripts
 
 from child_processes import preload
-from nbrelease.runbook import warm
+from nbrelease.runbook import preloaded_kernels
 
 FAULTY = """
 import random
@@ -44,13 +44,13 @@ class Faulty(mlflow.pyfunc.PythonModel):
         if KIND == "slow":
             time.sleep(4)
         if KIND == "errors" and random.random() < 0.05:
-            raise RuntimeError("no answer this time")
+            raise RuntimeError("failed on purpose")
         return 1 - answers if KIND == "shifted" else answers
 
 
 mlflow.models.set_model(Faulty())
 """
-# Registers models that wrap the champion and have a fault each, and deploys them at 0 %, but one.
+# Registers faulty models that wrap the champion and deploys them at 0 % of the traffic.
 DEPLOY = """
 import json, sys, tempfile
 from pathlib import Path
@@ -67,7 +67,7 @@ client.models.download(name, "1", download_path=folder)
 champion = next(folder.rglob("MLmodel")).parent
 signature = mlflow.models.get_model_info(str(champion)).signature
 tags = client.models.get(name, "1").tags
-found, pollers = {}, []
+deployed, pollers = {}, []
 for script in sys.argv[1:]:
     kind = Path(script).stem
     mlflow.pyfunc.save_model(
@@ -82,16 +82,16 @@ for script in sys.argv[1:]:
         instance_type="Standard_DS3_v2", instance_count=1,
         request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=16),
         data_collector=DataCollector(collections={
-            kept: DeploymentCollection(enabled="True") for kept in ("model_inputs", "model_outputs")
+            name: DeploymentCollection(enabled="True") for name in ("model_inputs", "model_outputs")
         }),
     )
     if kind not in ("crashes", "stuck"):  # left to 06_deploy_online
         pollers.append(client.online_deployments.begin_create_or_update(deployment))
-    found[kind] = (deployment.name, model.version)
+    deployed[kind] = (deployment.name, model.version)
 for poller in pollers:
     poller.result()
 print()  # the SDK writes dots while it waits
-print(json.dumps(found))
+print(json.dumps(deployed))
 """
 LOOK = """
 import json
@@ -126,7 +126,7 @@ ROW = {
 
 
 class Callers:
-    """Four callers, each twice a second; what they got, and when they asked."""
+    """Four callers with two requests a second each; records answers and request times."""
 
     def __init__(self, uri: str, key: str, bundle: str) -> None:
         self.answers: list[tuple[float, str]] = []
@@ -147,29 +147,29 @@ class Callers:
 
     def _call(self, wait: float) -> None:
         while not self._ended.wait(wait):
-            wait, asked = 0.5, time.monotonic()
+            wait, sent = 0.5, time.monotonic()
             try:
                 answer = requests.post(
                     self._uri, json=ROW, headers=self._headers, verify=self._bundle, timeout=10
                 )
-                self.answers.append((asked, str(answer.status_code)))
+                self.answers.append((sent, str(answer.status_code)))
                 self.answered_by.add(answer.headers.get("azureml-model-deployment"))
             except requests.RequestException as error:
-                self.answers.append((asked, type(error).__name__))
+                self.answers.append((sent, type(error).__name__))
 
     def wait(self, since: float, count: int) -> None:
-        """Until so many have been answered that were asked since then."""
+        """Wait until ``count`` requests sent since then are answered."""
         deadline = time.monotonic() + 60
         while self.since(since).total() < count:
             assert time.monotonic() < deadline, "the callers get no answers"
             time.sleep(0.1)
 
     def since(self, moment: float) -> Counter[str]:
-        return Counter(said for asked, said in self.answers if asked >= moment)
+        return Counter(answer for sent, answer in self.answers if sent >= moment)
 
 
 class Drifting:
-    """A caller who asks for many rows at a time, whose BMI is not what it was in training."""
+    """A caller that sends 100 rows a request, with a BMI that has drifted since the training."""
 
     def __init__(self, uri: str, key: str, bundle: str, sample: Path) -> None:
         with sample.open(newline="") as file:
@@ -178,12 +178,12 @@ class Drifting:
         table = [[float(row[n]) * (1.5 if n == "BMI" else 1) for n in names] for row in rows]
         self._body = {"input_data": {"columns": names, "index": list(range(100)), "data": table}}
         self._ended = threading.Event()
-        self._asked = {
+        self._request = {
             "url": uri, "headers": {"Authorization": f"Bearer {key}"}, "verify": bundle,
         }  # fmt: skip
         self.answers: list[tuple[float, str]] = []
-        """When each answer came, and the key of its first row."""
-        self._thread = threading.Thread(target=self._ask)
+        """The time of each answer and the id of its first row."""
+        self._thread = threading.Thread(target=self._send)
 
     def __enter__(self) -> Drifting:
         self._thread.start()
@@ -193,21 +193,21 @@ class Drifting:
         self._ended.set()
         self._thread.join()
 
-    def _ask(self) -> None:
+    def _send(self) -> None:
         while not self._ended.wait(0.2):
-            answer = requests.post(**self._asked, json=self._body, timeout=60)
+            answer = requests.post(**self._request, json=self._body, timeout=60)
             answer.raise_for_status()
             self.answers.append((time.monotonic(), f"{answer.headers['x-ms-request-id']}_0"))
 
 
 class Prod:
-    """A project whose prod has a champion, and the workspace that serves it."""
+    """A project with a champion in prod, and the workspace that serves it."""
 
     def __init__(self, root: Path, *kinds: str) -> None:
         self.root = checkout(root)
         self._kinds = kinds
         self._scripts: Scripts | None = None
-        self._zygote: preload.Preloaded | None = None
+        self._preloaded: preload.Preloaded | None = None
 
     def __enter__(self) -> Prod:
         self.start()
@@ -223,48 +223,54 @@ class Prod:
 
     def _stop(self) -> None:
         self._end_scripts()
-        if self._zygote is not None:
-            del os.environ[warm.ADDRESS]
-            self._zygote.stop()
+        if self._preloaded is not None:
+            del os.environ[preloaded_kernels.ADDRESS]
+            self._preloaded.stop()
         self.local("stop")
 
     def _fill(self) -> None:
-        line = ["01_prepare", "02_train", "03_register", "06_deploy_online", "08_release_online"]
-        done = nbrelease(self.root, "run", *line, "--env", "prod")
+        runbooks = [
+            "01_prepare",
+            "02_train",
+            "03_register",
+            "06_deploy_online",
+            "08_release_online",
+        ]
+        done = nbrelease(self.root, "run", *runbooks, "--env", "prod")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         self.deployed = self.deploy(*self._kinds) if self._kinds else {}
-        found = self.look()
-        self._asked = found["uri"], found["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
+        state = self.look()
+        self._endpoint = state["uri"], state["key"], self.state()["env"]["REQUESTS_CA_BUNDLE"]
 
     def start(self) -> None:
         self._end_scripts()
         done = self.local("start")
         assert done.returncode == 0, done.stderr
-        if self._zygote is None:  # else kernels of it may still run
-            self._warm()
+        if self._preloaded is None:  # otherwise its kernels may still run
+            self._preload_kernels()
 
-    def _warm(self) -> None:
-        """Kernels as in a rehearsal: their imports are done already."""
+    def _preload_kernels(self) -> None:
+        """Start preloaded kernels, as a rehearsal does."""
         log = self.root / ".pipelines-local" / "kernels.log"
-        wanted = {**environment(self.root), **self.state()["env"]}
-        self._zygote = warm.start(self.root / "runbooks", wanted, log)
-        if self._zygote is not None:
-            os.environ[warm.ADDRESS] = str(self._zygote.address)
+        variables = {**environment(self.root), **self.state()["env"]}
+        self._preloaded = preloaded_kernels.start(self.root / "runbooks", variables, log)
+        if self._preloaded is not None:
+            os.environ[preloaded_kernels.ADDRESS] = str(self._preloaded.address)
 
     def _end_scripts(self) -> None:
         if self._scripts is not None:
             self._scripts.end()
             self._scripts = None
 
-    def local(self, verb: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        return python(self.root, "-m", "azureml_local", verb, "--data", ".azureml-local", *words)
+    def local(self, command: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return python(self.root, "-m", "azureml_local", command, "--data", ".azureml-local", *words)
 
     def shares(self) -> dict[str, int]:
         return {name: share for name, share in self.look()["traffic"].items() if share}
 
     @property
     def scripts(self) -> Scripts:
-        """What runs scripts in its workspace."""
+        """A process that runs scripts in its workspace."""
         if self._scripts is None:
             self._scripts = Scripts(self.root)
         return self._scripts
@@ -276,21 +282,21 @@ class Prod:
         return json.loads((self.root / ".azureml-local" / "server.json").read_text())
 
     def end(self, deployment: str) -> None:
-        """Kill the process that answers for a deployment, for good: its model is gone too."""
+        """Kill the process of a deployment and remove its model, so that it cannot restart."""
         served = self.root / ".azureml-local" / "online"
         for folder in served.glob(f"*/diabetes-online/{deployment}"):
             shutil.rmtree(folder)
-        # They may be copies of one that serves nothing: their folder tells whose they are.
+        # Forked workers have a generic command line; their working folder identifies them.
         for process in psutil.process_iter(["cwd"]):
-            where = process.info["cwd"] or ""
-            if where.startswith(f"{served}/") and f"/{deployment}/" in where:
+            folder = process.info["cwd"] or ""
+            if folder.startswith(f"{served}/") and f"/{deployment}/" in folder:
                 process.kill()
 
     def callers(self) -> Callers:
-        return Callers(*self._asked)
+        return Callers(*self._endpoint)
 
     def drifting(self) -> Drifting:
-        return Drifting(*self._asked, self.root / "data" / "diabetes-sample.csv")
+        return Drifting(*self._endpoint, self.root / "data" / "diabetes-sample.csv")
 
     def deploy(self, *kinds: str) -> dict[str, tuple[str, str]]:
         scripts = [self.root.parent / f"{kind}.py" for kind in kinds]
@@ -299,6 +305,6 @@ class Prod:
         return json.loads(self.scripts.run(DEPLOY, *map(str, scripts)))
 
     def release(self, deployment: str, version: str, **more: str) -> list[str]:
-        given = {"online_deployment": deployment, "model_version": version, **more}
-        words = [word for pair in given.items() for word in ("-p", "=".join(pair))]
-        return ["run", "08_release_online", "--env", "prod", *words]
+        parameters = {"online_deployment": deployment, "model_version": version, **more}
+        options = [word for pair in parameters.items() for word in ("-p", "=".join(pair))]
+        return ["run", "08_release_online", "--env", "prod", *options]

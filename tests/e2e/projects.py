@@ -1,4 +1,4 @@
-"""A checkout of the working tree as a project of its own, and the command line in it."""
+"""A copy of the working tree as a project, and the command line in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def checkout(root: Path) -> Path:
-    """Copy the tracked and new files and commit them, with more patience for slow answers."""
+    """Copy the tracked and new files and commit them; the limits of response times are higher."""
     listed = subprocess.run(
         ["git", "-C", REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z"],
         capture_output=True, text=True, check=True,
@@ -21,7 +21,7 @@ def checkout(root: Path) -> Path:
         if (REPOSITORY / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, root / name)
-    # A machine that runs tests side by side is no place to hold anybody to a second.
+    # Responses are slow on a machine that runs tests in parallel.
     criteria = root / "runbooks" / "criteria.yml"
     text = criteria.read_text()
     assert text.count("p95_ms: 1000") == 2
@@ -36,7 +36,7 @@ def checkout(root: Path) -> Path:
 
 
 def python(project: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter in the project, with its own sources; ``more`` are variables."""
+    """Run this interpreter in the project with its sources; ``more`` are environment variables."""
     return subprocess.run(
         [sys.executable, *words],
         cwd=project, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
@@ -58,11 +58,12 @@ def rehearse(project: Path, *words: str, pipeline: str = "dev") -> subprocess.Co
 
 
 def left_behind(project: Path) -> list[str]:
-    found = []
+    """The command lines of processes that still run in the project."""
+    processes = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").resolve().is_relative_to(project):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
+                processes.append((process / "cmdline").read_text().replace("\0", " "))
         except OSError:
             continue  # ended meanwhile
-    return found
+    return processes

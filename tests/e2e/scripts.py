@@ -1,4 +1,4 @@
-"""Somebody else's scripts, which know the SDK and nothing of us, in a local workspace."""
+"""Run scripts that use the Azure ML SDK only, in a local workspace."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 
 from tests.e2e.projects import environment
 
-# Runs scripts for as long as there are any: importing the SDK for each would take most of the time.
+# One process for all scripts: importing the SDK for each of them would take most of the time.
 LOOP = """
 import contextlib, io, json, sys, traceback
 for line in sys.stdin:
     text, *words = json.loads(line)
-    sys.argv, said, error = ["-c", *words], io.StringIO(), ""
+    sys.argv, out, error = ["-c", *words], io.StringIO(), ""
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(out):
             exec(text, {"__name__": "__main__"})
     except BaseException:
         error = traceback.format_exc()
-    print(json.dumps([said.getvalue(), error]), flush=True)
+    print(json.dumps([out.getvalue(), error]), flush=True)
 """
 
 
 class Scripts:
-    """A process with the environment of a project's workspace, whose server runs as long as it."""
+    """A process with the variables of a project's workspace; the server runs as long as it does."""
 
     def __init__(self, project: Path) -> None:
         command = ["-m", "azureml_local", "run", "--data", ".azureml-local", "--"]
@@ -36,23 +36,23 @@ class Scripts:
         )  # fmt: skip
 
     def run(self, text: str, *words: str) -> str:
-        """The last line that a script prints."""
-        said, error = self._run(text, *words)
-        assert not error, said + error
-        return (said.strip().splitlines() or [""])[-1]
+        """Run a script and return the last line that it prints."""
+        out, error = self._run(text, *words)
+        assert not error, out + error
+        return (out.strip().splitlines() or [""])[-1]
 
-    def refused(self, text: str, *words: str) -> str:
-        """The error that a script ends with."""
-        said, error = self._run(text, *words)
-        assert error, said
+    def fail(self, text: str, *words: str) -> str:
+        """Run a script that fails and return its error."""
+        out, error = self._run(text, *words)
+        assert error, out
         return error
 
     def _run(self, text: str, *words: str) -> list[str]:
         self._process.stdin.write(json.dumps([text, *words]) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, "the process that runs scripts has ended"
-        return json.loads(answer)
+        line = self._process.stdout.readline()
+        assert line, "the process that runs scripts has ended"
+        return json.loads(line)
 
     def end(self) -> None:
         self._process.communicate(timeout=60)

@@ -200,7 +200,7 @@ def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
 
 
 def test_the_champion_cannot_be_deleted_while_it_answers(prod):
-    assert "100 % of the traffic" in prod.scripts.refused(REMOVE, "model-1")
+    assert "100 % of the traffic" in prod.scripts.fail(REMOVE, "model-1")
     assert "model-1" in prod.look()["deployments"]
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nbrelease import files
 from nbrelease.attestation import manifest, sign
 from nbrelease.errors import RunFailed, UsageError
-from nbrelease.secrets import Known, find_in, mask_text
+from nbrelease.secrets import Known, find_in_file, mask_text
 
 HEAD = "head.json"
 PAGE = "index.html"
@@ -105,7 +105,7 @@ def append(
     if len(set(names)) < len(names):
         raise UsageError("--attach: two files have the same name")
     for path in attached:
-        if found := find_in(path):
+        if found := find_in_file(path):
             raise UsageError(f"{path}: contains {found[0]}; remove it first")
     for path in attached:
         files.write_bytes(place / path.name, path.read_bytes())

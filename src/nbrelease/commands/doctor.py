@@ -1,4 +1,4 @@
-"""``nbrelease doctor``: what is missing on this machine, and its repair."""
+"""``nbrelease doctor``: check the development environment and fix it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ import click
 
 from nbrelease import console
 from nbrelease.commands.clean import all_notebooks
-from nbrelease.doctor import examine
+from nbrelease.doctor import run_checks
 from nbrelease.errors import RunFailed
 from nbrelease.export.layout import load
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Repair what can be repaired.")
+@click.option("--fix", is_flag=True, help="Fix what can be fixed automatically.")
 def command(fix: bool) -> int:
-    """Tell what this machine lacks for working on the project; exit code 1 if anything.
+    """Check the development environment. The exit code is 1 if something is missing.
 
-    Looked at: the kernels that notebooks name, installed packages against conda/*.yml, git's filter
-    and hook, nbdime, VS Code's settings.
+    Checks the kernels that notebooks use, installed packages against conda/*.yml, the git filter
+    and hook, nbdime and the settings of VS Code.
     """
     root = load().layout.root
-    left = []
-    for finding in examine(root, all_notebooks()):
-        if finding.right:
-            console.out(f"ok       {finding.name}: {finding.message}")
+    missing = []
+    for check in run_checks(root, all_notebooks()):
+        if check.passed:
+            console.out(f"ok       {check.name}: {check.message}")
             continue
-        if fix and finding.mend is not None:
+        if fix and check.fix is not None:
             try:
-                finding.mend()
+                check.fix()
             except (OSError, subprocess.CalledProcessError) as error:
-                console.out(f"missing  {finding.name}: could not be repaired: {error}")
-                left.append(finding.name)
+                console.out(f"missing  {check.name}: cannot be fixed: {error}")
+                missing.append(check.name)
             else:
-                console.out(f"repaired {finding.name}")
+                console.out(f"fixed    {check.name}")
             continue
-        console.out(f"missing  {finding.name}: {finding.message}")
-        left.append(finding.name)
-    if left:
-        raise RunFailed(f"missing: {', '.join(left)}")
+        console.out(f"missing  {check.name}: {check.message}")
+        missing.append(check.name)
+    if missing:
+        raise RunFailed(f"missing: {', '.join(missing)}")
     return 0

@@ -20,12 +20,32 @@ ERROR = "##[error]"
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(PIPELINES)), default="dev")
-@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting for this run.")
-@click.option("--jobs", type=click.IntRange(1), help="Jobs side by side; as many as cores.")
-@click.option("--approve", multiple=True, metavar="ENV[=NAME:COMMENT]", help="Say yes beforehand.")
-@click.option("--reject", multiple=True, metavar="ENV[=NAME:COMMENT]", help="Say no beforehand.")
-@click.option("--resume", metavar="RUN", help="Go on with a run that waits for an approval.")
-@click.option("--follow-parent", is_flag=True, help="End when the calling program ends (make).")
+@click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a setting for this run. Can be repeated.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Number of jobs that run in parallel.  [default: number of cores]",
+)
+@click.option(
+    "--approve",
+    multiple=True,
+    metavar="ENV[=NAME:COMMENT]",
+    help="Approve a pipeline environment in advance. Can be repeated.",
+)
+@click.option(
+    "--reject",
+    multiple=True,
+    metavar="ENV[=NAME:COMMENT]",
+    help="Reject a pipeline environment in advance. Can be repeated.",
+)
+@click.option("--resume", metavar="RUN", help="Resume a run that waits for an approval.")
+@click.option("--follow-parent", is_flag=True, help="Stop when the calling program (make) ends.")
 def command(
     name: str,
     pairs: tuple[str, ...],
@@ -35,64 +55,64 @@ def command(
     resume: str | None,
     follow_parent: bool,
 ) -> int:
-    """Rehearse the pipeline NAME (dev by default) with the workspace of settings.ini.
+    """Run the pipeline NAME on this machine, against the workspace of settings.ini.
 
-    An environment that nobody has spoken on is asked for at the terminal; without one the run
-    stops with exit code 4 and waits for --resume.
+    NAME is dev by default. An approval that was not given in advance is asked for at the terminal.
+    Without a terminal the run stops with exit code 4; continue it with --resume.
     """
     if follow_parent:
         child_processes.follow_parent()
     settings = load()
-    settings = Settings(settings.path, settings.overrides, _pairs(pairs))
+    settings = Settings(settings.path, settings.overrides, _parse_settings(pairs))
     env = settings.environment(PIPELINES[name].env)
 
-    from nbrelease.rehearsal import recover, rehearse
+    from nbrelease.rehearsal import build_interrupted_packs, rehearse
 
-    for folder in recover(settings, env):
+    for folder in build_interrupted_packs(settings, env):
         page = os.path.relpath(folder / "index.html")
-        console.warning(f"an earlier rehearsal was interrupted; its evidence: {page}")
+        console.warning(f"an earlier rehearsal was interrupted; its evidence is in {page}")
     try:
-        outcome = rehearse(
+        rehearsal = rehearse(
             name,
             settings,
             listener=pipelines_local.console_listener(),
-            approver=_approver(approve, reject),
+            approver=_create_approver(approve, reject),
             jobs=jobs,
             resume=resume,
         )
     except pipelines_local.PipelinesError as error:
         raise UsageError(str(error)) from None
-    return _report(name, outcome)
+    return _report(name, rehearsal)
 
 
-def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
-    """KEY=VALUE words; a relative path of a data file counts from where the user stands."""
-    found = {}
+def _parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Parse KEY=VALUE; a relative path of a data file is relative to the current folder."""
+    values = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--set {pair}: write --set KEY=VALUE")
         if key == "training_data" and "://" not in value and not value.startswith("azureml:"):
-            value = os.path.abspath(value)  # noqa: PTH100 - resolve() would follow a link away
-        found[key] = value
-    return found
+            value = os.path.abspath(value)  # noqa: PTH100 - resolve() would follow symbolic links
+        values[key] = value
+    return values
 
 
-def _approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:
-    """What was said beforehand, then whoever sits at the terminal."""
+def _create_approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:
+    """Decisions from the command line first, then a prompt if there is a terminal."""
     from pipelines_local.approvals import PresetApprovals, parse_flag
     from pipelines_local.prompt import Prompt
 
-    decisions = dict(parse_flag(word, "approve") for word in approve)
-    decisions |= dict(parse_flag(word, "reject") for word in reject)
+    decisions = dict(parse_flag(text, "approve") for text in approve)
+    decisions |= dict(parse_flag(text, "reject") for text in reject)
     return PresetApprovals(decisions, Prompt() if sys.stdin.isatty() else None)
 
 
-def _report(name: str, outcome: Rehearsal) -> int:
-    """Print the verdict, the version, the endpoint and the page; the exit code says it too."""
-    for line in _errors(outcome):
+def _report(name: str, rehearsal: Rehearsal) -> int:
+    """Print verdict, model, endpoint and evidence page; return the exit code."""
+    for line in _list_errors(rehearsal):
         console.error(line)
-    record = outcome.record
+    record = rehearsal.record
     if record is not None:
         console.out()
         console.out(f"verdict   {record.verdict}" + (f": {record.reason}" if record.reason else ""))
@@ -101,41 +121,41 @@ def _report(name: str, outcome: Rehearsal) -> int:
         if record.endpoints.online is not None:
             online = record.endpoints.online
             console.out(f"endpoint  {online.name}, deployment {online.deployment}")
-    if outcome.run.result == "Waiting":
-        console.out("waiting   for an approval; to look at:")
-        pages = outcome.run.artifacts.glob("*/index.html")
+    if rehearsal.run.result == "Waiting":
+        console.out("waiting   for an approval; review:")
+        pages = rehearsal.run.artifacts.glob("*/index.html")
         page = max(pages, key=lambda path: path.stat().st_mtime_ns, default=None)
         if page is not None:
             console.out(f"          {os.path.relpath(page)}")
-        console.out(f"then      nbrelease rehearse {name} --resume {outcome.run.folder.name}")
-    holds = outcome.pack is None or _verified(outcome.pack)
-    if outcome.pack is not None:
-        console.out(f"evidence  {os.path.relpath(outcome.pack)}/index.html")
-    code = _exit_code(outcome)
-    return ExitCode.FAILED if code == ExitCode.DONE and not holds else code
+        console.out(f"then      nbrelease rehearse {name} --resume {rehearsal.run.folder.name}")
+    is_valid = rehearsal.pack is None or _verify(rehearsal.pack)
+    if rehearsal.pack is not None:
+        console.out(f"evidence  {os.path.relpath(rehearsal.pack)}/index.html")
+    code = _exit_code(rehearsal)
+    return ExitCode.FAILED if code == ExitCode.DONE and not is_valid else code
 
 
-def _verified(pack: Path) -> bool:
-    """Whether the pack holds, the decisions included, which the pipeline's own jobs do not know."""
+def _verify(pack: Path) -> bool:
+    """Verify the pack again: approvals and stage results were added after the jobs."""
     from nbrelease.verification import verify
 
     report = verify(pack)
     for name, result in report.results.items():
         if result.state == "failed":
-            console.error(f"the pack does not verify: {name}: {result.reason}")
+            console.error(f"{os.path.relpath(pack)}: verification failed: {name}: {result.reason}")
     return not report.failed
 
 
-def _errors(outcome: Rehearsal) -> list[str]:
-    """What the jobs of the first stage that failed said; what failed later followed from it."""
-    failed = [(stage, job) for stage, job in outcome.run.jobs() if job.result == "Failed"]
+def _list_errors(rehearsal: Rehearsal) -> list[str]:
+    """The errors of the first stage that failed; later failures are its consequences."""
+    failed = [(stage, job) for stage, job in rehearsal.run.jobs() if job.result == "Failed"]
     lines = [line for stage, job in failed if stage == failed[0][0] for line in job.log]
     errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
     return [line for line in errors if not line.startswith("Bash exited with code")]
 
 
-def _exit_code(outcome: Rehearsal) -> int:
-    result = outcome.run.result
+def _exit_code(rehearsal: Rehearsal) -> int:
+    result = rehearsal.run.result
     if result in ("Succeeded", "SucceededWithIssues"):
         return ExitCode.DONE
     if result == "Waiting":
@@ -144,6 +164,6 @@ def _exit_code(outcome: Rehearsal) -> int:
         return ExitCode.REJECTED
     if result == "Canceled":
         return ExitCode.INTERRUPTED
-    codes = [step.exit_code for step in outcome.run.failed_steps()]
-    # A step that was called wrongly makes the whole call wrong: the user's settings led there.
+    codes = [step.exit_code for step in rehearsal.run.failed_steps()]
+    # A step with exit code 2 had wrong settings or arguments, and these came from the user.
     return ExitCode.USAGE if ExitCode.USAGE in codes else ExitCode.FAILED

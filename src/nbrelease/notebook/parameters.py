@@ -66,7 +66,7 @@ class Parameter:
     @property
     def secret(self) -> bool:
         """Whether it is declared secret: its default is a reference, ``env:NAME``."""
-        return reference.name_in(self.value) is not None
+        return reference.variable_name(self.value) is not None
 
     def convert(self, given: Any) -> Any:
         """``given`` as this parameter's type; text is read the way a command line is.
@@ -74,7 +74,7 @@ class Parameter:
         Raises:
             UsageError: it is not of the type, or none of the choices, or the value of a secret.
         """
-        if self.secret and reference.name_in(given) is None:
+        if self.secret and reference.variable_name(given) is None:
             raise UsageError(
                 f"{self.where}: parameter {self.name} is a secret: give a reference, env:NAME, "
                 "and set the variable NAME; a value would stand in the evidence"

@@ -151,7 +151,7 @@ def _masked(record: ReleaseRecord) -> list[dict[str, Any]]:
     for each in record.masked:
         page = each.file.removeprefix("notebooks/").removesuffix(".ipynb")
         found = each.file != page and any(page == runbook.name for runbook in record.runbooks)
-        name = each.what.removeprefix(secrets.VALUE_OF)
+        name = each.what.removeprefix(secrets.VARIABLE_PREFIX)
         rows.append(
             {
                 "href": f"html/{page}.html#{each.cell}" if found and each.cell else each.file,

@@ -1,7 +1,7 @@
-"""Run a runbook: execute it once, and leave the executed notebook with a verdict a cell.
+"""Run a runbook: execute it once and write the result of each cell into the executed notebook.
 
-The executed notebook is the evidence, so everything that is known of the run goes into its
-metadata under ``nbrelease``; the release record is made from there and from nowhere else.
+The executed notebook is the evidence. The result is in its metadata under ``nbrelease``; the
+release record is built from these results only.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, read
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
-from nbrelease.runbook import execute, kernel, portable, values, verdict
-from nbrelease.runbook.masked import INJECTED, Masker
+from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
+from nbrelease.runbook.masking import INJECTED, NotebookMasker
 from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
 __all__ = ["check", "run"]
 
-# nbformat's validator imports this checker of IRIs when it is installed, which takes a second to
-# build its grammar; no schema of a notebook asks for IRIs. jsonschema goes on without it.
+# jsonschema imports this IRI validator when it is installed and spends a second on its grammar. The
+# notebook schema has no IRIs, and jsonschema works without it.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
@@ -40,27 +40,27 @@ def run(
     settings: Settings,
     env: Environment,
     release: Release,
-    given: Mapping[str, str],
+    arguments: Mapping[str, str],
 ) -> RunbookResult:
-    """Execute one runbook within a release.
+    """Execute one runbook as part of a release.
 
     Args:
         source: the runbook's notebook.
         settings: the project's settings.
-        env: those of the release's environment.
-        release: where values come from and the executed notebook goes to.
-        given: parameters from the command line, as text.
+        env: the settings of the release's environment.
+        release: the release that the executed notebook is written to.
+        arguments: parameters from the command line, as text.
 
     Returns:
-        The result, as it stands in the executed notebook's metadata.
+        The result, as written to the executed notebook's metadata.
 
     Raises:
         UserError: the notebook, a parameter or the kernel is wrong; nothing was executed.
     """
     runbook = read(source)
-    parameters = values.resolve(
+    parameters = parameter_values.resolve(
         runbook,
-        given=given,
+        arguments=arguments,
         published=release.values(before=source.stem),
         identity={
             "env": release.identity.env,
@@ -70,26 +70,28 @@ def run(
         settings={**env.parameters(), **settings.source(release.identity.env)},
     )
     committed = _load(source)
-    named = committed.metadata.get("kernelspec", {}).get("name", "")
-    chosen = kernel.resolve(env.kernel_name, named, source)
+    notebook_kernel = committed.metadata.get("kernelspec", {}).get("name", "")
+    kernel = kernelspec.resolve_kernel(env.kernel_name, notebook_kernel, source)
     checker = Checker.beside(source)
-    known = _known(runbook, parameters)
-    masker = Masker(known, f"notebooks/{source.stem}.ipynb")
+    known = _known_secrets(runbook, parameters)
+    masker = NotebookMasker(known, f"notebooks/{source.stem}.ipynb")
 
     result = RunbookResult(
         name=source.stem,
-        source=_relative(source, settings.root),
+        source=_relative_path(source, settings.root),
         source_sha256=files.sha256(source),
         env=release.identity.env,
         release_id=release.id,
-        parameters=masker.value(_portable(parameters, settings, env), "parameters"),
+        parameters=masker.mask_value(
+            _without_machine_paths(parameters, settings, env), "parameters"
+        ),
         started=datetime.now(UTC),
         stage=os.environ.get("SYSTEM_STAGENAME", ""),
         job=os.environ.get("SYSTEM_PHASENAME", ""),
     )
     output = release.notebook(source.stem)
-    prepared = _prepared(_load(source), runbook, result)
-    if "job_name" not in release.values():  # what is trained with is what stands here now
+    prepared = _prepare(_load(source), runbook, result)
+    if "job_name" not in release.values():  # no training yet: it will use the current exports
         pack_code.copy_exports(settings.root, release.folder)
     hidden = pack_code.copy_runbook(source, result.source, release.folder, known)
     with chdir(settings.root):
@@ -97,28 +99,34 @@ def run(
             prepared,
             output,
             parameters=parameters,
-            kernel=chosen,
+            kernel=kernel,
             folder=source.parent.resolve(),
             cell_timeout=env.cell_timeout_seconds,
             clean=partial(_clean, masker=masker, settings=settings, env=env),
             known=known,
         )
     judged = _judge(output, committed, runbook, result, checker, stopped)
-    result = _ended(judged.model_copy(update={"masked": masker.found + hidden}))
-    _finish(output, result, settings, env)
+    ended = datetime.now(UTC)
+    result = judged.model_copy(
+        update={
+            "masked": masker.masked + hidden,
+            "ended": ended,
+            "seconds": (ended - result.started).total_seconds(),
+        }
+    )
+    _write_result(output, result, settings, env)
     return result
 
 
 def check(executed: Path, source: Path) -> RunbookResult:
-    """Judge an executed notebook once more, against its source as it is now.
+    """Check an executed notebook again, against the current state of its source.
 
     Args:
-        executed: a notebook that ``run`` left.
+        executed: a notebook that ``run`` wrote.
         source: the notebook with the outputs to compare with.
 
     Raises:
-        NotebookError: one of them is not what it should be, or a cell of the source is missing
-            in the executed one.
+        NotebookError: one of them is invalid, or the executed one lacks a cell of the source.
     """
     result = result_of(executed)
     runbook = read(source)
@@ -127,8 +135,8 @@ def check(executed: Path, source: Path) -> RunbookResult:
     }
     if missing:
         raise NotebookError(
-            f"{executed}: has no cell {', '.join(sorted(missing))}; "
-            f"{result.source} changed since it was executed"
+            f"{executed}: missing cell {', '.join(sorted(missing))}; {result.source} has changed "
+            "since this run: run it again"
         )
     checker = Checker.beside(source)
     return _judge(executed, _load(source), runbook, result, checker, result.reason)
@@ -140,28 +148,28 @@ def _load(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
 
-def _relative(path: Path, root: Path) -> str:
+def _relative_path(path: Path, root: Path) -> str:
     resolved = path.resolve()
     return (
         resolved.relative_to(root.resolve()).as_posix() if root in resolved.parents else path.name
     )
 
 
-def _prepared(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
-    """The notebook as papermill gets it: no old outputs, our tags in the engine's words."""
+def _prepare(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
+    """Prepare a notebook for papermill: no old outputs, our tags translated to papermill's."""
     for cell, read_cell in zip(notebook.cells, runbook.cells, strict=True):
         if cell.cell_type != "code":
             continue
         cell.outputs, cell.execution_count = [], None
         tags = set(cell.metadata.get("tags", []))
-        asked = markers(cell, read_cell.tags)
-        if asked.skip:
+        marked = markers(cell, read_cell.tags)
+        if marked.skip:
             tags.add(verdict.SKIP)
-        if asked.raises:
+        if marked.raises:
             tags.add(verdict.RAISES)
         if tags:
             cell.metadata["tags"] = sorted(tags)
-    # Stands in the file from the first save on: a run that is killed leaves its beginning.
+    # In the file from the first save: a run that is killed leaves its identity.
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
     return notebook
 
@@ -174,12 +182,12 @@ def _judge(
     checker: Checker,
     stopped: str | None,
 ) -> RunbookResult:
-    """The result with a state for each code cell of the source, and the values it published."""
+    """The result with the state of each code cell of the source, and the published values."""
     from nbformat import from_dict
 
     executed = {cell.get("id"): cell for cell in _load(output).cells}
     results, published = [], {}
-    # What was executed has no secrets any more, so what it is held against must not have them.
+    # Secrets in the executed notebook are masked, so the reference must be masked too.
     originals = from_dict(mask(committed)[0]).cells
     for index, (original, read_cell) in enumerate(zip(originals, runbook.cells, strict=True)):
         if original.cell_type != "code" or not original.source.strip():
@@ -218,14 +226,10 @@ def _judge(
     )
 
 
-def _ended(result: RunbookResult) -> RunbookResult:
-    ended = datetime.now(UTC)
-    seconds = (ended - result.started).total_seconds()
-    return result.model_copy(update={"ended": ended, "seconds": seconds})
-
-
-def _finish(output: Path, result: RunbookResult, settings: Settings, env: Environment) -> None:
-    """Write the executed notebook once more: with its result, without this machine's folders."""
+def _write_result(
+    output: Path, result: RunbookResult, settings: Settings, env: Environment
+) -> None:
+    """Write the executed notebook with its result and without this machine's folders."""
     from papermill.execute import ERROR_MARKER_TAG
 
     notebook = _load(output)
@@ -233,48 +237,50 @@ def _finish(output: Path, result: RunbookResult, settings: Settings, env: Enviro
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if ERROR_MARKER_TAG in tags:
-            continue  # the page marks the failing cell itself
+            continue  # papermill's own cell; the page marks the failed cell
         if INJECTED in tags:
-            cell["id"] = INJECTED  # papermill's is a new one each time
+            cell["id"] = INJECTED  # papermill's id differs in each run
         cells.append(cell)
     notebook.cells = cells
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
-    clean = _portable(notebook, settings, env)
-    files.write_text(output, json.dumps(clean, indent=1, ensure_ascii=False) + "\n")
+    portable = _without_machine_paths(notebook, settings, env)
+    files.write_text(output, json.dumps(portable, indent=1, ensure_ascii=False) + "\n")
 
 
-def _known(runbook: Notebook, parameters: Mapping[str, Any]) -> Known:
-    """The secrets of this process and of the parameters that are declared so.
+def _known_secrets(runbook: Notebook, parameters: Mapping[str, Any]) -> Known:
+    """The secrets in this process's environment and in the runbook's secret parameters.
 
     Raises:
-        UsageError: a parameter refers to a variable that is not set, or to what cannot be hidden.
+        UsageError: a secret parameter refers to a variable that is not set or too short to mask.
     """
     names = []
     for parameter in runbook.parameters:
-        name = reference.name_in(parameters.get(parameter.name, parameter.value))
+        name = reference.variable_name(parameters.get(parameter.name, parameter.value))
         if not parameter.secret or name is None:
             continue
         value = os.environ.get(name, "")
         where = f"{parameter.where}: parameter {parameter.name} = env:{name}"
         if not value:
-            raise UsageError(f"{where}: no variable {name} is set; set it, in a pipeline by env:")
+            raise UsageError(
+                f"{where}: variable {name} is not set; set it (in a pipeline under env:)"
+            )
         if len(value.strip()) < SHORTEST_KNOWN:
             raise UsageError(
-                f"{where}: {name} has fewer than {SHORTEST_KNOWN} characters, which stand in "
-                "ordinary text too and cannot be hidden; take a longer one"
+                f"{where}: {name} has fewer than {SHORTEST_KNOWN} characters and cannot be masked "
+                "reliably; use a longer secret"
             )
         names.append(name)
     return Known.of_environment(names)
 
 
-def _clean(content: Any, masker: Masker, settings: Settings, env: Environment) -> Any:
-    """A notebook as it may be saved: without secrets, without this machine's folders."""
-    clean = _portable(masker.notebook(content), settings, env)
-    clean["metadata"]["nbrelease"]["masked"] = [each.model_dump() for each in masker.found]
-    return clean
+def _clean(content: Any, masker: NotebookMasker, settings: Settings, env: Environment) -> Any:
+    """A notebook without secrets and without this machine's folders."""
+    cleaned = _without_machine_paths(masker.mask_notebook(content), settings, env)
+    cleaned["metadata"]["nbrelease"]["masked"] = [each.model_dump() for each in masker.masked]
+    return cleaned
 
 
-def _portable(value: Any, settings: Settings, env: Environment) -> Any:
+def _without_machine_paths(value: Any, settings: Settings, env: Environment) -> Any:
     data = Path(env.training_data)
     extra = {"<data>": data.parent} if data.is_absolute() else {}
-    return portable.without(value, portable.folders(settings.root, extra))
+    return machine_paths.replace_paths(value, machine_paths.list_replacements(settings.root, extra))

@@ -1,4 +1,4 @@
-"""One execution by papermill: saved after each cell, whole at any moment, whatever ends it."""
+"""Execute one notebook with papermill; the output file is complete after every cell."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files
-from nbrelease.runbook import warm
+from nbrelease.runbook import preloaded_kernels
 from nbrelease.secrets import Known
-from nbrelease.secrets.stream import MaskedStream
+from nbrelease.secrets.masked_stream import MaskedStream
 
 SCHEME = "nbrelease-file://"
 
 
-class _WholeFiles:
-    """papermill's door to files, writing beside and renamed.
+class _AtomicFileHandler:
+    """papermill's I/O handler for our output files: atomic writes, each save cleaned.
 
-    Every save is clean: a run that is killed leaves evidence too.
+    A run that is killed leaves clean evidence too.
     """
 
     def __init__(self, clean: Callable[[Any], Any]) -> None:
@@ -30,8 +30,8 @@ class _WholeFiles:
         return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
 
     def write(self, content: str, path: str) -> None:
-        clean = json.dumps(self._clean(json.loads(content)), indent=1, ensure_ascii=False)
-        files.write_text(Path(path.removeprefix(SCHEME)), clean + "\n")
+        text = json.dumps(self._clean(json.loads(content)), indent=1, ensure_ascii=False)
+        files.write_text(Path(path.removeprefix(SCHEME)), text + "\n")
 
     def listdir(self, path: str) -> list[str]:
         return [str(item) for item in Path(path.removeprefix(SCHEME)).iterdir()]
@@ -51,31 +51,31 @@ def execute(
     clean: Callable[[Any], Any],
     known: Known,
 ) -> str | None:
-    """Execute a notebook and leave the executed one at ``output``.
+    """Execute a notebook and write the executed notebook to ``output``.
 
     Args:
-        notebook: the nbformat notebook; it is changed.
-        output: where the executed notebook goes; written after each cell.
-        parameters: to be injected, by name.
-        kernel: an installed kernel's name.
-        folder: the kernel's working folder.
-        cell_timeout: seconds that one cell may take; 0: as long as it needs.
-        clean: takes secrets and this machine's folders out of a notebook, as JSON.
-        known: values that are secret whatever they look like, for what cells print meanwhile.
+        notebook: the nbformat notebook; it is modified.
+        output: the path of the executed notebook; written after each cell.
+        parameters: values to inject, by name.
+        kernel: the name of an installed kernel.
+        folder: the kernel's working directory.
+        cell_timeout: seconds per cell; 0: no limit.
+        clean: removes secrets and this machine's folders from a notebook, as JSON.
+        known: values to mask in what the cells print to the console.
 
     Returns:
-        What ended the execution from outside a cell's own error (a dead kernel, a timeout);
-        None where there is nothing that the notebook itself does not tell.
+        What stopped the execution other than an error in a cell (a dead kernel, a timeout); None
+        where nothing did.
     """
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
     from papermill.iorw import papermill_io
 
-    from nbrelease.runbook.manager import Manager
+    from nbrelease.runbook.kernel_manager import KernelManager
 
-    os.environ.setdefault("PYTHONWARNINGS", warm.WARNINGS)
-    papermill_io.register(SCHEME, _WholeFiles(clean))
+    os.environ.setdefault("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
+    papermill_io.register(SCHEME, _AtomicFileHandler(clean))
     console = MaskedStream(sys.stdout, known)
     try:
         execute_notebook(
@@ -83,18 +83,18 @@ def execute(
             f"{SCHEME}{output}",
             parameters=dict(parameters),
             kernel_name=kernel,
-            language="python",  # a notebook without language_info is Python too
+            language="python",  # for notebooks without language_info
             cwd=str(folder),
             progress_bar=False,
             stdout_file=console,
             stderr_file=console,
-            # nbclient's own word for "as long as it needs" is None.
+            # nbclient: None is no limit.
             execution_timeout=cell_timeout or None,
             config=_kernel_config(),
-            kernel_manager_class=Manager,
+            kernel_manager_class=KernelManager,
         )
     except PapermillExecutionError:
-        return None  # the cell with the error says all
+        return None  # the error is in the cell's outputs
     except CellTimeoutError:
         return f"a cell took longer than cell_timeout_seconds = {cell_timeout}"
     except DeadKernelError:
@@ -105,7 +105,7 @@ def execute(
 
 
 def _kernel_config() -> Any:
-    """Talk to the kernel through files of this user where the system can, not through ports."""
+    """Connect to the kernel through Unix sockets of this user where possible, not through ports."""
     from traitlets.config import Config
 
     return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})

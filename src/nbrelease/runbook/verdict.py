@@ -1,7 +1,7 @@
-"""What became of each cell, read from the executed notebook and from nothing else.
+"""The state of each cell and of the runbook, computed from the executed notebook alone.
 
-papermill's exit code is no verdict: a cell that is meant to raise makes it 1, ``sys.exit(0)`` in
-the middle makes it 0 with the rest never run, and a skipped cell is recorded as completed.
+papermill's exit code is not a verdict. It is 1 for a cell that is expected to raise, and 0 for
+``sys.exit(0)`` in the middle of a notebook. papermill also records a skipped cell as completed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from nbrelease.records import CellError, CellState
 
-# The words of papermill's engine, which every marker of the same meaning is translated to.
+# papermill's tags; markers of the same meaning are translated to them.
 SKIP = "skip-execution"
 RAISES = "raises-exception"
 
@@ -21,21 +21,21 @@ def state_of(cell: Mapping[str, Any], tags: frozenset[str]) -> tuple[CellState, 
 
     Args:
         cell: the cell of the executed notebook.
-        tags: its tags, directives included.
+        tags: its tags and directives.
     """
     error = _error(cell)
     if SKIP in tags:
         return "skipped", None
     if error is not None and error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
-        error = None  # a clean exit: what follows was not run, and says so itself
+        error = None  # a clean exit: the cells after it have no execution count
     elif cell.get("execution_count") is None:
-        # A kernel that died in the cell leaves neither a count nor an error output.
+        # A kernel that died in the cell leaves neither an execution count nor an error output.
         died = cell.get("metadata", {}).get("papermill", {}).get("exception") is True
         return ("failed" if died or error else "not run"), error
     if RAISES in tags:
         if error is not None:
             return "passed", None
-        return "failed", CellError(ename="DidNotRaise", evalue="the cell was to raise and did not")
+        return "failed", CellError(ename="DidNotRaise", evalue="expected an exception, got none")
     return ("failed", error) if error is not None else ("passed", None)
 
 
@@ -47,7 +47,7 @@ def _error(cell: Mapping[str, Any]) -> CellError | None:
 
 
 def overall(states: list[CellState]) -> str:
-    """The runbook's verdict: the worst state of its cells; one that ran nothing is not run."""
+    """The runbook's verdict: the worst state of its cells; "not run" if no cell ran."""
     for worst in ("failed", "check failed", "not run"):
         if worst in states:
             return worst

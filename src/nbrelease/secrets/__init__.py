@@ -1,9 +1,9 @@
-"""Secrets: what they look like, how they are hidden, and how a parameter refers to one.
+"""Find and mask secrets, and refer to them in parameters.
 
-A pack is read by many and kept for years, so no secret may get into it. Three things see to that:
-a parameter that is declared secret holds a reference, never the value (:mod:`.reference`); whatever
-else is written is masked first (:mod:`.masking`), by the forms and names of :mod:`.forms`; and
-``nbrelease evidence verify`` looks for them once more with :func:`find_in`.
+An evidence pack has many readers and a long retention, so it must not contain secrets. A secret
+parameter holds a reference instead of the value (:mod:`.reference`). Everything else is masked
+before it is written (:mod:`.masking`), by the patterns and names of :mod:`.patterns`. ``nbrelease
+evidence verify`` searches the pack again with :func:`find_in_files`.
 """
 
 from __future__ import annotations
@@ -13,69 +13,67 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nbrelease.secrets.forms import FORMS, named
 from nbrelease.secrets.masking import (
     MASK,
-    NAMED,
+    NAMED_SECRET,
     SHORTEST_KNOWN,
-    VALUE_OF,
-    Found,
+    VARIABLE_PREFIX,
     Known,
-    any_in,
+    collect_texts,
     find,
     mask,
     mask_text,
-    texts_of,
+    may_contain_secret,
 )
+from nbrelease.secrets.patterns import PATTERNS, is_named_secret
 from nbrelease.secrets.reference import secret
 
 __all__ = [
     "MASK",
-    "NAMED",
+    "NAMED_SECRET",
     "SHORTEST_KNOWN",
-    "VALUE_OF",
-    "Found",
+    "VARIABLE_PREFIX",
     "Known",
     "find",
-    "find_in",
-    "find_in_all",
+    "find_in_file",
+    "find_in_files",
+    "is_named_secret",
     "kinds",
     "mask",
     "mask_text",
-    "named",
     "secret",
 ]
 
 
-def find_in(path: Path) -> list[str]:
-    """What secrets a file of a pack holds: one line for each kind; pictures and other bytes none.
+def find_in_file(path: Path) -> list[str]:
+    """The kinds of secrets in a file, one line each; none for images and other binary files.
 
-    JSON and notebooks are read as what they mean, all else as text.
+    JSON and notebooks are parsed; all other files are searched as text.
     """
-    content = _content(path)
-    _, found = mask_text(content) if isinstance(content, str) else mask(content)
-    return [what if times == 1 else f"{what} ({times} times)" for what, times in found.items()]
+    content = _read(path)
+    _, counts = mask_text(content) if isinstance(content, str) else mask(content)
+    return [kind if times == 1 else f"{kind} ({times} times)" for kind, times in counts.items()]
 
 
-def find_in_all(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """What secrets files hold; much faster than one by one where none holds any.
+def find_in_files(paths: Iterable[Path]) -> list[tuple[Path, str]]:
+    """The (path, kind) of each secret in files; fast if there are none.
 
-    Files of a pack say the same things in many places: each text is looked at once.
+    Files of a pack repeat many texts: each distinct text is searched once.
     """
     paths, texts = list(paths), dict[str, None]()
     for path in paths:
-        content = _content(path)
-        of_file = {content: None} if isinstance(content, str) else texts_of(content)
-        if of_file is None:
+        content = _read(path)
+        file_texts = {content: None} if isinstance(content, str) else collect_texts(content)
+        if file_texts is None:
             break
-        texts |= of_file
+        texts |= file_texts
     else:
-        if not any_in(texts):
+        if not may_contain_secret(texts):
             return []
-    return [(path, what) for path in paths for what in find_in(path)]
+    return [(path, kind) for path in paths for kind in find_in_file(path)]
 
 
-def _content(path: Path) -> Any:
+def _read(path: Path) -> Any:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -89,5 +87,5 @@ def _content(path: Path) -> Any:
 
 
 def kinds() -> list[str]:
-    """What a secret can be called, but for the values of variables."""
-    return [*dict.fromkeys(form.what for form in FORMS), NAMED]
+    """All kinds of secrets except the values of environment variables."""
+    return [*dict.fromkeys(pattern.kind for pattern in PATTERNS), NAMED_SECRET]

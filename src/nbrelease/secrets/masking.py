@@ -1,9 +1,8 @@
-"""Finding secrets in texts and in JSON, and hiding them.
+"""Find and mask secrets in text and in JSON.
 
-Whatever leaves a process towards an evidence pack comes through here first: texts by
-:func:`mask_text`, JSON by :func:`mask`. What is known to be secret (the value of a variable that a
-parameter refers to, or one named like a secret) is hidden wherever it stands, whatever it looks
-like; everything else by its form or its name.
+Everything that is written to an evidence pack is masked first: text by :func:`mask_text`, JSON by
+:func:`mask`. Known secrets (the value of a variable that a parameter refers to, or that is named
+like a secret) are masked wherever they occur. Other secrets are found by their format or name.
 """
 
 from __future__ import annotations
@@ -19,180 +18,179 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nbrelease.secrets.forms import (
+from nbrelease.secrets.patterns import (
     ASSIGNED,
-    FORMS,
     LONGEST_NAME,
     NAME_ENDS,
     OPTION,
     OPTION_NAME,
-    named,
+    PATTERNS,
+    is_named_secret,
 )
 
 MASK = "***"
-NAMED = "the value of a secret"
-VALUE_OF = "the value of the variable "
-# Variables that hold a secret and are not named like one: of a managed identity, and of the Azure
-# DevOps command line.
-ALWAYS = ("IDENTITY_HEADER", "AZURE_DEVOPS_EXT_PAT")
+NAMED_SECRET = "the value of a secret"  # noqa: S105 - a label
+VARIABLE_PREFIX = "the value of the variable "
+# Variables with a secret but without a secret's name: of a managed identity and of the Azure DevOps
+# command line.
+SECRET_VARIABLES = ("IDENTITY_HEADER", "AZURE_DEVOPS_EXT_PAT")
 SHORTEST_KNOWN = 6
-SHORTEST_TEXT = len("pwd=123456")  # shorter ones only hold what is known
+SHORTEST_TEXT = len("pwd=123456")  # shorter texts contain known secrets only
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# Pictures: base64 in which anything may be found by chance.
-_PICTURE = re.compile(r"data:(?:image|font|audio|video)/[\w.+-]+;base64,[A-Za-z0-9+/]+={0,2}")
-_PICTURES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "JVBERi0")
-_BETWEEN = "\n\0\n"
+# Embedded images: base64 text may match a pattern by chance.
+_DATA_URL = re.compile(r"data:(?:image|font|audio|video)/[\w.+-]+;base64,[A-Za-z0-9+/]+={0,2}")
+_IMAGE_PREFIXES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "JVBERi0")
+_SEPARATOR = "\n\0\n"
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 @dataclass(frozen=True)
-class Found:
-    """A secret in a text: its place, and what it is."""
+class Match:
+    """A secret in a text: its position and its kind."""
 
     start: int
     end: int
-    what: str
+    kind: str
 
 
 class Known:
-    """Values that are secret whatever they look like, by what they are."""
+    """Values that are known to be secret, whatever their format."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
-        """Know some values.
+        """Create the set of values.
 
         Args:
-            values: the secret to what it is, as ``the value of the variable STORAGE_KEY``.
+            values: secrets to their kind, such as ``the value of the variable STORAGE_KEY``.
         """
-        self._what: dict[str, str] = {}
-        for value, what in (values or {}).items():
+        self._kinds: dict[str, str] = {}
+        for value, kind in (values or {}).items():
             if len(value.strip()) >= SHORTEST_KNOWN:
-                for form in _written(value.strip()):
-                    self._what.setdefault(form, what)
-        longest_first = sorted(self._what, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if self._what else None
+                for encoded in _encodings(value.strip()):
+                    self._kinds.setdefault(encoded, kind)
+        longest_first = sorted(self._kinds, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if self._kinds else None
 
     @classmethod
     def of_environment(cls, references: Iterable[str] = ()) -> Known:
-        """The secrets of this process: variables named like one, and those referred to.
+        """The secrets in this process's environment variables.
 
         Args:
-            references: names of variables that a parameter refers to.
+            references: variables that are secret whatever their name.
         """
         values = {
-            value: f"{VALUE_OF}{name}"
+            value: f"{VARIABLE_PREFIX}{name}"
             for name, value in os.environ.items()
-            if (named(name, value) or name in ALWAYS) and _told_apart(value)
+            if (is_named_secret(name, value) or name in SECRET_VARIABLES) and _is_distinctive(value)
         }
-        values |= {os.environ[n]: f"{VALUE_OF}{n}" for n in references if n in os.environ}
+        values |= {os.environ[n]: f"{VARIABLE_PREFIX}{n}" for n in references if n in os.environ}
         return cls(values)
 
-    def find(self, text: str) -> list[Found]:
-        """Where they stand in ``text``."""
+    def find(self, text: str) -> list[Match]:
+        """Find the values in ``text``."""
         if self._pattern is None:
             return []
-        return [Found(*m.span(), self._what[m[0]]) for m in self._pattern.finditer(text)]
+        return [Match(*m.span(), self._kinds[m[0]]) for m in self._pattern.finditer(text)]
 
 
-NOTHING = Known()
+NO_SECRETS = Known()
 
 
-def find(text: str, known: Known = NOTHING) -> list[Found]:
-    """The secrets in a text, in order; those that overlap are one.
+def find(text: str, known: Known = NO_SECRETS) -> list[Match]:
+    """The secrets in a text, in order; overlapping ones are merged.
 
     Args:
-        text: of any kind: a log, a page, code. Colours of a terminal are looked through, pictures
-            within a page are left out.
-        known: values that are secret whatever they look like.
+        text: a log, a page or code. Terminal colours are ignored, and so are embedded images.
+        known: values that are known to be secret.
     """
     if len(text) < SHORTEST_TEXT:
         return known.find(text)
     if "\x1b[" in text:
-        return _without_colours(text, known)
-    plain = _without_pictures(text) if "base64," in text else text
+        return _find_in_coloured(text, known)
+    plain = _blank_images(text) if "base64," in text else text
     lower = _lower(plain)
-    found = known.find(plain)
-    for form in FORMS:
-        found += [Found(*span, form.what) for span in form.spans(plain, lower)]
-    return _merged(found + _named(plain, lower))
+    matches = known.find(plain)
+    for pattern in PATTERNS:
+        matches += [Match(*span, pattern.kind) for span in pattern.spans(plain, lower)]
+    return _merge(matches + _find_named(plain, lower))
 
 
-def mask_text(text: str, known: Known = NOTHING) -> tuple[str, Counter[str]]:
-    """A text without its secrets, and how many of each kind it had."""
-    found = find(text, known)
-    if not found:
+def mask_text(text: str, known: Known = NO_SECRETS) -> tuple[str, Counter[str]]:
+    """The masked text, and the number of secrets of each kind."""
+    matches = find(text, known)
+    if not matches:
         return text, Counter()
     parts, at = [], 0
-    for each in found:
+    for each in matches:
         parts += [text[at : each.start], MASK]
         at = each.end
-    return "".join([*parts, text[at:]]), Counter(each.what for each in found)
+    return "".join([*parts, text[at:]]), Counter(each.kind for each in matches)
 
 
-def mask(value: Any, known: Known = NOTHING) -> tuple[Any, Counter[str]]:
-    """A JSON value without its secrets, and how many of each kind it had.
+def mask(value: Any, known: Known = NO_SECRETS) -> tuple[Any, Counter[str]]:
+    """The masked JSON value, and the number of secrets of each kind.
 
-    A list of lines is read as the one text that notebooks mean by it. Keys are texts too; the value
-    under a key that is named like a secret is one.
+    A list of lines is one text, as in notebooks. Keys are searched too. A value is a secret if its
+    key is named like one.
 
     Returns:
-        A copy; the value itself where it has none.
+        A copy, or the value itself if it contains no secret.
     """
     count: Counter[str] = Counter()
-    if not _any(value, known):
+    if not _may_contain_secret(value, known):
         return value, count
     return _mask(value, known, count), count
 
 
-def _any(value: Any, known: Known) -> bool:
-    """Whether there is anything to hide; nearly always there is not, and that is told fast."""
-    texts = texts_of(value)
-    return texts is None or any_in(texts, known)
+def _may_contain_secret(value: Any, known: Known) -> bool:
+    """Whether a value may contain a secret. Fast in the usual case that it contains none."""
+    texts = collect_texts(value)
+    return texts is None or may_contain_secret(texts, known)
 
 
-def any_in(texts: Iterable[str], known: Known = NOTHING) -> bool:
-    """Whether there may be a secret in one of many texts.
+def may_contain_secret(texts: Iterable[str], known: Known = NO_SECRETS) -> bool:
+    """Whether one of many texts may contain a secret.
 
-    They are looked through as one, with something between them that no secret holds; that none is
-    found in it means that there is none.
+    The texts are joined by a separator that no secret contains and searched once. If the result is
+    false, no text contains a secret.
     """
-    whole = _BETWEEN.join(texts)
+    whole = _SEPARATOR.join(texts)
     if "\x1b[" in whole:
         whole = _ANSI.sub("", whole).replace("\x1b[", "\x1b ")
     return bool(find(whole, known))
 
 
-def texts_of(value: Any) -> dict[str, None] | None:
-    """The texts of a JSON value, each once; None where one is a secret by the name of its key."""
+def collect_texts(value: Any) -> dict[str, None] | None:
+    """The distinct texts of a JSON value; None if a key is named like a secret and has a value."""
     texts: dict[str, None] = {}
-    return None if _gather(value, texts) else texts
+    return None if _collect(value, texts) else texts
 
 
-def _gather(value: Any, texts: dict[str, None]) -> bool:
-    """Collect the texts of a value; true where one is a secret by the name of its key."""
+def _collect(value: Any, texts: dict[str, None]) -> bool:
+    """Collect the texts of a value; true if a key is named like a secret and has a value."""
     if isinstance(value, str):
-        if not is_picture(value):
+        if not is_base64_image(value):
             texts[value] = None
     elif isinstance(value, list):
         if _are_lines(value):
             texts["".join(value)] = None
         else:
-            return any(_gather(item, texts) for item in value)
+            return any(_collect(item, texts) for item in value)
     elif isinstance(value, dict):
         for key, item in value.items():
             texts[key] = None
-            if isinstance(item, str) and named(_name_of(key, value), item):
+            if isinstance(item, str) and is_named_secret(_secret_name(key, value), item):
                 return True
-            if _gather(item, texts):
+            if _collect(item, texts):
                 return True
     return False
 
 
 def _mask(value: Any, known: Known, count: Counter[str]) -> Any:
     if isinstance(value, str):
-        if is_picture(value):
+        if is_base64_image(value):
             return value
-        text, found = mask_text(value, known)
-        count.update(found)
+        text, counts = mask_text(value, known)
+        count.update(counts)
         return text
     if isinstance(value, list):
         if _are_lines(value):
@@ -201,29 +199,29 @@ def _mask(value: Any, known: Known, count: Counter[str]) -> Any:
         return [_mask(item, known, count) for item in value]
     if isinstance(value, dict):
         return {
-            _mask(key, known, count): _mask_under(key, item, value, known, count)
+            _mask(key, known, count): _mask_item(key, item, value, known, count)
             for key, item in value.items()
         }
     return value
 
 
-def _mask_under(
+def _mask_item(
     key: str, item: Any, parent: dict[str, Any], known: Known, count: Counter[str]
 ) -> Any:
-    if isinstance(item, str) and named(_name_of(key, parent), item):
-        count[NAMED] += 1
+    if isinstance(item, str) and is_named_secret(_secret_name(key, parent), item):
+        count[NAMED_SECRET] += 1
         return MASK
     return _mask(item, known, count)
 
 
-def _name_of(key: str, parent: dict[str, Any]) -> str:
-    """{"name": "CLIENT_SECRET", "value": "…"} is how environments and settings are listed."""
+def _secret_name(key: str, parent: dict[str, Any]) -> str:
+    """The name of a value; in a list of variables it is in ``{"name": ..., "value": ...}``."""
     return str(parent.get("name", key) if key == "value" else key)
 
 
-def is_picture(text: str) -> bool:
-    """Whether a text is a picture or a document in base64."""
-    return text.startswith(_PICTURES) and _BASE64.fullmatch(text) is not None
+def is_base64_image(text: str) -> bool:
+    """Whether a text is an image or a PDF in base64."""
+    return text.startswith(_IMAGE_PREFIXES) and _BASE64.fullmatch(text) is not None
 
 
 def _are_lines(value: list[Any]) -> bool:
@@ -234,19 +232,19 @@ def _are_lines(value: list[Any]) -> bool:
     )
 
 
-def _named(text: str, lower: str) -> list[Found]:
-    found = []
+def _find_named(text: str, lower: str) -> list[Match]:
+    matches = []
     for word in NAME_ENDS:
         end = lower.find(word)
         while end >= 0:
             end += len(word)
-            found += _value_after(text, end)
+            matches += _find_value(text, end)
             end = lower.find(word, end)
-    return found
+    return matches
 
 
-def _value_after(text: str, end: int) -> list[Found]:
-    """The secret behind a name that ends at ``end``, where there is one."""
+def _find_value(text: str, end: int) -> list[Match]:
+    """The secret value after a name that ends at ``end``, if any."""
     match = ASSIGNED.match(text, end)
     name = text[max(0, end - LONGEST_NAME) : end]
     if match is None and text[end : end + 1] == " " and OPTION_NAME.search(name):
@@ -254,59 +252,63 @@ def _value_after(text: str, end: int) -> list[Found]:
     if match is None:
         return []
     group = "quoted" if match["bare"] is None else "bare"
-    bare = match["sep"] if group == "bare" else ""
-    return [Found(*match.span(group), NAMED)] if named(name, match[group], bare=bare) else []
+    separator = match["sep"] if group == "bare" else ""
+    if not is_named_secret(name, match[group], separator=separator):
+        return []
+    return [Match(*match.span(group), NAMED_SECRET)]
 
 
 def _lower(text: str) -> str:
-    """In small letters, each at its place: a few letters of the world become two."""
+    """The text in lower case with the same length: some letters become two in lower case."""
     lower = text.lower()
     if len(lower) == len(text):
         return lower
     return "".join(char.lower() if char.isascii() else char for char in text)
 
 
-def _merged(found: list[Found]) -> list[Found]:
-    """In order; what overlaps becomes one, called by what began first, or is longest there."""
-    merged: list[Found] = []
-    for each in sorted(found, key=lambda found: (found.start, -found.end)):
+def _merge(matches: list[Match]) -> list[Match]:
+    """Sort matches and merge overlapping ones; the kind is that of the first or longest."""
+    merged: list[Match] = []
+    for each in sorted(matches, key=lambda match: (match.start, -match.end)):
         if merged and each.start < merged[-1].end:
             last = merged[-1]
-            what = each.what if last.what == NAMED else last.what
-            merged[-1] = Found(last.start, max(last.end, each.end), what)
+            kind = each.kind if last.kind == NAMED_SECRET else last.kind
+            merged[-1] = Match(last.start, max(last.end, each.end), kind)
         else:
             merged.append(each)
     return merged
 
 
-def _without_colours(text: str, known: Known) -> list[Found]:
-    """Found in the text as a terminal shows it; the places are those of the text as it is."""
-    places: list[int] = []
+def _find_in_coloured(text: str, known: Known) -> list[Match]:
+    """Find secrets in the text as a terminal shows it; positions refer to the original text."""
+    positions: list[int] = []
     parts, at = [], 0
     for code in _ANSI.finditer(text):
         parts.append(text[at : code.start()])
-        places += range(at, code.start())
+        positions += range(at, code.start())
         at = code.end()
     parts.append(text[at:])
-    places += range(at, len(text))
-    shown = "".join(parts).replace("\x1b[", "\x1b ")  # an unfinished one at the end of a cut text
+    positions += range(at, len(text))
+    shown = "".join(parts).replace(
+        "\x1b[", "\x1b "
+    )  # an incomplete colour code at the end of a cut text
     return [
-        Found(places[each.start], places[each.end - 1] + 1, each.what)
+        Match(positions[each.start], positions[each.end - 1] + 1, each.kind)
         for each in find(shown, known)
     ]
 
 
-def _without_pictures(text: str) -> str:
-    return _PICTURE.sub(lambda match: " " * len(match[0]), text)
+def _blank_images(text: str) -> str:
+    return _DATA_URL.sub(lambda match: " " * len(match[0]), text)
 
 
-def _told_apart(value: str) -> bool:
-    """Whether a variable's value can be hidden everywhere without hiding ordinary words."""
+def _is_distinctive(value: str) -> bool:
+    """Whether a value can be masked everywhere without masking ordinary words."""
     return len(value) >= 8 and not (value.isalpha() and len(value) < 12)
 
 
-def _written(value: str) -> list[str]:
-    """A value in the ways in which it gets written: as it is, escaped, in an address, in base64."""
+def _encodings(value: str) -> list[str]:
+    """The encodings of a value: plain, escaped, URL, HTML, base64."""
     raw = value.encode()
     return list(
         dict.fromkeys(

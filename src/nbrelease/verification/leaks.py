@@ -7,7 +7,7 @@ import re
 from nbrelease.attestation import manifest
 from nbrelease.attestation.sign import SUFFIX
 from nbrelease.pack_code import CODE
-from nbrelease.secrets import find_in_all, kinds
+from nbrelease.secrets import find_in_files, kinds
 from nbrelease.secrets.lines import lines_with
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, passed_unless
@@ -36,7 +36,7 @@ def secrets(pack: Pack) -> Result:
     # A signature looks like a key; the check "signature" validates its form.
     names = [name for name in _names(pack) if not name.endswith(SUFFIX)]
     paths = {pack.folder / name: name for name in names}
-    problems = [f"{paths[path]}: contains {what}" for path, what in find_in_all(paths)]
+    problems = [f"{paths[path]}: contains {what}" for path, what in find_in_files(paths)]
     return passed_unless(problems, f"none in {len(names)} files, of {len(kinds())} kinds")
 
 

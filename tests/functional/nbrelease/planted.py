@@ -1,4 +1,4 @@
-"""Secrets that never were any, made anew for each run, so that no scanner finds them here."""
+"""Fake secrets, generated in each test run, so that no scanner finds them in this repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 @dataclass(frozen=True)
 class Planted:
-    """A text with a secret in it, and what must not be left of it anywhere."""
+    """A text with a secret, and the part that must not be in any file."""
 
     form: str
     text: str
@@ -23,21 +23,23 @@ class Planted:
 
 
 class Maker:
-    """Makes secrets in twenty forms."""
+    """Generates secrets of twenty forms."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
     def of(self, alphabet: str, length: int) -> str:
-        """Random characters; with a digit, a small and a large letter where there are any."""
+        """Random characters, with a digit and a lower-case letter if the alphabet has them."""
         while True:
             made = "".join(self._random.choice(alphabet) for _ in range(length))
-            wanted = [set(kind) & set(alphabet) for kind in (string.digits, string.ascii_lowercase)]
-            if all(not kind or kind & set(made) for kind in wanted):
+            required = [
+                set(kind) & set(alphabet) for kind in (string.digits, string.ascii_lowercase)
+            ]
+            if all(not kind or kind & set(made) for kind in required):
                 return made
 
     def forms(self) -> dict[str, Callable[[], tuple[str, str]]]:
-        """Form to a maker of (text, secret)."""
+        """Functions that return (text, secret), by form."""
 
         def text(template: str, alphabet: str, length: int, end: str = "") -> tuple[str, str]:
             secret = self.of(alphabet, length) + end
@@ -93,6 +95,6 @@ class Maker:
         }  # fmt: skip
 
     def plant(self, form: str) -> Planted:
-        """One of a form."""
+        """A secret of one form."""
         text, secret = self.forms()[form]()
         return Planted(form, text.replace("\0", "@"), secret)

@@ -1,4 +1,4 @@
-"""``nbrelease doctor``: tells what is missing, repairs its own set-up, and nothing that is committed."""
+"""``nbrelease doctor`` reports what is missing and fixes the local set-up, no committed file."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
-def lines(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    words = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-    return {rest.partition(":")[0]: state for state, rest in words}
+def states(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    pairs = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    return {rest.partition(":")[0]: state for state, rest in pairs}
 
 
-def test_what_is_missing_is_said_and_repaired(root):
+def test_missing_set_up_is_reported_and_fixed(root):
     done = run(root, "nbrelease", "doctor")
     assert done.returncode == 1
-    assert lines(done)["git filter"] == "missing"
+    assert states(done)["git filter"] == "missing"
     assert not (root / ".vscode").exists()
-    repaired = lines(run(root, "nbrelease", "doctor", "--fix"))
-    assert (repaired["git filter"], repaired["git hook"], repaired["VS Code"]) == ("repaired",) * 3
-    after = lines(run(root, "nbrelease", "doctor"))
+    fixed = states(run(root, "nbrelease", "doctor", "--fix"))
+    assert (fixed["git filter"], fixed["git hook"], fixed["VS Code"]) == ("fixed",) * 3
+    after = states(run(root, "nbrelease", "doctor"))
     assert set(after.values()) == {"ok"}
     assert "nbdime" in after
     assert (
@@ -73,7 +73,7 @@ def test_what_is_missing_is_said_and_repaired(root):
     )
 
 
-def test_what_is_committed_is_clean_and_the_working_copy_is_not_touched(root):
+def test_committed_notebooks_are_stripped_and_the_working_copy_is_not_changed(root):
     run(root, "nbrelease", "doctor", "--fix")
     path = root / "notebooks" / "train.ipynb"
     content = json.loads(path.read_text("utf-8"))
@@ -88,7 +88,7 @@ def test_what_is_committed_is_clean_and_the_working_copy_is_not_touched(root):
     assert path.read_text("utf-8") == text
 
 
-def test_the_hook_keeps_a_stale_export_from_being_committed(root):
+def test_the_hook_rejects_a_commit_with_a_stale_export(root):
     run(root, "nbrelease", "doctor", "--fix")
     run(root, "git", "add", "notebooks", "settings.ini", check=True)
     done = run(root, "git", "commit", "-m", "x")
@@ -99,15 +99,15 @@ def test_the_hook_keeps_a_stale_export_from_being_committed(root):
     assert run(root, "git", "commit", "-m", "x").returncode == 0
 
 
-def test_a_hook_of_ones_own_is_left_alone(root):
+def test_a_hook_written_by_the_user_is_not_changed(root):
     hook = root / ".git/hooks/pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
-    assert lines(run(root, "nbrelease", "doctor", "--fix"))["git hook"] == "missing"
+    assert states(run(root, "nbrelease", "doctor", "--fix"))["git hook"] == "missing"
     assert hook.read_text("utf-8") == "#!/bin/sh\nexit 0\n"
 
 
-def test_a_kernel_that_is_not_there_and_packages_that_differ_are_named(root):
+def test_missing_kernels_and_different_packages_are_named(root):
     path = root / "notebooks" / "train.ipynb"
     path.write_text(
         path.read_text("utf-8").replace('"name": "python3"', '"name": "nowhere"'), encoding="utf-8"
@@ -117,9 +117,10 @@ def test_a_kernel_that_is_not_there_and_packages_that_differ_are_named(root):
         "dependencies:\n  - pip:\n      - click==1.0\n      - nosuch-package==2\n", encoding="utf-8"
     )
     done = run(root, "nbrelease", "doctor")
-    assert "missing  kernel nowhere: not installed" in done.stdout
-    assert "click==1.0 (here: " in done.stdout
-    assert "nosuch-package==2 (here: not installed)" in done.stdout
+    assert states(done)["kernel nowhere"] == "missing"
+    assert states(done)["conda/train.yml"] == "missing"
+    assert f"click==1.0 (installed: {metadata.version('click')})" in done.stdout
+    assert "nosuch-package==2 (installed: none)" in done.stdout
     kernel = Path(sys.prefix) / "share" / "jupyter" / "kernels" / "nowhere"
     try:
         done = run(root, "nbrelease", "doctor", "--fix", PIP_NO_INDEX="1")
@@ -127,10 +128,11 @@ def test_a_kernel_that_is_not_there_and_packages_that_differ_are_named(root):
     finally:
         shutil.rmtree(kernel)  # installed where these tests run
     assert done.returncode == 1
-    assert "missing  conda/train.yml: could not be repaired: ERROR: No matching" in done.stdout
+    assert states(done)["conda/train.yml"] == "missing"
+    assert states(done)["kernel nowhere"] == "fixed"
 
 
-def test_environments_are_followed_into_the_files_that_they_name(root):
+def test_pins_of_requirements_files_are_checked(root):
     (root / "conda").mkdir()
     here = metadata.version("click")
     (root / "requirements.txt").write_text(
@@ -143,23 +145,23 @@ def test_environments_are_followed_into_the_files_that_they_name(root):
     (root / "conda/broken.yml").write_text("a: [")
     (root / "conda/missing.yml").write_text("dependencies:\n  - pip:\n    - -r nowhere.txt\n")
     (root / "conda/empty.yml").write_text("")
-    said = {
+    messages = {
         line.split(":")[0]: line for line in run(root, "nbrelease", "doctor").stdout.splitlines()
     }
-    assert "differs: rich==0.1 (here: " in said["missing  conda/workbench.yml"]
-    assert "click" not in said["missing  conda/workbench.yml"]
-    assert "wants Python 2.7 (here: 3." in said["missing  conda/old.yml"]
-    assert "cannot be read: " in said["missing  conda/broken.yml"]
-    assert "cannot be read: " in said["missing  conda/missing.yml"]
-    assert "ok       conda/empty.yml" in said
+    assert "rich==0.1" in messages["missing  conda/workbench.yml"]
+    assert "click" not in messages["missing  conda/workbench.yml"]
+    assert "Python 2.7" in messages["missing  conda/old.yml"]
+    assert "missing  conda/broken.yml" in messages
+    assert "nowhere.txt" in messages["missing  conda/missing.yml"]
+    assert "ok       conda/empty.yml" in messages
 
 
 def git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Git as VS Code starts it: without the environment's programs."""
+    """Run git as VS Code does: without the environment's programs in the path."""
     return run(root, "git", *words, PATH="/usr/local/bin:/usr/bin:/bin")
 
 
-def test_git_alone_diffs_and_merges_notebooks(root):
+def test_git_diffs_and_merges_notebooks(root):
     run(root, "nbrelease", "doctor", "--fix")
     run(root, "nbrelease", "export", check=True)
     assert git(root, "add", ".").returncode == 0
@@ -182,28 +184,28 @@ def test_git_alone_diffs_and_merges_notebooks(root):
     assert run(root, "nbrelease", "export", "--check").returncode == 0
 
 
-def test_in_a_worktree_too(root):
+def test_in_a_worktree(root):
     run(root, "git", "add", ".", check=True)
     run(root, "git", "commit", "-q", "-m", "one", check=True)
     run(root, "git", "worktree", "add", "-q", "../tree", check=True)
     tree = root.parent / "tree"
     run(tree, "nbrelease", "doctor", "--fix")
-    assert set(lines(run(tree, "nbrelease", "doctor")).values()) == {"ok"}
+    assert set(states(run(tree, "nbrelease", "doctor")).values()) == {"ok"}
 
 
-def test_another_environment_s_hook_is_set_up_again(root):
+def test_a_hook_of_another_environment_is_replaced(root):
     run(root, "nbrelease", "doctor", "--fix")
     hook = root / ".git/hooks/pre-commit"
-    right = hook.read_text("utf-8")
-    hook.write_text(right.replace(sys.executable, "/gone/bin/python"), encoding="utf-8")
-    assert lines(run(root, "nbrelease", "doctor"))["git hook"] == "missing"
+    original = hook.read_text("utf-8")
+    hook.write_text(original.replace(sys.executable, "/gone/bin/python"), encoding="utf-8")
+    assert states(run(root, "nbrelease", "doctor"))["git hook"] == "missing"
     run(root, "nbrelease", "doctor", "--fix")
-    assert hook.read_text("utf-8") == right
+    assert hook.read_text("utf-8") == original
 
 
-def test_as_a_filter_what_is_no_notebook_passes_unchanged(root):
+def test_the_filter_does_not_change_a_file_that_is_not_a_notebook(root):
     done = subprocess.run(
         [BIN / "nbrelease", "clean", "-"], input=b"{ no", capture_output=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, b"{ no")
-    assert b"passed unchanged" in done.stderr
+    assert done.stderr

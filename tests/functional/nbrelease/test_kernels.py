@@ -1,4 +1,4 @@
-"""A runbook's kernel comes out of a rehearsal's zygote where there is one, and works as any other."""
+"""A runbook's kernel is forked from the preloaded process of a rehearsal, if there is one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from nbrelease.cli import main
 from nbrelease.records import RunbookResult, result_of
-from nbrelease.runbook import warm
+from nbrelease.runbook import preloaded_kernels
 
 pytestmark = [
     pytest.mark.functional,
-    pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux"),
+    pytest.mark.skipif(sys.platform != "linux", reason="preloaded processes need Linux"),
 ]
 CODE = """
 import os, sys
@@ -28,24 +28,26 @@ os.system("echo of a child")
 """
 
 
-def ran(project) -> RunbookResult:
-    """The result of the project's one runbook."""
+def run(project) -> RunbookResult:
+    """Run the project's only runbook and return its result."""
     assert main(["run", "01_a", "--env", "dev"]) == 0
     return result_of(next(project.root.glob("evidence/*/notebooks/01_a.ipynb")))
 
 
-def test_a_kernel_of_a_zygote(project, monkeypatch, tmp_path: Path, capfd) -> None:
+def test_a_kernel_is_forked_from_the_preloaded_process(
+    project, monkeypatch, tmp_path: Path, capfd
+) -> None:
     project.runbook("01_a", ("r", [], CODE))
-    monkeypatch.setenv("PYTHONWARNINGS", warm.WARNINGS)
-    zygote = warm.start(project.root / "runbooks", {}, tmp_path / "log")
-    assert zygote is not None
+    monkeypatch.setenv("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
+    preloaded = preloaded_kernels.start(project.root / "runbooks", {}, tmp_path / "log")
+    assert preloaded is not None
     try:
-        monkeypatch.setenv(warm.ADDRESS, str(zygote.address))
-        result = ran(project)
+        monkeypatch.setenv(preloaded_kernels.ADDRESS, str(preloaded.address))
+        result = run(project)
         values, log = result.values, (tmp_path / "log").read_text()
         assert result.verdict == "passed"
-        assert "Ctrl-C" not in capfd.readouterr().out, "ipykernel thinks that nobody is above it"
-        assert not log, "refused, or a failed import"
+        assert "Ctrl-C" not in capfd.readouterr().out, "ipykernel does not know its parent"
+        assert not log  # no refusal and no failed import
         assert "child_processes.preload._server" in psutil.Process(values["parent"]).cmdline()
         assert values["cwd"] == "./runbooks"  # as the evidence names it
         assert not psutil.pid_exists(values["pid"])
@@ -53,12 +55,12 @@ def test_a_kernel_of_a_zygote(project, monkeypatch, tmp_path: Path, capfd) -> No
         assert "to the notebook" in executed
         assert "of a child" in executed
     finally:
-        zygote.stop()
+        preloaded.stop()
 
 
-def test_without_a_zygote_that_answers_a_kernel_starts_by_itself(project, monkeypatch) -> None:
+def test_without_a_preloaded_process_a_kernel_starts_the_ordinary_way(project, monkeypatch) -> None:
     project.runbook("01_a", ("r", [], CODE))
-    monkeypatch.setenv(warm.ADDRESS, str(project.root / "nothing-here"))
-    values = ran(project).values
+    monkeypatch.setenv(preloaded_kernels.ADDRESS, str(project.root / "nothing-here"))
+    values = run(project).values
     assert values["early"] is False
     assert values["parent"] == os.getpid()

@@ -1,4 +1,4 @@
-"""Files are whole at every moment."""
+"""Atomic writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_the_mode_is_kept(tmp_path):
+def test_the_mode_is_preserved(tmp_path):
     path = tmp_path / "run"
     files.write_text(path, "#!/bin/sh\n")
     path.chmod(0o755)
@@ -27,7 +27,7 @@ def test_the_mode_is_kept(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o755
 
 
-def test_folders_are_made_and_digests_are_of_the_bytes(tmp_path):
+def test_folders_are_created_and_sha256_is_of_the_bytes(tmp_path):
     path = tmp_path / "deep" / "er" / "b.bin"
     files.write_bytes(path, b"abc")
     assert files.sha256(path).startswith("ba7816bf8f01cfea")

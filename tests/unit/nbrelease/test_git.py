@@ -1,4 +1,4 @@
-"""What a checkout holds, with a real repository."""
+"""The state of a checkout, with a real repository."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def repository(tmp_path):
     return tmp_path, call
 
 
-def test_commit_branch_and_dirt(repository):
+def test_commit_branch_and_dirty_flag(repository):
     root, _ = repository
     clean = git.source(root)
     assert git.last_change(root, root / "a.txt") == clean.commit
@@ -31,18 +31,18 @@ def test_commit_branch_and_dirt(repository):
     assert clean.short == clean.commit[:8]
     (root / "a.txt").write_text("2\n")
     assert git.source(root).dirty
-    assert git.last_change(root, root / "a.txt") == ""  # nobody has committed what is there
+    assert git.last_change(root, root / "a.txt") == ""  # uncommitted changes
     assert git.user(root) == "Ada"
 
 
-def test_a_detached_head_takes_the_branch_from_the_pipeline(repository, monkeypatch):
+def test_a_detached_head_uses_the_branch_of_the_pipeline(repository, monkeypatch):
     root, call = repository
     call("checkout", "-q", "--detach")
     monkeypatch.setenv("BUILD_SOURCEBRANCH", "refs/heads/feature/x")
     assert git.source(root).branch == "feature/x"
 
 
-def test_outside_a_repository_the_pipeline_tells(tmp_path, monkeypatch):
+def test_outside_a_repository_the_variables_of_the_pipeline_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git.source(tmp_path).short == "nocommit"
     monkeypatch.setenv("BUILD_SOURCEVERSION", "a" * 40)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.source import CodeCell, Source
-from nbrelease.secrets import NAMED, find, named
+from nbrelease.secrets import NAMED_SECRET, find, is_named_secret
 
 
 def check(source: Source) -> None:
@@ -31,20 +31,20 @@ def check(source: Source) -> None:
 def _found(cell: CodeCell) -> Iterator[tuple[ast.AST, str]]:
     for node in ast.walk(cell.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-            found = [each.what for each in find(_text(node.value))]
+            found = [each.kind for each in find(_text(node.value))]
             if found:
-                yield node, next((what for what in found if what != NAMED), found[0])
+                yield node, next((what for what in found if what != NAMED_SECRET), found[0])
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(_is_secret(_name(target), node.value) for target in targets):
-                yield node, f"{NAMED}: {_name(targets[0])}"
+                yield node, f"{NAMED_SECRET}: {_name(targets[0])}"
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 name = str(key.value) if isinstance(key, ast.Constant) else ""
                 if _is_secret(name, value):
-                    yield value, f"{NAMED}: {name}"
+                    yield value, f"{NAMED_SECRET}: {name}"
         elif isinstance(node, ast.keyword) and _is_secret(node.arg or "", node.value):
-            yield node.value, f"{NAMED}: {node.arg}"
+            yield node.value, f"{NAMED_SECRET}: {node.arg}"
 
 
 def _name(node: ast.AST) -> str:
@@ -61,7 +61,7 @@ def _is_secret(name: str, node: ast.expr | None) -> bool:
     return (
         isinstance(node, ast.Constant)
         and isinstance(node.value, str | bytes)
-        and named(name, _text(node.value))
+        and is_named_secret(name, _text(node.value))
         and not find(_text(node.value))  # reported by its form
     )
 

@@ -15,7 +15,7 @@ from nbrelease.pack import build_pack
 from nbrelease.records import published, verdict
 from nbrelease.report import names, pages, templating, words
 from nbrelease.report.japanese import JAPANESE
-from nbrelease.runbook.masked import PARTS
+from nbrelease.runbook.masking import PARTS
 
 SOURCE = Path(report.__file__).parent
 PLACES = re.compile(r"%\(\w+\)s|%%")

@@ -1,4 +1,4 @@
-"""What is found and hidden in a text, and what is left alone."""
+"""Secrets are masked, ordinary text is not changed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import io
 import pytest
 from tests.functional.nbrelease.planted import Maker
 
-from nbrelease.secrets import MASK, Known, any_in, find, find_in_all, mask, mask_text
-from nbrelease.secrets.stream import MaskedStream
+from nbrelease.secrets import MASK, Known, find, find_in_files, mask, mask_text
+from nbrelease.secrets.masked_stream import MaskedStream
+from nbrelease.secrets.masking import may_contain_secret
 
-KEY = "kQ7" * 14  # of no issuer's form
+KEY = "kQ7" * 14  # matches no issuer's format
 PEM = "-----BEGIN EC PRIVATE KEY-----\n" + ("Ab1+" * 16 + "\n") * 3 + "-----END EC PRIVATE KEY-----"
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    ("text", "expected"),
     [
         (f"AccountKey={KEY};EndpointSuffix=x", f"AccountKey={MASK};EndpointSuffix=x"),
         (f"https://a/b?sv=1&amp;sig={KEY}%3D&amp;se=2", f"https://a/b?sv=1&amp;sig={MASK}&amp;se=2"),
@@ -36,9 +37,9 @@ PEM = "-----BEGIN EC PRIVATE KEY-----\n" + ("Ab1+" * 16 + "\n") * 3 + "-----END 
         (f"data:image/png;base64,AAAA{KEY}== and AccountKey={KEY}", f"data:image/png;base64,AAAA{KEY}== and AccountKey={MASK}"),
     ],
 )  # fmt: skip
-def test_the_secret_goes_and_the_rest_stays(text, left):
+def test_only_the_secret_is_masked(text, expected):
     masked, found = mask_text(text)
-    assert masked == left
+    assert masked == expected
     assert found.total() == 1
     assert mask_text(masked) == (masked, {})
 
@@ -54,11 +55,11 @@ def test_the_secret_goes_and_the_rest_stays(text, left):
         f"data:image/png;base64,{'Ab1+' * 21}Ab==",
     ],
 )
-def test_ordinary_text_is_left_alone(text):
+def test_ordinary_text_is_not_changed(text):
     assert find(text) == []
 
 
-def test_json_is_read_as_what_it_means():
+def test_json_is_parsed_before_masking():
     value = {
         "text": ["-----BEGIN PRIVATE KEY-----\n", *["Ab1+" * 16 + "\n"] * 3, "-----END PRIVATE KEY-----"],
         "settings": [{"name": "CLIENT_SECRET", "value": "short1"}, {"name": "PORT", "value": "8443x"}],
@@ -77,7 +78,7 @@ def test_json_is_read_as_what_it_means():
     assert found.total() == 4
 
 
-def test_what_is_known_is_hidden_in_each_way_of_writing_it():
+def test_known_secrets_are_masked_in_all_encodings():
     known = Known({"two words & ü": "the value of the variable X"})
     texts = (
         "two words & ü", "two words &amp; ü", "two%20words%20%26%20%C3%BC", r"two words & \u00fc",
@@ -90,7 +91,7 @@ def test_what_is_known_is_hidden_in_each_way_of_writing_it():
         )
 
 
-def test_a_stream_holds_back_what_may_be_half_a_secret():
+def test_a_stream_holds_incomplete_lines_and_keys():
     target = io.StringIO()
     stream = MaskedStream(target, Known())
     stream.write("begin\npassw")
@@ -104,27 +105,27 @@ def test_a_stream_holds_back_what_may_be_half_a_secret():
 
 
 @pytest.mark.parametrize("form", Maker(0).forms())
-@pytest.mark.parametrize("beside", ["", "a", "9", "key", "=", "\x1b[31mred\x1b[0m", "'"])
-def test_many_texts_at_once_hold_what_each_of_them_holds(form, beside):
-    """The fast look through all texts of a file finds no less than one text after the other."""
+@pytest.mark.parametrize("neighbour", ["", "a", "9", "key", "=", "\x1b[31mred\x1b[0m", "'"])
+def test_joined_texts_give_the_same_result_as_single_texts(form, neighbour):
+    """The fast search of all texts of a file misses no secret."""
     planted = Maker(1).plant(form)
-    texts = ["first", beside, planted.text, beside, '{"a": 1}']
-    assert any_in(texts)
+    texts = ["first", neighbour, planted.text, neighbour, '{"a": 1}']
+    assert may_contain_secret(texts)
     assert mask(texts) == ([mask_text(text)[0] for text in texts], mask_text(planted.text)[1])
-    assert not any_in(["first", beside, '{"a": 1}'])
+    assert not may_contain_secret(["first", neighbour, '{"a": 1}'])
 
 
-def test_texts_beside_each_other_are_not_one():
-    assert not any_in(
+def test_a_secret_does_not_span_two_texts():
+    assert not may_contain_secret(
         ["password = ", "hunter2secret", "Bearer", "abcdef1234567890abcd", "AccountKey=", KEY]
     )
 
 
-def test_files_that_hold_none_are_told_at_once(tmp_path):
+def test_secrets_are_found_in_the_files_that_contain_them(tmp_path):
     (tmp_path / "a.json").write_text('{"name": "x", "values": ["a", "b"]}')
     (tmp_path / "b.txt").write_text(f"AccountKey={KEY}")
     (tmp_path / "c.json").write_text('{"clientSecret": "hunter2x"}')
     paths = [tmp_path / name for name in ("a.json", "b.txt", "c.json")]
-    assert find_in_all(paths[:1]) == []
-    assert [path.name for path, _ in find_in_all(paths[:2])] == ["b.txt"]
-    assert [path.name for path, _ in find_in_all(paths)] == ["b.txt", "c.json"]
+    assert find_in_files(paths[:1]) == []
+    assert [path.name for path, _ in find_in_files(paths[:2])] == ["b.txt"]
+    assert [path.name for path, _ in find_in_files(paths)] == ["b.txt", "c.json"]

@@ -1,4 +1,4 @@
-"""Where a parameter's value comes from."""
+"""The sources of parameter values and their order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from nbrelease.errors import UsageError
 from nbrelease.notebook import read
-from nbrelease.runbook.values import resolve
+from nbrelease.runbook.parameter_values import resolve
 
 
 @pytest.fixture
@@ -18,30 +18,30 @@ def runbook(tmp_path):
     return read(tmp_path / "r.ipynb")
 
 
-def test_the_nearest_source_counts(runbook):
-    found = resolve(
+def test_sources_in_order_of_precedence(runbook):
+    values = resolve(
         runbook,
-        given={"count": "4"},
+        arguments={"count": "4"},
         published={"count": 3, "limit": 1, "unknown": 5},
         identity={"limit": 9.5, "whole": True},
         settings={"whole": "no", "count": 2},
     )
-    assert found == {"count": 4, "limit": 1.0, "whole": True}
-    assert type(found["limit"]) is float
+    assert values == {"count": 4, "limit": 1.0, "whole": True}
+    assert type(values["limit"]) is float
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("arguments", "named"),
     [
-        ({"cuont": "1"}, "no parameter cuont; did you mean count?"),
-        ({"zzz": "1"}, "no parameter zzz; it has model_name, count, whole, limit"),
-        ({"count": "many"}, "count"),
-        ({"whole": "perhaps"}, "whole"),
+        ({"cuont": "1"}, ["cuont", "count?"]),
+        ({"zzz": "1"}, ["zzz", "model_name, count, whole, limit"]),
+        ({"count": "many"}, ["count", "'many'", "int"]),
+        ({"whole": "perhaps"}, ["whole", "'perhaps'", "bool"]),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_line(runbook, given, said):
+def test_unknown_names_and_wrong_types_are_rejected(runbook, arguments, named):
     with pytest.raises(UsageError) as caught:
-        resolve(runbook, given=given, published={}, identity={}, settings={})
-    assert said in str(caught.value)
+        resolve(runbook, arguments=arguments, published={}, identity={}, settings={})
+    assert [each for each in named if each not in str(caught.value)] == []
     assert str(runbook.path) in str(caught.value)
     assert "\n" not in str(caught.value)

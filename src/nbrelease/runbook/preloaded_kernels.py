@@ -1,0 +1,83 @@
+"""Preloaded kernels: a process that has done the runbooks' imports, from which kernels are forked.
+
+A rehearsal starts one such process. Its address reaches the steps through an environment variable.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from child_processes import preload
+from nbrelease.notebook import read
+
+ADDRESS = "NBRELEASE_PRELOADED_KERNELS"
+"""The environment variable with the address of the preloaded process."""
+
+PARENT_PID = "JPY_PARENT_PID"
+"""ipykernel reads it on import to know whether a parent process started it."""
+
+KERNEL_MODULE = "ipykernel.kernelapp"
+# matplotlib chooses its backend on import; each kernel must choose its own.
+EXCLUDED = ("matplotlib",)
+# Modules that another one imports lazily: mlflow.sklearn loads models with skops (and sklearn).
+LAZY_IMPORTS = {"mlflow.sklearn": "skops.io"}
+WARNINGS = "ignore:IProgress not found"
+"""tqdm warns that it cannot draw widgets. A rendered page cannot draw them either."""
+
+
+def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloaded | None:
+    """Start a process that imports what the runbooks of a folder import.
+
+    Args:
+        runbooks: the folder.
+        env: the variables of the workspace; the SDK reads them on import.
+        log: the file for what the imports print.
+
+    Returns:
+        The preloaded process; None where this system does not support it.
+    """
+    kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
+    modules = [KERNEL_MODULE, *list_imports(sorted(runbooks.glob("*.ipynb")))]
+    return preload.start(modules, env={**os.environ, **kernel, **env}, log=log)
+
+
+def list_imports(notebooks: Iterable[Path]) -> list[str]:
+    """The dotted names in notebooks that may be installed modules, in order of first use.
+
+    ``import mlflow`` followed by ``mlflow.sklearn.load_model`` names ``mlflow.sklearn`` too.
+    """
+    names: dict[str, None] = {}
+    for path in notebooks:
+        imported: set[str] = set()
+        for cell in read(path).cells:
+            if cell.kind == "code":
+                names |= dict.fromkeys(_dotted_names(cell.source, imported))
+    names |= dict.fromkeys(LAZY_IMPORTS[name] for name in list(names) if name in LAZY_IMPORTS)
+    return [name for name in names if not name.startswith(EXCLUDED) and _is_installed(name)]
+
+
+def _dotted_names(source: str, imported: set[str]) -> Iterator[str]:
+    """The dotted names in a cell; ``imported`` collects the modules that ``import`` has bound."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # an IPython magic, or an error that the kernel reports
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {each.name for each in node.names}
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in imported:
+            yield ast.unparse(node)
+
+
+def _is_installed(name: str) -> bool:
+    root = name.partition(".")[0]
+    return root not in sys.stdlib_module_names and importlib.util.find_spec(root) is not None

@@ -1,0 +1,45 @@
+"""A preloaded process imports the modules that the runbooks name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from nbrelease.runbook.preloaded_kernels import list_imports
+
+
+def write_notebook(path: Path, *sources: str) -> Path:
+    cells = [
+        {
+            "cell_type": "code", "id": f"c{number}", "metadata": {}, "source": source,
+            "outputs": [], "execution_count": None,
+        }
+        for number, source in enumerate(sources)
+    ]  # fmt: skip
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    return path
+
+
+def test_modules_are_in_order_of_first_use(tmp_path: Path) -> None:
+    first = write_notebook(tmp_path / "1.ipynb", "import click\nfrom jinja2 import Template")
+    second = write_notebook(tmp_path / "2.ipynb", "def f():\n    import pandas\nimport click")
+    assert list_imports([first, second]) == ["click", "jinja2", "jinja2.Template", "pandas"]
+
+
+def test_attributes_of_imported_modules_are_modules(tmp_path: Path) -> None:
+    path = write_notebook(
+        tmp_path / "1.ipynb", "import mlflow", "mlflow.sklearn.load_model(click.x)"
+    )
+    assert list_imports([path]) == ["mlflow", "mlflow.sklearn", "skops.io"]
+
+
+def test_standard_library_missing_and_excluded_modules_are_not_preloaded(tmp_path: Path) -> None:
+    path = write_notebook(
+        tmp_path / "1.ipynb",
+        "import os, no_such_package, matplotlib.pyplot as plt",
+        "from . import relative",
+        "%matplotlib inline",
+    )
+    assert list_imports([path]) == []
