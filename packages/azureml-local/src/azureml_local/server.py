@@ -263,7 +263,7 @@ def _announce(data: Path, server: Server, port: int) -> None:
         "url": server.state.url,
         "port": port,
         "started": datetime.now(UTC).isoformat(),
-        "version": version("nbrelease"),
+        "version": version("azureml-local"),
         "env": server.environment,
         "studio": studio_access.link(server.state),
     }
