@@ -87,9 +87,8 @@ docs: setup ## the docs site in dist/docs, with pictures from a rehearsal
 	@"$(BIN)/mkdocs" build --quiet --strict
 	@echo "dist/docs/index.html"
 
-schema: setup ## write the JSON Schema of record.json out of its models
-	@"$(BIN)/python" -c "from nbrelease.records import schema as s; s.FILE.write_text(s.written(), 'utf-8')"
-	@cp src/nbrelease/records/schemas/*.json docs/schema/
+schema: setup ## write the JSON Schema of record.json and its reference from the models
+	@"$(BIN)/python" -m nbrelease.records.schema docs
 
 lock: ## write requirements.txt from what is installed and tested
 	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt

@@ -1,7 +1,7 @@
-"""The code of a release: the files that decide what is trained, tested and deployed.
+"""Digests of the code of a release: the files that determine training, tests and deployment.
 
-dev's pipeline publishes them as an artifact, prod's trains and deploys with that artifact; this is
-how prod knows that what dev proved is what stands in its own checkout.
+The dev pipeline publishes them as an artifact. The prod pipeline trains and deploys with that
+artifact, and compares it with its own checkout.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbrelease import files
 
-# Tests, documents and pipelines decide nothing of a model; data has a digest of its own.
+# Tests, docs and pipelines do not change a model; data has its own digest.
 PATHS = (
     "notebooks",
     "exported",
@@ -22,7 +22,7 @@ PATHS = (
     "settings.ini",
     "requirements.txt",
 )
-# What tools leave beside the files.
+# Written by tools.
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "mlruns", "mlartifacts"}
 SUFFIXES_LEFT_OUT = {".pyc", ".db"}
 
@@ -41,12 +41,12 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def digest(root: Path) -> str:
-    """One sha256 for the whole code at ``root``."""
+    """One sha256 of the whole code at ``root``."""
     lines = [f"{name}\0{sha256}\n" for name, sha256 in sorted(digests(root).items())]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def differences(ours: Path, theirs: Path) -> list[str]:
-    """The files of the code that are not the same in two folders, or only in one; sorted."""
+    """The files that differ between two folders or exist in only one of them, sorted."""
     mine, other = digests(ours), digests(theirs)
     return sorted(name for name in mine.keys() | other.keys() if mine.get(name) != other.get(name))

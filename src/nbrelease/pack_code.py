@@ -1,9 +1,8 @@
-"""The code that a release was made with, carried in its pack under ``code/``.
+"""The code of a release, copied into its pack under ``code/``.
 
-A digest of main.py proves nothing to somebody who has not got the notebook. So the pack holds the
-exported notebooks, what was written from them, and the runbooks, byte for byte: whoever verifies it
-exports the notebooks again, and holds the executed runbooks against their sources. Only a secret in
-one of them is masked here, too; then the file is listed as masked and no digest fits any more.
+The pack has the exported notebooks, the files exported from them, and the runbooks, byte for byte.
+Verification exports the notebooks again and compares the executed runbooks with their sources.
+Secrets are masked here too; the masked file is listed, and its digest differs from the original.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ LAYOUT = "layout.json"
 
 
 def copy_exports(root: Path, pack: Path) -> None:
-    """Copy the exported notebooks and all that was written from them.
+    """Copy the exported notebooks and the files exported from them.
 
     Args:
         root: the project's folder.
@@ -50,16 +49,16 @@ def copy_exports(root: Path, pack: Path) -> None:
 
 
 def copy_runbook(source: Path, shown: str, pack: Path, known: Known) -> list[Masked]:
-    """Copy a runbook as it is executed, with the file that its comparisons go by.
+    """Copy the source of a runbook, with the rules for comparing its outputs.
 
     Args:
         source: the runbook.
         shown: its path from the project's folder.
         pack: the release's folder.
-        known: values that are secret whatever they look like.
+        known: secret values, in any form.
 
     Returns:
-        What had to be masked in the copy.
+        The secrets that were masked in the copy.
     """
     name = f"{CODE}/{shown}"
     if (source.parent / SANITIZE_FILE).is_file():
@@ -69,7 +68,7 @@ def copy_runbook(source: Path, shown: str, pack: Path, known: Known) -> list[Mas
 
 
 def read_masked(pack: Path) -> list[Masked]:
-    """What had to be masked in the carried exports."""
+    """The secrets that were masked in the exported files."""
     path = pack / CODE / LAYOUT
     if not path.is_file():
         return []
@@ -78,7 +77,7 @@ def read_masked(pack: Path) -> list[Masked]:
 
 
 def digests(pack: Path) -> dict[str, str]:
-    """The sha256 of each carried file, by its path from the project's folder."""
+    """The sha256 of each file under ``code/``, by its path in the project."""
     top = pack / CODE
     found = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
     return {name: files.sha256(path) for name, path in sorted(found.items()) if name != LAYOUT}
@@ -111,7 +110,7 @@ def _exports(layout: Layout) -> Iterator[Path]:
 
 
 def _copy(path: Path, name: str, pack: Path, known: Known) -> list[Masked]:
-    """Copy a file into the pack, without secrets; what was hidden in it."""
+    """Copy a file into the pack and mask its secrets."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8")
@@ -120,7 +119,7 @@ def _copy(path: Path, name: str, pack: Path, known: Known) -> list[Masked]:
             text = json.dumps(clean, indent=1, ensure_ascii=False) + "\n"
         else:
             text, count = mask_text(text, known)
-    except ValueError:  # neither text nor a notebook: whoever reads it says so
+    except ValueError:  # neither text nor a notebook; its reader reports that
         count = Counter()
     files.write_bytes(pack / name, text.encode("utf-8") if count else content)
     return [Masked(file=name, part="file", what=w, times=times) for w, times in count.items()]

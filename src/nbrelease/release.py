@@ -1,8 +1,8 @@
-"""A release's folder: begun once, filled by runbooks that may run on different machines.
+"""The folder of a release, which runbooks on different machines fill.
 
-``evidence/<release_id>/record.json`` holds the identity from the first moment. Runbooks put their
-executed notebooks beside it. In a pipeline each job works on a copy and publishes what it added;
-:func:`collect` brings the parts together, which never clash, because a runbook owns its files.
+``evidence/<release_id>/record.json`` has the identity from the start. Runbooks add their executed
+notebooks. In a pipeline each job works on a copy and publishes it as an artifact. :func:`collect`
+merges these parts, which do not conflict: each file belongs to one runbook.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Release:
         return self.identity.release_id
 
     def notebook(self, name: str) -> Path:
-        """Where the executed runbook of this name is kept."""
+        """The path of the executed runbook of this name."""
         return self.folder / "notebooks" / f"{name}.ipynb"
 
     def values(self, before: str | None = None) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Release:
 
 
 def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "release") -> Release:
-    """Begin a release of environment ``name``: make its folder and write its identity."""
+    """Begin a release into environment ``name``: create its folder and write its identity."""
     source = git.source(settings.root)
     folder, started = _new_folder(settings.root / env.evidence, name, source.short)
     identity = Identity(
@@ -95,7 +95,7 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
             "test_size": env.test_size,
             "regularization_rate": env.regularization_rate,
             "random_state": env.random_state,
-            # Known here alone: jobs work with the code as an artifact, without its history.
+            # Only known here: jobs get the code as an artifact, without its history.
             "criteria_commit": git.last_change(settings.root, env.runbooks / "criteria.yml"),
         },
     )
@@ -105,7 +105,7 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
 
 
 def _new_folder(evidence: Path, name: str, commit: str) -> tuple[Path, datetime]:
-    """A folder that was not there, named for this moment; who comes second waits for the next."""
+    """Create a folder named by the current second; wait for the next one where it exists."""
     evidence.mkdir(parents=True, exist_ok=True)
     while True:
         now = datetime.now(UTC).replace(microsecond=0)
@@ -119,21 +119,21 @@ def _new_folder(evidence: Path, name: str, commit: str) -> tuple[Path, datetime]
 
 
 def find(root: Path, env: Environment, release_id: str) -> Release:
-    """The release of that id.
+    """The release with that id.
 
     Raises:
-        UsageError: the id is malformed, or there is no such release under ``evidence``.
+        UsageError: the id is malformed, or there is no such release.
     """
     folder = root / env.evidence / release_id
     if not ID.match(release_id) or not (folder / "record.json").is_file():
         raise UsageError(
-            f"no release {release_id} in {env.evidence}/; begin one: nbrelease release begin"
+            f"no release {release_id} in {env.evidence}/; start one with nbrelease release begin"
         )
     return Release(folder, read_identity(folder))
 
 
 def newest_open(root: Path, name: str, env: Environment) -> Release | None:
-    """The newest release of environment ``name`` that no verdict has been given on yet."""
+    """The newest release into environment ``name`` without a built pack."""
     for folder in sorted((root / env.evidence).glob(f"{name}-*Z-*"), reverse=True):
         if (folder / "record.json").is_file() and not (folder / "manifest.json").exists():
             identity = read_identity(folder)
@@ -143,28 +143,28 @@ def newest_open(root: Path, name: str, env: Environment) -> Release | None:
 
 
 def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
-    """Bring parts of releases together under ``evidence``.
+    """Merge parts of releases into the evidence folder.
 
     Args:
         evidence: the project's evidence folder.
-        sources: folders to search, at any depth, for folders with a release's record.
+        sources: folders to search, at any depth, for records of releases.
 
     Returns:
-        The release folders that there were parts for, in order.
+        The folders of the releases with parts, sorted.
     """
-    found = set()
+    targets = set()
     for source in sources:
         for record in sorted(source.rglob("record.json")):
             part = record.parent
             target = evidence / read_identity(part).release_id
             if part.resolve() != target.resolve():
                 _merge(part, target)
-                found.add(target)
-    return sorted(found)
+                targets.add(target)
+    return sorted(targets)
 
 
 def _merge(part: Path, target: Path) -> None:
-    """Copy identity, code and executed notebooks; of two executions the later one counts."""
+    """Copy identity, code and executed notebooks; of two executions the later one wins."""
     for name in ("record.json", *_files(part / pack_code.CODE, part)):
         if not (target / name).exists():
             files.write_bytes(target / name, (part / name).read_bytes())
@@ -179,10 +179,10 @@ def _merge(part: Path, target: Path) -> None:
 
 
 def _files(folder: Path, part: Path) -> list[str]:
-    """The files below a folder of a part, by their path from the part."""
+    """The files in a folder of a part, by their path in the part."""
     return sorted(path.relative_to(part).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def actor(root: Path) -> str:
-    """Who started it: the pipeline's requester, else git's user, else the login's."""
+    """The user who started it: of the pipeline, else of git, else of this machine."""
     return os.environ.get("BUILD_REQUESTEDFOR") or git.user(root) or getpass.getuser()

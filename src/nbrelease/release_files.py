@@ -1,7 +1,7 @@
-"""The JSON files that a release keeps beside its notebooks: identity, decisions, outcome.
+"""The JSON files of a release: identity, decisions, outcome.
 
-All that is written there was said by somebody or came from the environment, so it may hold a
-secret; it is masked on its way, and the identity keeps the list of what was hidden.
+Their content comes from users and the environment, so secrets in it are masked. The identity lists
+what was masked.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from nbrelease.secrets import Known, mask
 
 
 def write(folder: Path, name: str, value: Any) -> None:
-    """Write one of the files, without secrets.
+    """Write one of the files and mask its secrets.
 
     Args:
-        folder: the release's; for another file than the identity, that is there by now.
-        name: the file's.
-        value: what it says, as JSON.
+        folder: of the release; with the identity, where another file is written.
+        name: of the file.
+        value: its content, as JSON.
     """
     clean, count = mask(value, Known.of_environment())
     found = [
@@ -33,12 +33,12 @@ def write(folder: Path, name: str, value: Any) -> None:
     elif found:
         identity = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
         others = [each for each in identity.get("masked", []) if each["file"] != name]
-        _put(folder / IDENTITY, {**identity, "masked": others + found})
-    _put(folder / name, clean)
+        _write_json(folder / IDENTITY, {**identity, "masked": others + found})
+    _write_json(folder / name, clean)
 
 
 def mask_secrets(folder: Path, name: str) -> None:
-    """Mask one of the files where it was written by other hands; nothing where it is not there."""
+    """Mask the secrets of one of the files, where it exists."""
     path = folder / name
     if path.is_file():
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -46,5 +46,5 @@ def mask_secrets(folder: Path, name: str) -> None:
             write(folder, name, value)
 
 
-def _put(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: Any) -> None:
     files.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

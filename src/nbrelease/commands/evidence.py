@@ -1,4 +1,4 @@
-"""``nbrelease evidence``: what a release leaves behind."""
+"""``nbrelease evidence``: build and verify evidence packs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nbrelease import console, release, release_files
-from nbrelease.commands import evidence_trust
+from nbrelease.commands import attestation
 from nbrelease.errors import ApprovalsError, UsageError
 from nbrelease.records import DECISIONS, OUTCOME, Outcome, StageOutcome, read_outcome
 from nbrelease.settings import load
@@ -19,25 +19,31 @@ RESULTS = ("Succeeded", "SucceededWithIssues", "Skipped", "Rejected", "Canceled"
 
 @click.group()
 def command() -> None:
-    """Build what a release leaves behind, and verify it."""
+    """Build, verify and sign evidence packs."""
 
 
-for _each in evidence_trust.COMMANDS:
+for _each in attestation.COMMANDS:
     command.add_command(_each)
 
 
 @command.command()
-@click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option("--env", "name", required=True, help="A section of settings.ini.")
 @click.option(
     "--results",
     metavar="'STAGE=RESULT ...'",
-    help="What became of the pipeline's stages, in its words; no word stands for Skipped.",
+    help="Results of the pipeline's stages; without RESULT a stage counts as Skipped.",
 )
 @click.option(
-    "--approvals", is_flag=True, help="Ask Azure DevOps who approved this run, with its token."
+    "--approvals",
+    is_flag=True,
+    help="Read the approvals of this run from Azure DevOps, with its token.",
 )
-@click.option("--waiting-for", metavar="ENVIRONMENT", help="Not finished: who is asked next.")
-@click.option("--summary", is_flag=True, help="Attach the summary to the pipeline's run.")
+@click.option(
+    "--waiting-for",
+    metavar="ENVIRONMENT",
+    help="The release is open: this environment needs an approval next.",
+)
+@click.option("--summary", is_flag=True, help="Attach the summary to the pipeline run.")
 @click.argument("release_id", metavar="RELEASE")
 def build(
     name: str,
@@ -51,56 +57,56 @@ def build(
     from nbrelease.pack import SUMMARY, build_pack
 
     settings = load()
-    found = release.find(settings.root, settings.environment(name), release_id)
-    outcome = _outcome(results) if results is not None else read_outcome(found.folder)
+    current = release.find(settings.root, settings.environment(name), release_id)
+    outcome = _outcome(results) if results is not None else read_outcome(current.folder)
     if waiting_for is not None:
         outcome = Outcome(waiting_for=waiting_for)
     if approvals:
-        unknown = _decisions(found.folder)
+        unknown = _write_decisions(current.folder)
         outcome = (outcome or Outcome()).model_copy(update={"decisions_unknown": unknown})
     if outcome is not None:
-        release_files.write(found.folder, OUTCOME, outcome.model_dump(mode="json"))
-    record = build_pack(found.folder, card=waiting_for is None)
+        release_files.write(current.folder, OUTCOME, outcome.model_dump(mode="json"))
+    record = build_pack(current.folder, card=waiting_for is None)
     if summary:
-        console.azure_summary(str((found.folder / SUMMARY).resolve()))
+        console.azure_summary(str((current.folder / SUMMARY).resolve()))
     reason = f": {record.reason}" if record.reason else ""
     console.out(f"{record.verdict}{reason}")
-    console.out(f"{os.path.relpath(found.folder)}/index.html")
+    console.out(f"{os.path.relpath(current.folder)}/index.html")
 
 
 @command.command()
-@click.option("--env", "name", help="The section of settings.ini; by default its first one.")
+@click.option("--env", "name", help="A section of settings.ini. Default: the first one.")
 def site(name: str | None) -> None:
-    """Build the page of all releases; only packs that are new to it are read."""
+    """Build the page of all releases. Only new and changed packs are read."""
     from nbrelease.report import site as pages
 
     settings = load()
     env = settings.environment(name or settings.names[0])
     folder = settings.root / env.evidence
     if not folder.is_dir():
-        raise UsageError(f"{env.evidence}/: no releases yet; begin one: nbrelease release begin")
+        raise UsageError(f"{env.evidence}/: no releases; start one with nbrelease release begin")
     made = pages.build(folder, env.language)
     console.out(f"{made.releases} releases, {made.new} new")
     console.out(os.path.relpath(made.page))
 
 
 @command.command()
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="By default PACK.pdf.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Default: PACK.pdf.")
 @click.argument("pack", type=click.Path(exists=True))
 def pdf(pack: str, output: str | None) -> None:
-    """Print a page of a pack into a PDF; PACK is its folder, or one of its pages."""
+    """Print a page of a pack as PDF. PACK is the folder of a pack, or one of its pages."""
     from nbrelease.report import pdf as printer
 
     page = Path(pack) / "index.html" if Path(pack).is_dir() else Path(pack)
     if page.suffix != ".html" or not page.is_file():
-        raise UsageError(f"{page}: no page there; build the pack: nbrelease evidence build")
-    # Beside the pack, not in it: the pack's manifest lists everything that lies in the pack.
-    target = Path(output) if output else _beside(page)
+        raise UsageError(f"{page}: no such page; build the pack with nbrelease evidence build")
+    # Next to the pack, not in it: the manifest lists every file of the pack.
+    target = Path(output) if output else _pdf_path(page)
     printer.write(page, target)
     console.out(os.path.relpath(target))
 
 
-def _beside(page: Path) -> Path:
+def _pdf_path(page: Path) -> Path:
     """``<release_id>.pdf`` for a pack's first page, ``<release_id>-<page>.pdf`` for another."""
     folder = page.resolve().parent
     pack = folder.parent if folder.name == "html" else folder
@@ -108,35 +114,37 @@ def _beside(page: Path) -> Path:
     return pack.parent / f"{name}.pdf"
 
 
-def _decisions(folder: Path) -> str:
-    """Write what was said before the run's stages; returns why it is not known, empty where it is.
+def _write_decisions(folder: Path) -> str:
+    """Write the decisions on the run's stages. Returns why they could not be read, or nothing.
 
-    That nobody could read it is no reason to leave a release without its pack: the pack says so.
+    A release whose decisions cannot be read gets a pack, which says so.
     """
     from nbrelease.approvals import Run
 
     try:
         run = Run.of(os.environ)
         if run is None:
-            return ""  # whoever runs the pipeline here adds its decisions to the pack
-        said = run.decisions()
+            return ""  # pipelines-local adds the decisions itself
+        decisions = run.decisions()
     except ApprovalsError as error:
-        console.warning(f"it could not be read who approved: {error}")
+        console.warning(f"approvals not read: {error}")
         return str(error)
-    if said:
-        release_files.write(folder, DECISIONS, [each.model_dump(mode="json") for each in said])
+    if decisions:
+        release_files.write(folder, DECISIONS, [each.model_dump(mode="json") for each in decisions])
     return ""
 
 
 def _outcome(results: str) -> Outcome:
-    """STAGE=RESULT words; of a stage with several jobs the worst counts."""
+    """The outcome given as STAGE=RESULT; of several results of a stage the worst counts."""
     worst: dict[str, StageOutcome] = {}
     for word in results.split():
         name, _, result = word.partition("=")
         try:
-            found = StageOutcome.model_validate({"name": name, "result": result or "Skipped"})
+            outcome = StageOutcome.model_validate({"name": name, "result": result or "Skipped"})
         except ValueError:
-            raise UsageError(f"--results {word}: the results are {', '.join(RESULTS)}") from None
-        known = worst.get(name, found)
-        worst[name] = max(known, found, key=lambda outcome: RESULTS.index(outcome.result))
+            raise UsageError(
+                f"--results {word}: RESULT must be one of {', '.join(RESULTS)}"
+            ) from None
+        known = worst.get(name, outcome)
+        worst[name] = max(known, outcome, key=lambda each: RESULTS.index(each.result))
     return Outcome(stages=list(worst.values()))

@@ -1,4 +1,4 @@
-"""``nbrelease release``: begin a release, verify its code, or bring its parts together."""
+"""``nbrelease release``: begin a release, compare its code, collect its parts."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from nbrelease.settings import load
 
 @click.group()
 def command() -> None:
-    """Begin a release, verify its code, or bring its parts together."""
+    """Begin a release, compare its code, collect its parts."""
 
 
 @command.command()
-@click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option("--env", "name", required=True, help="A section of settings.ini.")
 @click.option(
     "--kind",
     type=click.Choice(get_args(Kind)),
     default="release",
     show_default=True,
-    help="A look at what is live leaves evidence too, and is no release.",
+    help="A monitor checks the live deployment; it is not a release.",
 )
 def begin(name: str, kind: Kind) -> None:
-    """Begin a release of an environment; prints its id.
+    """Begin a release into an environment and print its id.
 
-    In a pipeline the id is also the step's output variable release_id.
+    In a pipeline the id is also the output variable release_id of the step.
     """
     settings = load()
     begun = release.begin(settings, name, settings.environment(name), kind=kind)
@@ -43,32 +43,32 @@ def begin(name: str, kind: Kind) -> None:
 @command.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def verify(folder: Path) -> int:
-    """Check that the code in FOLDER is the code here: what dev proved is what prod trains with.
+    """Compare the code in FOLDER, an artifact of dev, with the code of this project.
 
-    Exit code 1 where a file differs, or is only in one of them.
+    Exit code 1 when a file differs or is missing in one of them.
     """
     from nbrelease import code_digest
 
     root = load().root
     if not code_digest.digests(folder):
-        raise UsageError(f"{folder}: no code there; give the artifact that dev published")
+        raise UsageError(f"{folder}: no code; give the artifact that the dev pipeline published")
     different = code_digest.differences(root, folder)
     if different:
         more = f" and {len(different) - 5} more" if len(different) > 5 else ""
         console.error(
-            f"not the code that dev proved: {', '.join(different[:5])}{more}; run dev's pipeline "
-            "on this commit, or choose its run under Resources"
+            f"code differs from dev: {', '.join(different[:5])}{more}; run the dev pipeline "
+            "on this commit, or select its run under Resources"
         )
         return ExitCode.FAILED
-    console.out(f"the same code: sha256 {code_digest.digest(root)}")
+    console.out(f"same code: sha256 {code_digest.digest(root)}")
     return ExitCode.DONE
 
 
 @command.command()
-@click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option("--env", "name", required=True, help="A section of settings.ini.")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def collect(name: str, sources: tuple[Path, ...]) -> None:
-    """Copy what jobs of a release published from SOURCES into the evidence folder."""
+    """Copy the parts of releases in SOURCES, artifacts of jobs, into the evidence folder."""
     settings = load()
     env = settings.environment(name)
     for folder in release.collect(settings.root / env.evidence, sources):
@@ -77,19 +77,19 @@ def collect(name: str, sources: tuple[Path, ...]) -> None:
 
 @command.command()
 @click.argument("value")
-@click.option("--env", "name", required=True, help="The section of settings.ini.")
+@click.option("--env", "name", required=True, help="A section of settings.ini.")
 @click.option("--release", "release_id", required=True, metavar="ID", help="The release.")
 def value(value: str, name: str, release_id: str) -> None:
-    """Print the VALUE that a runbook of the release published.
+    """Print a published VALUE of a release.
 
-    In a pipeline it is also the step's output variable of that name.
+    In a pipeline it is also an output variable of the step, with that name.
     """
     settings = load()
-    found = release.find(settings.root, settings.environment(name), release_id).values()
-    if value not in found:
-        close = difflib.get_close_matches(value, found, n=1)
-        mend = f"did you mean {close[0]}?" if close else "its runbook has not published it"
-        raise UsageError(f"{release_id}: no value {value}; {mend}")
-    text = found[value] if isinstance(found[value], str) else json.dumps(found[value])
+    values = release.find(settings.root, settings.environment(name), release_id).values()
+    if value not in values:
+        close = difflib.get_close_matches(value, values, n=1)
+        hint = f"did you mean {close[0]}?" if close else "not published yet"
+        raise UsageError(f"{release_id}: no value {value}; {hint}")
+    text = values[value] if isinstance(values[value], str) else json.dumps(values[value])
     console.out(text)
     console.azure_variable(value, text)

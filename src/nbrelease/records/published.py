@@ -1,9 +1,7 @@
-"""The values of runbooks that the evidence shows, as typed models.
+"""The published values that the record has fields for, as typed models.
 
-Runbooks publish plain JSON with ``record(...)``. What the evidence page has a place for is read
-here; a value in another form is no reason to leave a release without its evidence, so it is named
-with what is wrong with it and the page says so. Keys that a runbook adds are left where they are,
-in the runbook's own values.
+Runbooks publish JSON with ``record(...)``. A value in another form does not leave a release without
+evidence: the record lists it as unreadable. Further keys stay in the ``values`` of the runbook.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ class _Value(BaseModel):
 
 
 class Column(_Value):
-    """A column of the data; ``missing`` in rows, the rest only where it holds numbers."""
+    """A column of the data; ``missing`` in rows, statistics only of numeric columns."""
 
     name: str
     type: str
@@ -49,7 +47,7 @@ class Drift(_Value):
 
 
 class DataProfile(_Value):
-    """What the training data is like. ``overlap``: rows in both training and test."""
+    """The profile of the training data. ``overlap``: rows in both training and test."""
 
     rows: int
     duplicates: int | None = None
@@ -60,7 +58,7 @@ class DataProfile(_Value):
 
 
 class Importance(_Value):
-    """How much the model leans on a feature (permutation importance)."""
+    """The permutation importance of a feature, and its ranks among the repetitions."""
 
     feature: str
     mean: float
@@ -100,7 +98,7 @@ class McNemar(_Value):
 
 
 class Slice(_Value):
-    """Metrics of a part of the rows."""
+    """Metrics of a slice of the rows."""
 
     slice: str
     rows: int
@@ -125,13 +123,13 @@ class BothCurves(_Value):
 
 
 class Champion(_Value):
-    """The model that was live when the challenger was measured."""
+    """The champion when the challenger was measured."""
 
     version: str | None = None
 
 
 class Comparison(_Value):
-    """Challenger against champion on the same held-out rows; alone where nothing was live."""
+    """Challenger and champion on the same held-out rows; the challenger alone without one."""
 
     rows: int
     champion: Champion | None = None
@@ -143,7 +141,7 @@ class Comparison(_Value):
 
 
 class Waiver(_Value):
-    """Somebody's word that a failed gate may be passed until a day."""
+    """A waiver of a failed gate, valid until a day."""
 
     name: str
     reason: str
@@ -151,7 +149,7 @@ class Waiver(_Value):
 
 
 class Gate(_Value):
-    """What the criteria said. ``champion``: whether limits against the champion count."""
+    """The gate. ``champion``: whether criteria with the champion as baseline count."""
 
     verdict: Literal["passed", "failed", "waived"]
     criteria: list[AnyCriterion]
@@ -176,7 +174,7 @@ class LoadTest(_Value):
 
 
 class Observed(_Value):
-    """What was seen during a step of the rollout."""
+    """The observed requests during a step of the rollout."""
 
     requests: int
     errors: int
@@ -185,11 +183,10 @@ class Observed(_Value):
 
 
 class RolloutStep(_Value):
-    """A traffic map as read back, what was seen with it, and what was decided.
+    """A step of the rollout: the traffic as read back, the observed requests, the decision.
 
-    ``deployment``: the one that is being given the traffic. ``leave as it is``: a limit was not
-    kept, but the way back was closed; ``why`` says by what. ``give no traffic``: what was mirrored
-    to it was enough.
+    ``deployment``: the new one. ``leave as it is``: a limit was exceeded and rolling back was not
+    possible; ``why`` has the reason. ``give no traffic``: mirrored requests exceeded a limit.
     """
 
     time: datetime
@@ -201,7 +198,7 @@ class RolloutStep(_Value):
 
 
 class Rollback(_Value):
-    """Traffic that went back. ``keep_until``: how long what lost it stays deployed."""
+    """A rollback. ``keep_until``: how long the deployment without traffic is kept."""
 
     origin: str = Field(alias="from")
     to: str
@@ -212,7 +209,7 @@ class Rollback(_Value):
 
 
 class RollbackDrill(_Value):
-    """Traffic that went back, and forth again, to show that it can."""
+    """A rollback that was tested, and undone."""
 
     origin: str = Field(alias="from")
     to: str
@@ -277,7 +274,7 @@ class Endpoints(Section):
 class Published(_Value):
     """The published values that the record has a place for. To add one, declare it here."""
 
-    data: Data | None = Field(None, description="the data that was trained on")
+    data: Data | None = Field(default=None, description="the data that was trained on")
     data_profile: DataProfile | None = value(
         "01_prepare", "columns, checks and drift of the data; 02_train adds overlap and drift"
     )
@@ -292,8 +289,8 @@ class Published(_Value):
     fairness: Fairness | None = value("02_train", "metrics by group of a sensitive column")
     package_list: dict[str, str] | None = value("02_train", "packages of the job's environment")
     gate: Gate | None = value("03_register", "release criteria and their results")
-    model: Model | None = Field(None, description="the registered model")
-    endpoints: Endpoints = Field(Endpoints(), description="what serves the model")
+    model: Model | None = Field(default=None, description="the registered model")
+    endpoints: Endpoints = Field(default=Endpoints(), description="what serves the model")
     load_test: LoadTest | None = value(
         "07_test_online", "requests to the new deployment before it had traffic"
     )

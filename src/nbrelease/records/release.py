@@ -95,20 +95,33 @@ class Identity(Strict):
     when it is built again elsewhere. A release of kind ``monitor`` checks the live deployment.
     """
 
-    schema_version: str = SCHEMA_VERSION
-    release_id: str
-    kind: Kind = "release"
-    env: str
-    started: datetime
-    actor: str
-    source: Source
-    workspace: Workspace
-    parameters: dict[str, Any]
-    approval_rules: ApprovalRules = ApprovalRules()
-    language: Language = "en"
-    environment: Environment | None = None
-    since_last: PackageChanges | None = None
-    masked: list[Masked] = Field(default_factory=list)
+    schema_version: str = Field(default=SCHEMA_VERSION, description="version of this schema")
+    release_id: str = Field(description="`<env>-<start>-<commit>`")
+    kind: Kind = Field(
+        default="release", description="a release, or a monitor of the live deployment"
+    )
+    env: str = Field(description="environment, a section of settings.ini")
+    started: datetime = Field(description="start of the release")
+    actor: str = Field(
+        description="user who started it: of the pipeline, else of git, else of the machine"
+    )
+    source: Source = Field(description="commit that was released")
+    workspace: Workspace = Field(description="workspace of the environment")
+    parameters: dict[str, Any] = Field(description="parameters of the runbooks from settings.ini")
+    approval_rules: ApprovalRules = Field(
+        default=ApprovalRules(), description="approval settings when the release began"
+    )
+    language: Language = Field(default="en", description="language of the pages")
+    environment: Environment | None = Field(
+        default=None, description="Python and packages of the machine that built the pack first"
+    )
+    since_last: PackageChanges | None = Field(
+        default=None, description="changed packages since the previous release that passed"
+    )
+    masked: list[Masked] = Field(
+        default_factory=list,
+        description="masked secrets of the release, its code and its notebooks",
+    )
 
 
 class Tests(Strict):
@@ -135,19 +148,37 @@ class ReleaseRecord(Identity, Published):
         extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True
     )
 
-    verdict: ReleaseVerdict
-    reason: str | None = None
-    because: Because | None = None
-    ended: datetime | None = None
-    decisions: list[Decision] = Field(default_factory=list)
-    decisions_unknown: str = ""
-    waiting_for: str = ""
-    tests: Tests
-    stages: list[Stage]
-    runbooks: list[RunbookResult]
-    sources: dict[str, str] = Field(default_factory=dict)
-    code: dict[str, str] = Field(default_factory=dict)
-    unreadable: list[str] = Field(default_factory=list)
+    verdict: ReleaseVerdict = Field(
+        description="the verdict, from decisions, rollout, runbooks and stages, in this order"
+    )
+    reason: str | None = Field(default=None, description="why it did not pass, as text")
+    because: Because | None = Field(
+        default=None, description="why it did not pass, as a code with names"
+    )
+    ended: datetime | None = Field(default=None, description="end of the last runbook")
+    decisions: list[Decision] = Field(
+        default_factory=list, description="decisions.json: approvals and rejections of the run"
+    )
+    decisions_unknown: str = Field(
+        default="", description="outcome.json: why the decisions could not be read"
+    )
+    waiting_for: str = Field(
+        default="", description="outcome.json: environment that needs an approval next"
+    )
+    tests: Tests = Field(description="number of test cells, over all runbooks")
+    stages: list[Stage] = Field(
+        description="outcome.json: stages of the pipeline with their runbooks"
+    )
+    runbooks: list[RunbookResult] = Field(description="results of the executed notebooks")
+    sources: dict[str, str] = Field(
+        default_factory=dict, description="page and cell of each published value"
+    )
+    code: dict[str, str] = Field(
+        default_factory=dict, description="sha256 of each file under `code/`"
+    )
+    unreadable: list[str] = Field(
+        default_factory=list, description="published values in another form than this schema's"
+    )
 
 
 def read_identity(folder: Path) -> Identity:

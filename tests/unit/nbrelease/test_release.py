@@ -136,7 +136,7 @@ def test_a_published_value_by_its_name(begun):
         "##vso[task.setvariable variable=monitor_verdict;isOutput=true]drift",
     ]
     assert "[1, 2]" in value("windows").output
-    with pytest.raises(UsageError, match="no value monitor_verdit; did you mean monitor_verdict"):
+    with pytest.raises(UsageError, match=r"monitor_verdit.*monitor_verdict"):
         raise value("monitor_verdit").exception
-    with pytest.raises(UsageError, match="its runbook has not published it"):
+    with pytest.raises(UsageError, match="quite_else"):
         raise value("quite_else").exception

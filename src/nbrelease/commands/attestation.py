@@ -1,4 +1,4 @@
-"""``nbrelease evidence verify``, ``sign``, ``append`` and their kin: what a pack proves."""
+"""``nbrelease evidence verify``, ``sign``, ``keygen``, ``append`` and ``schema``."""
 
 from __future__ import annotations
 
@@ -12,26 +12,34 @@ import click
 from nbrelease import console, files
 from nbrelease.errors import ExitCode, UsageError
 
-KEY_HELP = "A PEM file, or env:NAME for a variable that holds one."
+KEY_HELP = "A PEM file, or env:NAME for a variable with its content."
 
 
 @click.command()
 @click.argument("packs", metavar="PACK...", nargs=-1, required=True)
 @click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help=f"Who has to have signed. {KEY_HELP}"
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help=f"Require a signature of this key. {KEY_HELP}",
 )
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "junit"]), default="text",
     show_default=True,
 )  # fmt: skip
-@click.option("--without", multiple=True, metavar="CHECK", help="Leave a check out, and say so.")
+@click.option(
+    "--without", multiple=True, metavar="CHECK", help="Leave out a check; the report lists it."
+)
 @click.option(
     "--decisions-follow",
     is_flag=True,
-    help="In a pipeline whose runner adds the decisions later, leave out approvals.",
+    help="In a rehearsal, leave out approvals: the decisions are added after the run.",
 )
-@click.option("--junit", metavar="FILE", help="Write a JUnit report too.")
-@click.option("--summary", metavar="FILE", help="Write Markdown too; a pipeline's run shows it.")
+@click.option("--junit", metavar="FILE", help="Also write a JUnit report.")
+@click.option(
+    "--summary", metavar="FILE", help="Also write Markdown, and attach it to the pipeline run."
+)
 def verify(
     packs: tuple[str, ...],
     keys: tuple[str, ...],
@@ -41,15 +49,15 @@ def verify(
     junit: str | None,
     summary: str | None,
 ) -> int:
-    """Verify PACKs offline; exit code 1 when one does not hold.
+    """Verify PACKs offline; exit code 1 when a check fails.
 
-    A PACK is a folder, or the id of a release of the project that you stand in.
+    A PACK is a folder, or the id of a release of the project in the working directory.
     """
     from nbrelease.attestation import sign
     from nbrelease.verification import report, verify
 
-    gc.disable()  # a short life with many small objects: a tenth of the time would go into it
-    if decisions_follow and _rehearsed():
+    gc.disable()  # many small objects in a short process: collecting takes a tenth of the time
+    if decisions_follow and _is_rehearsal():
         without = (*without, "approvals")
     known = [sign.public_key(key) for key in keys]
     reports = [verify(_pack(word), known, without) for word in packs]
@@ -66,18 +74,18 @@ def verify(
         path = Path(summary).resolve()
         files.write_text(path, "\n".join(each.markdown() for each in reports))
         console.azure_summary(str(path))
-    bad = [each for each in reports if each.failed]
-    for each in bad:
-        names = [name for name, found in each.results.items() if found.state == "failed"]
-        console.error(f"{each.pack}: does not verify: {', '.join(names)}")
-    return ExitCode.FAILED if bad else ExitCode.DONE
+    failed = [each for each in reports if each.failed]
+    for each in failed:
+        names = [name for name, result in each.results.items() if result.state == "failed"]
+        console.error(f"{each.pack}: failed checks: {', '.join(names)}")
+    return ExitCode.FAILED if failed else ExitCode.DONE
 
 
 @click.command("sign")
 @click.argument("pack")
-@click.option("--key", metavar="KEY", help=f"{KEY_HELP} By default env:NBRELEASE_SIGNING_KEY.")
+@click.option("--key", metavar="KEY", help=f"{KEY_HELP} Default: env:NBRELEASE_SIGNING_KEY.")
 def sign_pack(pack: str, key: str | None) -> None:
-    """Sign PACK: its manifest's digest in an in-toto Statement in a DSSE envelope."""
+    """Sign PACK: the digest of its manifest, as an in-toto Statement in a DSSE envelope."""
     from nbrelease.attestation import sign
 
     private = sign.private_key(key or f"env:{sign.KEY_VARIABLE}")
@@ -89,13 +97,13 @@ def sign_pack(pack: str, key: str | None) -> None:
 @click.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 def keygen(path: Path) -> None:
-    """Make an Ed25519 key: PATH to sign with, PATH.pub to verify with."""
+    """Create an Ed25519 key pair: PATH to sign with, PATH.pub to verify with."""
     from nbrelease.attestation import sign
 
-    made = sign.generate(path)
-    console.out(f"key {made.id}")
-    console.out(f"{path}: keep it secret")
-    console.out(f"{path}.pub: give it to who verifies")
+    key = sign.generate(path)
+    console.out(f"key {key.id}")
+    console.out(f"{path}: private key, keep it secret")
+    console.out(f"{path}.pub: public key, for verification")
 
 
 @click.command()
@@ -104,9 +112,9 @@ def keygen(path: Path) -> None:
     "--kind", required=True, metavar="KIND", help="drift report, incident, rollback, note"
 )
 @click.option("--text", required=True, help="What happened.")
-@click.option("--actor", help="Who says so; by default git's user, else the login's.")
+@click.option("--actor", help="Author of the entry. Default: the user of git, or of this machine.")
 @click.option(
-    "--about", metavar="PACK", help="Another pack that shows it: a monitor's, a rollback's."
+    "--about", metavar="PACK", help="Another pack that shows it, of a monitor or a rollback."
 )
 @click.option(
     "--attach", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -121,17 +129,17 @@ def append(
     attach: tuple[Path, ...],
     key: str | None,
 ) -> None:
-    """Append what became known later to PACK, as an entry that names what it follows."""
+    """Append a later entry to PACK; it contains the digest of the entry before."""
     from nbrelease import release
     from nbrelease.attestation import chain, sign
     from nbrelease.pack import write_entries_page
 
     if kind not in chain.KINDS:
-        raise UsageError(f"--kind {kind}: the kinds are {', '.join(chain.KINDS)}")
-    said: Any = kind
+        raise UsageError(f"--kind {kind}: must be one of {', '.join(chain.KINDS)}")
+    known_kind: Any = kind
     target = chain.append(
         _pack(pack),
-        said,
+        known_kind,
         text,
         actor=actor or release.actor(Path.cwd()),
         about=_pack(about) if about else None,
@@ -148,31 +156,31 @@ def schema() -> None:
     """Print the JSON Schema of record.json."""
     from nbrelease.records import schema
 
-    console.out(schema.text().rstrip("\n"))
+    console.out(schema.read_schema().rstrip("\n"))
 
 
 COMMANDS: tuple[click.Command, ...] = (verify, sign_pack, keygen, append, schema)
 
 
-def _rehearsed() -> bool:
-    """Whether pipelines-local runs this, which tells decisions when the run is over."""
+def _is_rehearsal() -> bool:
+    """Whether pipelines-local runs this; it adds the decisions after the run."""
     from nbrelease.approvals import LOCAL
 
     return os.environ.get("SYSTEM_COLLECTIONURI") == LOCAL
 
 
 def _pack(word: str) -> Path:
-    """The folder that a word means: its path, or a release's id within a project."""
+    """The folder of a pack, given by its path or by the id of a release of the project."""
     folder = Path(word)
     if folder.is_dir():
         return folder
     from nbrelease.settings import load
 
     if not folder.name or folder.name != word:
-        raise UsageError(f"{word}: no such pack")
+        raise UsageError(f"{word}: no such folder or release")
     settings = load()
     for name in settings.names:
         found = settings.root / settings.environment(name).evidence / word
         if found.is_dir():
             return found
-    raise UsageError(f"{word}: no such pack; give its folder, or a release's id")
+    raise UsageError(f"{word}: no such folder or release")
