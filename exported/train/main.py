@@ -250,10 +250,10 @@ def main(
 
 # %% command line
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; how it is right is what --help is for."""
+    """Prints an error on one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
+        """Exit with code 2."""
         if message.endswith("expected one argument"):
             message += "; a value that begins with - is written --name=value"
         self.exit(2, f"{self.prog}: error: {message}\n")

@@ -5,6 +5,8 @@
     │   ├── UsageError           command line arguments
     │   ├── SettingsError        settings.ini, or a variable that overrides it
     │   ├── NotebookError        a notebook's cells, tags or parameters
+    │   │   ├── NotebookFormatError  the file is not a notebook of format 4
+    │   │   └── ParameterError       the parameters cell
     │   └── KernelError          the kernel that a notebook names
     ├── RunFailed            1   a run, a test, a check or a gate failed
     ├── ApprovalsError       1   Azure DevOps did not return the approvals
@@ -17,6 +19,7 @@ and how to fix it.
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -53,6 +56,34 @@ class SettingsError(UserError):
 
 class NotebookError(UserError):
     """A notebook's cells, tags or parameters are wrong."""
+
+
+class NotebookFormatError(NotebookError):
+    """A file is not a notebook of format 4.
+
+    Attributes:
+        message: what is wrong.
+        fix: what to do about it.
+    """
+
+    def __init__(self, path: Path, message: str, fix: str) -> None:
+        super().__init__(f"{path}: {message}; {fix}")
+        self.message, self.fix = message, fix
+
+
+class ParameterError(NotebookError):
+    """The parameters cell of a notebook is invalid.
+
+    Attributes:
+        line: the 1-based line of the cell.
+        message: what is wrong.
+        fix: what to do about it.
+        code: identifier of the problem.
+    """
+
+    def __init__(self, where: str, line: int, code: str, message: str, fix: str) -> None:
+        super().__init__(f"{where}:{line}: {message}; {fix}")
+        self.line, self.code, self.message, self.fix = line, code, message, fix
 
 
 class KernelError(UserError):

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbrelease import files
-from nbrelease.checks import SANITIZE_FILE
-from nbrelease.export import ledger
-from nbrelease.export.layout import load
-from nbrelease.export.result import Layout
+from nbrelease.export import export_state
+from nbrelease.export.layout import Layout, load
+from nbrelease.output_comparison import SANITIZE_FILE
 from nbrelease.records import Masked
 from nbrelease.secrets import Known, mask, mask_text
 
@@ -33,16 +32,16 @@ def copy_exports(root: Path, pack: Path) -> None:
     """
     layout = load(root).layout
     places = {
-        "notebooks": layout.shown(layout.notebooks),
-        "exported": layout.shown(layout.exported),
-        "tests": layout.shown(layout.tests),
+        "notebooks": layout.relative(layout.notebooks),
+        "exported": layout.relative(layout.exported),
+        "tests": layout.relative(layout.tests),
         "width": layout.width,
     }
     known = Known.of_environment()
     hidden = [
         each.model_dump()
         for path in _exports(layout)
-        for each in _copy(path, f"{CODE}/{layout.shown(path)}", pack, known)
+        for each in _copy(path, f"{CODE}/{layout.relative(path)}", pack, known)
     ]
     content = {**places, "masked": hidden}
     files.write_text(pack / CODE / LAYOUT, json.dumps(content, indent=2) + "\n")
@@ -100,8 +99,8 @@ def read_layout(pack: Path) -> Layout | None:
 
 def _exports(layout: Layout) -> Iterator[Path]:
     """Each ledger names the notebook that its folder was written from."""
-    for path in sorted(layout.exported.glob(f"*/{ledger.NAME}")):
-        last = ledger.load(path)
+    for path in sorted(layout.exported.glob(f"*/{export_state.STATE_FILE}")):
+        last = export_state.load(path)
         if last is not None:
             notebook = layout.root / last.notebook
             test = layout.tests / f"test_{path.parent.name}.py"

@@ -1,7 +1,7 @@
 """Tests of notebooks/train.ipynb.
 
-Blocks headed «notebooks/train.ipynb #cell» are the notebook's test cells: edit
-them there, or here and run nbrelease sync. Everything else is yours and stays.
+Blocks headed `notebooks/train.ipynb #cell` are generated from the notebook's test
+cells: edit them there, or here and run nbrelease sync. You may edit everything else.
 """
 
 # %% notebooks/train.ipynb imports

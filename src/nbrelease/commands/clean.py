@@ -1,4 +1,4 @@
-"""``nbrelease clean``: notebooks without what a run left in them; also as a filter of git."""
+"""``nbrelease clean``: strip run outputs from notebooks, also as a git filter."""
 
 from __future__ import annotations
 
@@ -9,60 +9,62 @@ import click
 
 from nbrelease import console, files
 from nbrelease.errors import RunFailed, UsageError
-from nbrelease.notebook.clean import cleaned
+from nbrelease.notebook.clean import clean_notebook
 
 
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--check", is_flag=True, help="Write nothing; fail when a notebook is not clean.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit with 1 if a notebook has run outputs."
+)
 def command(notebooks: tuple[Path, ...], check: bool) -> int:
-    """Clean NOTEBOOKS in place, by default all of the project's; «-» reads and writes the streams.
+    """Strip run outputs from NOTEBOOKS. Default: all notebooks. With - filter standard input.
 
-    Sources, ids, tags and the outputs of cells marked for a check stay. As a filter of git, which
-    nbrelease doctor --fix sets up, only what is committed is cleaned.
+    Sources, ids, tags, attachments and the outputs of checked cells are kept. nbrelease doctor
+    --fix configures this command as a git filter, which cleans only what is committed.
     """
     if notebooks == (Path("-"),):
-        return _filter()
-    dirty = []
+        return _filter_stdin()
+    changed = []
     for path in notebooks or all_notebooks():
         if not path.is_file():
             raise UsageError(f"{path}: no such notebook")
         before = path.read_bytes()
         try:
-            after = cleaned(before)
+            after = clean_notebook(before)
         except ValueError as error:
-            raise UsageError(f"{path}: left as it is: {error}") from None
+            raise UsageError(f"{path}: not cleaned: {error}") from None
         if after == before:
             continue
-        dirty.append(str(path))
+        changed.append(str(path))
         if not check:
             files.write_bytes(path, after)
             console.out(f"{path}: cleaned")
-    if check and dirty:
-        raise RunFailed(f"not clean: {', '.join(dirty)}; run nbrelease clean")
-    if not dirty:
-        console.out("everything is clean")
+    if check and changed:
+        raise RunFailed(f"not clean: {', '.join(changed)}; run nbrelease clean")
+    if not changed:
+        console.out("all notebooks are clean")
     return 0
 
 
-def _filter() -> int:
-    """From standard input to standard output; what is no notebook passes unchanged.
+def _filter_stdin() -> int:
+    """Clean standard input to standard output; pass other content through.
 
-    A filter that fails would keep people from committing a notebook that somebody broke.
+    A filter that fails would prevent users from committing a broken notebook.
     """
     content = sys.stdin.buffer.read()
     try:
-        content = cleaned(content)
+        content = clean_notebook(content)
     except ValueError as error:
-        console.warning(f"passed unchanged: {error}")
+        console.warning(f"not cleaned: {error}")
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
     return 0
 
 
 def all_notebooks() -> list[Path]:
-    """The project's notebooks and runbooks."""
-    from nbrelease.settings import load  # pydantic: the filter, which git starts often, needs none
+    """The notebooks and runbooks of the project."""
+    from nbrelease.settings import load  # pydantic is slow to import and git filters often
 
     settings = load()
     env = settings.environment(settings.names[0])

@@ -1,4 +1,4 @@
-"""``nbrelease sync``: carry edits of written files back to the notebook."""
+"""``nbrelease sync``: copy edits of exported files to the notebooks."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from nbrelease.export.sync import sync
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 def command(notebooks: tuple[Path, ...]) -> int:
-    """Carry edits by hand in main.py and its tests back to the cells of NOTEBOOKS (default: all).
+    """Copy edits of exported files to the cells of NOTEBOOKS. Default: all notebooks.
 
-    The outputs of changed cells are dropped, everything else of the notebook keeps its bytes. When
-    cell and block were both edited nothing is written, and both sides are shown.
+    The outputs of changed cells are removed; every other byte of the notebook is kept. If a cell
+    and its block were both edited, nothing is written and the differences are shown.
     """
     results = sync(load().layout, notebooks)
     refused = 0
     for result in results:
-        for edit, reason in result.refused:
+        for refusal in result.refused:
             refused += 1
-            console.error(f"{edit.path}:{edit.line}: {edit.title} was not carried back: {reason}")
-            console.info(edit.report())
+            edit = refusal.edit
+            console.error(f"{edit.path}:{edit.line}: {edit.title} not copied: {refusal.message}")
+            console.info(edit.diff())
         if not result.refused:
-            console.out(f"{result.path}: {', '.join(dict.fromkeys(result.cells))} changed")
+            console.out(f"{result.path}: changed {', '.join(dict.fromkeys(result.cells))}")
     if refused:
-        raise RunFailed("nothing was written for the notebooks with these edits")
+        raise RunFailed("notebooks with these edits were not changed")
     if not results:
         console.out("no edits by hand")
     return 0

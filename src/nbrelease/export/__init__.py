@@ -1,10 +1,11 @@
-"""Notebook in, module and tests out: what is tagged becomes what others run and trust.
+"""Export notebooks to Python modules and pytest files.
 
-``plan`` reads a project's notebooks, checks them and tells what their files have to be; an
-``Export`` writes itself. Nothing here prints.
+``plan`` reads the notebooks of a project, checks them and renders their files; ``Export.write``
+writes the files. Nothing in this package prints.
 """
 
+from nbrelease.export.layout import Layout
 from nbrelease.export.project import plan
-from nbrelease.export.result import Export, File, Layout
+from nbrelease.export.result import Export, ExportedFile
 
-__all__ = ["Export", "File", "Layout", "plan"]
+__all__ = ["Export", "ExportedFile", "Layout", "plan"]

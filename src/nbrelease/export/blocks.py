@@ -1,7 +1,7 @@
-"""A written file as a row of blocks, each headed by the cell that it comes from.
+"""Blocks of an exported file. The heading of a block names the cell that it comes from.
 
-The heading ``# %% notebook #cell-id`` leads tracebacks and editors back to the cell (editors open
-``# %%`` as cells), and lets an edit by hand find the lines of the cell that it belongs to.
+The heading ``# %% notebook #cell-id`` leads from a traceback to the cell, and ``nbrelease sync``
+uses it to find the cell of an edit by hand. Editors show ``# %%`` as cells.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 
 from nbrelease.export.source import CodeCell
 
-HEAD = re.compile(r"^(?: {4})?# %% (?P<key>\S.*?)\s*$")
+HEADING = re.compile(r"^(?: {4})?# %% (?P<key>\S.*?)\s*$")
 INDENT = "    "
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a block, and the line of the cell that it is; none for what export adds."""
+    """A line of a block, and its line number in the cell; None for a generated line."""
 
     text: str
-    origin: int | None = None
+    cell_line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -32,128 +32,130 @@ class Block:
     """One block.
 
     Attributes:
-        key: what its heading says; empty for the top of the file.
-        lines: without the heading.
-        cell: where it comes from; none for what export writes itself.
-        inside: whether it stands within a function, four spaces in.
+        key: the text of its heading; empty for the top of the file.
+        lines: its lines without the heading.
+        cell: the cell that it comes from; None for a generated block.
+        indented: whether it stands in a function.
     """
 
     key: str
     lines: tuple[Line, ...]
     cell: CodeCell | None = None
-    inside: bool = False
+    indented: bool = False
 
     @property
     def text(self) -> str:
-        """Its lines, without the heading."""
+        """Its lines without the heading."""
         return "\n".join(line.text for line in self.lines)
 
     @property
-    def written(self) -> str:
-        """Its lines as they stand in the file, with the heading."""
+    def text_with_heading(self) -> str:
+        """Its heading and its lines."""
         if not self.key:
             return self.text
-        return f"{INDENT if self.inside else ''}# %% {self.key}\n{self.text}"
+        return f"{INDENT if self.indented else ''}# %% {self.key}\n{self.text}"
 
 
-def written(text: str) -> tuple[Line, ...]:
-    """Lines that export adds."""
+def generated_lines(text: str) -> tuple[Line, ...]:
+    """The lines of generated code."""
     return tuple(Line(line) for line in text.strip("\n").split("\n"))
 
 
 def join(blocks: list[Block]) -> str:
-    """The file's text: two blank lines between blocks, one within a function."""
-    parts = [blocks[0].written]
-    for before, block in itertools.pairwise(blocks):
-        close = block.inside and not before.inside
-        gap = "\n" if close else "\n\n" if block.inside else "\n\n\n"
-        parts.append(gap + block.written)
+    """The text of a file: two blank lines between blocks, one within a function."""
+    parts = [blocks[0].text_with_heading]
+    for previous, block in itertools.pairwise(blocks):
+        first_in_function = block.indented and not previous.indented
+        gap = "\n" if first_in_function else "\n\n" if block.indented else "\n\n\n"
+        parts.append(gap + block.text_with_heading)
     return "".join(parts) + "\n"
 
 
 def split(text: str) -> dict[str, str]:
-    """The blocks of a file by their keys; texts without the blank lines around them."""
-    found: dict[str, list[str]] = {"": []}
-    current = found[""]
+    """The text of each block of a file by its heading, without surrounding blank lines."""
+    blocks: dict[str, list[str]] = {"": []}
+    current = blocks[""]
     for line in text.split("\n"):
-        match = HEAD.match(line)
+        match = HEADING.match(line)
         if match:
             key = match["key"]
-            while key in found:  # a heading that somebody copied
+            while key in blocks:  # a heading that was copied
                 key += " (again)"
-            current = found[key] = []
+            current = blocks[key] = []
         else:
             current.append(line)
-    return {key: "\n".join(lines).strip("\n") for key, lines in found.items()}
+    return {key: "\n".join(lines).strip("\n") for key, lines in blocks.items()}
 
 
-def of_cell(cell: CodeCell, dropped: set[int], *, inside: bool = False) -> tuple[Line, ...]:
-    """The lines of a cell that go into a file, without the blank ones around them.
+def cell_lines(cell: CodeCell, omitted: set[int], *, indented: bool = False) -> tuple[Line, ...]:
+    """The lines of a cell for a file, without surrounding blank lines.
 
     Args:
         cell: the cell.
-        dropped: numbers of lines that do not: directives, imports that are gathered elsewhere.
-        inside: whether to move them four spaces in.
+        omitted: numbers of lines to omit, see :func:`omitted_lines`.
+        indented: whether to indent them for a function.
     """
     lines: list[Line] = []
     gap = False
     for number, text in enumerate(cell.code.split("\n"), start=1):
-        if number in dropped:
+        if number in omitted:
             gap = True
             continue
         blank = not text.strip()
         if blank and gap and (not lines or not lines[-1].text):
-            continue  # what was dropped stood between two blank lines
+            continue  # the omitted lines stood between two blank lines
         gap = gap and blank
         lines.append(Line("" if blank else text, number))
     while lines and not lines[0].text.strip():
         lines.pop(0)
     while lines and not lines[-1].text.strip():
         lines.pop()
-    if not inside:
+    if not indented:
         return tuple(lines)
-    kept = inside_texts(cell.code)
+    in_string = lines_in_strings(cell.code)
     return tuple(
-        line if line.origin in kept or not line.text else Line(INDENT + line.text, line.origin)
+        line
+        if line.cell_line in in_string or not line.text
+        else Line(INDENT + line.text, line.cell_line)
         for line in lines
     )
 
 
-def inside_texts(code: str) -> frozenset[int]:
-    """The numbers of lines that begin within a text over several lines: they must not be moved."""
+def lines_in_strings(code: str) -> frozenset[int]:
+    """The numbers of lines that begin within a string; their indentation must not change."""
     if '"""' not in code and "'''" not in code and "\\\n" not in code:
         return frozenset()
     inside: set[int] = set()
-    opened: list[int] = []
+    starts: list[int] = []
     source = io.StringIO(textwrap.dedent(code) + "\n")
     for token in tokenize.generate_tokens(source.readline):
         name = tokenize.tok_name[token.type]
         if name == "STRING":
             inside |= set(range(token.start[0] + 1, token.end[0] + 1))
         elif name in ("FSTRING_START", "TSTRING_START"):  # Python 3.12 and later
-            opened.append(token.start[0])
+            starts.append(token.start[0])
         elif name in ("FSTRING_END", "TSTRING_END"):
-            inside |= set(range(opened.pop() + 1, token.end[0] + 1))
+            inside |= set(range(starts.pop() + 1, token.end[0] + 1))
     return frozenset(inside)
 
 
-def dropped_lines(cell: CodeCell) -> set[int]:
-    """The lines of a cell that are gathered or left out: imports, directives, magics."""
-    gone = set(cell.cell.lines)
+def omitted_lines(cell: CodeCell) -> set[int]:
+    """The lines of a cell that its block omits: imports, directives and display magics."""
+    omitted = set(cell.cell.directive_lines)
     lines = cell.code.split("\n")
     originals = cell.cell.source.split("\n")
-    gone |= {
+    omitted |= {
         number
         for number, (line, original) in enumerate(zip(lines, originals, strict=True), start=1)
         if not line and original
     }
-    others = {
+    statement_lines = {
         number
         for node in cell.tree.body
         if node not in cell.imports
         for number in (node.lineno, node.end_lineno or node.lineno)
     }
     for node in cell.imports:
-        own = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        gone |= own - others  # «import a; b = 1» keeps its line
-    return gone
+        import_lines = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        omitted |= import_lines - statement_lines  # `import a; b = 1` is not omitted
+    return omitted

@@ -1,7 +1,7 @@
-"""What was found out about notebooks that have not changed since.
+"""Cache of export results for notebooks that have not changed.
 
-A file of the user's cache folder, of no value beyond time saved: it holds digests of notebooks and
-of the files written from them, and is believed only when all of them still match.
+The cache is a file in the user's cache folder and only saves time. An entry is used only while the
+digests of the notebook, of its shared modules and of all its exported files still match.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from pathlib import Path
 
 from nbrelease import files
 from nbrelease.export.diagnostic import RULES, Diagnostic
+from nbrelease.export.layout import Layout
 
-SCHEMA = 2
+SCHEMA = 3
+_Fields = tuple[str, str, str, int, int, str, str]
 
 
 @dataclass
-class Entry:
-    """One notebook.
+class CacheEntry:
+    """The cached result of one notebook.
 
     Attributes:
-        sha256: of its file.
-        module: the module that it is exported to.
-        runnable: whether that has a ``main``.
-        exports: whether anything of it is exported.
-        names: digest of the names of all modules of the project.
-        uses: the shared modules that it has copies of, each with the sha256 of its notebook.
-        files: what was written, with sha256.
-        found: the findings, all of which let it be written.
+        sha256: digest of the notebook.
+        module: name of its module.
+        runnable: whether the module has a ``main()``.
+        exports: whether a cell is tagged for export.
+        module_names: digest of the names of all modules of the project.
+        shared: shared modules that it uses, each with the sha256 of its notebook.
+        files: exported files, each with its sha256.
+        diagnostics: the fields of its diagnostics; none is an error.
         untested: public functions that no test uses.
     """
 
@@ -39,89 +41,99 @@ class Entry:
     module: str
     runnable: bool
     exports: bool
-    names: str = ""
-    uses: dict[str, str] = field(default_factory=dict)
+    module_names: str = ""
+    shared: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    found: list[tuple[str, str, str, int, int, str, str]] = field(default_factory=list)
+    diagnostics: list[_Fields] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)
 
-    def diagnostics(self) -> list[Diagnostic]:
-        """The findings."""
+    def load_diagnostics(self) -> list[Diagnostic]:
+        """Return its diagnostics as objects."""
         return [
-            Diagnostic(RULES[code], path, cell, line, column, message, mend)
-            for code, path, cell, line, column, message, mend in self.found
+            Diagnostic(RULES[code], path, cell, line, column, message, fix)
+            for code, path, cell, line, column, message, fix in self.diagnostics
+        ]
+
+    def store_diagnostics(self, diagnostics: list[Diagnostic]) -> None:
+        """Replace its diagnostics."""
+        self.diagnostics = [
+            (each.rule.code, each.path, each.cell, each.line, each.column, each.message, each.fix)
+            for each in diagnostics
         ]
 
     def files_match(self) -> bool:
-        """Whether what was written is still there, byte for byte."""
-        return all(digest(Path(path)) == sha256 for path, sha256 in self.files.items())
+        """Whether all exported files are unchanged."""
+        return all(_digest(Path(path)) == sha256 for path, sha256 in self.files.items())
 
 
 class Cache:
-    """The entries of a project, by the notebook's path from its folder."""
+    """The cached results of a project, by the path of the notebook."""
 
-    def __init__(self, path: Path | None, key: str) -> None:
-        """Read what is there; ``key`` is all else that the result depends on."""
+    def __init__(self, path: Path | None = None, key: str = "") -> None:
+        """Load the cache.
+
+        Args:
+            path: the cache file; None for a cache in memory.
+            key: everything else that results depend on.
+        """
         self.path, self.key = path, key
-        self.entries: dict[str, Entry] = {}
-        self._before = ""
+        self.entries: dict[str, CacheEntry] = {}
+        self._saved_text = ""
         if path is None:
             return
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            self._before = path.read_text(encoding="utf-8")
-            content = json.loads(self._before)
+            self._saved_text = path.read_text(encoding="utf-8")
+            content = json.loads(self._saved_text)
             if content["key"] == self._full_key():
                 self.entries = {
-                    name: Entry(**values) for name, values in content["entries"].items()
+                    name: CacheEntry(**values) for name, values in content["entries"].items()
                 }
 
+    @classmethod
+    def for_project(cls, layout: Layout) -> Cache:
+        """Load the cache of a project."""
+        folders = (layout.notebooks, layout.exported, layout.tests)
+        return cls(_cache_path(layout.root), " ".join([*map(str, folders), str(layout.width)]))
+
     def _full_key(self) -> str:
-        return f"{SCHEMA} {_program()} {self.key}"
+        return f"{SCHEMA} {_program_digest()} {self.key}"
 
     def save(self) -> None:
-        """Write it; a cache folder that cannot be written costs time and nothing else."""
+        """Write the cache file. A cache folder that is not writable only costs time."""
         if self.path is None:
             return
         entries = {name: vars(entry) for name, entry in sorted(self.entries.items())}
         text = json.dumps({"key": self._full_key(), "entries": entries})
-        if text != self._before:
+        if text != self._saved_text:
             with contextlib.suppress(OSError):
                 files.write_text(self.path, text)
 
 
-def plain(found: list[Diagnostic]) -> list[tuple[str, str, str, int, int, str, str]]:
-    """Findings as an entry keeps them."""
-    return [
-        (each.rule.code, each.path, each.cell, each.line, each.column, each.message, each.mend)
-        for each in found
-    ]
-
-
-def place(root: Path) -> Path | None:
-    """The file for a project; None where the user has no cache folder or wants none."""
+def _cache_path(root: Path) -> Path | None:
+    """The cache file of a project; None if ``NBRELEASE_NO_CACHE`` is set."""
     if os.environ.get("NBRELEASE_NO_CACHE"):
         return None
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    home = Path(base) if base else Path.home() / ".cache"
+    folder = Path(base) if base else Path.home() / ".cache"
     name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
-    return home / "nbrelease" / f"export-{name}.json"
+    return folder / "nbrelease" / f"export-{name}.json"
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a file; empty when it is not there."""
+def _digest(path: Path) -> str:
+    """The sha256 of a file; empty if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
 
 
-def _program() -> str:
-    """This very code: a change of the export is a change of everything it writes."""
+def _program_digest() -> str:
+    """Digest of the source files of the export: another version may render other files."""
     folder = Path(__file__).parent
     stamps = [
         f"{entry.name}:{entry.stat().st_size}:{entry.stat().st_mtime_ns}"
-        for place in (folder, folder / "checks", folder.parent / "notebook")
-        for entry in sorted(os.scandir(place), key=lambda each: each.name)
+        for package in (folder, folder / "checks", folder.parent / "notebook")
+        for entry in sorted(os.scandir(package), key=lambda each: each.name)
         if entry.name.endswith(".py")
     ]
     return hashlib.sha256("\n".join(stamps).encode()).hexdigest()

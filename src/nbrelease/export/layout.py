@@ -1,8 +1,8 @@
-"""Where a project keeps its notebooks and what is written from them.
+"""Folders of a project that the export reads and writes.
 
 These few keys of settings.ini are read here and not by ``nbrelease.settings``: they are the same in
-every environment, and an export, which runs on every save and every commit, has to start in a
-fraction of the time that validating all the others takes.
+every environment, and an export runs on every save and every commit. Loading and validating all
+settings with pydantic takes longer than a whole export without changes.
 """
 
 from __future__ import annotations
@@ -13,58 +13,85 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbrelease.errors import SettingsError
-from nbrelease.export.cache import Cache, place
-from nbrelease.export.result import DEFAULT_WIDTH, Layout
 
-FILE = "settings.ini"
+SETTINGS_FILE = "settings.ini"
 DEFAULTS = {"notebooks": "notebooks", "exported": "exported", "exported_tests": "tests/exported"}
+DEFAULT_WIDTH = 88
+"""ruff's default ``line-length``."""
 
 
 @dataclass(frozen=True)
-class Choices:
-    """The layout, and whether untested functions are a failure."""
+class Layout:
+    """The folders.
+
+    Attributes:
+        root: the project's folder.
+        notebooks: notebooks.
+        exported: exported modules, one folder per notebook.
+        tests: exported tests.
+        width: maximum line length of generated code.
+    """
+
+    root: Path
+    notebooks: Path
+    exported: Path
+    tests: Path
+    width: int = DEFAULT_WIDTH
+
+    def relative(self, path: Path) -> str:
+        """A path relative to the project's folder, with forward slashes."""
+        path = path.resolve()
+        root = self.root.resolve()
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """The folders, and whether ``--check`` fails on functions without a test."""
 
     layout: Layout
-    untested_fails: bool
+    fail_on_untested: bool
 
 
-def load(start: Path | None = None) -> Choices:
-    """The layout of the project that ``start`` (the current folder by default) lies in.
+def load(start: Path | None = None) -> ExportSettings:
+    """Read the export settings of the project that contains ``start``.
+
+    Args:
+        start: a folder of the project; by default the current folder.
 
     Raises:
-        SettingsError: there is no settings.ini here or above, or it cannot be read.
+        SettingsError: no parent folder has a settings.ini, or the file is invalid.
     """
     folder = (start or Path.cwd()).resolve()
     for root in (folder, *folder.parents):
-        if (root / FILE).is_file():
+        if (root / SETTINGS_FILE).is_file():
             break
     else:
-        raise SettingsError(f"no {FILE} in {folder} or above; run nbrelease in a project's folder")
+        raise SettingsError(
+            f"{folder}: no {SETTINGS_FILE} here or in a parent folder; "
+            "run nbrelease in the folder of a project"
+        )
     parser = configparser.ConfigParser()
     try:
-        with (root / FILE).open(encoding="utf-8") as file:
-            parser.read_file(file, source=FILE)
+        with (root / SETTINGS_FILE).open(encoding="utf-8") as file:
+            parser.read_file(file, source=SETTINGS_FILE)
         section = parser[parser.default_section]
-        where = {key: root / section.get(key, value) for key, value in DEFAULTS.items()}
+        folders = {key: root / section.get(key, value) for key, value in DEFAULTS.items()}
         untested = section.get("export_untested", "list")
     except (configparser.Error, UnicodeDecodeError) as error:
-        raise SettingsError(f"{FILE}: {' '.join(str(error).split())}") from None
+        raise SettingsError(f"{SETTINGS_FILE}: {' '.join(str(error).split())}") from None
     if untested not in ("list", "fail"):
-        raise SettingsError(f"{FILE}:[DEFAULT] export_untested = {untested}: wants list or fail")
+        raise SettingsError(
+            f"{SETTINGS_FILE} [DEFAULT] export_untested: must be list or fail (got {untested})"
+        )
     layout = Layout(
-        root, where["notebooks"], where["exported"], where["exported_tests"], _width(root)
+        root, folders["notebooks"], folders["exported"], folders["exported_tests"], _width(root)
     )
-    return Choices(layout, untested == "fail")
-
-
-def cache_of(layout: Layout) -> Cache:
-    """What is known of the project's notebooks from last time."""
-    folders = (layout.notebooks, layout.exported, layout.tests)
-    return Cache(place(layout.root), " ".join([*map(str, folders), str(layout.width)]))
+    return ExportSettings(layout, untested == "fail")
 
 
 def _width(root: Path) -> int:
-    """The line length that ruff holds the project to; its own default without one."""
+    """Ruff's ``line-length`` of the project."""
     try:
         tools = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
         width = tools["ruff"]["line-length"]

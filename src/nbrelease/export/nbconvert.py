@@ -1,7 +1,7 @@
-"""The export as a format of nbconvert: ``jupyter nbconvert --to nbrelease``, and in JupyterLab.
+"""nbconvert exporter: ``jupyter nbconvert --to nbrelease``, also listed in JupyterLab.
 
-nbconvert makes one object of every exporter that is installed, also to print its help: the
-constructor is its own, and everything of ours is imported when a notebook is converted.
+nbconvert creates every installed exporter, even to print its help. So the modules of this package
+are imported only when a notebook is converted.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from nbconvert.exporters.exporter import Exporter
 
 
 class NbreleaseExporter(Exporter):  # type: ignore[misc] # nbconvert has no types
-    """Writes the module of a notebook's tagged cells."""
+    """Export a notebook's tagged cells as a module."""
 
     export_from_notebook = "nbrelease module"
-    """What JupyterLab calls it in «Save and Export Notebook As»."""
+    """The entry of JupyterLab's menu "Save and Export Notebook As"."""
     output_mimetype = "text/x-python"
 
     def _file_extension_default(self) -> str:
@@ -26,10 +26,10 @@ class NbreleaseExporter(Exporter):  # type: ignore[misc] # nbconvert has no type
     def from_notebook_node(
         self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
-        """The module's text: in a project the very one that ``nbrelease export`` writes.
+        """Return the module: in a project the same text that ``nbrelease export`` writes.
 
         Raises:
-            ConversionException: something in the notebook keeps it from being exported.
+            ConversionException: the notebook has errors.
         """
         from nbconvert.utils.exceptions import ConversionException
 
@@ -39,42 +39,41 @@ class NbreleaseExporter(Exporter):  # type: ignore[misc] # nbconvert has no type
         metadata = resources.get("metadata", {})
         path = Path(metadata.get("path") or ".", f"{metadata.get('name', 'notebook')}.ipynb")
         try:
-            return _module(json.dumps(copy).encode(), path), resources
+            return _render_module(json.dumps(copy).encode(), path), resources
         except UserError as error:
             raise ConversionException(str(error)) from None
 
 
-def _module(content: bytes, path: Path) -> str:
+def _render_module(content: bytes, path: Path) -> str:
     """The module of a notebook.
 
     Raises:
-        UserError: it cannot be exported.
+        UserError: the notebook has errors or no cells to export.
     """
     from nbrelease.errors import NotebookError, SettingsError
-    from nbrelease.export import beside, blocks, checks, module
+    from nbrelease.export import blocks, checks, generated_module, shared_modules
+    from nbrelease.export.cache import Cache
+    from nbrelease.export.cell_parser import parse_notebook
     from nbrelease.export.diagnostic import Level
-    from nbrelease.export.formats import text
-    from nbrelease.export.layout import cache_of
-    from nbrelease.export.layout import load as load_layout
-    from nbrelease.export.project import shared_modules
-    from nbrelease.export.reading import load
-    from nbrelease.export.result import DEFAULT_WIDTH
+    from nbrelease.export.formatters import format_text
+    from nbrelease.export.layout import DEFAULT_WIDTH, DEFAULTS, load
+    from nbrelease.export.project import shared_module_names
     from nbrelease.notebook import parse
 
-    name, width, own = path.name, DEFAULT_WIDTH, frozenset[str]()
+    name, width, shared = path.name, DEFAULT_WIDTH, frozenset[str]()
     try:
-        layout = load_layout(path.parent).layout
+        layout = load(path.parent).layout
     except SettingsError:
-        exported = "exported"  # a notebook by itself
+        export_folder = DEFAULTS["exported"]  # a notebook outside a project
     else:
-        name, width, exported = layout.shown(path), layout.width, layout.exported.name
-        own = shared_modules(layout, cache_of(layout))
-    source = load(parse(content, Path(name)), name)
+        name, width, export_folder = layout.relative(path), layout.width, layout.exported.name
+        shared = shared_module_names(layout, Cache.for_project(layout))
+    source = parse_notebook(parse(content, Path(name)), name)
     checks.run(source)
-    beside.check(source, exported)
-    errors = [each for each in source.found if each.rule.level is Level.ERROR]
+    shared_modules.check(source, export_folder)
+    errors = [each for each in source.diagnostics if each.rule.level is Level.ERROR]
     if errors:
-        raise NotebookError(text(errors))
+        raise NotebookError(format_text(errors))
     if not source.exports:
         raise NotebookError(f"{name}: no cell is tagged export or main")
-    return blocks.join(module.render(source, width, own))
+    return blocks.join(generated_module.render(source, width, shared))

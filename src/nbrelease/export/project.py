@@ -1,4 +1,4 @@
-"""All notebooks of a project: which are exported, to where, and what stands against it."""
+"""Plan the export of a project: read its notebooks, check them and render their files."""
 
 from __future__ import annotations
 
@@ -7,159 +7,171 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nbrelease.errors import NotebookError, UsageError
-from nbrelease.export import beside, blocks, checks, ledger, module
+from nbrelease.errors import NotebookFormatError, UsageError
+from nbrelease.export import blocks, checks, export_state, generated_module, shared_modules
 from nbrelease.export import diagnostic as rules
-from nbrelease.export.cache import Cache, Entry, plain
+from nbrelease.export.cache import Cache, CacheEntry
+from nbrelease.export.cell_parser import parse_notebook
 from nbrelease.export.diagnostic import Diagnostic, Level
-from nbrelease.export.outputs import Copy, add_tests, file_at
-from nbrelease.export.reading import load
-from nbrelease.export.result import Export, Layout
+from nbrelease.export.generated_files import SharedCopy, add_generated_files, file_with_text
+from nbrelease.export.layout import Layout
+from nbrelease.export.result import Export
 from nbrelease.export.source import Source
 from nbrelease.notebook import parse
 
 
-def plan(layout: Layout, chosen: Sequence[Path] = (), cache: Cache | None = None) -> list[Export]:
-    """What the notebooks give, and what stands against writing it. Nothing is written.
+def plan(
+    layout: Layout, notebooks: Sequence[Path] = (), cache: Cache | None = None
+) -> list[Export]:
+    """Check notebooks and render their files. Nothing is written.
 
     Args:
-        layout: where things are.
-        chosen: the notebooks; by default all of the folder that have cells to export.
-        cache: what is known of notebooks that have not changed.
+        layout: the project's folders.
+        notebooks: the notebooks; by default all with cells to export.
+        cache: results of notebooks that have not changed.
 
     Raises:
-        UsageError: a chosen notebook is not there, or lies outside of the project.
+        UsageError: a notebook does not exist or lies outside the project.
     """
-    everything = _notebooks(layout)
-    for path in chosen:
+    project_notebooks = _find_notebooks(layout)
+    for path in notebooks:
         if not path.is_file():
-            raise UsageError(f"{path}: no such notebook{_nearest(path, everything)}")
+            raise UsageError(f"{path}: no such notebook{_suggestion(path, project_notebooks)}")
         if not path.resolve().is_relative_to(layout.root.resolve()):
-            raise UsageError(f"{path}: outside of the project {layout.root}")
-    every = {path.resolve(): path for path in (*everything, *chosen)}
-    wanted = {layout.shown(path) for path in chosen or everything}
-    work = _Plan(layout, list(every.values()), cache or Cache(None, ""))
-    found = [work.complete(shown) for shown in work.order if shown in wanted]
-    if not chosen:
-        found += work.orphans()
-    (cache or work.cache).save()
-    return [export for export in found if chosen or export.files or export.found or export.exports]
+            raise UsageError(
+                f"{path}: outside the project {layout.root}; run nbrelease in its project"
+            )
+    by_path = {path.resolve(): path for path in (*project_notebooks, *notebooks)}
+    selected = {layout.relative(path) for path in notebooks or project_notebooks}
+    planner = _Planner(layout, list(by_path.values()), cache or Cache())
+    exports = [planner.export(path) for path in planner.paths if path in selected]
+    if not notebooks:
+        exports += planner.orphans()
+    planner.cache.save()
+    return [
+        export
+        for export in exports
+        if notebooks or export.files or export.diagnostics or export.exports
+    ]
 
 
-def shared_modules(layout: Layout, cache: Cache | None = None) -> frozenset[str]:
-    """The modules that the project's notebooks without a ``main`` give."""
-    return frozenset(_Plan(layout, _notebooks(layout), cache or Cache(None, "")).libraries)
+def shared_module_names(layout: Layout, cache: Cache | None = None) -> frozenset[str]:
+    """The names of the shared modules of a project."""
+    return frozenset(_Planner(layout, _find_notebooks(layout), cache or Cache()).shared)
 
 
-class _Plan:
-    """The notebooks of one round: each is parsed when something of it is not known."""
+class _Planner:
+    """Exports the notebooks of a project; parses those that are not in the cache."""
 
-    def __init__(self, layout: Layout, paths: list[Path], cache: Cache) -> None:
+    def __init__(self, layout: Layout, notebooks: list[Path], cache: Cache) -> None:
         self.layout, self.cache = layout, cache
-        self.content = {layout.shown(path): _bytes(path) for path in paths}
-        self.order = sorted(self.content)
+        self.content = {layout.relative(path): _read_bytes(path) for path in notebooks}
+        self.paths = sorted(self.content)
         self.sha256 = {
-            shown: hashlib.sha256(content).hexdigest() for shown, content in self.content.items()
+            path: hashlib.sha256(content).hexdigest() for path, content in self.content.items()
         }
-        self.read: dict[str, Export] = {}
-        self.entries = {shown: self._entry(shown) for shown in self.order}
-        self.libraries = {
-            entry.module: shown
-            for shown, entry in self.entries.items()
+        self.parsed: dict[str, Export] = {}
+        self.entries = {path: self._entry(path) for path in self.paths}
+        self.shared = {
+            entry.module: path
+            for path, entry in self.entries.items()
             if entry.exports and not entry.runnable
         }
-        modules = [f"{entry.module} {shown}" for shown, entry in self.entries.items()]
-        self.names = hashlib.sha256("\n".join([*self.libraries, "", *modules]).encode()).hexdigest()
+        modules = [f"{entry.module} {path}" for path, entry in self.entries.items()]
+        names = "\n".join([*self.shared, "", *modules])
+        self.module_names = hashlib.sha256(names.encode()).hexdigest()
 
-    def _entry(self, shown: str) -> Entry:
-        known = self.cache.entries.get(shown)
-        if known is not None and known.sha256 == self.sha256[shown]:
-            return known
-        self.cache.entries.pop(shown, None)
-        source = self._load(shown).source
+    def _entry(self, path: str) -> CacheEntry:
+        entry = self.cache.entries.get(path)
+        if entry is not None and entry.sha256 == self.sha256[path]:
+            return entry
+        self.cache.entries.pop(path, None)
+        source = self._parse(path).source
         if source is None:
-            return Entry(self.sha256[shown], "", False, False)
-        return Entry(self.sha256[shown], source.module, source.runnable, source.exports)
+            return CacheEntry(self.sha256[path], "", False, False)
+        return CacheEntry(self.sha256[path], source.module, source.runnable, source.exports)
 
-    def _load(self, shown: str) -> Export:
-        if shown not in self.read:
-            self.read[shown] = _read(shown, self.content[shown])
-        return self.read[shown]
+    def _parse(self, path: str) -> Export:
+        if path not in self.parsed:
+            self.parsed[path] = _parse(path, self.content[path])
+        return self.parsed[path]
 
-    def complete(self, shown: str) -> Export:
-        """One notebook's files and findings, from the cache if nothing of it changed."""
-        entry = self.cache.entries.get(shown)
-        if entry is not None and self._holds(entry) and entry.files_match():
+    def export(self, path: str) -> Export:
+        """The files and diagnostics of a notebook, from the cache if nothing has changed."""
+        cached = self.cache.entries.get(path)
+        if cached is not None and self._is_current(cached) and cached.files_match():
             return Export(
-                shown,
-                found=entry.diagnostics(),
-                untested=entry.untested,
-                exports=entry.exports,
+                path,
+                diagnostics=cached.load_diagnostics(),
+                untested=cached.untested,
+                exports=cached.exports,
             )
-        export = self._load(shown)
-        _complete(self, export)
-        self.cache.entries.pop(shown, None)
+        export = self._parse(path)
+        _check_and_render(self, export)
+        self.cache.entries.pop(path, None)
         if not export.failed:
-            known = self.entries[shown]
-            known.names = self.names
-            known.uses = {name: self.sha256[self.libraries[name]] for name in export.uses}
-            known.files = {
+            entry = self.entries[path]
+            entry.module_names = self.module_names
+            entry.shared = {name: self.sha256[self.shared[name]] for name in export.shared}
+            entry.files = {
                 str(file.path): hashlib.sha256(file.text.encode("utf-8")).hexdigest()
                 for file in export.files
             }
-            known.found, known.untested = plain(export.found), export.untested
-            self.cache.entries[shown] = known
+            entry.store_diagnostics(export.diagnostics)
+            entry.untested = export.untested
+            self.cache.entries[path] = entry
         return export
 
-    def _holds(self, entry: Entry) -> bool:
-        """Whether nothing else that an entry depends on has changed."""
-        return entry.names == self.names and all(
-            self.sha256.get(self.libraries.get(name, "")) == sha256
-            for name, sha256 in entry.uses.items()
+    def _is_current(self, entry: CacheEntry) -> bool:
+        """Whether the other notebooks that an entry depends on are unchanged."""
+        return entry.module_names == self.module_names and all(
+            self.sha256.get(self.shared.get(name, "")) == sha256
+            for name, sha256 in entry.shared.items()
         )
 
     def orphans(self) -> list[Export]:
-        """Written modules that no notebook gives any more, each as a finding."""
-        modules = {entry.module for entry in self.entries.values()}  # also of what has errors
-        broken = any(not entry.module for entry in self.entries.values())
-        found = []
-        for path in sorted(self.layout.exported.glob(f"*/{ledger.NAME}")):
-            last = ledger.load(path) if path.parent.name not in modules and not broken else None
-            if last is None:
+        """A diagnostic for each exported module that no notebook produces any more."""
+        modules = {entry.module for entry in self.entries.values()}  # also those with errors
+        unreadable = any(not entry.module for entry in self.entries.values())
+        exports = []
+        for path in sorted(self.layout.exported.glob(f"*/{export_state.STATE_FILE}")):
+            if path.parent.name in modules or unreadable:
                 continue
-            shown = self.layout.shown(path.parent)
-            gone = last.notebook not in self.content
-            message = f"it was written from {last.notebook}, which " + (
-                "is gone" if gone else "is no longer exported to it"
+            state = export_state.load(path)
+            if state is None:
+                continue
+            folder = self.layout.relative(path.parent)
+            exists = state.notebook in self.content
+            message = f"exported from {state.notebook}, which " + (
+                "is now exported to another module" if exists else "does not exist"
             )
-            mend = "delete the folder and its test file; what people wrote there is yours to move"
-            found.append(
-                Export(shown, found=[Diagnostic(rules.ORPHAN, shown, "", 1, 1, message, mend)])
-            )
-        return found
+            fix = "delete the folder and its test file; move tests that you wrote first"
+            orphan = Diagnostic(rules.ORPHAN, folder, "", 1, 1, message, fix)
+            exports.append(Export(folder, diagnostics=[orphan]))
+        return exports
 
-    def library(self, name: str) -> Source:
+    def load_shared(self, name: str) -> Source:
         """The notebook of a shared module."""
-        source = self._load(self.libraries[name]).source
-        assert source is not None  # noqa: S101 - it was read to become one
+        source = self._parse(self.shared[name]).source
+        assert source is not None  # noqa: S101 - an unreadable notebook has no module
         return source
 
-    def same_module(self, source: Source) -> str:
-        """Another notebook that is exported to the same module; empty when there is none."""
+    def notebook_with_same_module(self, source: Source) -> str:
+        """Another notebook that is exported to the same module; empty if there is none."""
         return next(
             (
-                shown
-                for shown in self.order
-                if shown != source.path
-                and self.entries[shown].exports
-                and self.entries[shown].module == source.module
+                path
+                for path in self.paths
+                if path != source.path
+                and self.entries[path].exports
+                and self.entries[path].module == source.module
             ),
             "",
         )
 
 
-def _notebooks(layout: Layout) -> list[Path]:
-    """The project's notebooks, in subfolders too, hidden and checkpoint folders left out."""
+def _find_notebooks(layout: Layout) -> list[Path]:
+    """The notebooks of a project and its subfolders, without hidden and checkpoint folders."""
     return sorted(
         path
         for path in layout.notebooks.rglob("*.ipynb")
@@ -167,76 +179,79 @@ def _notebooks(layout: Layout) -> list[Path]:
     )
 
 
-def _nearest(path: Path, everything: Iterable[Path]) -> str:
-    names = {each.name: each for each in everything}
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {names[close[0]]}?" if close else ""
+def _suggestion(path: Path, notebooks: Iterable[Path]) -> str:
+    by_name = {each.name: each for each in notebooks}
+    similar = difflib.get_close_matches(path.name, by_name, n=1)
+    return f"; did you mean {by_name[similar[0]]}?" if similar else ""
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _read(shown: str, content: bytes) -> Export:
-    export = Export(shown)
+def _parse(path: str, content: bytes) -> Export:
+    export = Export(path)
     try:
-        notebook = parse(content, Path(shown))
-    except NotebookError as error:
-        message, _, mend = str(error).removeprefix(f"{shown}: ").partition("; ")
-        export.found.append(
-            Diagnostic(rules.UNREADABLE, shown, "", 1, 1, message, mend or "restore it from git")
+        notebook = parse(content, Path(path))
+    except NotebookFormatError as error:
+        export.diagnostics.append(
+            Diagnostic(rules.UNREADABLE, path, "", 1, 1, error.message, error.fix)
         )
         return export
-    if not shown.isprintable():
-        message = "its name holds what cannot stand in a comment"
-        export.found.append(
-            Diagnostic(rules.UNREADABLE, ascii(shown), "", 1, 1, message, "rename it")
+    if not path.isprintable():
+        message = "the file name contains characters that cannot be printed"
+        export.diagnostics.append(
+            Diagnostic(rules.UNREADABLE, ascii(path), "", 1, 1, message, "rename the file")
         )
         return export
-    export.source = load(notebook, shown)
+    export.source = parse_notebook(notebook, path)
     return export
 
 
-def _complete(work: _Plan, export: Export) -> None:
+def _check_and_render(planner: _Planner, export: Export) -> None:
     source = export.source
     if source is None:
         return
-    export.found, export.exports = source.found, source.exports
+    export.diagnostics, export.exports = source.diagnostics, source.exports
     if not source.exports:
         return
     checks.run(source)
-    beside.check(source, work.layout.exported.name)
-    if same := work.same_module(source):
+    shared_modules.check(source, planner.layout.exported.name)
+    if other := planner.notebook_with_same_module(source):
         source.report(
             rules.SAME_MODULE,
             None,
             1,
-            f"{same} is exported to {source.module} too",
-            "rename one of them, or give it a cell with «#| default_exp name»",
+            f"{other} is exported to the module {source.module} too",
+            "rename one of the notebooks, or name its module with `#| default_exp name`",
         )
     if not export.failed:
-        _render(work, export, source)
+        _render(planner, export, source)
     source.finish(complete=not export.failed)
 
 
-def _render(work: _Plan, export: Export, source: Source) -> None:
-    """The files of a notebook in which no error was found."""
-    layout = work.layout
+def _render(planner: _Planner, export: Export, source: Source) -> None:
+    """Render the files of a notebook without errors."""
+    layout = planner.layout
     folder = layout.exported / source.module
-    written = module.render(source, layout.width, work.libraries.keys())
+    module_blocks = generated_module.render(source, layout.width, planner.shared.keys())
     name = "main.py" if source.runnable else "__init__.py"
-    export.files.append(file_at(folder / name, blocks.join(written)))
+    export.files.append(file_with_text(folder / name, blocks.join(module_blocks)))
     copies = []
-    export.uses = beside.needed(source, work.libraries.keys(), work.library)
-    for library in export.uses:
-        other = work.library(library)
+    export.shared = shared_modules.required_modules(
+        source, planner.shared.keys(), planner.load_shared
+    )
+    for module in export.shared:
+        other = planner.load_shared(module)
         checked = Source(other.notebook, other.path, other.cells, other.parameters)
         checks.run(checked)
-        if any(each.rule.level is Level.ERROR for each in (*other.found, *checked.found)):
-            continue  # it has findings of its own
-        text = blocks.join(module.render(checked, layout.width, work.libraries.keys()))
-        copies.append(Copy(file_at(folder / f"{library}.py", text), other.path))
-    add_tests(layout, export, source, written, copies)
+        diagnostics = (*other.diagnostics, *checked.diagnostics)
+        if any(each.rule.level is Level.ERROR for each in diagnostics):
+            continue  # reported for its own notebook
+        rendered = generated_module.render(checked, layout.width, planner.shared.keys())
+        file = file_with_text(folder / f"{module}.py", blocks.join(rendered))
+        copies.append(SharedCopy(file, other.path))
+    add_generated_files(layout, export, source, module_blocks, copies)

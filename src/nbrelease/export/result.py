@@ -1,4 +1,4 @@
-"""What an export is about and what it gives: folders, files, findings."""
+"""Result of exporting one notebook: files to write, diagnostics, edits by hand."""
 
 from __future__ import annotations
 
@@ -7,88 +7,61 @@ from pathlib import Path
 
 from nbrelease import files
 from nbrelease.export.diagnostic import Diagnostic, Level
-from nbrelease.export.edits import Edit
+from nbrelease.export.manual_edits import ManualEdit
 from nbrelease.export.source import Source
 
-DEFAULT_WIDTH = 88
-
 
 @dataclass(frozen=True)
-class Layout:
-    """Where things are.
-
-    Attributes:
-        root: the project's folder.
-        notebooks: the folder of the notebooks.
-        exported: the folder of the modules, one folder a notebook.
-        tests: the folder of the written tests.
-        width: the longest line of written code.
-    """
-
-    root: Path
-    notebooks: Path
-    exported: Path
-    tests: Path
-    width: int = DEFAULT_WIDTH
-
-    def shown(self, path: Path) -> str:
-        """A path from the project's folder, with forward slashes."""
-        path = path.resolve()
-        root = self.root.resolve()
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-@dataclass(frozen=True)
-class File:
-    """A written file: its new text and what is there now (None: nothing)."""
+class ExportedFile:
+    """A file of the export: its new text, and its text on disk (None if it does not exist)."""
 
     path: Path
     text: str
-    there: str | None
+    current: str | None
 
     @property
     def stale(self) -> bool:
-        """Whether it has to be written."""
-        return self.text != self.there
+        """Whether the file must be written."""
+        return self.text != self.current
 
 
 @dataclass
 class Export:
-    """What one notebook gives.
+    """The export of one notebook.
 
     Attributes:
-        path: the notebook, from the project's folder.
-        source: the notebook, read; None when it cannot be.
-        files: what is to be written; empty when there is an error.
-        edits: edits by hand, which keep everything from being written.
-        found: the findings.
+        path: the notebook, relative to the project.
+        source: the parsed notebook; None if it cannot be read.
+        files: the files to write; empty if there is an error.
+        edits: edits by hand; any edit prevents writing.
+        diagnostics: problems of the notebook and of its files.
         untested: public functions that no test uses.
-        exports: whether anything of it is exported.
-        uses: the modules of other notebooks that lie beside it.
+        exports: whether a cell is tagged for export.
+        shared: shared modules that are copied next to its ``main.py``.
     """
 
     path: str
     source: Source | None = None
-    files: list[File] = field(default_factory=list)
-    edits: list[Edit] = field(default_factory=list)
-    found: list[Diagnostic] = field(default_factory=list)
+    files: list[ExportedFile] = field(default_factory=list)
+    edits: list[ManualEdit] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)
     exports: bool = False
-    uses: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
-        """Whether an error keeps it from being written."""
-        return any(each.rule.level is Level.ERROR for each in self.found)
+        """Whether an error prevents writing."""
+        return any(each.rule.level is Level.ERROR for each in self.diagnostics)
 
     @property
-    def stale(self) -> list[File]:
-        """The files that are not what the notebook gives."""
+    def stale(self) -> list[ExportedFile]:
+        """The files that are out of date."""
         return [file for file in self.files if file.stale]
 
-    def write(self) -> list[File]:
-        """Bring the files up to date, beside and renamed; returns those that were not."""
-        written = self.stale
-        for file in written:
+    def write(self) -> list[ExportedFile]:
+        """Write the files that are out of date, each atomically, and return them."""
+        stale = self.stale
+        for file in stale:
             files.write_text(file.path, file.text)
-        return written
+        return stale

@@ -1,4 +1,4 @@
-"""A notebook as the export sees it: every cell has one role, its code is parsed once."""
+"""A parsed notebook: each code cell has one role and is parsed once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from nbrelease.export import names
+from nbrelease.export import name_usage
 from nbrelease.export.diagnostic import Diagnostic, Level, Rule
-from nbrelease.export.ignores import MARK, Ignores
+from nbrelease.export.suppressions import MARK, Suppressions
 from nbrelease.notebook import Cell, Notebook, Parameter
 
 
 class Role(StrEnum):
-    """What becomes of a cell."""
+    """Where the code of a cell is exported to."""
 
     PARAMETERS = "parameters"
     EXPORT = "export"
@@ -36,36 +36,36 @@ ROLES = {
 
 @dataclass(frozen=True)
 class CodeCell:
-    """A code cell with its role and its parsed code.
+    """A code cell with its role and its syntax tree.
 
     Attributes:
-        cell: as in the notebook.
-        role: what becomes of it.
-        tree: its syntax tree; of nothing when it cannot be parsed.
-        code: the code that was parsed: directives and harmless magics are blank lines.
-        names: what it binds and reads.
-        private: exported, but not for ``import *`` (nbdev's ``exporti``).
+        cell: the cell of the notebook.
+        role: where its code is exported to.
+        tree: its syntax tree; empty if the code cannot be parsed.
+        code: the parsed code, with directives and display magics as blank lines.
+        names: the names that it binds and reads.
+        private: exported, but not in ``__all__`` (nbdev's ``exporti``).
     """
 
     cell: Cell
     role: Role
     tree: ast.Module
     code: str
-    names: names.Names
+    names: name_usage.NameUsage
     private: bool = False
 
     @cached_property
     def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
-        """The imports at the top level."""
+        """Its top-level import statements."""
         return tuple(
             node for node in self.tree.body if isinstance(node, ast.Import | ast.ImportFrom)
         )
 
     @cached_property
     def imported(self) -> frozenset[str]:
-        """The names that these bind."""
+        """The names that its top-level imports bind."""
         return frozenset(
-            names.bound_by(alias)
+            name_usage.bound_by(alias)
             for node in self.imports
             for alias in node.names
             if alias.name != "*"
@@ -73,77 +73,78 @@ class CodeCell:
 
     @cached_property
     def defined(self) -> frozenset[str]:
-        """The names that it binds otherwise."""
+        """The names that it binds in other ways."""
         return self.names.bound - self.imported
 
 
 @dataclass
 class Source:
-    """A notebook's cells by role, its parameters, and what was found while reading them.
+    """A notebook's code cells, its parameters and the diagnostics so far.
 
     Attributes:
         notebook: the notebook.
-        path: its path from the project's folder, with forward slashes.
+        path: its path relative to the project, with forward slashes.
         cells: its code cells, in order.
-        parameters: what its parameters cell declares.
-        found: the findings so far.
-        ignores: its comments that ignore findings.
+        parameters: the parameters of its parameters cell.
+        diagnostics: the diagnostics so far.
+        suppressions: its comments that suppress diagnostics.
     """
 
     notebook: Notebook
     path: str
     cells: tuple[CodeCell, ...] = ()
     parameters: tuple[Parameter, ...] = ()
-    found: list[Diagnostic] = field(default_factory=list)
-    ignores: Ignores = field(default_factory=Ignores)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    suppressions: Suppressions = field(default_factory=Suppressions)
 
     def of(self, *roles: Role) -> list[CodeCell]:
-        """The cells of these roles, in the notebook's order."""
+        """The cells with these roles, in order."""
         return [cell for cell in self.cells if cell.role in roles]
 
     @cached_property
     def module(self) -> str:
-        """The name of its module: ``default_exp``'s word, or the file's name as an identifier."""
+        """The name of its module: from ``default_exp``, else from the file name."""
         for code_cell in self.cells:
             if name := code_cell.cell.directives.get("default_exp"):
-                return identifier(name.rpartition(".")[2])
-        return identifier(PurePosixPath(self.path).stem)
+                return to_identifier(name.rpartition(".")[2])
+        return to_identifier(PurePosixPath(self.path).stem)
 
     @cached_property
     def runnable(self) -> bool:
-        """Whether it has a ``main``; without one it is a module for others to import."""
+        """Whether its module has a ``main()``; otherwise it is a shared module."""
         return any(cell.role is Role.MAIN for cell in self.cells)
 
     @cached_property
     def exports(self) -> bool:
-        """Whether anything of it is exported."""
+        """Whether a cell is tagged for export."""
         return any(cell.role in (Role.EXPORT, Role.MAIN) for cell in self.cells)
 
     def report(
-        self, rule: Rule, cell: Cell | None, node: ast.AST | int | None, message: str, mend: str
+        self, rule: Rule, cell: Cell | None, node: ast.AST | int | None, message: str, fix: str
     ) -> None:
-        """Add a finding at a node (or a line) of a cell, unless the line says to ignore it."""
-        if cell is not None and self.ignores.covers(rule, cell, node):
+        """Add a diagnostic at a node (or a line) of a cell, unless a comment suppresses it."""
+        if cell is not None and self.suppressions.covers(rule, cell, node):
             return
         line, column = (node, 1) if isinstance(node, int) else _position(cell, node)
-        where = cell.id if cell is not None else ""
-        self.found.append(Diagnostic(rule, self.path, where, line, column, message, mend))
+        cell_id = cell.id if cell is not None else ""
+        self.diagnostics.append(Diagnostic(rule, self.path, cell_id, line, column, message, fix))
 
     def finish(self, *, complete: bool) -> None:
-        """Look at the comments that ignore findings, and bring the findings into order.
+        """Check the suppressing comments and sort the diagnostics.
 
         Args:
-            complete: whether everything was looked for.
+            complete: whether every check has run.
         """
         for cell in self.notebook.cells:
             if cell.kind == "code" and MARK in cell.source:
-                for rule, line, message, mend in self.ignores.problems(cell, complete=complete):
-                    self.report(rule, cell, line, message, mend)
-        places = {cell.id: cell.index for cell in self.notebook.cells}
-        self.found.sort(
+                for problem in self.suppressions.problems(cell, complete=complete):
+                    rule, line, message, fix = problem
+                    self.report(rule, cell, line, message, fix)
+        positions = {cell.id: cell.index for cell in self.notebook.cells}
+        self.diagnostics.sort(
             key=lambda each: (
                 each.rule.level is Level.NOTE,
-                places.get(each.cell, -1),
+                positions.get(each.cell, -1),
                 each.line,
                 each.column,
                 each.rule.code,
@@ -151,12 +152,12 @@ class Source:
         )
 
     def definitions(self, name: str, *roles: Role) -> list[CodeCell]:
-        """The cells of these roles that bind a name."""
+        """The cells with these roles that bind a name."""
         return [cell for cell in self.cells if cell.role in roles and name in cell.names.bound]
 
 
 def _position(cell: Cell | None, node: ast.AST | None) -> tuple[int, int]:
-    """Line and column of a node, from 1; Python counts columns in bytes, people in characters."""
+    """The 1-based line and column of a node; Python counts columns in UTF-8 bytes."""
     line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
     if cell is not None and column and not cell.source.isascii():
         text = cell.source.split("\n")[line - 1].encode()
@@ -164,7 +165,7 @@ def _position(cell: Cell | None, node: ast.AST | None) -> tuple[int, int]:
     return line, column + 1
 
 
-def identifier(text: str) -> str:
-    """A text as a name of Python."""
+def to_identifier(text: str) -> str:
+    """A text as a Python identifier."""
     name = re.sub(r"\W", "_", text)
     return name if name[:1].isidentifier() else f"nb_{name}"

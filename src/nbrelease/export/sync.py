@@ -1,7 +1,7 @@
-"""Edits by hand in written files, carried back to the cells that the blocks come from.
+"""Copy edits of exported files to the cells of the notebook.
 
-Each line of a written block knows its line of the cell, so an edit replaces just those: directives,
-imports that were gathered elsewhere and the cell's own blank lines stay as they are.
+Every line of a block knows its line of the cell, so an edit replaces only the edited lines.
+Directives, imports and the cell's own blank lines are kept.
 """
 
 from __future__ import annotations
@@ -10,252 +10,298 @@ import ast
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from nbrelease import files
 from nbrelease.errors import UserError
-from nbrelease.export.blocks import INDENT, Block, Line, inside_texts
-from nbrelease.export.edits import Edit
+from nbrelease.export.blocks import INDENT, Block, Line, lines_in_strings
+from nbrelease.export.diagnostic import Level
+from nbrelease.export.generated_module import COMMAND_LINE, MAIN
+from nbrelease.export.layout import Layout
+from nbrelease.export.manual_edits import ManualEdit
 from nbrelease.export.project import plan
-from nbrelease.export.result import Export, Layout
+from nbrelease.export.result import Export
 from nbrelease.export.source import Role, Source
-from nbrelease.notebook import raw
+from nbrelease.notebook import json_text
+
+
+class Reason(StrEnum):
+    """Why an edit cannot be copied to the notebook."""
+
+    SHARED_COPY = "shared-copy"
+    CONFLICT = "conflict"
+    NO_CELL = "no-cell"
+    GENERATED = "generated"
+    DELETED = "deleted"
+    IMPORT_REMOVED = "import-removed"
+    SYNTAX = "syntax"
+    NOT_REPRODUCED = "not-reproduced"
+    NOT_EXPORTABLE = "not-exportable"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An edit that cannot be copied to the notebook."""
+
+    edit: ManualEdit
+    reason: Reason
+    message: str
 
 
 @dataclass
-class Synced:
-    """What came of one notebook.
+class SyncResult:
+    """The result for one notebook.
 
     Attributes:
         path: the notebook.
-        cells: the cells that were given an edit.
-        refused: edits that cannot be carried back, each with the reason.
+        cells: ids of the changed cells.
+        refused: the edits that cannot be copied; then no cell is changed.
     """
 
     path: str
     cells: list[str] = field(default_factory=list)
-    refused: list[tuple[Edit, str]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
 
 
-def sync(layout: Layout, chosen: Sequence[Path] = ()) -> list[Synced]:
-    """Carry the edits of the written files back, then export again.
+_Problem = tuple[Reason, str]
 
-    A notebook with one edit that cannot be carried back is left alone, and so are its files.
+
+def sync(layout: Layout, notebooks: Sequence[Path] = ()) -> list[SyncResult]:
+    """Copy the edits of exported files to the notebooks, then export these again.
+
+    If one edit of a notebook cannot be copied, the notebook and its files are not changed.
 
     Args:
-        layout: where things are.
-        chosen: the notebooks; by default all.
+        layout: the project's folders.
+        notebooks: the notebooks; by default all.
     """
-    done = []
-    for export in plan(layout, chosen):
+    results = []
+    for export in plan(layout, notebooks):
         if not export.edits:
             continue
-        result = Synced(export.path)
-        done.append(result)
-        sources = _sources(export, result)
+        result = SyncResult(export.path)
+        results.append(result)
+        sources = _new_sources(export, result)
         if result.refused:
             continue
         path = layout.root / export.path
         before = path.read_bytes()
-        files.write_bytes(path, raw.with_sources(before, sources))
-        again = _exported(layout, path)
-        if again is not None:
+        files.write_bytes(path, json_text.replace_sources(before, sources))
+        problem = _export_again(layout, path)
+        if problem is not None:
             files.write_bytes(path, before)
             result.cells.clear()
-            result.refused = [(edit, again) for edit in export.edits]
-    return done
+            result.refused = [Refusal(edit, *problem) for edit in export.edits]
+    return results
 
 
-def _sources(export: Export, result: Synced) -> dict[int, str]:
-    """The new sources by the cell's index."""
+def _new_sources(export: Export, result: SyncResult) -> dict[int, str]:
+    """The new sources by the index of the cell."""
     assert export.source is not None  # noqa: S101 - there are no edits without a source
-    texts: dict[int, str] = {}
-    # New imports last: the lines that the other edits are about are counted in the cell as it is.
+    sources: dict[int, str] = {}
+    # New imports last: they shift the line numbers that the other edits refer to.
     for edit in sorted(export.edits, key=lambda each: each.key == ""):
-        reason = _reason(edit)
-        if not reason and edit.key == "":
-            _add_imports(export.source, edit, texts, result)
+        problem = _find_problem(edit)
+        if problem is None and edit.key == "":
+            _add_imports(export.source, edit, sources, result)
             continue
-        if reason or edit.block is None or edit.block.cell is None or edit.file is None:
-            result.refused.append((edit, reason or "it has no cell"))
+        if problem or edit.block is None or edit.block.cell is None or edit.file is None:
+            problem = problem or (Reason.NO_CELL, "no cell generates it")
+            result.refused.append(Refusal(edit, *problem))
             continue
         cell = edit.block.cell.cell
-        texts[cell.index] = merged(edit.block, edit.file, texts.get(cell.index, cell.source))
+        sources[cell.index] = _merge_edit(
+            edit.block, edit.file, sources.get(cell.index, cell.source)
+        )
         result.cells.append(cell.id)
-    return texts
+    return sources
 
 
-def _reason(edit: Edit) -> str:
-    """Why an edit cannot be carried back; empty when it can."""
-    if edit.owner:
-        return f"it is a copy; make the change in {edit.owner}, or in its own module"
+def _find_problem(edit: ManualEdit) -> _Problem | None:
+    """Why an edit cannot be copied; None if it can."""
+    if edit.copied_from:
+        return Reason.SHARED_COPY, f"it is a copy; make the change in {edit.copied_from}"
     if edit.conflict:
-        return "its cell was edited too"
+        return Reason.CONFLICT, "its cell was edited too; make both the same"
     if edit.block is None:
-        return "no cell gives this block; add a cell to the notebook"
+        return Reason.NO_CELL, "no cell generates this block; add a cell to the notebook"
     if edit.key == "" and edit.path.endswith(".py") and edit.file is not None:
-        return _not_only_added_imports(edit)
+        return _find_top_problem(edit)
     if edit.block.cell is None:
-        where = "the parameters cell" if edit.key in ("main", "command line") else "the cells"
-        return f"it is written from {where}; edit them in the notebook"
+        origin = "the parameters cell" if edit.key in (MAIN, COMMAND_LINE) else "the cells"
+        return Reason.GENERATED, f"it is generated from {origin}; make the change there"
     if edit.file is None:
-        return "the block was deleted; delete its cell, or remove the tag"
-    head = "if True:\n" if edit.block.inside else "\n"  # the place of the heading
+        return Reason.DELETED, "the block was deleted; delete its cell, or remove the tag"
+    head = "if True:\n" if edit.block.indented else "\n"  # takes the line of the heading
     try:
         ast.parse(head + edit.file)
     except SyntaxError as error:
-        return f"it is no Python: {error.msg}, line {edit.line + (error.lineno or 1) - 1}"
+        line = edit.line + (error.lineno or 1) - 1
+        return Reason.SYNTAX, f"not valid Python: {error.msg}, line {line}"
     except ValueError as error:
-        return f"it is no Python: {error}"
-    return ""
+        return Reason.SYNTAX, f"not valid Python: {error}"
+    return None
 
 
-def _not_only_added_imports(edit: Edit) -> str:
-    """The top of a module is written from many cells; what can be carried back is a new import."""
+def _find_top_problem(edit: ManualEdit) -> _Problem | None:
+    """The top of a module is generated from many cells; only new imports can be copied."""
     try:
-        there, ours = ast.parse(edit.file or ""), ast.parse(edit.notebook or "")
+        theirs, ours = ast.parse(edit.file or ""), ast.parse(edit.notebook or "")
     except (SyntaxError, ValueError) as error:
-        return f"it is no Python: {error}"
-    gone = _imports(ours) - _imports(there)
-    if gone:
-        text = ast.unparse(ast.parse(sorted(gone)[0]))
-        return f"«{text}» was taken out; take it out of its cell"
-    if [ast.dump(node) for node in _others(there)] != [ast.dump(node) for node in _others(ours)]:
-        return "it is written from the cells; edit them in the notebook"
-    return ""
+        return Reason.SYNTAX, f"not valid Python: {error}"
+    removed = _import_statements(ours) - _import_statements(theirs)
+    if removed:
+        statement = min(removed)
+        return Reason.IMPORT_REMOVED, f"`{statement}` was removed; remove it from its cell"
+    if _dump_other_statements(theirs) != _dump_other_statements(ours):
+        return Reason.GENERATED, "it is generated from the cells; make the change there"
+    return None
 
 
-def _imports(tree: ast.Module) -> set[str]:
+def _import_statements(tree: ast.Module) -> set[str]:
     """Each imported name as a statement of its own."""
-    found = set()
+    statements = set()
     for node in tree.body:
         if isinstance(node, ast.Import):
-            found |= {ast.unparse(ast.Import([alias])) for alias in node.names}
+            statements |= {ast.unparse(ast.Import([alias])) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {
+            statements |= {
                 ast.unparse(ast.ImportFrom(node.module, [alias], node.level))
                 for alias in node.names
             }
-    return found
+    return statements
 
 
-def _others(tree: ast.Module) -> list[ast.stmt]:
-    return [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+def _dump_other_statements(tree: ast.Module) -> list[str]:
+    """The statements other than imports, without their layout."""
+    return [
+        _dump_statement(node)
+        for node in tree.body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    ]
 
 
-def _add_imports(source: Source, edit: Edit, texts: dict[int, str], result: Synced) -> None:
-    """Put new imports behind those of the first exported cell that has some."""
-    new = _imports(ast.parse(edit.file or "")) - _imports(ast.parse(edit.notebook or ""))
+def _dump_statement(node: ast.stmt) -> str:
+    """A statement without its layout; for a test or a wrapped block, the body without imports."""
+    if isinstance(node, ast.If | ast.FunctionDef):
+        body = [each for each in node.body if not isinstance(each, ast.Import | ast.ImportFrom)]
+        return "".join(ast.dump(each) for each in body)
+    return ast.dump(node)
+
+
+def _add_imports(
+    source: Source, edit: ManualEdit, sources: dict[int, str], result: SyncResult
+) -> None:
+    """Insert new imports after those of the first exported cell with imports."""
+    theirs, ours = ast.parse(edit.file or ""), ast.parse(edit.notebook or "")
+    new = _import_statements(theirs) - _import_statements(ours)
     if not new:
-        return  # only the layout differed; it is written again
+        return  # only the layout differs; it is generated again
     cells = source.of(Role.EXPORT, Role.MAIN)
-    home = next((cell for cell in cells if cell.imports), cells[0])
-    lines = texts.get(home.cell.index, home.cell.source).split("\n")
-    first = max(home.cell.lines, default=0)
-    at = max((node.end_lineno or node.lineno for node in home.imports), default=first)
-    lines[at:at] = [*sorted(new), *([] if home.imports else [""])]
-    texts[home.cell.index] = "\n".join(lines)
-    result.cells.append(home.cell.id)
+    target = next((cell for cell in cells if cell.imports), cells[0])
+    lines = sources.get(target.cell.index, target.cell.source).split("\n")
+    first = max(target.cell.directive_lines, default=0)
+    at = max((node.end_lineno or node.lineno for node in target.imports), default=first)
+    lines[at:at] = [*sorted(new), *([] if target.imports else [""])]
+    sources[target.cell.index] = "\n".join(lines)
+    result.cells.append(target.cell.id)
 
 
-def _exported(layout: Layout, path: Path) -> str | None:
-    """Export again; the reason if the notebook with the edit cannot be."""
+def _export_again(layout: Layout, path: Path) -> _Problem | None:
+    """Export the changed notebook; return the problem if it cannot be exported."""
     try:
         [export] = plan(layout, [path])
     except UserError as error:
-        return str(error)
-    if lost := [edit for edit in export.edits if not _same_code(edit)]:
-        return f"the cell would not give {lost[0].title} back"
-    errors = [each for each in export.found if each.rule.level == "error" and not export.edits]
-    if errors:
-        return f"with it the notebook could not be exported: {errors[0].message}"
+        return Reason.NOT_EXPORTABLE, str(error)
+    if lost := [edit for edit in export.edits if not _has_same_code(edit)]:
+        return Reason.NOT_REPRODUCED, f"its cell would not generate {lost[0].title} again"
+    errors = [each for each in export.diagnostics if each.rule.level is Level.ERROR]
+    if errors and not export.edits:
+        first = errors[0]
+        message = f"{first.location}: {first.rule.code} {first.message}"
+        return Reason.NOT_EXPORTABLE, f"with it the notebook has an error: {message}"
     export.write()
     return None
 
 
-def _same_code(edit: Edit) -> bool:
-    """Whether what is left of an edit is layout, or an import that moves to the top."""
+def _has_same_code(edit: ManualEdit) -> bool:
+    """Whether both sides differ only in layout, or in an import that moves to the top."""
     if edit.key == "":
-        return True  # only imports got this far, and these are written in their order
-    head = "if True:\n    pass\n" if edit.block is not None and edit.block.inside else ""
-    there, ours = (ast.parse(head + (text or "")) for text in (edit.file, edit.notebook))
-    return [_dumped(node) for node in _others(there)] == [_dumped(node) for node in _others(ours)]
+        return True  # only new imports are copied, and they are sorted
+    head = "if True:\n    pass\n" if edit.block is not None and edit.block.indented else ""
+    theirs, ours = (ast.parse(head + (text or "")) for text in (edit.file, edit.notebook))
+    return _dump_other_statements(theirs) == _dump_other_statements(ours)
 
 
-def _dumped(node: ast.stmt) -> str:
-    """A statement's code; of the ``if`` around a block within ``main()``, what is not an import."""
-    if isinstance(node, ast.If | ast.FunctionDef):
-        inner = [each for each in node.body if not isinstance(each, ast.Import | ast.ImportFrom)]
-        return "".join(ast.dump(each) for each in inner)
-    return ast.dump(node)
-
-
-def merged(block: Block, text: str, source: str) -> str:
-    """A cell's source with the edits of its block.
+def _merge_edit(block: Block, text: str, source: str) -> str:
+    """The source of a cell with the edits of its block.
 
     Args:
-        block: as it was written.
-        text: the block as it stands in the file.
-        source: the cell's source.
+        block: the block as the notebook generates it.
+        text: the block in the file.
+        source: the source of the cell.
     """
-    new = _moved_out(text) if block.inside or _is_wrapped(block) else text.split("\n")
-    old = _unwrapped(block)
-    if _is_wrapped(block):
+    wrapped = _is_wrapped(block)
+    new = _dedent(text) if block.indented or wrapped else text.split("\n")
+    if wrapped:
         new = new[1:]
+    old = _lines_as_in_cell(block)
     lines = source.split("\n")
     matcher = difflib.SequenceMatcher(None, [line.text for line in old], new, autojunk=False)
     for kind, begin, end, new_begin, new_end in reversed(matcher.get_opcodes()):
         if kind == "equal":
             continue
-        origins = [line.origin for line in old[begin:end] if line.origin is not None]
-        if origins:
-            at = origins[0] - 1
-            for origin in reversed(origins):
-                del lines[origin - 1]
+        replaced = [line.cell_line for line in old[begin:end] if line.cell_line is not None]
+        if replaced:
+            at = replaced[0] - 1
+            for number in reversed(replaced):
+                del lines[number - 1]
         else:
-            at = _place(old, begin, len(lines))
+            at = _insertion_index(old, begin, len(lines))
         lines[at:at] = new[new_begin:new_end]
     return "\n".join(lines)
 
 
-def _place(old: list[Line], index: int, end: int) -> int:
-    """Where in the cell a line goes that stands before ``old[index]``: behind the one above it."""
-    above = [line.origin for line in old[:index] if line.origin is not None]
+def _insertion_index(old: list[Line], index: int, end: int) -> int:
+    """Where a line before ``old[index]`` is inserted in the cell: after the line above it."""
+    above = [line.cell_line for line in old[:index] if line.cell_line is not None]
     if above:
         return above[-1]
-    below = [line.origin for line in old[index:] if line.origin is not None]
+    below = [line.cell_line for line in old[index:] if line.cell_line is not None]
     return below[0] - 1 if below else end
 
 
 def _is_wrapped(block: Block) -> bool:
-    """Whether the block is a test cell within a function of its own."""
-    return not block.inside and bool(block.lines) and block.lines[0].origin is None
+    """Whether the block is a test cell in a generated function."""
+    return not block.indented and bool(block.lines) and block.lines[0].cell_line is None
 
 
-def _unwrapped(block: Block) -> list[Line]:
-    """The lines that are the cell's, as they stand in it."""
-    if not block.inside and not _is_wrapped(block):
+def _lines_as_in_cell(block: Block) -> list[Line]:
+    """The lines of a block that come from the cell, with the text that they have there."""
+    wrapped = _is_wrapped(block)
+    if not block.indented and not wrapped:
         return list(block.lines)
-    lines = [line for line in block.lines if line.origin is not None or not _is_wrapped(block)]
     source = block.cell.code.split("\n") if block.cell is not None else []
     return [
-        Line(source[line.origin - 1], line.origin) if line.origin is not None else line
-        for line in lines
+        Line(source[line.cell_line - 1], line.cell_line) if line.cell_line is not None else line
+        for line in block.lines
+        if line.cell_line is not None or not wrapped
     ]
 
 
-def _moved_out(text: str) -> list[str]:
-    """The lines of a function's body four spaces out; texts over several lines stay."""
+def _dedent(text: str) -> list[str]:
+    """The lines of a function's body without its indentation; lines in strings are kept."""
     lines = text.split("\n")
-    kept = _kept(lines)
+    in_string = _lines_in_strings(lines)
     return [
-        line if number in kept else line.removeprefix(INDENT)
+        line if number in in_string else line.removeprefix(INDENT)
         for number, line in enumerate(lines, start=1)
     ]
 
 
-def _kept(lines: list[str]) -> frozenset[int]:
+def _lines_in_strings(lines: list[str]) -> frozenset[int]:
     code = "\n".join(lines)
     if code.startswith("def "):
-        return inside_texts(code)
-    return frozenset(number - 1 for number in inside_texts(f"if True:\n{code}"))
+        return lines_in_strings(code)
+    return frozenset(number - 1 for number in lines_in_strings(f"if True:\n{code}"))

@@ -1,12 +1,12 @@
-"""What a cell's tags and directives ask for: its role, and what is wrong with the asking.
+"""The role of a cell from its tags and directives, and checks of both.
 
-A slip in a tag is the one mistake that a notebook never shows: the cell runs, and is missing from
-the module. So words that mean nothing here are looked at twice, and words that contradict each
-other are never decided by a rule that nobody remembers.
+A misspelled tag goes unnoticed in a notebook: the cell runs, but is missing from the module. So
+unknown words that are similar to a tag are reported, and contradicting tags are errors.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -14,197 +14,181 @@ from nbrelease.export import diagnostic as rules
 from nbrelease.export.source import ROLES, Role, Source
 from nbrelease.notebook import Cell
 
-WORDS = frozenset({*ROLES, "exports", "hide", "skip", "check"})
-DIRECTIVES = WORDS | {"eval", "default_exp"}
-# Words of nbdev and Quarto that change how a page looks: right in a notebook, nothing to us.
-_OTHERS = """
+TAGS = frozenset({*ROLES, "exports", "hide", "skip", "check"})
+DIRECTIVES = TAGS | {"eval", "default_exp"}
+# Directives of nbdev and Quarto for the layout of a page.
+_LAYOUT_DIRECTIVES = """
 code-fold code-summary code-line-numbers echo error fig-alt fig-cap fig-height fig- subcap fig-
 width filter_stream hide_input hide_line hide_output hideall include label layout-ncol output
 tbl-cap warning eval-false exec_doc skip_showdoc column slow cuda
 """
-DIRECTIVES_OF_OTHERS = frozenset(_OTHERS.split())
-KNOWN = DIRECTIVES | DIRECTIVES_OF_OTHERS
-# Tags of other tools that are near to a word of ours and no slip.
-TAGS_OF_OTHERS = frozenset({"injected-parameters", "skip-execution", "nbval-skip", "hide-cell"})
-WORD = re.compile(r"^#\|\s*([\w-]+)", re.MULTILINE)
-ALIKE = 0.8
-"""How alike a tag has to be to one of ours to be taken for a slip; «domain» is no «main»."""
-# Cells that are never run have no output, and their values reach nobody.
-_NOT_WITH_SKIP = ("check", "parameters")
+KNOWN_DIRECTIVES = DIRECTIVES | frozenset(_LAYOUT_DIRECTIVES.split())
+# Tags of other tools that are similar to ours.
+OTHER_TAGS = frozenset({"injected-parameters", "skip-execution", "nbval-skip", "hide-cell"})
+DIRECTIVE_LINE = re.compile(r"^#\|\s*([\w-]+)", re.MULTILINE)
+TAG_SIMILARITY = 0.8
+"""Minimum similarity of a misspelled tag: `domain` is not a misspelled `main`."""
+# A cell that never runs has no outputs, and its values are never used.
+_INVALID_WITH_SKIP = ("check", "parameters")
 
 
 def roles(source: Source) -> Iterator[tuple[Cell, Role]]:
-    """Each code cell with its role; tags and directives that make no sense are reported."""
+    """Yield each code cell with its role, and report invalid tags and directives."""
     parameters: Cell | None = None
     module: Cell | None = None
     for cell in source.notebook.cells:
         if cell.kind != "code":
             if cell.tags:
-                _without_code(source, cell)
+                _check_text_cell(source, cell)
             continue
         role = Role.NONE
         if cell.tags:
-            role = _role(source, cell)
-            _contradictions(source, cell)
-            _slips(source, cell)
+            role = _role_of(source, cell)
+            _check_contradictions(source, cell)
+            _check_spelling(source, cell)
         if "#|" in cell.source:
-            _directives(source, cell)
+            _check_directives(source, cell)
         if role is Role.PARAMETERS:
             if parameters is not None:
-                _second_parameters(source, cell)
+                _report_second_parameters_cell(source, cell)
                 role = Role.NONE
             parameters = cell
         if "default_exp" in cell.directives:
-            module = _module(source, cell, module)
+            module = _check_module_name(source, cell, module)
         yield cell, role
 
 
-def _role(source: Source, cell: Cell) -> Role:
-    asked = sorted(cell.tags & ROLES.keys())
-    if len(asked) > 1:
+def _role_of(source: Source, cell: Cell) -> Role:
+    role_tags = sorted(cell.tags & ROLES.keys())
+    if len(role_tags) > 1:
         source.report(
             rules.CONFLICT,
             cell,
             1,
-            f"the cell is tagged {' and '.join(asked)}",
-            "keep one of them; split the cell if it does both",
+            f"the cell is tagged {' and '.join(role_tags)}",
+            "keep one of the tags, or split the cell",
         )
-    return ROLES[asked[0]] if asked else Role.NONE
+    return ROLES[role_tags[0]] if role_tags else Role.NONE
 
 
-def _contradictions(source: Source, cell: Cell) -> None:
-    for name in sorted(cell.torn):
-        source.report(
-            rules.CONFLICT, cell, 1, f"{name} is given two values", "keep one of the two lines"
-        )
+def _check_contradictions(source: Source, cell: Cell) -> None:
+    for name in sorted(cell.ambiguous):
+        source.report(rules.CONFLICT, cell, 1, f"{name} has two values", "remove one of them")
     if "skip" not in cell.tags:
         return
     if cell.directives.get("eval", "").lower() == "true":
         source.report(
-            rules.CONFLICT, cell, 1, "the cell is tagged skip and eval: true", "keep one of them"
+            rules.CONFLICT, cell, 1, "the cell is tagged skip and eval: true", "remove one of them"
         )
-    for other in _NOT_WITH_SKIP:
-        if other in cell.tags:
+    for tag in _INVALID_WITH_SKIP:
+        if tag in cell.tags:
             source.report(
                 rules.CONFLICT,
                 cell,
                 1,
-                f"the cell is tagged {other}, and skip or eval: false: it never runs",
-                "keep one of them",
+                f"the cell is tagged {tag}, but skip or eval: false prevents it from running",
+                "remove one of them",
             )
 
 
-def _second_parameters(source: Source, cell: Cell) -> None:
+def _report_second_parameters_cell(source: Source, cell: Cell) -> None:
     source.report(
         rules.CONFLICT,
         cell,
         1,
-        "a second cell is tagged parameters; papermill reads the first only",
-        "move its lines to the first, or remove the tag",
+        "a second cell is tagged parameters; papermill reads only the first",
+        "move its lines to the first one, or remove the tag",
     )
 
 
-def _module(source: Source, cell: Cell, before: Cell | None) -> Cell:
-    """Look at ``default_exp``: one name a notebook."""
+def _check_module_name(source: Source, cell: Cell, first: Cell | None) -> Cell:
+    """Report a second ``default_exp`` with another name; return the cell of the first."""
     name = cell.directives["default_exp"]
-    if before is not None and name and name != before.directives["default_exp"]:
+    if first is not None and name and name != first.directives["default_exp"]:
         source.report(
             rules.CONFLICT,
             cell,
-            _line(cell, "default_exp"),
-            f"default_exp says {name} here and {before.directives['default_exp']} in cell "
-            f"{before.id}",
-            "keep one of them; a notebook is exported to one module",
+            _directive_line(cell, "default_exp"),
+            f"default_exp is {name} here and {first.directives['default_exp']} in cell {first.id}",
+            "remove one of them; a notebook is exported to one module",
         )
-        return before
+        return first
     return cell
 
 
-def _directives(source: Source, cell: Cell) -> None:
-    """Words that nobody knows, values that mean nothing, lines that stand too far down."""
-    for match in WORD.finditer(cell.source):
+def _check_directives(source: Source, cell: Cell) -> None:
+    """Report unknown directives, invalid values, and directives below code."""
+    for match in DIRECTIVE_LINE.finditer(cell.source):
         word = match[1]
         number = cell.source.count("\n", 0, match.start()) + 1
-        if number in cell.lines:
-            if word not in KNOWN:
-                close = _nearest(word, DIRECTIVES, 0.6)
-                mend = f"did you mean «#| {close}»?" if close else "remove the line"
-                source.report(rules.DIRECTIVE, cell, number, f"no directive is called {word}", mend)
+        if number in cell.directive_lines:
+            if word not in KNOWN_DIRECTIVES:
+                similar = difflib.get_close_matches(word, sorted(DIRECTIVES), n=1)
+                fix = f"did you mean `#| {similar[0]}`?" if similar else "remove the line"
+                source.report(rules.DIRECTIVE, cell, number, f"unknown directive {word}", fix)
         elif word in DIRECTIVES:
             source.report(
                 rules.DIRECTIVE,
                 cell,
                 number,
-                f"«#| {word}» stands below code, where it means nothing",
+                f"the directive `#| {word}` stands below code, where it has no effect",
                 "move it to the top of the cell",
             )
-    _values(source, cell)
+    _check_values(source, cell)
 
 
-def _values(source: Source, cell: Cell) -> None:
+def _check_values(source: Source, cell: Cell) -> None:
     value = cell.directives.get("eval")
     if value is not None and value.lower() not in ("true", "false"):
         source.report(
             rules.DIRECTIVE_VALUE,
             cell,
-            _line(cell, "eval"),
-            f"eval: {value or 'nothing'} is neither true nor false",
-            "write «#| eval: false» for a cell that is never run",
+            _directive_line(cell, "eval"),
+            f"eval: must be true or false (got {value or 'nothing'})",
+            "write `#| eval: false` for a cell that must not run",
         )
     for name in ("export", "exporti", "exports"):
         if value := cell.directives.get(name):
             source.report(
                 rules.DIRECTIVE_VALUE,
                 cell,
-                _line(cell, name),
-                f"{name} {value}: a notebook is exported to one module",
-                f"move the cell to a notebook with «#| default_exp {value}»",
+                _directive_line(cell, name),
+                f"{name}: must have no value (got {value}); a notebook is exported to one module",
+                f"move the cell to a notebook with `#| default_exp {value}`",
             )
     if cell.directives.get("default_exp") == "":
         source.report(
             rules.DIRECTIVE_VALUE,
             cell,
-            _line(cell, "default_exp"),
-            "default_exp names no module",
-            "write «#| default_exp name»",
+            _directive_line(cell, "default_exp"),
+            "default_exp: the name of the module is missing",
+            "write `#| default_exp name`",
         )
 
 
-def _line(cell: Cell, name: str) -> int:
-    """The line of a directive; the first one for a tag."""
+def _directive_line(cell: Cell, name: str) -> int:
+    """The line of a directive; 1 for a tag."""
     for number, line in enumerate(cell.source.split("\n"), start=1):
-        if number in cell.lines and re.match(rf"#\|\s*{re.escape(name)}\b", line):
+        if number in cell.directive_lines and re.match(rf"#\|\s*{re.escape(name)}\b", line):
             return number
     return 1
 
 
-def _slips(source: Source, cell: Cell) -> None:
-    for tag in sorted(cell.tags - KNOWN - TAGS_OF_OTHERS):
+def _check_spelling(source: Source, cell: Cell) -> None:
+    for tag in sorted(cell.tags - KNOWN_DIRECTIVES - OTHER_TAGS):
         if tag in cell.directives or re.match(r"(?:eval|default_exp|test|export)\s*[:\s]", tag):
             continue
-        if close := _nearest(tag.lower(), WORDS, ALIKE):
-            source.report(
-                rules.TAG, cell, 1, f"the tag {tag} means nothing here", f"did you mean {close}?"
-            )
+        similar = difflib.get_close_matches(tag.lower(), sorted(TAGS), 1, TAG_SIMILARITY)
+        if similar:
+            source.report(rules.TAG, cell, 1, f"unknown tag {tag}", f"did you mean {similar[0]}?")
 
 
-def _without_code(source: Source, cell: Cell) -> None:
-    if asked := sorted(cell.tags & (ROLES.keys() - {"test"})):
+def _check_text_cell(source: Source, cell: Cell) -> None:
+    if role_tags := sorted(cell.tags & (ROLES.keys() - {"test"})):
         source.report(
             rules.TAG,
             cell,
             1,
-            f"the cell is tagged {asked[0]} and holds no code, but {cell.kind}",
-            "make it a code cell, or remove the tag",
+            f"a {cell.kind} cell is tagged {role_tags[0]}; only code cells are exported",
+            "change it to a code cell, or remove the tag",
         )
-
-
-def _nearest(word: str, words: frozenset[str], alike: float) -> str:
-    import difflib
-
-    close = [
-        each for each in sorted(words) if difflib.SequenceMatcher(None, word, each).ratio() > alike
-    ]
-    return max(
-        close, key=lambda each: difflib.SequenceMatcher(None, word, each).ratio(), default=""
-    )

@@ -1,4 +1,4 @@
-"""Export on save: what changed only, a line each time."""
+"""Export notebooks on every save."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from pathlib import Path
 
 from nbrelease import console
 from nbrelease.errors import NbreleaseError, UsageError
-from nbrelease.export import ledger
+from nbrelease.export import export_state
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import Level
-from nbrelease.export.formats import text
-from nbrelease.export.layout import cache_of
+from nbrelease.export.formatters import format_text
+from nbrelease.export.layout import Layout
 from nbrelease.export.project import plan
-from nbrelease.export.result import Export, Layout
+from nbrelease.export.result import Export
 
 DEBOUNCE_MS = 40
-"""How long a burst of events of one save is gathered; well under what a person notices."""
+"""How long to collect the file events of one save."""
 
 
-def watch(layout: Layout, chosen: Sequence[Path] = ()) -> int:
-    """Export the notebooks whenever one of them is saved, until interrupted.
+def watch(layout: Layout, notebooks: Sequence[Path] = ()) -> int:
+    """Export notebooks whenever one is saved, until interrupted.
 
     Args:
-        layout: where things are.
-        chosen: the notebooks; by default all of the folder.
+        layout: the project's folders.
+        notebooks: the notebooks; by default all of the project.
     """
     from watchfiles import Change
-    from watchfiles import watch as events
+    from watchfiles import watch as file_events
 
     if not layout.notebooks.is_dir():
-        raise UsageError(f"{layout.shown(layout.notebooks)}/: no such folder; see settings.ini")
-    wanted = {path.resolve() for path in chosen}
-    console.out(f"watching {layout.shown(layout.notebooks)}/; Ctrl-C ends it")
-    cache = cache_of(layout)  # so that a round parses what was saved, and nothing else
-    folders = sorted({path.parent for path in wanted} or {layout.notebooks.resolve()})
-    began = False
-    for changes in events(
+        raise UsageError(
+            f"{layout.relative(layout.notebooks)}/: no such folder; set notebooks in settings.ini"
+        )
+    selected = {path.resolve() for path in notebooks}
+    console.out(f"watching {layout.relative(layout.notebooks)}/ (stop with Ctrl-C)")
+    cache = Cache.for_project(layout)  # each round parses only what was saved
+    folders = sorted({path.parent for path in selected} or {layout.notebooks.resolve()})
+    started = False
+    for changes in file_events(
         *folders,
         debounce=DEBOUNCE_MS,
         step=10,
@@ -46,18 +48,18 @@ def watch(layout: Layout, chosen: Sequence[Path] = ()) -> int:
         watch_filter=lambda change, path: change != Change.deleted and _is_notebook(path, folders),
         raise_interrupt=True,
     ):
-        if not began:  # now that nothing that is saved meanwhile is missed
-            began = True
-            _export(layout, list(chosen), cache)
+        if not started:  # the watcher runs: no save from now on is missed
+            started = True
+            _export(layout, list(notebooks), cache)
         paths = sorted({Path(path) for _, path in changes})
-        saved = [path for path in paths if path.is_file() and path in (wanted or paths)]
+        saved = [path for path in paths if path.is_file() and path in (selected or paths)]
         if saved:
             _export(layout, saved, cache)
     return 0
 
 
 def _is_notebook(path: str, folders: Sequence[Path]) -> bool:
-    """Whether a path is a notebook that people work on: checkpoints and the like are hidden."""
+    """Whether a path is a notebook and neither hidden nor a checkpoint."""
     if not path.endswith(".ipynb"):
         return False
     inner = [Path(path).relative_to(each) for each in folders if Path(path).is_relative_to(each)]
@@ -65,33 +67,36 @@ def _is_notebook(path: str, folders: Sequence[Path]) -> bool:
 
 
 def _export(layout: Layout, paths: list[Path], cache: Cache) -> None:
-    """One round; what is wrong is said, and the next save is waited for."""
-    began = time.perf_counter()
+    """Export notebooks once. An error is printed, and the next save is awaited."""
+    start = time.perf_counter()
     try:
         exports = plan(layout, paths, cache)
-        shown = {export.path for export in exports}
-        saved = {cache.entries[path].module for path in shown if path in cache.entries}
-        # Copies of a shared module lie beside others, which have to follow.
-        others = [
+        planned = {export.path for export in exports}
+        modules = {cache.entries[path].module for path in planned if path in cache.entries}
+        # Other folders hold copies of the modules that were saved.
+        dependents = [
             layout.root / path
             for path, entry in cache.entries.items()
-            if path not in shown and not saved.isdisjoint(entry.uses)
+            if path not in planned and not modules.isdisjoint(entry.shared)
         ]
-        if paths and others:
-            exports += plan(layout, others, cache)
+        if paths and dependents:
+            exports += plan(layout, dependents, cache)
         for export in exports:
-            _write(layout, export, began)
+            _write(layout, export, start)
     except NbreleaseError as error:
         console.error(str(error))
 
 
-def _write(layout: Layout, export: Export, began: float) -> None:
-    """Write one notebook's files, and say so in a line; notes would be said on every save."""
-    said = [each for each in export.found if each.rule.level is not Level.NOTE]
-    if said:
-        console.info(text(said))
+def _write(layout: Layout, export: Export, start: float) -> None:
+    """Write the files of one notebook and print one line. Notes would repeat on every save."""
+    diagnostics = [each for each in export.diagnostics if each.rule.level is not Level.NOTE]
+    if diagnostics:
+        console.info(format_text(diagnostics))
     written = [] if export.failed else export.write()
-    names = [layout.shown(file.path) for file in written if file.path.name != ledger.NAME]
-    state = "not exported" if export.failed else ", ".join(names) or "no change"
+    names = [
+        layout.relative(file.path) for file in written if file.path.name != export_state.STATE_FILE
+    ]
+    state = "not exported" if export.failed else ", ".join(names) or "up to date"
     untested = f", {len(export.untested)} untested" if export.untested else ""
-    console.out(f"{export.path}: {state} ({(time.perf_counter() - began) * 1000:.0f} ms{untested})")
+    milliseconds = (time.perf_counter() - start) * 1000
+    console.out(f"{export.path}: {state} ({milliseconds:.0f} ms{untested})")

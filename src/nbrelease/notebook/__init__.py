@@ -1,11 +1,10 @@
-"""Notebooks as the export, the runner, the checks and the evidence read them.
+"""Read notebooks: cells with their tags and directives, and the parameters.
 
-Cells with their tags (cell tags and ``#|`` directives mean the same) and the parameters that the
-cell tagged ``parameters`` declares, read from its syntax tree. Light: the file is JSON, and nothing
-but the standard library is imported.
+A cell tag and a ``#|`` directive mean the same. The package imports only the standard library and
+does not use nbformat, whose validation takes longer than a whole export.
 """
 
-from nbrelease.notebook.cells import Cell, Notebook, parse, read
 from nbrelease.notebook.parameters import Parameter
+from nbrelease.notebook.reader import Cell, Notebook, parse, read
 
 __all__ = ["Cell", "Notebook", "Parameter", "parse", "read"]

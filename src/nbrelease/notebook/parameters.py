@@ -1,9 +1,11 @@
-"""The parameters that a cell declares, read from its syntax tree.
+"""Parameters of a notebook, read from the syntax tree of the parameters cell.
 
-papermill reads them with a regular expression, which loses ``int | None``, ``Literal[...]`` and any
-line with a second ``=``, splits texts at ``#``, and converts nothing. Here the type is the
-annotation's or the default's, the help is the trailing comment, and a value is converted to the
-type or refused.
+papermill infers parameters with a regular expression, which does not understand ``int | None``,
+``Literal[...]``, a second ``=`` or a ``#`` in a string, and converts no values. Here the type comes
+from the annotation or the default, the help from the trailing comment, and a value is converted to
+the type or rejected.
+
+pydantic would convert values too, but an export would then import it on every save.
 """
 
 from __future__ import annotations
@@ -14,24 +16,25 @@ import io
 import json
 import re
 import tokenize
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbrelease.errors import NotebookError, UsageError
+from nbrelease.errors import ParameterError, UsageError
 from nbrelease.secrets import reference
 
-# What a command line can read.
-SIMPLE = ("bool", "int", "float", "str", "Path", "date", "list[str]", "dict", "list")
-# argparse's own option; a second one of that name is an error when the module starts.
-TAKEN = ("help",)
-# A comment for a tool is no help for people.
-_FOR_TOOLS = re.compile(
+# The types that a command-line option can have.
+TYPES = ("bool", "int", "float", "str", "Path", "date", "list[str]", "dict", "list")
+# Options of argparse itself; a second option of that name raises an error at startup.
+RESERVED_NAMES = ("help",)
+# Comments for tools, which are not help texts.
+_TOOL_COMMENT = re.compile(
     r"(?:^|#)\s*(?:noqa|type:|pyright:|pragma:|pylint:|fmt:|nbrelease:|NBVAL_).*$"
 )
-# What a default tells of its type, as a type checker wants it.
-ANY = {"list": "list[Any]", "dict": "dict[str, Any]"}
-_THERE_ARE = f"there are {', '.join(SIMPLE)}, Literal[…] and … | None"
+# Annotations for defaults whose items have unknown types, as mypy requires them.
+ANNOTATIONS = {"list": "list[Any]", "dict": "dict[str, Any]"}
+_SUPPORTED = f"use {', '.join(TYPES)}, Literal[...] or ... | None"
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ class Parameter:
         name: its name.
         type: ``bool``, ``int``, ``float``, ``str``, ``Path``, ``date``, ``list[str]``, ``list`` or
             ``dict``.
-        choices: the values of a ``Literal``; empty where any will do.
+        choices: the values of a ``Literal``; empty for other types.
         optional: whether None is allowed.
         annotation: as written, or derived from the default.
-        default: the default's source text.
-        value: the default's value.
+        default: source text of the default.
+        value: value of the default.
         help: the trailing comment; may be empty.
-        group: the comment line that heads its group; may be empty.
+        group: the comment line above its group; may be empty.
         where: ``path:cell-id:line``.
     """
 
@@ -65,118 +68,142 @@ class Parameter:
 
     @property
     def secret(self) -> bool:
-        """Whether it is declared secret: its default is a reference, ``env:NAME``."""
+        """Whether its default is a reference to an environment variable, ``env:NAME``."""
         return reference.variable_name(self.value) is not None
 
-    def convert(self, given: Any) -> Any:
-        """``given`` as this parameter's type; text is read the way a command line is.
+    def convert(self, value: Any) -> Any:
+        """Convert a value to the type of this parameter; text is read as on the command line.
 
         Raises:
-            UsageError: it is not of the type, or none of the choices, or the value of a secret.
+            UsageError: the value has another type, is not a choice, or is the value of a secret.
         """
-        if self.secret and reference.variable_name(given) is None:
+        if self.secret and reference.variable_name(value) is None:
             raise UsageError(
-                f"{self.where}: parameter {self.name} is a secret: give a reference, env:NAME, "
-                "and set the variable NAME; a value would stand in the evidence"
+                f"{self.where}: parameter {self.name}: a secret must be given as a reference; "
+                "pass env:NAME and set the environment variable NAME"
             )
-        if given is None or (given == "None" and self.optional):
+        if value is None or (value == "None" and self.optional):
             if self.optional:
                 return None
-            raise self._wrong(given)
+            raise self._invalid(value)
         try:
-            value = _READ[self.type](given)
+            converted = _CONVERTERS[self.type](value)
         except (ValueError, TypeError):
-            raise self._wrong(given) from None
-        if self.choices and value not in self.choices:
-            raise self._wrong(given)
-        return value
+            raise self._invalid(value) from None
+        if self.choices and converted not in self.choices:
+            raise self._invalid(value)
+        return converted
 
-    def _wrong(self, given: Any) -> UsageError:
-        wanted = " or ".join(map(repr, self.choices)) if self.choices else self.annotation
-        return UsageError(f"{self.where}: parameter {self.name} = {given!r}: wants {wanted}")
+    def _invalid(self, value: Any) -> UsageError:
+        expected = " or ".join(map(repr, self.choices)) if self.choices else self.annotation
+        return UsageError(
+            f"{self.where}: parameter {self.name}: must be {expected} (got {value!r})"
+        )
 
 
-def declared(source: str, where: str) -> tuple[Parameter, ...]:
-    """The parameters in a cell's source.
+@dataclass(frozen=True)
+class _Line:
+    """A line of the parameters cell, for errors."""
+
+    where: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.where}:{self.number}"
+
+    def error(self, code: str, message: str, fix: str) -> ParameterError:
+        return ParameterError(self.where, self.number, code, message, fix)
+
+
+def read_parameters(source: str, where: str) -> tuple[Parameter, ...]:
+    """Read the parameters of a cell.
 
     Args:
         source: the cell's code.
         where: ``path:cell-id`` for messages.
 
     Raises:
-        NotebookError: a line is not ``name = value`` or ``name: type = value`` with a plain value.
+        ParameterError: a line is not ``name = value`` or ``name: type = value`` with a literal.
     """
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise NotebookError(f"{where}:{error.lineno}: {error.msg}") from None
+        line = _Line(where, error.lineno or 1)
+        raise line.error("syntax", error.msg, "fix the syntax error") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise NotebookError(f"{where}:1: no plain Python: {error}") from None
-    comments, headings = _comments(source)
-    found: list[Parameter] = []
+        message = f"not valid Python: {error}"
+        raise _Line(where, 1).error("syntax", message, "fix the syntax error") from None
+    comments, headings = _read_comments(source)
+    parameters: list[Parameter] = []
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            continue  # what annotations need: Literal, Path, date
-        place = f"{where}:{node.lineno}"
+            continue  # for annotations: Literal, Path, date
+        line = _Line(where, node.lineno)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name, annotation, value = node.target.id, node.annotation, node.value
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             if not isinstance(target, ast.Name):
-                raise _not_plain(place)
+                raise _not_an_assignment(line)
             name, annotation, value = target.id, None, node.value
         else:
-            raise _not_plain(place)
+            raise _not_an_assignment(line)
         if value is None:
-            raise NotebookError(f"{place}: parameter {name} has no default; write {name} = …")
-        if name in TAKEN:
-            raise NotebookError(f"{place}: --{name} is the program's own; give it another name")
-        if any(each.name == name for each in found):
-            raise NotebookError(f"{place}: parameter {name} is there twice; keep one of the lines")
+            raise line.error(
+                "no-default", f"parameter {name} has no default", f"write `{name} = value`"
+            )
+        if name in RESERVED_NAMES:
+            raise line.error(
+                "reserved-name", f"--{name} is an option of argparse", "rename the parameter"
+            )
+        if any(each.name == name for each in parameters):
+            raise line.error("duplicate", f"parameter {name} is defined twice", "remove one line")
         comment = comments.get(node.end_lineno or 0, "")
-        group = next((text for line, text in headings if line < node.lineno), "")
-        written = ast.get_source_segment(source, annotation) if annotation is not None else None
-        found.append(_parameter(name, annotation, written, value, comment, group, place))
-    return tuple(found)
+        group = next((text for number, text in headings if number < node.lineno), "")
+        text = ast.get_source_segment(source, annotation) if annotation is not None else None
+        parameters.append(_make_parameter(name, annotation, text, value, comment, group, line))
+    return tuple(parameters)
 
 
-def _not_plain(place: str) -> NotebookError:
-    return NotebookError(
-        f"{place}: a parameters cell holds only «name = value»; move this line out"
+def _not_an_assignment(line: _Line) -> ParameterError:
+    return line.error(
+        "not-an-assignment",
+        "a parameters cell may only contain lines `name = value`",
+        "move this line to another cell",
     )
 
 
-def _parameter(
+def _make_parameter(
     name: str,
     annotation: ast.expr | None,
-    written: str | None,
+    annotation_text: str | None,
     node: ast.expr,
     comment: str,
     group: str,
-    place: str,
+    line: _Line,
 ) -> Parameter:
     try:
-        value = _value(node)
+        value = _evaluate(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise NotebookError(
-            f"{place}: the default of {name} is computed; write a plain value"
-        ) from None
-    kind, choices, optional = _type(annotation, value, name, place)
-    text = written or ANY.get(kind, kind)
+        message = f"the default of {name} is not a literal"
+        raise line.error("computed-default", message, "write a literal value") from None
+    kind, choices, optional = _type_of(annotation, value, name, line)
+    text = annotation_text or ANNOTATIONS.get(kind, kind)
     default = ast.unparse(node)
-    made = Parameter(name, kind, choices, optional, text, default, value, comment, group, place)
+    parameter = Parameter(
+        name, kind, choices, optional, text, default, value, comment, group, str(line)
+    )
     try:
-        made.convert(value)
+        parameter.convert(value)
     except UsageError:
-        also = f"; write {text} | None" if value is None else ""
-        raise NotebookError(
-            f"{place}: the default of {name}, {default}, is no {text}{also}"
-        ) from None
-    return made
+        fix = f"write `{text} | None`" if value is None else "change the default or the type"
+        message = f"the default of {name} is not of type {text} (got {default})"
+        raise line.error("wrong-default", message, fix) from None
+    return parameter
 
 
-def _value(node: ast.expr) -> Any:
-    """A literal, ``Path("…")`` or ``date(…)``."""
+def _evaluate(node: ast.expr) -> Any:
+    """The value of a literal, ``Path("...")`` or ``date(...)``."""
     if isinstance(node, ast.Call):
         called = ast.unparse(node.func).rpartition(".")[2]
         args = [ast.literal_eval(arg) for arg in node.args]
@@ -188,40 +215,41 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _type(
-    annotation: ast.expr | None, value: Any, name: str, place: str
+def _type_of(
+    annotation: ast.expr | None, value: Any, name: str, line: _Line
 ) -> tuple[str, tuple[Any, ...], bool]:
+    """The type, the choices, and whether None is allowed."""
     if annotation is None:
         if value is None:
-            raise NotebookError(f"{place}: annotate {name}: None alone does not tell its type")
+            message = f"the type of {name} is unknown, because its default is None"
+            raise line.error("no-type", message, "add an annotation")
         kind = "Path" if isinstance(value, Path) else type(value).__name__
         if value and isinstance(value, list) and all(isinstance(item, str) for item in value):
             kind = "list[str]"
-        if kind not in SIMPLE:
-            raise NotebookError(f"{place}: {name}: {kind} is no type for a parameter; {_THERE_ARE}")
+        if kind not in TYPES:
+            raise line.error("unsupported-type", f"{name}: unsupported type {kind}", _SUPPORTED)
         return kind, (), False
-    parts = _union(annotation)
-    kept = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
-    optional = len(kept) < len(parts)
-    if len(kept) == 1:
-        part = kept[0]
+    parts = _union_members(annotation)
+    types = [part for part in parts if not (isinstance(part, ast.Constant) and part.value is None)]
+    optional = len(types) < len(parts)
+    if len(types) == 1:
+        part = types[0]
         text = ast.unparse(part)
         if isinstance(part, ast.Subscript) and ast.unparse(part.value).endswith("Literal"):
-            return _literal(part, optional, name, place)
+            return _literal_choices(part, optional, name, line)
         text = text.rpartition(".")[2] if "[" not in text else text
-        if text in SIMPLE:
+        if text in TYPES:
             return text, (), optional
         if text.startswith(("dict[", "list[")):
             return text[:4], (), optional
-    raise NotebookError(
-        f"{place}: {name}: {ast.unparse(annotation)} is no type for a parameter; {_THERE_ARE}"
-    )
+    message = f"{name}: unsupported type {ast.unparse(annotation)}"
+    raise line.error("unsupported-type", message, _SUPPORTED)
 
 
-def _literal(
-    node: ast.Subscript, optional: bool, name: str, place: str
+def _literal_choices(
+    node: ast.Subscript, optional: bool, name: str, line: _Line
 ) -> tuple[str, tuple[Any, ...], bool]:
-    """The choices of ``Literal[...]``: texts or numbers of one type, and None."""
+    """The choices of ``Literal[...]``: strings or numbers of one type, and None."""
     nodes = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     try:
         values = [ast.literal_eval(item) for item in nodes]
@@ -230,34 +258,32 @@ def _literal(
     choices = tuple(value for value in values if value is not None)
     kinds = {type(value).__name__ for value in choices}
     if len(kinds) != 1 or not kinds <= {"str", "int", "bool"}:
-        raise NotebookError(
-            f"{place}: {name}: {ast.unparse(node)} is no choice for a command line; "
-            "write texts, or whole numbers"
-        )
+        message = f"{name}: unsupported choices {ast.unparse(node)}"
+        raise line.error("unsupported-choices", message, "use strings or integers of one type")
     return kinds.pop(), choices, optional or None in values
 
 
-def _union(node: ast.expr) -> list[ast.expr]:
+def _union_members(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return [*_union(node.left), *_union(node.right)]
+        return [*_union_members(node.left), *_union_members(node.right)]
     if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Optional"):
-        return [*_union(node.slice), ast.Constant(None)]
+        return [*_union_members(node.slice), ast.Constant(None)]
     if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Union"):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return [each for part in parts for each in _union(part)]
+        return [each for part in parts for each in _union_members(part)]
     return [node]
 
 
-def _comments(source: str) -> tuple[dict[int, str], list[tuple[int, str]]]:
-    """Trailing comments by line, and those on lines of their own, the last first.
+def _read_comments(source: str) -> tuple[dict[int, str], list[tuple[int, str]]]:
+    """Trailing comments by line, and comments on their own lines in reverse order.
 
-    Tokenised, because texts may hold ``#``.
+    Tokenized, because strings may contain ``#``.
     """
     trailing, headings = {}, []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
             continue
-        text = _FOR_TOOLS.sub("", token.string.lstrip("# ")).strip()
+        text = _TOOL_COMMENT.sub("", token.string.lstrip("# ")).strip()
         if not text:
             continue
         if token.line[: token.start[1]].strip():
@@ -267,64 +293,66 @@ def _comments(source: str) -> tuple[dict[int, str], list[tuple[int, str]]]:
     return trailing, headings[::-1]
 
 
-def _bool(given: Any) -> bool:
-    if isinstance(given, bool):
-        return given
+def _to_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
     words = {"true": True, "false": False}
-    if not isinstance(given, str) or given.lower() not in words:
+    if not isinstance(value, str) or value.lower() not in words:
         raise ValueError
-    return words[given.lower()]
+    return words[value.lower()]
 
 
-def _int(given: Any) -> int:
-    if isinstance(given, bool | float):
+def _to_int(value: Any) -> int:
+    if isinstance(value, bool | float):
         raise TypeError
-    return int(given)
+    return int(value)
 
 
-def _float(given: Any) -> float:
-    if isinstance(given, bool):
+def _to_float(value: Any) -> float:
+    if isinstance(value, bool):
         raise TypeError
-    return float(given)
+    return float(value)
 
 
-def _str(given: Any) -> str:
-    if not isinstance(given, str | Path):
+def _to_str(value: Any) -> str:
+    if not isinstance(value, str | Path):
         raise TypeError
-    return str(given)
+    return str(value)
 
 
-def _json(kind: type[Any]) -> Any:
-    def read(given: Any) -> Any:
-        value = json.loads(given) if isinstance(given, str) else given
+def _to_date(value: Any) -> datetime.date:
+    return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(value)
+
+
+def _to_strings(value: Any) -> list[str]:
+    """Comma-separated strings, or a JSON list for strings that contain commas."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = json.loads(value)
+        if not all(isinstance(item, str) for item in value):
+            raise TypeError
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [_to_str(item) for item in value]
+
+
+def _to_json(kind: type[Any]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        value = json.loads(value) if isinstance(value, str) else value
         if not isinstance(value, kind):
             raise TypeError
         return value
 
-    return read
+    return convert
 
 
-def _texts(given: Any) -> list[str]:
-    """Texts with commas between them; as JSON where a text holds a comma itself."""
-    if isinstance(given, str) and given.lstrip().startswith("["):
-        given = json.loads(given)
-        if not all(isinstance(item, str) for item in given):
-            raise TypeError
-    if isinstance(given, str):
-        return [part.strip() for part in given.split(",") if part.strip()]
-    return [_str(item) for item in given]
-
-
-_READ = {
-    "bool": _bool,
-    "int": _int,
-    "float": _float,
-    "str": _str,
-    "Path": lambda given: Path(_str(given)),
-    "date": lambda given: (
-        given if isinstance(given, datetime.date) else datetime.date.fromisoformat(given)
-    ),
-    "list[str]": _texts,
-    "list": _json(list),
-    "dict": _json(dict),
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "bool": _to_bool,
+    "int": _to_int,
+    "float": _to_float,
+    "str": _to_str,
+    "Path": lambda value: Path(_to_str(value)),
+    "date": _to_date,
+    "list[str]": _to_strings,
+    "list": _to_json(list),
+    "dict": _to_json(dict),
 }

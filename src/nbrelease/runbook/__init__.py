@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files, pack_code, published_values
-from nbrelease.checks import Checker, markers
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, read
+from nbrelease.output_comparison import OutputComparer, markers
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
@@ -72,7 +72,7 @@ def run(
     committed = _load(source)
     notebook_kernel = committed.metadata.get("kernelspec", {}).get("name", "")
     kernel = kernelspec.resolve_kernel(env.kernel_name, notebook_kernel, source)
-    checker = Checker.beside(source)
+    checker = OutputComparer.for_notebook(source)
     known = _known_secrets(runbook, parameters)
     masker = NotebookMasker(known, f"notebooks/{source.stem}.ipynb")
 
@@ -138,7 +138,7 @@ def check(executed: Path, source: Path) -> RunbookResult:
             f"{executed}: missing cell {', '.join(sorted(missing))}; {result.source} has changed "
             "since this run: run it again"
         )
-    checker = Checker.beside(source)
+    checker = OutputComparer.for_notebook(source)
     return _judge(executed, _load(source), runbook, result, checker, result.reason)
 
 
@@ -179,7 +179,7 @@ def _judge(
     committed: Any,
     runbook: Notebook,
     result: RunbookResult,
-    checker: Checker,
+    checker: OutputComparer,
     stopped: str | None,
 ) -> RunbookResult:
     """The result with the state of each code cell of the source, and the published values."""
@@ -202,7 +202,7 @@ def _judge(
             if difference is not None:
                 state = "check failed"
                 check = CheckResult(
-                    passed=False, expected=difference.expected, found=difference.found
+                    passed=False, expected=difference.expected, found=difference.actual
                 )
         published.update(published_values.read_outputs(cell.outputs))
         results.append(

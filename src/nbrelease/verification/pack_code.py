@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbrelease import pack_code
-from nbrelease.checks import Checker
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
 from nbrelease.notebook import Cell, read
+from nbrelease.output_comparison import OutputComparer
 from nbrelease.records import CellResult, RunbookResult
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, not_applicable, passed_unless
@@ -26,27 +26,27 @@ def export(pack: Pack) -> Result:
     if hidden := sorted({each.file for each in pack_code.read_masked(pack.folder)}):
         return not_applicable(f"secrets were masked in {', '.join(hidden)}")
     try:
-        exports = [each for each in plan(layout) if each.exports or each.found]
+        exports = [each for each in plan(layout) if each.exports or each.diagnostics]
     except NbreleaseError as error:
         return failed([str(error)])
     problems, same = [], 0
     for each in exports:
         for file in each.files:
-            shown = layout.shown(file.path)
-            if file.there is None:
+            shown = layout.relative(file.path)
+            if file.current is None:
                 problems.append(f"code/{shown}: missing; code/{each.path} exports to it")
             elif file.path.read_bytes() != file.text.encode("utf-8"):
-                line = _first_line(file.there, file.text)
+                line = _first_line(file.current, file.text)
                 problems.append(f"code/{shown}:{line}: differs from the export of code/{each.path}")
             else:
                 same += 1
         if not each.files:
-            said = each.found[0].message if each.found else "no exported cells"
+            said = each.diagnostics[0].message if each.diagnostics else "no exported cells"
             problems.append(f"code/{each.path}: cannot be exported: {said}")
-    written = {layout.shown(file.path) for each in exports for file in each.files}
+    written = {layout.relative(file.path) for each in exports for file in each.files}
     for path in sorted(layout.exported.rglob("*.py")):
-        if layout.shown(path) not in written:
-            problems.append(f"code/{layout.shown(path)}: no notebook exports to it")
+        if layout.relative(path) not in written:
+            problems.append(f"code/{layout.relative(path)}: no notebook exports to it")
     if problems and not pack.same_renderer:
         return not_applicable(
             f"exported by another nbrelease; verify with that version: {problems[0]}"
@@ -96,7 +96,7 @@ def _compare_cells(pack: Pack, claim: RunbookResult, source: str) -> Iterator[st
         yield f"its cells differ from {source}"
         return
     results = {cell.id: cell for cell in claim.cells}
-    checker = Checker.beside(pack.folder / source)
+    checker = OutputComparer.for_notebook(pack.folder / source)
     for original, cell in zip(originals, executed, strict=True):
         if original.source != "".join(cell["source"]):
             yield f"cell {original.id} differs from its code in {source}"
@@ -113,7 +113,7 @@ def _compare_output(
     reference: Mapping[str, Any],
     cell: Mapping[str, Any],
     result: CellResult,
-    checker: Checker,
+    checker: OutputComparer,
 ) -> Iterator[str]:
     required = "check" in original.tags or CHECK_MARKER in original.source.split("\n", 1)[0]
     if result.check is None:
@@ -141,7 +141,7 @@ def _plain_outputs(cell: Mapping[str, Any]) -> list[Any]:
 
 
 def _equal_by_rules(
-    reference: Mapping[str, Any], cell: Mapping[str, Any], checker: Checker
+    reference: Mapping[str, Any], cell: Mapping[str, Any], checker: OutputComparer
 ) -> bool:
     import nbformat.v4
 

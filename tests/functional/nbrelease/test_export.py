@@ -1,4 +1,4 @@
-"""``nbrelease export`` and ``sync`` as people and pipelines call them."""
+"""``nbrelease export`` and ``sync`` as subprocesses."""
 
 from __future__ import annotations
 
@@ -56,14 +56,11 @@ def nbrelease(root: Path, *words: str, **env: str) -> subprocess.CompletedProces
 def test_export_check_edit_sync(root):
     done = nbrelease(root, "export", "--check")
     assert done.returncode == 1
-    assert (
-        "exported/some/main.py:1:1: error NBR601 it is not what notebooks/some.ipynb gives"
-        in done.stderr
-    )
+    assert "exported/some/main.py:1:1: error NBR601" in done.stderr
     assert "tests/exported/test_some.py:1:1: error NBR601" in done.stderr
     assert not (root / "exported").exists()
     assert nbrelease(root, "export").returncode == 0
-    assert nbrelease(root, "export", "--check").stdout == "1 notebook: everything is up to date\n"
+    assert nbrelease(root, "export", "--check").returncode == 0
     done = subprocess.run(
         [sys.executable, "exported/some/main.py", "--n", "21"], cwd=root, capture_output=True, text=True, check=True
     )  # fmt: skip
@@ -76,24 +73,27 @@ def test_export_check_edit_sync(root):
     assert done.returncode == 1
     assert "NBR602" in done.stderr
     assert "+    return x + x" in done.stderr
-    assert nbrelease(root, "sync").stdout == "notebooks/some.ipynb: double changed\n"
+    done = nbrelease(root, "sync")
+    assert done.returncode == 0
+    assert done.stdout.startswith("notebooks/some.ipynb: ")
+    assert "return x + x" in (root / "notebooks/some.ipynb").read_text("utf-8")
     assert nbrelease(root, "export", "--check").returncode == 0
 
 
-def test_untested_functions_fail_where_the_settings_say_so(root):
+def test_untested_functions_fail_if_the_settings_require_tests(root):
     write(root, "some", CELLS[:3])
     assert nbrelease(root, "export").returncode == 0
     assert nbrelease(root, "export", "--check").returncode == 0
     (root / "settings.ini").write_text("[DEFAULT]\nexport_untested = fail\n", encoding="utf-8")
     done = nbrelease(root, "export", "--check")
     assert done.returncode == 1
-    assert "no test: double of notebooks/some.ipynb, main of notebooks/some.ipynb" in done.stderr
+    assert "double (notebooks/some.ipynb), main (notebooks/some.ipynb)" in done.stderr
 
 
-def test_a_project_full_of_malformed_notebooks_is_said_to_be_one(root, monkeypatch):
-    """Whole processes: every form of findings, sync, clean and its check; nothing is damaged."""
+def test_malformed_notebooks_are_reported_and_not_changed(root, monkeypatch):
+    """In every output format, by sync, and by clean."""
     monkeypatch.syspath_prepend(str(MALFORMED))
-    from broken import COUNT, malformed
+    from malformed_notebooks import COUNT, malformed
 
     there = {}
     for number in range(0, COUNT, 3):
@@ -113,15 +113,15 @@ def test_a_project_full_of_malformed_notebooks_is_said_to_be_one(root, monkeypat
     for path, content in list(there.items())[::40]:
         done = subprocess.run([BIN / "nbrelease", "clean", "-"], input=content, capture_output=True, check=False)  # fmt: skip
         assert done.returncode == 0
-        assert done.stdout == content or b"passed unchanged" not in done.stderr
+        assert done.stdout == content or not done.stderr
         assert nbrelease(root, "clean", str(path)).returncode in (0, 2)
 
 
 FIXED = {"LC_ALL": "C", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"}
 
 
-def test_the_same_bytes_on_any_machine_from_any_folder_in_any_order(tmp_path):
-    """Another place, hash seed, locale, time zone, order of files, and one notebook at a time."""
+def test_exported_bytes_do_not_depend_on_machine_folder_or_order(tmp_path):
+    """Another folder, hash seed, locale, time zone, order of files, and one notebook at a time."""
     names = ("whole", "library", "parameter-types", "unicode", "imports-sorted", "tests-with-names")
     found = []
     for number, env in enumerate((FIXED, {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8"})):
@@ -152,7 +152,7 @@ BROKEN = [("f", ["export"], "x = 1\n\n\ndef f():\n    return nowhere")]
         (
             ["--format", "text"],
             {},
-            "notebooks/bad.ipynb:f:5:12: error NBR302 nowhere is defined nowhere",
+            "notebooks/bad.ipynb:f:5:12: error NBR302 ",
         ),
         (
             [],
@@ -162,14 +162,14 @@ BROKEN = [("f", ["export"], "x = 1\n\n\ndef f():\n    return nowhere")]
         ([], {"GITHUB_ACTIONS": "true"}, "::error file=notebooks/bad.ipynb,line="),
     ],
 )
-def test_findings_in_the_form_that_their_reader_shows(root, words, env, expected):
+def test_output_format_follows_the_environment(root, words, env, expected):
     write(root, "bad", BROKEN)
     done = nbrelease(root, "export", "--check", *words, **env)
     assert done.returncode == 1
     assert expected in done.stdout + done.stderr
 
 
-def test_findings_for_programs(root):
+def test_json_and_sarif(root):
     write(root, "bad", BROKEN)
     [found] = [
         each
@@ -184,35 +184,35 @@ def test_findings_for_programs(root):
     assert run["results"][0]["ruleId"] == "NBR302"
 
 
-def test_one_broken_notebook_does_not_keep_the_others_from_being_written(root):
+def test_an_error_in_one_notebook_does_not_prevent_the_export_of_others(root):
     write(root, "bad", BROKEN)
     done = nbrelease(root, "export")
     assert done.returncode == 1
-    assert "not exported: notebooks/bad.ipynb" in done.stderr
+    assert "notebooks/bad.ipynb" in done.stderr.splitlines()[-1]
     assert (root / "exported/some/main.py").is_file()
     assert not (root / "exported/bad").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "text"),
     [
-        (["export", "notebooks/sme.ipynb"], "notebooks/sme.ipynb: no such notebook; did you mean"),
-        (["export", "--format", "xml"], "Invalid value for '--format'"),
-        (["sync", "nowhere.ipynb"], "nowhere.ipynb: no such notebook"),
+        (["export", "notebooks/sme.ipynb"], "notebooks/some.ipynb"),
+        (["export", "--format", "xml"], "'--format'"),
+        (["sync", "nowhere.ipynb"], "nowhere.ipynb"),
     ],
 )
-def test_wrong_usage_is_exit_code_2_and_one_line(root, words, message):
+def test_usage_errors_exit_with_code_2_and_one_line(root, words, text):
     done = nbrelease(root, *words)
     assert done.returncode == 2
-    assert message in done.stderr
+    assert text in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 SHARED = [("f", ["export"], "def f() -> int:\n    return 1")]
 
 
-def test_watch_exports_what_is_saved(tmp_path):
-    root = tmp_path / ".hidden" / "project"  # the project's own folders count, not those above
+def test_watch_exports_saved_notebooks(tmp_path):
+    root = tmp_path / ".hidden" / "project"  # hidden folders above the project do not matter
     root.mkdir(parents=True)
     (root / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
     write(root, "some", CELLS)
@@ -221,13 +221,15 @@ def test_watch_exports_what_is_saved(tmp_path):
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "watching notebooks/; Ctrl-C ends it\n"
+        assert "notebooks/" in process.stdout.readline()
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
         write(root, "some", [*CELLS[:2], ("go", ["main"], "print(double(n) + 1)"), CELLS[3]])
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
         assert "print(double(n) + 1)" in (root / "exported/some/main.py").read_text("utf-8")
         write(root, "some", BROKEN)
-        assert "notebooks/some.ipynb: not exported" in process.stdout.readline()
+        line = process.stdout.readline()
+        assert line.startswith("notebooks/some.ipynb: ")
+        assert "main.py" not in line
         write(root, "shared", SHARED)
         assert "notebooks/shared.ipynb: exported/shared/__init__.py" in process.stdout.readline()
         write(root, "some", [("go", ["main"], "from shared import f\n\nprint(f())")])
@@ -236,7 +238,9 @@ def test_watch_exports_what_is_saved(tmp_path):
         write(root, "shared", [("f", ["export"], "def f() -> int:\n    return 7")])
         assert "notebooks/shared.ipynb: exported/shared/__init__.py" in process.stdout.readline()
         assert "notebooks/some.ipynb: exported/some/shared.py (" in process.stdout.readline()
-        saved = root / "notebooks" / ".~some.ipynb"  # as Jupyter saves: beside, and renamed
+        saved = (
+            root / "notebooks" / ".~some.ipynb"
+        )  # Jupyter saves to a temporary file and renames it
         saved.write_bytes(write(root, "some", CELLS).read_bytes())
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
         saved.write_text(saved.read_text("utf-8").replace("2 * x", "x * 2"), encoding="utf-8")

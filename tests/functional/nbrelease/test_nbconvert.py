@@ -1,4 +1,4 @@
-"""The export as a format of nbconvert."""
+"""The nbconvert exporter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def convert(notebook: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_a_notebook_is_converted_by_name(tmp_path):
+def test_nbconvert_finds_the_exporter_by_name(tmp_path):
     done = convert(MIRROR / "whole.ipynb", tmp_path)
     assert done.returncode == 0, done.stderr
     tree = ast.parse((tmp_path / "whole.py").read_text("utf-8"))
@@ -39,7 +39,7 @@ def test_a_notebook_is_converted_by_name(tmp_path):
     ]
 
 
-def test_in_a_project_it_is_the_very_module_that_export_writes(tmp_path):
+def test_in_a_project_the_module_is_the_exported_one(tmp_path):
     notebooks = tmp_path / "project" / "notebooks"
     notebooks.mkdir(parents=True)
     (tmp_path / "project/settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
@@ -57,7 +57,7 @@ def test_in_a_project_it_is_the_very_module_that_export_writes(tmp_path):
 
 
 def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path):
-    """What «Save and Export Notebook As» asks the server for."""
+    """The requests of JupyterLab's menu "Save and Export Notebook As"."""
     shutil.copy(MIRROR / "whole.ipynb", tmp_path)
     shutil.copy(MIRROR / "hidden-state.ipynb", tmp_path)
     with socket.socket() as free:
@@ -90,8 +90,8 @@ def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path):
         process.wait(timeout=30)
 
 
-def test_findings_are_said_and_nothing_is_written(tmp_path):
+def test_errors_are_printed_and_nothing_is_written(tmp_path):
     done = convert(MIRROR / "hidden-state.ipynb", tmp_path)
     assert done.returncode == 1
-    assert "NBR304 rows is made only in cell explore" in done.stderr
+    assert "hidden-state.ipynb:go:1:14: error NBR304" in done.stderr
     assert list(tmp_path.iterdir()) == []

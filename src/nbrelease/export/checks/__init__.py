@@ -1,12 +1,12 @@
-"""What can be wrong with exported code that a notebook runs happily."""
+"""Checks of code that runs in a notebook but not in a module."""
 
 from __future__ import annotations
 
-from nbrelease.export.checks import leftovers, secrets, state
+from nbrelease.export.checks import name_scopes, notebook_only, secrets
 from nbrelease.export.source import Source
 
 
 def run(source: Source) -> None:
-    """Look at the whole notebook."""
-    for check in (leftovers.check, state.check, secrets.check):
+    """Run all checks on a notebook."""
+    for check in (notebook_only.check, name_scopes.check, secrets.check):
         check(source)

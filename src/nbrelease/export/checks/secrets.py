@@ -1,6 +1,6 @@
-"""Literals that look like secrets: a notebook is committed, and so is what is written from it.
+"""Check for literals that look like secrets.
 
-All code cells are looked at, the untagged ones too: they are committed just the same.
+All code cells are checked, also untagged ones: a notebook is committed as a whole.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from nbrelease.secrets import NAMED_SECRET, find, is_named_secret
 def check(source: Source) -> None:
     """Report literals that look like secrets."""
     for cell in source.cells:
-        if not find(cell.code):  # far cheaper than the walk, and hardly ever true
+        if not find(cell.code):  # much faster than walking the syntax tree
             continue
-        for node, what in _found(cell):
+        for node, kind in _secret_literals(cell):
             source.report(
                 rules.SECRET,
                 cell.cell,
                 node,
-                f"this looks like {what}",
-                "read it where it is needed: from the environment, or from Key Vault",
+                f"this looks like {kind}",
+                "read it from the environment or from Key Vault, and replace the secret",
             )
 
 
-def _found(cell: CodeCell) -> Iterator[tuple[ast.AST, str]]:
+def _secret_literals(cell: CodeCell) -> Iterator[tuple[ast.AST, str]]:
+    """Each literal that looks like a secret, with the kind of secret."""
     for node in ast.walk(cell.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-            found = [each.kind for each in find(_text(node.value))]
-            if found:
-                yield node, next((what for what in found if what != NAMED_SECRET), found[0])
+            kinds = [each.kind for each in find(_text(node.value))]
+            if kinds:
+                yield node, next((kind for kind in kinds if kind != NAMED_SECRET), kinds[0])
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(_is_secret(_name(target), node.value) for target in targets):
@@ -62,7 +63,7 @@ def _is_secret(name: str, node: ast.expr | None) -> bool:
         isinstance(node, ast.Constant)
         and isinstance(node.value, str | bytes)
         and is_named_secret(name, _text(node.value))
-        and not find(_text(node.value))  # reported by its form
+        and not find(_text(node.value))  # the literal itself is reported
     )
 
 

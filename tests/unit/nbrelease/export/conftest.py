@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from builder import Project
+from project_builder import Project
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What holds for any notebook: export is deterministic, sync keeps, nothing is damaged."""
+"""Properties of any notebook: export is deterministic, sync loses nothing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from broken import COUNT, malformed
-from builder import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from malformed_notebooks import COUNT, malformed
+from project_builder import Project
 
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
 from nbrelease.export.sync import sync
 from nbrelease.notebook import parse
-from nbrelease.notebook.clean import cleaned
+from nbrelease.notebook.clean import clean_notebook
 
 IDS = st.lists(
     st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=12).filter(lambda t: t[0].isalpha()),
@@ -103,7 +103,7 @@ def test_there_are_enough_malformed_notebooks():
 
 
 @pytest.mark.parametrize("start", range(10))
-def test_malformed_notebooks_give_a_finding_or_a_right_export(start, project):
+def test_malformed_notebooks_are_reported_or_exported(start, project):
     for number, content in list(enumerate(MALFORMED))[start::10]:
         path = project.root / "notebooks" / f"n{number}.ipynb"
         path.write_bytes(content)
@@ -112,8 +112,8 @@ def test_malformed_notebooks_give_a_finding_or_a_right_export(start, project):
         except NbreleaseError as error:
             pytest.fail(f"{number}: {error}")
         assert export.failed or export.files or not export.exports, number
-        for each in export.found:
-            assert "\n" not in each.message + each.mend, each
+        for each in export.diagnostics:
+            assert "\n" not in each.message + each.fix, each
         if not export.failed:
             for file in export.write():
                 if file.path.suffix == ".py":
@@ -124,13 +124,13 @@ def test_malformed_notebooks_give_a_finding_or_a_right_export(start, project):
 
 
 @pytest.mark.parametrize("start", range(5))
-def test_malformed_notebooks_are_cleaned_for_good_or_left_alone(start):
+def test_malformed_notebooks_are_cleaned_or_rejected(start):
     for number, content in list(enumerate(MALFORMED))[start::5]:
         try:
-            once = cleaned(content)
+            once = clean_notebook(content)
         except ValueError:
             continue
-        assert cleaned(once) == once, number
+        assert clean_notebook(once) == once, number
         try:
             before = parse(content, Path("n.ipynb"))
         except NbreleaseError:

@@ -1,13 +1,13 @@
-"""Edits by hand: never overwritten, carried back to their cell, shown when both sides changed."""
+"""Edits by hand are never overwritten, and sync copies them to their cell or refuses."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from builder import codes
+from project_builder import codes
 
-from nbrelease.export.sync import sync
+from nbrelease.export.sync import Reason, sync
 
 CELLS = (
     ("imports", "export", "import os\n\nHERE = os.getcwd()"),
@@ -55,7 +55,7 @@ def test_sync_after_export_changes_nothing(some):
         (TESTS, "    assert double(x) == x + x", "    assert double(x) == 2 * x\n    assert x", "test-double", "import random\n\nx = random.randint(1, 9)\nassert double(x) == 2 * x\nassert x"),
     ],
 )  # fmt: skip
-def test_an_edit_is_refused_carried_back_and_kept(some, path, old, new, cell, source):
+def test_export_rejects_an_edit_and_sync_copies_it(some, path, old, new, cell, source):
     file = some.edit(path, old, new)
     edited = file.read_text(encoding="utf-8")
     [export] = some.export()
@@ -70,7 +70,7 @@ def test_an_edit_is_refused_carried_back_and_kept(some, path, old, new, cell, so
     assert export.stale == []
 
 
-def test_only_the_edited_cell_changes_and_loses_its_outputs(some):
+def test_sync_changes_only_the_edited_cell_and_drops_its_outputs(some):
     path = some.root / "notebooks" / "some.ipynb"
     before = path.read_text(encoding="utf-8").split("\n")
     some.edit(MAIN, "    return 2 * x", "    return x + x")
@@ -86,7 +86,7 @@ def test_only_the_edited_cell_changes_and_loses_its_outputs(some):
 
 @pytest.mark.parametrize("indent", [None, 1, 2, 4])
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_every_other_byte_stays_in_any_layout_of_the_file(some, indent, ascii_only):
+def test_sync_keeps_every_other_byte_of_the_notebook(some, indent, ascii_only):
     path = some.root / "notebooks" / "some.ipynb"
     content = json.loads(path.read_text(encoding="utf-8"))
     content["metadata"]["title"] = "größe"
@@ -100,42 +100,42 @@ def test_every_other_byte_stays_in_any_layout_of_the_file(some, indent, ascii_on
     )
 
 
-def test_edits_on_both_sides_are_shown_three_ways_and_nothing_is_lost(some):
+def test_conflicting_edits_are_shown_and_nothing_is_written(some):
     some.edit(MAIN, "    return 2 * x", "    return x + x")
     some.edit("notebooks/some.ipynb", "return 2 * x", "return x << 1")
     before = state(some)
     [export] = some.export()
     assert codes(export) == ["NBR603"]
     [edit] = export.edits
-    report = edit.report()
-    assert "-    return 2 * x" in report
-    assert "+    return x + x" in report
-    assert "+    return x << 1" in report
+    diff = edit.diff()
+    assert "-    return 2 * x" in diff
+    assert "+    return x + x" in diff
+    assert "+    return x << 1" in diff
     [result] = sync(some.layout)
-    assert [reason for _, reason in result.refused] == ["its cell was edited too"]
+    assert [each.reason for each in result.refused] == [Reason.CONFLICT]
     assert state(some) == before
 
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("import os\n", "", "«import os» was taken out; take it out of its cell"),
-        ("The module of", "A module of", "it is written from the cells; edit them in the notebook"),
-        ("def main() -> None:", "def main(n: int = 1) -> None:", "it is written from the parameters cell; edit them in the notebook"),
-        ("    return 2 * x", "    return 2 *", "it is no Python: invalid syntax, line 23"),
-        ("    return 2 * x", "    return nowhere", "with it the notebook could not be exported: nowhere is defined nowhere in the notebook"),
-        ("# %% command line", "# %% my own\nX = 1\n\n\n# %% command line", "no cell gives this block; add a cell to the notebook"),
+        ("import os\n", "", Reason.IMPORT_REMOVED),
+        ("The module of", "A module of", Reason.GENERATED),
+        ("def main() -> None:", "def main(n: int = 1) -> None:", Reason.GENERATED),
+        ("    return 2 * x", "    return 2 *", Reason.SYNTAX),
+        ("    return 2 * x", "    return nowhere", Reason.NOT_EXPORTABLE),
+        ("# %% command line", "# %% my own\nX = 1\n\n\n# %% command line", Reason.NO_CELL),
     ],
 )  # fmt: skip
-def test_what_cannot_be_carried_back_is_said_and_left_alone(some, old, new, reason):
+def test_sync_refuses_edits_without_a_cell_and_changes_nothing(some, old, new, reason):
     some.edit(MAIN, old, new)
     before = state(some)
     [result] = sync(some.layout)
-    assert [why for _, why in result.refused] == [reason]
+    assert [each.reason for each in result.refused] == [reason]
     assert state(some) == before
 
 
-def test_without_a_record_nothing_is_overwritten(some):
+def test_without_export_state_nothing_is_overwritten(some):
     (some.root / "exported/some/.export.json").unlink()
     some.edit(MAIN, "    return 2 * x", "    return x + x")
     before = state(some)
@@ -144,14 +144,14 @@ def test_without_a_record_nothing_is_overwritten(some):
     assert state(some) == before
 
 
-def test_a_checkout_with_other_line_ends_is_no_edit(some):
+def test_other_line_ends_are_not_an_edit(some):
     file = some.root / MAIN
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     [export] = some.export()
     assert codes(export) == []
 
 
-def test_code_and_the_import_that_it_needs_go_back_together(some):
+def test_sync_copies_code_with_its_new_import(some):
     some.edit(MAIN, "import os\n", "import os\nfrom pathlib import Path\n")
     some.edit(MAIN, "HERE = os.getcwd()", "HERE = Path(os.getcwd())")
     [result] = sync(some.layout)
@@ -163,7 +163,7 @@ def test_code_and_the_import_that_it_needs_go_back_together(some):
     assert (codes(export), export.stale) == ([], [])
 
 
-def test_an_import_within_an_edited_block_moves_to_the_top(some):
+def test_import_in_an_edited_block_moves_to_the_top(some):
     some.edit(MAIN, "HERE = os.getcwd()", "import sys\n\nHERE = sys.prefix + os.sep")
     [result] = sync(some.layout)
     assert (result.cells, result.refused) == (["imports"], [])

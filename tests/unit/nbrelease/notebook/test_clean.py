@@ -1,4 +1,4 @@
-"""Cleaning: what a run leaves goes, what people and checks need stays, twice is once."""
+"""Cleaning strips run outputs, keeps everything else and is idempotent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbrelease.notebook.clean import cleaned
+from nbrelease.notebook.clean import clean_notebook
 
 ROOT = Path(__file__).parents[4]
 
@@ -36,10 +36,10 @@ def notebook(*cells):
 
 
 def clean(content) -> dict:
-    return json.loads(cleaned(json.dumps(content).encode()))
+    return json.loads(clean_notebook(json.dumps(content).encode()))
 
 
-def test_what_a_run_leaves_goes_and_the_rest_stays():
+def test_run_outputs_are_removed_and_the_rest_is_kept():
     found = clean(notebook(cell("a", tags=["export"])))
     [one] = found["cells"]
     assert one == {
@@ -56,19 +56,19 @@ def test_what_a_run_leaves_goes_and_the_rest_stays():
     ("source", "tags"),
     [("x", ["check"]), ("x", ["keep_output"]), ("x", ["nbval-check-output"]), ("# NBVAL_CHECK_OUTPUT\nx", []), ("#| check\nx", [])],
 )  # fmt: skip
-def test_outputs_that_a_check_compares_with_stay(source, tags):
+def test_checked_outputs_are_kept(source, tags):
     [one] = clean(notebook(cell("a", source, tags)))["cells"]
     assert one["outputs"][0]["data"] == {"text/plain": ["1"]}
     assert (one["execution_count"], one["outputs"][0]["execution_count"]) == (1, 1)
 
 
-def test_cells_that_papermill_added_go():
+def test_cells_added_by_papermill_are_removed():
     found = clean(notebook(cell("a", tags=["parameters"]), cell("b", tags=["injected-parameters"])))
     assert [each["id"] for each in found["cells"]] == ["a"]
 
 
-def test_clean_after_run_after_clean_is_the_same_bytes():
-    once = cleaned(json.dumps(notebook(cell("a"), cell("b", tags=["check"]))).encode())
+def test_a_run_does_not_change_the_cleaned_bytes():
+    once = clean_notebook(json.dumps(notebook(cell("a"), cell("b", tags=["check"]))).encode())
     run = json.loads(once)
     for number, each in enumerate(run["cells"], start=3):
         each["execution_count"] = number
@@ -76,7 +76,7 @@ def test_clean_after_run_after_clean_is_the_same_bytes():
         each["outputs"] = copy.deepcopy(cell("x")["outputs"])
         each["outputs"][0]["execution_count"] = number
     run["metadata"]["language_info"] = {"name": "python", "version": "3.13"}
-    assert cleaned(json.dumps(run).encode()) == once
+    assert clean_notebook(json.dumps(run).encode()) == once
 
 
 TEXTS = st.text(max_size=20)
@@ -89,8 +89,8 @@ CELLS = st.builds(
 @given(st.lists(CELLS, max_size=5))
 def test_clean_is_idempotent_and_keeps_tags_and_sources(cells):
     content = notebook(*cells)
-    once = cleaned(json.dumps(content).encode())
-    assert cleaned(once) == once
+    once = clean_notebook(json.dumps(content).encode())
+    assert clean_notebook(once) == once
     for before, after in zip(cells, json.loads(once)["cells"], strict=True):
         assert (after["id"], after["metadata"]["tags"]) == (
             before["id"],
@@ -104,8 +104,8 @@ def test_clean_is_idempotent_and_keeps_tags_and_sources(cells):
     sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("runbooks/*.ipynb")]),
     ids=lambda path: path.name,
 )
-def test_what_is_committed_loses_nothing_that_people_wrote(path):
-    before, after = json.loads(path.read_bytes()), json.loads(cleaned(path.read_bytes()))
+def test_committed_notebooks_keep_sources_ids_and_tags(path):
+    before, after = json.loads(path.read_bytes()), json.loads(clean_notebook(path.read_bytes()))
     assert [c["id"] for c in after["cells"]] == [c["id"] for c in before["cells"]]
     assert ["".join(c["source"]) for c in after["cells"]] == [
         "".join(c["source"]) for c in before["cells"]
@@ -127,19 +127,19 @@ def test_what_is_committed_loses_nothing_that_people_wrote(path):
         b"[" * 100_000,
     ],
 )
-def test_what_is_no_notebook_is_refused(content):
+def test_other_content_is_rejected(content):
     with pytest.raises(ValueError):
-        cleaned(content)
+        clean_notebook(content)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damaged_files_are_refused_or_cleaned_for_good(seed):
+def test_damaged_files_are_rejected_or_cleaned(seed):
     chance = random.Random(seed)
     content = bytearray(json.dumps(notebook(cell("a"), cell("b", tags=["check"]))).encode())
     for _ in range(3):
         content[chance.randrange(len(content))] = chance.randrange(256)
     try:
-        once = cleaned(bytes(content))
+        once = clean_notebook(bytes(content))
     except ValueError:
         return
-    assert cleaned(once) == once
+    assert clean_notebook(once) == once

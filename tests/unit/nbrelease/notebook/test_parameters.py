@@ -1,4 +1,4 @@
-"""Parameters: types and helps as written, values converted strictly or refused in one line."""
+"""Parameters: types and help texts as written, values converted or rejected."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from nbrelease.errors import NotebookError, UsageError
-from nbrelease.notebook.parameters import declared
+from nbrelease.errors import ParameterError, UsageError
+from nbrelease.notebook.parameters import read_parameters
 
 
 def one(source: str):
-    [parameter] = declared(source, "n.ipynb:params")
+    [parameter] = read_parameters(source, "n.ipynb:params")
     return parameter
 
 
@@ -35,14 +35,16 @@ def one(source: str):
         ("# Head\nx = True", "bool", True, ""),
     ],
 )
-def test_declared(source, kind, value, help_text):
+def test_read_parameters(source, kind, value, help_text):
     parameter = one(source)
     assert (parameter.type, parameter.value, parameter.help) == (kind, value, help_text)
 
 
-def test_comment_lines_head_groups():
-    found = declared("a = 1\n# Data\nb = '''\n# no heading\n'''\nc = 2\n# Model\nd = 3", "n")
-    assert [(each.name, each.group) for each in found] == [
+def test_comment_lines_are_group_headings():
+    parameters = read_parameters(
+        "a = 1\n# Data\nb = '''\n# no heading\n'''\nc = 2\n# Model\nd = 3", "n"
+    )
+    assert [(each.name, each.group) for each in parameters] == [
         ("a", ""),
         ("b", "Data"),
         ("c", "Data"),
@@ -51,29 +53,37 @@ def test_comment_lines_head_groups():
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("source", "code"),
     [
-        ("x = y", "the default of x is computed; write a plain value"),
-        ("x = Path(1, 2, 3)", "the default of x is computed; write a plain value"),
-        ("x, y = 1, 2", "a parameters cell holds only «name = value»"),
-        ("x: int", "parameter x has no default; write x = …"),
-        ("x = None", "annotate x: None alone does not tell its type"),
-        ("x = (1, 2)", "x: tuple is no type for a parameter; there are bool, int"),
-        ("x: complex = 1j", "x: complex is no type for a parameter; there are bool, int"),
-        ("x: int = 'a'", "the default of x, 'a', is no int"),
-        ("x: str = None", "the default of x, None, is no str; write str | None"),
-        ("x: Literal['a', 'b'] = 'c'", "the default of x, 'c', is no Literal['a', 'b']"),
-        ("x: Literal['a', 1] = 1", "x: Literal['a', 1] is no choice for a command line"),
-        ("x: Literal[Some.VALUE] = 1", "x: Literal[Some.VALUE] is no choice for a command line"),
-        ("x = (", "'(' was never closed"),
+        ("x = y", "computed-default"),
+        ("x = Path(1, 2, 3)", "computed-default"),
+        ("x, y = 1, 2", "not-an-assignment"),
+        ("print(1)", "not-an-assignment"),
+        ("x: int", "no-default"),
+        ("x = None", "no-type"),
+        ("x = (1, 2)", "unsupported-type"),
+        ("x: complex = 1j", "unsupported-type"),
+        ("x: int = 'a'", "wrong-default"),
+        ("x: str = None", "wrong-default"),
+        ("x: Literal['a', 'b'] = 'c'", "wrong-default"),
+        ("x: Literal['a', 1] = 1", "unsupported-choices"),
+        ("x: Literal[Some.VALUE] = 1", "unsupported-choices"),
+        ("help = 1", "reserved-name"),
+        ("x = (", "syntax"),
     ],
 )
-def test_what_cannot_be_a_parameter_is_said_in_one_line(source, message):
-    with pytest.raises(NotebookError) as caught:
-        declared(source, "n.ipynb:params")
+def test_invalid_parameters_are_rejected_in_one_line(source, code):
+    with pytest.raises(ParameterError) as caught:
+        read_parameters(source, "n.ipynb:params")
+    assert (caught.value.code, caught.value.line) == (code, 1)
     assert str(caught.value).startswith("n.ipynb:params:1: ")
-    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_duplicate_parameter_is_rejected_on_its_line():
+    with pytest.raises(ParameterError) as caught:
+        read_parameters("x = 1\nx = 2", "n.ipynb:params")
+    assert (caught.value.code, caught.value.line) == ("duplicate", 2)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,7 @@ def test_convert(source, given, value):
     [("x = 1", "1.5"), ("x = 1", 1.0), ("x = 1", True), ("x = 1.0", "half"), ("x = True", "1"), ("x = 'a'", 3), ("x = 'a'", None),
      ("x: Literal['a', 'b'] = 'a'", "c"), ("x = date(2026, 1, 1)", "today"), ("x: dict = {}", "[1]")],
 )  # fmt: skip
-def test_convert_refuses(source, given):
+def test_convert_rejects(source, given):
     with pytest.raises(UsageError) as caught:
         one(source).convert(given)
     assert "n.ipynb:params:1: parameter x" in str(caught.value)

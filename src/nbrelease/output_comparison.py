@@ -1,9 +1,9 @@
-"""nbval's rules, applied to a notebook that has already been executed.
+"""Compare the outputs of an executed notebook with its source by nbval's rules.
 
-nbval executes what it checks; a checked runbook would deploy a second time. So its comparison is
-done here on the executed notebook, against the outputs committed in the source notebook: the same
-markers (comments beat tags), the same sanitise file, the same fields left out of the comparison,
-with nbval's own functions where it offers them.
+nbval itself executes the notebook that it checks, and a runbook must not deploy twice. So an
+already executed notebook is compared with the committed outputs: with nbval's markers (comments
+take precedence over tags), its sanitize file and the fields that it ignores, and with its own
+functions where it has them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 from nbrelease.errors import NotebookError
 
 SANITIZE_FILE = "nbval_sanitize.cfg"
-# What stock nbval leaves out: it differs from run to run, or is another output's business.
-LEFT_OUT = frozenset(
+# The fields that nbval ignores by default.
+IGNORED_FIELDS = frozenset(
     {
         "metadata",
         "traceback",
@@ -36,24 +36,24 @@ LEFT_OUT = frozenset(
 
 @dataclass(frozen=True)
 class Difference:
-    """A cell whose output is not what its reference says."""
+    """The differing outputs of a cell in its source and in the executed notebook."""
 
     expected: str
-    found: str
+    actual: str
 
 
-class Checker:
-    """Compares executed cells with their references, after sanitising both sides."""
+class OutputComparer:
+    """Compares executed cells with their source cells after sanitizing both."""
 
     def __init__(self, patterns: Sequence[tuple[str, str]] = ()) -> None:
         self._patterns = patterns
 
     @classmethod
-    def beside(cls, notebook: Path) -> Checker:
-        """With the sanitise file of the notebook's folder, where there is one.
+    def for_notebook(cls, notebook: Path) -> OutputComparer:
+        """A comparer with the sanitize file in the folder of a notebook, if it exists.
 
         Raises:
-            NotebookError: a pattern in it is no regular expression.
+            NotebookError: a pattern in the file is not a regular expression.
         """
         file = notebook.parent / SANITIZE_FILE
         if not file.is_file():
@@ -66,37 +66,37 @@ class Checker:
                 re.compile(regex)
             except re.error as error:
                 raise NotebookError(
-                    f"{file}: «{regex}» is no regular expression: {error}"
+                    f"{file}: invalid regular expression `{regex}`: {error}"
                 ) from None
         return cls(patterns)
 
     def compare(
         self, reference: Mapping[str, Any], executed: Mapping[str, Any]
     ) -> Difference | None:
-        """Hold an executed code cell against its reference cell.
+        """Compare an executed code cell with its source cell.
 
         Returns:
-            None where they agree, or where the reference was never run (nbval's rule).
+            None if the outputs are equal, or if the source cell was never run (nbval's rule).
 
         Raises:
-            NotebookError: the reference has outputs but no execution count, so that nobody can tell
-                whether they are its own.
+            NotebookError: the source cell has outputs but no execution count, so these may be the
+                outputs of other code.
         """
         if reference.get("execution_count") is None:
             if reference.get("outputs"):
                 raise NotebookError(
-                    f"cell {reference.get('id')}: marked for a check, with outputs but never run; "
+                    f"cell {reference.get('id')}: checked outputs without an execution count; "
                     "run the notebook and save it"
                 )
             return None
-        expected = self._fields(reference["outputs"])
-        found = self._fields(executed["outputs"])
-        if expected == found:
+        expected = self._field_values(reference["outputs"])
+        actual = self._field_values(executed["outputs"])
+        if expected == actual:
             return None
-        return Difference(_text(expected, found), _text(found, expected))
+        return Difference(_differing_fields(expected, actual), _differing_fields(actual, expected))
 
-    def _fields(self, outputs: Iterable[Any]) -> dict[str, list[Any]]:
-        """Each field's values over all outputs: the order of unlike outputs does not count."""
+    def _field_values(self, outputs: Iterable[Any]) -> dict[str, list[Any]]:
+        """The values of each field; the order of outputs of different kinds does not matter."""
         from nbval.plugin import coalesce_streams, transform_streams_for_comparison
 
         merged = transform_streams_for_comparison(coalesce_streams(copy.deepcopy(list(outputs))))
@@ -105,7 +105,7 @@ class Checker:
             flat = {key: value for key, value in output.items() if key != "data"}
             flat.update(output.get("data", {}))
             for key, value in flat.items():
-                if key not in LEFT_OUT:
+                if key not in IGNORED_FIELDS:
                     fields.setdefault(key, []).append(self._sanitize(value))
         return fields
 
@@ -118,7 +118,13 @@ class Checker:
 
 @dataclass(frozen=True)
 class Markers:
-    """What the markers of a code cell ask for."""
+    """What the tags and comments of a code cell request.
+
+    Attributes:
+        check: compare its outputs with the source.
+        skip: do not run it.
+        raises: it must raise an exception.
+    """
 
     check: bool
     skip: bool
@@ -126,7 +132,7 @@ class Markers:
 
 
 def markers(cell: Mapping[str, Any], tags: frozenset[str]) -> Markers:
-    """Our tags and nbval's, then nbval's comments, which beat them.
+    """Read the markers of a code cell: tags, then nbval's comments, which take precedence.
 
     Args:
         cell: the code cell.
@@ -140,8 +146,8 @@ def markers(cell: Mapping[str, Any], tags: frozenset[str]) -> Markers:
     return Markers(options["check"], options["skip"], options["check_exception"])
 
 
-def _text(fields: Mapping[str, list[Any]], other: Mapping[str, list[Any]]) -> str:
-    """The fields in which two sides differ, for people."""
+def _differing_fields(fields: Mapping[str, list[Any]], other: Mapping[str, list[Any]]) -> str:
+    """The fields that differ from those of another output, as text."""
     lines = []
     for key, values in fields.items():
         if other.get(key) != values:

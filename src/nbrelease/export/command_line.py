@@ -1,7 +1,7 @@
-"""The command line of a written module: an option for each parameter, help from its comment.
+"""Generate the command line of an exported module: one option per parameter.
 
-Options are spelled like the parameters, as Azure ML's ``--x ${{inputs.x}}`` wants it, and a flag
-takes ``true`` and ``false`` too, which is how an input of a job arrives.
+An option has the name of its parameter, for Azure ML's ``--x ${{inputs.x}}``. A flag also accepts
+``true`` and ``false``, the values of a boolean input of a job.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ METAVARS = {
 }
 PARSER = '''\
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; how it is right is what --help is for."""
+    """Prints an error on one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
+        """Exit with code 2."""
         if message.endswith("expected one argument"):
             message += "; a value that begins with - is written --name=value"
         self.exit(2, f"{self.prog}: error: {message}\\n")
@@ -38,9 +38,9 @@ class _Parser(argparse.ArgumentParser):
 READERS = {
     "bool": '''\
 def _bool(text: str) -> bool:
-    """Read true or false, as a job's input spells them."""
+    """Read true or false, the values of a boolean input of a job."""
     if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+        raise argparse.ArgumentTypeError(f"must be true or false (got {text!r})")
     return text.lower() == "true"
 ''',
     "date": '''\
@@ -49,18 +49,18 @@ def _date(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        message = f"{text!r} is no date; write YYYY-MM-DD"
+        message = f"must be a date YYYY-MM-DD (got {text!r})"
         raise argparse.ArgumentTypeError(message) from None
 ''',
     "list[str]": '''\
 def _texts(text: str) -> list[str]:
-    """Read texts with commas between them, or a JSON list of texts."""
+    """Read comma-separated strings, or a JSON list of strings."""
     if not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
         return [str(part) for part in json.loads(text)]
     except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+        raise argparse.ArgumentTypeError(f"invalid JSON: {error}") from None
 ''',
     "list": '''\
 def _list(text: str) -> list[Any]:
@@ -68,9 +68,9 @@ def _list(text: str) -> list[Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+        raise argparse.ArgumentTypeError(f"invalid JSON: {error}") from None
     if not isinstance(value, list):
-        message = f"{text!r} is no JSON list; write [1, 2]"
+        message = f"must be a JSON list such as [1, 2] (got {text!r})"
         raise argparse.ArgumentTypeError(message)
     return value
 ''',
@@ -80,15 +80,15 @@ def _dict(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+        raise argparse.ArgumentTypeError(f"invalid JSON: {error}") from None
     if not isinstance(value, dict):
-        message = f'{text!r} is no JSON object; write {{"name": 1}}'
+        message = f'must be a JSON object such as {{"name": 1}} (got {text!r})'
         raise argparse.ArgumentTypeError(message)
     return value
 ''',
     "optional": '''\
 def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Read None as None, everything else with ``read``."""
+    """Read None as None and other values with ``read``."""
 
     @functools.wraps(read, updated=())
     def reader(text: str) -> Any:
@@ -123,39 +123,39 @@ _IMPORTS = {
 
 
 def imports(parameters: Iterable[Parameter]) -> list[Import]:
-    """What the code needs that :func:`render` writes."""
-    found = [
+    """The imports of the code that :func:`render` generates."""
+    required = [
         Import("", "argparse"),
         Import("collections.abc", "Sequence"),
         Import("typing", "NoReturn"),
     ]
-    for kind in _kinds(parameters):
-        found += _IMPORTS.get(kind, [])
-    return found
+    for kind in _reader_kinds(parameters):
+        required += _IMPORTS.get(kind, [])
+    return required
 
 
-def _kinds(parameters: Iterable[Parameter]) -> list[str]:
-    found: list[str] = []
+def _reader_kinds(parameters: Iterable[Parameter]) -> list[str]:
+    """The types of the parameters, and ``optional``, without duplicates."""
+    kinds: dict[str, None] = {}
     for parameter in parameters:
-        kinds = [parameter.type]
+        kinds[parameter.type] = None
         if parameter.optional:
-            kinds.append("optional")
-        found += [kind for kind in kinds if kind not in found]
-    return found
+            kinds["optional"] = None
+    return list(kinds)
 
 
 def render(parameters: Sequence[Parameter], width: int) -> str:
-    """The parser, what it reads values with, and the lines that run the module."""
+    """The argument parser, its value readers, and the ``__main__`` block."""
     parts = [PARSER.strip("\n")]
-    kinds = _kinds(parameters)
+    kinds = _reader_kinds(parameters)
     parts += [text.strip("\n") for kind, text in READERS.items() if kind in kinds]
-    parts.append("\n".join(_function(parameters, width)))
+    parts.append("\n".join(_arguments_function(parameters, width)))
     call = "main(**vars(_arguments()))" if parameters else "_arguments()\n    main()"
     parts.append(f'if __name__ == "__main__":\n    {call}')
     return "\n\n\n".join(parts)
 
 
-def _function(parameters: Sequence[Parameter], width: int) -> list[str]:
+def _arguments_function(parameters: Sequence[Parameter], width: int) -> list[str]:
     lines = [
         "def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:",
         '    """Read the command line; each option is an argument of main()."""',
@@ -171,7 +171,7 @@ def _function(parameters: Sequence[Parameter], width: int) -> list[str]:
             group = parameter.group
             target = "group" if group else "parser"
             if group:
-                lines.append(f"    group = parser.add_argument_group({quoted(group)})")
+                lines.append(f"    group = parser.add_argument_group({quote(group)})")
         lines += _option(target, parameter, width)
     return [*lines, "    return parser.parse_args(argv)"]
 
@@ -186,101 +186,105 @@ def _option(target: str, parameter: Parameter, width: int) -> list[str]:
     elif reader != "str":
         options["type"] = reader
     if parameter.choices:
-        # With None among them, «--x None» is one of the choices.
+        # None makes `--x None` one of the choices.
         items = [*parameter.choices, *([None] if parameter.optional else [])]
-        options["choices"] = source(items)
+        options["choices"] = format_value(items)
     else:
-        options["metavar"] = quoted(METAVARS[parameter.type])
-    options["default"] = default(parameter)
-    lines = [f"    {target}.add_argument(", f"        {quoted(f'--{parameter.name}')},"]
+        options["metavar"] = quote(METAVARS[parameter.type])
+    options["default"] = format_default(parameter)
+    lines = [f"    {target}.add_argument(", f"        {quote(f'--{parameter.name}')},"]
     for key, value in options.items():
-        lines += fitted(f"        {key}=", value, ",", width)
-    lines += _help(parameter.help or parameter.annotation, width)
+        lines += wrap_value(f"        {key}=", value, ",", width)
+    lines += _help_argument(parameter.help or parameter.annotation, width)
     return [*lines, "    )"]
 
 
-def _help(text: str, width: int) -> list[str]:
+def _help_argument(text: str, width: int) -> list[str]:
     text = text.replace("%", "%%")
-    line = f"        help={quoted(text)},"
+    line = f"        help={quote(text)},"
     if len(line) <= width:
         return [line]
     parts = textwrap.wrap(text, width - 16, drop_whitespace=False)
-    return ["        help=(", *(f"            {quoted(part)}" for part in parts), "        ),"]
+    return ["        help=(", *(f"            {quote(part)}" for part in parts), "        ),"]
 
 
-def fitted(before: str, value: str, behind: str, width: int) -> list[str]:
-    """A line with a value in it; a list, dictionary or subscript that is too long, item by item.
+def wrap_value(prefix: str, value: str, suffix: str, width: int) -> list[str]:
+    """A line with a value; a list, dictionary or subscript that is too long has one item per line.
 
     Args:
-        before: what stands before the value, with the indent.
-        value: its source text.
-        behind: what stands behind it.
-        width: the longest line.
+        prefix: the text before the value, with the indentation.
+        value: source text of the value.
+        suffix: the text after the value.
+        width: maximum line length.
     """
-    line = f"{before}{value}{behind}"
+    line = f"{prefix}{value}{suffix}"
     if len(line) <= width:
         return [line]
     try:
         node = ast.parse(value, mode="eval").body
     except SyntaxError:
-        return [line]  # the pair of a dictionary
-    indent = before[: len(before) - len(before.lstrip())]
-    head, items, end = _items(node)
+        return [line]  # a pair of a dictionary
+    indent = prefix[: len(prefix) - len(prefix.lstrip())]
+    opening, items, closing = _split_items(node)
     if not items:
-        return [line]  # one long text: nothing can be done about it
-    inner = [each for item in items for each in fitted(f"{indent}    ", item, ",", width)]
-    return [f"{before}{head}", *inner, f"{indent}{end}{behind}"]
+        return [line]  # a long string cannot be wrapped
+    inner = [each for item in items for each in wrap_value(f"{indent}    ", item, ",", width)]
+    return [f"{prefix}{opening}", *inner, f"{indent}{closing}{suffix}"]
 
 
-def _items(node: ast.expr) -> tuple[str, list[str], str]:
-    """The opening, the parts and the end of what can be written over several lines."""
+def _split_items(node: ast.expr) -> tuple[str, list[str], str]:
+    """Opening bracket, items and closing bracket of a collection or subscript; else empty."""
     if isinstance(node, ast.List):
-        return "[", [source(ast.literal_eval(each)) for each in node.elts], "]"
+        return "[", [format_value(ast.literal_eval(each)) for each in node.elts], "]"
     if isinstance(node, ast.Dict):
         pairs = ast.literal_eval(node).items()
-        return "{", [f"{source(key)}: {source(value)}" for key, value in pairs], "}"
+        return "{", [f"{format_value(key)}: {format_value(value)}" for key, value in pairs], "}"
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
-        return f"{ast.unparse(node.value)}[", [annotation(each) for each in node.slice.elts], "]"
-    if isinstance(node, ast.BinOp):  # Literal[…] | None
-        head, items, end = _items(node.left)
-        return head, items, f"{end} | {annotation(node.right)}"
+        items = [format_annotation(each) for each in node.slice.elts]
+        return f"{ast.unparse(node.value)}[", items, "]"
+    if isinstance(node, ast.BinOp):  # Literal[...] | None
+        opening, items, closing = _split_items(node.left)
+        return opening, items, f"{closing} | {format_annotation(node.right)}"
     return "", [], ""
 
 
-def annotation(node: ast.expr) -> str:
-    """An annotation in one line, texts in double quotes."""
+def format_annotation(node: ast.expr) -> str:
+    """An annotation on one line with double quotes."""
     if isinstance(node, ast.Constant):
-        return source(node.value)
+        return format_value(node.value)
     if isinstance(node, ast.BinOp):
-        return f"{annotation(node.left)} | {annotation(node.right)}"
+        return f"{format_annotation(node.left)} | {format_annotation(node.right)}"
     if isinstance(node, ast.Tuple):
-        return ", ".join(annotation(each) for each in node.elts)
+        return ", ".join(format_annotation(each) for each in node.elts)
     if isinstance(node, ast.Subscript):
-        return f"{ast.unparse(node.value)}[{annotation(node.slice)}]"
+        return f"{ast.unparse(node.value)}[{format_annotation(node.slice)}]"
     return ast.unparse(node)
 
 
-def default(parameter: Parameter) -> str:
-    """The default as source text, texts in double quotes."""
+def format_default(parameter: Parameter) -> str:
+    """Source text of the default with double quotes."""
     value = parameter.value
-    return source(value) if isinstance(value, str | list | dict | Path) else parameter.default
+    if isinstance(value, str | list | dict | Path):
+        return format_value(value)
+    return parameter.default
 
 
-def source(value: object) -> str:
-    """A plain value as source text."""
+def format_value(value: object) -> str:
+    """Source text of a value with double quotes."""
     if isinstance(value, str):
-        return quoted(value)
+        return quote(value)
     if isinstance(value, Path):
-        return f"Path({quoted(value.as_posix())})"
+        return f"Path({quote(value.as_posix())})"
     if isinstance(value, list):
-        return f"[{', '.join(source(item) for item in value)}]"
+        return f"[{', '.join(format_value(item) for item in value)}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{source(key)}: {source(item)}' for key, item in value.items())}}}"
+        pairs = (f"{format_value(key)}: {format_value(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
     return repr(value)
 
 
-def quoted(text: str) -> str:
-    """A text as source, in double quotes where that needs no more escapes."""
+def quote(text: str) -> str:
+    """A string literal, in double quotes unless that needs more escapes."""
     shown = repr(text)
     if shown.startswith("'") and '"' not in shown:
         return f'"{shown[1:-1]}"'

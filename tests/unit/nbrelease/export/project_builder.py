@@ -1,4 +1,4 @@
-"""Projects of notebooks for tests, in a few words."""
+"""Build projects of notebooks for tests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "na
 
 
 def notebook(*cells: tuple[str, str, str], **top: Any) -> dict[str, Any]:
-    """A notebook of (id, tags, source) triples; each cell has run."""
-    found = [
+    """A notebook of (id, tags, source) triples with outputs."""
+    items = [
         {
             "cell_type": "code",
             "execution_count": index,
@@ -24,7 +24,7 @@ def notebook(*cells: tuple[str, str, str], **top: Any) -> dict[str, Any]:
         }
         for index, (cell_id, tags, source) in enumerate(cells, start=1)
     ]
-    return {"cells": found, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5, **top}
+    return {"cells": items, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5, **top}
 
 
 class Project:
@@ -45,11 +45,11 @@ class Project:
         return plan(self.layout, paths)
 
     def export(self) -> list[Export]:
-        found = self.plan()
-        for export in found:
+        exports = self.plan()
+        for export in exports:
             if not export.failed:
                 export.write()
-        return found
+        return exports
 
     def edit(self, path: str, old: str, new: str) -> Path:
         file = self.root / path
@@ -66,4 +66,4 @@ class Project:
 
 
 def codes(export: Export) -> list[str]:
-    return [each.rule.code for each in export.found if each.rule.level != "note"]
+    return [each.rule.code for each in export.diagnostics if each.rule.level != "note"]

@@ -1,19 +1,19 @@
-"""Notebooks that are none, or strange ones: cut, of other formats, kernels and encodings."""
+"""Malformed notebooks: truncated, of other formats, languages and encodings."""
 
 from __future__ import annotations
 
 import json
 import random
 
-from builder import notebook
+from project_builder import notebook
 
 KINDS = 25
 COUNT = 500
-"""How many are made: twenty of each kind, some of them alike."""
+"""Twenty of each kind, some of them equal."""
 
 
 def malformed(number: int) -> bytes:
-    """One of many ways to be no notebook, or a strange one; the same for the same number."""
+    """A malformed or unusual notebook; deterministic for each number."""
     chance = random.Random(number)
     content = notebook(
         ("params", "parameters", "n: int = 1"),

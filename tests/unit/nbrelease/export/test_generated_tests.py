@@ -1,9 +1,9 @@
-"""The test file belongs to people: what they write stays, stubs come once, gone functions are named."""
+"""The exported test file keeps users' code; a stub is generated once."""
 
 from __future__ import annotations
 
 import pytest
-from builder import codes
+from project_builder import codes
 
 TESTS = "tests/test_some.py"
 CELLS = (
@@ -24,7 +24,7 @@ def text(project) -> str:
     return (project.root / TESTS).read_text(encoding="utf-8")
 
 
-def test_a_function_without_a_test_gets_a_stub_once(some):
+def test_an_untested_function_gets_one_stub(some):
     assert text(some).count("def test_half() -> None:\n    assert callable(half)") == 1
     some.export()
     assert text(some).count("def test_half()") == 1
@@ -36,7 +36,7 @@ def test_a_function_without_a_test_gets_a_stub_once(some):
     assert export.untested == ["half"]
 
 
-def test_a_stub_that_is_written_out_is_a_test(some):
+def test_a_completed_stub_counts_as_a_test(some):
     whole = text(some)
     start = whole.index("@pytest.mark.skip")
     some.edit(TESTS, whole[start:], "def test_half() -> None:\n    assert half(4) == 2\n")
@@ -45,7 +45,7 @@ def test_a_stub_that_is_written_out_is_a_test(some):
     assert "def test_half() -> None:\n    assert half(4) == 2\n" in text(some)
 
 
-def test_what_people_write_stays_where_it_is_while_cells_change(some):
+def test_user_tests_stay_in_place_while_cells_change(some):
     mine = "def test_mine() -> None:\n    # mine\n    assert half(double(3)) == 3\n"
     some.edit(TESTS, "    assert double(2) == 4\n", f"    assert double(2) == 4\n\n\n{mine}")
     some.export()
@@ -67,7 +67,7 @@ def test_what_people_write_stays_where_it_is_while_cells_change(some):
     assert "test_double()" not in text(some)
 
 
-def test_a_half_written_test_file_is_kept(some):
+def test_an_invalid_test_file_is_kept(some):
     some.edit(TESTS, "assert callable(half)", "assert callable(half)\n\n\ndef test_later(:")
     some.export()
     assert "def test_later(:" in text(some)
@@ -83,15 +83,14 @@ def test_renamed_functions_are_reported(some):
     some.write("some", CELLS[0], ("half", "export", CELLS[1][2].replace("half", "halve")), CELLS[2])
     [export] = some.export()
     assert codes(export) == ["NBR502"]
-    [found] = [each for each in export.found if each.rule.code == "NBR502"]
-    assert (found.message, found.mend) == (
-        "a test uses half, which notebooks/some.ipynb no longer defines",
-        "was it renamed to halve?",
-    )
+    [diagnostic] = [each for each in export.diagnostics if each.rule.code == "NBR502"]
+    assert diagnostic.path == TESTS
+    assert "half" in diagnostic.message.split()
+    assert "halve" in diagnostic.fix
     assert "assert half(2) == 1" in text(some)
 
 
-def test_modules_that_notebooks_share_lie_beside_each_main(project):
+def test_tested_shared_modules_are_copied(project):
     project.write(
         "shared", ("f", "export", "def f() -> int:\n    return 1"), ("t", "test", "assert f()")
     )

@@ -1,4 +1,4 @@
-"""Modules that notebooks share: copies beside each main, names, folders whose notebook is gone."""
+"""Shared modules are copied next to each main.py; orphaned modules are reported."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from builder import Project, codes
+from project_builder import Project, codes
 
 from nbrelease.export import plan
 from nbrelease.export.cache import Cache
-from nbrelease.export.sync import sync
+from nbrelease.export.sync import Reason, sync
 
 DEEP = ("d", "export", "def deep() -> int:\n    return 5")
 MIDDLE = ("m", "export", "def middle() -> int:\n    import deep\n\n    return deep.deep() + 1")
@@ -28,7 +28,7 @@ def shared(project: Project) -> Project:
     return project
 
 
-def test_a_folder_is_all_that_a_job_needs(shared):
+def test_a_job_needs_only_the_exported_folder(shared):
     folder = shared.root / "exported/some"
     assert sorted(path.name for path in folder.glob("*.py")) == [
         "deep.py",
@@ -36,38 +36,36 @@ def test_a_folder_is_all_that_a_job_needs(shared):
         "middle.py",
         "top.py",
     ]
-    for name, said in (("some", "7\n"), ("late", "5\n")):
+    for name, output in (("some", "7\n"), ("late", "5\n")):
         done = subprocess.run(
             [sys.executable, "-I", "-c", "import runpy, sys; sys.path.insert(0, '.'); runpy.run_path('main.py', run_name='__main__')"],
             cwd=shared.root / "exported" / name, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert done.stdout == said
+        assert done.stdout == output
 
 
-def test_an_edited_copy_is_neither_overwritten_nor_carried_back(shared):
+def test_an_edited_copy_is_neither_overwritten_nor_synced(shared):
     copy = shared.edit("exported/some/deep.py", "return 5", "return 50")
     before = copy.read_text("utf-8")
     by_path = {export.path: export for export in shared.export()}
     some = by_path["notebooks/some.ipynb"]
     assert codes(some) == ["NBR602"]
-    assert some.found[0].path == "exported/some/deep.py"
+    assert some.diagnostics[0].path == "exported/some/deep.py"
     [result] = sync(shared.layout)
-    assert [why for _, why in result.refused] == [
-        "it is a copy; make the change in notebooks/deep.ipynb, or in its own module"
-    ]
+    assert [each.reason for each in result.refused] == [Reason.SHARED_COPY]
     assert copy.read_text("utf-8") == before
     assert codes(by_path["notebooks/late.ipynb"]) == []
 
 
-def test_a_change_of_a_shared_notebook_reaches_all_copies(shared):
+def test_a_changed_shared_module_is_copied_everywhere(shared):
     shared.write("deep", ("d", "export", "def deep() -> int:\n    return 6"))
     assert [codes(export) for export in shared.export()] == [[]] * 5
     for name in ("some", "late"):
         assert "return 6" in (shared.root / f"exported/{name}/deep.py").read_text("utf-8")
 
 
-def test_a_change_of_a_shared_notebook_is_looked_at_where_it_is_used_only(shared, tmp_path):
-    """What was found out about the others is believed; --watch is as fast as that."""
+def test_a_changed_shared_module_only_invalidates_its_dependents(shared, tmp_path):
+    """Other notebooks come from the cache, which makes --watch fast."""
     cache = Cache(tmp_path / "cache.json", "")
     plan(shared.layout, (), cache)
     shared.write("middle", ("m", "export", "def middle() -> int:\n    return 1"))
@@ -78,7 +76,7 @@ def test_a_change_of_a_shared_notebook_is_looked_at_where_it_is_used_only(shared
     assert stale == {"middle.py", ".export.json"}
 
 
-def test_a_file_of_ones_own_with_the_name_of_a_copy_is_kept(project):
+def test_a_user_file_with_the_name_of_a_copy_is_kept(project):
     project.write("some", ("go", "main", "print(1)"))
     project.export()
     mine = project.root / "exported/some/deep.py"
@@ -90,7 +88,7 @@ def test_a_file_of_ones_own_with_the_name_of_a_copy_is_kept(project):
 
 
 @pytest.mark.parametrize("change", ["renamed", "deleted", "another name"])
-def test_what_is_left_of_a_notebook_that_is_gone_is_said(project, change):
+def test_an_orphaned_module_is_reported_and_kept(project, change):
     path = project.write("old", ("f", "export", "def f() -> int:\n    return 1"))
     project.export()
     if change == "deleted":
@@ -99,14 +97,14 @@ def test_what_is_left_of_a_notebook_that_is_gone_is_said(project, change):
         path.rename(path.with_name("new.ipynb"))
     else:
         project.write("old", ("f", "export default_exp:new", "def f() -> int:\n    return 1"))
-    found = [each for export in project.export() for each in export.found]
+    found = [each for export in project.export() for each in export.diagnostics]
     [orphan] = [each for each in found if each.rule.code == "NBR604"]
     assert orphan.path == "exported/old"
     assert "notebooks/old.ipynb" in orphan.message
     assert (project.root / "exported/old/__init__.py").is_file()
 
 
-def test_a_folder_of_ones_own_is_no_orphan(project):
+def test_a_user_folder_is_not_orphaned(project):
     project.write("some", ("f", "export", "X = 1"))
     (project.root / "exported/mine").mkdir(parents=True)
     (project.root / "exported/mine/main.py").write_text("print(1)\n", encoding="utf-8")

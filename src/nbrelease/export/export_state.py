@@ -1,8 +1,8 @@
-"""What the export wrote last: without it an edit by hand cannot be told from a stale file.
+"""State of the last export of a notebook, stored in ``.export.json`` next to its module.
 
-``.export.json`` lies beside the module and is committed with it. It holds the written blocks as
-they were, so that an edit on both sides can be shown three ways on any machine, with or without a
-history.
+The file holds every block as it was exported. It is committed with the module, so that on any
+machine an edit by hand can be distinguished from an outdated file, and a conflict can be shown as a
+three-way comparison.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-NAME = ".export.json"
+STATE_FILE = ".export.json"
 SCHEMA = 1
 
 
 @dataclass
-class Ledger:
-    """One notebook's.
+class ExportState:
+    """The last export of one notebook.
 
     Attributes:
-        notebook: its path from the project's folder.
-        module: the module's blocks by their keys.
-        tests: the written blocks of the test file by their keys.
-        functions: the public functions at that time.
-        stubs: the functions that were ever given a stub; a stub is written once.
-        copies: the modules of other notebooks beside it, each with the sha256 of its text.
+        notebook: path of the notebook, relative to the project.
+        module: blocks of the module, by heading.
+        tests: generated blocks of the test file, by heading.
+        functions: public functions of the module.
+        stubs: functions that ever had a stub test; a stub is generated once.
+        copies: copied shared modules, each with the sha256 of its text.
     """
 
     notebook: str
@@ -37,29 +37,29 @@ class Ledger:
     copies: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
-        """As the file's text: a line of a block is a line of the file, for readable diffs."""
+        """The text of the file: one line per line of a block, for readable diffs."""
         content = {
             "schema_version": SCHEMA,
             "notebook": self.notebook,
             "functions": self.functions,
             "stubs": self.stubs,
             **({"copies": self.copies} if self.copies else {}),
-            "module": _lines(self.module),
-            "tests": _lines(self.tests),
+            "module": _split_lines(self.module),
+            "tests": _split_lines(self.tests),
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def load(path: Path) -> Ledger | None:
-    """Read a ledger; None when there is none, or none that can be understood."""
+def load(path: Path) -> ExportState | None:
+    """Read a state file; None if it does not exist or has another schema."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content["schema_version"] != SCHEMA:
             return None
-        return Ledger(
+        return ExportState(
             notebook=str(content["notebook"]),
-            module=_texts(content["module"]),
-            tests=_texts(content["tests"]),
+            module=_join_lines(content["module"]),
+            tests=_join_lines(content["tests"]),
             functions=[str(name) for name in content["functions"]],
             stubs=[str(name) for name in content["stubs"]],
             copies={str(name): str(sha256) for name, sha256 in content.get("copies", {}).items()},
@@ -68,9 +68,9 @@ def load(path: Path) -> Ledger | None:
         return None
 
 
-def _lines(blocks: dict[str, str]) -> dict[str, list[str]]:
+def _split_lines(blocks: dict[str, str]) -> dict[str, list[str]]:
     return {key: text.split("\n") for key, text in blocks.items()}
 
 
-def _texts(blocks: dict[str, list[str]]) -> dict[str, str]:
-    return {key: "\n".join(lines) for key, lines in blocks.items()}
+def _join_lines(blocks: dict[str, list[str]]) -> dict[str, str]:
+    return {str(key): "\n".join(lines) for key, lines in blocks.items()}

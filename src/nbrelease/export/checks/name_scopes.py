@@ -1,0 +1,276 @@
+"""Check for names that the notebook's kernel knows and the exported module does not.
+
+In a kernel every cell sees the names of all cells. In the module the export cells come first, in
+order, then ``main()`` with local variables, and the other cells are missing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from nbrelease.export import command_line, name_usage
+from nbrelease.export import diagnostic as rules
+from nbrelease.export.source import CodeCell, Role, Source
+
+RESERVED_NAMES = ("main", "_arguments", "_Parser")
+
+
+def check(source: Source) -> None:
+    """Check every name that an exported cell reads or binds."""
+    _NameScopes(source).check()
+
+
+class _NameScopes:
+    """The names of a notebook by their scope in the exported module."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.export_cells = source.of(Role.EXPORT)
+        self.main_cells = source.of(Role.MAIN)
+        self.parameters = _union(cell.defined for cell in source.of(Role.PARAMETERS))
+        exported = (*self.export_cells, *self.main_cells, *source.of(Role.PARAMETERS))
+        self.imported = _union(cell.imported for cell in exported)
+        self.module_names = _union(cell.defined for cell in self.export_cells)
+        self.main_locals = _union(cell.defined for cell in self.main_cells)
+        self.has_star_import = any(
+            isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+            for cell in source.cells
+            for node in cell.imports
+        )
+        self.known = name_usage.BUILTINS | self.imported
+
+    def check(self) -> None:
+        self._check_parameters_cell()
+        self._check_export_cells()
+        self._check_main_cells()
+        self._check_test_cells()
+        self._check_assignments()
+
+    def _check_parameters_cell(self) -> None:
+        """Check names in annotations and defaults, such as Literal and date."""
+        generated = {each.bound for each in command_line.imports(self.source.parameters)}
+        for cell in self.source.of(Role.PARAMETERS) if self.main_cells else ():
+            known = self.known | generated | self.parameters
+            for name in sorted(cell.names.immediate - known):
+                self._report_missing(cell, name, immediate=True)
+
+    def _check_export_cells(self) -> None:
+        defined_before: set[str] = set()
+        for cell in self.export_cells:
+            self._check_immediate_names(cell, defined_before)
+            known = self.known | self.module_names | cell.names.immediate
+            for name in sorted(cell.names.deferred - known):
+                self._report_missing(cell, name, immediate=False)
+            defined_before |= cell.defined
+
+    def _check_main_cells(self) -> None:
+        defined_before = set(self.parameters | self.module_names)
+        for cell in self.main_cells:
+            for name in sorted(cell.defined & self.module_names):
+                self.source.report(
+                    rules.SHADOWED,
+                    cell.cell,
+                    name_usage.first_node(cell.tree, name, ast.Store),
+                    f"{name} is defined in an export cell; the assignment makes it a local "
+                    "variable of main()",
+                    "rename the variable",
+                )
+            self._check_immediate_names(cell, defined_before)
+            known = self.known | defined_before | self.main_locals | cell.names.immediate
+            for name in sorted(cell.names.deferred - known):
+                self._report_missing(cell, name, immediate=False)
+            defined_before |= cell.defined
+
+    def _check_immediate_names(self, cell: CodeCell, defined_before: set[str]) -> None:
+        for name in sorted(cell.names.immediate - self.known - defined_before):
+            if name not in cell.defined:
+                self._report_missing(cell, name, immediate=True)
+            elif name_usage.is_read_too_early(cell.tree, name):
+                self._report_too_early(cell, name)
+
+    def _check_test_cells(self) -> None:
+        test_cells = self.source.of(Role.TEST)
+        fixtures = _union(cell.defined for cell in test_cells if is_pytest_code(cell.tree))
+        imported = _union(cell.imported for cell in test_cells)
+        for cell in test_cells:
+            known = self.known | self.module_names | cell.names.bound | fixtures | imported
+            for name in sorted((cell.names.immediate | cell.names.deferred) - known):
+                self._report_missing_in_test(cell, name)
+
+    def _report_missing_in_test(self, cell: CodeCell, name: str) -> None:
+        if name in name_usage.NOTEBOOK_NAMES:
+            return
+        rule = rules.TEST_STATE
+        if name in self.parameters or name in self.main_locals:
+            kind = "a parameter" if name in self.parameters else "a variable of main()"
+            message = f"{name} is {kind}, which a test cannot use"
+            fix = f"assign {name} in the test"
+        elif cells := self.source.definitions(name, Role.TEST):
+            message = f"{name} is defined in the test cell {cells[0].cell.id}; each test runs alone"
+            fix = f"define {name} in this cell, or make it a pytest fixture"
+        elif cells := self.source.definitions(name, Role.NONE):
+            imported = name in cells[0].imported
+            rule = rules.IMPORT if imported else rules.TEST_STATE
+            verb = "imported" if imported else "defined"
+            message = f"{name} is {verb} only in the untagged cell {cells[0].cell.id}"
+            fix = f"tag that cell export, or {'import' if imported else 'define'} {name} here"
+        else:
+            self._report_undefined(cell, name)
+            return
+        node = name_usage.first_node(cell.tree, name)
+        self.source.report(rule, cell.cell, node, message, fix)
+
+    def _report_missing(self, cell: CodeCell, name: str, *, immediate: bool) -> None:
+        """Report a name that the module does not have, with the cell that defines it."""
+        node = name_usage.first_node(cell.tree, name)
+        if name in name_usage.NOTEBOOK_NAMES:
+            if name != "display":  # has its own rule
+                self.source.report(
+                    rules.MAGIC,
+                    cell.cell,
+                    node,
+                    f"{name} exists in notebooks only",
+                    "move the line to an untagged cell",
+                )
+            return
+        if cell.role is Role.EXPORT and (name in self.parameters or name in self.main_locals):
+            kind = "a parameter" if name in self.parameters else "a variable of a main cell"
+            self.source.report(
+                rules.MAIN_LOCAL,
+                cell.cell,
+                node,
+                f"{name} is {kind}, which only main() has",
+                f"pass {name} to the function as an argument",
+            )
+            return
+        same_role = Role.MAIN if cell.role is Role.MAIN else Role.EXPORT
+        if later := self.source.definitions(name, same_role):
+            if immediate:
+                self._report_too_early(cell, name, later[0])
+            return
+        if cells := self.source.definitions(name, Role.NONE):
+            self._report_not_exported(cell, name, cells[0], node)
+        elif cells := self.source.definitions(name, Role.TEST):
+            self.source.report(
+                rules.NOT_EXPORTED,
+                cell.cell,
+                node,
+                f"{name} is defined only in the test cell {cells[0].cell.id}",
+                "move the definition to a cell tagged export",
+            )
+        else:
+            self._report_undefined(cell, name)
+
+    def _report_not_exported(
+        self, cell: CodeCell, name: str, definition: CodeCell, node: ast.AST | None
+    ) -> None:
+        if name in definition.imported:
+            rule, verb, tag = rules.IMPORT, "imported", "export"
+        elif cell.role is Role.MAIN:
+            rule, verb, tag = rules.HIDDEN_STATE, "defined", "main"
+        else:
+            rule, verb, tag = rules.NOT_EXPORTED, "defined", "export"
+        self.source.report(
+            rule,
+            cell.cell,
+            node,
+            f"{name} is {verb} only in the untagged cell {definition.cell.id}",
+            f"tag that cell {tag}, or move the line to an exported cell",
+        )
+
+    def _report_undefined(self, cell: CodeCell, name: str) -> None:
+        if self.has_star_import:
+            return
+        self.source.report(
+            rules.UNDEFINED,
+            cell.cell,
+            name_usage.first_node(cell.tree, name),
+            f"no cell defines {name}",
+            "define or import it; restart the kernel and run all cells to see the error",
+        )
+
+    def _report_too_early(
+        self, cell: CodeCell, name: str, definition: CodeCell | None = None
+    ) -> None:
+        line = (
+            f"in cell {definition.cell.id} below" if definition is not None else "on a later line"
+        )
+        self.source.report(
+            rules.TOO_EARLY,
+            cell.cell,
+            name_usage.first_node(cell.tree, name),
+            f"{name} is used here and defined {line}",
+            "move the definition up",
+        )
+
+    def _check_assignments(self) -> None:
+        """Report reassigned parameters, duplicate definitions and reserved names."""
+        definitions: dict[str, CodeCell] = {}
+        for cell in self.source.cells:
+            if cell.role in (Role.EXPORT, Role.MAIN, Role.NONE):
+                for name in sorted(cell.names.bound & self.parameters):
+                    self._report_assignment(
+                        rules.REASSIGNED,
+                        cell,
+                        name,
+                        f"the parameter {name} is assigned a new value",
+                        "use another name, so that the value of the parameter remains visible",
+                    )
+            if cell.role is not Role.EXPORT:
+                continue
+            for name in sorted(cell.defined):
+                if name in RESERVED_NAMES and self.source.runnable:
+                    self._report_assignment(
+                        rules.RESERVED,
+                        cell,
+                        name,
+                        f"{name} is generated by the export",
+                        f"rename {name}",
+                    )
+                if name in definitions:
+                    self._report_assignment(
+                        rules.DUPLICATE,
+                        cell,
+                        name,
+                        f"{name} is defined in cell {definitions[name].cell.id} too; "
+                        "this definition replaces it",
+                        "remove or rename one of them",
+                    )
+                definitions[name] = cell
+
+    def _report_assignment(
+        self, rule: rules.Rule, cell: CodeCell, name: str, message: str, fix: str
+    ) -> None:
+        node = name_usage.first_node(cell.tree, name, ast.Store)
+        self.source.report(rule, cell.cell, node, message, fix)
+
+
+def is_pytest_code(tree: ast.Module) -> bool:
+    """Whether a test cell only contains pytest tests, fixtures and calls of these tests."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    has_tests = False
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            has_tests |= node.name.startswith("test_") or any(
+                "fixture" in ast.unparse(decorator) for decorator in node.decorator_list
+            )
+        elif isinstance(node, ast.ClassDef):
+            has_tests |= node.name.startswith("Test")
+        elif not isinstance(node, (*kinds, ast.Assign, ast.AnnAssign)) and not is_test_call(node):
+            return False
+    return has_tests
+
+
+def is_test_call(node: ast.stmt) -> bool:
+    """Whether a statement is a call ``test_something(...)``, which runs the test in a notebook."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id.startswith("test_")
+    )
+
+
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*sets)

@@ -1,0 +1,104 @@
+"""Checks of code that shows something in a notebook and has no effect, or fails, in a module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from nbrelease.export import diagnostic as rules
+from nbrelease.export.source import CodeCell, Role, Source
+
+DISPLAY_METHODS = frozenset({"head", "tail", "sample", "describe", "info", "value_counts"})
+_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def check(source: Source) -> None:
+    """Report ``display``, expressions without effect, top-level ``await`` and star imports."""
+    for cell in source.of(Role.EXPORT, Role.MAIN, Role.TEST):
+        if "await" in cell.code or "async" in cell.code:
+            _check_await(source, cell)
+        if cell.role is not Role.TEST:
+            _check_display(source, cell)
+            _check_last_line(source, cell)
+        _check_star_imports(source, cell)
+
+
+def _check_display(source: Source, cell: CodeCell) -> None:
+    if "display" not in cell.names.immediate | cell.names.deferred:
+        return
+    if source.definitions("display", Role.EXPORT, Role.MAIN):
+        return
+    for node in ast.walk(cell.tree):
+        if isinstance(node, ast.Name) and node.id == "display":
+            source.report(
+                rules.DISPLAY,
+                cell.cell,
+                node,
+                "display() exists in notebooks only",
+                "move the line to an untagged cell",
+            )
+
+
+def _check_last_line(source: Source, cell: CodeCell) -> None:
+    if not cell.tree.body:
+        return
+    last = cell.tree.body[-1]
+    if not isinstance(last, ast.Expr) or _is_docstring(last, len(cell.tree.body)):
+        return
+    value = last.value
+    is_value = isinstance(
+        value, ast.Name | ast.Attribute | ast.Subscript | ast.Compare | ast.BinOp | ast.Constant
+    )
+    is_display_method = (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in DISPLAY_METHODS
+    )
+    if is_value or is_display_method:
+        source.report(
+            rules.NO_EFFECT,
+            cell.cell,
+            last,
+            f"`{ast.unparse(last)[:60]}` shows a value in the notebook and has no effect in a "
+            "module",
+            "move the line to an untagged cell",
+        )
+
+
+def _is_docstring(node: ast.Expr, statements: int) -> bool:
+    """Whether an expression is the docstring of the definition above it, or ``...``."""
+    return isinstance(node.value, ast.Constant) and (
+        node.value.value is ... or (statements > 1 and isinstance(node.value.value, str))
+    )
+
+
+def _check_await(source: Source, cell: CodeCell) -> None:
+    for node in _nodes_outside_functions(cell.tree):
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
+            source.report(
+                rules.AWAIT,
+                cell.cell,
+                node,
+                "top-level await works in notebooks only",
+                "move it to an async function and call asyncio.run()",
+            )
+            return
+
+
+def _nodes_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, _Scope):
+            yield child
+            yield from _nodes_outside_functions(child)
+
+
+def _check_star_imports(source: Source, cell: CodeCell) -> None:
+    for node in cell.imports:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            source.report(
+                rules.STAR,
+                cell.cell,
+                node,
+                f"`from {node.module} import *` disables the check for undefined names",
+                "import the names that the notebook uses",
+            )
