@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -108,6 +108,11 @@ _RUN_OPTIONS = _add_options(
         "--keep", type=click.IntRange(1), default=5, help="Run folders to keep [default: 5]."
     ),
     click.option("--resume", metavar="RUN", help="Resume a waiting run."),
+    click.option(
+        "--shared-az-config",
+        is_flag=True,
+        help="Share AZURE_CONFIG_DIR between AzureCLI steps, as old versions of the task.",
+    ),
 )
 
 
@@ -122,7 +127,12 @@ def _find_root(file: Path, root: Path | None) -> Path:
     return folder
 
 
-def _template_arguments(file: Path, options: Mapping[str, Any]) -> tuple[Any, ...]:
+_TemplateArguments: TypeAlias = tuple[
+    Path, Path, dict[str, Any], dict[str, str], dict[str, dict[str, str]]
+]
+
+
+def _template_arguments(file: Path, options: Mapping[str, Any]) -> _TemplateArguments:
     """Return the arguments of ``load_pipeline`` and ``expand_pipeline``."""
     from pipelines_local.run import predefined, sources
 
@@ -153,12 +163,16 @@ def validate(file: Path, output_format: str, **options: Any) -> int:
     """Expand FILE and report all problems without running it."""
     from pipelines_local.load import load_pipeline
 
-    stages = load_pipeline(*_template_arguments(file, options)).pipeline.stages
+    loaded = load_pipeline(*_template_arguments(file, options), run_variables=_variables(options))
+    stages = loaded.pipeline.stages
     jobs = [job for stage in stages for job in stage.jobs]
     steps = sum(len(job.steps) for job in jobs)
     if output_format == "json":
-        _print_json({"valid": True, "stages": len(stages), "jobs": len(jobs), "steps": steps})
+        counts = {"valid": True, "stages": len(stages), "jobs": len(jobs), "steps": steps}
+        _print_json({**counts, "warnings": [w.to_dict() for w in loaded.warnings]})
     else:
+        for warning in loaded.warnings:
+            click.echo(f"warning: {warning}")
         click.echo(f"{file}: {len(stages)} stages, {len(jobs)} jobs, {steps} steps")
     return 0
 
@@ -207,6 +221,7 @@ def run(file: Path | None, output_format: str, **options: Any) -> int:
         ),
         "listener": console_listener() if is_text else None,
         "jobs": options["jobs"],
+        "shared_az_config": options["shared_az_config"],
     }
     root = _find_root(file or Path("x"), options["root"])
     work = options["work_dir"] or root / ".pipelines-local"

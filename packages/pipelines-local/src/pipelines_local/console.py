@@ -81,6 +81,8 @@ class PlainConsole:
     def _handle(self, event: Event) -> None:
         match event:
             case RunStarted():
+                for warning in event.warnings:
+                    self._print(f"warning: {warning}")
                 self._print(f"{event.pipeline.name} {event.name} (run {event.run})")
             case StageFinished(stage=stage):
                 self._print(f"[{stage.stage}] {stage.result}")
@@ -178,6 +180,8 @@ class LiveTable:
                 self._plan, self._displays = dict(event.plan), dict(event.displays)
                 self._rows = {(s, j): _JobRow() for s, jobs in event.plan.items() for j in jobs}
                 self._title = f"{event.pipeline.name} {event.name}"
+                for warning in event.warnings:
+                    self._console.print(f"warning: {warning}", style="yellow", markup=False)
                 self._live.start()
             case StageStarted():
                 self._stages[event.stage] = "running"

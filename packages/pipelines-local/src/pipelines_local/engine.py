@@ -11,7 +11,13 @@ from typing import Any
 
 from pipelines_local import files
 from pipelines_local.approvals import Approver, Decision, PresetApprovals
-from pipelines_local.errors import ExpressionError, InvalidPipeline, Position, UsageError
+from pipelines_local.errors import (
+    Diagnostic,
+    ExpressionError,
+    InvalidPipeline,
+    Position,
+    UsageError,
+)
 from pipelines_local.events import EventDispatcher, Listener, RunFinished, RunStarted
 from pipelines_local.expressions import evaluate, to_text
 from pipelines_local.load import LoadedPipeline, check_external_resources, load_pipeline
@@ -24,6 +30,8 @@ from pipelines_local.run.context import RunContext
 from pipelines_local.run.masker import Masker
 from pipelines_local.run.scheduler import Scheduler
 from pipelines_local.run.variables import ReadOnlyError, Variables
+from pipelines_local.static_macros import resolve_static_macros
+from pipelines_local.tasks.context import TaskOptions
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import load, to_data
 
@@ -42,6 +50,7 @@ class _RunOptions:
     max_jobs: int
     variables: Mapping[str, str] = field(default_factory=dict)
     pipelines: Mapping[str, Path] = field(default_factory=dict)
+    tasks: TaskOptions = field(default_factory=TaskOptions)
 
 
 def run_pipeline(
@@ -59,6 +68,7 @@ def run_pipeline(
     pipelines: Mapping[str, Path] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
     keep: int = folders.KEEP,
+    shared_az_config: bool = False,
 ) -> RunResult:
     """Run the pipeline in a file on this machine.
 
@@ -78,6 +88,8 @@ def run_pipeline(
             artifacts of the last successful run in ``work_dir`` of the pipeline with that name.
         groups: values of variable groups by name.
         keep: number of run folders to keep in ``work_dir``.
+        shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
+            version 2.277 of the task.
 
     Returns:
         The result, also after a failure or a cancellation.
@@ -88,10 +100,11 @@ def run_pipeline(
     """
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.variables, options.pipelines = variables or {}, pipelines or {}
+    options.tasks = TaskOptions(shared_az_config)
     path, root = Path(path), Path(root).resolve()
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
-    loaded = load_pipeline(path, root, parameters, static, groups)
+    loaded = load_pipeline(path, root, parameters, static, groups, options.variables)
     artifacts, resource_variables = _find_pipeline_artifacts(loaded.pipeline, options)
     check_external_resources(loaded.pipeline, options.connections, artifacts)
     folder = folders.create_run(options.work)
@@ -104,9 +117,9 @@ def run_pipeline(
             context.create_snapshot()
         result = RunResult(
             folder.run, context.build_number, "Succeeded", folder.path, folder.artifacts,
-            loaded.path, context.started,
+            loaded.path, context.started, warnings=[w.to_dict() for w in loaded.warnings],
         )  # fmt: skip
-        return _execute(context, loaded.pipeline, result, options)
+        return _execute(context, loaded.pipeline, result, options, loaded.warnings)
     finally:
         folder.unlock()
         folders.delete_old_runs(options.work, keep)
@@ -121,6 +134,7 @@ def resume_pipeline(
     approvals: Approver | Mapping[str, Decision] | None = None,
     listener: Listener | None = None,
     jobs: int | None = None,
+    shared_az_config: bool = False,
 ) -> RunResult:
     """Resume a run that waits for an approval.
 
@@ -132,6 +146,7 @@ def resume_pipeline(
         InvalidPipeline: a service connection is missing.
     """
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
+    options.tasks = TaskOptions(shared_az_config)
     folder = folders.open_run(options.work, run)
     try:
         stored = state.load(folder)
@@ -140,7 +155,8 @@ def resume_pipeline(
             raise UsageError("not-waiting", f"the run {run} does not wait (result: {actual})")
         document = load(folder.path / folders.EXPANDED)
         assert isinstance(document, MappingNode)  # noqa: S101 - written by run_pipeline
-        pipeline = read_pipeline(document)
+        values = {entry.name: entry.value for entry in stored.variables}
+        pipeline = resolve_static_macros(read_pipeline(document), values)
         artifacts = {name: Artifacts(Path(p)) for name, p in stored.pipelines.items()}
         Artifacts(folder.artifacts).delete_except(stored.artifacts)
         check_external_resources(pipeline, options.connections, artifacts)
@@ -233,6 +249,7 @@ def _create_context(
         pipelines=artifacts,
         connections=options.connections,
         environment=_environment(),
+        options=options.tasks,
     )
     _set_root_variables(context, loaded.pipeline)
     context.build_number = predefined.build_number(
@@ -297,6 +314,7 @@ def _restore_context(
         pipelines=artifacts,
         connections=options.connections,
         environment=_environment(),
+        options=options.tasks,
         build_number=stored.result.name,
         summaries=list(stored.result.summaries),
         tests=list(stored.result.tests),
@@ -316,7 +334,11 @@ def _needs_sources(pipeline: Pipeline) -> bool:
 
 
 def _execute(
-    context: RunContext, pipeline: Pipeline, result: RunResult, options: _RunOptions
+    context: RunContext,
+    pipeline: Pipeline,
+    result: RunResult,
+    options: _RunOptions,
+    warnings: tuple[Diagnostic, ...] = (),
 ) -> RunResult:
     """Run the stages that are not done, and store the result."""
     plan = {stage.name: tuple(job.name for job in stage.jobs) for stage in pipeline.stages}
@@ -324,7 +346,9 @@ def _execute(
     for stage in pipeline.stages:
         displays |= {f"{stage.name}.{job.name}": job.display for job in stage.jobs}
     context.events.send(
-        RunStarted(result.run, result.name, result.pipeline, result.folder, plan, displays)
+        RunStarted(
+            result.run, result.name, result.pipeline, result.folder, plan, displays, warnings
+        )
     )
     state.save(context, result)
     final: Result = "Failed"

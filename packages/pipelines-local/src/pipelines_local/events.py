@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias, Union
 
+from pipelines_local.errors import Diagnostic
 from pipelines_local.results import ApprovalRecord, JobResult, Result, StageResult, StepResult
 
 
@@ -18,6 +19,7 @@ class RunStarted:
     Attributes:
         plan: names of the jobs by stage, in the order of the file.
         displays: display names by ``stage`` and ``stage.job``.
+        warnings: diagnostics that do not prevent the run.
     """
 
     run: str
@@ -26,6 +28,7 @@ class RunStarted:
     folder: Path
     plan: Mapping[str, tuple[str, ...]]
     displays: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)

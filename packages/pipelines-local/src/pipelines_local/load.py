@@ -7,9 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines_local.errors import InvalidPipeline, LimitExceeded, Position, Problems, UsageError
+from pipelines_local.errors import (
+    Diagnostic,
+    InvalidPipeline,
+    LimitExceeded,
+    Position,
+    Problems,
+    UsageError,
+)
 from pipelines_local.model import Pipeline, read_pipeline
 from pipelines_local.model.types import Step
+from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.specs import TASKS
 from pipelines_local.template import ExpandedPipeline, expand
 from pipelines_local.variable_groups import insert_group_values
@@ -29,6 +37,7 @@ class LoadedPipeline:
     path: Path
     root: Path
     files: tuple[Path, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def expand_pipeline(
@@ -78,8 +87,17 @@ def load_pipeline(
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
+    run_variables: Mapping[str, str] | None = None,
 ) -> LoadedPipeline:
-    """Expand the pipeline in a file and read its model; arguments as in :func:`expand_pipeline`.
+    """Expand the pipeline in a file and read its model.
+
+    Args:
+        path: see :func:`expand_pipeline`, as the following ones.
+        root: see there.
+        parameters: see there.
+        variables: see there.
+        groups: see there.
+        run_variables: the variables of the caller; templates do not see them.
 
     Raises:
         InvalidPipeline: the pipeline is wrong or uses an unsupported feature.
@@ -93,8 +111,14 @@ def load_pipeline(
         raise InvalidPipeline.of((*expanded.problems, *independent))
     problems.raise_all()
     assert pipeline is not None  # noqa: S101 - without a problem there is a pipeline
+    pipeline = resolve_static_macros(pipeline, {**(variables or {}), **(run_variables or {})})
     return LoadedPipeline(
-        pipeline, expanded.document, path.resolve(), root.resolve(), expanded.files
+        pipeline,
+        expanded.document,
+        path.resolve(),
+        root.resolve(),
+        expanded.files,
+        tuple(warning for step in pipeline.steps for warning in step.warnings),
     )
 
 
@@ -117,11 +141,9 @@ def check_external_resources(
                     resource.at,
                     f"run it first, or use --pipeline {resource.alias}=FOLDER",
                 )
-    for stage in pipeline.stages:
-        for job in stage.jobs:
-            for step in job.steps:
-                problems.collect(_check_connection, step, connections)
-                problems.collect(_check_download, step, aliases)
+    for step in pipeline.steps:
+        problems.collect(_check_connection, step, connections)
+        problems.collect(_check_download, step, aliases)
     problems.raise_all()
 
 

@@ -163,6 +163,7 @@ class RunResult:
         tests: counts of published test results.
         interrupted: whether the run was cancelled from outside.
         waiting: the stages that wait, with their environments.
+        warnings: the warnings about the pipeline, in their JSON form.
     """
 
     run: str
@@ -179,6 +180,7 @@ class RunResult:
     tests: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
     waiting: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -212,6 +214,7 @@ class RunResult:
             "approvals": [approval.to_dict() for approval in self.approvals],
             "tests": self.tests,
             "waiting": self.waiting,
+            "warnings": self.warnings,
         }
 
 

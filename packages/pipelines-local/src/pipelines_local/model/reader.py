@@ -218,11 +218,9 @@ def _read_environment(fields: Fields) -> str:
         name, at = inner.text("name"), node.at
     else:
         raise InvalidPipeline("missing-environment", "a deployment needs an environment", fields.at)
-    if not name or "$(" in name:
-        raise InvalidPipeline(
-            "runtime-environment", "the environment name must be known before the run", at
-        )
-    if "." in name:
+    if not name:
+        raise InvalidPipeline("missing-environment", "an environment needs a name", at)
+    if "." in name and "$(" not in name:
         message = f"the environment resource {name!r} is not supported"
         raise InvalidPipeline("unsupported-environment-resource", message, at)
     return name

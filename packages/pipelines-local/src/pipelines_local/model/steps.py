@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines_local.errors import InvalidPipeline, Position, Problems
+from pipelines_local.errors import Diagnostic, InvalidPipeline, Position, Problems
 from pipelines_local.expressions.slots import STEP_CONDITION
 from pipelines_local.model.fields import IDENTIFIER, Fields
 from pipelines_local.model.types import Step
@@ -57,7 +57,8 @@ def read_steps(nodes: tuple[Node, ...]) -> tuple[Step, ...]:
 def _read_step(node: Node) -> Step:
     kind = _check_first_key(node)
     fields = Fields(node, f"a {kind} step", (kind, *_KINDS[kind], *_COMMON), _UNSUPPORTED)
-    task, inputs = _read_task(kind, fields)
+    warnings: list[Diagnostic] = []
+    task, inputs = _read_task(kind, fields, warnings)
     name = fields.scalar("name")
     if name is not None and not IDENTIFIER.match(name.text):
         raise InvalidPipeline(
@@ -78,6 +79,7 @@ def _read_step(node: Node) -> Step:
         timeout=minutes * 60 if minutes else None,
         retries=int(fields.number("retryCountOnTaskFailure", 0, 10) or 0),
         env=fields.texts("env"),
+        warnings=tuple(warnings),
     )
 
 
@@ -102,13 +104,13 @@ def _check_first_key(node: Node) -> str:
     return first.text
 
 
-def _read_task(kind: str, fields: Fields) -> tuple[str, dict[str, str]]:
+def _read_task(kind: str, fields: Fields, warnings: list[Diagnostic]) -> tuple[str, dict[str, str]]:
     """Return the name and the inputs of the task."""
     value = fields.scalar(kind) or Scalar("", fields.at)
     scalars = {key: fields.scalar(key) for key in _KINDS[kind] if key != "inputs"}
     inputs = {key.lower(): scalar.text for key, scalar in scalars.items() if scalar is not None}
     if kind == "task":
-        return _read_named_task(value, fields)
+        return _read_named_task(value, fields, warnings)
     if kind in ("script", "bash"):
         fields.flag("failOnStderr", False)
         return ("CmdLine@2" if kind == "script" else "Bash@3"), {"script": value.text, **inputs}
@@ -133,7 +135,9 @@ def _read_task(kind: str, fields: Fields) -> tuple[str, dict[str, str]]:
     return "checkout", {"repository": value.text, **inputs}
 
 
-def _read_named_task(value: Scalar, fields: Fields) -> tuple[str, dict[str, str]]:
+def _read_named_task(
+    value: Scalar, fields: Fields, warnings: list[Diagnostic]
+) -> tuple[str, dict[str, str]]:
     task = BY_LOWER.get(value.text.lower())
     if task is None or "@" not in task:
         supported = ", ".join(name for name in TASKS if "@" in name)
@@ -144,11 +148,15 @@ def _read_named_task(value: Scalar, fields: Fields) -> tuple[str, dict[str, str]
     problems = Problems()
     for name, scalar in fields.scalars("inputs").items():
         key = spec.aliases.get(name.lower(), name.lower())
-        with problems.catch():
-            if key not in spec.inputs:
+        if key in spec.unsupported:
+            with problems.catch():
                 message = f"the input {name!r} of {task} is not supported"
                 raise InvalidPipeline("unsupported-input", message, scalar.at)
-            _check_value(spec.choices.get(key), key in spec.flags, name, scalar)
+        if key not in spec.inputs:
+            message = f"{task} has no input {name!r}; Azure Pipelines ignores it"
+            warnings.append(Diagnostic("unknown-input", message, scalar.at, "warning"))
+            continue
+        problems.collect(_check_value, spec.choices.get(key), key in spec.flags, name, scalar)
         inputs[key] = scalar.text
     for key in spec.required:
         if not inputs.get(key):
@@ -178,7 +186,7 @@ def _check_dependent_inputs(task: str, inputs: dict[str, str], at: Position) -> 
         required = "filePath" if is_file else "script"
         if not is_file:
             inputs.pop("filepath", None)
-    elif task == "AzureCLI@2":
+    elif task.startswith("AzureCLI@"):
         inline = inputs.get("scriptlocation", "scriptpath").lower() == "inlinescript"
         required = "inlineScript" if inline else "scriptPath"
     if required and not inputs.get(required.lower()):

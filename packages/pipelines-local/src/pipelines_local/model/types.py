@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipelines_local.errors import Position
+from pipelines_local.errors import Diagnostic, Position
 from pipelines_local.expressions import Expression
 
 
@@ -39,6 +39,7 @@ class Step:
         inputs: by lower-case name.
         env: additional environment variables; only these can pass secrets to the step.
         timeout: seconds; None for no limit of its own.
+        warnings: diagnostics that do not prevent a run.
     """
 
     task: str
@@ -52,6 +53,7 @@ class Step:
     timeout: float | None = None
     retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,3 +132,8 @@ class Pipeline:
     stages: tuple[Stage, ...]
     at: Position
     resources: tuple[PipelineResource, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all jobs."""
+        return tuple(step for stage in self.stages for job in stage.jobs for step in job.steps)

@@ -17,6 +17,7 @@ from pipelines_local.run.artifacts import Artifacts
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.masker import Masker
 from pipelines_local.run.variables import Variables
+from pipelines_local.tasks.context import TaskOptions
 
 
 @dataclass
@@ -30,6 +31,7 @@ class RunContext:
         pipelines: artifacts of pipeline resources by lower-case alias.
         connections: environment variables of service connections by name.
         environment: environment variables of this process.
+        options: options of the run for tasks.
     """
 
     root: Path
@@ -45,6 +47,7 @@ class RunContext:
     pipelines: Mapping[str, Artifacts]
     connections: Mapping[str, Mapping[str, str]]
     environment: Mapping[str, str]
+    options: TaskOptions = field(default_factory=TaskOptions)
     build_number: str = ""
     summaries: list[Path] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)

@@ -29,7 +29,7 @@ from pipelines_local.run.step import (
 )
 from pipelines_local.run.variables import ReadOnlyError, Variables
 from pipelines_local.tasks.adapters import ADAPTERS
-from pipelines_local.tasks.context import JobFolders, TaskContext
+from pipelines_local.tasks.context import JobFolders, JobState, TaskContext
 
 RETRY_PAUSE = 1.0
 
@@ -54,6 +54,7 @@ class JobRun:
         self._cancellation = Cancellation(cancellation, only_force=cancellation.requested)
         self._folders = JobFolders(context.folder.workspace(stage.name, job.name))
         self._mark = uuid.uuid4().hex
+        self._job_state = JobState()
         self._path: list[str] = []
         self._number = 0
         self._state: Result = "Succeeded"
@@ -250,6 +251,9 @@ class JobRun:
             snapshot=self._context.snapshot_path,
             add_tests=self._context.tests.append,
             run_folder=self._context.folder.path,
+            options=self._context.options,
+            job_state=self._job_state,
+            display=step.display,
             job=self._job.name,
         )
 

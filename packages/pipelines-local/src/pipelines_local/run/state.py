@@ -94,6 +94,7 @@ def _read_result(folder: folders.RunFolder, data: dict[str, Any]) -> RunResult:
         summaries=[Path(path) for path in data["summaries"]],
         approvals=[_read_approval(item) for item in data["approvals"]],
         tests=data["tests"],
+        warnings=data["warnings"],
     )
 
 

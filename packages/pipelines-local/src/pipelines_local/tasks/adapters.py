@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pipelines_local.tasks import (
     artifacts,
+    azure_cli,
     checkout,
     copy_files,
     coverage,
@@ -16,7 +17,9 @@ from pipelines_local.tasks import (
 from pipelines_local.tasks.context import TaskContext
 
 ADAPTERS: dict[str, Callable[[TaskContext], None]] = {
-    "AzureCLI@2": scripts.run_azure_cli,
+    "AzureCLI@1": azure_cli.run_azure_cli,
+    "AzureCLI@2": azure_cli.run_azure_cli,
+    "AzureCLI@3": azure_cli.run_azure_cli,
     "Bash@3": scripts.run_bash,
     "CmdLine@2": scripts.run_command_line,
     "CopyFiles@2": copy_files.copy_files,

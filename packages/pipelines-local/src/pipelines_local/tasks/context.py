@@ -62,6 +62,29 @@ class AddIssue(Protocol):
         """Add the issue."""
 
 
+@dataclass(frozen=True)
+class TaskOptions:
+    """Options of a run that change the behavior of tasks.
+
+    Attributes:
+        shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
+            version 2.277 of the task.
+    """
+
+    shared_az_config: bool = False
+
+
+@dataclass
+class JobState:
+    """State that the steps of a job share.
+
+    Attributes:
+        lost_az_defaults: the steps whose ``az configure`` does not reach later steps.
+    """
+
+    lost_az_defaults: list[str] = field(default_factory=list)
+
+
 @dataclass
 class TaskContext:
     """The context of one step.
@@ -80,6 +103,9 @@ class TaskContext:
         snapshot: returns the copy of the repository.
         add_tests: adds the counts of published test results.
         run_folder: folder of the run, for files to keep.
+        options: options of the run.
+        job_state: state that the steps of the job share.
+        display: display name of the step.
         job: name of the job.
     """
 
@@ -96,6 +122,9 @@ class TaskContext:
     snapshot: Callable[[], Path]
     add_tests: Callable[[dict[str, Any]], None]
     run_folder: Path
+    options: TaskOptions
+    job_state: JobState
+    display: str = ""
     job: str = ""
     exit_code: int | None = field(default=None)
 

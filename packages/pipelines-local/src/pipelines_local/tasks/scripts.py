@@ -1,4 +1,4 @@
-"""CmdLine@2, Bash@3 and AzureCLI@2: scripts run by bash, without ``set -e``."""
+"""CmdLine@2 and Bash@3: scripts run by bash, without ``set -e``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BASH_WITHOUT_PROFILE = ["bash", "--noprofile", "--norc"]
 
 def run_command_line(context: TaskContext) -> None:
     """Run CmdLine@2 (``script:``)."""
-    script = _write_script(context, context.text("script"))
+    script = write_script(context, context.text("script"))
     _run(context, [*_BASH_WITHOUT_PROFILE, str(script)], "failonstderr")
 
 
@@ -23,33 +23,29 @@ def run_bash(context: TaskContext) -> None:
     if "filepath" in context.inputs and context.text("targettype").lower() != "inline":
         script = context.path("filepath", context.folders.sources)
     else:
-        script = _write_script(context, context.text("script"))
-    _run_script(context, script, "failonstderr")
+        script = write_script(context, context.text("script"))
+    run_script(context, script, "failonstderr")
 
 
-def run_azure_cli(context: TaskContext) -> None:
-    """Run AzureCLI@2 with bash, in the environment of the service connection."""
-    env = context.connections[context.text("azuresubscription")]
-    if context.text("scriptlocation").lower() == "inlinescript":
-        script = _write_script(context, context.text("inlinescript"))
-    else:
-        script = context.path("scriptpath", context.folders.sources)
-    _run_script(context, script, "failonstandarderror", env)
-
-
-def _write_script(context: TaskContext, text: str) -> Path:
+def write_script(context: TaskContext, text: str) -> Path:
+    """Write the text of a script to a file in the temporary folder of the job."""
     script = context.folders.temp / f"{uuid.uuid4()}.sh"
     with script.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text if text.endswith("\n") else text + "\n")
     return script
 
 
-def _run_script(
+def run_script(
     context: TaskContext,
     script: Path,
     fail_on_stderr: str,
     env: Mapping[str, str] | None = None,
 ) -> None:
+    """Run a script file with bash.
+
+    Raises:
+        TaskFailed: the script or the working directory is missing, or the exit code is not 0.
+    """
     if not script.is_file():
         raise TaskFailed("missing-path", f"no such script: {script}")
     arguments = shlex.split(context.text("arguments"))

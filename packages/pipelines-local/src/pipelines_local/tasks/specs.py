@@ -7,7 +7,7 @@ not implemented is not listed, so it is reported instead of being ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class TaskSpec:
         choices: the supported values of inputs, in lower case.
         flags: boolean inputs.
         connection: the input with the name of a service connection.
+        unsupported: inputs of the task on Azure that are not implemented here.
     """
 
     inputs: frozenset[str]
@@ -29,6 +30,7 @@ class TaskSpec:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
     connection: str = ""
+    unsupported: frozenset[str] = frozenset()
 
 
 def _spec(inputs: str, required: str = "", flags: str = "", **more: object) -> TaskSpec:
@@ -41,6 +43,19 @@ def _spec(inputs: str, required: str = "", flags: str = "", **more: object) -> T
     )
 
 
+_AZURE_CLI_INPUTS = (
+    "azureSubscription scriptLocation inlineScript scriptPath arguments workingDirectory"
+)
+_AZURE_CLI_ALIASES = {"connectedservicenamearm": "azuresubscription", "cwd": "workingdirectory"}
+_AZURE_CLI = _spec(
+    f"{_AZURE_CLI_INPUTS} scriptType powerShellErrorActionPreference powerShellIgnoreLASTEXITCODE",
+    "azureSubscription scriptType",
+    "failOnStandardError addSpnToEnvironment useGlobalConfig visibleAzLogin keepAzSessionActive",
+    aliases={**_AZURE_CLI_ALIASES, "scriptarguments": "arguments"},
+    choices={"scripttype": ("bash",), "scriptlocation": ("inlinescript", "scriptpath")},
+    connection="azuresubscription",
+)
+
 TASKS: dict[str, TaskSpec] = {
     "CmdLine@2": _spec("script workingDirectory", "script", "failOnStderr"),
     "Bash@3": _spec(
@@ -48,19 +63,20 @@ TASKS: dict[str, TaskSpec] = {
         flags="failOnStderr",
         choices={"targettype": ("inline", "filepath")},
     ),
-    "AzureCLI@2": _spec(
-        "azureSubscription scriptType scriptLocation inlineScript scriptPath arguments"
-        " workingDirectory",
-        "azureSubscription scriptType",
-        "failOnStandardError addSpnToEnvironment useGlobalConfig visibleAzLogin"
-        " keepAzSessionActive",
-        aliases={
-            "connectedservicenamearm": "azuresubscription",
-            "cwd": "workingdirectory",
-            "scriptarguments": "arguments",
-        },
-        choices={"scripttype": ("bash",), "scriptlocation": ("inlinescript", "scriptpath")},
+    "AzureCLI@1": _spec(
+        _AZURE_CLI_INPUTS,
+        "azureSubscription",
+        "failOnStandardError addSpnToEnvironment useGlobalConfig",
+        aliases={**_AZURE_CLI_ALIASES, "args": "arguments"},
+        choices={"scriptlocation": ("inlinescript", "scriptpath")},
         connection="azuresubscription",
+    ),
+    "AzureCLI@2": _AZURE_CLI,
+    "AzureCLI@3": replace(
+        _AZURE_CLI,
+        inputs=_AZURE_CLI.inputs | {"connectiontype", "allownosubscriptions"},
+        choices={**_AZURE_CLI.choices, "connectiontype": ("azurerm",)},
+        unsupported=frozenset({"azuredevopsserviceconnection"}),
     ),
     "UsePythonVersion@0": _spec(
         "versionSpec architecture githubToken",
@@ -72,7 +88,11 @@ TASKS: dict[str, TaskSpec] = {
         " buildConfiguration",
         flags="mergeTestResults failTaskOnFailedTests failTaskOnFailureToPublishResults"
         " failTaskOnMissingResultsFile publishRunAttachments",
-        aliases={"testrunner": "testresultsformat"},
+        aliases={
+            "testrunner": "testresultsformat",
+            "platform": "buildplatform",
+            "configuration": "buildconfiguration",
+        },
         choices={"testresultsformat": ("junit",)},
     ),
     "PublishCodeCoverageResults@2": _spec(
@@ -86,7 +106,7 @@ TASKS: dict[str, TaskSpec] = {
         "CleanTargetFolder OverWrite flattenFolders preserveTimestamp ignoreMakeDirErrors",
     ),
     "PublishPipelineArtifact@1": _spec(
-        "targetPath artifact publishLocation properties",
+        "targetPath artifact publishLocation properties fileSharePath parallel parallelCount",
         "targetPath",
         aliases={
             "path": "targetpath",
@@ -97,7 +117,8 @@ TASKS: dict[str, TaskSpec] = {
     ),
     "DownloadPipelineArtifact@2": _spec(
         "source artifact patterns path pipeline project runVersion run resource"
-        " preferTriggeringPipeline buildVersionToDownload runBranch runId",
+        " preferTriggeringPipeline specificBuildWithTriggering buildVersionToDownload runBranch"
+        " branchName runId pipelineId buildId",
         flags="allowPartiallySucceededBuilds allowFailedBuilds",
         aliases={
             "buildtype": "source",
@@ -108,6 +129,7 @@ TASKS: dict[str, TaskSpec] = {
             "definition": "pipeline",
         },
         choices={"source": ("current", "specific")},
+        unsupported=frozenset({"tags"}),
     ),
     # A built-in step of the agent, not a task.
     "checkout": _spec(
