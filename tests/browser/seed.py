@@ -1,7 +1,7 @@
-"""A workspace with something of everything, made by the unmodified SDK: run with its environment.
+"""Creates a workspace with objects of all kinds through the SDK; run it with the client environment.
 
-Prints a JSON object: the links of two jobs, one that is done and one that waits for the file that
-is named by the first argument.
+Prints a JSON object with the links of two jobs: one has completed, the other waits for the file in
+the first argument.
 """
 
 from __future__ import annotations
@@ -105,14 +105,14 @@ def main(go: str) -> None:
     ):
         time.sleep(0.1)
     keys = ml.online_endpoints.get_keys("online-1")
-    said = {
+    seeded = {
         "done": ml.jobs.get(done.name).studio_url,
         "waits": waits.studio_url,
         "name": done.name,
         "busy": busy.name,
         "secrets": [keys.primary_key, keys.secondary_key, "hunter2"],
     }
-    sys.stdout.write("\n" + json.dumps(said))
+    sys.stdout.write("\n" + json.dumps(seeded))
 
 
 main(sys.argv[1])

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from visit import looks_right
+from visit import check_views
 
 from nbrelease.report import pdf
 
@@ -37,7 +37,7 @@ def find(folder: Path, name: str) -> Path:
 
 def check_page(screen, path: Path, screenshots: Path, name: str) -> None:
     visit = screen.open(path)
-    looks_right(visit.page, visit.axe, screenshots, name)
+    check_views(visit.page, visit.axe, screenshots, name)
     assert visit.foreign == []
     assert visit.complaints == []
 

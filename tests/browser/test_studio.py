@@ -1,4 +1,4 @@
-"""The studio's pages in a browser: what they show, who may see them, how they look and are used."""
+"""The studio pages in a browser: content, access, layout and keyboard use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 from playwright.sync_api import expect
-from visit import axe_of, looks_right, size
+from visit import axe_of, check_views, size
 
 import child_processes
 
@@ -34,13 +34,13 @@ PAGES = {
     "components": "assets/components",
     "compute": "compute",
     "schedules": "schedules",
-    "refused": "jobs/there-is-none",
+    "error": "jobs/missing",
 }
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
-    """A server with a workspace that has something of everything."""
+    """A server with a workspace that has objects of all kinds."""
     folder = tmp_path_factory.mktemp("studio")
     data, go = folder / "data", folder / "go"
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
@@ -53,14 +53,14 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
         time.sleep(0.05)
     known = json.loads((data / "server.json").read_text())
     seed = [sys.executable, str(Path(__file__).with_name("seed.py")), str(go)]
-    made = subprocess.run(
+    result = subprocess.run(
         seed, env={**os.environ, **known["env"]}, capture_output=True, text=True, timeout=300
     )
-    assert made.returncode == 0, made.stdout + made.stderr
-    said = json.loads(made.stdout.splitlines()[-1])
-    base, _, key = said["done"].partition("/jobs/")
+    assert result.returncode == 0, result.stdout + result.stderr
+    seeded = json.loads(result.stdout.splitlines()[-1])
+    base, _, key = seeded["done"].partition("/jobs/")
     yield SimpleNamespace(
-        **said,
+        **seeded,
         base=base,
         key=re.search(r"key=([^&]+)", key)[1],
         home=known["studio"],
@@ -72,7 +72,7 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
 
 
 class Tab:
-    """A page, with what it asked for and complained of."""
+    """A page with its requests and its console messages."""
 
     def __init__(self, context) -> None:
         self.page = context.new_page()
@@ -85,7 +85,7 @@ class Tab:
 
 @pytest.fixture
 def tab(browser, studio) -> Iterator[Tab]:
-    """A browser that was led in by the link of a job."""
+    """A browser that has opened the link of a job."""
     context = browser.new_context(ignore_https_errors=True, viewport=size(1280))
     tab = Tab(context)
     tab.page.goto(studio.done)
@@ -93,9 +93,9 @@ def tab(browser, studio) -> Iterator[Tab]:
     context.close()
 
 
-def test_the_link_of_the_sdk_opens_the_jobs_page(tab, studio):
+def test_the_studio_url_of_a_job_opens_its_page(tab, studio):
     page = tab.page
-    assert page.url == f"{studio.base}/jobs/{studio.name}"  # the key is out of the address
+    assert page.url == f"{studio.base}/jobs/{studio.name}"  # without the key
     main = page.locator("main")
     expect(main.locator("h1")).to_contain_text("a job with a rather long name")
     expect(main.locator("h1 .status")).to_have_text("Completed")
@@ -106,7 +106,7 @@ def test_the_link_of_the_sdk_opens_the_jobs_page(tab, studio):
     expect(page.locator("body")).to_contain_text("a,b")
 
 
-def test_a_running_jobs_log_grows_on_the_page(tab, studio):
+def test_the_page_follows_the_log_of_a_running_job(tab, studio):
     page = tab.page
     page.goto(studio.waits)
     expect(page.locator("#log")).to_contain_text("first line", timeout=30_000)
@@ -117,15 +117,15 @@ def test_a_running_jobs_log_grows_on_the_page(tab, studio):
     assert tab.complaints == []
 
 
-def test_a_clusters_jobs_are_on_the_page_of_compute(tab, studio):
+def test_the_compute_page_lists_the_jobs_of_a_cluster(tab, studio):
     tab.page.goto(f"{studio.base}/compute")
     row = tab.page.get_by_role("row", name="narrow")
-    expect(row).to_contain_text("at most 1 jobs")
+    expect(row.get_by_role("cell").nth(1)).to_have_text("max 1 jobs")
     expect(row.get_by_role("link", name=studio.busy)).to_be_visible()
     expect(row.get_by_role("cell").last).to_have_text("1")
 
 
-def test_an_endpoint_is_asked_from_its_page(tab, studio):
+def test_the_request_form_of_an_endpoint(tab, studio):
     page = tab.page
     page.goto(f"{studio.base}/endpoints/online/online-1")
     expect(page.get_by_role("row", name="blue")).to_contain_text("100 %")
@@ -139,7 +139,7 @@ def test_an_endpoint_is_asked_from_its_page(tab, studio):
     expect(page.locator("main .status.bad")).to_be_visible()
 
 
-def test_lineage_leads_from_a_model_to_its_job_data_and_deployment(tab, studio):
+def test_lineage_links_a_model_to_its_job_data_and_deployment(tab, studio):
     page = tab.page
     page.goto(f"{studio.base}/assets/models/sum/1")
     expect(page.locator("main")).to_contain_text("online/online-1/blue")
@@ -149,33 +149,33 @@ def test_lineage_leads_from_a_model_to_its_job_data_and_deployment(tab, studio):
     assert page.url.endswith(f"/jobs/{studio.name}")
 
 
-def test_mlflows_own_pages_open_from_the_jobs(tab):
+def test_the_job_page_links_to_mlflow(tab):
     page = tab.page
-    page.get_by_role("link", name="the run in MLflow").click()
+    page.get_by_role("link", name="Open in MLflow").click()
     expect(page.get_by_text("rmse").first).to_be_visible(timeout=60_000)
     foreign = [url for url in tab.requests if not url.startswith(("https://localhost", "data:"))]
     assert foreign == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_how_it_looks(browser, studio, screenshots, name):
+def test_layout_and_accessibility(browser, studio, screenshots, name):
     context = browser.new_context(ignore_https_errors=True, viewport=size(1280))
     tab = Tab(context)
     tab.page.goto(studio.done)
     tab.requests.clear()
     address = f"{studio.base}/{PAGES[name].format(name=studio.name)}"
     tab.page.goto(address)
-    looks_right(tab.page, lambda: axe_of(context, tab.page), screenshots, f"studio-{name}")
+    check_views(tab.page, lambda: axe_of(context, tab.page), screenshots, f"studio-{name}")
     content = tab.page.content()
     assert not [secret for secret in (*studio.secrets, studio.key) if secret in content]
     assert "sig=" not in content
     assert [url for url in tab.requests if url != address and not url.startswith("data:")] == []
-    if name != "refused":
+    if name != "error":
         assert tab.complaints == []
     context.close()
 
 
-def test_the_keyboard_alone_reaches_everything(tab):
+def test_all_controls_are_reachable_by_keyboard(tab):
     page = tab.page
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
@@ -194,7 +194,7 @@ def test_the_keyboard_alone_reaches_everything(tab):
     assert len(reached) == wanted
 
 
-def test_all_workspaces_have_a_page(browser, studio):
+def test_the_page_of_all_workspaces(browser, studio):
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
     page.goto(studio.home)
@@ -203,8 +203,8 @@ def test_all_workspaces_have_a_page(browser, studio):
     context.close()
 
 
-def test_who_may_see_them(studio):
-    """Without a browser: no key, another key, another host, another page's form."""
+def test_access_control(studio):
+    """Without a browser: no key, a wrong key, another host, a form of another page."""
 
     def ask(path: str, method: str = "GET", **more):
         return requests.request(
@@ -216,10 +216,10 @@ def test_who_may_see_them(studio):
         refused = ask(path)
         assert refused.status_code == 403, path
         assert "online-1" not in refused.text
-    led_on = ask(f"{page}?key={studio.key}&a=b")
-    assert led_on.status_code == 303
-    assert led_on.headers["location"] == f"{page.removeprefix(studio.url)}?a=b"
-    cookie = led_on.headers["set-cookie"]
+    redirect = ask(f"{page}?key={studio.key}&a=b")
+    assert redirect.status_code == 303
+    assert redirect.headers["location"] == f"{page.removeprefix(studio.url)}?a=b"
+    cookie = redirect.headers["set-cookie"]
     for word in (
         "HttpOnly",
         "Secure",
@@ -240,27 +240,27 @@ def test_who_may_see_them(studio):
     odd = {"body": "{}", "deployment": "é\r\nX: y"}
     assert ask(page, "POST", data=odd, headers=cookies | {"Origin": studio.url}).status_code == 400
     workspace = "/subscriptions/00000000-0000-0000-0000-000000000/resourceGroups/group/providers/Microsoft.MachineLearningServices/workspaces/shown"
-    printed = f"{studio.url}/mlflow/v2.0{workspace}/"  # at the end of a run, by MLflow
+    printed = f"{studio.url}/mlflow/v2.0{workspace}/"  # printed by MLflow after a run
     assert ask(printed).headers["location"] == f"{studio.base.removeprefix(studio.url)}/mlflow/"
     for path in (f"{printed}api/", f"{printed}api/2.0/mlflow/runs/get/", printed.rstrip("/")):
         assert ask(path).status_code == 401
     assert ask(printed, "POST", data=form).status_code == 401
     token = {"Authorization": f"Bearer {studio.key}"}
     assert ask(f"{studio.url}/subscriptions/s/resourceGroups/g", headers=token).status_code == 401
-    for climb in (
+    for traversal in (
         "../../../server.json",
         "..%2f..%2f..%2fserver.json",
         "%2e%2e/%2e%2e/store.sqlite3",
     ):
-        address = f"{studio.base}/jobs/{studio.name}/artifacts/{climb}"
+        address = f"{studio.base}/jobs/{studio.name}/artifacts/{traversal}"
         answer = requests.Session().send(
             _as_written(address, cookies), verify=studio.bundle, timeout=30
         )
-        assert answer.status_code in (400, 403, 404, 501), climb
+        assert answer.status_code in (400, 403, 404, 501), traversal
 
 
 def _as_written(address: str, headers: dict[str, str]):
-    """A request whose path no client has tidied up."""
+    """A request whose path is not normalized."""
     prepared = requests.Request("GET", address, headers=headers).prepare()
     prepared.url = address
     return prepared

@@ -1,4 +1,4 @@
-"""A visit to a page: what it asked for, what it complained of, what axe finds."""
+"""Visits to pages: requests, console messages, accessibility violations and layout."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import axe_playwright_python
 from playwright.sync_api import BrowserContext, Page
 
 HEIGHTS = {360: 780, 1280: 900, 1920: 1080}
-# Width, scheme, whether axe looks: the layout does not change with the scheme, nor contrasts with
-# the width.
+# Width, color scheme, and whether axe runs: the color scheme does not change the layout, and the
+# width does not change the contrast.
 VIEWS = ((360, "light", True), (1280, "dark", True), (1920, "light", False))
 
 
@@ -22,7 +22,7 @@ def _axe() -> str:
 
 
 class Visit:
-    """An open page, with everything it asked for and complained of since it was opened."""
+    """An open page with its requests and its console messages."""
 
     def __init__(self, page: Page, path: Path) -> None:
         self.page, self.path = page, path
@@ -35,26 +35,26 @@ class Visit:
 
     @property
     def foreign(self) -> list[str]:
-        """What was asked for beside the file itself and what stands in it."""
+        """The requests for other addresses than the file and its data URLs."""
         own = self.path.as_uri()
         return [url for url in self.requests if url != own and not url.startswith("data:")]
 
     def axe(self) -> list[str]:
-        """What axe-core has to say, a line for each element."""
+        """The violations that axe-core finds, one line for each element."""
         self.page.evaluate(_axe())
         return _violations(self.page)
 
 
 def axe_of(context: BrowserContext, page: Page) -> list[str]:
-    """The same of a page whose policy lets in no script: axe comes in by the debugger."""
+    """The violations on a page whose policy forbids scripts: axe is injected by the debugger."""
     session = context.new_cdp_session(page)
     session.send("Runtime.evaluate", {"expression": _axe()})
     session.detach()
     return _violations(page)
 
 
-def looks_right(page: Page, axe: Callable[[], list[str]], folder: Path, name: str) -> None:
-    """In each of the views nothing sticks out and axe finds nothing; a picture of each."""
+def check_views(page: Page, axe: Callable[[], list[str]], folder: Path, name: str) -> None:
+    """Check that no view overflows or has violations, and take a screenshot of each."""
     for width, scheme, looked_at in VIEWS:
         where = f"{name}-{width}-{scheme}"
         page.set_viewport_size(size(width))
@@ -72,16 +72,16 @@ def _overflow(page: Page) -> int:
 
 
 def _violations(page: Page) -> list[str]:
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{violation['impact']}: {violation['id']}: {node['html'][:200]}: {node['failureSummary']}"
-        for violation in found["violations"]
+        for violation in result["violations"]
         for node in violation["nodes"]
     ]
 
 
 class Screen:
-    """Opens pages at a width and in a scheme, in one window: each more would cost as much again."""
+    """Opens pages in one window; each further window would take as long as the first."""
 
     def __init__(self, context: BrowserContext) -> None:
         self._context = context

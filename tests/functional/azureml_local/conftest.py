@@ -1,4 +1,4 @@
-"""One local workspace for the whole tier, reached by the unmodified SDK through its environment."""
+"""A local workspace for these tests, and clients of the unmodified SDK that connect to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 
 
 class Local:
-    """A running server: its folder, its process, its client environment."""
+    """A running server: data folder, process and client environment."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -34,7 +34,7 @@ class Local:
         deadline = time.monotonic() + 30
         while not (self.data / "server.json").is_file() or self.state()["pid"] != self.process.pid:
             assert self.process.poll() is None, (self.data / "serve.log").read_text()
-            assert time.monotonic() < deadline, "the server does not answer"
+            assert time.monotonic() < deadline, "the server is not ready"
             time.sleep(0.02)
 
     def state(self) -> dict:
@@ -51,7 +51,7 @@ class Local:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory) -> Iterator[Local]:
     server = Local(tmp_path_factory.mktemp("local") / "data")
-    # The SDK reads the cloud's description while it is imported, so it must not be imported before.
+    # The SDK reads the cloud metadata at import, so it must not be imported earlier.
     assert "azure.ai.ml" not in sys.modules
     os.environ.update(server.state()["env"])
     yield server

@@ -1,4 +1,4 @@
-"""Assets as Azure has them: versions, labels, archives, files, and refusals in words."""
+"""Assets through the SDK: versions, labels, archives, files and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write(folder, **files):
     return str(folder)
 
 
-def test_versions_are_counted_and_latest_is_the_newest(ml, tmp_path):
+def test_automatic_versions_and_the_latest_label(ml, tmp_path):
     from azure.ai.ml.constants import ListViewType
     from azure.ai.ml.entities import Data, Model
 
@@ -50,7 +50,7 @@ def test_versions_are_counted_and_latest_is_the_newest(ml, tmp_path):
         assert "counted" in [each.name for each in operations.list()]
 
 
-def test_tags_change_and_content_does_not(ml, tmp_path):
+def test_tags_of_a_version_can_change_and_its_content_cannot(ml, tmp_path):
     from azure.ai.ml.entities import Data
     from azure.core.exceptions import ResourceExistsError
 
@@ -62,7 +62,7 @@ def test_tags_change_and_content_does_not(ml, tmp_path):
 
     ml.data.create_or_update(data(one, stage="raw"))
     assert ml.data.create_or_update(data(one, stage="clean")).tags == {"stage": "clean"}
-    with pytest.raises(ResourceExistsError, match="exists with another dataUri") as caught:
+    with pytest.raises(ResourceExistsError) as caught:
         ml.data.create_or_update(data(two))
     assert caught.value.error.code == "UserError"
     assert caught.value.error.target == "dataUri"
@@ -74,7 +74,7 @@ def test_tags_change_and_content_does_not(ml, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no good", "ä", "-x", "x" * 256, "a:b"])
-def test_names_are_validated_in_words(ml, name):
+def test_invalid_names_are_refused(ml, name):
     from azure.ai.ml.entities import Environment
     from azure.ai.ml.exceptions import ValidationException
     from azure.core.exceptions import HttpResponseError
@@ -83,11 +83,11 @@ def test_names_are_validated_in_words(ml, name):
         ml.environments.create_or_update(Environment(name=name, version="1", image="a:1"))
 
 
-def test_what_is_not_there_is_not_found(ml):
+def test_a_missing_resource_is_not_found(ml):
     from azure.core.exceptions import ResourceNotFoundError
 
     for operations in (ml.data, ml.models, ml.environments, ml.components):
-        with pytest.raises(ResourceNotFoundError, match="nothing:1 was not found"):
+        with pytest.raises(ResourceNotFoundError, match="nothing:1"):
             operations.get("nothing", version="1")
     for read in (
         lambda: ml.compute.get("nothing"),
@@ -100,7 +100,7 @@ def test_what_is_not_there_is_not_found(ml):
             read()
 
 
-def test_data_may_lie_at_https_in_a_datastore_or_be_a_table(ml, tmp_path):
+def test_data_at_an_https_address_in_a_datastore_and_as_mltable(ml, tmp_path):
     from azure.ai.ml.entities import Data
 
     address = "https://example.org/titanic.csv"
@@ -119,7 +119,7 @@ def test_data_may_lie_at_https_in_a_datastore_or_be_a_table(ml, tmp_path):
     assert (found.type, found.version) == ("mltable", "1")
 
 
-def test_models_of_every_type_are_kept_and_downloaded(ml, tmp_path):
+def test_models_of_each_type_are_registered_and_downloaded(ml, tmp_path):
     from azure.ai.ml.entities import Model
     from azure.core.exceptions import HttpResponseError
 
@@ -139,13 +139,14 @@ def test_models_of_every_type_are_kept_and_downloaded(ml, tmp_path):
         names = {path.name for path in (tmp_path / "out" / name).rglob("*") if path.is_file()}
         assert names == {name.replace("__", ".") for name in files}
     assert "python_function" in ml.models.get("mlflow-model", "1").flavors
-    with pytest.raises(HttpResponseError, match="no MLmodel file"):
+    with pytest.raises(HttpResponseError) as caught:
         ml.models.create_or_update(
             Model(name="none", path=str(tmp_path / "custom-model"), type="mlflow_model")
         )
+    assert (caught.value.status_code, caught.value.error.target) == (400, "modelType")
 
 
-def test_the_generic_calls_take_all_kinds(ml, tmp_path):
+def test_generic_create_or_update_accepts_all_kinds(ml, tmp_path):
     from azure.ai.ml.entities import AmlCompute, Environment, Model
 
     assert ml.create_or_update(Environment(name="generic", image="a:1")).version == "1"
@@ -154,7 +155,7 @@ def test_the_generic_calls_take_all_kinds(ml, tmp_path):
     assert ml.begin_create_or_update(AmlCompute(name="generic", size="S")).result().size == "S"
 
 
-def test_environments_of_every_kind(ml, tmp_path):
+def test_environments_with_conda_file_and_build_context(ml, tmp_path):
     from azure.ai.ml.entities import BuildContext, Environment
 
     write(tmp_path, conda__yml="name: e\ndependencies:\n  - python=3.11\n  - pip:\n      - click\n")
@@ -170,7 +171,7 @@ def test_environments_of_every_kind(ml, tmp_path):
     assert {"conda", "built"} <= {each.name for each in ml.environments.list()}
 
 
-def test_components_are_versioned_and_come_back(ml, tmp_path):
+def test_components_are_versioned_and_read_back(ml, tmp_path):
     from azure.ai.ml import load_component
     from azure.core.exceptions import ResourceExistsError
 
@@ -199,8 +200,9 @@ def test_components_are_versioned_and_come_back(ml, tmp_path):
     assert ml.components.get("step").version == again.version
     assert "step" in [each.name for each in ml.components.list()]
     (tmp_path / "step.yml").write_text(text.replace("step.py $", "other.py $"))
-    with pytest.raises(ResourceExistsError, match="componentSpec"):
+    with pytest.raises(ResourceExistsError) as caught:
         ml.components.create_or_update(load_component(tmp_path / "step.yml"), version=made.version)
+    assert caught.value.error.target == "componentSpec"
 
 
 def test_datastores_are_containers_of_the_workspace(ml, tmp_path):
@@ -220,13 +222,14 @@ def test_datastores_are_containers_of_the_workspace(ml, tmp_path):
     ml.datastores.delete("lake")
     with pytest.raises(ResourceNotFoundError):
         ml.datastores.get("lake")
-    with pytest.raises(HttpResponseError, match="no datastores of type AzureFile"):
+    with pytest.raises(HttpResponseError, match="AzureFile") as caught:
         ml.datastores.create_or_update(
             AzureFileDatastore(name="f", account_name="a", file_share_name="s")
         )
+    assert caught.value.status_code == 501
 
 
-def test_compute_is_kept_and_checked(ml):
+def test_compute_is_stored_and_validated(ml):
     from azure.ai.ml.entities import AmlCompute, ComputeInstance
     from azure.core.exceptions import HttpResponseError
 
@@ -238,8 +241,9 @@ def test_compute_is_kept_and_checked(ml):
     ml.compute.begin_update(made).result()
     assert ml.compute.get("cluster").max_instances == 3
     made.min_instances = 9
-    with pytest.raises(HttpResponseError, match="min_instances 9 and max_instances 3"):
+    with pytest.raises(HttpResponseError) as caught:
         ml.compute.begin_update(made).result()
+    assert caught.value.error.target == "scaleSettings"
     ml.compute.begin_create_or_update(ComputeInstance(name="own-ci", size="S")).result()
     assert ml.compute.get("own-ci").state == "Running"
     ml.compute.begin_stop("own-ci").result()
@@ -250,7 +254,7 @@ def test_compute_is_kept_and_checked(ml):
     assert "cluster" not in {each.name for each in ml.compute.list()}
 
 
-def test_workspaces_are_created_changed_and_deleted(client):
+def test_workspaces_are_created_updated_and_deleted(client):
     from azure.ai.ml.entities import Data, Workspace
 
     ml = client("short-lived")

@@ -1,4 +1,4 @@
-"""The storage through ``azure-storage-blob``: what it writes it reads, and Azure's refusals."""
+"""The blob service through ``azure-storage-blob``: reads, writes, conditions and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store(client):
         yield made
 
 
-def test_blocks_are_put_together_and_ranges_read(store):
+def test_block_uploads_and_range_reads(store):
     content = bytes(range(256)) * 40
     blob = store.get_blob_client("blocks/big file.bin")
     blob.upload_blob(content, metadata={"rows": "7"}, overwrite=True)
@@ -42,16 +42,16 @@ def test_blocks_are_put_together_and_ranges_read(store):
     assert caught.value.status_code == 416
 
 
-def test_nothing_and_one_byte(store):
+def test_empty_and_one_byte_blobs(store):
     for content in (b"", b"x"):
         store.upload_blob("small", content, overwrite=True)
         assert store.download_blob("small").readall() == content
 
 
-def test_what_is_said_of_a_content_stays_with_it(store):
+def test_metadata_and_content_type_belong_to_the_content(store):
     from azure.storage.blob import ContentSettings
 
-    blob = store.get_blob_client("said")
+    blob = store.get_blob_client("headers")
     text = ContentSettings(content_type="text/csv", content_encoding="utf-8")
     blob.upload_blob(b"a,b", metadata={"one": "1"}, content_settings=text)
     blob.set_blob_metadata({"two": "2"})
@@ -69,7 +69,7 @@ def test_what_is_said_of_a_content_stays_with_it(store):
     )
 
 
-def test_lists_by_prefix_folder_and_page(store):
+def test_list_by_prefix_folder_and_page(store):
     for name in ("l/a/1", "l/a/2", "l/b", "l/c/3", "m"):
         store.upload_blob(name, b"x", metadata={"n": name[-1]}, overwrite=True)
     assert [each.name for each in store.list_blobs("l/")] == ["l/a/1", "l/a/2", "l/b", "l/c/3"]
@@ -85,7 +85,7 @@ def test_lists_by_prefix_folder_and_page(store):
     assert list(store.list_blobs("nothing/")) == []
 
 
-def test_conditions_are_held(store):
+def test_conditional_requests(store):
     from azure.core import MatchConditions
     from azure.core.exceptions import (
         ResourceExistsError,
@@ -117,7 +117,7 @@ def test_conditions_are_held(store):
     assert not blob.exists()
 
 
-def test_a_digest_is_checked(store):
+def test_the_md5_of_the_content_is_checked(store):
     from azure.core.exceptions import HttpResponseError
 
     blob = store.get_blob_client("digest")
@@ -129,7 +129,7 @@ def test_a_digest_is_checked(store):
     assert blob.download_blob().readall() == b"content"
 
 
-def test_a_copy_within_the_account(store):
+def test_copy_within_the_account(store):
     from azure.core.exceptions import HttpResponseError
 
     source = store.get_blob_client("copied/from here")
@@ -138,12 +138,12 @@ def test_a_copy_within_the_account(store):
     assert target.start_copy_from_url(source.url)["copy_status"] == "success"
     assert target.download_blob().readall() == b"content"
     assert target.get_blob_properties().metadata == {"a": "1"}
-    with pytest.raises(HttpResponseError, match="one storage account alone") as caught:
+    with pytest.raises(HttpResponseError) as caught:
         target.start_copy_from_url("https://elsewhere.blob.core.windows.net/c/b")
     assert caught.value.status_code == 501
 
 
-def test_what_the_storage_has_not_is_refused(store):
+def test_unsupported_operations_are_refused(store):
     from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
     blob = store.get_blob_client("refused")
@@ -163,11 +163,12 @@ def test_what_the_storage_has_not_is_refused(store):
     assert blob.download_blob().readall() == b"x"
     with pytest.raises(ResourceExistsError):
         store.create_container()
-    with pytest.raises(HttpResponseError, match="azureml-local keeps blobs as files"):
+    with pytest.raises(HttpResponseError) as caught:
         store.upload_blob("refused/below", b"x")
+    assert caught.value.error_code == "BlobNameConflict"
 
 
-def test_a_blob_is_read_whole_while_it_is_overwritten(store):
+def test_reads_are_consistent_during_overwrites(store):
     from azure.core.exceptions import ResourceModifiedError
 
     blob = store.get_blob_client("contended")

@@ -1,4 +1,4 @@
-"""Command jobs as Azure runs them: what they are given, what they leave, how they end."""
+"""Command jobs through the SDK: inputs, outputs, statuses, queues and errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def log_of(ml, name, folder):
     return log.read_text()
 
 
-def test_inputs_of_every_type_and_mode(ml, tmp_path):
+def test_inputs_of_each_type_and_mode(ml, tmp_path):
     from azure.ai.ml import Input
     from azure.ai.ml.entities import Data
 
@@ -87,7 +87,7 @@ def test_inputs_of_every_type_and_mode(ml, tmp_path):
     assert any(line.startswith("azureml://subscriptions/") for line in lines)
 
 
-def test_an_output_becomes_an_asset_where_it_has_a_name(ml, tmp_path):
+def test_a_named_output_is_registered_as_an_asset(ml, tmp_path):
     from azure.ai.ml import Input, Output
 
     job = submit(
@@ -117,10 +117,10 @@ def test_an_output_becomes_an_asset_where_it_has_a_name(ml, tmp_path):
     assert log_of(ml, read.name, tmp_path).splitlines() == ["made", "one", "made"]
 
 
-def test_a_job_that_is_too_slow_is_cancelled_and_says_so(ml, tmp_path):
+def test_a_job_is_cancelled_after_its_timeout(ml, tmp_path):
     job = submit(ml, "echo begun; sleep 300", timeout=1)
     assert ended(ml, job.name).status == "Canceled"
-    assert "limits.timeout of 1 s" in log_of(ml, job.name, tmp_path)
+    assert "limits.timeout" in log_of(ml, job.name, tmp_path)
 
 
 def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
@@ -143,7 +143,7 @@ def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
     assert ended(ml, first.name).status == "Canceled"
 
 
-def test_the_size_of_machines_is_this_ones_and_there_are_no_quotas(ml):
+def test_this_machine_is_the_only_size_and_quotas_are_refused(ml):
     from azure.core.exceptions import HttpResponseError
 
     (size,) = ml.compute.list_sizes()
@@ -151,8 +151,9 @@ def test_the_size_of_machines_is_this_ones_and_there_are_no_quotas(ml):
     assert [each.name for each in ml.compute.list_sizes(compute_type="computeinstance")] == [
         "local"
     ]
-    with pytest.raises(HttpResponseError, match="Usages - List: azureml-local does not have it"):
+    with pytest.raises(HttpResponseError, match="Usages - List") as caught:
         list(ml.compute.list_usage())
+    assert (caught.value.status_code, caught.value.error.code) == (501, "NotSupportedLocally")
 
 
 def test_jobs_are_listed_tagged_and_archived(ml):
@@ -172,7 +173,7 @@ def test_jobs_are_listed_tagged_and_archived(ml):
     assert ml.jobs.create_or_update(found).tags == {"team": "a", "more": "b"}
 
 
-def test_the_log_warns_of_packages_that_are_not_here(ml, tmp_path):
+def test_the_log_warns_about_missing_packages(ml, tmp_path):
     from azure.ai.ml import command
     from azure.ai.ml.entities import Environment
 
@@ -183,35 +184,40 @@ def test_the_log_warns_of_packages_that_are_not_here(ml, tmp_path):
     job = ml.jobs.create_or_update(command(command="echo ran", environment=environment))
     assert ended(ml, job.name).status == "Completed"
     log = log_of(ml, job.name, tmp_path / "out")
-    assert "nothing-of-the-kind==1; this interpreter has none" in log
-    assert "names python==2.7.*; this interpreter has 3." in log
+    missing, other_version = (
+        line for line in log.splitlines() if line.startswith("azureml-local: warning:")
+    )
+    assert "python==2.7.*" in missing
+    assert "nothing-of-the-kind==1" in other_version
     assert log.endswith("ran\n")
 
 
-def test_what_cannot_be_run_is_refused_at_once(ml):
+def test_a_job_that_cannot_run_is_refused_at_submission(ml):
     from azure.ai.ml import Input, MpiDistribution
     from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-    with pytest.raises(HttpResponseError, match="take distribution out") as caught:
+    with pytest.raises(HttpResponseError, match="distribution") as caught:
         submit(ml, "true", distribution=MpiDistribution(process_count_per_instance=2))
     assert caught.value.status_code == 501
-    with pytest.raises(HttpResponseError, match="instance_count above 1"):
+    with pytest.raises(HttpResponseError, match="instance_count") as caught:
         submit(ml, "true", instance_count=2)
-    with pytest.raises(ResourceNotFoundError, match="Data absent:1 was not found"):
+    assert caught.value.status_code == 501
+    with pytest.raises(ResourceNotFoundError, match="absent:1"):
         submit(
             ml, "cat ${{inputs.d}}", inputs={"d": Input(type="uri_file", path="azureml:absent:1")}
         )
-    with pytest.raises(HttpResponseError, match=r"names outputs\.none"):
+    with pytest.raises(HttpResponseError, match=r"outputs\.none") as caught:
         submit(ml, "echo ${{outputs.none}}")
+    assert (caught.value.status_code, caught.value.error.target) == (400, "command")
 
 
-def test_a_missing_file_fails_the_job_with_the_reason(ml):
+def test_a_missing_input_file_fails_the_job(ml):
     from azure.ai.ml import Input
     from azure.ai.ml.exceptions import JobException
 
     path = "azureml://datastores/workspaceblobstore/paths/never/there.csv"
     job = submit(ml, "cat ${{inputs.d}}", inputs={"d": Input(type="uri_file", path=path)})
-    with pytest.raises(JobException, match=r"there is nothing at .*never/there"):
+    with pytest.raises(JobException, match=r"never/there\.csv"):
         ml.jobs.stream(job.name)
     assert ml.jobs.get(job.name).status == "Failed"
 
@@ -226,6 +232,6 @@ def test_sweep_jobs_are_refused_by_name(ml):
     )
     job = trial.sweep(primary_metric="m", goal="maximize", sampling_algorithm="random")
     job.set_limits(max_total_trials=1)
-    with pytest.raises(HttpResponseError, match="no Sweep jobs") as caught:
+    with pytest.raises(HttpResponseError, match="Sweep") as caught:
         ml.jobs.create_or_update(job)
     assert caught.value.status_code == 501

@@ -1,4 +1,4 @@
-"""MLflow by both of a workspace's addresses, and its registry, which is the workspace's models."""
+"""MLflow at both tracking URIs of a workspace, and its model registry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ml(client):
 
 @pytest.fixture(scope="module")
 def job(ml, tmp_path_factory):
-    """A job that tracks by azureml-mlflow, as on Azure, and fails at log_model."""
+    """A job that uses azureml-mlflow, as on Azure, and fails in log_model."""
     from azure.ai.ml import command
     from azure.ai.ml.exceptions import JobException
 
@@ -73,7 +73,7 @@ def log(ml, job, tmp_path_factory):
 
 @pytest.fixture
 def tracked(ml, job, request):
-    """MLflow, at one of the two addresses of the workspace."""
+    """MLflow with one of the two tracking URIs of the workspace."""
     import mlflow
 
     at = {
@@ -89,17 +89,17 @@ def tracked(ml, job, request):
 both = pytest.mark.parametrize("tracked", ADDRESSES, indirect=True)
 
 
-def test_a_job_tracks_by_the_plug_in_and_log_model_fails_as_on_azure(job, log):
+def test_a_job_uses_azureml_mlflow_and_log_model_fails_as_on_azure(job, log):
     assert "at azureml://localhost" in log
     assert f"run {job.name} azureml://localhost" in log
     conflict = f"Resource Conflict: ArtifactId ExperimentRun/dcid.{job.name}/notes/one.txt already"
     assert f"second: UserError: {conflict}" in log
     assert job.status == "Failed"
-    assert "use mlflow.<flavor>.save_model(path) and mlflow.log_artifacts" in log
+    assert "mlflow.<flavor>.save_model(path)" in log
 
 
 @both
-def test_the_run_of_a_job_is_there_whole(tracked, job):
+def test_the_run_of_a_job_has_params_metrics_and_children(tracked, job):
     run = tracked.get_run(job.name)
     assert run.info.run_id == job.name
     assert run.info.status == "FAILED"
@@ -116,7 +116,7 @@ def test_the_run_of_a_job_is_there_whole(tracked, job):
 
 
 @both
-def test_artifacts_of_a_run_come_back(tracked, job):
+def test_artifacts_of_a_run_are_downloaded(tracked, job):
     folder = tracked.artifacts.download_artifacts(run_id=job.name, artifact_path="notes")
     text = tracked.artifacts.load_text(f"runs:/{job.name}/notes/one.txt")
     assert text == "once"
@@ -124,7 +124,7 @@ def test_artifacts_of_a_run_come_back(tracked, job):
 
 
 @both
-def test_a_run_of_a_script_here(tracked, tmp_path):
+def test_a_run_of_a_local_script(tracked, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "ä b.txt").write_text("text")
     tracked.set_experiment("here")
@@ -140,7 +140,7 @@ def test_a_run_of_a_script_here(tracked, tmp_path):
 
 
 @both
-def test_a_model_registered_by_mlflow_is_one_of_the_workspace(tracked, ml, job, request):
+def test_a_model_registered_through_mlflow_is_in_the_workspace(tracked, ml, job, request):
     name = f"by-mlflow-{request.node.callspec.params['tracked']}"
     client = tracked.MlflowClient()
     client.create_registered_model(name, tags={"team": "a"}, description="of a test")
@@ -167,7 +167,7 @@ def test_a_model_registered_by_mlflow_is_one_of_the_workspace(tracked, ml, job, 
 
 
 @both
-def test_a_model_registered_by_the_sdk_is_in_mlflows_registry(tracked, ml, tmp_path, request):
+def test_a_model_registered_through_the_sdk_is_in_mlflows_registry(tracked, ml, tmp_path, request):
     import mlflow.exceptions
     from azure.ai.ml.entities import Model
 
@@ -182,25 +182,26 @@ def test_a_model_registered_by_the_sdk_is_in_mlflows_registry(tracked, ml, tmp_p
     assert (version.version, version.tags, version.current_stage) == ("1", {"a": "b"}, "None")
     file = tracked.artifacts.download_artifacts(f"models:/{name}/1")
     assert [path.read_bytes() for path in tmp_path.__class__(file).rglob("weights.bin")] == [b"12"]
-    with pytest.raises(mlflow.exceptions.MlflowException, match="already exists") as refused:
+    with pytest.raises(mlflow.exceptions.MlflowException) as refused:
         client.create_registered_model(name)
     assert refused.value.error_code == "RESOURCE_ALREADY_EXISTS"
-    with pytest.raises(mlflow.exceptions.MlflowException, match="was not found") as refused:
+    with pytest.raises(mlflow.exceptions.MlflowException) as refused:
         client.get_model_version(name, "7")
     assert refused.value.error_code == "RESOURCE_DOES_NOT_EXIST"
-    with pytest.raises(mlflow.exceptions.MlflowException, match="does not have it"):
+    with pytest.raises(mlflow.exceptions.MlflowException) as refused:
         client.set_registered_model_alias(name, "champion", "1")
+    assert refused.value.error_code == "NOT_IMPLEMENTED"
 
 
 @both
 def test_register_model(tracked, ml, job, request):
-    """azureml-mlflow lists a whole run where MLflow asks for a folder: runs:/ fails by itself."""
+    """With azureml-mlflow ``runs:/`` fails: it lists the whole run instead of the folder."""
     import mlflow.exceptions
 
     way = request.node.callspec.params["tracked"]
     name, uri = f"from-run-{way}", f"runs:/{job.name}/model"
     if way == "azureml":
-        with pytest.raises(mlflow.exceptions.MlflowException, match="no logged models"):
+        with pytest.raises(mlflow.exceptions.MlflowException, match="logged models"):
             tracked.register_model(uri, name)
         uri = f"{tracked.get_run(job.name).info.artifact_uri}/model"
     version = tracked.register_model(uri, name)
@@ -208,7 +209,7 @@ def test_register_model(tracked, ml, job, request):
     assert ml.models.get(name, "1").type == "mlflow_model"
 
 
-def test_a_folder_of_this_machine_is_registered_by_the_plug_in(ml, job, tmp_path):
+def test_a_local_folder_is_registered_through_azureml_mlflow(ml, job, tmp_path):
     import mlflow
 
     mlflow.set_tracking_uri(job.services["Tracking"].endpoint)
@@ -222,7 +223,7 @@ def test_a_folder_of_this_machine_is_registered_by_the_plug_in(ml, job, tmp_path
     assert list((tmp_path / "again").rglob("MLmodel"))
 
 
-def test_mlflow_is_imported_once_and_a_workspace_has_one_copy_of_the_process(local, ml, job):
+def test_mlflow_is_imported_once_and_each_workspace_has_one_fork(local, ml, job):
     (first,) = (
         child
         for child in psutil.Process(local.process.pid).children()
@@ -233,7 +234,7 @@ def test_mlflow_is_imported_once_and_a_workspace_has_one_copy_of_the_process(loc
     assert all(not child.children() for child in copies)
 
 
-def test_a_workspace_whose_mlflow_process_was_ended_gets_another(local, client):
+def test_a_killed_mlflow_process_is_replaced(local, client):
     import requests
 
     before = _mlflow_processes(local)

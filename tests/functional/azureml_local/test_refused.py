@@ -1,4 +1,4 @@
-"""What the local workspace has not is said by name, with 501, to the unmodified SDK."""
+"""Unsupported operations are refused with 501 and their name."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ def feature_sets(ml):
 
 
 @pytest.mark.parametrize(
-    ("asks", "operation"),
+    ("call", "operation"),
     [
         (serverless, "Serverless endpoints"),
         (feature_sets, "Feature sets"),
     ],
 )
-def test_refused_by_name(ml, asks, operation):
+def test_refused_by_name(ml, call, operation):
     from azure.core.exceptions import HttpResponseError
 
-    with pytest.raises(
-        HttpResponseError, match=f"{operation}: azureml-local does not have it"
-    ) as e:
-        asks(ml)
-    assert e.value.status_code == 501
+    with pytest.raises(HttpResponseError, match=operation) as caught:
+        call(ml)
+    assert (caught.value.status_code, caught.value.error.code) == (501, "NotSupportedLocally")

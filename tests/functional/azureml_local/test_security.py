@@ -1,4 +1,4 @@
-"""Who may do what: credentials, paths that lead out, what a job may see, what the log tells."""
+"""Security: credentials, path traversal, credentials of jobs, and secrets in the log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BASE = f"/subscriptions/{NINE}/resourceGroups/local/providers/Microsoft.MachineL
 
 
 class Wire:
-    """Requests as they are written: nothing between here and the server tidies a path up."""
+    """Sends requests without normalizing their paths."""
 
     def __init__(self, local):
         state = local.state()
@@ -48,7 +48,7 @@ class Wire:
                 answer = self.connection.getresponse()
                 return answer.status, answer.read()
             except (ConnectionError, http.client.RemoteDisconnected, ssl.SSLError):
-                # The server closes what is idle, and what it did not read to its end.
+                # The server closes idle connections, and those with unread content.
                 self.connection.close()
                 self.connection = self._connect()
                 if last:
@@ -70,7 +70,7 @@ def ml(client):
 
 @pytest.fixture(scope="module")
 def container(ml):
-    """The path of the default datastore's container, with its signature."""
+    """The path of the default datastore's container, and its SAS token."""
     store = ml.datastores.get("workspaceblobstore", include_secrets=True)
     host = store.account_name.partition("/")[2]
     return f"/{host}.blob.core.windows.net/{store.container_name}", store.credentials.sas_token
@@ -94,8 +94,8 @@ def filled(pattern, draw=lambda name: f"some-{name}"):
     return re.sub(r"\{(\w+)\}", lambda match: draw(match[1]), whole)
 
 
-def test_every_operation_asks_who_is_there(wire):
-    own = ("/metadata/", "/discovery")  # what a client reads before it can have a token
+def test_each_operation_requires_credentials(wire):
+    own = ("/metadata/", "/discovery")  # requested before a client has a token
     asked = 0
     for operation, method, pattern in routes():
         path = filled(pattern)
@@ -103,16 +103,16 @@ def test_every_operation_asks_who_is_there(wire):
             continue
         for headers in ({}, {"Authorization": "Bearer a.b.c"}, {"Authorization": "Basic eDp5"}):
             status, body = wire.ask(method, path, b"{}", headers, token=None)
-            # An endpoint has keys of its own, so one that is not there is all there is to say.
+            # Endpoints have their own keys, so a missing endpoint is 404.
             right = (401, 403) if not path.startswith("/online/") else (401, 403, 404)
             if operation == "MLflow tracking - Link to the pages":
-                right = (303,)  # leads to a page of the studio, which asks who is there
+                right = (303,)  # redirects to a studio page, which requires its key
             assert status in right, (operation, method, path, status, body[:200])
             asked += 1
     assert asked > 250
 
 
-def test_a_signature_opens_its_own_account_alone(wire, container, client):
+def test_a_sas_token_is_valid_for_its_account_only(wire, container, client):
     path, sas = container
     other = client("security-2").datastores.get("workspaceblobstore", include_secrets=True)
     assert wire.ask("PUT", f"{path}/mine?{sas}", b"x", token=None)[0] == 201
@@ -121,7 +121,7 @@ def test_a_signature_opens_its_own_account_alone(wire, container, client):
         assert wire.ask("GET", f"{path}/mine?{wrong}", token=None)[0] in (401, 403)
 
 
-def test_it_listens_on_loopback_alone(local):
+def test_the_server_listens_on_loopback_only(local):
     places = {
         each.laddr.ip
         for process in [psutil.Process(local.process.pid)]
@@ -132,10 +132,10 @@ def test_it_listens_on_loopback_alone(local):
     assert places == {"127.0.0.1"}
 
 
-def test_keys_are_their_owners_alone(local):
+def test_only_the_owner_can_read_keys(local):
     for name in ("tls/server.key", "tls/server.pem", "tls/ca-bundle.pem", "server.json"):
         assert stat.S_IMODE((local.data / name).stat().st_mode) == 0o600, name
-    database = stat.S_IMODE((local.data / "store.sqlite3").stat().st_mode)  # it holds the secret
+    database = stat.S_IMODE((local.data / "store.sqlite3").stat().st_mode)  # it contains the secret
     assert database & 0o077 == 0
 
 
@@ -156,7 +156,7 @@ def tree(folder):
 
 @pytest.fixture
 def outside(local):
-    """Files at each place that a path of up to four steps upwards may lead to."""
+    """Files in the folders that a path with up to four ``..`` can reach."""
     folder, made = local.data / "blobs", []
     folder.mkdir(exist_ok=True)
     for place in (folder, local.data, local.data.parent):
@@ -177,7 +177,7 @@ def test_blobs_stay_in_their_container(wire, local, outside, container):
         for prefix in ("", "LocalUpload/x/"):
             place = f"{path}/{prefix}{form}".replace(" ", "%20")
             status, _ = wire.ask("PUT", f"{place}?{sas}", b"overwritten", token=None)
-            # Where the form only looks like a step upwards it is a name like others.
+            # A form that only looks like ".." is an ordinary name.
             assert status in (201, 400, 401, 404, 409, 501), (form, status)
             status, body = wire.ask("GET", f"{place}?{sas}", token=None)
             assert b"SECRET" not in body, form
@@ -208,12 +208,12 @@ def test_artifacts_stay_in_their_run(wire, local, outside):
             assert b"InternalServerError" not in body, (form, status, body)
             assert b"SECRET" not in body, form
         place = f"{api}/mlflow-artifacts/artifacts/{form}".replace(" ", "%20")
-        # MLflow's own word for a path that it does not take is 500 at times; ours it must not be.
+        # MLflow answers some invalid paths with 500; azureml-local must not.
         status, body = wire.ask("PUT", place, b"overwritten")
         assert b"InternalServerError" not in body, (form, status, body)
 
 
-def test_names_of_code_data_and_outputs_lead_nowhere(wire, outside):
+def test_names_of_code_data_and_outputs_stay_in_their_folder(wire, outside):
     workspace = f"{BASE}/security"
     put = {"Content-Type": "application/json"}
     store = "azureml://datastores/workspaceblobstore/paths"
@@ -227,7 +227,7 @@ def test_names_of_code_data_and_outputs_lead_nowhere(wire, outside):
             status, answer = wire.ask(
                 "PUT", f"{workspace}/models/m/versions/{uuid.uuid4()}", json.dumps(body), put
             )
-            # What only looks like a step upwards may be the name of a blob that is there.
+            # A form that only looks like ".." can be the name of an existing blob.
             right = (400, 404) if ".." in re.split(r"[/\\]", text) else (201, 400, 404)
             assert status in right, (address, status, answer)
     job = {
@@ -283,7 +283,7 @@ print("SAID", json.dumps(said))
 """
 
 
-def test_a_job_reaches_its_own_workspace_alone(ml, client, tmp_path):
+def test_a_jobs_credentials_are_valid_for_its_workspace_only(ml, client, tmp_path):
     from azure.ai.ml import command
 
     client("security-2").workspaces.get("security-2")
@@ -309,7 +309,7 @@ def test_a_job_reaches_its_own_workspace_alone(ml, client, tmp_path):
         assert status == (200 if name.endswith(mine) else 403), name
 
 
-# Whatever is asked
+# Random requests
 
 
 VALUES = (
@@ -335,7 +335,7 @@ def document(draw, depth=0):
     return found
 
 
-def test_no_request_is_a_defect(wire, local, ml):
+def test_random_requests_never_cause_a_500(wire, local, ml):
     draw = random.Random(20)
     log = local.data / "serve.log"
     before = log.stat().st_size

@@ -1,4 +1,4 @@
-"""The documentation's table of operations is that of the server."""
+"""The table of operations in the documentation matches the route table."""
 
 from __future__ import annotations
 

@@ -1,22 +1,22 @@
-"""Operations that outlive the server that began them."""
+"""Long-running operations after a restart of the server."""
 
 from __future__ import annotations
 
 import pytest
 
 from azureml_local.errors import NotFound
-from azureml_local.operations import ENDED, Operations
+from azureml_local.operations import SERVER_STOPPED, Operations
 from azureml_local.state import State
 
 
 @pytest.fixture
 def state(tmp_path):
-    found = State(tmp_path, "https://localhost:1")
-    yield found
-    found.store.close()
+    state = State(tmp_path, "https://localhost:1")
+    yield state
+    state.store.close()
 
 
-def test_what_nobody_goes_on_with_has_failed_and_says_why(state):
+def test_operations_that_are_not_resumed_have_failed(state):
     workspace = state.workspace_by_name("s", "g", "w")
     before = Operations(state)
     done, broken, resumed, lost = (before.start(workspace) for _ in range(4))
@@ -28,11 +28,11 @@ def test_what_nobody_goes_on_with_has_failed_and_says_why(state):
     assert after.status(workspace, done) == {"id": done, "status": "Succeeded"}
     assert after.status(workspace, broken)["error"]["message"] == "no key"
     assert after.status(workspace, resumed)["status"] == "InProgress"
-    found = after.status(workspace, lost)
-    assert (found["status"], found["error"]["message"]) == ("Failed", ENDED)
+    document = after.status(workspace, lost)
+    assert (document["status"], document["error"]["message"]) == ("Failed", SERVER_STOPPED)
 
 
-def test_an_operation_of_a_workspace_that_was_deleted_is_gone(state):
+def test_operations_of_a_deleted_workspace_are_deleted(state):
     workspace = state.workspace_by_name("s", "g", "w")
     operations = Operations(state)
     name = operations.start(workspace)

@@ -1,4 +1,4 @@
-"""Paths that a request names stay in their container; documents survive; paths ignore case."""
+"""Paths stay in their container, transactions are atomic, routes ignore case, tokens are signed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from azureml_local.store import Store
 @pytest.mark.parametrize(
     "path", ["../x", "a/../../x", "..", "a/./b", "a\0b", "a/..", "..\\x", "a/b\\..\\..\\c"]
 )
-def test_a_path_that_leads_out_is_refused(tmp_path, path):
-    with pytest.raises(BadRequest, match="leads out"):
+def test_a_path_outside_of_the_folder_is_refused(tmp_path, path):
+    with pytest.raises(BadRequest) as error:
         inside(tmp_path / "container", path)
+    assert error.value.code == "InvalidUri"
 
 
-def test_a_link_that_leads_out_is_refused(tmp_path):
+def test_a_link_outside_of_the_folder_is_refused(tmp_path):
     (tmp_path / "container").mkdir()
     (tmp_path / "container" / "link").symlink_to(tmp_path)
-    with pytest.raises(BadRequest, match="leads out"):
+    with pytest.raises(BadRequest) as error:
         inside(tmp_path / "container", "link/secret")
+    assert error.value.code == "InvalidUri"
 
 
 @pytest.mark.parametrize("path", ["a", "/a//b", "..a/b..", "LocalUpload/1/x y.csv"])
@@ -32,7 +34,7 @@ def test_other_paths_are_inside(tmp_path, path):
     assert inside(tmp_path, path).is_relative_to(tmp_path)
 
 
-def test_a_transaction_that_fails_leaves_nothing(tmp_path):
+def test_a_failed_transaction_writes_nothing(tmp_path):
     store = Store(tmp_path / "s.sqlite3")
     with pytest.raises(ZeroDivisionError), store.transaction():  # noqa: PT012 - the block is what fails
         store.put("w", "data", "a", "1", {})
@@ -41,14 +43,12 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path):
     store.put("w", "data", "a", "1", {"x": 1})
     store.close()
     again = Store(tmp_path / "s.sqlite3")
-    assert [(found.name, found.body) for found in again.entries("w", "data", "A")] == [
-        ("a", {"x": 1})
-    ]
+    assert [(row.name, row.body) for row in again.entries("w", "data", "A")] == [("a", {"x": 1})]
     assert again.delete("w", "data", "a", "1")
     assert not again.delete("w", "data", "a", "1")
 
 
-def test_a_path_is_matched_without_regard_to_case():
+def test_routes_ignore_case():
     routes = Routes()
     routes.add("GET", WORKSPACE + "/data/{name}", "x")(None)
     path = "/SUBSCRIPTIONS/s/resourcegroups/g/providers/microsoft.machinelearningservices/Workspaces/w/DATA/d"
@@ -57,12 +57,16 @@ def test_a_path_is_matched_without_regard_to_case():
     assert routes.table[0].regex.fullmatch(path + "/versions") is None
 
 
-def test_a_token_is_only_good_with_its_signature():
-    value, _ = auth.issue_token("secret", "audience")
-    assert auth.valid_token("secret", value)
-    assert not auth.valid_token("other", value)
-    assert not auth.valid_token("secret", value[:-2] + ("AA" if not value.endswith("AA") else "BB"))
-    assert not auth.valid_token("secret", "")
+def test_a_token_is_valid_with_its_signature_and_before_its_expiry():
+    secret = "a secret of at least 32 characters"
+    token, _ = auth.issue_token(secret, "audience", "key")
+    claims = auth.decode_token(secret, token)
+    assert claims is not None
+    assert (claims["aud"], claims["ws"]) == ("audience", "key")
+    assert auth.decode_token(secret[::-1], token) is None
+    assert auth.decode_token(secret, token[:-2] + ("AA" if token[-2:] != "AA" else "BB")) is None
+    for invalid in ("", "a.b.c", auth.sign_token(secret, {"exp": 1}), auth.sign_token(secret, {})):
+        assert auth.decode_token(secret, invalid) is None
 
 
 def test_traffic_is_drawn_by_its_shares():

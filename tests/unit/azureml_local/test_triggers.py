@@ -1,4 +1,4 @@
-"""When schedules are due."""
+"""When schedules are due, and durations."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.schedules.triggers import read
+from azureml_local.schedules.triggers import parse_trigger
 
 NOW = datetime(2026, 3, 4, 10, 15, 30, tzinfo=UTC)  # a Wednesday
 
 
-def due(times: int, now: datetime = NOW, **trigger) -> list[str]:
-    """The next times of a trigger that is made now."""
-    made, found = read(trigger, now), []
+def due(count: int, now: datetime = NOW, **trigger) -> list[str]:
+    """The next times of a trigger that is created now."""
+    parsed, times = parse_trigger(trigger, now), []
     moment: datetime | None = now - timedelta(milliseconds=1)
-    while moment is not None and len(found) < times:
-        moment = made.after(moment)
-        found += [moment.strftime("%m-%d %H:%M:%S")] if moment else []
-    return found
+    while moment is not None and len(times) < count:
+        moment = parsed.after(moment)
+        times += [moment.strftime("%m-%d %H:%M:%S")] if moment else []
+    return times
 
 
 def cron(expression: str, **more) -> dict:
@@ -78,7 +79,7 @@ def test_recurrences(trigger, times):
     assert due(3, **trigger) == times
 
 
-def test_zones_and_ends():
+def test_time_zones_start_and_end():
     berlin = cron("0 9 * * *", timeZone="W. Europe Standard Time")
     assert due(2, **berlin) == ["03-05 08:00:00", "03-06 08:00:00"]
     assert due(1, now=NOW.replace(month=7), **berlin) == ["07-05 07:00:00"]
@@ -89,21 +90,37 @@ def test_zones_and_ends():
 
 
 @pytest.mark.parametrize(
-    ("trigger", "said"),
+    ("trigger", "field"),
     [
-        (cron("* * *"), "must have five fields"),
-        (cron("61 * * * *"), "'61' is no minute"),
-        (cron("*/0 * * * *"), "is no minute"),
-        (cron("0 0 * * someday"), "is no weekday"),
-        (cron("0 0 * * *", timeZone="Moon"), "'Moon' is no time zone"),
-        (cron("0 0 * * *", startTime="soon"), "startTime 'soon' is no time"),
-        (every("Fortnight"), "'fortnight' is not one of"),
-        (every("Day", 0), "interval 0 is no number"),
-        (every("Day", schedule={"hours": [24]}), "hours .* must be numbers from 0 to 23"),
-        (every("Week", schedule={"weekDays": ["Caturday"]}), "are no days of the week"),
-        ({"triggerType": "Moon"}, "is no type of trigger"),
+        (cron("* * *"), "expression"),
+        (cron("61 * * * *"), "expression"),
+        (cron("*/0 * * * *"), "expression"),
+        (cron("0 0 * * someday"), "expression"),
+        (cron("9" * 40 + " * * * *"), "expression"),
+        (cron("0 0 * * *", timeZone="Moon"), "timeZone"),
+        (cron("0 0 * * *", startTime="soon"), "startTime"),
+        (every("Fortnight"), "frequency"),
+        (every("Day", 0), "interval"),
+        (every("Day", schedule={"hours": [24]}), "hours"),
+        (every("Week", schedule={"weekDays": ["Caturday"]}), "weekDays"),
+        ({"triggerType": "Moon"}, "triggerType"),
     ],
 )
-def test_what_is_no_trigger_says_why(trigger, said):
-    with pytest.raises(BadRequest, match=said):
-        read(trigger, NOW)
+def test_an_invalid_trigger_names_the_field(trigger, field):
+    with pytest.raises(BadRequest) as error:
+        parse_trigger(trigger, NOW)
+    assert (error.value.code, error.value.target) == ("UserError", field)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("PT30M", 1800), ("P1DT2H", 93600), ("PT1.5S", 1.5), ("PT0S", 0)]
+)
+def test_durations(text, seconds):
+    assert parse_duration(text, "timeout").total_seconds() == seconds
+
+
+@pytest.mark.parametrize("value", ["", "P", "30", "-PT5S", "P1Y", "PT" + "9" * 30 + "H", 30, None])
+def test_an_invalid_duration_names_the_field(value):
+    with pytest.raises(BadRequest) as error:
+        parse_duration(value, "timeout")
+    assert error.value.target == "timeout"

@@ -1,8 +1,8 @@
 """Versioned assets: environments, data, models and code.
 
-One set of rules for all: a version that exists is immutable, an automatic version is the number
-after the newest, ``latest`` is the newest created. What differs by kind is what makes two versions
-the same content, and what is added to a model.
+The same rules hold for all kinds: an existing version is immutable, an automatic version is the
+greatest number plus one, and ``latest`` is the version that was created last. The kinds differ in
+the fields that are their content, and in their validation.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ KINDS = {
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}\Z")
 DATA_TYPES = ("uri_file", "uri_folder", "mltable")
 DEFAULT_VERSION = "azureml_default"
-"""What the SDK asks for when it is given no version of a component: the newest."""
+"""The version that the SDK requests for a component without a version: the latest."""
 IN_REGISTRY = re.compile(r"azureml://registries/([^/]+)/", re.IGNORECASE)
-# Where the SDK keeps what a script gave without a name.
+# The names under which the SDK registers assets without a name.
 ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", "azureml_anonymous")
-# What may change in a version that exists.
+# The fields of an existing version that may change.
 MUTABLE = ("tags", "description", "isArchived", "properties", "stage")
 CONTENT = {
     "environments": ("image", "condaFile", "build"),
@@ -76,10 +76,10 @@ def register(routes: Routes, state: State) -> None:
 
 
 def create_upload_container(state: State, workspace: Workspace) -> tuple[str, str]:
-    """The address of a new container for an asset's files, and the signature to write there.
+    """Create a container for an asset's files; returns its address and its SAS token.
 
-    A container of its own each time: names inside carry no digest, and the SDK takes a file that
-    is there for the one it would upload.
+    Each upload gets a new container, because the SDK does not upload a file whose name exists
+    already, whatever its content.
     """
     container = f"code-{uuid.uuid4()}"
     (state.data / "blobs" / workspace.key / container).mkdir(parents=True)
@@ -93,14 +93,20 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     @routes.add("GET", root + f"/{kind}", f"{title} containers - List")
     async def containers(request: Request) -> Response:
         workspace = state.workspace(request)
-        names = dict.fromkeys(found.name for found in state.store.entries(workspace.key, kind))
-        shown = [
+        names = dict.fromkeys(asset.name for asset in state.store.entries(workspace.key, kind))
+        documents = [
             _container(state, workspace, kind, name)
             for name in names
             if name not in ANONYMOUS_NAMES
         ]
         return JSONResponse(
-            {"value": [each for each in shown if matches_list_view(request, each["properties"])]}
+            {
+                "value": [
+                    document
+                    for document in documents
+                    if matches_list_view(request, document["properties"])
+                ]
+            }
         )
 
     @routes.add("GET", base, f"{title} containers - Get")
@@ -114,9 +120,9 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
             state.workspace(request),
             validate_name(KINDS[kind], request.path_params["name"]),
         )
-        given = object_of(await json_of(request), "properties")
-        kept = {key: given[key] for key in MUTABLE if key in given}
-        state.store.put(workspace.key, f"{kind}Containers", name, "", kept)
+        properties = object_of(await json_of(request), "properties")
+        changes = {key: properties[key] for key in MUTABLE if key in properties}
+        state.store.put(workspace.key, f"{kind}Containers", name, "", changes)
         return JSONResponse(_container(state, workspace, kind, name))
 
     @routes.add("GET", base + "/versions", f"{title} versions - List")
@@ -140,20 +146,25 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
             validate_name(KINDS[kind], params["version"], "version"),
         )
         properties = object_of(await json_of(request), "properties")
-        found, new = register_version(state, workspace, kind, name, number, properties)
-        return JSONResponse(version_document(workspace, found), status_code=201 if new else 200)
+        asset, new = register_version(state, workspace, kind, name, number, properties)
+        return JSONResponse(version_document(workspace, asset), status_code=201 if new else 200)
 
 
 def register_version(
-    state: State, workspace: Workspace, kind: str, name: str, version: str, given: dict[str, Any]
+    state: State,
+    workspace: Workspace,
+    kind: str,
+    name: str,
+    version: str,
+    new_properties: dict[str, Any],
 ) -> tuple[Resource, bool]:
-    """Create a version, or change what may change in one; also says whether it is new.
+    """Create a version or update its mutable fields; also returns whether it is new.
 
     Raises:
-        BadRequest: the properties are none of such an asset.
+        BadRequest: a property is not valid.
         Conflict: the version exists with other content.
     """
-    properties = PREPARE[kind](state, workspace, given)
+    properties = PREPARE[kind](state, workspace, new_properties)
     with state.store.transaction():
         old = state.store.get(workspace.key, kind, name, version)
         if old is not None:
@@ -162,23 +173,22 @@ def register_version(
 
 
 def next_version(state: State, workspace: Workspace, kind: str, name: str) -> str:
-    """The number after the greatest."""
-    found = state.store.entries(workspace.key, kind, name)
-    numbers = [int(each.version) for each in found if each.version.isdigit()]
+    """The greatest number among the versions, plus one."""
+    assets = state.store.entries(workspace.key, kind, name)
+    numbers = [int(asset.version) for asset in assets if asset.version.isdigit()]
     return str(max(numbers, default=0) + 1)
 
 
 def validate_name(title: str, text: str, what: str = "name") -> str:
-    """A name or version that is valid.
+    """Return a name or version if it is valid.
 
     Raises:
-        BadRequest: it is not; in words.
+        BadRequest: it is not valid.
     """
     if not NAME.match(text):
         raise BadRequest(
-            f"{title} {what} {text!r} is not valid: it must begin with a letter, a digit or an "
-            "underscore, hold nothing but letters, digits, '_', '-' and '.', and have at most 255 "
-            "characters",
+            f"{title} {what} {text!r} is not valid: it must start with a letter, a digit or '_', "
+            "contain only letters, digits, '_', '-' and '.', and have at most 255 characters",
             "UserError",
             target=what,
         )
@@ -189,12 +199,12 @@ def _data(state: State, workspace: Workspace, properties: dict[str, Any]) -> dic
     uri, kind = text_of(properties, "dataUri"), text_of(properties, "dataType", "uri_folder")
     if kind not in DATA_TYPES:
         raise BadRequest(
-            f"{kind!r} is no type of data; there are {', '.join(DATA_TYPES)}",
+            f"dataType: {kind!r} is unknown; use one of {', '.join(DATA_TYPES)}",
             "UserError",
             target="dataType",
         )
     if not uri:
-        raise BadRequest("data needs an address (dataUri)", "UserError", target="dataUri")
+        raise BadRequest("dataUri: data must have an address", "UserError", target="dataUri")
     return {**properties, "dataUri": resolve_job_uri(state, workspace, uri), "dataType": kind}
 
 
@@ -202,9 +212,10 @@ def _component(state: State, workspace: Workspace, properties: dict[str, Any]) -
     spec = object_of(properties, "componentSpec")
     if spec.get("type", "command") not in ("command", "pipeline"):
         raise NotSupported(
-            f"Component versions - Create: azureml-local has no {spec['type']} components"
+            f"Component versions - Create: {spec['type']} components are not supported by "
+            "azureml-local"
         )
-    # Its name and version are no part of its content; `version_document` puts them there again.
+    # Name and version are not part of the content; `version_document` adds them again.
     spec = {key: value for key, value in spec.items() if key not in ("name", "version", "_source")}
     return {**properties, "componentSpec": {"type": "command", **spec}}
 
@@ -214,7 +225,7 @@ def _environment(state: State, workspace: Workspace, properties: dict[str, Any])
     if build:
         properties = {**properties, "build": {"dockerfilePath": "Dockerfile", **build}}
     elif not text_of(properties, "image") and not text_of(properties, "condaFile"):
-        raise BadRequest("an environment needs an image or a build context", "UserError")
+        raise BadRequest("environment: image or build: one of them is required", "UserError")
     return {"osType": "Linux", **_as_given(state, workspace, properties)}
 
 
@@ -238,19 +249,21 @@ def find(state: State, workspace: Workspace, kind: str, name: str, version: str)
     """One version of an asset.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
-    found = state.store.get(workspace.key, kind, name, version)
-    if found is None and version == DEFAULT_VERSION:
-        active = [e for e in state.store.entries(workspace.key, kind, name) if not _archived(e)]
-        found = active[-1] if active else None
-    if found is None:
+    asset = state.store.get(workspace.key, kind, name, version)
+    if asset is None and version == DEFAULT_VERSION:
+        active = [
+            each for each in state.store.entries(workspace.key, kind, name) if not _archived(each)
+        ]
+        asset = active[-1] if active else None
+    if asset is None:
         raise NotFound(
             f"{KINDS[kind]} {name}:{version} was not found in "
             f"{'registry' if workspace.registry else 'workspace'} {workspace.name}.",
             "UserError",
         )
-    return found
+    return asset
 
 
 def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Resource:
@@ -258,7 +271,7 @@ def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) ->
 
     Raises:
         BadRequest: the reference is neither.
-        NotFound: there is no such version, or no such registry.
+        NotFound: the version or the registry does not exist.
     """
     shared = IN_REGISTRY.match(reference)
     if shared is not None:
@@ -272,21 +285,21 @@ def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) ->
     match = re.search(rf"/{kind}/(?:azureml:)?([^/]+)/versions/([^/]+)$", reference, re.IGNORECASE)
     match = match or re.fullmatch(r"azureml:([^:]+):([^:]+)", reference)
     if match is None:
-        raise BadRequest(f"{reference!r} names no version of a {KINDS[kind]}", "UserError")
+        raise BadRequest(f"{reference!r} is not the id of a {KINDS[kind]} version", "UserError")
     return find(state, workspace, kind, match[1], match[2])
 
 
-def version_document(workspace: Workspace, found: Resource) -> dict[str, Any]:
-    """A version as the API shows it; clients read name and version out of the id."""
-    body = found.body
-    if found.kind == "components":
-        named = {"name": found.name, "version": found.version}
-        body = {**body, "componentSpec": {**body["componentSpec"], **named}}
+def version_document(workspace: Workspace, asset: Resource) -> dict[str, Any]:
+    """A version as the API shows it; clients read name and version from the id."""
+    body = asset.body
+    if asset.kind == "components":
+        identity = {"name": asset.name, "version": asset.version}
+        body = {**body, "componentSpec": {**body["componentSpec"], **identity}}
     return {
-        "id": f"{workspace.path}/{found.kind}/{found.name}/versions/{found.version}",
-        "name": found.version,
-        "type": f"Microsoft.MachineLearningServices/workspaces/{found.kind}/versions",
-        "systemData": _system_data(found, found),
+        "id": f"{workspace.path}/{asset.kind}/{asset.name}/versions/{asset.version}",
+        "name": asset.version,
+        "type": f"Microsoft.MachineLearningServices/workspaces/{asset.kind}/versions",
+        "systemData": _system_data(asset, asset),
         "properties": {
             "provisioningState": "Succeeded",
             "properties": {},
@@ -297,23 +310,23 @@ def version_document(workspace: Workspace, found: Resource) -> dict[str, Any]:
 
 
 def _system_data(first: Resource, last: Resource) -> dict[str, Any]:
-    """When and by whom, as every document of the API says it."""
+    """The ``systemData`` of a document: when it was created and changed, and by whom."""
     changed = {"lastModifiedBy": USER, "lastModifiedByType": "User"}
     return {**first.system_data, **changed, "lastModifiedAt": last.modified}
 
 
 def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
-    found = state.store.entries(workspace.key, kind, name)
-    kept = state.store.get(workspace.key, f"{kind}Containers", name)
-    if not found and kept is None:
+    versions = state.store.entries(workspace.key, kind, name)
+    container = state.store.get(workspace.key, f"{kind}Containers", name)
+    if not versions and container is None:
         raise NotFound(f"{KINDS[kind]} container {name} was not found.", "UserError")
-    active = [each for each in found if not _archived(each)] or found
+    active = [each for each in versions if not _archived(each)] or versions
     latest = active[-1] if active else None
     return {
-        "id": f"{workspace.path}/{kind}/{found[0].name if found else name}",
-        "name": found[0].name if found else name,
+        "id": f"{workspace.path}/{kind}/{versions[0].name if versions else name}",
+        "name": versions[0].name if versions else name,
         "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
-        "systemData": _system_data(found[0], found[-1]) if found else {},
+        "systemData": _system_data(versions[0], versions[-1]) if versions else {},
         "properties": {
             "latestVersion": latest.version if latest else None,
             "nextVersion": next_version(state, workspace, kind, name),
@@ -321,48 +334,48 @@ def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict
             "dataType": latest.body.get("dataType", "uri_file") if latest else "uri_file",
             "properties": {},
             "tags": {},
-            **(kept.body if kept else {}),
+            **(container.body if container else {}),
         },
     }
 
 
 def _versions(state: State, kind: str, request: Request) -> list[dict[str, Any]]:
-    """Versions of a name, newest first; of every name where a digest of code is asked for."""
+    """The versions of a name, newest first; of all names if the request has a digest of code."""
     workspace = state.workspace(request)
     query = request.query_params
     if "hash" in query:
-        # The name is new at each call, so the digest is looked for in all code of the workspace.
-        found = [
+        # The SDK generates a new name for each call, so all code of the workspace is searched.
+        versions = [
             each
             for each in state.store.entries(workspace.key, kind)
             if (each.body.get("properties") or {}).get("hash_sha256") == query["hash"]
         ]
     else:
         name = request.path_params["name"]
-        found = state.store.entries(workspace.key, kind, name)
-        # For a registry the SDK takes 404 for a failure, and could create no first version.
-        if not found and not workspace.registry:
+        versions = state.store.entries(workspace.key, kind, name)
+        # For registries the SDK fails at 404 and could not create the first version.
+        if not versions and not workspace.registry:
             raise NotFound(f"{KINDS[kind]} {name} was not found.", "UserError")
-        whole = state.store.get(workspace.key, f"{kind}Containers", name)
-        if whole is not None and whole.body.get("isArchived"):
-            for each in found:
+        container = state.store.get(workspace.key, f"{kind}Containers", name)
+        if container is not None and container.body.get("isArchived"):
+            for each in versions:
                 each.body["isArchived"] = True
-    found = [each for each in reversed(found) if matches_list_view(request, each.body)]
-    return [version_document(workspace, each) for each in found[: _top(request)]]
+    versions = [each for each in reversed(versions) if matches_list_view(request, each.body)]
+    return [version_document(workspace, each) for each in versions[: _top(request)]]
 
 
-def _archived(found: Resource) -> bool:
-    return bool(found.body.get("isArchived", False))
+def _archived(asset: Resource) -> bool:
+    return bool(asset.body.get("isArchived", False))
 
 
 def matches_list_view(request: Request, properties: dict[str, Any]) -> bool:
-    """Whether a list shows something, archived or not, as its ``listViewType`` says."""
+    """Whether the request's ``listViewType`` includes an object with these properties."""
     view = request.query_params.get("listViewType", "ActiveOnly").lower()
-    # Of registries the SDK asks with the name of its own enumeration's member.
+    # For registries the SDK sends the name of its own enumeration's member.
     view = view.removeprefix("listviewtype.").replace("_", "")
     if view not in ("activeonly", "archivedonly", "all"):
         raise BadRequest(
-            f"listViewType {view!r} is not one of ActiveOnly, ArchivedOnly, All",
+            f"listViewType: {view!r} is not one of ActiveOnly, ArchivedOnly, All",
             target="listViewType",
         )
     archived = bool(properties.get("isArchived", False))
@@ -374,21 +387,21 @@ def _top(request: Request) -> int | None:
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise BadRequest(f"$top must be a number, not {text!r}", "UserError", target="$top")
+        raise BadRequest(f"$top: must be a number (got {text!r})", "UserError", target="$top")
     return int(text)
 
 
-def _updated(old: Resource, properties: dict[str, Any], kind: str, what: str) -> dict[str, Any]:
-    """An existing version with what may change in it.
+def _updated(old: Resource, properties: dict[str, Any], kind: str, title: str) -> dict[str, Any]:
+    """The body of an existing version with its mutable fields updated.
 
     Raises:
-        Conflict: something else differs; the SDK then takes the next version by itself.
+        Conflict: another field differs; the SDK then uses the next version.
     """
     for key in CONTENT[kind]:
         if properties.get(key) != old.body.get(key):
             raise Conflict(
-                f"{what} exists with another {key}; a version cannot be changed. "
-                "Register the next version.",
+                f"{title} exists with another {key}, and versions cannot be changed; "
+                "register a new version",
                 "UserError",
                 target=key,
             )

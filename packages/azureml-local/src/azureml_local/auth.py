@@ -1,7 +1,7 @@
-"""Who may ask: tokens of our own identity endpoint, and signatures for the storage.
+"""Credentials: tokens of the identity endpoint, and signatures for the storage and the pages.
 
-A token says nothing but that its owner read the client environment of this server; there are no
-roles on one's own machine. It has the shape of a JWT because the SDK looks into it.
+A token proves that its owner has read the client environment of this server. There are no roles.
+Tokens are JWTs because the SDK reads their claims.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import time
 from typing import Any
 
+import jwt
 from starlette.requests import Request
 
 from azureml_local.errors import Forbidden, Unauthorized
@@ -20,10 +20,7 @@ from azureml_local.state import workspace_key
 
 VALID_SECONDS = 10 * 365 * 24 * 3600
 TENANT = "00000000-0000-0000-0000-000000000000"
-
-
-def _part(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+ALGORITHM = "HS256"
 
 
 def _sign(secret: str, text: str) -> str:
@@ -32,113 +29,114 @@ def _sign(secret: str, text: str) -> str:
 
 
 def identity_header(secret: str, workspace: str = "") -> str:
-    """What a client shows to get tokens: for everything, or for one workspace alone.
+    """The ``X-IDENTITY-HEADER`` that a client exchanges for tokens.
 
-    Jobs get the second kind, so that none of them reaches another workspace by it.
+    Args:
+        secret: the server's secret.
+        workspace: the key of the only workspace that the tokens open; empty: all. Jobs get a
+            header for their own workspace.
     """
     return f"{workspace}.{_sign(secret, f'identity/{workspace}')}"
 
 
-def identity_scope(secret: str, given: str) -> str:
-    """The workspace's key that an identity is good for; empty where it is good for all.
+def identity_scope(secret: str, header: str) -> str:
+    """The key of the workspace that an identity header is valid for; empty: all.
 
     Raises:
-        Unauthorized: this server did not give it out.
+        Unauthorized: this server did not issue the header.
     """
-    workspace = given.partition(".")[0]
-    if not equal_in_constant_time(given, identity_header(secret, workspace)):
-        raise Unauthorized("X-IDENTITY-HEADER is not this server's")
+    workspace = header.partition(".")[0]
+    if not equal_in_constant_time(header, identity_header(secret, workspace)):
+        raise Unauthorized("X-IDENTITY-HEADER was not issued by this server")
     return workspace
 
 
 def issue_token(secret: str, audience: str, workspace: str = "") -> tuple[str, int]:
-    """A token for an audience, and when it ends (seconds since 1970)."""
+    """A token for an audience, and its expiry in seconds since 1970."""
     expires = int(time.time()) + VALID_SECONDS
-    said = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
-    return sign_token(secret, {**said, "ws": workspace}), expires
+    claims = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
+    return sign_token(secret, {**claims, "ws": workspace}), expires
 
 
-def sign_token(secret: str, said: dict[str, Any]) -> str:
-    """A token that says ``said``; ``exp`` is when it ends."""
-    text = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(said)}"
-    return f"{text}.{_sign(secret, text)}"
+def sign_token(secret: str, claims: dict[str, Any]) -> str:
+    """A token with these claims; ``exp`` is its expiry."""
+    return jwt.encode(claims, secret, ALGORITHM)
 
 
-def decode_token(secret: str, value: str) -> dict[str, Any] | None:
-    """What a token says; None where this server did not give it out, or it has ended."""
-    text, _, signature = value.rpartition(".")
-    if not equal_in_constant_time(signature, _sign(secret, text)):
+def decode_token(secret: str, token: str) -> dict[str, Any] | None:
+    """The claims of a token; None if this server did not issue it, or if it has expired."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token, secret, [ALGORITHM], options={"require": ["exp"], "verify_aud": False}
+        )
+    except jwt.InvalidTokenError:
         return None
-    middle = text.partition(".")[2]
-    padded = middle + "=" * (-len(middle) % 4)
-    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(padded))
-    return found if found["exp"] > time.time() else None
-
-
-def valid_token(secret: str, value: str) -> bool:
-    """Whether this server gave the token out and it has not ended."""
-    return decode_token(secret, value) is not None
+    return claims
 
 
 def require_token(secret: str, request: Request) -> None:
-    """Let only requests with one of our tokens pass, and only to the workspace that it is for.
+    """Refuse a request without a token of this server, or with the token of another workspace.
 
     Raises:
-        Unauthorized: it has none, or another.
-        Forbidden: the token is a job's, and the request is for another workspace.
+        Unauthorized: the request has no valid token.
+        Forbidden: the token belongs to a job in another workspace.
     """
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    found = decode_token(secret, value.strip()) if scheme.lower() == "bearer" else None
-    if found is None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    claims = decode_token(secret, token.strip()) if scheme.lower() == "bearer" else None
+    if claims is None:
         raise Unauthorized(
-            "no valid token; clients get one through the variables that azureml-local env prints"
+            "no valid token; set the variables that `azureml-local env` prints, and the client "
+            "gets one"
         )
-    if found.get("ws") and found["ws"] != _key_in(request):
-        raise Forbidden("this token is a job's, and good for the job's own workspace alone")
+    if claims.get("ws") and claims["ws"] != _workspace_key_in(request):
+        raise Forbidden("this token belongs to a job and is valid for the job's workspace only")
 
 
-def _key_in(request: Request) -> str:
+def _workspace_key_in(request: Request) -> str:
     """The key of the workspace that a request's path names."""
-    found = request.path_params
-    if "workspace" in found:
-        return workspace_key(found["subscription"], found["group"], found["workspace"])
-    return str(found.get("key") or found.get("account") or "")
+    params = request.path_params
+    if "workspace" in params:
+        return workspace_key(params["subscription"], params["group"], params["workspace"])
+    return str(params.get("key") or params.get("account") or "")
 
 
 def sas_token(secret: str, account: str) -> str:
-    """The shared access signature of a storage account, as the query of an address."""
+    """The shared access signature of a storage account, as the query of a URL."""
     return f"sv=2026-10-06&sr=c&sp=racwdl&sig={_sign(secret, f'sas/{account}')}"
 
 
 def require_signature(secret: str, account: str, request: Request) -> None:
-    """Let only requests pass that carry the account's signature, or one of our tokens.
+    """Refuse a request that has neither the account's signature nor a token of this server.
 
     Raises:
-        Forbidden: the signature is not the account's.
-        Unauthorized: there is neither.
+        Forbidden: the signature is wrong.
+        Unauthorized: the request has neither.
     """
-    given = request.query_params.get("sig")
-    if given is None:
+    signature = request.query_params.get("sig")
+    if signature is None:
         require_token(secret, request)
-    elif not equal_in_constant_time(given, _sign(secret, f"sas/{account}")):
+    elif not equal_in_constant_time(signature, _sign(secret, f"sas/{account}")):
         raise Forbidden("Signature did not match.", "AuthenticationFailed")
 
 
 def page_key(secret: str, workspace: str) -> str:
-    """What the address of a workspace's pages carries: it opens them, and nothing else."""
+    """The key in the links to a workspace's studio pages; it opens these pages only."""
     return _sign(secret, f"studio/{workspace}")
 
 
-def require_page_key(secret: str, workspace: str, given: str) -> None:
-    """Let only those see a workspace's pages who have its address from this server.
+def require_page_key(secret: str, workspace: str, key: str) -> None:
+    """Refuse a wrong key for a workspace's studio pages.
 
     Raises:
-        Forbidden: the key is missing or another one.
+        Forbidden: the key is wrong.
     """
-    if not equal_in_constant_time(given, page_key(secret, workspace)):
-        raise Forbidden("open this page by the link that the SDK or azureml-local printed")
+    if not equal_in_constant_time(key, page_key(secret, workspace)):
+        raise Forbidden(
+            "the key in this link is wrong; use the link that the SDK or `azureml-local studio` "
+            "prints"
+        )
 
 
-def equal_in_constant_time(given: str, right: str) -> bool:
-    """Whether two texts are equal, in a time that does not tell where they differ."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())
+def equal_in_constant_time(value: str, expected: str) -> bool:
+    """Whether two texts are equal; the time taken does not depend on where they differ."""
+    return hmac.compare_digest(value.encode("utf-8", "replace"), expected.encode())

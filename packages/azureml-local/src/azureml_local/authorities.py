@@ -1,9 +1,9 @@
-"""A folder of certificate authorities, each under the name by which OpenSSL looks for it.
+"""A folder of CA certificates with the file names by which OpenSSL finds them.
 
-The SDK opens a new TLS session for nearly every kind of call. With all public authorities in one
-file each session begins by parsing 140 certificates, 17 ms of work; out of a folder OpenSSL takes
-the one that it needs. The name is the hash that ``openssl rehash`` gives it, made here so that
-nothing has to be installed.
+The SDK opens a new TLS session for nearly every kind of call. With all public CAs in one file,
+each session parses 140 certificates, which takes 17 ms. From a folder, OpenSSL reads only the one
+that it needs. The file names are the hashes of ``openssl rehash``, computed here because the
+openssl program may not be installed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def write(folder: Path, bundles: Iterable[bytes]) -> None:
     for bundle in bundles:
         for pem in CERTIFICATE.findall(bundle):
             with warnings.catch_warnings():
-                # One public root has a serial number that today's rules forbid.
+                # The serial number of one public root is not valid by current rules.
                 warnings.simplefilter("ignore", CryptographyDeprecationWarning)
                 name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
             (folder / f"{name}.{taken[name]}").write_bytes(pem)
@@ -40,10 +40,10 @@ def write(folder: Path, bundles: Iterable[bytes]) -> None:
 
 
 def subject_hash(name: x509.Name) -> str:
-    """The eight digits that OpenSSL (1.0 and later) looks an authority of this name up by.
+    """The eight hexadecimal digits by which OpenSSL (1.0 and later) finds a CA of this name.
 
-    They come from the SHA-1 of the name in its canonical form: text as UTF-8, in lower case, with
-    single spaces (X509_NAME_hash(3), RFC 5280 section 7.1).
+    They are from the SHA-1 of the name in canonical form: UTF-8, lower case, single spaces
+    (X509_NAME_hash(3), RFC 5280 section 7.1).
     """
     content = b"".join(
         _der(SET, b"".join(sorted(_attribute(each) for each in part))) for part in name.rdns

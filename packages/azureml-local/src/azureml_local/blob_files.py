@@ -1,8 +1,8 @@
-"""Blobs as files: how one is written whole or not at all, read, named and listed.
+"""Blobs as files: atomic writes, reads, etags and listing.
 
-Content is streamed to a file elsewhere and renamed, so nobody ever sees a part of it. What belongs
-to a content (metadata, content type) is kept under the content's own tag and written before the
-rename: whenever the server is killed, a blob has the metadata that came with its content.
+Content is written to a temporary file and renamed, so readers never see a part of it. Its headers
+(metadata, content type) are stored by the content's etag before the rename. So a blob has the
+headers that belong to its content, even if the server is killed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ META = "x-ms-meta-"
 
 
 class NoBlob(AzureError):
-    """The storage's own word for what is not there."""
+    """The error of the blob service for a missing blob."""
 
     status = 404
     code = "BlobNotFound"
@@ -38,68 +38,68 @@ class NoBlob(AzureError):
 
 @dataclass(frozen=True)
 class Blob:
-    """One blob: the workspace's key, ``container/name``, and the file that holds its content."""
+    """A blob: the workspace's key, ``container/name``, and the file with its content."""
 
     account: str
     name: str
     path: Path
 
-    def there(self) -> Path:
+    def existing_path(self) -> Path:
         """The blob's file.
 
         Raises:
-            NoBlob: there is none.
+            NoBlob: it does not exist.
         """
         if not self.path.is_file():
             raise NoBlob("The specified blob does not exist.")
         return self.path
 
 
-def tag_of(path: Path) -> str:
-    """The content's tag: changes whenever the content does, and stays when a file is renamed."""
+def etag(path: Path) -> str:
+    """The etag of a file's content; renaming the file does not change it."""
     status = path.stat()
     return f'"0x{status.st_mtime_ns:X}{status.st_ino:X}{status.st_size:X}"'
 
 
-def about(state: State, blob: Blob) -> dict[str, str]:
-    """The headers that were kept with the blob's content."""
-    found = state.store.get(blob.account, KIND, blob.name)
-    kept: list[dict[str, Any]] = found.body.get("contents", []) if found else []
-    if not kept:
+def stored_headers(state: State, blob: Blob) -> dict[str, str]:
+    """The headers that are stored for the blob's content."""
+    resource = state.store.get(blob.account, KIND, blob.name)
+    contents: list[dict[str, Any]] = resource.body.get("contents", []) if resource else []
+    if not contents:
         return {}
-    tag = tag_of(blob.path)
-    # In a copy of the data folder no tag is right; there the last content is the only one.
-    same = [each for each in kept if each["tag"] == tag] or kept
-    return {str(key): str(value) for key, value in same[-1]["headers"].items()}
+    tag = etag(blob.path)
+    # In a copy of the data folder no etag matches; there the last content is the only one.
+    matching = [each for each in contents if each["tag"] == tag] or contents
+    return {str(key): str(value) for key, value in matching[-1]["headers"].items()}
 
 
 def headers(state: State, blob: Blob) -> dict[str, str]:
-    """What every answer about a blob says of it."""
+    """The headers of each response about a blob."""
     return {
         "content-type": "application/octet-stream",
-        **about(state, blob),
+        **stored_headers(state, blob),
         "x-ms-blob-type": "BlockBlob",
-        "etag": tag_of(blob.path),
+        "etag": etag(blob.path),
         "last-modified": formatdate(blob.path.stat().st_mtime, usegmt=True),
         "accept-ranges": "bytes",
     }
 
 
-def keep(state: State, blob: Blob, kept: dict[str, str]) -> None:
-    """Give the content that is there other headers."""
-    body = {"contents": [{"tag": tag_of(blob.path), "headers": kept}]}
+def store_headers(state: State, blob: Blob, headers: dict[str, str]) -> None:
+    """Replace the headers of a blob's current content."""
+    body = {"contents": [{"tag": etag(blob.path), "headers": headers}]}
     state.store.put(blob.account, KIND, blob.name, "", body)
 
 
-def publish(state: State, blob: Blob, finished: Path, kept: dict[str, str]) -> None:
-    """Make a finished file the blob's content, in one step for whoever reads or is killed.
+def publish(state: State, blob: Blob, finished: Path, headers: dict[str, str]) -> None:
+    """Make a complete file the blob's content, atomically.
 
     Raises:
-        Conflict: a blob has the name of a folder of others; that is possible on Azure, not here.
+        Conflict: the name is also a folder of other blobs. Azure allows this.
     """
-    contents = [{"tag": tag_of(finished), "headers": kept}]
+    contents = [{"tag": etag(finished), "headers": headers}]
     if blob.path.is_file():
-        contents.insert(0, {"tag": tag_of(blob.path), "headers": about(state, blob)})
+        contents.insert(0, {"tag": etag(blob.path), "headers": stored_headers(state, blob)})
     try:
         blob.path.parent.mkdir(parents=True, exist_ok=True)
         if blob.path.is_dir():
@@ -109,34 +109,34 @@ def publish(state: State, blob: Blob, finished: Path, kept: dict[str, str]) -> N
         finished.replace(blob.path)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise Conflict(
-            f"{blob.path.name}: azureml-local keeps blobs as files, so no blob's name can be the "
-            "folder of another's",
+            f"{blob.path.name}: azureml-local stores blobs as files, so a blob cannot have the "
+            "name of a folder of other blobs",
             "BlobNameConflict",
         ) from None
 
 
-async def received(uploads: Path, content: AsyncIterator[bytes], digest: str | None) -> Path:
-    """A request's content in a file of its own, on disk.
+async def receive(uploads: Path, content: AsyncIterator[bytes], digest: str | None) -> Path:
+    """Write a request's content to a temporary file and flush it to disk.
 
     Args:
-        uploads: the folder of what is under way.
-        content: the content, piece by piece.
-        digest: the MD5 that the client gives with it, in base 64.
+        uploads: the folder for temporary files.
+        content: the content in chunks.
+        digest: the MD5 that the client sends, in base 64.
 
     Raises:
         BadRequest: the content has another digest.
     """
-    handle, name = tempfile.mkstemp(dir=uploads)
-    found = hashlib.md5(usedforsecurity=False)
+    descriptor, name = tempfile.mkstemp(dir=uploads)
+    md5 = hashlib.md5(usedforsecurity=False)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             async for chunk in content:
                 file.write(chunk)
                 if digest is not None:
-                    found.update(chunk)
+                    md5.update(chunk)
             file.flush()
             await run_in_threadpool(os.fsync, file.fileno())
-        if digest is not None and base64.b64encode(found.digest()).decode() != digest:
+        if digest is not None and base64.b64encode(md5.digest()).decode() != digest:
             raise BadRequest("The MD5 value specified in the request did not match.", "Md5Mismatch")
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -144,15 +144,15 @@ async def received(uploads: Path, content: AsyncIterator[bytes], digest: str | N
     return Path(name)
 
 
-def joined(uploads: Path, parts: list[Path]) -> Path:
-    """Files one after the other in a file of its own, on disk.
+def concatenate(uploads: Path, parts: list[Path]) -> Path:
+    """Concatenate files to a temporary file and flush it to disk.
 
     Raises:
-        BadRequest: one of them is not there.
+        BadRequest: one of them does not exist.
     """
-    handle, name = tempfile.mkstemp(dir=uploads)
+    descriptor, name = tempfile.mkstemp(dir=uploads)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             for part in parts:
                 if not part.is_file():
                     raise BadRequest("The specified block list is invalid.", "InvalidBlockList")
@@ -166,24 +166,24 @@ def joined(uploads: Path, parts: list[Path]) -> Path:
     return Path(name)
 
 
-def span(wanted: str, size: int) -> tuple[int, int] | None:
-    """The first and the last byte of a range; None where the content has no such bytes.
+def parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """The first and the last byte of a range header; None if the content has no such bytes.
 
     Raises:
-        BadRequest: the range ends before it begins.
+        BadRequest: the last byte is before the first.
     """
-    match = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", wanted)
+    match = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", header)
     if match is None or int(match[1]) >= size:
         return None
     first = int(match[1])
     last = min(int(match[2]) if match[2] else size - 1, size - 1)
     if last < first:
-        raise BadRequest(f"the range {wanted} ends before it begins", "InvalidHeaderValue")
+        raise BadRequest(f"Range: {header} ends before it starts", "InvalidHeaderValue")
     return first, last
 
 
 def chunks(file: BinaryIO, first: int, count: int) -> Iterator[bytes]:
-    """A part of an open file, piece by piece; closes it. A blob that is overwritten is read on."""
+    """Chunks of an open file, which is closed; overwriting the blob does not affect the read."""
     with file:
         file.seek(first)
         while count > 0 and (chunk := file.read(min(CHUNK, count))):
@@ -191,9 +191,9 @@ def chunks(file: BinaryIO, first: int, count: int) -> Iterator[bytes]:
             yield chunk
 
 
-def names(root: Path, prefix: str) -> list[str]:
-    """Names that begin so, in order; only the folder that the prefix leads to is looked through."""
+def list_names(root: Path, prefix: str) -> list[str]:
+    """The sorted names with a prefix; only the folder of the prefix is searched."""
     folder = inside(root, prefix.rpartition("/")[0])
-    found = (path for path in (folder.rglob("*") if folder.is_dir() else ()) if path.is_file())
-    every = (path.relative_to(root).as_posix() for path in found)
-    return sorted(name for name in every if name.startswith(prefix))
+    paths = (path for path in (folder.rglob("*") if folder.is_dir() else ()) if path.is_file())
+    every_name = (path.relative_to(root).as_posix() for path in paths)
+    return sorted(name for name in every_name if name.startswith(prefix))

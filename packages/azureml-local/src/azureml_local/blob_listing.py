@@ -1,4 +1,4 @@
-"""The list of a container's blobs, as XML: by prefix, by folders, page by page."""
+"""The XML list of a container's blobs: by prefix, with delimiter, in pages."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from azureml_local.state import State
 MOST_LISTED = 5000
 
 
-def answer(state: State, root: Path, request: Request) -> Response:
-    """The blobs of a container by prefix; folders stand for their content with a delimiter."""
+def list_blobs(state: State, root: Path, request: Request) -> Response:
+    """List the blobs of a container by prefix; a delimiter groups them by folder."""
     query = request.query_params
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter")
     top, after = _number(query.get("maxresults")), query.get("marker", "")
     document = ElementTree.Element("EnumerationResults", ContainerName=root.name)
     for tag, asked in (("Prefix", "prefix"), ("Marker", "marker"), ("MaxResults", "maxresults")):
-        if query.get(asked):  # the client asks for the next page with what stands here
+        if query.get(asked):  # clients repeat these values to get the next page
             ElementTree.SubElement(document, tag).text = query[asked]
     if delimiter:
         ElementTree.SubElement(document, "Delimiter").text = delimiter
     items = ElementTree.SubElement(document, "Blobs")
     seen: set[str] = set()
     following = ""
-    for name in blob_files.names(root, prefix):
+    for name in blob_files.list_names(root, prefix):
         first, group, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
         shown = prefix + first + group if group else name
         if shown <= after or shown in seen:
@@ -53,15 +53,15 @@ def answer(state: State, root: Path, request: Request) -> Response:
 
 
 def _number(text: str | None) -> int:
-    """How many at most; Azure's own limit where nothing is said.
+    """The maximum number of results; Azure's limit by default.
 
     Raises:
-        BadRequest: the text is no positive number.
+        BadRequest: the text is not a positive number.
     """
     if text is None:
         return MOST_LISTED
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= MOST_LISTED:
-        raise BadRequest(f"maxresults {text!r} is out of range", "OutOfRangeQueryParameterValue")
+        raise BadRequest(f"maxresults: {text!r} is out of range", "OutOfRangeQueryParameterValue")
     return int(text)
 
 
@@ -69,7 +69,7 @@ def _blob_node(state: State, items: ElementTree.Element, blob: Blob, name: str) 
     try:
         headers, size = blob_files.headers(state, blob), blob.path.stat().st_size
     except FileNotFoundError:
-        return  # deleted while the list was made
+        return  # deleted in the meantime
     node = ElementTree.SubElement(items, "Blob")
     ElementTree.SubElement(node, "Name").text = name
     properties = ElementTree.SubElement(node, "Properties")

@@ -1,7 +1,6 @@
-"""The storage: the part of the blob protocol that the SDK and ``azure-storage-blob`` use.
+"""The blob service: the operations that the SDK and ``azure-storage-blob`` use.
 
-A blob is a file under its own name, so that jobs read what was uploaded where it lies; what
-:mod:`azureml_local.blob_files` does with it is told there. This module speaks the protocol.
+Each blob is a file with the blob's name, so jobs read uploaded files directly.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ CONTAINER = ACCOUNTS + "/{container}"
 BLOB = CONTAINER + "/{blob:path}"
 BLOCK_SECONDS = 7 * 24 * 3600
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# What a client may say of a content: the header in a request, and the one in answers.
+# Headers of a content: the name in requests, and the name in responses.
 CONTENT = {
     "x-ms-blob-content-type": "content-type",
     "x-ms-blob-content-encoding": "content-encoding",
@@ -45,8 +44,8 @@ CONTENT = {
 ACCOUNT = {"x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2"}
 
 
-class _Unmet(AzureError):
-    """The blob is not as the request says it must be."""
+class ConditionNotMet(AzureError):
+    """A condition of the request is not met."""
 
     status = 412
     code = "ConditionNotMet"
@@ -55,14 +54,14 @@ class _Unmet(AzureError):
 def register(routes: Routes, state: State) -> None:
     """Add the operations of this module."""
     uploads = state.data / "uploads"
-    shutil.rmtree(uploads, ignore_errors=True)  # what a former server had not got whole
+    shutil.rmtree(uploads, ignore_errors=True)  # incomplete uploads of the previous server
     uploads.mkdir()
-    _forget_old_blocks(state.data / "blocks")
+    _delete_old_blocks(state.data / "blocks")
     _containers(routes, state)
 
     @routes.add("HEAD", BLOB, "Blobs - Get properties")
     async def head(request: Request) -> Response:
-        _only(request, "metadata")
+        _refuse_other_parts(request, "metadata")
         blob = _blob(state, request)
         if not blob.path.is_file():
             return Response(status_code=404, headers={"x-ms-error-code": NoBlob.code})
@@ -73,50 +72,56 @@ def register(routes: Routes, state: State) -> None:
     async def get(request: Request) -> Response:
         if request.query_params.get("restype") == "account":
             return Response(headers=ACCOUNT)
-        _only(request)
+        _refuse_other_parts(request)
         blob = _blob(state, request)
-        path, headers = blob.there(), blob_files.headers(state, blob)
+        path, headers = blob.existing_path(), blob_files.headers(state, blob)
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers={"etag": headers["etag"]})
-        _require(request, headers["etag"])
-        return _content(path, headers, request)
+        _check_conditions(request, headers["etag"])
+        return _stream(path, headers, request)
 
     @routes.add("PUT", BLOB, "Blobs - Put (whole, block, block list, metadata, copy)")
     async def put(request: Request) -> Response:
-        _only(request, "block", "blocklist", "metadata", "properties")
-        blob, part = _blob(state, request), request.query_params.get("comp")
-        _require(request, blob_files.tag_of(blob.path) if blob.path.is_file() else None)
+        _refuse_other_parts(request, "block", "blocklist", "metadata", "properties")
+        blob, comp = _blob(state, request), request.query_params.get("comp")
+        _check_conditions(request, blob_files.etag(blob.path) if blob.path.is_file() else None)
         blocks = state.data / "blocks" / hashlib.sha256(str(blob.path).encode()).hexdigest()
-        if part == "block":
+        if comp == "block":
             await _put_block(uploads, blocks, request)
             return Response(status_code=201)
-        if part in ("metadata", "properties"):
-            kept = _kept(request, META if part == "metadata" else "x-ms-blob-")
-            others = blob_files.about(state, blob) if blob.there() else {}
-            mine = others.keys() & set(CONTENT.values()) if part == "metadata" else _metas(others)
-            blob_files.keep(state, blob, {key: others[key] for key in mine} | kept)
-            return Response(headers={"etag": blob_files.tag_of(blob.path)})
-        if part == "blocklist":
-            ids = _block_list(await request.body())
-            parts = [blocks / _block(each) for each in ids]
-            finished = await run_in_threadpool(blob_files.joined, uploads, parts)
+        if comp in ("metadata", "properties"):
+            new_headers = _content_headers(request, META if comp == "metadata" else "x-ms-blob-")
+            old_headers = blob_files.stored_headers(state, blob) if blob.existing_path() else {}
+            unchanged = (
+                old_headers.keys() & set(CONTENT.values())
+                if comp == "metadata"
+                else _metadata_names(old_headers)
+            )
+            blob_files.store_headers(
+                state, blob, {key: old_headers[key] for key in unchanged} | new_headers
+            )
+            return Response(headers={"etag": blob_files.etag(blob.path)})
+        if comp == "blocklist":
+            ids = _parse_block_list(await request.body())
+            parts = [blocks / _block_file_name(each) for each in ids]
+            finished = await run_in_threadpool(blob_files.concatenate, uploads, parts)
         elif "x-ms-copy-source" in request.headers:
             return await _copy(state, uploads, blob, request)
         else:
             if request.headers.get("x-ms-blob-type", "BlockBlob") != "BlockBlob":
-                raise NotSupported("azureml-local stores block blobs alone")
+                raise NotSupported("Blobs - Put: only block blobs are supported by azureml-local")
             digest = request.headers.get("content-md5")
-            finished = await blob_files.received(uploads, request.stream(), digest)
+            finished = await blob_files.receive(uploads, request.stream(), digest)
         _publish(state, blob, finished, request)
-        if part == "blocklist":
+        if comp == "blocklist":
             await run_in_threadpool(shutil.rmtree, blocks, ignore_errors=True)
-        return Response(status_code=201, headers={"etag": blob_files.tag_of(blob.path)})
+        return Response(status_code=201, headers={"etag": blob_files.etag(blob.path)})
 
     @routes.add("DELETE", BLOB, "Blobs - Delete")
     async def delete(request: Request) -> Response:
-        _only(request)
+        _refuse_other_parts(request)
         blob = _blob(state, request)
-        _require(request, blob_files.tag_of(blob.there()))
+        _check_conditions(request, blob_files.etag(blob.existing_path()))
         blob.path.unlink(missing_ok=True)
         state.store.delete(blob.account, blob_files.KIND, blob.name)
         return Response(status_code=202)
@@ -128,37 +133,39 @@ def _containers(routes: Routes, state: State) -> None:
         if request.query_params.get("restype") == "account":
             return Response(headers=ACCOUNT)
         root = _folder(state, request)
-        _only(request, "list", "metadata")
+        _refuse_other_parts(request, "list", "metadata")
         if request.query_params.get("comp") != "list":  # the container's properties
             if not root.is_dir():
                 raise NoBlob("The specified container does not exist.", "ContainerNotFound")
             modified = formatdate(root.stat().st_mtime, usegmt=True)
-            return Response(headers={"etag": blob_files.tag_of(root), "last-modified": modified})
-        return await run_in_threadpool(blob_listing.answer, state, root, request)
+            return Response(headers={"etag": blob_files.etag(root), "last-modified": modified})
+        return await run_in_threadpool(blob_listing.list_blobs, state, root, request)
 
-    # The SDK takes a registry's account for a container, and its containers for folders.
+    # For registries the SDK uses the account as container, and its containers as folders.
     @routes.add("GET", ACCOUNTS, "Blobs - List of an account")
     async def list_account(request: Request) -> Response:
-        _only(request, "list")
+        _refuse_other_parts(request, "list")
         root = state.data / "blobs" / state.workspace_by_key(request.path_params["account"]).key
-        return await run_in_threadpool(blob_listing.answer, state, root, request)
+        return await run_in_threadpool(blob_listing.list_blobs, state, root, request)
 
     @routes.add("PUT", CONTAINER, "Containers - Create")
     async def create_container(request: Request) -> Response:
-        _only(request)
+        _refuse_other_parts(request)
         root = _folder(state, request)
         if root.is_dir():
             raise Conflict("The specified container already exists.", "ContainerAlreadyExists")
         root.mkdir(parents=True)
-        return Response(status_code=201, headers={"etag": blob_files.tag_of(root)})
+        return Response(status_code=201, headers={"etag": blob_files.etag(root)})
 
 
 def _folder(state: State, request: Request) -> Path:
     params = request.path_params
     workspace = state.workspace_by_key(params["account"])
-    # Code is uploaded to a container of its own each time.
+    # Each code upload has a container of its own.
     if not re.fullmatch(r"[A-Za-z0-9-]{3,63}", params["container"]):
-        raise BadRequest("the container's name is not valid", "InvalidResourceName")
+        raise BadRequest(
+            f"container name {params['container']!r} is not valid", "InvalidResourceName"
+        )
     return state.data / "blobs" / workspace.key / str(params["container"])
 
 
@@ -168,135 +175,147 @@ def _blob(state: State, request: Request) -> Blob:
     return Blob(params["account"], f"{params['container']}/{params['blob']}", path)
 
 
-def _only(request: Request, *parts: str) -> None:
-    """Refuse the parts of the protocol that are not here, rather than answer something else.
+def _refuse_other_parts(request: Request, *parts: str) -> None:
+    """Refuse other values of ``comp``, snapshots and versions.
 
     Raises:
-        NotSupported: the request is one of them.
+        NotSupported: the request has one of them.
     """
     part = request.query_params.get("comp")
     if part is not None and part not in parts:
-        raise NotSupported(f"Blobs - {request.method} with comp={part}: azureml-local has it not")
+        raise NotSupported(
+            f"Blobs - {request.method} with comp={part}: not supported by azureml-local"
+        )
     if "snapshot" in request.query_params or "versionid" in request.query_params:
-        raise NotSupported("Blobs - Snapshots and versions: azureml-local has them not")
+        raise NotSupported("Blobs - Snapshots and versions: not supported by azureml-local")
 
 
-def _require(request: Request, tag: str | None) -> None:
-    """Hold a request's conditions against the tag of what is there; None: nothing is.
+def _check_conditions(request: Request, tag: str | None) -> None:
+    """Check a request's conditions against the etag of the blob; None if it does not exist.
 
     Raises:
-        Conflict: the blob must not be there, and is.
-        _Unmet: it must be another than it is.
+        Conflict: the blob exists, and must not.
+        _Unmet: the etag does not match.
     """
-    wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if unwanted == "*" and tag is not None:
+    if_match, if_none_match = request.headers.get("if-match"), request.headers.get("if-none-match")
+    if if_none_match == "*" and tag is not None:
         raise Conflict("The specified blob already exists.", "BlobAlreadyExists")
-    met = wanted is None or (tag is not None and wanted in ("*", tag))
-    if not met or (unwanted is not None and unwanted == tag):
-        raise _Unmet("The condition specified using HTTP conditional header(s) is not met.")
+    matches = if_match is None or (tag is not None and if_match in ("*", tag))
+    if not matches or (if_none_match is not None and if_none_match == tag):
+        raise ConditionNotMet(
+            "The condition specified using HTTP conditional header(s) is not met."
+        )
 
 
-def _kept(request: Request, prefix: str = "") -> dict[str, str]:
-    """What a request says of the content, as answers will say it.
+def _content_headers(request: Request, prefix: str = "") -> dict[str, str]:
+    """The headers of the content in a request, with their names in responses.
 
     Raises:
-        BadRequest: a name among the metadata is none that Azure takes.
+        BadRequest: a name in the metadata is not valid.
     """
     for key in request.headers:
         if key.startswith(META) and not IDENTIFIER.match(key.removeprefix(META)):
-            raise BadRequest(f"{key} is not valid as metadata", "InvalidMetadata")
-    given = {key: value for key, value in request.headers.items() if key.startswith(prefix)}
-    named = {CONTENT[key]: value for key, value in given.items() if key in CONTENT}
-    return {key: value for key, value in given.items() if key.startswith(META)} | named
+            raise BadRequest(f"{key}: the metadata name is not valid", "InvalidMetadata")
+    headers = {key: value for key, value in request.headers.items() if key.startswith(prefix)}
+    content_headers = {CONTENT[key]: value for key, value in headers.items() if key in CONTENT}
+    return {key: value for key, value in headers.items() if key.startswith(META)} | content_headers
 
 
-def _metas(kept: dict[str, str]) -> set[str]:
-    return {key for key in kept if key.startswith(META)}
+def _metadata_names(headers: dict[str, str]) -> set[str]:
+    return {key for key in headers if key.startswith(META)}
 
 
 def _publish(state: State, blob: Blob, finished: Path, request: Request) -> None:
     try:
-        # Once more: another request may have been quicker while this one's content came.
-        _require(request, blob_files.tag_of(blob.path) if blob.path.is_file() else None)
-        blob_files.publish(state, blob, finished, _kept(request))
+        # Check again: the blob may have changed while this request's content arrived.
+        _check_conditions(request, blob_files.etag(blob.path) if blob.path.is_file() else None)
+        blob_files.publish(state, blob, finished, _content_headers(request))
     finally:
         finished.unlink(missing_ok=True)
 
 
 async def _put_block(uploads: Path, blocks: Path, request: Request) -> None:
-    name = _block(request.query_params.get("blockid", ""))
+    name = _block_file_name(request.query_params.get("blockid", ""))
     digest = request.headers.get("content-md5")
-    finished = await blob_files.received(uploads, request.stream(), digest)
+    finished = await blob_files.receive(uploads, request.stream(), digest)
     blocks.mkdir(parents=True, exist_ok=True)
     finished.replace(blocks / name)
 
 
 async def _copy(state: State, uploads: Path, blob: Blob, request: Request) -> Response:
-    """A copy of another blob of the same account; done when it is answered.
+    """Copy a blob within the account; the copy is complete when the response is sent.
 
     Raises:
-        NotSupported: the source is elsewhere.
-        NoBlob: there is no such blob.
+        NotSupported: the source is in another account.
+        NoBlob: the source does not exist.
     """
     source = request.headers["x-ms-copy-source"].partition("?")[0]
     host, _, rest = source.partition(".blob.core.windows.net/")
     container, _, name = rest.partition("/")
     if not host.startswith(state.url) or host.rpartition("/")[2] != blob.account:
-        raise NotSupported("Blobs - Copy: azureml-local copies within one storage account alone")
+        raise NotSupported(
+            "Blobs - Copy: copies from other storage accounts are not supported by azureml-local"
+        )
     path = inside(state.data / "blobs" / blob.account, f"{container}/{unquote(name)}")
     other = Blob(blob.account, f"{container}/{unquote(name)}", path)
-    finished = await run_in_threadpool(blob_files.joined, uploads, [other.there()])
-    headers = blob_files.about(state, other)
+    finished = await run_in_threadpool(blob_files.concatenate, uploads, [other.existing_path()])
+    headers = blob_files.stored_headers(state, other)
     try:
-        given = {key: value for key, value in _kept(request).items() if key.startswith(META)}
-        kept = {key: headers[key] for key in headers.keys() - _metas(headers)} | given
-        blob_files.publish(state, blob, finished, kept if given else headers)
+        metadata = {
+            key: value for key, value in _content_headers(request).items() if key.startswith(META)
+        }
+        content_headers = {
+            key: headers[key] for key in headers.keys() - _metadata_names(headers)
+        } | metadata
+        blob_files.publish(state, blob, finished, content_headers if metadata else headers)
     finally:
         finished.unlink(missing_ok=True)
-    tag = blob_files.tag_of(blob.path)
-    done = {"etag": tag, "x-ms-copy-id": tag.strip('"'), "x-ms-copy-status": "success"}
-    return Response(status_code=202, headers=done)
+    tag = blob_files.etag(blob.path)
+    copy_headers = {"etag": tag, "x-ms-copy-id": tag.strip('"'), "x-ms-copy-status": "success"}
+    return Response(status_code=202, headers=copy_headers)
 
 
-def _block(block_id: str) -> str:
-    """A block's file name; its id is chosen by the client."""
+def _block_file_name(block_id: str) -> str:
+    """The file name of a block; clients choose its id."""
     return hashlib.sha256(base64.b64encode(block_id.encode())).hexdigest()
 
 
-def _block_list(body: bytes) -> list[str]:
-    """The ids of the blocks that make a blob, in order.
+def _parse_block_list(body: bytes) -> list[str]:
+    """The ids of the blocks of a blob, in order.
 
     Raises:
-        BadRequest: the body is no such list.
+        BadRequest: the body is not a block list.
     """
     try:
         return [node.text or "" for node in defusedxml.ElementTree.fromstring(body)]
     except (ElementTree.ParseError, defusedxml.DefusedXmlException) as error:
-        raise BadRequest(f"the block list is no XML: {error}", "InvalidXmlDocument") from None
+        raise BadRequest(
+            f"the block list is not valid XML: {error}", "InvalidXmlDocument"
+        ) from None
 
 
-def _forget_old_blocks(blocks: Path) -> None:
-    """Blocks that were never made a blob are kept for a week, as by Azure."""
+def _delete_old_blocks(blocks: Path) -> None:
+    """Delete uncommitted blocks after a week, as Azure does."""
     limit = time.time() - BLOCK_SECONDS
     for folder in blocks.iterdir() if blocks.is_dir() else ():
         if folder.stat().st_mtime < limit:
             shutil.rmtree(folder)
 
 
-def _content(path: Path, headers: dict[str, str], request: Request) -> Response:
-    """All of it, or a range; as much as there is now, since a log may grow while it is read."""
-    wanted = request.headers.get("x-ms-range") or request.headers.get("range")
+def _stream(path: Path, headers: dict[str, str], request: Request) -> Response:
+    """The content or a range of it, with its current size: a log may grow during the read."""
+    range_header = request.headers.get("x-ms-range") or request.headers.get("range")
     size = path.stat().st_size
-    if wanted is None:
+    if range_header is None:
         length = {"content-length": str(size)}
         return StreamingResponse(blob_files.chunks(path.open("rb"), 0, size), 200, headers | length)
-    found = blob_files.span(wanted, size)
-    if found is None:
+    byte_range = blob_files.parse_range(range_header, size)
+    if byte_range is None:
         headers = {"content-range": f"bytes */{size}", "x-ms-error-code": "InvalidRange"}
         return Response(status_code=416, headers=headers)
-    first, last = found
-    whole = headers.pop("content-md5", None)  # of all of it, not of the range
-    headers |= {"x-ms-blob-content-md5": whole} if whole else {}
+    first, last = byte_range
+    md5 = headers.pop("content-md5", None)  # of the whole content, not of the range
+    headers |= {"x-ms-blob-content-md5": md5} if md5 else {}
     headers |= {
         "content-range": f"bytes {first}-{last}/{size}",
         "content-length": str(last - first + 1),

@@ -1,8 +1,4 @@
-"""What jobs run on: the sizes of machines that there are, which is this one, and who is at work.
-
-Azure's own tables of sizes and quotas are not repeated: what they say is not true here, and goes
-out of date there.
-"""
+"""Virtual machine sizes (this machine is the only one) and the nodes of a compute."""
 
 from __future__ import annotations
 
@@ -29,10 +25,10 @@ def register(routes: Routes, state: State) -> None:
         "GET",
         LOCATION + "/vmSizes",
         "Virtual machine sizes - List",
-        partly="this machine alone; every other size is taken too, and changes nothing",
+        partly="this machine only; other sizes are accepted and have no effect",
     )
     async def sizes(request: Request) -> Response:
-        here = {
+        machine = {
             "name": SIZE,
             "family": SIZE,
             "vCPUs": os.cpu_count() or 1,
@@ -44,18 +40,18 @@ def register(routes: Routes, state: State) -> None:
             "premiumIO": False,
             "supportedComputeTypes": [compute.CLUSTER, compute.INSTANCE],
         }
-        return JSONResponse({"value": [here]})
+        return JSONResponse({"value": [machine]})
 
     @routes.add("POST", compute.ONE + "/listNodes", "Compute - List nodes")
     async def nodes(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = compute.find(state, workspace, request.path_params["name"])
-        jobs = [each.name for each in jobs_on(state, workspace, found.name, "Running")]
+        target = compute.find(state, workspace, request.path_params["name"])
+        jobs = [each.name for each in jobs_on(state, workspace, target.name, "Running")]
         return JSONResponse(
             {
                 "nodes": [
                     {
-                        "nodeId": f"{found.name}-{number}",
+                        "nodeId": f"{target.name}-{number}",
                         "privateIpAddress": "127.0.0.1",
                         "nodeState": "running",
                         "runId": job,
@@ -65,11 +61,11 @@ def register(routes: Routes, state: State) -> None:
             }
         )
 
-    routes.refuse(LOCATION + "/usages", "Usages - List", "there are no quotas on one's own machine")
+    routes.refuse(LOCATION + "/usages", "Usages - List", "a single machine has no quotas")
 
 
 def jobs_on(state: State, workspace: Workspace, name: str, status: str) -> list[Resource]:
-    """The jobs of a compute that have a status, oldest first."""
+    """The jobs of a compute with a status, oldest first."""
     return [
         each
         for each in state.store.entries(workspace.key, records.KIND)

@@ -1,8 +1,8 @@
-"""TLS on loopback: an authority of this data folder, and a leaf for ``localhost``.
+"""TLS on loopback: a CA for this data folder, and a server certificate for ``localhost``.
 
-The SDK refuses to send tokens over plain http and builds storage addresses as https, so there is no
-way without. Nothing is installed on the machine: clients are told by ``REQUESTS_CA_BUNDLE``, whose
-folder also holds the public authorities, so that other https in the same shell goes on working.
+The SDK refuses to send tokens over plain http and builds storage addresses with https. Nothing is
+installed on the machine: ``REQUESTS_CA_BUNDLE`` names a folder with this CA and the public CAs, so
+other https connections in the same shell still work.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RENEW_DAYS = 30
 
 @dataclass(frozen=True)
 class Certificates:
-    """Files: the leaf's certificate and key; what clients trust, as one file and as a folder."""
+    """Files: the server's certificate and key; the trusted CAs, as one file and as a folder."""
 
     certificate: Path
     key: Path
@@ -36,7 +36,7 @@ class Certificates:
 
 
 def ensure(folder: Path) -> Certificates:
-    """The certificates in ``folder``; made when they are missing or end within 30 days."""
+    """The certificates in ``folder``; renewed if missing or valid for less than 30 days."""
     from cryptography import x509
 
     found = Certificates(
@@ -103,7 +103,7 @@ def _make(folder: Path, files: Certificates) -> None:
     )
     pem = serialization.Encoding.PEM
     _private(files.certificate, leaf.public_bytes(pem))
-    # The authority's own key is kept nowhere: nobody can make another leaf with it.
+    # The CA's key is not stored, so that no other certificate can be signed with it.
     _private(
         files.key,
         leaf_key.private_bytes(

@@ -27,14 +27,14 @@ _data = click.option(
     default=DEFAULT_DATA,
     show_default=True,
     envvar="AZUREML_LOCAL_DATA",
-    help="Where the workspaces are kept.",
+    help="The folder of the workspaces.",
     callback=lambda _context, _option, value: Path(value).expanduser(),
 )
 _strict = click.option(
     "--strict",
     is_flag=True,
     envvar="AZUREML_LOCAL_STRICT",
-    help="Workspaces and compute must be created before they are used.",
+    help="Require workspaces and compute to be created before their first use.",
 )
 _isolation = click.option(
     "--isolation",
@@ -42,15 +42,17 @@ _isolation = click.option(
     default="none",
     show_default=True,
     envvar="AZUREML_LOCAL_ISOLATION",
-    help="uv: each job gets an interpreter built from its environment's conda file.",
+    help="uv: build an interpreter for each job from its environment's conda file.",
 )
-_port = click.option("--port", type=click.IntRange(1, 65535), help="By default any free one.")
+_port = click.option(
+    "--port", type=click.IntRange(1, 65535), help="Listen on this port. By default any free port."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="azureml-local")
 def group() -> None:
-    """A local Azure ML workspace, for the unmodified azure-ai-ml."""
+    """Run a local Azure ML workspace for the unmodified azure-ai-ml SDK."""
 
 
 @group.command()
@@ -59,7 +61,7 @@ def group() -> None:
 @_strict
 @_isolation
 def serve(data: Path, port: int | None, strict: bool, isolation: str) -> None:
-    """Serve in the foreground, until Ctrl-C."""
+    """Run the server in the foreground until Ctrl-C."""
     from azureml_local.server import serve as run
 
     run(data, port, strict=strict, isolate=isolation == "uv")
@@ -71,26 +73,28 @@ def serve(data: Path, port: int | None, strict: bool, isolation: str) -> None:
 @_strict
 @_isolation
 def start(data: Path, port: int | None, strict: bool, isolation: str) -> None:
-    """Start in the background; prints the address."""
-    found = _running(data)
-    if found is None:
-        found = _start(data, _command(data, port, strict, isolation))
-    click.echo(found["url"])
+    """Start the server in the background and print its address."""
+    server = _read_server(data)
+    if server is None:
+        server = _start_in_background(data, _serve_command(data, port, strict, isolation))
+    click.echo(server["url"])
 
 
 @group.command()
 @_data
 def stop(data: Path) -> None:
-    """Stop the server; what it holds stays."""
-    found = _running(data)
-    if found is None:
+    """Stop the server. Its data is kept."""
+    server = _read_server(data)
+    if server is None:
         click.echo("not running")
         return
-    os.kill(found["pid"], signal.SIGTERM)
+    os.kill(server["pid"], signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while _running(data) is not None:
+    while _read_server(data) is not None:
         if time.monotonic() > deadline:
-            raise LocalError(f"the server (pid {found['pid']}) does not end; see {data}/serve.log")
+            raise LocalError(
+                f"the server (pid {server['pid']}) does not stop; see {data}/serve.log"
+            )
         time.sleep(0.05)
     click.echo("stopped")
 
@@ -98,24 +102,24 @@ def stop(data: Path) -> None:
 @group.command()
 @_data
 def status(data: Path) -> int:
-    """Say whether it runs, and where; exit code 1 when it does not."""
-    found = _running(data)
-    if found is None:
+    """Show whether the server runs, and its address. Exit code 1 if it does not."""
+    server = _read_server(data)
+    if server is None:
         click.echo("not running")
         return 1
     click.echo(
-        f"running at {found['url']} since {found['started']}, pid {found['pid']}, data {data}"
+        f"running at {server['url']} since {server['started']}, pid {server['pid']}, data {data}"
     )
     return 0
 
 
 @group.command()
 @_data
-@click.option("--format", "form", type=click.Choice(["shell", "json"]), default="shell")
-def env(data: Path, form: str) -> None:
-    """Print the variables that lead a client here: eval "$(azureml-local env)"."""
-    variables = _required(data)["env"]
-    if form == "json":
+@click.option("--format", "output_format", type=click.Choice(["shell", "json"]), default="shell")
+def env(data: Path, output_format: str) -> None:
+    """Print the variables that connect a client: eval "$(azureml-local env)"."""
+    variables = _require_server(data)["env"]
+    if output_format == "json":
         click.echo(json.dumps(variables, indent=2))
         return
     for name, value in variables.items():
@@ -125,8 +129,8 @@ def env(data: Path, form: str) -> None:
 @group.command()
 @_data
 def studio(data: Path) -> None:
-    """Print the link to the pages of all workspaces; it lets in whoever has it."""
-    click.echo(_required(data)["studio"])
+    """Print the link to the studio pages of all workspaces. It contains the key to them."""
+    click.echo(_require_server(data)["studio"])
 
 
 @group.command(context_settings={"ignore_unknown_options": True})
@@ -138,20 +142,20 @@ def studio(data: Path) -> None:
 def run(
     data: Path, port: int | None, strict: bool, isolation: str, command: tuple[str, ...]
 ) -> int:
-    """Run a program with the right environment; a server is started for it where none runs."""
-    found = _running(data)
+    """Run a program with the client environment. Starts a server if none runs."""
+    info = _read_server(data)
     server = None
-    if found is None:
-        server, found = _spawn(data, _command(data, port, strict, isolation))
+    if info is None:
+        server, info = _start_for_program(data, _serve_command(data, port, strict, isolation))
     try:
-        with subprocess.Popen(command, env={**os.environ, **found["env"]}) as process:
+        with subprocess.Popen(command, env={**os.environ, **info["env"]}) as process:
             while True:
                 try:
                     return process.wait()
                 except KeyboardInterrupt:
-                    continue  # the program has got it too, and decides
+                    continue  # the program gets the Ctrl-C too, and decides
     except FileNotFoundError:
-        raise LocalError(f"{command[0]}: no such program") from None
+        raise LocalError(f"{command[0]}: program not found") from None
     finally:
         if server is not None:
             child_processes.end_group(server, grace=10)
@@ -160,20 +164,20 @@ def run(
 @group.command()
 @_data
 def logs(data: Path) -> None:
-    """Print what the server has written."""
+    """Print the log of the server."""
     log = data / "serve.log"
     click.echo(log.read_text(encoding="utf-8") if log.is_file() else "", nl=False)
 
 
 @group.command()
 @_data
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(data: Path, yes: bool) -> None:
-    """Delete everything that the workspaces hold."""
-    if _running(data) is not None:
-        raise LocalError("the server runs; stop it first: azureml-local stop")
+    """Delete all workspaces and their data."""
+    if _read_server(data) is not None:
+        raise LocalError("the server is running; stop it first: azureml-local stop")
     if data.is_dir() and not (data / "store.sqlite3").is_file() and any(data.iterdir()):
-        raise LocalError(f"{data} is no folder of azureml-local; nothing was deleted")
+        raise LocalError(f"{data} is not a data folder of azureml-local; nothing was deleted")
     if not yes:
         click.confirm(f"Delete {data} with all workspaces?", abort=True)
     shutil.rmtree(data, ignore_errors=True)
@@ -182,33 +186,33 @@ def reset(data: Path, yes: bool) -> None:
 
 @group.command()
 def operations() -> None:
-    """Print the table of the operations that there are, as Markdown."""
+    """Print the table of supported operations as Markdown."""
     from azureml_local.server import operations_table
 
     click.echo(operations_table())
 
 
-def _running(data: Path) -> dict[str, Any] | None:
-    from azureml_local.server_file import running
+def _read_server(data: Path) -> dict[str, Any] | None:
+    from azureml_local.server_file import read_server_file
 
-    return running(data)
-
-
-def _required(data: Path) -> dict[str, Any]:
-    found = _running(data)
-    if found is None:
-        raise LocalError("not running; start it: azureml-local start")
-    return found
+    return read_server_file(data)
 
 
-def _command(data: Path, port: int | None, strict: bool, isolation: str) -> list[str]:
+def _require_server(data: Path) -> dict[str, Any]:
+    server = _read_server(data)
+    if server is None:
+        raise LocalError("the server is not running; start it: azureml-local start")
+    return server
+
+
+def _serve_command(data: Path, port: int | None, strict: bool, isolation: str) -> list[str]:
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
     command += ["--isolation", isolation, *(["--port", str(port)] if port else [])]
     return command + (["--strict"] if strict else [])
 
 
-def _start(data: Path, command: list[str]) -> dict[str, Any]:
-    """Start a server that outlives this command."""
+def _start_in_background(data: Path, command: list[str]) -> dict[str, Any]:
+    """Start a server that continues after this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -219,33 +223,37 @@ def _start(data: Path, command: list[str]) -> dict[str, Any]:
             start_new_session=True,
             env=child_processes.strip(os.environ),
         )
-    return _ready(data, process)
+    return _wait_until_ready(data, process)
 
 
-def _spawn(data: Path, command: list[str]) -> tuple[subprocess.Popen[Any], dict[str, Any]]:
-    """Start a server that ends with this command."""
+def _start_for_program(
+    data: Path, command: list[str]
+) -> tuple[subprocess.Popen[Any], dict[str, Any]]:
+    """Start a server that stops with this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = child_processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    return process, _ready(data, process)
+    return process, _wait_until_ready(data, process)
 
 
-def _ready(data: Path, process: subprocess.Popen[Any]) -> dict[str, Any]:
+def _wait_until_ready(data: Path, process: subprocess.Popen[Any]) -> dict[str, Any]:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        found = _running(data)
-        if found is not None:
-            return found
+        server = _read_server(data)
+        if server is not None:
+            return server
         if process.poll() is not None:
             lines = (data / "serve.log").read_text(encoding="utf-8").strip().splitlines()
-            raise LocalError(lines[-1].removeprefix("azureml-local: error: ") if lines else "ended")
+            raise LocalError(
+                lines[-1].removeprefix("azureml-local: error: ") if lines else "the server stopped"
+            )
         time.sleep(0.02)
     child_processes.end_group(process)
-    raise LocalError(f"not ready after {START_SECONDS:.0f} s; see {data}/serve.log")
+    raise LocalError(f"the server is not ready after {START_SECONDS:.0f} s; see {data}/serve.log")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; gives the exit code."""
+    """Run the command line and return the exit code."""
     try:
         code = group.main(args=argv, prog_name="azureml-local", standalone_mode=False)
     except LocalError as error:

@@ -1,4 +1,4 @@
-"""What a client asks before it knows of any workspace: the cloud's description, and tokens."""
+"""The cloud metadata and token endpoints, and the environment variables of clients."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ METADATA = "/metadata/endpoints"
 TOKEN = "/msi/token"  # noqa: S105 - a path
 PORTAL = "https://portal.azure.local/"
 LOGIN = "https://login.azure.local/"
-"""Nobody asks there; azureml-mlflow takes its host for an authority, which may have no port."""
+"""Never requested; azureml-mlflow uses its host as authority, which may not have a port."""
 STORAGE_SUFFIX = "core.windows.net"
-"""Kept as in public Azure: the SDK's download of code parses it with a fixed pattern."""
+"""As in public Azure: the SDK's download of code parses it with a fixed pattern."""
 
 
 def register(routes: Routes, state: State) -> None:
@@ -43,8 +43,8 @@ def register(routes: Routes, state: State) -> None:
 
     @routes.add("GET", TOKEN, "Token of the managed identity")
     async def issue(request: Request) -> Response:
-        given = request.headers.get("x-identity-header", "")
-        workspace = auth.identity_scope(state.secret, given)
+        header = request.headers.get("x-identity-header", "")
+        workspace = auth.identity_scope(state.secret, header)
         audience = request.query_params.get("resource", "")
         value, expires = auth.issue_token(state.secret, audience, workspace)
         return JSONResponse(
@@ -58,7 +58,7 @@ def register(routes: Routes, state: State) -> None:
 
 
 def credentials(state: State, workspace: str = "") -> dict[str, str]:
-    """The variables that let a client in: to everything, or to the workspace of that key alone."""
+    """Credentials for all workspaces, or for the workspace with that key, as variables."""
     mlflow_token, _ = auth.issue_token(state.secret, "mlflow", workspace)
     return {
         "IDENTITY_HEADER": auth.identity_header(state.secret, workspace),
@@ -67,19 +67,19 @@ def credentials(state: State, workspace: str = "") -> dict[str, str]:
 
 
 def client_environment(state: State, authorities: Path) -> dict[str, str]:
-    """The variables under which an unmodified client reaches this server and nothing else."""
+    """The variables that connect an unmodified client to this server, and only to it."""
     return {
         "ARM_CLOUD_METADATA_URL": f"{state.url}{METADATA}",
-        # With the name a missing server is an error; without it the SDK falls back to public Azure.
+        # Without it, the SDK falls back to public Azure if this server is missing.
         "AZUREML_CURRENT_CLOUD": CLOUD,
-        # Without this the SDK looks for registries elsewhere.
+        # Without it the SDK looks for registries in public Azure.
         "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{state.url}/",
         "IDENTITY_ENDPOINT": f"{state.url}{TOKEN}",
         **credentials(state),
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "REQUESTS_CA_BUNDLE": str(authorities),
         "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
-        # Whole seconds are all that the SDK takes.
+        # The SDK accepts whole seconds only.
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",

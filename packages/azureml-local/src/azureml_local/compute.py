@@ -1,8 +1,8 @@
-"""Compute: what is named is remembered, and says how many jobs run side by side.
+"""Compute: clusters and instances, which limit how many jobs run at the same time.
 
-Everything runs on this machine. A cluster's ``max_instances`` is the number of its jobs at a time,
-an instance runs one at a time; the others wait in the queue as on Azure. Unless the server is
-strict, a compute that a job names comes to be when it is first used, as workspaces do.
+All jobs run on this machine. A cluster runs at most ``max_instances`` jobs at the same time, an
+instance one; further jobs are queued. Unless the server is strict, a cluster is created on first
+use, like a workspace.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ONE = WORKSPACE + "/computes/{name}"
 NAME = re.compile(r"^[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]\Z")
 CLUSTER, INSTANCE = "AmlCompute", "ComputeInstance"
 SERVERLESS = ""
-"""The name under which jobs without compute are counted."""
+"""The name for jobs without compute."""
 STATES = {"start": "Running", "restart": "Running", "stop": "Stopped"}
 
 
@@ -38,15 +38,16 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
         name = request.path_params["name"]
         if not NAME.match(name):
             raise BadRequest(
-                f"Compute name {name!r} is not valid: 3 to 32 letters, digits and hyphens, "
-                "a letter first and no hyphen last",
+                f"compute name {name!r} is not valid: use 3 to 32 letters, digits and hyphens, "
+                "start with a letter and do not end with a hyphen",
                 "UserError",
                 target="name",
             )
         old = state.store.get(workspace.key, KIND, name)
-        kept = {"tags": object_of(body, "tags"), "properties": _checked(old, body)}
-        found = state.store.put(workspace.key, KIND, name, "", kept)
-        return JSONResponse(_shown(workspace, found), status_code=200 if old else 201)
+        properties = _validate_properties(old, body)
+        new = {"tags": object_of(body, "tags"), "properties": properties}
+        target = state.store.put(workspace.key, KIND, name, "", new)
+        return JSONResponse(_shown(workspace, target), status_code=200 if old else 201)
 
     @routes.add("GET", ONE, "Compute - Get")
     async def get(request: Request) -> Response:
@@ -56,31 +57,33 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
     @routes.add("GET", WORKSPACE + "/computes", "Compute - List")
     async def list_all(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = state.store.entries(workspace.key, KIND)
-        return JSONResponse({"value": [_shown(workspace, each) for each in found]})
+        computes = state.store.entries(workspace.key, KIND)
+        return JSONResponse({"value": [_shown(workspace, target) for target in computes]})
 
     @routes.add("DELETE", ONE, "Compute - Delete")
     async def delete(request: Request) -> Response:
         workspace = state.workspace(request)
-        there = state.store.delete(workspace.key, KIND, request.path_params["name"])
-        return Response(status_code=200 if there else 204)
+        existed = state.store.delete(workspace.key, KIND, request.path_params["name"])
+        return Response(status_code=200 if existed else 204)
 
-    for verb, becomes in STATES.items():
-        _switch(routes, state, operations, verb, becomes)
+    for action, new_state in STATES.items():
+        _register_action(routes, state, operations, action, new_state)
 
 
-def _switch(routes: Routes, state: State, operations: Operations, verb: str, becomes: str) -> None:
-    @routes.add("POST", f"{ONE}/{verb}", f"Compute - {verb.title()}")
-    async def switch(request: Request) -> Response:
+def _register_action(
+    routes: Routes, state: State, operations: Operations, action: str, new_state: str
+) -> None:
+    @routes.add("POST", f"{ONE}/{action}", f"Compute - {action.title()}")
+    async def act(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = find(state, workspace, request.path_params["name"])
-        if found.body["properties"]["computeType"] != INSTANCE:
-            raise BadRequest(f"{found.name} is no compute instance", "UserError")
-        found.body["properties"]["properties"]["state"] = becomes
-        state.store.put(workspace.key, KIND, found.name, "", found.body)
+        target = find(state, workspace, request.path_params["name"])
+        if target.body["properties"]["computeType"] != INSTANCE:
+            raise BadRequest(f"{target.name} is not a compute instance", "UserError")
+        target.body["properties"]["properties"]["state"] = new_state
+        state.store.put(workspace.key, KIND, target.name, "", target.body)
         operation = operations.start(workspace)
         operations.finish(workspace, operation)
-        # Nothing but 202 will do for these, though all is done.
+        # The SDK accepts only 202 here, although the operation is complete.
         return Response(status_code=202, headers=operations.polling_headers(workspace, operation))
 
 
@@ -90,93 +93,93 @@ def compute_name(compute: str) -> str:
 
 
 def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:
-    """How many jobs run at a time.
+    """How many jobs of a compute run at the same time.
 
     Args:
         state: the server's state.
-        workspace: where the compute is.
+        workspace: the compute's workspace.
         name: its name; :data:`SERVERLESS` for jobs without compute.
 
     Raises:
-        NotFound: there is none, and the server is strict about that.
-        BadRequest: it is an instance that was stopped.
+        NotFound: it does not exist, and the server is strict.
+        BadRequest: it is a stopped instance.
     """
-    most = max(4, os.cpu_count() or 1)
+    max_jobs = max(4, os.cpu_count() or 1)
     if name == SERVERLESS:
-        return most
-    found = state.store.get(workspace.key, KIND, name)
-    if found is None:
+        return max_jobs
+    target = state.store.get(workspace.key, KIND, name)
+    if target is None:
         if state.strict:
             raise NotFound(
                 f"Compute {name} was not found in workspace {workspace.name}.",
                 "UserError",
                 target="computeId",
             )
-        scale = {"minNodeCount": 0, "maxNodeCount": most}
+        scale = {"minNodeCount": 0, "maxNodeCount": max_jobs}
         body = {"computeType": CLUSTER, "properties": {"vmSize": "local", "scaleSettings": scale}}
-        found = state.store.put(workspace.key, KIND, name, "", {"tags": {}, "properties": body})
-    inner = found.body["properties"]["properties"]
-    if found.body["properties"]["computeType"] == INSTANCE:
-        if inner.get("state") == "Stopped":
+        target = state.store.put(workspace.key, KIND, name, "", {"tags": {}, "properties": body})
+    settings = target.body["properties"]["properties"]
+    if target.body["properties"]["computeType"] == INSTANCE:
+        if settings.get("state") == "Stopped":
             raise BadRequest(f"Compute instance {name} is stopped.", "UserError")
         return 1
-    return int(inner["scaleSettings"]["maxNodeCount"])
+    return int(settings["scaleSettings"]["maxNodeCount"])
 
 
 def find(state: State, workspace: Workspace, name: str) -> Resource:
     """A compute by its name.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
-    found = state.store.get(workspace.key, KIND, name)
-    if found is None:
+    target = state.store.get(workspace.key, KIND, name)
+    if target is None:
         raise NotFound(f"Compute {name} was not found in workspace {workspace.name}.")
-    return found
+    return target
 
 
-def _checked(old: Resource | None, body: dict[str, Any]) -> dict[str, Any]:
-    """A compute's properties, with what it had before where nothing is said."""
-    given = object_of(body, "properties")
-    before = old.body["properties"] if old else {}
-    kind = text_of(given, "computeType", before.get("computeType", CLUSTER))
-    if kind not in (CLUSTER, INSTANCE):
-        raise NotSupported(f"Compute - Create: azureml-local has no compute of type {kind}")
-    if old is not None and kind != before["computeType"]:
-        raise BadRequest(f"{old.name} is of type {before['computeType']}", "UserError")
-    inner = {**before.get("properties", {}), **object_of(given, "properties")}
-    if kind == INSTANCE:
-        inner.setdefault("state", "Running")
+def _validate_properties(old: Resource | None, body: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a compute: the new ones, and the old ones that are not changed."""
+    properties = object_of(body, "properties")
+    old_properties = old.body["properties"] if old else {}
+    compute_type = text_of(properties, "computeType", old_properties.get("computeType", CLUSTER))
+    if compute_type not in (CLUSTER, INSTANCE):
+        raise NotSupported(f"Compute - Create: {compute_type} is not supported by azureml-local")
+    if old is not None and compute_type != old_properties["computeType"]:
+        raise BadRequest(f"{old.name} is of type {old_properties['computeType']}", "UserError")
+    settings = {**old_properties.get("properties", {}), **object_of(properties, "properties")}
+    if compute_type == INSTANCE:
+        settings.setdefault("state", "Running")
     else:
-        inner["scaleSettings"] = _scale({"scaleSettings": inner.get("scaleSettings")})
-    return {**before, **given, "computeType": kind, "properties": inner}
+        settings["scaleSettings"] = _scale({"scaleSettings": settings.get("scaleSettings")})
+    return {**old_properties, **properties, "computeType": compute_type, "properties": settings}
 
 
-def _scale(inner: dict[str, Any]) -> dict[str, Any]:
-    scale = object_of(inner, "scaleSettings")
-    least, most = scale.get("minNodeCount", 0), scale.get("maxNodeCount", 1)
-    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (least, most))
-    if not whole or not 0 <= least <= most or not 1 <= most <= 10_000:
+def _scale(settings: dict[str, Any]) -> dict[str, Any]:
+    scale = object_of(settings, "scaleSettings")
+    min_nodes, max_nodes = scale.get("minNodeCount", 0), scale.get("maxNodeCount", 1)
+    integers = all(isinstance(n, int) and not isinstance(n, bool) for n in (min_nodes, max_nodes))
+    if not integers or not 0 <= min_nodes <= max_nodes or not 1 <= max_nodes <= 10_000:
         raise BadRequest(
-            f"min_instances {least!r} and max_instances {most!r} are not valid: "
-            "0 <= min_instances <= max_instances, and at least one instance",
+            "scaleSettings: must be 0 <= min_instances <= max_instances and 1 <= max_instances "
+            f"(got {min_nodes!r} and {max_nodes!r})",
             "UserError",
             target="scaleSettings",
         )
-    return {**scale, "minNodeCount": least, "maxNodeCount": most}
+    return {**scale, "minNodeCount": min_nodes, "maxNodeCount": max_nodes}
 
 
-def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
+def _shown(workspace: Workspace, target: Resource) -> dict[str, Any]:
     return {
-        "id": f"{workspace.path}/computes/{found.name}",
-        "name": found.name,
+        "id": f"{workspace.path}/computes/{target.name}",
+        "name": target.name,
         "type": "Microsoft.MachineLearningServices/workspaces/computes",
         "location": LOCATION,
-        "tags": found.body.get("tags") or {},
+        "tags": target.body.get("tags") or {},
         "properties": {
-            **found.body["properties"],
+            **target.body["properties"],
             "provisioningState": "Succeeded",
-            "createdOn": found.created,
-            "modifiedOn": found.modified,
+            "createdOn": target.created,
+            "modifiedOn": target.modified,
         },
     }

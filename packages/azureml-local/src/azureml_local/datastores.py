@@ -1,7 +1,7 @@
-"""Datastores: names for containers of the workspace's own storage.
+"""Datastores: names of containers in the workspace's storage.
 
-Whatever storage account a script names, its files lie here: a datastore of another account becomes
-a container of the local one. Nothing is ever fetched from Azure.
+A datastore of any storage account becomes a container of the local account. Nothing is downloaded
+from Azure.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ def register(routes: Routes, state: State) -> None:
         "PUT",
         ONE,
         "Datastores - Create or update",
-        partly="Azure blob storage alone; its files are kept here whatever account it names",
+        partly="Azure blob storage only; the files are local, whatever account it names",
     )
     async def put(request: Request) -> Response:
         workspace, name = (
             state.workspace(request),
             validate_name("Datastore", request.path_params["name"]),
         )
-        given = object_of(await json_of(request), "properties")
-        kind = text_of(given, "datastoreType")
-        if kind != "AzureBlob":
+        properties = object_of(await json_of(request), "properties")
+        store_type = text_of(properties, "datastoreType")
+        if store_type != "AzureBlob":
             raise NotSupported(
-                f"Datastores - Create: azureml-local has no datastores of type {kind}"
+                f"Datastores - Create: type {store_type} is not supported by azureml-local"
             )
         if name.lower() in workspace.containers:
-            raise BadRequest(f"{name} is the workspace's own datastore", "UserError")
+            raise BadRequest(f"{name} is a built-in datastore", "UserError")
         old = state.store.get(workspace.key, KIND, name)
-        # Not the container's own name: the SDK splits addresses where it occurs first.
+        # Not the given name: the SDK splits addresses at its first occurrence.
         container = old.body["container"] if old else f"datastore-{uuid.uuid4()}"
-        kept = {
+        body = {
             "container": container,
-            "description": text_of(given, "description"),
-            "tags": object_of(given, "tags"),
-            "properties": object_of(given, "properties"),
+            "description": text_of(properties, "description"),
+            "tags": object_of(properties, "tags"),
+            "properties": object_of(properties, "properties"),
         }
-        state.store.put(workspace.key, KIND, name, "", kept)
+        state.store.put(workspace.key, KIND, name, "", body)
         state.container(workspace, name).mkdir(parents=True, exist_ok=True)
         return JSONResponse(_shown(state, workspace, name), status_code=200 if old else 201)
 
@@ -76,9 +76,9 @@ def register(routes: Routes, state: State) -> None:
     async def delete(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         if name.lower() in workspace.containers:
-            raise BadRequest(f"{name} is the workspace's own datastore", "UserError")
-        there = state.store.delete(workspace.key, KIND, name)  # as on Azure the files stay
-        return Response(status_code=200 if there else 204)
+            raise BadRequest(f"{name} is a built-in datastore", "UserError")
+        existed = state.store.delete(workspace.key, KIND, name)  # the files are kept, as on Azure
+        return Response(status_code=200 if existed else 204)
 
     @routes.add("POST", ONE + "/listSecrets", "Datastores - List secrets")
     async def secrets(request: Request) -> Response:
@@ -90,8 +90,8 @@ def register(routes: Routes, state: State) -> None:
 
 def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
     container = state.container_name(workspace, name)
-    found = state.store.get(workspace.key, KIND, name)
-    about = {k: v for k, v in found.body.items() if k != "container"} if found else {}
+    datastore = state.store.get(workspace.key, KIND, name)
+    properties = {k: v for k, v in datastore.body.items() if k != "container"} if datastore else {}
     return {
         "id": f"{workspace.path}/datastores/{name}",
         "name": name,
@@ -99,7 +99,7 @@ def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
         "properties": {
             "properties": {},
             "tags": {},
-            **about,
+            **properties,
             "datastoreType": "AzureBlob",
             "accountName": storage_account(state, workspace),
             "containerName": container,

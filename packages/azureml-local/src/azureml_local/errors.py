@@ -1,21 +1,21 @@
-"""What can go wrong: answers in Azure's words, and messages of the command line.
+"""Errors of the API in Azure's form, and errors of the command line.
 
-    AzureError                  answered as {"error": {code, message}} with its status
+    AzureError                  sent as {"error": {code, message}} with its status
     ├── NotFound          404   ResourceNotFoundError in the SDK
     ├── Conflict          409   ResourceExistsError
     ├── BadRequest        400   HttpResponseError
-    ├── TimedOut          408   of a scoring request
-    ├── TooLarge          413   of a scoring request
-    ├── TooMany           429   of scoring requests
-    ├── BadGateway        502   a deployment ended while it answered
-    ├── Unavailable       503   a deployment does not run
+    ├── TimedOut          408   a scoring request took too long
+    ├── TooLarge          413   a scoring request has too many bytes
+    ├── TooMany           429   a deployment has too many scoring requests
+    ├── BadGateway        502   a deployment's process ended during a request
+    ├── Unavailable       503   a deployment has no running process
     ├── Unauthorized      401   ClientAuthenticationError
     ├── Forbidden         403   HttpResponseError
-    ├── Defect            500   what went wrong in this server; its log says where
-    └── NotSupported      501   what this workspace does not do
-    LocalError                  one line for a person; exit code 2
+    ├── Defect            500   a defect of this server; the traceback is in its log
+    └── NotSupported      501   an operation that azureml-local does not support
+    LocalError                  a one-line message of the command line; exit code 2
 
-Beside scoring, where Azure does, never 5xx and never 429: the SDK repeats those for seconds.
+Only scoring uses 429 and the other 5xx, as on Azure: the SDK retries those for seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 
 class AzureError(Exception):
-    """An answer that is an error, in Azure's form."""
+    """An error response in Azure's form."""
 
     status = 400
     code = "BadRequest"
@@ -40,10 +40,10 @@ class AzureError(Exception):
         """Make an error.
 
         Args:
-            message: one sentence for a person.
-            code: Azure's word for it; the class's by default.
-            target: what of the request is wrong: a field, an asset.
-            details: further sentences, one a thing that is wrong.
+            message: what is wrong, where, and what to do.
+            code: Azure's error code; the class's by default.
+            target: the field or asset that is wrong.
+            details: further messages, one for each error.
         """
         super().__init__(message)
         self.message = message
@@ -52,7 +52,7 @@ class AzureError(Exception):
         self.details = tuple(details)
 
     def body(self) -> dict[str, object]:
-        """What Azure's clients parse; the inner error is of the class whatever the code says."""
+        """The JSON of the response; the inner error always has the class's code."""
         error: dict[str, object] = {
             "code": self.code,
             "message": self.message,
@@ -68,7 +68,7 @@ class AzureError(Exception):
 
 
 class BadRequest(AzureError):
-    """The request says something impossible."""
+    """The request is not valid."""
 
 
 class TimedOut(AzureError):
@@ -79,76 +79,76 @@ class TimedOut(AzureError):
 
 
 class TooLarge(AzureError):
-    """A scoring request has more bytes than an endpoint takes."""
+    """A scoring request has more bytes than an endpoint accepts."""
 
     status = 413
     code = "RequestEntityTooLarge"
 
 
 class TooMany(AzureError):
-    """A deployment has more requests than it takes on."""
+    """A deployment has more concurrent requests than it accepts."""
 
     status = 429
     code = "TooManyRequests"
 
 
 class BadGateway(AzureError):
-    """A deployment's process ended while it answered."""
+    """A deployment's process ended during a request."""
 
     status = 502
     code = "BadGateway"
 
 
 class Unavailable(AzureError):
-    """A deployment has no process that answers."""
+    """A deployment has no running process."""
 
     status = 503
     code = "ServiceUnavailable"
 
 
 class NotFound(AzureError):
-    """What the request names is not there."""
+    """The resource does not exist."""
 
     status = 404
     code = "ResourceNotFound"
 
 
 class Conflict(AzureError):
-    """What the request wants is in the way of what is there."""
+    """The resource exists with other content."""
 
     status = 409
     code = "Conflict"
 
 
 class Unauthorized(AzureError):
-    """No credentials, or ones that this server did not give out."""
+    """No credentials, or credentials that this server did not issue."""
 
     status = 401
     code = "AuthenticationFailed"
 
 
 class Forbidden(AzureError):
-    """Credentials for something else."""
+    """Credentials for another resource."""
 
     status = 403
     code = "AuthorizationFailed"
 
 
 class Defect(AzureError):
-    """A mistake of this server's own."""
+    """A defect of this server."""
 
     status = 500
     code = "InternalServerError"
 
 
 class NotSupported(AzureError):
-    """An operation that the local workspace does not have."""
+    """An operation that azureml-local does not support."""
 
     status = 501
     code = "NotSupportedLocally"
 
 
 class LocalError(Exception):
-    """What a person did wrong, in one line."""
+    """A user error, reported in one line."""
 
     exit_code = 2

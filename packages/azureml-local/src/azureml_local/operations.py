@@ -1,6 +1,6 @@
-"""Answers to creations and deletions: done at once, or an operation that the client polls.
+"""Long-running operations: a client polls their status until they have finished.
 
-The SDK waits 30 s between two looks unless told otherwise on every single answer.
+The SDK waits 30 s between two polls unless each response has a shorter ``x-ms-retry-after-ms``.
 """
 
 from __future__ import annotations
@@ -17,63 +17,63 @@ from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace
 
 POLL = {"x-ms-retry-after-ms": "200"}
-
-
 KIND = "operations"
-KEPT = timedelta(days=7)
-ENDED = "the local workspace was ended while this was under way"
+KEPT_FOR = timedelta(days=7)
+SERVER_STOPPED = "the local workspace stopped during this operation"
 
 
 class Operations:
-    """Operations that are under way or over; clients ask on when the server is back."""
+    """Running and finished operations; clients can poll them after a restart of the server."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._resumed: set[str] = set()
 
     def start(self, workspace: Workspace) -> str:
-        """A new operation's id."""
+        """Start an operation and return its id."""
         name = str(uuid.uuid4())
         self._state.store.put(workspace.key, KIND, name, "", {"id": name, "status": "InProgress"})
         return name
 
     def finish(self, workspace: Workspace, name: str, error: dict[str, Any] | None = None) -> None:
-        """The operation has come to its end, with an error or without."""
-        said = {"status": "Failed", "error": error} if error else {"status": "Succeeded"}
+        """Set an operation's final status: succeeded, or failed with an error."""
+        result = {"status": "Failed", "error": error} if error else {"status": "Succeeded"}
         with self._state.store.transaction():
-            if self._state.store.get(workspace.key, KIND, name):  # the workspace is still there
-                self._state.store.put(workspace.key, KIND, name, "", {"id": name, **said})
+            if self._state.store.get(workspace.key, KIND, name):  # the workspace was not deleted
+                self._state.store.put(workspace.key, KIND, name, "", {"id": name, **result})
 
     def mark_resumed(self, name: str) -> None:
-        """Say of an operation of a former server that it goes on."""
+        """Mark an operation of the previous server as continued by this one."""
         self._resumed.add(name)
 
     def recover(self) -> None:
-        """End what a former server left under way and nobody goes on with; forget what is old."""
-        for found in self._state.store.all(KIND):
-            old = datetime.fromisoformat(found.modified) < datetime.now(UTC) - KEPT
-            if found.body["status"] != "InProgress":
-                if old:
-                    self._state.store.delete(found.workspace, KIND, found.name)
-            elif found.name not in self._resumed:
-                error = {"code": "ServerEnded", "message": ENDED}
-                self.finish(self._state.workspace_by_key(found.workspace), found.name, error)
+        """Fail the previous server's operations that are not continued; delete old ones."""
+        for operation in self._state.store.all(KIND):
+            expired = datetime.fromisoformat(operation.modified) < datetime.now(UTC) - KEPT_FOR
+            if operation.body["status"] != "InProgress":
+                if expired:
+                    self._state.store.delete(operation.workspace, KIND, operation.name)
+            elif operation.name not in self._resumed:
+                error = {"code": "ServerEnded", "message": SERVER_STOPPED}
+                self.finish(
+                    self._state.workspace_by_key(operation.workspace), operation.name, error
+                )
 
     def polling_headers(self, workspace: Workspace, name: str) -> dict[str, str]:
-        """What tells a client where to ask for the operation."""
+        """The response headers with the address that a client polls."""
         url = f"{self._state.url}{workspace.path}/operations/{name}"
         return {"Azure-AsyncOperation": url, **POLL}
 
     def status(self, workspace: Workspace, name: str) -> dict[str, Any]:
-        """An operation's document.
+        """The document of an operation.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: no operation has this id.
         """
-        found = self._state.store.get(workspace.key, KIND, name)
-        if found is None:
-            raise NotFound(f"no operation {name}")
-        return found.body
+        operation = self._state.store.get(workspace.key, KIND, name)
+        if operation is None:
+            raise NotFound(f"Operation {name} was not found.")
+        return operation.body
 
 
 def register(routes: Routes, state: State, operations: Operations) -> None:
@@ -81,5 +81,5 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
 
     @routes.add("GET", WORKSPACE + "/operations/{name}", "Operations - Get")
     async def get(request: Request) -> Response:
-        found = operations.status(state.workspace(request), request.path_params["name"])
-        return JSONResponse(found, headers=POLL)
+        document = operations.status(state.workspace(request), request.path_params["name"])
+        return JSONResponse(document, headers=POLL)

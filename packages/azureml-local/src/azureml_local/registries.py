@@ -1,9 +1,8 @@
-"""Registries: assets that workspaces share. One is a store of assets like a workspace's, no more.
+"""Registries: assets that workspaces share.
 
-The SDK first asks where a registry is, then speaks to an address of its own, where creating an
-asset is an operation that may take long; here it is done at once. A registry has storage of its
-own, to which uploads get a signature, and out of which jobs and deployments of any workspace are
-given what they name by ``azureml://registries/…``.
+The SDK requests a registry's address by discovery, then sends its requests there. Operations that
+are long-running on Azure finish at once. A registry has its own storage. Jobs and deployments of
+all workspaces can use its assets by ``azureml://registries/...``.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def register(routes: Routes, state: State) -> None:
 
 
 def _management(routes: Routes, state: State) -> None:
-    """Registries themselves; what is said of regions and storage is kept and means nothing."""
+    """Operations on registries; regions and storage settings are stored and have no effect."""
     one = REGISTRIES + "/{registry}"
 
     @routes.add("PUT", one, "Registries - Create or update")
@@ -71,44 +70,46 @@ def _management(routes: Routes, state: State) -> None:
         name = params["registry"]
         if not NAME.match(name):
             raise BadRequest(
-                f"registry name {name!r} is not valid: 2 to 32 letters, digits, '-' and '_', a "
-                "letter or digit first",
+                f"registry name {name!r} is not valid: use 2 to 32 letters, digits, '-' and "
+                "'_', and start with a letter or digit",
                 target="name",
             )
-        about = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
-        new = state.find_registry(name) is None
-        found = state.create_registry(name, params["subscription"], params["group"], about)
-        return JSONResponse(_shown(state, found), status_code=201 if new else 200)
+        description = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
+        created = state.find_registry(name) is None
+        registry = state.create_registry(name, params["subscription"], params["group"], description)
+        return JSONResponse(_shown(state, registry), status_code=201 if created else 200)
 
     @routes.add("GET", one, "Registries - Get")
     async def get(request: Request) -> Response:
-        found = state.find_registry(request.path_params["registry"])
-        if found is None:
+        registry = state.find_registry(request.path_params["registry"])
+        if registry is None:
             raise NotFound(f"Registry {request.path_params['registry']} was not found.")
-        return JSONResponse(_shown(state, found))
+        return JSONResponse(_shown(state, registry))
 
     @routes.add("GET", REGISTRIES, "Registries - List")
     async def list_all(request: Request) -> Response:
         group = request.path_params["group"].lower()
-        found = [each for each in _all(state) if each.group.lower() == group]
-        return JSONResponse({"value": [_shown(state, each) for each in found]})
+        registries = [
+            registry for registry in _registries(state) if registry.group.lower() == group
+        ]
+        return JSONResponse({"value": [_shown(state, registry) for registry in registries]})
 
     @routes.add("GET", OF_SUBSCRIPTION, "Registries - List of a subscription")
     async def list_of_subscription(request: Request) -> Response:
-        return JSONResponse({"value": [_shown(state, each) for each in _all(state)]})
+        return JSONResponse({"value": [_shown(state, each) for each in _registries(state)]})
 
     @routes.add("DELETE", one, "Registries - Delete")
     async def delete(request: Request) -> Response:
         key = registry_key(request.path_params["registry"])
         with state.store.transaction():
             state.store.purge(key)
-            there = state.store.delete("", KIND, key)
+            existed = state.store.delete("", KIND, key)
         await run_in_threadpool(shutil.rmtree, state.data / "blobs" / key, ignore_errors=True)
-        return Response(status_code=200 if there else 204)
+        return Response(status_code=200 if existed else 204)
 
 
 def _assets(routes: Routes, state: State) -> None:
-    """What only registries have: places for uploads, signatures for downloads, imports."""
+    """Operations on assets that only registries have: upload, download and import."""
 
     @routes.add(
         "PUT",
@@ -117,7 +118,7 @@ def _assets(routes: Routes, state: State) -> None:
     )
     async def upload(request: Request) -> Response:
         uri, sas = assets.create_upload_container(state, state.workspace(request))
-        return JSONResponse(_reference(uri, f"{uri}?{sas}"))
+        return JSONResponse(_data_reference(uri, f"{uri}?{sas}"))
 
     @routes.add(
         "POST",
@@ -128,65 +129,67 @@ def _assets(routes: Routes, state: State) -> None:
         registry = state.workspace(request)
         uri = text_of(await json_of(request), "blobUri")
         state.local_path(registry, uri)
-        # The SDK takes what stands before the first slash for the account, the next for the
-        # container: so the account is the container here, and the container a folder.
+        # The SDK uses the part before the first slash as account, and the next as container: so
+        # the account is the container here, and the container a folder.
         account = uri.partition(".blob.core.windows.net/")[0] + ".blob.core.windows.net"
         return JSONResponse(
-            _reference(uri, f"{account}?{auth.sas_token(state.secret, registry.key)}")
+            _data_reference(uri, f"{account}?{auth.sas_token(state.secret, registry.key)}")
         )
 
     @routes.add("POST", ASSETS_OF_REGISTRY + "/import", "Registries - Import an asset")
     async def share(request: Request) -> Response:
         registry = state.workspace(request)
-        given = object_of(await json_of(request), "properties")
-        source = SHARED.match(text_of(given, "sourceAssetId"))
+        properties = object_of(await json_of(request), "properties")
+        source = SHARED.match(text_of(properties, "sourceAssetId"))
         if source is None:
-            raise BadRequest("sourceAssetId names no asset of a workspace", target="sourceAssetId")
+            raise BadRequest(
+                "sourceAssetId: must be the id of an asset in a workspace", target="sourceAssetId"
+            )
         workspace = next((each for each in state.workspaces() if each.id == source[1]), None)
         if workspace is None:
-            raise NotFound(f"no workspace has the id {source[1]}", "UserError")
+            raise NotFound(f"Workspace {source[1]} was not found.", "UserError")
         kind = source[2]
-        found = assets.find(state, workspace, kind, source[3], source[4])
+        asset = assets.find(state, workspace, kind, source[3], source[4])
         name = assets.validate_name(
-            assets.KINDS[kind], text_of(given, "destinationName", found.name)
+            assets.KINDS[kind], text_of(properties, "destinationName", asset.name)
         )
         version = assets.validate_name(
-            assets.KINDS[kind], text_of(given, "destinationVersion", found.version), "version"
+            assets.KINDS[kind], text_of(properties, "destinationVersion", asset.version), "version"
         )
-        body = await run_in_threadpool(_copied, state, workspace, registry, kind, found.body)
+        body = await run_in_threadpool(_copy_files, state, workspace, registry, kind, asset.body)
         assets.register_version(state, registry, kind, name, version, body)
         return Response(status_code=200)
 
 
-def _copied(
+def _copy_files(
     state: State, workspace: Workspace, registry: Workspace, kind: str, body: dict[str, Any]
 ) -> dict[str, Any]:
-    """An asset's properties with files of the registry's own: the workspace may go."""
+    """Copy an asset's files to the registry, so that its workspace can be deleted."""
     build = object_of(body, "build")
     if kind == "environments" and not build:
         return body
     uri = build["contextUri"] if build else body[CONTENT[kind]]
     if uri.startswith(("http://", "https://")) and ".blob.core.windows.net/" not in uri:
-        return body  # it is public
+        return body  # a public address
     source = state.local_path(workspace, uri)
-    place, _ = assets.create_upload_container(state, registry)
-    moved = f"{place}/{source.name}"
-    _copy(source, state.local_path(registry, moved))
+    container, _ = assets.create_upload_container(state, registry)
+    new_uri = f"{container}/{source.name}"
+    _copy_path(source, state.local_path(registry, new_uri))
     if build:
-        return {**body, "build": {**build, "contextUri": moved}}
-    return {**body, CONTENT[kind]: moved}
+        return {**body, "build": {**build, "contextUri": new_uri}}
+    return {**body, CONTENT[kind]: new_uri}
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy_path(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target)
     elif source.is_file():
         shutil.copy2(source, target)
     else:
-        raise NotFound(f"the files of the asset are not there any more: {source.name}", "UserError")
+        raise NotFound(f"the asset's files were not found: {source.name}", "UserError")
 
 
-def _reference(uri: str, signed: str) -> dict[str, Any]:
+def _data_reference(uri: str, signed: str) -> dict[str, Any]:
     return {
         "blobReferenceForConsumption": {
             "blobUri": uri,
@@ -195,23 +198,23 @@ def _reference(uri: str, signed: str) -> dict[str, Any]:
     }
 
 
-def _all(state: State) -> list[Workspace]:
+def _registries(state: State) -> list[Workspace]:
     return [state.workspace_by_key(each.name) for each in state.store.entries("", KIND)]
 
 
 def _shown(state: State, registry: Workspace) -> dict[str, Any]:
-    kept = state.store.get("", KIND, registry.key)
-    about = kept.body.get("about", {}) if kept else {}
+    resource = state.store.get("", KIND, registry.key)
+    description = resource.body.get("about", {}) if resource else {}
     return {
         "id": f"/subscriptions/{registry.subscription}/resourceGroups/{registry.group}"
         f"/providers/Microsoft.MachineLearningServices/registries/{registry.name}",
         "name": registry.name,
         "type": "Microsoft.MachineLearningServices/registries",
         "location": LOCATION,
-        "tags": about.get("tags", {}),
+        "tags": description.get("tags", {}),
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
-            **about.get("properties", {}),
+            **description.get("properties", {}),
             "discoveryUrl": f"{state.url}{DISCOVERY.replace('{registry}', registry.name)}",
             "mlFlowRegistryUri": "",
             "publicNetworkAccess": "Disabled",

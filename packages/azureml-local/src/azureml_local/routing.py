@@ -1,8 +1,8 @@
-"""The route table: Azure's paths, compared as Azure does, each with its operation's name.
+"""The route table: path patterns of Azure's API with the names of their operations.
 
-Azure mixes ``resourceGroups`` and ``resourcegroups``, and clients put ``azureml:`` before names; so
-paths ignore case and that prefix is dropped. The documentation's table of operations is made from
-this table.
+Azure uses both ``resourceGroups`` and ``resourcegroups``, and clients add ``azureml:`` to names. So
+paths ignore case, and that prefix is removed. The table of operations in the documentation is
+generated from this table.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 WORKSPACES = GROUP + "/providers/Microsoft.MachineLearningServices/workspaces"
 WORKSPACE = WORKSPACES + "/{workspace}"
 REGISTRIES = GROUP + "/providers/Microsoft.MachineLearningServices/registries"
-# A registry's assets have an address of their own, which clients are told by discovery.
+# The base of a registry's assets, which clients get by discovery.
 ASSETS_OF_REGISTRY = f"/mferp/managementfrontend{REGISTRIES}/{{registry}}"
 ANY = "GET|HEAD|POST|PUT|PATCH|DELETE"
 REST = ("blob", "path")
-"""Parameters that are the rest of a path, and may hold slashes."""
+"""Parameters that are the rest of a path and may contain slashes."""
 FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff\ufffd]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-LONGEST = 1024
+MAX_LENGTH = 1024
 
 
 @dataclass(frozen=True)
 class Route:
-    """One operation: method, path pattern, its name, and what answers."""
+    """An operation: method, path pattern, name and handler."""
 
     method: str
     pattern: str
@@ -49,7 +49,7 @@ class Route:
 
 
 class Routes:
-    """A table that services add to and the server dispatches by; the first match counts."""
+    """The route table; the first matching route handles a request."""
 
     def __init__(self) -> None:
         self.table: list[Route] = []
@@ -57,13 +57,13 @@ class Routes:
     def add(
         self, method: str, pattern: str, operation: str, *, partly: str = ""
     ) -> Callable[[Handler], Handler]:
-        """Decorator: the handler answers ``method`` on ``pattern``.
+        """Decorator: register a handler for ``method`` on ``pattern``.
 
         Args:
-            method: one or several, ``PUT|PATCH``.
-            pattern: a path; ``{name}`` is a segment, ``{name:path}`` all the rest.
-            operation: what it is called in the documentation.
-            partly: what of it there is not; empty where it is whole.
+            method: one or several, such as ``PUT|PATCH``.
+            pattern: a path; ``{name}`` is a segment, ``{name:path}`` the rest of the path.
+            operation: its name in the documentation.
+            partly: the limits of partial support; empty for full support.
         """
         support = "partly" if partly else "supported"
 
@@ -75,35 +75,37 @@ class Routes:
         return register
 
     def refuse(self, pattern: str, operation: str, why: str) -> None:
-        """Answer every method on ``pattern`` with 501 and the operation's name.
+        """Refuse each method on ``pattern`` with 501 and the operation's name.
 
         Args:
             pattern: as for :meth:`add`.
-            operation: what it is called in the documentation.
-            why: what to do instead, or why there is no such thing on one machine.
+            operation: its name in the documentation.
+            why: the reason, or what to do instead.
         """
 
         async def handler(request: Request) -> Response:
-            raise NotSupported(f"{operation}: azureml-local does not have it ({why})")
+            raise NotSupported(f"{operation}: not supported by azureml-local ({why})")
 
         route = Route(ANY, pattern, operation, handler, _compile(pattern), "refused", why)
         self.table.append(route)
 
     async def dispatch(self, request: Request, guard: Callable[[Request], None]) -> Response:
-        """Answer a request that ``guard`` lets pass; errors become Azure's form here alone."""
+        """Handle a request if ``guard`` accepts it; errors are converted to Azure's form here."""
         path = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
         try:
-            return await self._answer(request, path, guard)
+            return await self._handle(request, path, guard)
         except AzureError as error:
             return JSONResponse(error.body(), status_code=error.status)
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer in Azure's form
-            traceback.print_exc()  # to the server's log, which holds neither header nor query
-            defect = Defect(f"a defect of azureml-local at {request.method} {unquote(path)}")
+            return Response(status_code=400)  # the client is gone
+        except Exception:  # noqa: BLE001 - clients get each error in Azure's form
+            traceback.print_exc()  # to the server's log, without headers and query
+            defect = Defect(
+                f"defect in azureml-local: {request.method} {unquote(path)}; see serve.log"
+            )
             return JSONResponse(defect.body(), defect.status, {"x-ms-retry-after-ms": "50"})
 
-    async def _answer(
+    async def _handle(
         self, request: Request, path: str, guard: Callable[[Request], None]
     ) -> Response:
         for route in self.table:
@@ -116,27 +118,27 @@ class Routes:
         request.scope["path_params"] = {}
         guard(request)
         raise NotSupported(
-            f"azureml-local has no operation {request.method} {unquote(path)}; "
-            "docs/azureml-local.md lists those it has"
+            f"{request.method} {unquote(path)}: not supported by azureml-local; "
+            "`azureml-local operations` lists what is"
         )
 
 
 def _parameters(match: re.Match[str]) -> dict[str, str]:
-    """The names in a path, decoded.
+    """The decoded parameters of a path.
 
     Raises:
-        BadRequest: one of them holds what no name may hold: many become names of folders.
+        BadRequest: a name has forbidden characters; many names become names of folders.
     """
-    found = {}
+    parameters = {}
     for name, value in match.groupdict().items():
         text = unquote(value, errors="replace").removeprefix("azureml:")
-        wrong = CONTROL.search(text) if name in REST else FORBIDDEN.search(text)
-        if wrong or (name not in REST and text in ("", ".", "..")):
-            raise BadRequest(f"{text!r} is not valid as the {name} in an address", target=name)
-        if len(text) > LONGEST:
-            raise BadRequest(f"the {name} in the address is longer than {LONGEST} characters")
-        found[name] = text
-    return found
+        invalid = CONTROL.search(text) if name in REST else FORBIDDEN.search(text)
+        if invalid or (name not in REST and text in ("", ".", "..")):
+            raise BadRequest(f"{name}: {text!r} is not valid in an address", target=name)
+        if len(text) > MAX_LENGTH:
+            raise BadRequest(f"{name}: longer than {MAX_LENGTH} characters")
+        parameters[name] = text
+    return parameters
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""The server: all services on one loopback listener with TLS, and its beginning and end."""
+"""The server: all services on one loopback listener with TLS, and its start and stop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 
 import psutil
 import uvicorn
@@ -46,14 +48,14 @@ from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.schedules.service import Schedules
-from azureml_local.server_file import FILE, running
+from azureml_local.server_file import FILE, read_server_file
 from azureml_local.state import State, Workspace
 from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
 
 HOST = "127.0.0.1"
-# Without a token: what a client asks to get one, and what has keys of its own.
-OWN_CREDENTIALS = (
+# Paths without a token: those that give a client its first token, and those with their own keys.
+PATHS_WITHOUT_TOKEN = (
     cloud_metadata.METADATA,
     cloud_metadata.TOKEN,
     "/discovery",
@@ -63,7 +65,7 @@ OWN_CREDENTIALS = (
 
 
 class Server:
-    """The application and what belongs to it."""
+    """The ASGI application with its state, jobs and deployments."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Server:
         self._runner = Runner(self.state, self._tracking, self.environment, isolate=isolate)
         self._serving = Serving(data / "online.log")
         self.state.on_workspace_used = self._tracking.start_server
-        self.state.before_workspace_delete = self._clear
+        self.state.before_workspace_delete = self._stop_workspace
         self._operations = operations.Operations(self.state)
         self._online = OnlineEndpoints(self.state, self._serving, self._operations)
         self._online.register_scoring(self.routes)
@@ -110,29 +112,29 @@ class Server:
         await response(scope, receive, send)
 
     def _guard(self, request: Request) -> None:
-        """Refuse whoever shows no credentials; endpoints and pages ask for their own kind."""
+        """Refuse requests without credentials; endpoints and pages check their own kinds."""
         path = request.url.path.lower()
         if "account" in request.path_params:
             auth.require_signature(self.state.secret, request.path_params["account"], request)
-        elif not path.startswith(OWN_CREDENTIALS) and not mlflow_routes.is_link(path):
+        elif not path.startswith(PATHS_WITHOUT_TOKEN) and not mlflow_routes.is_link(path):
             auth.require_token(self.state.secret, request)
 
     async def start(self) -> None:
-        """Take up what a former server left."""
+        """Recover jobs, deployments, operations and schedules of the previous server."""
         self._runner.recover()
         await self._online.recover()
         self._operations.recover()
         self._schedules.recover()
 
-    async def _clear(self, workspace: Workspace) -> None:
-        """End everything that runs for a workspace before it is deleted."""
+    async def _stop_workspace(self, workspace: Workspace) -> None:
+        """Stop all processes of a workspace before it is deleted."""
         await self._runner.cancel_all(workspace)
-        for found in self.state.store.entries(workspace.key, DEPLOYMENTS):
-            await self._serving.stop(pool_key(workspace, found.name))
-        await self._tracking.end(workspace)
+        for deployment in self.state.store.entries(workspace.key, DEPLOYMENTS):
+            await self._serving.stop(pool_key(workspace, deployment.name))
+        await self._tracking.stop_server(workspace)
 
     async def stop(self) -> None:
-        """End all processes and close the store."""
+        """Stop all processes and close the store."""
         for task in list(self.state.tasks):
             task.cancel()
         await self._serving.stop_all()
@@ -144,7 +146,7 @@ class Server:
 
 
 def operations_table() -> str:
-    """The table of operations, from the route table itself, as Markdown."""
+    """The table of operations as Markdown, from the route table."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder), 0, Path(folder))
         lines = ["| operation | request | support |", "|---|---|---|"]
@@ -162,30 +164,30 @@ def serve(data: Path, port: int | None, *, strict: bool = False, isolate: bool =
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        data: where the state is kept.
-        port: the port; None: the one of last time where it is free, else any.
+        data: the data folder.
+        port: the port; None: the port of the last server if it is free, else any free one.
         strict: whether workspaces and compute must be created before they are used.
-        isolate: whether jobs get interpreters of their own, built from their environments.
+        isolate: whether each job gets an interpreter built from its conda file.
 
     Raises:
-        LocalError: the port is taken, or another server works on the folder.
+        LocalError: the port is in use, or another server uses the data folder.
     """
     data = data.resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    other = running(data)
+    other = read_server_file(data)
     if other is not None:
         raise LocalError(
-            f"{data}: a server works on it already (pid {other['pid']}); stop it first"
+            f"{data}: another server uses this folder (pid {other['pid']}); stop it first"
         )
     listener = _listen(data, port)
-    # Most of a scoring request's time goes into sockets and TLS: these are faster than asyncio's.
+    # Most of a scoring request's time is spent in sockets and TLS: uvloop's are faster.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(data, listener, strict=strict, isolate=isolate))
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
-    wanted = [port] if port else [*_last_port(data), 0]
-    for number in wanted:
+    candidates = [port] if port else [*_last_port(data), 0]
+    for number in candidates:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -194,7 +196,7 @@ def _listen(data: Path, port: int | None) -> socket.socket:
             listener.close()
             if port:
                 raise LocalError(
-                    f"port {port} is taken ({error.strerror}); give another, or none for any"
+                    f"--port {port}: {error.strerror}; use another port, or leave --port out"
                 ) from None
             continue
         listener.listen(2048)
@@ -225,20 +227,21 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
         http="httptools",
         proxy_headers=False,
     )
-    front = uvicorn.Server(config)
     loop = asyncio.get_running_loop()
 
-    def end() -> None:
-        front.should_exit = True
-        server.state.background(_hurry(front))
+    def exit_soon() -> None:
+        if not http_server.should_exit:
+            http_server.should_exit = True
+            server.state.background(_close_idle_connections(http_server))
 
+    http_server = _HttpServer(config, exit_soon)
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, end)
+        loop.add_signal_handler(signum, exit_soon)
     await server.start()
-    serving = asyncio.create_task(front._serve([listener]))  # its public door takes over signals
-    while not front.started and not serving.done():
+    serving = asyncio.create_task(http_server.serve([listener]))
+    while not http_server.started and not serving.done():
         await asyncio.sleep(0.005)
-    _announce(data, server, port)
+    _write_server_file(data, server, port)
     try:
         await serving
     finally:
@@ -247,16 +250,28 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
         await server.stop()
 
 
-async def _hurry(front: uvicorn.Server) -> None:
-    """Let a server that shall end wait for what it is asked, not for clients to hang up."""
+class _HttpServer(uvicorn.Server):
+    """uvicorn's server; after SIGINT or SIGTERM this process stops its children, then exits."""
+
+    def __init__(self, config: uvicorn.Config, exit_soon: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._exit_soon = exit_soon
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Let ``serve`` return after the current requests; the signal is not raised again."""
+        self._exit_soon()
+
+
+async def _close_idle_connections(http_server: uvicorn.Server) -> None:
+    """Let a server that exits wait for current requests, but not for idle connections."""
     await asyncio.sleep(0.1)
-    while front.server_state.tasks:
+    while http_server.server_state.tasks:
         await asyncio.sleep(0.02)
-    front.force_exit = True
+    http_server.force_exit = True
 
 
-def _announce(data: Path, server: Server, port: int) -> None:
-    """Say that the server answers, and how to reach it."""
+def _write_server_file(data: Path, server: Server, port: int) -> None:
+    """Publish that the server is ready, and its address and client environment."""
     content = {
         "pid": os.getpid(),
         "pid_started": psutil.Process().create_time(),
@@ -267,8 +282,8 @@ def _announce(data: Path, server: Server, port: int) -> None:
         "env": server.environment,
         "studio": studio_access.link(server.state),
     }
-    beside = data / f".{FILE}"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = data / f".{FILE}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2)
-    beside.replace(data / FILE)
+    temporary.replace(data / FILE)

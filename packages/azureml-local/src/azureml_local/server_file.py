@@ -1,4 +1,4 @@
-"""Whether a server works on a data folder: what ``server.json`` says, if its process lives."""
+"""The file ``server.json`` of a data folder, by which commands find the running server."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import psutil
 FILE = "server.json"
 
 
-def running(data: Path) -> dict[str, Any] | None:
-    """What server.json says of the server on a folder; None where none is running."""
+def read_server_file(data: Path) -> dict[str, Any] | None:
+    """The content of ``server.json``; None if no server runs on the data folder."""
     try:
-        found: dict[str, Any] = json.loads((data / FILE).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((data / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     try:
-        process = psutil.Process(found["pid"])
-        same = abs(process.create_time() - found["pid_started"]) < 1
-        # One that was killed stays in the table until its parent has looked.
-        same = same and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(content["pid"])
+        # The process id may have been reused by another process.
+        is_server = abs(process.create_time() - content["pid_started"]) < 1
+        # A killed process stays in the process table until its parent has waited for it.
+        is_server = is_server and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
-    return found if same else None  # the number may be another process's by now
+    return content if is_server else None

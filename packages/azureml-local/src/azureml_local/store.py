@@ -1,7 +1,6 @@
-"""What the workspace holds: JSON resources in SQLite, acknowledged only when they are on disk.
+"""The store: JSON documents in SQLite, written to disk before a request is acknowledged.
 
-Nearly everything of Azure ML's management protocol is a JSON document under a path. A row is one
-document: workspace, kind (``data``, ``jobs`` …), name and version (empty where there is none).
+A row is one document: workspace, kind (``data``, ``jobs``, ...), name, and version (may be empty).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ COLUMNS = "workspace, kind, name, version, serial, created, modified, body"
 
 @dataclass
 class Resource:
-    """One document. ``serial`` grows with each creation; times are UTC in ISO 8601."""
+    """A document. ``serial`` increases with each creation; times are UTC in ISO 8601."""
 
     workspace: str
     kind: str
@@ -48,7 +47,7 @@ class Resource:
 
     @property
     def system_data(self) -> dict[str, str]:
-        """When and by whom, as documents of the API say it in ``systemData``."""
+        """The ``systemData`` of the API: when it was created and changed, and by whom."""
         return {
             "createdAt": self.created,
             "createdBy": USER,
@@ -62,13 +61,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what signs tokens is in it
+        os.close(
+            os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        )  # it contains the secret that signs tokens
         path.chmod(0o600)
-        # isolation_level None: transactions are ours to begin, in `transaction` alone.
+        # isolation_level None: only `transaction` starts transactions.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._lock = threading.RLock()
         self.changes = 0
-        """Grows with each change; what was read while it stays the same is still so."""
+        """Increases with each change; cached reads are valid while it stays the same."""
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
         self._connection.executescript(SCHEMA)
@@ -80,7 +81,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing of what is written inside; nested ones belong to the outermost."""
+        """Write everything inside or nothing; a nested transaction is part of the outer one."""
         with self._lock:
             if self._connection.in_transaction:
                 yield
@@ -95,9 +96,9 @@ class Store:
             self.changes += 1
 
     def get(self, workspace: str, kind: str, name: str, version: str = "") -> Resource | None:
-        """The document of that name, case ignored as Azure does; None without one."""
+        """A document by its name, ignoring case as Azure does; None if it does not exist."""
         rows = self._select(
-            f"workspace = ? and kind = ? and {_is(kind)} and version = ?",
+            f"workspace = ? and kind = ? and {_name_condition(kind)} and version = ?",
             (workspace, kind, name, version),
         )
         return rows[0] if rows else None
@@ -121,13 +122,13 @@ class Store:
                     " values (?, ?, ?, ?, ?, ?, ?)",
                     (workspace, kind, name, version, now, now, json.dumps(body)),
                 )
-            found = self.get(workspace, kind, name, version)
-        if found is None:
-            raise sqlite3.IntegrityError(f"{kind} {name} vanished while it was written")
-        return found
+            resource = self.get(workspace, kind, name, version)
+        if resource is None:
+            raise sqlite3.IntegrityError(f"{kind} {name} is missing after its write")
+        return resource
 
     def entries(self, workspace: str, kind: str, name: str | None = None) -> list[Resource]:
-        """Documents of a kind, of one name where it is given, in the order of creation."""
+        """The documents of a kind in the order of creation, optionally of one name."""
         if name is None:
             return self._select("workspace = ? and kind = ?", (workspace, kind))
         return self._select(
@@ -135,27 +136,27 @@ class Store:
         )
 
     def all(self, kind: str) -> list[Resource]:
-        """Documents of a kind in every workspace."""
+        """The documents of a kind in all workspaces."""
         return self._select("kind = ?", (kind,))
 
     def delete(self, workspace: str, kind: str, name: str, version: str = "") -> bool:
-        """Whether there was such a document."""
+        """Delete a document and return whether it existed."""
         with self.transaction():
-            done = self._connection.execute(
+            cursor = self._connection.execute(
                 "delete from resources where workspace = ? and kind = ?"  # noqa: S608
-                f" and {_is(kind)} and version = ?",
+                f" and {_name_condition(kind)} and version = ?",
                 (workspace, kind, name, version),
             )
-        return done.rowcount > 0
+        return cursor.rowcount > 0
 
     def purge(self, workspace: str) -> None:
-        """Delete all documents of a workspace, and its own."""
+        """Delete a workspace with all its documents."""
         with self.transaction():
             self._connection.execute("delete from resources where workspace = ?", (workspace,))
             self.delete("", "workspaces", workspace)
 
     def setting(self, name: str) -> str | None:
-        """A value of the server's own; None where it was never set."""
+        """A setting of the server; None if it was never set."""
         with self._lock:
             row = self._connection.execute(
                 "select value from settings where name = ?", (name,)
@@ -163,12 +164,12 @@ class Store:
         return None if row is None else str(row[0])
 
     def set_setting(self, name: str, value: str) -> None:
-        """Keep a value of the server's own."""
+        """Store a setting of the server."""
         with self.transaction():
             self._connection.execute("insert or replace into settings values (?, ?)", (name, value))
 
     def _select(self, where: str, values: tuple[str, ...]) -> list[Resource]:
-        """Rows by a condition, which is always one of the fixed texts above."""
+        """Rows by a condition, which is always one of the constant texts above."""
         query = f"select {COLUMNS} from resources where {where} order by serial"  # noqa: S608
         with self._lock:
             rows = self._connection.execute(query, values).fetchall()
@@ -178,6 +179,6 @@ class Store:
         ]
 
 
-def _is(kind: str) -> str:
-    """The condition on a name: names of blobs tell capitals apart, all others do not."""
+def _name_condition(kind: str) -> str:
+    """The SQL condition on a name: only names of blobs are case-sensitive."""
     return "name = ?" if kind == "blobs" else "name = ? collate nocase"

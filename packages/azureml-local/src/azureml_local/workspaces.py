@@ -1,4 +1,4 @@
-"""The workspace itself, and where the other services are."""
+"""Operations on workspaces, and the discovery of their services."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, 
 
 ABOUT = ("tags", "description", "friendlyName")
 OF_SUBSCRIPTION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/workspaces"
-TEMPLATES = "templates of workspaces alone"
+TEMPLATES = "only templates that create a workspace"
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}\Z")
 
 
@@ -31,31 +31,35 @@ def register(routes: Routes, state: State) -> None:
     @routes.add("PATCH", WORKSPACE, "Workspaces - Update")
     async def update(request: Request) -> Response:
         workspace, body = state.workspace(request), await json_of(request)
-        given = {**object_of(body, "properties"), **body}
-        changes = {key: given[key] for key in ABOUT if given.get(key) is not None}
+        properties = {**object_of(body, "properties"), **body}
+        changes = {key: properties[key] for key in ABOUT if properties.get(key) is not None}
         with state.store.transaction():
-            kept = state.store.get("", "workspaces", workspace.key)
+            resource = state.store.get("", "workspaces", workspace.key)
             state.store.put(
-                "", "workspaces", workspace.key, "", (kept.body if kept else {}) | changes
+                "", "workspaces", workspace.key, "", (resource.body if resource else {}) | changes
             )
         return JSONResponse(_workspace(state, workspace))
 
     @routes.add("GET", WORKSPACES, "Workspaces - List")
     async def list_all(request: Request) -> Response:
         subscription = request.path_params["subscription"].lower()
-        found = [
+        workspaces = [
             _workspace(state, workspace)
             for workspace in state.workspaces()
             if workspace.subscription.lower() == subscription
             and workspace.group.lower() == request.path_params["group"].lower()
         ]
-        return JSONResponse({"value": found})
+        return JSONResponse({"value": workspaces})
 
     @routes.add("GET", OF_SUBSCRIPTION, "Workspaces - List of a subscription")
     async def list_of_subscription(request: Request) -> Response:
         subscription = request.path_params["subscription"].lower()
-        found = [each for each in state.workspaces() if each.subscription.lower() == subscription]
-        return JSONResponse({"value": [_workspace(state, each) for each in found]})
+        workspaces = [
+            workspace
+            for workspace in state.workspaces()
+            if workspace.subscription.lower() == subscription
+        ]
+        return JSONResponse({"value": [_workspace(state, workspace) for workspace in workspaces]})
 
     @routes.add("GET", GROUP, "Resource groups - Get")
     async def group(request: Request) -> Response:
@@ -70,39 +74,41 @@ def register(routes: Routes, state: State) -> None:
 
 
 def _creation(routes: Routes, state: State) -> None:
-    """The SDK makes a workspace by a deployment of a template to its resource group."""
+    """The SDK creates a workspace by deploying a template to its resource group."""
     deployments = GROUP + "/providers/Microsoft.Resources/deployments/{name}"
 
     @routes.add("PUT", deployments, "Deployments of templates - Create", partly=TEMPLATES)
     async def deploy(request: Request) -> Response:
         params = request.path_params
         properties = object_of(await json_of(request), "properties")
-        given = object_of(properties, "parameters")
+        parameters = object_of(properties, "parameters")
 
         def parameter(name: str, default: Any = "") -> Any:
-            return object_of(given, name).get("value", default)
+            return object_of(parameters, name).get("value", default)
 
         name = parameter("workspaceName")
         if not isinstance(name, str) or not NAME.match(name):
-            raise NotSupported(f"Deployments of templates - Create: azureml-local has {TEMPLATES}")
+            raise NotSupported(
+                f"Deployments of templates - Create: azureml-local supports {TEMPLATES}"
+            )
         key = workspace_key(params["subscription"], params["group"], name)
         if state.store.get("", "workspaces", key) is None:
-            about = {
+            description = {
                 "tags": parameter("tagValues", {}),
                 "description": parameter("description"),
                 "friendlyName": parameter("friendlyName"),
             }
-            state.create_workspace(params["subscription"], params["group"], name, about)
-        done = {"provisioningState": "Succeeded", "outputs": {}}
+            state.create_workspace(params["subscription"], params["group"], name, description)
+        result = {"provisioningState": "Succeeded", "outputs": {}}
         return JSONResponse(
-            {"id": request.url.path, "name": params["name"], "properties": done}, status_code=201
+            {"id": request.url.path, "name": params["name"], "properties": result}, status_code=201
         )
 
     @routes.add(
         "GET", GROUP + "/deployments/{name}/operations", "Deployments of templates - Operations"
     )
     async def deployment_operations(request: Request) -> Response:
-        return JSONResponse({"value": []})  # all was done when it was acknowledged
+        return JSONResponse({"value": []})  # the deployment was complete when it was acknowledged
 
     @routes.add("DELETE", WORKSPACE, "Workspaces - Delete")
     async def delete(request: Request) -> Response:
@@ -121,18 +127,18 @@ def _creation(routes: Routes, state: State) -> None:
 
 
 def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
-    kept = state.store.get("", "workspaces", workspace.key)
-    about = {key: kept.body[key] for key in ABOUT if kept and kept.body.get(key)}
+    resource = state.store.get("", "workspaces", workspace.key)
+    description = {key: resource.body[key] for key in ABOUT if resource and resource.body.get(key)}
     return {
         "id": workspace.path,
         "name": workspace.name,
         "type": "Microsoft.MachineLearningServices/workspaces",
         "location": LOCATION,
-        "tags": about.pop("tags", {}),
+        "tags": description.pop("tags", {}),
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
             "friendlyName": workspace.name,
-            **about,
+            **description,
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
             "discoveryUrl": f"{state.url}/discovery",

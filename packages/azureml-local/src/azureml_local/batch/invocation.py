@@ -250,7 +250,7 @@ class Invocations:
                 if "script" not in spec and (address := self.processes.preload()) is not None:
                     extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
-                    workspace, child, command, folder=folder, log=log, extra=extra
+                    workspace, child, command, folder=folder, log=log, variables=extra
                 )
             finally:
                 runner.slots.release(key)

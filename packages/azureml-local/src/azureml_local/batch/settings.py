@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.jobs.validation import DURATION
 from azureml_local.state import object_of, text_of
 
 CONCURRENCY = "maxConcurrencyPerInstance"
@@ -75,7 +75,7 @@ def parse_settings(properties: dict[str, Any], call: dict[str, Any] | None = Non
         instances=_parse_integer("instanceCount", resources.get("instanceCount", 1), 1),
         error_threshold=_parse_integer("errorThreshold", own.get("errorThreshold", -1), -1),
         max_retries=_parse_integer("maxRetries", retry.get("maxRetries", 3), 0),
-        seconds=_parse_seconds(retry.get("timeout", "PT30S")),
+        seconds=parse_duration(retry.get("timeout", "PT30S"), "timeout").total_seconds(),
         append_row=action == APPEND_ROW,
         file_name=name,
     )
@@ -94,13 +94,3 @@ def _parse_integer(name: str, value: Any, least: int) -> int:
             target=name,
         )
     return value
-
-
-def _parse_seconds(value: Any) -> float:
-    match = DURATION.match(value) if isinstance(value, str) else None
-    if match is None or not any(match.groups()):
-        raise BadRequest(
-            f"timeout {value!r} is no duration like PT30S", "UserError", target="timeout"
-        )
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

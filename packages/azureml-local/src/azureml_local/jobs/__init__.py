@@ -1,1 +1,1 @@
-"""Jobs: what is submitted is run, in a process group and a folder of its own."""
+"""Jobs: each submitted job runs in a process group and a folder of its own."""

@@ -1,4 +1,4 @@
-"""What a command job does: its code, inputs and outputs as paths, its interpreter, its command."""
+"""Runs command jobs: prepares the code, inputs, outputs and interpreter, then runs the command."""
 
 from __future__ import annotations
 
@@ -48,48 +48,50 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
 async def _run_command(
     runner: Runner, state: State, workspace: Workspace, name: str, log: Path
 ) -> int:
-    """Run a command job to its end; gives its exit code.
+    """Run a command job and return its exit code.
 
     Args:
-        runner: what runs its processes.
+        runner: starts and ends its processes.
         state: the server's state.
         workspace: the job's workspace.
         name: the job.
-        log: where its output goes.
+        log: the file for its output.
 
     Raises:
-        AzureError: it cannot be begun; in words.
+        AzureError: the job cannot be started.
     """
     runner.set_status(workspace, name, "Preparing")
     properties = records.find(state, workspace, name).body["properties"]
     folder = state.data / "jobs" / workspace.key / name
     await asyncio.to_thread(inputs.copy_code, state, workspace, properties.get("codeId"), folder)
     copies = state.data / "inputs" / workspace.key / name
-    given = await asyncio.to_thread(
+    input_values = await asyncio.to_thread(
         inputs.resolve_inputs, state, workspace, properties.get("inputs") or {}, copies
     )
-    targets = {
+    outputs = {
         key: inputs.resolve_output(state, workspace, name, key, value or {})
         for key, value in (properties.get("outputs") or {}).items()
     }
-    for target in targets.values():
-        made = target.path.parent if target.kind == "uri_file" else target.path
-        made.mkdir(parents=True, exist_ok=True)
-    outputs = {key: str(target.path) for key, target in targets.items()}
-    line = inputs.render_command(properties["command"], given, outputs)
-    kept = {key: target.uri for key, target in targets.items()}
-    records.update(state, workspace, name, outputs=kept, tracked=True)
-    programs = await _programs(runner, state, workspace, name, log)
+    for output in outputs.values():
+        output_folder = output.path.parent if output.kind == "uri_file" else output.path
+        output_folder.mkdir(parents=True, exist_ok=True)
+    output_paths = {key: str(output.path) for key, output in outputs.items()}
+    line = inputs.render_command(properties["command"], input_values, output_paths)
+    output_uris = {key: output.uri for key, output in outputs.items()}
+    records.update(state, workspace, name, outputs=output_uris, tracked=True)
+    bin_folder = await _prepare_interpreter(runner, state, workspace, name, log)
     body = records.find(state, workspace, name).body
-    title = properties.get("displayName") or name
+    display_name = properties.get("displayName") or name
     experiment = properties.get("experimentName") or "Default"
-    await runner.tracking.create_job_run(workspace, name, experiment, title, body.get("parent"))
+    await runner.tracking.create_job_run(
+        workspace, name, experiment, display_name, body.get("parent")
+    )
     root = body.get("root") or body.get("parent") or name
-    extra = {
-        **_variables(state, workspace, name, experiment, root),
-        **{f"AZURE_ML_INPUT_{key}": value for key, value in given.items()},
-        **{f"AZURE_ML_OUTPUT_{key}": value for key, value in outputs.items()},
-        **({"VIRTUAL_ENV": str(programs.parent)} if runner.isolate else {}),
+    variables = {
+        **_job_variables(state, workspace, name, experiment, root),
+        **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
+        **{f"AZURE_ML_OUTPUT_{key}": value for key, value in output_paths.items()},
+        **({"VIRTUAL_ENV": str(bin_folder.parent)} if runner.isolate else {}),
         **(properties.get("environmentVariables") or {}),
     }
     code = await runner.run_process(
@@ -98,45 +100,45 @@ async def _run_command(
         ["bash", "-c", line],
         folder=folder,
         log=log,
-        extra=extra,
+        variables=variables,
         timeout=timeout_of(properties),
-        programs=programs,
+        bin_folder=bin_folder,
     )
     runner.set_status(workspace, name, "Finalizing")
     if code == 0:
-        for key, target in targets.items():
-            inputs.register_output(state, workspace, key, target)
+        for key, output in outputs.items():
+            inputs.register_output(state, workspace, key, output)
     return code
 
 
-async def _programs(
+async def _prepare_interpreter(
     runner: Runner, state: State, workspace: Workspace, name: str, log: Path
 ) -> Path:
-    """The folder with the job's interpreter; its log tells what it lacks."""
-    found = records.find(state, workspace, name).body["properties"]
-    reference = found.get("environmentId") or ""
+    """The ``bin`` folder of the job's interpreter; warnings about its packages go to the log."""
+    properties = records.find(state, workspace, name).body["properties"]
+    reference = properties.get("environmentId") or ""
     conda_file = environments.conda_file(state, workspace, reference)
     if not runner.isolate or conda_file is None:
-        lines = environments.notes(state, workspace, reference)
+        lines = environments.environment_warnings(state, workspace, reference)
         if runner.isolate:
             lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
         with log.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
-        return interpreters.OWN
-    log = runner.log_file(workspace, name, interpreters.LOG)
+        return interpreters.SERVER_BIN
+    build_log = runner.log_file(workspace, name, interpreters.LOG)
 
-    async def build(command: list[str]) -> int:
+    async def run_build_step(command: list[str]) -> int:
         return await runner.run_process(
-            workspace, name, command, folder=log.parent, log=log, status="Preparing"
+            workspace, name, command, folder=build_log.parent, log=build_log, status="Preparing"
         )
 
-    return await runner.interpreters.programs(conda_file, build)
+    return await runner.interpreters.bin_folder(conda_file, run_build_step)
 
 
-def _variables(
+def _job_variables(
     state: State, workspace: Workspace, name: str, experiment: str, root: str
 ) -> dict[str, str]:
-    """What Azure tells a job of itself."""
+    """The environment variables that Azure sets for a job."""
     return {
         "MLFLOW_TRACKING_URI": addresses.azureml_tracking_uri(state, workspace),
         "MLFLOW_EXPERIMENT_NAME": experiment,

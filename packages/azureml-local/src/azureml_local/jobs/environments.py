@@ -1,7 +1,8 @@
-"""A job's environment: what it asks for, and what of that a job gets here.
+"""A job's environment: validation of the reference, and warnings about missing packages.
 
-Images are not built. A job sees the packages of this server's interpreter, and its log tells what
-those lack; where the server isolates jobs it sees those that its conda file names.
+No image is built. A job uses the packages of this server's interpreter, and its log warns about
+those that its environment names and the interpreter lacks. With ``--isolation uv`` the job gets the
+packages of its conda file instead.
 """
 
 from __future__ import annotations
@@ -13,41 +14,44 @@ from azureml_local.errors import AzureError
 from azureml_local.jobs import packages
 from azureml_local.state import State, Workspace
 
-AZURES_OWN = re.compile(r"/registries/|(^|^azureml:|/environments/)AzureML-", re.IGNORECASE)
-"""References to environments that Azure keeps: in a registry there, or in every workspace."""
+CURATED = re.compile(r"/registries/|(^|^azureml:|/environments/)AzureML-", re.IGNORECASE)
+"""References to Microsoft's environments: in its registries, or named ``AzureML-...``."""
 
 
-def check(state: State, workspace: Workspace, reference: str) -> None:
-    """Refuse a reference to what is not there.
+def check_environment(state: State, workspace: Workspace, reference: str) -> None:
+    """Refuse a reference to an environment that does not exist.
 
     Raises:
-        NotFound: there is no such environment.
-        BadRequest: the reference is none.
+        NotFound: the environment does not exist.
+        BadRequest: the reference is not valid.
     """
     shared = assets.IN_REGISTRY.search(reference)
-    ours = shared is not None and state.find_registry(shared[1]) is not None
-    if ours or not AZURES_OWN.search(reference):
+    in_local_registry = shared is not None and state.find_registry(shared[1]) is not None
+    if in_local_registry or not CURATED.search(reference):
         assets.find_by_id(state, workspace, "environments", reference)
 
 
 def conda_file(state: State, workspace: Workspace, reference: str) -> str | None:
-    """The conda file of a job's environment; None where it has none, or is one of Azure's own."""
+    """The conda file of a job's environment; None without one, or for Microsoft's environments."""
     try:
-        found = assets.find_by_id(state, workspace, "environments", reference)
+        environment = assets.find_by_id(state, workspace, "environments", reference)
     except AzureError:
         return None
-    return found.body.get("condaFile")
+    return environment.body.get("condaFile")
 
 
-def notes(state: State, workspace: Workspace, reference: str) -> list[str]:
-    """What a job's log shall say of how this interpreter differs from its environment."""
+def environment_warnings(state: State, workspace: Workspace, reference: str) -> list[str]:
+    """Lines for the job's log: how this interpreter differs from the job's environment."""
     try:
-        found = assets.find_by_id(state, workspace, "environments", reference)
+        environment = assets.find_by_id(state, workspace, "environments", reference)
     except AzureError:
         name = reference.removeprefix("azureml:")
         return [
-            f"{packages.PREFIX} {name} is one of Azure's own environments, and what it holds is "
-            "not known here; the job sees this interpreter's packages"
+            f"{packages.PREFIX} {name} is an environment of Microsoft, its packages are unknown; "
+            "the job uses this interpreter's packages"
         ]
-    name = found.name if found.name not in assets.ANONYMOUS_NAMES else "the job's environment"
-    return packages.warnings(f"{name}:{found.version[:8]}", found.body.get("condaFile"))
+    anonymous = environment.name in assets.ANONYMOUS_NAMES
+    name = "the job's environment" if anonymous else environment.name
+    return packages.package_warnings(
+        f"{name}:{environment.version[:8]}", environment.body.get("condaFile")
+    )

@@ -1,4 +1,4 @@
-"""A job's inputs, outputs and code as paths of this machine, put into its command."""
+"""Resolves a job's inputs, outputs and code to local paths, and renders its command."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from azureml_local.state import FILES, State, Workspace, text_of
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 ASSET = re.compile(r"/(data|models)/[^/]+/(?:versions|labels)/[^/]+\Z", re.IGNORECASE)
-NAMED = re.compile(r"azureml:[^:/]+:[^:/]+\Z")
-MODELS = ("mlflow_model", "custom_model", "triton_model")
-TYPES = ("literal", "uri_file", "uri_folder", "mltable", *MODELS)
+NAME_VERSION = re.compile(r"azureml:[^:/]+:[^:/]+\Z")
+MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
+TYPES = ("literal", "uri_file", "uri_folder", "mltable", *MODEL_TYPES)
 MOUNT, DIRECT = "ReadOnlyMount", "Direct"
-COPIED = ("Download", "EvalDownload")
-MODES = (MOUNT, "ReadWriteMount", "EvalMount", DIRECT, *COPIED)
+COPY_MODES = ("Download", "EvalDownload")
+MODES = (MOUNT, "ReadWriteMount", "EvalMount", DIRECT, *COPY_MODES)
 OUTPUT_MODES = ("ReadWriteMount", "Upload", "Direct")
-# As components write a mode.
-WORDS = {
+# The modes of components, as jobs write them.
+COMPONENT_MODES = {
     "ro_mount": MOUNT,
     "rw_mount": "ReadWriteMount",
     "eval_mount": "EvalMount",
@@ -36,14 +36,14 @@ WORDS = {
     "direct": DIRECT,
     "upload": "Upload",
 }
-WEB = ("http://", "https://")
-ELSEWHERE = ("wasbs://", "wasb://", "abfss://", "abfs://", "adl://")
-FETCH_SECONDS = 60
+PUBLIC = ("http://", "https://")
+OTHER_STORAGE = ("wasbs://", "wasb://", "abfss://", "abfs://", "adl://")
+DOWNLOAD_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a job writes an output, and the asset that it shall become."""
+    """An output of a job: its location, and the asset to register from it."""
 
     kind: str
     uri: str
@@ -53,44 +53,44 @@ class Output:
 
 
 def check_reference(state: State, workspace: Workspace, uri: str) -> None:
-    """Refuse an input that names an asset which is not there.
+    """Refuse an input without an address, or with an asset that does not exist.
 
     Raises:
-        BadRequest: the input has no address.
-        NotFound: there is no such asset.
+        BadRequest: the address is empty.
+        NotFound: the asset does not exist.
     """
     if not uri:
-        raise BadRequest("an input has no address", "UserError", target="inputs")
-    _asset(state, workspace, uri)
+        raise BadRequest("inputs: an input has no address (uri)", "UserError", target="inputs")
+    _asset_uri(state, workspace, uri)
 
 
-def api_mode(word: str) -> str:
-    """A mode as jobs write it, from the word in a component; other texts as they are."""
-    return WORDS.get(word, word)
+def api_mode(mode: str) -> str:
+    """A component's mode as jobs write it; other texts are returned unchanged."""
+    return COMPONENT_MODES.get(mode, mode)
 
 
-def check_output(given: Any) -> None:
-    """Refuse an output of a type or mode that there is not.
+def check_output(value: Any) -> None:
+    """Refuse an output with an unknown type or mode.
 
     Raises:
-        BadRequest: it is of such a one.
+        BadRequest: the type or mode is unknown.
     """
-    if not isinstance(given, dict):
-        raise BadRequest(f"an output must be an object, not {given!r}", "UserError")
-    kind = text_of(given, "jobOutputType", "uri_folder")
+    if not isinstance(value, dict):
+        raise BadRequest(f"outputs: an output must be an object (got {value!r})", "UserError")
+    kind = text_of(value, "jobOutputType", "uri_folder")
     if kind not in TYPES[1:]:
-        raise BadRequest(f"{kind!r} is no type of output", "UserError", target="outputs")
-    mode = text_of(given, "mode", "ReadWriteMount")
+        raise BadRequest(f"outputs: type {kind!r} is unknown", "UserError", target="outputs")
+    mode = text_of(value, "mode", "ReadWriteMount")
     if mode not in OUTPUT_MODES:
-        raise BadRequest(f"{mode!r} is no mode of an output", "UserError", target="outputs")
+        raise BadRequest(f"outputs: mode {mode!r} is unknown", "UserError", target="outputs")
 
 
-def _asset(state: State, workspace: Workspace, uri: str) -> str | None:
-    """The address of the asset that ``uri`` names; None where it names none."""
+def _asset_uri(state: State, workspace: Workspace, uri: str) -> str | None:
+    """The address of the files of the asset that ``uri`` names; None if it names no asset."""
     match = ASSET.search(uri)
     if match:
         kind = match[1].lower()
-    elif NAMED.match(uri):
+    elif NAME_VERSION.match(uri):
         _, name, version = uri.split(":")
         kind = "data" if state.store.get(workspace.key, "data", name, version) else "models"
     else:
@@ -100,67 +100,69 @@ def _asset(state: State, workspace: Workspace, uri: str) -> str | None:
 
 
 def locate_input(state: State, workspace: Workspace, uri: str) -> str:
-    """Where an input's content lies: a path, or the address where it is public.
+    """The local path of an input's content, or its address if it is outside this workspace.
 
     Raises:
-        BadRequest: there is nothing at the address.
-        NotFound: it names an asset that is not there.
+        BadRequest: nothing exists at the address.
+        NotFound: the asset does not exist.
     """
-    uri = _asset(state, workspace, uri) or uri
-    if uri.startswith((*WEB, *ELSEWHERE)) and ".blob.core.windows.net/" not in uri:
+    uri = _asset_uri(state, workspace, uri) or uri
+    if uri.startswith((*PUBLIC, *OTHER_STORAGE)) and ".blob.core.windows.net/" not in uri:
         return uri
-    if uri.startswith(ELSEWHERE):
+    if uri.startswith(OTHER_STORAGE):
         return uri
     uri = resolve_job_uri(state, workspace, uri)
     path = state.local_path(workspace, uri)
     if not path.exists():
-        raise BadRequest(f"there is nothing at {uri}", "UserError")
+        raise BadRequest(f"inputs: nothing exists at {uri}", "UserError")
     return str(path)
 
 
 def resolve_inputs(
     state: State, workspace: Workspace, inputs: dict[str, Any], folder: Path
 ) -> dict[str, str]:
-    """Each input's text: a literal as it is, data as the path where it lies.
+    """The text of each input: a literal's value, or the local path of the data.
 
     Args:
         state: the server's state.
         workspace: the job's workspace.
         inputs: the job's inputs.
-        folder: where what is to be copied or fetched goes, one folder an input.
+        folder: the folder for copies and downloads, with one folder for each input.
 
     Raises:
-        BadRequest: there is nothing at an input's address, or something of another type.
-        NotFound: it names an asset that is not there.
+        BadRequest: nothing exists at an input's address, or its type does not match.
+        NotFound: an asset does not exist.
     """
     return {
-        name: _value(state, workspace, name, given, folder / name)
-        for name, given in inputs.items()
-        if given is not None
+        name: _resolve_input(state, workspace, name, value, folder / name)
+        for name, value in inputs.items()
+        if value is not None
     }
 
 
-def _value(
-    state: State, workspace: Workspace, name: str, given: dict[str, Any], folder: Path
+def _resolve_input(
+    state: State, workspace: Workspace, name: str, value: dict[str, Any], folder: Path
 ) -> str:
-    kind, mode = given.get("jobInputType", "literal"), given.get("mode") or MOUNT
+    kind, mode = value.get("jobInputType", "literal"), value.get("mode") or MOUNT
     if kind == "literal":
-        return str(given.get("value", ""))
-    place = locate_input(state, workspace, given["uri"])
+        return str(value.get("value", ""))
+    location = locate_input(state, workspace, value["uri"])
     if mode == DIRECT:
-        uri = _asset(state, workspace, given["uri"]) or given["uri"]
+        uri = _asset_uri(state, workspace, value["uri"]) or value["uri"]
         return resolve_job_uri(state, workspace, uri)
-    if place.startswith(WEB):
-        return _download(place, folder)
-    if place.startswith(ELSEWHERE):
-        raise BadRequest(f"input {name}: azureml-local does not fetch {place}", "UserError")
-    source = Path(place)
+    if location.startswith(PUBLIC):
+        return _download(location, folder)
+    if location.startswith(OTHER_STORAGE):
+        raise BadRequest(
+            f"inputs.{name}: {location} is not supported by azureml-local", "UserError"
+        )
+    source = Path(location)
     if kind == "uri_file" and source.is_dir():
-        raise BadRequest(f"input {name} is a uri_file, but {given['uri']} is a folder", "UserError")
+        raise BadRequest(f"inputs.{name}: type is {kind}, {value['uri']} is a folder", "UserError")
     if kind in ("uri_folder", "mltable") and source.is_file():
-        raise BadRequest(f"input {name} is a {kind}, but {given['uri']} is a file", "UserError")
-    if mode not in COPIED:
-        return place
+        raise BadRequest(f"inputs.{name}: type is {kind}, {value['uri']} is a file", "UserError")
+    if mode not in COPY_MODES:
+        return location
     folder.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, folder, dirs_exist_ok=True)
@@ -169,35 +171,35 @@ def _value(
 
 
 def _download(address: str, folder: Path) -> str:
-    """Fetch a file from the web, as a job on Azure would mount it."""
+    """Download a public file, as Azure does when it mounts the input."""
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w.\-]", "_", address.partition("?")[0].rsplit("/", 1)[-1]) or "data"
     try:
         with (
-            urllib.request.urlopen(address, timeout=FETCH_SECONDS) as answer,  # noqa: S310 - WEB
+            urllib.request.urlopen(address, timeout=DOWNLOAD_SECONDS) as response,  # noqa: S310 - PUBLIC
             (folder / name).open("wb") as file,
         ):
-            shutil.copyfileobj(answer, file)
+            shutil.copyfileobj(response, file)
     except (urllib.error.URLError, OSError, ValueError) as error:
-        raise BadRequest(f"{address} cannot be fetched: {error}", "UserError") from None
+        raise BadRequest(f"inputs: {address} cannot be downloaded: {error}", "UserError") from None
     return str(folder / name)
 
 
 def default_output_path(state: State, workspace: Workspace, job: str, name: str) -> Path:
-    """The folder of a job's output, where the SDK's download looks for it."""
+    """The folder of a job's output, in which the SDK's download looks for it."""
     return state.container(workspace, FILES) / "azureml" / job / name
 
 
 def resolve_output(
-    state: State, workspace: Workspace, job: str, name: str, given: dict[str, Any]
+    state: State, workspace: Workspace, job: str, name: str, value: dict[str, Any]
 ) -> Output:
-    """Where a job writes an output: what its address says, or Azure's place for it.
+    """The location of a job's output: its own address, or Azure's default.
 
     Raises:
-        BadRequest: the address is in no datastore of the workspace.
+        BadRequest: the address is not in a datastore of the workspace.
     """
-    kind = text_of(given, "jobOutputType", "uri_folder")
-    uri = text_of(given, "uri")
+    kind = text_of(value, "jobOutputType", "uri_folder")
+    uri = text_of(value, "uri")
     if uri:
         uri = re.sub(r"\$\{\{\s*name\s*\}\}", job, uri)
         uri = re.sub(r"\$\{\{\s*output_name\s*\}\}", name, uri)
@@ -206,64 +208,62 @@ def resolve_output(
     else:
         path = default_output_path(state, workspace, job, name)
         uri = state.datastore_uri(workspace, FILES, f"azureml/{job}/{name}")
-    version = given.get("assetVersion")
-    return Output(kind, uri, path, given.get("assetName"), str(version) if version else None)
+    version = value.get("assetVersion")
+    return Output(kind, uri, path, value.get("assetName"), str(version) if version else None)
 
 
-def register_output(state: State, workspace: Workspace, name: str, target: Output) -> None:
-    """Make an asset of a job's output, where the job asks for one.
+def register_output(state: State, workspace: Workspace, name: str, output: Output) -> None:
+    """Register a job's output as an asset if the job names one.
 
     Raises:
-        AzureError: the name or version is not valid, or there is nothing in the output.
+        AzureError: the name or version is not valid, or the output is empty.
     """
-    if not target.asset:
+    if not output.asset:
         return
-    kind = "models" if target.kind in MODELS else "data"
-    assets.validate_name(f"Output {name}'s asset", target.asset)
-    version = target.version or assets.next_version(state, workspace, kind, target.asset)
+    kind = "models" if output.kind in MODEL_TYPES else "data"
+    assets.validate_name(f"Output {name}'s asset", output.asset)
+    version = output.version or assets.next_version(state, workspace, kind, output.asset)
     fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
-    given = dict(zip(fields, (target.uri, target.kind), strict=True))
-    assets.register_version(state, workspace, kind, target.asset, version, given)
+    properties = dict(zip(fields, (output.uri, output.kind), strict=True))
+    assets.register_version(state, workspace, kind, output.asset, version, properties)
 
 
-def render_command(command: str, given: dict[str, str], outputs: dict[str, str]) -> str:
-    """A command with its expressions replaced; ``$[[…]]`` goes where an optional input is missing.
+def render_command(command: str, inputs: dict[str, str], outputs: dict[str, str]) -> str:
+    """A command with its expressions replaced; ``$[[...]]`` is removed without its input.
 
     Raises:
-        BadRequest: it names an input or output that the job does not have.
+        BadRequest: the command names an input or output that the job does not have.
     """
-    known = {"inputs": given, "outputs": outputs}
+    values = {"inputs": inputs, "outputs": outputs}
 
-    def optional(match: re.Match[str]) -> str:
-        parts = EXPRESSION.findall(match[1])
-        return match[1] if all(name in known[kind] for kind, name in parts) else ""
+    def replace_optional(match: re.Match[str]) -> str:
+        expressions = EXPRESSION.findall(match[1])
+        return match[1] if all(name in values[kind] for kind, name in expressions) else ""
 
-    def replace(match: re.Match[str]) -> str:
+    def replace_expression(match: re.Match[str]) -> str:
         kind, name = match[1], match[2].removesuffix(".path")
-        if name not in known[kind]:
+        if name not in values[kind]:
             raise BadRequest(
-                f"the command names {kind}.{name}, which the job does not have",
-                "UserError",
-                target="command",
+                f"command: {kind}.{name} does not exist in this job", "UserError", target="command"
             )
-        value = known[kind][name]
+        value = values[kind][name]
         return value if re.fullmatch(r"[\w@%+=:,./-]+", value) else shlex.quote(value)
 
-    return EXPRESSION.sub(replace, OPTIONAL.sub(optional, command))
+    return EXPRESSION.sub(replace_expression, OPTIONAL.sub(replace_optional, command))
 
 
 def copy_code(state: State, workspace: Workspace, code: str | None, folder: Path) -> None:
-    """Copy a job's code to its folder, so that the job cannot change the registered one.
+    """Copy a job's code to its working folder, so that the job cannot change the asset.
 
     Raises:
-        BadRequest: the code was never uploaded.
+        BadRequest: the code was not uploaded.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not code:
         return
-    # The address may end with the folder that was uploaded, or name the container alone.
+    # The address names the uploaded folder, or its container.
     uri = assets.find_by_id(state, workspace, "codes", code).body["codeUri"]
     source = state.local_path(workspace, uri)
     if not source.is_dir():
-        raise BadRequest(f"the job's code {code} was never uploaded")
+        raise BadRequest(f"codeId: {code} has no uploaded files")
     shutil.copytree(source, folder, dirs_exist_ok=True)

@@ -1,8 +1,8 @@
-"""Runs pipeline jobs: each step is a job of its own, begun when what it needs is there.
+"""Runs pipeline jobs: each step is a job of its own and starts when its inputs are available.
 
-Steps that do not wait for each other run side by side, as many as their compute has instances.
-When one fails the pipeline ends and its other steps are cancelled, unless the pipeline says
-``continue_on_step_failure``: then whatever does not depend on it goes on.
+Independent steps run at the same time, as many as their compute has instances. If a step fails, the
+pipeline fails and its other steps are cancelled. With ``continue_on_step_failure``, the steps that
+do not depend on the failed one continue.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ async def run_pipeline(
     plan: Plan,
     root: str | None = None,
 ) -> None:
-    """Run a pipeline job from its first step to its last status.
+    """Run a pipeline job from its first step to its final status.
 
     Args:
         state: the server's state.
-        runner: what runs the steps.
+        runner: runs the steps.
         workspace: the job's workspace.
         name: the pipeline job, or the step that is a pipeline.
         plan: its steps.
-        root: the outermost pipeline job; None where it is this one.
+        root: the outermost pipeline job; None if it is this one.
     """
     log = runner.log_file(workspace, name, records.EXECUTION_LOG)
-    run = _Run(state, runner, workspace, name, plan, log, root or name)
-    await runner.supervise(workspace, name, log, run.go)
+    run = _PipelineRun(state, runner, workspace, name, plan, log, root or name)
+    await runner.supervise(workspace, name, log, run.run_steps)
 
 
-class _Run:
+class _PipelineRun:
     """One run of a pipeline's steps."""
 
     def __init__(
@@ -60,36 +60,36 @@ class _Run:
         self._plan = plan
         self._log = log
         self._root = root
-        self._failed: list[str] = []
+        self._failures: list[str] = []
 
-    async def go(self) -> int:
-        """Run all steps; the exit code is 0 where none of them failed.
+    async def run_steps(self) -> int:
+        """Run all steps and return 0 if none failed.
 
         Raises:
-            AzureError: a step did not complete; in words.
+            AzureError: a step failed.
         """
-        self._write_children()
-        properties = records.find(self._state, self._workspace, self._name).body["properties"]
-        parent = records.find(self._state, self._workspace, self._name).body.get("parent")
+        self._create_step_jobs()
+        job = records.find(self._state, self._workspace, self._name)
+        properties = job.body["properties"]
         experiment = properties.get("experimentName") or "Default"
-        title = properties.get("displayName") or self._name
+        display_name = properties.get("displayName") or self._name
         records.update(
             self._state, self._workspace, self._name, outputs=self._plan.outputs, tracked=True
         )
         await self._runner.tracking.create_job_run(
-            self._workspace, self._name, experiment, title, parent
+            self._workspace, self._name, experiment, display_name, job.body.get("parent")
         )
         self._runner.set_status(self._workspace, self._name, "Running")
-        done: dict[str, asyncio.Task[bool]] = {}
+        tasks: dict[str, asyncio.Task[bool]] = {}
         async with asyncio.TaskGroup() as group:
-            for step in self._plan.steps:  # in an order in which what is needed comes first
-                needed = {name: done[name] for name in step.needs}
-                done[step.name] = group.create_task(self._step(step, needed))
-        if self._failed:
-            raise AzureError("; ".join(self._failed), "UserError")
+            for step in self._plan.steps:  # in topological order
+                required = {name: tasks[name] for name in step.needs}
+                tasks[step.name] = group.create_task(self._run_step(step, required))
+        if self._failures:
+            raise AzureError("; ".join(self._failures), "UserError")
         return 0
 
-    def _write_children(self) -> None:
+    def _create_step_jobs(self) -> None:
         with self._state.store.transaction():
             for step in self._plan.steps:
                 body = {
@@ -101,17 +101,16 @@ class _Run:
                 }
                 self._state.store.put(self._workspace.key, records.KIND, step.job, "", body)
 
-    async def _step(self, step: Step, needed: dict[str, asyncio.Task[bool]]) -> bool:
-        """Run one step when all that it needs is there; says whether it completed."""
-        for name, task in needed.items():
+    async def _run_step(self, step: Step, required: dict[str, asyncio.Task[bool]]) -> bool:
+        """Run one step after those that it needs, and return whether it completed."""
+        for name, task in required.items():
             if not await task:
                 return self._skip(step, f"step {name} did not complete")
-        pipeline = records.find(self._state, self._workspace, self._name).body
-        if pipeline.get("cancel"):
+        if self._is_cancelled():
             return self._skip(step, "the pipeline was cancelled")
-        if self._failed and not self._plan.keep_going:
+        if self._failures and not self._plan.continue_on_step_failure:
             return self._skip(step, "another step failed")
-        self._say(f"step {step.name} submitted as job {step.job}")
+        self._write_log(f"step {step.name} submitted as job {step.job}")
         if step.plan is not None:
             await run_pipeline(
                 self._state, self._runner, self._workspace, step.job, step.plan, self._root
@@ -119,34 +118,33 @@ class _Run:
         else:
             await command_jobs.run_command_job(self._runner, self._state, self._workspace, step.job)
         body = records.find(self._state, self._workspace, step.job).body
-        self._say(f"step {step.name} {body['status']}")
+        self._write_log(f"step {step.name} {body['status']}")
         if body["status"] == "Completed":
             return True
         message = ((body.get("error") or {}).get("error") or {}).get("message")
-        first = not self._failed
-        stopped = first is False and not self._plan.keep_going  # by the failure of another
-        if not stopped and not pipeline_cancelled(self._state, self._workspace, self._name):
-            word = "failed" if body["status"] == "Failed" else "was cancelled"
-            self._failed.append(f"step {step.name} {word}" + (f": {message}" if message else ""))
-            if not self._plan.keep_going:
-                await self._end_others(step)
+        ended_by_other = self._failures and not self._plan.continue_on_step_failure
+        if not ended_by_other and not self._is_cancelled():
+            result = "failed" if body["status"] == "Failed" else "was cancelled"
+            self._failures.append(
+                f"step {step.name} {result}" + (f": {message}" if message else "")
+            )
+            if not self._plan.continue_on_step_failure:
+                await self._cancel_others(step)
         return False
 
-    async def _end_others(self, failed: Step) -> None:
-        for other in self._plan.steps:
-            if other is not failed:
-                await self._runner.cancel(self._workspace, other.job)
+    async def _cancel_others(self, failed: Step) -> None:
+        for step in self._plan.steps:
+            if step is not failed:
+                await self._runner.cancel(self._workspace, step.job)
 
-    def _skip(self, step: Step, why: str) -> bool:
-        self._runner.skip(self._workspace, step.job, why)
-        self._say(f"step {step.name} not run: {why}")
+    def _skip(self, step: Step, reason: str) -> bool:
+        self._runner.skip(self._workspace, step.job, reason)
+        self._write_log(f"step {step.name} skipped: {reason}")
         return False
 
-    def _say(self, line: str) -> None:
+    def _write_log(self, line: str) -> None:
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"[{records.utc_now()}] {line}\n")
 
-
-def pipeline_cancelled(state: State, workspace: Workspace, name: str) -> bool:
-    """Whether somebody cancelled the pipeline."""
-    return bool(records.find(state, workspace, name).body.get("cancel"))
+    def _is_cancelled(self) -> bool:
+        return bool(records.find(self._state, self._workspace, self._name).body.get("cancel"))

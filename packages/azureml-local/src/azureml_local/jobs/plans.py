@@ -1,8 +1,8 @@
-"""What a pipeline job will do, known whole before it is accepted: its steps and what feeds what.
+"""Plans of pipeline jobs: the steps, their order, and the sources of their inputs.
 
-Every step gets the name of its job here, and with it the address of each of its outputs. So the
-inputs of later steps are addresses from the beginning, and a reference to something that is not
-there is refused at once instead of in the middle of the night.
+A plan is made before the job is accepted. Each step's job gets its name here, and each of its
+outputs an address. So the inputs of later steps are known at submission, and an unknown reference
+is refused then.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from azureml_local.state import State, Workspace, object_of, text_of
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
 OUTPUT = re.compile(r"\$\{\{\s*parent\.outputs\.([\w.\-]+)\s*\}\}")
 STEP_OUTPUT = re.compile(r"\$\{\{\s*parent\.jobs\.([\w\-]+)\.outputs\.([\w\-]+)\s*\}\}")
-OF_PARENT = re.compile(r"\$\{\{\s*parent\..*?\}\}")
-CAMEL = {
+PARENT_REFERENCE = re.compile(r"\$\{\{\s*parent\..*?\}\}")
+API_NAMES = {
     "job_input_type": "jobInputType",
     "job_output_type": "jobOutputType",
     "asset_name": "assetName",
     "asset_version": "assetVersion",
 }
-DEEPEST = 8
-"""Pipelines in pipelines; one that holds itself cannot be written, a chain of many can."""
+MAX_DEPTH = 8
+"""The nesting of pipelines in pipelines."""
 
-Given = dict[str, dict[str, Any]]
-"""Inputs by name, each in the form of the API: a literal, or data with its address."""
+InputMap = dict[str, dict[str, Any]]
+"""Inputs or outputs by name, in the form of the API: literals, or data with an address."""
 
 
 @dataclass
 class Step:
-    """One step: the job that it becomes, and the steps whose outputs it needs."""
+    """One step: its job, and the steps whose outputs it needs."""
 
     name: str
     job: str
@@ -49,11 +49,11 @@ class Step:
 
 @dataclass
 class Plan:
-    """The steps of a pipeline in an order in which they can run."""
+    """The steps of a pipeline in topological order."""
 
     steps: list[Step] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
-    keep_going: bool = False
+    continue_on_step_failure: bool = False
 
     @classmethod
     def read(cls, state: State, workspace: Workspace, properties: dict[str, Any]) -> Plan:
@@ -65,21 +65,21 @@ class Plan:
             properties: the job's properties as the API has them.
 
         Raises:
-            BadRequest: a step refers to what there is not, or the steps wait for each other.
-            NotFound: a step's component, code, environment or compute is not there.
-            NotSupported: a step is of a kind that is not run here.
+            BadRequest: a reference is unknown, or the steps depend on each other in a cycle.
+            NotFound: a step's component, code, environment or compute does not exist.
+            NotSupported: azureml-local does not run steps of this type.
         """
         reader = _Reader(state, workspace, text_of(properties, "experimentName"))
         return reader.plan(
             object_of(properties, "jobs"),
-            _camel(object_of(properties, "inputs")),
-            _camel(object_of(properties, "outputs")),
+            _api_form(object_of(properties, "inputs")),
+            _api_form(object_of(properties, "outputs")),
             object_of(properties, "settings"),
         )
 
 
 class _Reader:
-    """Reads the plan of one pipeline job, and of the pipelines in it."""
+    """Makes the plan of one pipeline job, and of the pipelines in it."""
 
     def __init__(self, state: State, workspace: Workspace, experiment: str, depth: int = 0) -> None:
         self._state = state
@@ -88,80 +88,93 @@ class _Reader:
         self._depth = depth
 
     def plan(
-        self, jobs: dict[str, Any], given: Given, outputs: Given, settings: dict[str, Any]
+        self,
+        jobs: dict[str, Any],
+        pipeline_inputs: InputMap,
+        outputs: InputMap,
+        settings: dict[str, Any],
     ) -> Plan:
         """The plan of a pipeline with these steps, inputs and declared outputs."""
         if not jobs:
-            raise BadRequest("a pipeline job needs a step", "UserError", target="jobs")
-        if self._depth > DEEPEST:
-            raise BadRequest(f"pipelines are nested deeper than {DEEPEST}", "UserError")
-        plan = Plan(keep_going=bool(_setting(settings, "continue_on_step_failure")))
-        made: dict[str, Given] = {}
-        for name in _order(jobs):
+            raise BadRequest("jobs: a pipeline job must have a step", "UserError", target="jobs")
+        if self._depth > MAX_DEPTH:
+            raise BadRequest(
+                f"jobs: pipelines are nested more than {MAX_DEPTH} levels deep", "UserError"
+            )
+        plan = Plan(continue_on_step_failure=bool(_setting(settings, "continue_on_step_failure")))
+        step_outputs: dict[str, InputMap] = {}
+        for name in _topological_order(jobs):
             try:
-                step, of_step = self._step(name, jobs[name], given, made, outputs, settings, plan)
+                step, outputs_of_step = self._step(
+                    name, jobs[name], pipeline_inputs, step_outputs, outputs, settings, plan
+                )
             except AzureError as error:
                 error.message = f"step {name}: {error.message}"
                 error.target = f"jobs.{name}"
                 raise
             plan.steps.append(step)
-            made[name] = of_step
+            step_outputs[name] = outputs_of_step
         return plan
 
     def _step(
         self,
         name: str,
         node: dict[str, Any],
-        given: Given,
-        made: dict[str, Given],
-        outputs: Given,
+        pipeline_inputs: InputMap,
+        step_outputs: dict[str, InputMap],
+        outputs: InputMap,
         settings: dict[str, Any],
         plan: Plan,
-    ) -> tuple[Step, Given]:
+    ) -> tuple[Step, InputMap]:
         component = text_of(node, "componentId")
         if not component:
-            raise BadRequest("it has no component", "UserError")
+            raise BadRequest("componentId: a step must have a component", "UserError")
         spec = assets.find_by_id(self._state, self._workspace, "components", component).body
         spec = spec["componentSpec"]
-        values = _inputs(node, spec, given, made)
-        wanted, bound = _outputs(node, spec, outputs)
+        values = _inputs(node, spec, pipeline_inputs, step_outputs)
+        declared_outputs, pipeline_outputs = _outputs(node, spec, outputs)
         job = str(uuid.uuid4())
-        common = {
+        properties = {
             "displayName": text_of(node, "display_name") or name,
             "experimentName": self._experiment,
             "tags": {**object_of(spec, "tags"), **object_of(node, "tags")},
             "properties": {"azureml.pipelineStep": name},
             "componentId": component,
             "inputs": values,
-            "outputs": wanted,
+            "outputs": declared_outputs,
         }
-        needs = set(_references(node))
+        needs = set(_required_steps(node))
         if spec["type"] == "pipeline":
             inner = _Reader(self._state, self._workspace, self._experiment, self._depth + 1)
-            own = {**settings, **object_of(node, "settings")}
-            nested = inner.plan(object_of(spec, "jobs"), values, wanted, own)
-            step = Step(name, job, needs, {"jobType": "Pipeline", **common}, nested)
-            addresses = nested.outputs
+            inner_settings = {**settings, **object_of(node, "settings")}
+            nested = inner.plan(object_of(spec, "jobs"), values, declared_outputs, inner_settings)
+            step = Step(name, job, needs, {"jobType": "Pipeline", **properties}, nested)
+            output_uris = nested.outputs
         else:
             command = self._command(node, spec, settings)
-            step = Step(name, job, needs, {"jobType": "Command", **common, **command})
-            for each in values.values():
-                validation.check_input(self._state, self._workspace, each)
+            step = Step(name, job, needs, {"jobType": "Command", **properties, **command})
+            for value in values.values():
+                validation.check_input(self._state, self._workspace, value)
             validation.check_command(self._state, self._workspace, step.properties)
-            addresses = {
+            output_uris = {
                 key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
-                for key, value in wanted.items()
+                for key, value in declared_outputs.items()
             }
-        plan.outputs.update({bound[k]: uri for k, uri in addresses.items() if k in bound})
-        kinds = {key: text_of(each, "jobOutputType", "uri_folder") for key, each in wanted.items()}
+        plan.outputs.update(
+            {pipeline_outputs[k]: uri for k, uri in output_uris.items() if k in pipeline_outputs}
+        )
+        kinds = {
+            key: text_of(value, "jobOutputType", "uri_folder")
+            for key, value in declared_outputs.items()
+        }
         return step, {
-            key: {"jobInputType": kinds[key], "uri": uri} for key, uri in addresses.items()
+            key: {"jobInputType": kinds[key], "uri": uri} for key, uri in output_uris.items()
         }
 
     def _command(
         self, node: dict[str, Any], spec: dict[str, Any], settings: dict[str, Any]
     ) -> dict[str, Any]:
-        """What makes a command job of a component: its own, and what the step says instead."""
+        """The properties of a command job: those of the component, overridden by the step."""
         variables = {
             **object_of(spec, "environment_variables"),
             **object_of(node, "environment_variables"),
@@ -179,23 +192,23 @@ class _Reader:
         }
 
 
-def _order(jobs: dict[str, Any]) -> list[str]:
-    """The steps' names, those that others need first."""
+def _topological_order(jobs: dict[str, Any]) -> list[str]:
+    """The names of the steps, each after those that it needs."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, node in jobs.items():
         if not isinstance(node, dict):
-            raise BadRequest(f"step {name} must be an object, not {node!r}", target=f"jobs.{name}")
+            raise BadRequest(f"step {name} must be an object (got {node!r})", target=f"jobs.{name}")
         kind = text_of(node, "type", "command")
         if kind not in ("command", "pipeline"):
             raise NotSupported(
-                f"Jobs - Create or update: azureml-local has command and pipeline steps; "
-                f"step {name} is of type {kind}"
+                f"Jobs - Create or update: step {name} has type {kind}, which is not supported by "
+                "azureml-local; it runs command and pipeline steps"
             )
-        needs = list(_references(node))
+        needs = list(_required_steps(node))
         for other in needs:
             if other not in jobs:
                 raise BadRequest(
-                    f"step {name} needs an output of step {other}, which there is not",
+                    f"step {name} uses an output of step {other}, which does not exist",
                     "UserError",
                     target=f"jobs.{name}",
                 )
@@ -203,12 +216,14 @@ def _order(jobs: dict[str, Any]) -> list[str]:
     try:
         return list(sorter.static_order())
     except CycleError as error:
-        circle = " -> ".join(error.args[1])
-        raise BadRequest(f"steps wait for each other: {circle}", "UserError") from None
+        cycle = " -> ".join(error.args[1])
+        raise BadRequest(
+            f"jobs: steps depend on each other in a cycle: {cycle}", "UserError"
+        ) from None
 
 
-def _references(node: dict[str, Any]) -> Iterator[str]:
-    """The steps whose outputs a step takes."""
+def _required_steps(node: dict[str, Any]) -> Iterator[str]:
+    """The names of the steps whose outputs a step uses."""
     for value in object_of(node, "inputs").values():
         text = value.get("value") if isinstance(value, dict) else value
         if isinstance(text, str):
@@ -216,119 +231,127 @@ def _references(node: dict[str, Any]) -> Iterator[str]:
 
 
 def _inputs(
-    node: dict[str, Any], spec: dict[str, Any], given: Given, made: dict[str, Given]
-) -> Given:
-    """A step's inputs: what it says, with its references followed, else the component's default."""
+    node: dict[str, Any],
+    spec: dict[str, Any],
+    pipeline_inputs: InputMap,
+    step_outputs: dict[str, InputMap],
+) -> InputMap:
+    """A step's inputs: its own values with resolved references, else the component's defaults."""
     declared = object_of(spec, "inputs")
-    found: Given = {}
-    for name, value in _camel(object_of(node, "inputs")).items():
+    step_inputs: InputMap = {}
+    for name, value in _api_form(object_of(node, "inputs")).items():
         if name not in declared:
-            raise BadRequest(f"its component has no input {name}", "UserError")
-        bound = _followed(name, value, given, made)
-        if bound is not None:
-            found[name] = bound
-    for name, about in declared.items():
-        wanted = object_of(declared, name)
-        if name not in found:
-            if wanted.get("default") is not None:
-                found[name] = {"jobInputType": "literal", "value": str(wanted["default"])}
-            elif about.get("optional") in (True, "true", "True"):
+            raise BadRequest(f"inputs.{name}: the component has no such input", "UserError")
+        resolved = _resolve_reference(name, value, pipeline_inputs, step_outputs)
+        if resolved is not None:
+            step_inputs[name] = resolved
+    for name in declared:
+        declaration = object_of(declared, name)
+        if name not in step_inputs:
+            if declaration.get("default") is not None:
+                step_inputs[name] = {
+                    "jobInputType": "literal",
+                    "value": str(declaration["default"]),
+                }
+            elif declaration.get("optional") in (True, "true", "True"):
                 continue
             else:
-                raise BadRequest(f"its input {name} is required and has no value", "UserError")
-        kind = text_of(wanted, "type", "string")
-        data, value = kind in inputs.TYPES[1:], found[name]
-        if data != (value["jobInputType"] != "literal"):
-            said = "a value, no data" if data else f"data ({value['jobInputType']}), no value"
-            raise BadRequest(
-                f"its input {name} is of type {kind}, but is given {said}", "UserError"
-            )
-        if data:
-            mode = value.get("mode") or inputs.api_mode(text_of(wanted, "mode"))
-            found[name] = {**value, "jobInputType": kind, **({"mode": mode} if mode else {})}
-    return found
+                raise BadRequest(f"inputs.{name}: required, and has no value", "UserError")
+        kind = text_of(declaration, "type", "string")
+        is_data, value = kind in inputs.TYPES[1:], step_inputs[name]
+        if is_data != (value["jobInputType"] != "literal"):
+            got = f"data ({value['jobInputType']})" if not is_data else "a literal"
+            raise BadRequest(f"inputs.{name}: has type {kind} (got {got})", "UserError")
+        if is_data:
+            mode = value.get("mode") or inputs.api_mode(text_of(declaration, "mode"))
+            step_inputs[name] = {**value, "jobInputType": kind, **({"mode": mode} if mode else {})}
+    return step_inputs
 
 
-def _followed(
-    name: str, value: dict[str, Any], given: Given, made: dict[str, Given]
+def _resolve_reference(
+    name: str, value: dict[str, Any], pipeline_inputs: InputMap, step_outputs: dict[str, InputMap]
 ) -> dict[str, Any] | None:
-    """An input with its reference followed; None where it leads to an input without value."""
+    """An input with its reference resolved; None if the pipeline's input has no value."""
     text = value.get("value")
     if value.get("jobInputType", "literal") != "literal" or not isinstance(text, str):
         return value
-    own = {"mode": value["mode"]} if value.get("mode") else {}
-    whole = INPUT.fullmatch(text.strip())
-    if whole:
-        found = given.get(whole[1])
-        return {**found, **own} if found is not None else None
-    whole = STEP_OUTPUT.fullmatch(text.strip())
-    if whole:
-        return {**_output_of(made, whole[1], whole[2]), **own}
+    mode = {"mode": value["mode"]} if value.get("mode") else {}
+    match = INPUT.fullmatch(text.strip())
+    if match:
+        pipeline_input = pipeline_inputs.get(match[1])
+        return {**pipeline_input, **mode} if pipeline_input is not None else None
+    match = STEP_OUTPUT.fullmatch(text.strip())
+    if match:
+        return {**_step_output(step_outputs, match[1], match[2]), **mode}
 
     def replace(match: re.Match[str]) -> str:
-        found = given.get(match[1])
-        if found is None or found.get("jobInputType", "literal") != "literal":
-            raise BadRequest(f"its input {name} puts {match[0]} into a text", "UserError")
-        return str(found.get("value", ""))
+        pipeline_input = pipeline_inputs.get(match[1])
+        if pipeline_input is None or pipeline_input.get("jobInputType", "literal") != "literal":
+            raise BadRequest(
+                f"inputs.{name}: {match[0]} is not a literal with a value", "UserError"
+            )
+        return str(pipeline_input.get("value", ""))
 
     text = INPUT.sub(replace, text)
-    left = OF_PARENT.search(text)
-    if left:
-        raise BadRequest(f"its input {name} names {left[0]}, which there is not", "UserError")
+    unknown = PARENT_REFERENCE.search(text)
+    if unknown:
+        raise BadRequest(f"inputs.{name}: {unknown[0]} does not exist", "UserError")
     return {**value, "jobInputType": "literal", "value": text}
 
 
-def _output_of(made: dict[str, Given], step: str, output: str) -> dict[str, Any]:
-    found = made[step].get(output)
-    if found is None:
+def _step_output(step_outputs: dict[str, InputMap], step: str, output: str) -> dict[str, Any]:
+    value = step_outputs[step].get(output)
+    if value is None:
         raise BadRequest(f"step {step} has no output {output}", "UserError")
-    return found
+    return value
 
 
 def _outputs(
-    node: dict[str, Any], spec: dict[str, Any], outputs: Given
-) -> tuple[Given, dict[str, str]]:
-    """A step's outputs, and which of them are outputs of the pipeline: ``{own: pipeline's}``."""
-    declared, said = object_of(spec, "outputs"), _camel(object_of(node, "outputs"))
-    unknown = sorted(set(said) - set(declared))
+    node: dict[str, Any], spec: dict[str, Any], outputs: InputMap
+) -> tuple[InputMap, dict[str, str]]:
+    """A step's outputs, and the pipeline's output for each that is bound to one."""
+    declared, own_outputs = object_of(spec, "outputs"), _api_form(object_of(node, "outputs"))
+    unknown = sorted(set(own_outputs) - set(declared))
     if unknown:
-        raise BadRequest(f"its component has no output {', '.join(unknown)}", "UserError")
-    found: Given = {}
-    bound: dict[str, str] = {}
+        raise BadRequest(f"outputs: the component has no output {', '.join(unknown)}", "UserError")
+    resolved_outputs: InputMap = {}
+    bindings: dict[str, str] = {}
     for name in declared:
-        about, own = object_of(declared, name), said.get(name, {})
-        fields = {"jobOutputType": text_of(about, "type", "uri_folder")}
-        mode = inputs.api_mode(text_of(about, "mode"))
+        declaration, value = object_of(declared, name), own_outputs.get(name, {})
+        fields = {"jobOutputType": text_of(declaration, "type", "uri_folder")}
+        mode = inputs.api_mode(text_of(declaration, "mode"))
         if mode:
             fields["mode"] = mode
-        match = OUTPUT.fullmatch(str(own.get("value", "")).strip())
+        match = OUTPUT.fullmatch(str(value.get("value", "")).strip())
         if match:
-            bound[name] = target = str(match[1])
+            bindings[name] = target = str(match[1])
             fields.update(
                 {k: v for k, v in outputs.get(target, {}).items() if k != "jobOutputType"}
             )
-        kept = ("jobOutputType", "mode", "uri", "assetName", "assetVersion", "description")
-        fields.update({key: own[key] for key in kept if own.get(key)})
+        copied = ("jobOutputType", "mode", "uri", "assetName", "assetVersion", "description")
+        fields.update({key: value[key] for key in copied if value.get(key)})
         inputs.check_output(fields)
-        found[name] = fields
-    return found, bound
+        resolved_outputs[name] = fields
+    return resolved_outputs, bindings
 
 
-def _camel(given: dict[str, Any]) -> Given:
-    """Inputs or outputs in the form of the API: in a step's own the SDK writes ``job_input_type``.
+def _api_form(values: dict[str, Any]) -> InputMap:
+    """Inputs or outputs in the form of the API: in steps the SDK writes ``job_input_type``.
 
     Raises:
-        BadRequest: one of them is no object.
+        BadRequest: one of them is not an object.
     """
-    found: Given = {}
-    for name, value in given.items():
+    converted: InputMap = {}
+    for name, value in values.items():
         if not isinstance(value, dict):
-            raise BadRequest(f"{name} must be an object, not {value!r}", "UserError", target=name)
-        found[name] = {CAMEL.get(str(k), str(k)): v for k, v in value.items() if v is not None}
-    return found
+            raise BadRequest(f"{name} must be an object (got {value!r})", "UserError", target=name)
+        converted[name] = {
+            API_NAMES.get(str(k), str(k)): v for k, v in value.items() if v is not None
+        }
+    return converted
 
 
 def _setting(settings: dict[str, Any], name: str) -> Any:
-    """One of a pipeline's settings, which come in snake case or in camel case."""
+    """A setting of a pipeline by its snake case name, also if it is written in camel case."""
     first, *rest = name.split("_")
     return settings.get(name, settings.get(first + "".join(word.title() for word in rest)))

@@ -1,4 +1,4 @@
-"""Jobs as documents: how they are kept, and how the API and the run history show them."""
+"""Documents of jobs: in the store, in the API and in the run history."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
 LOG = "user_logs/std_log.txt"
 EXECUTION_LOG = "logs/azureml/executionlogs.txt"
 SCORING_LOG = "logs/user/stdout/127.0.0.1/process000.stdout.txt"
-"""What scored says about its files, in the child of a batch job, in Azure's folders."""
+"""The log of the scoring process in the child of a batch job, at Azure's path."""
 
 
 def utc_now() -> str:
-    """This moment in UTC, as the API writes it."""
+    """The current time in UTC in ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
@@ -30,16 +30,16 @@ def find(state: State, workspace: Workspace, name: str) -> Resource:
     """A job by its name.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
-    found = state.store.get(workspace.key, KIND, name)
-    if found is None:
+    job = state.store.get(workspace.key, KIND, name)
+    if job is None:
         raise NotFound(f"Job {name} was not found in workspace {workspace.name}.", "UserError")
-    return found
+    return job
 
 
 def update(state: State, workspace: Workspace, name: str, **changes: Any) -> Resource:
-    """Change fields of a job's document beside its properties: status, times, error."""
+    """Change fields of a job's document other than its properties: status, times, error."""
     with state.store.transaction():
         body = find(state, workspace, name).body
         body.update(changes)
@@ -47,20 +47,20 @@ def update(state: State, workspace: Workspace, name: str, **changes: Any) -> Res
 
 
 def children(state: State, workspace: Workspace, name: str) -> list[Resource]:
-    """The jobs that a job is the parent of, oldest first."""
-    found = state.store.entries(workspace.key, KIND)
-    return [each for each in found if each.body.get("parent") == name]
+    """The children of a job, oldest first."""
+    jobs = state.store.entries(workspace.key, KIND)
+    return [job for job in jobs if job.body.get("parent") == name]
 
 
-def document(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
-    """A job as the API shows it; of a job that has a parent only that there is one.
+def document(state: State, workspace: Workspace, job: Resource) -> dict[str, Any]:
+    """A job as the API shows it; a child job has no properties.
 
-    Azure ML does not show jobs in pipelines here, and the SDK then reads the run history instead:
-    it can list and get them, but neither stream nor download them by themselves.
+    Azure ML shows child jobs in the run history only. The SDK reads them there: it can list and get
+    them, but not stream or download them.
     """
-    body = found.body
+    body = job.body
     if body.get("parent"):
-        return {"id": f"{workspace.path}/jobs/{found.name}", "name": found.name, "properties": None}
+        return {"id": f"{workspace.path}/jobs/{job.name}", "name": job.name, "properties": None}
     properties = {
         "services": {},
         "properties": {},
@@ -68,43 +68,43 @@ def document(state: State, workspace: Workspace, found: Resource) -> dict[str, A
         **body["properties"],
         "status": body["status"],
     }
-    properties["services"] = {  # what a client echoes back is not believed
+    properties["services"] = {  # a client cannot change them
         "Tracking": {
             "jobServiceType": "Tracking",
             "endpoint": addresses.azureml_tracking_uri(state, workspace),
         },
         "Studio": {
             "jobServiceType": "Studio",
-            "endpoint": studio_url(state, workspace, found.name),
+            "endpoint": studio_url(state, workspace, job.name),
         },
     }
     return {
-        "id": f"{workspace.path}/jobs/{found.name}",
-        "name": found.name,
+        "id": f"{workspace.path}/jobs/{job.name}",
+        "name": job.name,
         "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "systemData": found.system_data,
+        "systemData": job.system_data,
         "properties": properties,
     }
 
 
 def studio_url(state: State, workspace: Workspace, name: str) -> str:
-    """The address of a job's page, with the key that opens the workspace's pages."""
+    """The address of a job's studio page, with the key to the workspace's pages."""
     key = auth.page_key(state.secret, workspace.key)
     return f"{state.url}/studio/{workspace.key}/jobs/{name}?key={key}"
 
 
-def run_history(state: State, workspace: Workspace, found: Resource) -> dict[str, Any]:
-    """A job as the run history shows it: its status, its logs' addresses, its error."""
-    body = found.body
-    folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(found.name)
+def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, Any]:
+    """A job as the run history shows it: status, addresses of logs, error."""
+    body = job.body
+    folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
     base = blob_endpoint(state, workspace)
-    base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(found.name)}"
+    base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(job.name)}"
     sas = auth.sas_token(state.secret, workspace.key)
     logs = {
         name: f"{base}/{name}?{sas}" for name in (LOG, EXECUTION_LOG) if (folder / name).is_file()
     }
     return {
-        "runId": found.name,
+        "runId": job.name,
         "parentRunId": body.get("parent"),
         "status": body["status"],
         "startTimeUtc": body.get("started"),
@@ -117,29 +117,29 @@ def run_history(state: State, workspace: Workspace, found: Resource) -> dict[str
         "experimentName": body["properties"].get("experimentName"),
         "displayName": body["properties"].get("displayName"),
         "outputs": _outputs(body),
-        "rootRunId": body.get("root") or body.get("parent") or found.name,
-        "runUuid": found.name,
+        "rootRunId": body.get("root") or body.get("parent") or job.name,
+        "runUuid": job.name,
         "runType": "azureml.PipelineRun"
         if body["properties"].get("jobType") == "Pipeline"
         else "azureml.commandjob",
-        "createdUtc": found.created,
+        "createdUtc": job.created,
         "hidden": bool(body["properties"].get("isArchived")),
     }
 
 
 def _outputs(body: dict[str, Any]) -> dict[str, Any]:
-    """A finished job's outputs for the SDK's download, under ids that are their addresses."""
+    """The outputs of a completed job for the SDK's download; their addresses are their ids."""
     if body["status"] != "Completed":
         return {}
-    found: dict[str, str] = body.get("outputs") or {}
-    return {name: {"assetId": uri, "type": "uri_folder"} for name, uri in found.items()}
+    outputs: dict[str, str] = body.get("outputs") or {}
+    return {name: {"assetId": uri, "type": "uri_folder"} for name, uri in outputs.items()}
 
 
 def error_document(message: str) -> dict[str, Any]:
-    """A job's error in the form of the run history."""
+    """An error in the form of the run history."""
     return {"error": {"code": "UserError", "message": message}}
 
 
 def job_name(request: Request) -> str:
-    """The job that the request's path names."""
+    """The name of the job in a request's path."""
     return str(request.path_params["name"])

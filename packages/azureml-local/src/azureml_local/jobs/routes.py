@@ -1,4 +1,4 @@
-"""The operations on jobs, and the run history that ``stream`` and ``download`` read."""
+"""Operations on jobs, and the run history that ``stream`` and ``download`` read."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ def create(
     workspace: Workspace,
     name: str,
     properties: dict[str, Any],
-    **beside: Any,
+    **fields: Any,
 ) -> Resource:
     """Accept a new job and run it in the background.
 
     Args:
         state: the server's state.
-        runner: what runs it.
-        workspace: where.
-        name: what it is called.
+        runner: runs the job.
+        workspace: the job's workspace.
+        name: the job's name.
         properties: the job as the API has it.
-        beside: what else its document says: the schedule that started it.
+        fields: other fields of its document, such as the schedule that started it.
 
     Raises:
-        AzureError: it cannot be run; in words.
+        AzureError: the job is not valid.
     """
-    validation.check(state, workspace, name, properties)
+    validation.check_job(state, workspace, name, properties)
     body = {
         "properties": properties,
         "status": "NotStarted",
         "submitted": records.utc_now(),
-        **beside,
+        **fields,
     }
     if properties["jobType"] == "Pipeline":
         plan = plans.Plan.read(state, workspace, properties)
-        found = state.store.put(workspace.key, records.KIND, name, "", body)
+        job = state.store.put(workspace.key, records.KIND, name, "", body)
         state.background(pipeline_jobs.run_pipeline(state, runner, workspace, name, plan))
     else:
-        found = state.store.put(workspace.key, records.KIND, name, "", body)
+        job = state.store.put(workspace.key, records.KIND, name, "", body)
         state.background(command_jobs.run_command_job(runner, state, workspace, name))
-    return found
+    return job
 
 
 def register(routes: Routes, state: State, runner: Runner) -> None:
@@ -71,15 +71,19 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         properties = object_of(await json_of(request), "properties")
         old = state.store.get(workspace.key, records.KIND, name)
         if old is not None:
-            return JSONResponse(records.document(state, workspace, _changed(old, properties)))
-        found = create(state, runner, workspace, name, properties)
-        return JSONResponse(records.document(state, workspace, found), status_code=201)
+            return JSONResponse(
+                records.document(state, workspace, _update_properties(old, properties))
+            )
+        job = create(state, runner, workspace, name, properties)
+        return JSONResponse(records.document(state, workspace, job), status_code=201)
 
-    def _changed(old: Resource, properties: dict[str, Any]) -> Resource:
+    def _update_properties(old: Resource, properties: dict[str, Any]) -> Resource:
         for key in ("jobType", "command", "jobs"):
             if properties.get(key) != old.body["properties"].get(key):
                 raise Conflict(
-                    f"Job {old.name} exists already; a job cannot be changed.", "UserError"
+                    f"{key}: job {old.name} exists and cannot be changed; use another name",
+                    "UserError",
+                    target=key,
                 )
         merged = old.body["properties"] | {
             key: properties[key] for key in CHANGEABLE if key in properties
@@ -91,24 +95,24 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = records.find(state, workspace, records.job_name(request))
-        return JSONResponse(records.document(state, workspace, found))
+        job = records.find(state, workspace, records.job_name(request))
+        return JSONResponse(records.document(state, workspace, job))
 
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
     async def list_all(request: Request) -> Response:
         workspace, query = state.workspace(request), request.query_params
         kind = query.get("jobType", "").lower()
-        found = [
-            each
-            for each in reversed(state.store.entries(workspace.key, records.KIND))
-            if not each.body.get("parent")
-            and matches_list_view(request, each.body["properties"])
-            and (not kind or each.body["properties"]["jobType"].lower() == kind)
-            and query.get("scheduleId", each.body.get("schedule")) == each.body.get("schedule")
-            and (query.get("scheduled") != "true" or each.body.get("schedule"))
-            and (not query.get("tag") or query["tag"] in _tags(each))
+        jobs = [
+            job
+            for job in reversed(state.store.entries(workspace.key, records.KIND))
+            if not job.body.get("parent")
+            and matches_list_view(request, job.body["properties"])
+            and (not kind or job.body["properties"]["jobType"].lower() == kind)
+            and query.get("scheduleId", job.body.get("schedule")) == job.body.get("schedule")
+            and (query.get("scheduled") != "true" or job.body.get("schedule"))
+            and (not query.get("tag") or query["tag"] in _tag_filters(job))
         ]
-        return JSONResponse({"value": [records.document(state, workspace, each) for each in found]})
+        return JSONResponse({"value": [records.document(state, workspace, job) for job in jobs]})
 
     @routes.add("POST", WORKSPACE + "/jobs/{name}/cancel", "Jobs - Cancel")
     async def cancel(request: Request) -> Response:
@@ -127,8 +131,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     async def children(request: Request) -> Response:
         workspace, parent = state.workspace(request), records.job_name(request)
         records.find(state, workspace, parent)
-        found = records.children(state, workspace, parent)
-        return JSONResponse({"value": [records.run_history(state, workspace, e) for e in found]})
+        jobs = records.children(state, workspace, parent)
+        return JSONResponse({"value": [records.run_history(state, workspace, job) for job in jobs]})
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
@@ -142,14 +146,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             changes["tags"] = {**(properties.get("tags") or {}), **object_of(body, "tags")}
         if "hidden" in body:
             changes["isArchived"] = bool(body["hidden"])
-        found = records.update(state, workspace, name, properties=properties | changes)
-        return JSONResponse(records.run_history(state, workspace, found))
+        job = records.update(state, workspace, name, properties=properties | changes)
+        return JSONResponse(records.run_history(state, workspace, job))
 
     @routes.add("POST", HISTORY + "/rundata", "Run history - Run data")
     async def rundata(request: Request) -> Response:
         workspace = state.workspace(request)
-        found = records.find(state, workspace, str((await json_of(request)).get("runId")))
-        return JSONResponse({"runMetadata": records.run_history(state, workspace, found)})
+        job = records.find(state, workspace, str((await json_of(request)).get("runId")))
+        return JSONResponse({"runMetadata": records.run_history(state, workspace, job)})
 
     @routes.add(
         "POST",
@@ -158,21 +162,21 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     )
     async def resolve(request: Request) -> Response:
         workspace = state.workspace(request)
-        wanted = (await json_of(request)).get("values") or []
-        if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
-            raise BadRequest("values must be a list of ids", target="values")
-        for each in wanted:
-            state.local_path(workspace, each)  # refuses what is no address of this workspace
-        values = {each: {"uri": each, "type": "uri_folder"} for each in wanted}
+        uris = (await json_of(request)).get("values") or []
+        if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+            raise BadRequest("values: must be a list of addresses", target="values")
+        for uri in uris:
+            state.local_path(workspace, uri)  # refuses an address outside this workspace
+        values = {uri: {"uri": uri, "type": "uri_folder"} for uri in uris}
         return JSONResponse({"values": values})
 
     def _history(request: Request) -> dict[str, Any]:
         workspace = state.workspace(request)
-        found = records.find(state, workspace, records.job_name(request))
-        return records.run_history(state, workspace, found)
+        job = records.find(state, workspace, records.job_name(request))
+        return records.run_history(state, workspace, job)
 
 
-def _tags(found: Resource) -> list[str]:
-    """A job's tags as a list is asked for them: ``name`` and ``name=value``."""
-    tags = found.body["properties"].get("tags") or {}
+def _tag_filters(job: Resource) -> list[str]:
+    """The filters that match a job's tags: ``name`` and ``name=value``."""
+    tags = job.body["properties"].get("tags") or {}
     return [*tags, *(f"{name}={value}" for name, value in tags.items())]

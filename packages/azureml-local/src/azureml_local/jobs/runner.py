@@ -1,7 +1,7 @@
-"""Runs jobs: waits for an instance, prepares a folder, starts the command, follows it to its end.
+"""Runs the processes of jobs and sets the jobs' statuses.
 
-A job that was running when the server ended is reported as failed when it starts again; its
-processes are gone by then, because they are tethered to the server.
+A job that was running when the server stopped is marked as failed when the server starts again. Its
+processes have ended by then, because they cannot outlive the server.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
-LOOK_SECONDS = 0.05
-BESIDE = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
+POLL_SECONDS = 0.05
+# Lines of ours and of MLflow, which are never the reason of a failure.
+NOT_THE_REASON = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
+RUN_STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
+"""The status of an MLflow run by the status of its job."""
 
 
 class Cancelled(Exception):
-    """The job was cancelled before there was anything to end."""
+    """The job was cancelled before it had a process."""
 
 
 class Runner:
@@ -48,9 +51,9 @@ class Runner:
 
         Args:
             state: the server's state.
-            tracking: where jobs' runs are kept.
-            environment: what a job needs to reach this server.
-            isolate: whether jobs get interpreters of their own.
+            tracking: the MLflow servers, which hold the jobs' runs.
+            environment: the variables that a job needs to reach this server.
+            isolate: whether each job gets an interpreter built from its conda file.
         """
         self._state = state
         self.tracking = tracking
@@ -58,28 +61,26 @@ class Runner:
         self.isolate = isolate
         self.interpreters = interpreters.Interpreters(state.data / "interpreters")
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
-        self._cancelled: dict[tuple[str, str], asyncio.Event] = {}
+        self._cancel_events: dict[tuple[str, str], asyncio.Event] = {}
         self.slots = Slots()
 
     def recover(self) -> None:
-        """Report the jobs that a former server left running as failed."""
-        for found in self._state.store.all(records.KIND):
-            if found.body["status"] not in records.FINAL_STATUSES:
-                workspace = self._state.workspace_by_key(found.workspace)
-                error = records.error_document("the local workspace was ended while the job ran")
+        """Mark the jobs that were running when the server stopped as failed."""
+        for job in self._state.store.all(records.KIND):
+            if job.body["status"] not in records.FINAL_STATUSES:
+                workspace = self._state.workspace_by_key(job.workspace)
+                error = records.error_document("the local workspace stopped while the job ran")
                 ended = records.utc_now()
                 records.update(
-                    self._state, workspace, found.name, status="Failed", ended=ended, error=error
+                    self._state, workspace, job.name, status="Failed", ended=ended, error=error
                 )
-                if found.body.get("tracked"):
-                    self._state.background(
-                        self.tracking.end_job_run(workspace, found.name, "FAILED")
-                    )
+                if job.body.get("tracked"):
+                    self._state.background(self.tracking.end_job_run(workspace, job.name, "FAILED"))
 
     async def cancel(self, workspace: Workspace, name: str) -> None:
-        """End a job that waits or runs, and its children; nothing where it is over."""
-        found = records.find(self._state, workspace, name)
-        if found.body["status"] in records.FINAL_STATUSES:
+        """Cancel a queued or running job and its children; a job that has ended stays as it is."""
+        job = records.find(self._state, workspace, name)
+        if job.body["status"] in records.FINAL_STATUSES:
             return
         records.update(self._state, workspace, name, cancel=True, status="CancelRequested")
         self.cancel_event(workspace, name).set()
@@ -89,22 +90,22 @@ class Runner:
         if process is not None:
             await asyncio.to_thread(child_processes.end_group, process)
 
-    def skip(self, workspace: Workspace, name: str, why: str) -> None:
-        """Say that a job will never run, though nothing is wrong with it."""
-        self._cancelled.pop((workspace.key, name), None)
-        error, ended = records.error_document(why), records.utc_now()
+    def skip(self, workspace: Workspace, name: str, reason: str) -> None:
+        """Mark a job that will not run as cancelled."""
+        self._cancel_events.pop((workspace.key, name), None)
+        error, ended = records.error_document(reason), records.utc_now()
         records.update(self._state, workspace, name, status="Canceled", ended=ended, error=error)
 
     async def cancel_all(self, workspace: Workspace) -> None:
-        """End all jobs of a workspace; returns when none of them runs."""
-        for found in self._state.store.entries(workspace.key, records.KIND):
-            await self.cancel(workspace, found.name)
-        while any(key == workspace.key for key, _ in self._cancelled):
-            await asyncio.sleep(LOOK_SECONDS)
+        """Cancel all jobs of a workspace and wait until none of them runs."""
+        for job in self._state.store.entries(workspace.key, records.KIND):
+            await self.cancel(workspace, job.name)
+        while any(key == workspace.key for key, _ in self._cancel_events):
+            await asyncio.sleep(POLL_SECONDS)
 
     def cancel_event(self, workspace: Workspace, name: str) -> asyncio.Event:
-        """Set when somebody cancels the job."""
-        return self._cancelled.setdefault((workspace.key, name), asyncio.Event())
+        """The event that is set when the job is cancelled."""
+        return self._cancel_events.setdefault((workspace.key, name), asyncio.Event())
 
     async def supervise(
         self,
@@ -115,14 +116,14 @@ class Runner:
         *,
         status: str | None = "Preparing",
     ) -> None:
-        """Run ``work`` as the job ``name`` and give the job the status it comes to.
+        """Run ``work`` as the job ``name`` and set the job's final status.
 
         Args:
             workspace: the job's workspace.
             name: the job.
-            log: where an error is written, for ``jobs.stream`` to show.
+            log: the file for an error, which ``jobs.stream`` shows.
             work: does the job and returns an exit code.
-            status: what the job is at once; None where ``work`` says it.
+            status: the job's first status; None if ``work`` sets it.
         """
         if status is not None:
             self.set_status(workspace, name, status)
@@ -132,45 +133,47 @@ class Runner:
             message = f"{last_line(log)} (exit code {code})" if code else ""
         except Cancelled:
             pass
-        except AzureError as refused:
-            message = refused.message
-        except OSError as failed:
-            message = f"{failed.strerror}: {failed.filename}"
-        except Exception as defect:  # noqa: BLE001 - whatever it is, the job must come to an end
+        except AzureError as error:
+            message = error.message
+        except OSError as error:
+            message = f"{error.strerror}: {error.filename}"
+        except Exception as defect:  # noqa: BLE001 - the job must get a final status
             traceback.print_exc()  # to the server's log
-            message = f"a defect of azureml-local, see its log: {defect!r}"
+            message = f"defect in azureml-local, see serve.log: {defect!r}"
         finally:
-            self._cancelled.pop((workspace.key, name), None)
+            self._cancel_events.pop((workspace.key, name), None)
         if message and not last_line(log):
             with log.open("a", encoding="utf-8") as file:
                 file.write(message + "\n")
-        await self._end(workspace, name, code, message)
+        await self._set_final_status(workspace, name, code, message)
 
-    async def _end(self, workspace: Workspace, name: str, code: int, message: str) -> None:
-        found = records.find(self._state, workspace, name)
+    async def _set_final_status(
+        self, workspace: Workspace, name: str, code: int, message: str
+    ) -> None:
+        job = records.find(self._state, workspace, name)
         status = "Completed" if code == 0 else "Failed"
         error = None if code == 0 else records.error_document(message)
-        if found.body.get("cancel"):
-            status, error = "Canceled", found.body.get("error")
-        if found.body.get("tracked"):
-            words = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
+        if job.body.get("cancel"):
+            status, error = "Canceled", job.body.get("error")
+        if job.body.get("tracked"):
             try:
-                await self.tracking.end_job_run(workspace, name, words[status])
-            except Exception:  # noqa: BLE001 - the job is over, whatever its tracking says
+                await self.tracking.end_job_run(workspace, name, RUN_STATUSES[status])
+            except Exception:  # noqa: BLE001 - the job has ended, even if its run cannot be updated
                 traceback.print_exc()
         records.update(
             self._state, workspace, name, status=status, ended=records.utc_now(), error=error
         )
 
     def set_status(self, workspace: Workspace, name: str, status: str) -> None:
-        """Say that the job begins; one that is being cancelled keeps saying so."""
-        found = records.find(self._state, workspace, name)
-        kept = {"status": found.body["status"]} if found.body.get("cancel") else {"status": status}
-        started = found.body.get("started") or records.utc_now()
-        records.update(self._state, workspace, name, started=started, **kept)
+        """Set a job's status and start time; a job that is being cancelled keeps its status."""
+        job = records.find(self._state, workspace, name)
+        if job.body.get("cancel"):
+            status = job.body["status"]
+        started = job.body.get("started") or records.utc_now()
+        records.update(self._state, workspace, name, started=started, status=status)
 
     def log_file(self, workspace: Workspace, name: str, path: str) -> Path:
-        """A log among the job's artifacts; its folder exists."""
+        """A log file among the job's artifacts, which is created."""
         log = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(name) / path
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
@@ -184,26 +187,26 @@ class Runner:
         *,
         folder: Path,
         log: Path,
-        extra: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None,
         timeout: float | None = None,
         status: str = "Running",
-        programs: Path = interpreters.OWN,
+        bin_folder: Path = interpreters.SERVER_BIN,
     ) -> int:
-        """Run a command of a job to its end; gives its exit code.
+        """Run a command of a job and return its exit code.
 
         Args:
             workspace: the job's workspace.
             name: the job.
             command: program and arguments.
-            folder: where it runs.
-            log: where its output goes.
-            extra: variables of its environment.
+            folder: the working folder.
+            log: the file for its output.
+            variables: environment variables of the job.
             timeout: seconds after which the job is cancelled.
-            status: what the job is at meanwhile.
-            programs: the folder that is first on its PATH.
+            status: the job's status while the command runs.
+            bin_folder: the first folder on the command's PATH.
 
         Raises:
-            Cancelled: the job was cancelled before the command was started.
+            Cancelled: the job was cancelled before the command started.
         """
         if records.find(self._state, workspace, name).body.get("cancel"):
             raise Cancelled
@@ -214,7 +217,7 @@ class Runner:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=self._job_environment(workspace, extra or {}, programs),
+                env=self._job_environment(workspace, variables or {}, bin_folder),
             )
         self._processes[workspace.key, name] = process
         self.set_status(workspace, name, status)
@@ -223,16 +226,16 @@ class Runner:
             deadline = loop.time() + timeout if timeout is not None else None
             while process.poll() is None:
                 if deadline is not None and loop.time() > deadline:
-                    await self._out_of_time(workspace, name, process, log, timeout or 0)
+                    await self._cancel_after_timeout(workspace, name, process, log, timeout or 0)
                     break
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
             return await asyncio.to_thread(process.wait)
         finally:
             del self._processes[workspace.key, name]
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 9)  # what the command left behind
+                os.killpg(process.pid, 9)  # processes that the command left running
 
-    async def _out_of_time(
+    async def _cancel_after_timeout(
         self,
         workspace: Workspace,
         name: str,
@@ -240,7 +243,7 @@ class Runner:
         log: Path,
         timeout: float,
     ) -> None:
-        message = f"the job ran longer than its limits.timeout of {timeout:g} s and was cancelled"
+        message = f"cancelled: the job ran longer than limits.timeout ({timeout:g} s)"
         with log.open("a", encoding="utf-8") as file:
             file.write(message + "\n")
         error = records.error_document(message)
@@ -249,7 +252,7 @@ class Runner:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the environments of all jobs have in common."""
+        """The environment variables that all jobs share."""
         return {
             **os.environ,
             **self._environment,
@@ -258,25 +261,22 @@ class Runner:
         }
 
     def _job_environment(
-        self, workspace: Workspace, extra: dict[str, str], programs: Path
+        self, workspace: Workspace, variables: dict[str, str], bin_folder: Path
     ) -> dict[str, str]:
-        """This process's environment, with the job's programs first and what reaches the server.
-
-        A job's credentials are good for its own workspace alone.
-        """
+        """The environment of a job's process; its credentials are valid for its workspace only."""
         return {
             **self.environment,
             **credentials(self._state, workspace.key),
-            "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", "")]),
-            **extra,
+            "PATH": os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")]),
+            **variables,
         }
 
 
 def last_line(log: Path) -> str:
-    """The last line with text in a log: what a traceback ends with.
+    """The last line of a log with text, which is the error after a traceback.
 
-    Warnings of ours are none, nor are the links that MLflow prints at the end of every run.
+    Warnings of azureml-local and the links that MLflow prints after each run are left out.
     """
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    said = (line.strip() for line in reversed(lines) if not line.startswith(BESIDE))
-    return next((line for line in said if line), "")
+    texts = (line.strip() for line in reversed(lines) if not line.startswith(NOT_THE_REASON))
+    return next((text for text in texts if text), "")

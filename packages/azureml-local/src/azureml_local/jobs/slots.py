@@ -1,7 +1,7 @@
-"""Whose turn it is: as many jobs of a compute run side by side as it has instances.
+"""Queues of jobs: on each compute, as many jobs run at the same time as it has instances.
 
-First come, first served. The number is asked for whenever somebody waits, because a cluster may be
-made larger while jobs are in its queue.
+Jobs start in the order of submission. The number of slots is read whenever a job waits, because a
+cluster can be resized while jobs are queued.
 """
 
 from __future__ import annotations
@@ -15,66 +15,63 @@ Key = tuple[str, str]
 
 
 class Slots:
-    """The instances that jobs hold, and the jobs that wait for one."""
+    """The slots that jobs hold, and the jobs that wait for one."""
 
     def __init__(self) -> None:
-        self._held: dict[Key, int] = {}
-        self._waiting: dict[Key, deque[asyncio.Event]] = {}
+        self._in_use: dict[Key, int] = {}
+        self._queues: dict[Key, deque[asyncio.Event]] = {}
 
     async def acquire(
         self,
         key: Key,
-        most: Callable[[], int],
+        max_slots: Callable[[], int],
         cancelled: asyncio.Event,
-        queued: Callable[[], None],
+        on_queued: Callable[[], None],
     ) -> bool:
-        """Take one of ``most()`` slots when it is this job's turn.
+        """Wait for one of ``max_slots()`` slots and take it.
 
         Args:
             key: the compute.
-            most: how many slots there are by now.
-            cancelled: set when the job shall wait no longer.
-            queued: called once if the job has to wait.
+            max_slots: the current number of slots.
+            cancelled: set when the job is cancelled.
+            on_queued: called once if the job has to wait.
 
         Returns:
-            Whether it was taken; False where the job was cancelled while it waited.
+            Whether a slot was taken; False if the job was cancelled while it waited.
         """
-        line = self._waiting.setdefault(key, deque())
+        queue = self._queues.setdefault(key, deque())
         turn = asyncio.Event()
-        line.append(turn)
-        told = False
+        queue.append(turn)
+        waited = False
         try:
-            while line[0] is not turn or self._held.get(key, 0) >= most():
-                if not told:
-                    queued()
-                    told = True
-                await _either(turn, cancelled)
+            while queue[0] is not turn or self._in_use.get(key, 0) >= max_slots():
+                if not waited:
+                    on_queued()
+                    waited = True
+                await _wait_for_either(turn, cancelled)
                 turn.clear()
                 if cancelled.is_set():
                     return False
         finally:
-            line.remove(turn)
+            queue.remove(turn)
             self._wake(key)
-        self._held[key] = self._held.get(key, 0) + 1
+        self._in_use[key] = self._in_use.get(key, 0) + 1
         self._wake(key)
         return True
 
     def release(self, key: Key) -> None:
-        """Give a slot back."""
-        self._held[key] -= 1
-        self._wake(key)
-
-    def changed(self, key: Key) -> None:
-        """The compute has another size now."""
+        """Return a slot."""
+        self._in_use[key] -= 1
         self._wake(key)
 
     def _wake(self, key: Key) -> None:
-        line = self._waiting.get(key)
-        if line:
-            line[0].set()
+        """Let the first job in the queue check again whether a slot is free."""
+        queue = self._queues.get(key)
+        if queue:
+            queue[0].set()
 
 
-async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+async def _wait_for_either(one: asyncio.Event, other: asyncio.Event) -> None:
     tasks = [asyncio.create_task(event.wait()) for event in (one, other)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

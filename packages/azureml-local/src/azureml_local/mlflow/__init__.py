@@ -1,1 +1,1 @@
-"""MLflow tracking: a real MLflow store for each workspace, behind this server's address."""
+"""MLflow: tracking server, artifacts and model registry of each workspace."""

@@ -1,9 +1,9 @@
-"""The MLflow server of one workspace: MLflow's own application over a store of its own.
+"""The MLflow server of one workspace: MLflow's application with a database of the workspace.
 
-Run as ``python -m azureml_local.mlflow.app DATABASE EMPTY ARTIFACTS SOCKET``, a fork of a process
-that has imported MLflow (:mod:`azureml_local.forked_workers`). It listens on a Unix socket of this
-user; the workspace's server stands in front of it. Two things are ours: a run's
-artifacts lie where Azure ML keeps them, and the run of a job can be made under the job's own name.
+Run as ``python -m azureml_local.mlflow.app DATABASE EMPTY ARTIFACTS SOCKET``, as a fork of a
+process that has imported MLflow. It listens on a Unix socket that only this user can open;
+azureml-local's server forwards requests to it. It differs from MLflow's server in two ways:
+artifacts of runs have Azure ML's paths, and the run of a job has the job's name as id.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = "mlflow-artifacts:/ExperimentRun/dcid."
-ARTIFACTS_AT = "X-Azureml-Artifacts-At"
-"""A header of the front door: the address below which the client looks for runs' artifacts."""
+ARTIFACT_ROOT_HEADER = "X-Azureml-Artifacts-At"
+"""The header with the root of the artifact addresses for this client."""
 
 ENVIRONMENT = {
     "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
     "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only the front door is reached
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # only azureml-local's server can connect
 }
-"""What MLflow's server reads, some of it while it is imported."""
+"""The variables of MLflow's server; it reads some of them at import."""
 
 
 def _store_class() -> type[Any]:
@@ -50,9 +50,11 @@ def _store_class() -> type[Any]:
         def adopt_run(
             self, run_id: str, experiment: str, name: str, user: str, tags: dict[str, str]
         ) -> None:
-            """Make the run of a job, under the job's name; nothing where it exists."""
-            found = self.get_experiment_by_name(experiment)
-            number = found.experiment_id if found else self.create_experiment(experiment)
+            """Create the run of a job with the job's name as id, unless it exists."""
+            existing = self.get_experiment_by_name(experiment)
+            experiment_id = (
+                existing.experiment_id if existing else self.create_experiment(experiment)
+            )
             with self.ManagedSessionMaker(read_only=False) as session:
                 if session.query(SqlRun).filter(SqlRun.run_uuid == run_id).count():
                     return
@@ -60,7 +62,7 @@ def _store_class() -> type[Any]:
                     name=name,
                     artifact_uri=f"{ROOT}{run_id}",
                     run_uuid=run_id,
-                    experiment_id=int(number),
+                    experiment_id=int(experiment_id),
                     source_type=SourceType.to_string(SourceType.UNKNOWN),
                     source_name="",
                     entry_point_name="",
@@ -72,12 +74,12 @@ def _store_class() -> type[Any]:
                     source_version="",
                     lifecycle_stage="active",
                 )
-                kept = {**tags, "mlflow.runName": name}
-                run.tags = [SqlTag(key=key, value=value) for key, value in kept.items()]
+                all_tags = {**tags, "mlflow.runName": name}
+                run.tags = [SqlTag(key=key, value=value) for key, value in all_tags.items()]
                 session.add(run)
 
         def close_run(self, run_id: str, status: str) -> None:
-            """Give a job's run its last status, where the job's own code did not."""
+            """Set the final status of a job's run, unless the job has set it."""
             run = self.get_run(run_id)
             if run.info.status == "RUNNING":
                 self.update_run_info(
@@ -87,23 +89,23 @@ def _store_class() -> type[Any]:
     return WorkspaceStore
 
 
-def _readdressed(found: Any, base: str) -> Any:
-    """An answer with the addresses of runs' artifacts as azureml-mlflow needs them."""
-    if isinstance(found, list):
-        return [_readdressed(each, base) for each in found]
-    if not isinstance(found, dict):
-        return found
-    found = {key: _readdressed(value, base) for key, value in found.items()}
-    if str(found.get("artifact_uri", "")).startswith(ROOT):
-        experiment, run = found.get("experiment_id"), found["artifact_uri"].removeprefix(ROOT)
-        found["artifact_uri"] = f"{base}/experiments/{experiment}/runs/{run}/artifacts"
-    return found
+def _replace_artifact_uris(value: Any, base: str) -> Any:
+    """Replace the artifact addresses in a response by those that azureml-mlflow needs."""
+    if isinstance(value, list):
+        return [_replace_artifact_uris(each, base) for each in value]
+    if not isinstance(value, dict):
+        return value
+    value = {key: _replace_artifact_uris(value, base) for key, value in value.items()}
+    if str(value.get("artifact_uri", "")).startswith(ROOT):
+        experiment, run = value.get("experiment_id"), value["artifact_uri"].removeprefix(ROOT)
+        value["artifact_uri"] = f"{base}/experiments/{experiment}/runs/{run}/artifacts"
+    return value
 
 
 def main(argv: list[str]) -> None:
-    """Serve a workspace until the process is ended."""
+    """Serve a workspace until the process is terminated."""
     database, empty, artifacts, socket = argv[1:5]
-    _made(Path(database), Path(empty))
+    _create_database(Path(database), Path(empty))
     uri = f"sqlite:///{database}"
     os.environ.update(
         {
@@ -118,7 +120,7 @@ def main(argv: list[str]) -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     store = _store_class()(uri, "mlflow-artifacts:/")
-    handlers._tracking_store = store  # its registry of stores has no public door
+    handlers._tracking_store = store  # MLflow has no public way to set its store
 
     def adopt(run_id: str) -> Any:
         body = flask.request.get_json()
@@ -129,18 +131,18 @@ def main(argv: list[str]) -> None:
         store.close_run(run_id, flask.request.get_json()["status"])
         return {}
 
-    def readdressed(answer: Any) -> Any:
-        base = flask.request.headers.get(ARTIFACTS_AT)
+    def replace_artifact_uris(answer: Any) -> Any:
+        base = flask.request.headers.get(ARTIFACT_ROOT_HEADER)
         if base and answer.is_json and ROOT in (text := answer.get_data(as_text=True)):
-            answer.set_data(json.dumps(_readdressed(json.loads(text), base)))
+            answer.set_data(json.dumps(_replace_artifact_uris(json.loads(text), base)))
         return answer
 
-    app.after_request(readdressed)
+    app.after_request(replace_artifact_uris)
     app.add_url_rule("/azureml-local/runs/<run_id>", view_func=adopt, methods=["POST"])
     app.add_url_rule("/azureml-local/runs/<run_id>/close", view_func=close, methods=["POST"])
 
-    class Quiet(WSGIRequestHandler):
-        """Keep connections open, and write no line for each request."""
+    class QuietRequestHandler(WSGIRequestHandler):
+        """Keep connections open, and do not log requests."""
 
         protocol_version = "HTTP/1.1"
 
@@ -150,19 +152,21 @@ def main(argv: list[str]) -> None:
         def address_string(self) -> str:
             return "local"  # a Unix socket has no peer address
 
-    make_server(f"unix://{socket}", 0, app, threaded=True, request_handler=Quiet).serve_forever()
+    make_server(
+        f"unix://{socket}", 0, app, threaded=True, request_handler=QuietRequestHandler
+    ).serve_forever()
 
 
-def _made(database: Path, empty: Path) -> None:
-    """Make a workspace's database, a copy of an empty one: making that takes a second."""
+def _create_database(database: Path, empty: Path) -> None:
+    """Create a workspace's database as a copy of an empty one, whose creation takes a second."""
     if not empty.is_file():
-        beside = empty.with_name(f"{empty.name}.{os.getpid()}")
-        _store_class()(f"sqlite:///{beside}", "mlflow-artifacts:/").engine.dispose()
-        beside.replace(empty)
+        temporary = empty.with_name(f"{empty.name}.{os.getpid()}")
+        _store_class()(f"sqlite:///{temporary}", "mlflow-artifacts:/").engine.dispose()
+        temporary.replace(empty)
     if not database.is_file():
-        beside = database.with_suffix(".part")
-        shutil.copyfile(empty, beside)
-        beside.rename(database)
+        temporary = database.with_suffix(".part")
+        shutil.copyfile(empty, temporary)
+        temporary.rename(database)
 
 
 if __name__ == "__main__":

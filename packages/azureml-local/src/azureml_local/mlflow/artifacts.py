@@ -1,8 +1,8 @@
-"""Artifacts as azureml-mlflow asks for them: lists of names, and signed addresses of blobs.
+"""Operations on artifacts for azureml-mlflow: lists of names, and signed addresses of blobs.
 
-A run's artifacts lie in the artifact store under ``ExperimentRun/dcid.<run>``; the same operations
-also serve what a script uploads to register a model from its own folder (``LocalUpload/…``), and
-the files of the workspace's models (``Models/<name>/<version>``), which are read alone.
+Artifacts of runs are in the artifact store under ``ExperimentRun/dcid.<run>``. The same operations
+serve uploads of model folders (``LocalUpload/...``) and, read-only, the files of registered models
+(``Models/<name>/<version>``).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from azureml_local.state import ARTIFACTS, State, Workspace, inside, json_of
 
 MODELS = "Models"
 RUN = f"/history/v1.0{WORKSPACE}/experiments/{{experiment}}/runs/{{name}}/artifacts"
-ANY = f"/artifact/v2.0{WORKSPACE}/artifacts/{{origin}}/{{folder}}"
-MOST = 1000
-"""Artifacts of one request; azureml-mlflow sends fifty at a time."""
+ANY_ORIGIN = f"/artifact/v2.0{WORKSPACE}/artifacts/{{origin}}/{{folder}}"
+MAX_PATHS = 1000
+"""The maximum number of artifacts in a request; azureml-mlflow sends 50."""
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """A folder of artifacts: what it is called in ids, and where it lies."""
+class ArtifactFolder:
+    """A folder of artifacts: its origin and name in artifact ids, and its local path."""
 
     origin: str
     name: str
@@ -41,10 +41,10 @@ class Shelf:
     writable = True
 
     def locate(self, path: str) -> Path:
-        """Where an artifact lies, or would.
+        """The local path of an artifact, which may not exist.
 
         Raises:
-            BadRequest: the path leads out of the folder.
+            BadRequest: the path is outside of the folder.
         """
         return inside(self.folder, path)
 
@@ -53,7 +53,7 @@ class Shelf:
         return sorted(each.relative_to(self.folder).as_posix() for each in files(self.folder))
 
     def about(self, state: State, workspace: Workspace, path: str) -> dict[str, Any]:
-        """An artifact with the signed address that its content is read from or put to."""
+        """An artifact with a signed address for reading or writing its content."""
         blob = self.locate(path).relative_to(state.data / "blobs" / workspace.key)
         base = blob_endpoint(state, workspace)
         signature = auth.sas_token(state.secret, workspace.key)
@@ -67,15 +67,15 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Models(Shelf):
-    """The files of all versions of a model, each under its version."""
+class ModelFolder(ArtifactFolder):
+    """The files of all versions of a model, in a folder for each version."""
 
     versions: dict[str, Path]
 
     writable = False
 
     def locate(self, path: str) -> Path:
-        """Where a file of a version lies."""
+        """The local path of a file of a version."""
         version, _, rest = path.partition("/")
         root = self.versions.get(version)
         if root is None:
@@ -92,7 +92,7 @@ class Models(Shelf):
 
 
 def files(root: Path) -> Iterator[Path]:
-    """The files in a folder and below it; the file itself where it is one."""
+    """The files in a folder and its subfolders; for a file, the file itself."""
     if root.is_file():
         yield root
     yield from (each for each in root.rglob("*") if each.is_file())
@@ -100,88 +100,95 @@ def files(root: Path) -> Iterator[Path]:
 
 def register(routes: Routes, state: State) -> None:
     """Add the operations of this module."""
-    for base, title, shelf in (
-        (RUN, "Run artifacts", _of_run),
-        (ANY, "Artifacts", _of_origin),
+    for base, title, find_folder in (
+        (RUN, "Run artifacts", _run_of_request),
+        (ANY_ORIGIN, "Artifacts", _folder_of_request),
     ):
-        _register(routes, state, base, title, shelf)
+        _register(routes, state, base, title, find_folder)
 
 
-def _register(routes: Routes, state: State, base: str, title: str, shelf: Any) -> None:
+def _register(routes: Routes, state: State, base: str, title: str, find_folder: Any) -> None:
     @routes.add("GET", base, f"{title} - List")
     async def list_all(request: Request) -> Response:
-        found: Shelf = shelf(state, request)
-        names = await run_in_threadpool(found.paths)
-        value = [{"origin": found.origin, "container": found.name, "path": p} for p in names]
+        artifact_folder: ArtifactFolder = find_folder(state, request)
+        names = await run_in_threadpool(artifact_folder.paths)
+        value = [
+            {"origin": artifact_folder.origin, "container": artifact_folder.name, "path": p}
+            for p in names
+        ]
         return JSONResponse({"value": value})
 
     @routes.add("GET", base + "/contentinfo", f"{title} - Get content information")
     async def content(request: Request) -> Response:
-        found: Shelf = shelf(state, request)
+        artifact_folder: ArtifactFolder = find_folder(state, request)
         path = request.query_params.get("path", "")
-        if not path or not found.locate(path).is_file():
-            raise NotFound(f"there is no artifact {path!r} in {found.name}", "UserError")
-        return JSONResponse(found.about(state, state.workspace(request), path))
+        if not path or not artifact_folder.locate(path).is_file():
+            raise NotFound(
+                f"Artifact {path!r} was not found in {artifact_folder.name}.", "UserError"
+            )
+        return JSONResponse(artifact_folder.about(state, state.workspace(request), path))
 
     @routes.add("POST", base + "/batch/metadata", f"{title} - Create (batch)")
     async def create(request: Request) -> Response:
-        found = shelf(state, request)
-        if not found.writable:
-            raise BadRequest("the files of a registered model cannot be changed", "UserError")
+        artifact_folder = find_folder(state, request)
+        if not artifact_folder.writable:
+            raise BadRequest("files of registered models are read-only", "UserError")
         workspace = state.workspace(request)
         done: dict[str, Any] = {}
         errors: dict[str, Any] = {}
-        for path in _wanted(await json_of(request)):
-            if found.locate(path).exists():
-                # As on Azure: an artifact that is there is never replaced.
-                identifier = f"{found.origin}/{found.name}/{path}"
+        for path in _requested_paths(await json_of(request)):
+            if artifact_folder.locate(path).exists():
+                # As on Azure, an existing artifact is never replaced.
+                identifier = f"{artifact_folder.origin}/{artifact_folder.name}/{path}"
                 message = f"Resource Conflict: ArtifactId {identifier} already exists."
                 errors[path] = {"error": {"code": "UserError", "message": message}}
             else:
-                done[path] = found.about(state, workspace, path)
+                done[path] = artifact_folder.about(state, workspace, path)
         about = {"artifacts": done, "artifactContentInformation": done, "errors": errors}
         return JSONResponse(about)
 
 
-def _wanted(body: dict[str, Any]) -> Iterator[str]:
+def _requested_paths(body: dict[str, Any]) -> Iterator[str]:
     """The paths in a request's body.
 
     Raises:
-        BadRequest: it holds something else, or too many.
+        BadRequest: it has no list of paths, or too many.
     """
-    given = body.get("paths")
-    if not isinstance(given, list) or len(given) > MOST:
-        raise BadRequest(f"paths must be a list of at most {MOST}", target="paths")
-    for each in given:
+    paths = body.get("paths")
+    if not isinstance(paths, list) or len(paths) > MAX_PATHS:
+        raise BadRequest(f"paths: must be a list with at most {MAX_PATHS} items", target="paths")
+    for each in paths:
         path = each.get("path") if isinstance(each, dict) else None
         if not isinstance(path, str) or not path.strip("/"):
-            raise BadRequest("each of paths must be an object with a path", target="paths")
+            raise BadRequest("paths: each item must be an object with a path", target="paths")
         yield path
 
 
-def _of_run(state: State, request: Request) -> Shelf:
-    return _stored(state, state.workspace(request), request.path_params["name"])
+def _run_of_request(state: State, request: Request) -> ArtifactFolder:
+    return _run_folder(state, state.workspace(request), request.path_params["name"])
 
 
-def _stored(state: State, workspace: Workspace, run: str) -> Shelf:
+def _run_folder(state: State, workspace: Workspace, run: str) -> ArtifactFolder:
     origin, _, name = run_artifacts_path(run).partition("/")
-    return Shelf(
+    return ArtifactFolder(
         origin, name, inside(state.container(workspace, ARTIFACTS), run_artifacts_path(run))
     )
 
 
-def _of_origin(state: State, request: Request) -> Shelf:
+def _folder_of_request(state: State, request: Request) -> ArtifactFolder:
     workspace, params = state.workspace(request), request.path_params
     origin, name = params["origin"], params["folder"]
     if origin == MODELS:
-        return models(state, workspace, name)
-    return Shelf(origin, name, inside(state.container(workspace, ARTIFACTS), f"{origin}/{name}"))
+        return model_folder(state, workspace, name)
+    return ArtifactFolder(
+        origin, name, inside(state.container(workspace, ARTIFACTS), f"{origin}/{name}")
+    )
 
 
-def models(state: State, workspace: Workspace, name: str) -> Models:
-    """The files of all versions of the model of that name."""
-    found = {
+def model_folder(state: State, workspace: Workspace, name: str) -> ModelFolder:
+    """The files of all versions of a model."""
+    versions = {
         each.version: state.local_path(workspace, each.body["modelUri"])
         for each in state.store.entries(workspace.key, "models", name)
     }
-    return Models(MODELS, name, state.data, found)
+    return ModelFolder(MODELS, name, state.data, versions)

@@ -1,8 +1,7 @@
-"""MLflow's model registry over the workspace's models: one truth, two ways to ask for it.
+"""MLflow's model registry, backed by the workspace's models.
 
-As on Azure, a model that is registered through MLflow is one of ``ml_client.models``, and the other
-way round. Nothing is copied: MLflow's operations on models are answered here, from the same
-documents that the SDK's are answered from. Errors have MLflow's form, which its client reads.
+As on Azure, a model that is registered through MLflow is one of ``ml_client.models``, and vice
+versa: both APIs use the same documents. Errors have the form that MLflow's client expects.
 """
 
 from __future__ import annotations
@@ -27,41 +26,41 @@ PATH = re.compile(
 )
 KIND, CONTAINERS = "models", "modelsContainers"
 STAGES = ("None", "Staging", "Production", "Archived")
-OF_RUN = re.compile(r"^azureml://.*/runs/([^/?]+)/artifacts/(.+?)/?\Z")
-STORED = re.compile(r"^azureml://artifacts/([^/]+)/([^/]+)/(.+?)/?\Z")
-PROXIED = re.compile(r"^mlflow-artifacts:(?://[^/]+)?/(.+?)/?\Z")
-NAMED = re.compile(r"^models:/([^/]+)/([^/]+)\Z")
-WORDS = {
+RUN_ARTIFACT = re.compile(r"^azureml://.*/runs/([^/?]+)/artifacts/(.+?)/?\Z")
+ARTIFACT = re.compile(r"^azureml://artifacts/([^/]+)/([^/]+)/(.+?)/?\Z")
+MLFLOW_ARTIFACT = re.compile(r"^mlflow-artifacts:(?://[^/]+)?/(.+?)/?\Z")
+MODEL_URI = re.compile(r"^models:/([^/]+)/([^/]+)\Z")
+ERROR_CODES = {
     NotFound: "RESOURCE_DOES_NOT_EXIST",
     Conflict: "RESOURCE_ALREADY_EXISTS",
     NotSupported: "NOT_IMPLEMENTED",
 }
 
 Body = dict[str, Any]
-Answer = Callable[[Body], Body]
+Operation = Callable[[Body], Body]
 
 
-async def answer(state: State, workspace: Workspace, view: ModelView, request: Request) -> Response:
-    """Answer one of MLflow's operations on models; ``request`` is one whose path ``PATH`` fits."""
+async def handle(state: State, workspace: Workspace, view: ModelView, request: Request) -> Response:
+    """Handle an operation of MLflow's registry; the request's path must match ``PATH``."""
     try:
         match = PATH.search(request.path_params["path"])
         operation = match[1] if match else ""
         registry = Registry(state, workspace, view)
         body = await _body(request)
-        found = registry.operations.get((operation, request.method))
-        if found is None:
+        handler = registry.operations.get((operation, request.method))
+        if handler is None:
             raise NotSupported(
-                f"MLflow's {request.method} {operation}: azureml-local does not have it; Azure ML "
-                "documents versions, tags and stages of models, and nothing else"
+                f"MLflow {request.method} {operation}: not supported by azureml-local; Azure ML "
+                "documents only versions, tags and stages of models"
             )
-        return JSONResponse(found(body))
+        return JSONResponse(handler(body))
     except AzureError as error:
-        word = WORDS.get(type(error), "INVALID_PARAMETER_VALUE")
-        return JSONResponse({"error_code": word, "message": error.message}, error.status)
+        error_code = ERROR_CODES.get(type(error), "INVALID_PARAMETER_VALUE")
+        return JSONResponse({"error_code": error_code, "message": error.message}, error.status)
 
 
 async def _body(request: Request) -> Body:
-    """The fields of a request: its JSON, or of a GET its query."""
+    """The fields of a request: its JSON body, or the query of a GET."""
     if request.method == "GET":
         query = request.query_params
         lists = {name: query.getlist(name) for name in ("order_by", "stages") if name in query}
@@ -70,14 +69,14 @@ async def _body(request: Request) -> Body:
 
 
 class Registry:
-    """MLflow's operations on the models of one workspace, for clients of one kind."""
+    """MLflow's registry operations on the models of one workspace, for one kind of client."""
 
     def __init__(self, state: State, workspace: Workspace, view: ModelView) -> None:
         self._state = state
         self._workspace = workspace
         self._view = view
         models, versions = "registered-models/", "model-versions/"
-        self.operations: dict[tuple[str, str], Answer] = {
+        self.operations: dict[tuple[str, str], Operation] = {
             (models + "create", "POST"): self._create,
             (models + "get", "GET"): self._get,
             (models + "search", "GET"): self._search,
@@ -105,8 +104,8 @@ class Registry:
         with self._state.store.transaction():
             if self._container(name) or self._versions(name):
                 raise Conflict(f"Registered model {name} already exists.")
-            kept = {"description": text_of(body, "description"), "tags": tags_of(body)}
-            self._state.store.put(self._workspace.key, CONTAINERS, name, "", kept)
+            container = {"description": text_of(body, "description"), "tags": tags_of(body)}
+            self._state.store.put(self._workspace.key, CONTAINERS, name, "", container)
         return self._model(name)
 
     def _get(self, body: Body) -> Body:
@@ -114,13 +113,13 @@ class Registry:
 
     def _search(self, body: Body) -> Body:
         names = dict.fromkeys(
-            each.name
+            version.name
             for kind in (CONTAINERS, KIND)
-            for each in self._state.store.entries(self._workspace.key, kind)
+            for version in self._state.store.entries(self._workspace.key, kind)
         )
-        shown = [self._model(name)["registered_model"] for name in sorted(names)]
-        shown, token = filters.page(body, filters.kept(body, shown))
-        return {"registered_models": shown, "next_page_token": token}
+        items = [self._model(name)["registered_model"] for name in sorted(names)]
+        items, token = filters.page(body, filters.filter_and_sort(body, items))
+        return {"registered_models": items, "next_page_token": token}
 
     def _update(self, body: Body) -> Body:
         return self._change(body, description=text_of(body, "description"))
@@ -135,19 +134,23 @@ class Registry:
         return {}
 
     def _latest(self, body: Body) -> Body:
-        wanted = body.get("stages") or list(STAGES)
-        if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
-            raise BadRequest("stages must be a list of names")
+        stages = body.get("stages") or list(STAGES)
+        if not isinstance(stages, list) or not all(isinstance(stage, str) for stage in stages):
+            raise BadRequest("stages: must be a list of names")
         self._model(text_of(body, "name"))
-        return {"model_versions": self._newest(text_of(body, "name"), wanted)}
+        return {"model_versions": self._newest(text_of(body, "name"), stages)}
 
     def _set_tag(self, body: Body) -> Body:
-        tags = with_tag(self._kept(body).get("tags"), text_of(body, "key"), body.get("value"))
+        tags = with_tag(
+            self._container_body(body).get("tags"), text_of(body, "key"), body.get("value")
+        )
         self._change(body, tags=tags)
         return {}
 
     def _delete_tag(self, body: Body) -> Body:
-        self._change(body, tags=with_tag(self._kept(body).get("tags"), text_of(body, "key"), None))
+        self._change(
+            body, tags=with_tag(self._container_body(body).get("tags"), text_of(body, "key"), None)
+        )
         return {}
 
     # Versions.
@@ -155,11 +158,11 @@ class Registry:
     def _create_version(self, body: Body) -> Body:
         name, source = text_of(body, "name"), text_of(body, "source")
         self._model(name)
-        uri, run = self._located(source)
+        uri, run = self._locate_source(source)
         run = text_of(body, "run_id") or run
         path = self._state.local_path(self._workspace, uri)
         kind = "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"
-        given: Body = {
+        properties: Body = {
             "modelUri": uri,
             "modelType": kind,
             "description": text_of(body, "description"),
@@ -168,41 +171,41 @@ class Registry:
         }
         with self._state.store.transaction():
             version = assets.next_version(self._state, self._workspace, KIND, name)
-            found, _ = assets.register_version(
-                self._state, self._workspace, KIND, name, version, given
+            model, _ = assets.register_version(
+                self._state, self._workspace, KIND, name, version, properties
             )
-        return self._version(found)
+        return self._version(model)
 
     def _get_version(self, body: Body) -> Body:
         return self._version(self._find(body))
 
     def _search_versions(self, body: Body) -> Body:
-        found = self._state.store.entries(self._workspace.key, KIND)
-        shown = [self._view.version(each) for each in reversed(found)]
-        shown, token = filters.page(body, filters.kept(body, shown))
-        return {"model_versions": shown, "next_page_token": token}
+        versions = self._state.store.entries(self._workspace.key, KIND)
+        items = [self._view.version(version) for version in reversed(versions)]
+        items, token = filters.page(body, filters.filter_and_sort(body, items))
+        return {"model_versions": items, "next_page_token": token}
 
     def _update_version(self, body: Body) -> Body:
         return self._change_version(body, description=text_of(body, "description"))
 
     def _delete_version(self, body: Body) -> Body:
-        found = self._find(body)
-        self._state.store.delete(self._workspace.key, KIND, found.name, found.version)
+        model = self._find(body)
+        self._state.store.delete(self._workspace.key, KIND, model.name, model.version)
         return {}
 
     def _download(self, body: Body) -> Body:
         return {"artifact_uri": self._view.files(self._find(body))}
 
     def _transition(self, body: Body) -> Body:
-        wanted = text_of(body, "stage").title()
-        if wanted not in STAGES:
-            raise BadRequest(f"{wanted!r} is no stage; there are {', '.join(STAGES)}")
-        found = self._find(body)
+        stage = text_of(body, "stage").title()
+        if stage not in STAGES:
+            raise BadRequest(f"stage: {stage!r} is unknown; use one of {', '.join(STAGES)}")
+        model = self._find(body)
         if str(body.get("archive_existing_versions")).lower() == "true":
-            for each in self._versions(found.name):
-                if stage_of(each) == wanted and each.version != found.version:
-                    self._put(each, stage="Archived")
-        return self._version(self._put(found, stage=wanted))
+            for version in self._versions(model.name):
+                if stage_of(version) == stage and version.version != model.version:
+                    self._put(version, stage="Archived")
+        return self._version(self._put(model, stage=stage))
 
     def _set_version_tag(self, body: Body) -> Body:
         tags = self._find(body).body.get("tags")
@@ -214,7 +217,7 @@ class Registry:
         self._change_version(body, tags=with_tag(tags, text_of(body, "key"), None))
         return {}
 
-    # What they are made of.
+    # Helpers.
 
     def _container(self, name: str) -> Resource | None:
         return self._state.store.get(self._workspace.key, CONTAINERS, name)
@@ -236,57 +239,63 @@ class Registry:
 
     def _newest(self, name: str, stages: list[str]) -> list[Body]:
         """The newest version of each stage, as MLflow shows them."""
-        newest = {stage_of(each): each for each in self._versions(name)}
-        wanted = [stage.title() for stage in stages]
-        return [self._view.version(each) for stage, each in newest.items() if stage in wanted]
+        newest = {stage_of(version): version for version in self._versions(name)}
+        titles = [stage.title() for stage in stages]
+        return [self._view.version(version) for stage, version in newest.items() if stage in titles]
 
-    def _version(self, found: Resource) -> Body:
-        return {"model_version": self._view.version(found)}
+    def _version(self, model: Resource) -> Body:
+        return {"model_version": self._view.version(model)}
 
-    def _kept(self, body: Body) -> Body:
-        found = self._container(text_of(body, "name"))
-        return found.body if found else {}
+    def _container_body(self, body: Body) -> Body:
+        container = self._container(text_of(body, "name"))
+        return container.body if container else {}
 
     def _change(self, body: Body, **changes: Any) -> Body:
         name = text_of(body, "name")
         with self._state.store.transaction():
             self._model(name)
-            kept = self._kept(body) | changes
-            self._state.store.put(self._workspace.key, CONTAINERS, name, "", kept)
+            container = self._container_body(body) | changes
+            self._state.store.put(self._workspace.key, CONTAINERS, name, "", container)
         return self._model(name)
 
     def _change_version(self, body: Body, **changes: Any) -> Body:
         with self._state.store.transaction():
             return self._version(self._put(self._find(body), **changes))
 
-    def _put(self, found: Resource, **changes: Any) -> Resource:
-        body = found.body | changes
-        return self._state.store.put(self._workspace.key, KIND, found.name, found.version, body)
+    def _put(self, model: Resource, **changes: Any) -> Resource:
+        body = model.body | changes
+        return self._state.store.put(self._workspace.key, KIND, model.name, model.version, body)
 
-    def _located(self, source: str) -> tuple[str, str]:
-        """The address in a datastore of what a version is made of, and the run that made it.
+    def _locate_source(self, source: str) -> tuple[str, str]:
+        """The datastore URI of a version's source, and the run that created it.
 
         Raises:
-            BadRequest: it is an address of no kind that Azure ML takes.
+            BadRequest: Azure ML does not accept this kind of address.
         """
-        run = OF_RUN.match(source) or RUN_PATH.match(source) or ARTIFACT_PATH.match(source)
+        run = RUN_ARTIFACT.match(source) or RUN_PATH.match(source) or ARTIFACT_PATH.match(source)
         if run:
             path, job = f"{run_artifacts_path(run[1])}/{run[2]}", run[1]
             return self._state.datastore_uri(self._workspace, ARTIFACTS, path), job
-        named = NAMED.match(source)
-        if named:
-            found = assets.find(self._state, self._workspace, KIND, named[1], named[2])
-            return str(found.body["modelUri"]), str(found.body.get("jobName") or "")
-        stored = STORED.match(source)
-        proxied = PROXIED.match(source)
-        if stored or proxied:
-            path = "/".join(stored.groups()) if stored else proxied[1] if proxied else ""
-            made = re.match(r"ExperimentRun/dcid\.([^/]+)/", path)
+        model_uri = MODEL_URI.match(source)
+        if model_uri:
+            model = assets.find(self._state, self._workspace, KIND, model_uri[1], model_uri[2])
+            return str(model.body["modelUri"]), str(model.body.get("jobName") or "")
+        artifact = ARTIFACT.match(source)
+        mlflow_artifact = MLFLOW_ARTIFACT.match(source)
+        if artifact or mlflow_artifact:
+            path = (
+                "/".join(artifact.groups())
+                if artifact
+                else mlflow_artifact[1]
+                if mlflow_artifact
+                else ""
+            )
+            match_ = re.match(r"ExperimentRun/dcid\.([^/]+)/", path)
             uri = self._state.datastore_uri(self._workspace, ARTIFACTS, path)
-            return uri, made[1] if made else ""
+            return uri, match_[1] if match_ else ""
         if source.startswith("azureml://"):
             return source, ""
         raise BadRequest(
-            f"{source!r} is no address of this workspace: give runs:/<run>/<path>, models:/... or "
-            "azureml://...; log the model to a run first"
+            f"source: {source!r} is not in this workspace; log the model to a run first, and use "
+            "runs:/<run>/<path>, models:/... or azureml://..."
         )

@@ -194,7 +194,7 @@ class Deployments:
             if environment.name not in assets.ANONYMOUS_NAMES
             else "the environment"
         )
-        for line in packages.warnings(named, environment.body.get("condaFile")):
+        for line in packages.package_warnings(named, environment.body.get("condaFile")):
             launch.write_log(line.removeprefix("azureml-local: "))
 
     async def _get(self, request: Request) -> Response:

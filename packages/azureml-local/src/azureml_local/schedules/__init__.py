@@ -1,1 +1,1 @@
-"""Schedules of jobs: when they are due, and what starts them."""
+"""Schedules: triggers, and the clock that submits the jobs of due schedules."""

@@ -1,7 +1,6 @@
-"""The schedules of all workspaces: their operations, and the clock that starts their jobs.
+"""Schedules: their operations, and the clock that submits their jobs.
 
-Like on Azure a schedule starts pipeline jobs. What was due while the server was down is not made up
-for: it goes on with the next time.
+Runs that were due while the server was stopped are skipped.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -26,8 +25,8 @@ from azureml_local.store import Resource
 
 KIND = "schedules"
 ONE = WORKSPACE + "/schedules/{name}"
-LONGEST_SECONDS = 30.0
-"""Of a wait: a machine's clock may be set, or sleep."""
+MAX_WAIT_SECONDS = 30.0
+"""The clock of the machine can be set, or stop while it sleeps."""
 VIEWS = {"enabledonly": (True,), "disabledonly": (False,), "all": (True, False)}
 
 
@@ -53,172 +52,182 @@ class Schedules:
         add("POST", ONE + "/trigger", "Schedules - Trigger")(self._trigger)
 
     def recover(self) -> None:
-        """Begin to watch the clock."""
-        for found in self._state.store.all(KIND):
-            self._plan(found)
-        self._state.background(self._watch())
+        """Start the clock with the schedules of the previous server."""
+        for schedule in self._state.store.all(KIND):
+            self._set_due(schedule)
+        self._state.background(self._run_clock())
 
-    async def _watch(self) -> None:
+    async def _run_clock(self) -> None:
         while True:
             now = datetime.now(UTC)
             for key, due in list(self._due.items()):
                 if due is not None and due <= now:
-                    await self._fire(*key)
-            waits = [due for due in self._due.values() if due is not None]
-            seconds = (min(waits) - datetime.now(UTC)).total_seconds() if waits else LONGEST_SECONDS
+                    await self._submit_due(*key)
+            times = [due for due in self._due.values() if due is not None]
+            seconds = (
+                (min(times) - datetime.now(UTC)).total_seconds() if times else MAX_WAIT_SECONDS
+            )
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
-                    self._changed.wait(), max(0.0, min(seconds, LONGEST_SECONDS))
+                    self._changed.wait(), max(0.0, min(seconds, MAX_WAIT_SECONDS))
                 )
 
-    def _plan(self, found: Resource, begin: datetime | None = None) -> None:
-        """Note when a schedule is due next; ``begin`` is now or, of a new one, just before."""
-        key = (found.workspace, found.name.lower())
-        properties = found.body["properties"]
-        made = datetime.fromisoformat(found.body["begun"])
+    def _set_due(self, schedule: Resource, after: datetime | None = None) -> None:
+        """Compute when a schedule is due next: after now, or after ``after``."""
+        key = (schedule.workspace, schedule.name.lower())
+        properties = schedule.body["properties"]
+        begun = datetime.fromisoformat(schedule.body["begun"])
         due = None
         if properties["isEnabled"]:
-            due = triggers.read(properties["trigger"], made).after(begin or datetime.now(UTC))
+            trigger = triggers.parse_trigger(properties["trigger"], begun)
+            due = trigger.after(after or datetime.now(UTC))
         self._due[key] = due
         self._changed.set()
 
-    async def _fire(self, workspace_key: str, name: str) -> None:
-        found = self._state.store.get(workspace_key, KIND, name)
-        if found is None:
+    async def _submit_due(self, workspace_key: str, name: str) -> None:
+        schedule = self._state.store.get(workspace_key, KIND, name)
+        if schedule is None:
             self._due.pop((workspace_key, name), None)
             return
+        workspace = self._state.workspace_by_key(workspace_key)
         try:
-            self._start(
-                self._state.workspace_by_key(workspace_key), found, self._due[workspace_key, name]
-            )
+            self._submit(workspace, schedule, self._due[workspace_key, name])
         except AzureError as error:
-            self._note(found, error=error.message)
-        except Exception as defect:  # noqa: BLE001 - the other schedules must go on
+            self._update(schedule, error=error.message)
+        except Exception as defect:  # noqa: BLE001 - the other schedules must continue
             traceback.print_exc()
-            self._note(found, error=f"a defect of azureml-local, see its log: {defect!r}")
-        self._plan(found)
+            self._update(schedule, error=f"defect in azureml-local, see serve.log: {defect!r}")
+        self._set_due(schedule)
 
-    def _start(self, workspace: Workspace, found: Resource, due: datetime | None) -> str:
-        """Start the job of a schedule; gives its name."""
+    def _submit(self, workspace: Workspace, schedule: Resource, due: datetime | None) -> str:
+        """Submit the job of a schedule and return the job's name."""
         moment = due or datetime.now(UTC)
-        name = f"{found.name}-{moment.strftime('%Y%m%dT%H%M%SZ')}"
+        name = f"{schedule.name}-{moment.strftime('%Y%m%dT%H%M%SZ')}"
         if self._state.store.get(workspace.key, records.KIND, name) is not None:
-            name = f"{found.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
-        definition = {**found.body["properties"]["action"]["jobDefinition"]}
-        definition["experimentName"] = definition.get("experimentName") or found.name
-        definition.setdefault("displayName", found.name)
-        routes.create(self._state, self._runner, workspace, name, definition, schedule=found.name)
-        self._note(found, job=name, error=None)
+            name = f"{schedule.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
+        definition = {**schedule.body["properties"]["action"]["jobDefinition"]}
+        definition["experimentName"] = definition.get("experimentName") or schedule.name
+        definition.setdefault("displayName", schedule.name)
+        routes.create(
+            self._state, self._runner, workspace, name, definition, schedule=schedule.name
+        )
+        self._update(schedule, job=name, error=None)
         return name
 
-    def _note(self, found: Resource, **changes: Any) -> None:
+    def _update(self, schedule: Resource, **changes: Any) -> None:
         with self._state.store.transaction():
-            now = self._state.store.get(found.workspace, KIND, found.name)
-            if now is not None:
-                self._state.store.put(found.workspace, KIND, now.name, "", now.body | changes)
+            current = self._state.store.get(schedule.workspace, KIND, schedule.name)
+            if current is not None:
+                self._state.store.put(
+                    schedule.workspace, KIND, current.name, "", current.body | changes
+                )
 
     # Operations.
 
     async def _put(self, request: Request) -> Response:
         state, workspace = self._state, self._state.workspace(request)
         name = validate_name("Schedule", request.path_params["name"])
-        given = object_of(await json_of(request), "properties")
-        action = object_of(given, "action")
-        kind = text_of(action, "actionType")
-        if kind != "CreateJob":
+        properties = object_of(await json_of(request), "properties")
+        action = object_of(properties, "action")
+        action_type = text_of(action, "actionType")
+        if action_type != "CreateJob":
             raise NotSupported(
-                f"Schedules - Create or update: azureml-local has job schedules, no {kind}"
+                f"Schedules - Create or update: action {action_type} is not supported by "
+                "azureml-local; use CreateJob"
             )
-        definition = self._definition(workspace, object_of(action, "jobDefinition"))
-        validation.check(state, workspace, name, definition)
-        trigger = object_of(given, "trigger")
-        begun = datetime.now(UTC)
-        triggers.read(trigger, begun)
+        definition = self._job_definition(workspace, object_of(action, "jobDefinition"))
+        validation.check_job(state, workspace, name, definition)
+        trigger = object_of(properties, "trigger")
+        begun = datetime.now(UTC).replace(microsecond=0)  # triggers are due at whole seconds
+        triggers.parse_trigger(trigger, begun)
         old = state.store.get(workspace.key, KIND, name)
-        same = old is not None and old.body["properties"]["trigger"] == trigger
+        same_trigger = old is not None and old.body["properties"]["trigger"] == trigger
         properties = {
-            **given,
-            "action": {"actionType": kind, "jobDefinition": definition},
+            **properties,
+            "action": {"actionType": action_type, "jobDefinition": definition},
             "trigger": trigger,
-            "isEnabled": given.get("isEnabled") is not False,
+            "isEnabled": properties.get("isEnabled") is not False,
         }
-        kept = {
+        body = {
             **(old.body if old else {}),
             "properties": properties,
-            "begun": old.body["begun"] if old and same else begun.isoformat(),
+            "begun": old.body["begun"] if old and same_trigger else begun.isoformat(),
         }
-        found = state.store.put(workspace.key, KIND, name, "", kept)
-        # A new one without a start is due at this very moment.
-        begin = None if same else datetime.fromtimestamp(begun.timestamp() - 1e-3, UTC)
-        self._plan(found, begin)
-        return JSONResponse(_shown(workspace, found), status_code=200 if old else 201)
+        schedule = state.store.put(workspace.key, KIND, name, "", body)
+        # A new recurrence without a start is due now.
+        self._set_due(schedule, None if same_trigger else begun - timedelta(milliseconds=1))
+        return JSONResponse(_document(workspace, schedule), status_code=200 if old else 201)
 
-    def _definition(self, workspace: Workspace, given: dict[str, Any]) -> dict[str, Any]:
-        """The job to start: as it was given, or that of a job that ran."""
-        source = text_of(given, "sourceJobId")
-        if source and not given.get("jobs"):
+    def _job_definition(self, workspace: Workspace, definition: dict[str, Any]) -> dict[str, Any]:
+        """The job to submit: the definition itself, or that of its source job."""
+        source = text_of(definition, "sourceJobId")
+        if source and not definition.get("jobs"):
             job = records.find(self._state, workspace, source.rsplit("/", 1)[-1])
-            dropped = ("services", "status")
-            kept = {k: v for k, v in job.body["properties"].items() if k not in dropped}
-            return {**kept, "sourceJobId": source}
-        return given
+            properties = job.body["properties"]
+            copied = {k: v for k, v in properties.items() if k not in ("services", "status")}
+            return {**copied, "sourceJobId": source}
+        return definition
 
     async def _get(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        return JSONResponse(_shown(workspace, self._find(request)))
+        return JSONResponse(_document(workspace, self._find(request)))
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
         view = request.query_params.get("listViewType", "EnabledOnly")
-        wanted = VIEWS.get(view.lower())
-        if wanted is None:
-            raise BadRequest(f"listViewType {view!r} is not one of EnabledOnly, DisabledOnly, All")
-        found = [
-            _shown(workspace, each)
-            for each in self._state.store.entries(workspace.key, KIND)
-            if each.body["properties"]["isEnabled"] in wanted
+        states = VIEWS.get(view.lower())
+        if states is None:
+            raise BadRequest(
+                f"listViewType: {view!r} is not one of EnabledOnly, DisabledOnly, All",
+                target="listViewType",
+            )
+        schedules = [
+            _document(workspace, schedule)
+            for schedule in self._state.store.entries(workspace.key, KIND)
+            if schedule.body["properties"]["isEnabled"] in states
         ]
-        return JSONResponse({"value": found})
+        return JSONResponse({"value": schedules})
 
     async def _delete(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        found = self._state.store.get(workspace.key, KIND, request.path_params["name"])
-        if found is None:
+        schedule = self._state.store.get(workspace.key, KIND, request.path_params["name"])
+        if schedule is None:
             return Response(status_code=204)
-        if found.body["properties"]["isEnabled"]:
+        if schedule.body["properties"]["isEnabled"]:
             raise BadRequest(
-                f"Schedule {found.name} is enabled; disable it before it is deleted.", "UserError"
+                f"Schedule {schedule.name} is enabled; disable it first.",
+                "ScheduleEnabled",
             )
-        self._state.store.delete(workspace.key, KIND, found.name)
-        self._due.pop((workspace.key, found.name.lower()), None)
+        self._state.store.delete(workspace.key, KIND, schedule.name)
+        self._due.pop((workspace.key, schedule.name.lower()), None)
         return Response(status_code=200)
 
     async def _trigger(self, request: Request) -> Response:
-        found = self._find(request)
-        if not found.body["properties"]["isEnabled"]:
-            raise BadRequest(f"Schedule {found.name} is disabled.", "UserError")
-        name = self._start(self._state.workspace(request), found, None)
+        schedule = self._find(request)
+        if not schedule.body["properties"]["isEnabled"]:
+            raise BadRequest(f"Schedule {schedule.name} is disabled.", "ScheduleDisabled")
+        name = self._submit(self._state.workspace(request), schedule, None)
         return JSONResponse({"submissionId": name, "scheduleActionType": "CreateJob"})
 
     def _find(self, request: Request) -> Resource:
         workspace, name = self._state.workspace(request), request.path_params["name"]
-        found = self._state.store.get(workspace.key, KIND, name)
-        if found is None:
+        schedule = self._state.store.get(workspace.key, KIND, name)
+        if schedule is None:
             raise NotFound(f"Schedule {name} was not found in workspace {workspace.name}.")
-        return found
+        return schedule
 
 
-def _shown(workspace: Workspace, found: Resource) -> dict[str, Any]:
+def _document(workspace: Workspace, schedule: Resource) -> dict[str, Any]:
     return {
-        "id": f"{workspace.path}/schedules/{found.name}",
-        "name": found.name,
+        "id": f"{workspace.path}/schedules/{schedule.name}",
+        "name": schedule.name,
         "type": "Microsoft.MachineLearningServices/workspaces/schedules",
-        "systemData": found.system_data,
+        "systemData": schedule.system_data,
         "properties": {
             "properties": {},
             "tags": {},
-            **found.body["properties"],
+            **schedule.body["properties"],
             "provisioningState": "Succeeded",
         },
     }

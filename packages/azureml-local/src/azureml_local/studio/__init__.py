@@ -1,1 +1,1 @@
-"""The studio: pages that show a workspace's jobs, endpoints and assets in a browser."""
+"""The studio: web pages for a workspace's jobs, endpoints, assets, compute and schedules."""

@@ -1,11 +1,11 @@
-"""Who may see the pages: browsers that were led there by a link of this server.
+"""Access to the studio pages, by a key in the link or by a cookie.
 
-A link carries a key, an HMAC of the server's secret that is good for the pages of one workspace
-(or, from ``azureml-local studio``, of all) and for nothing else. The first request with it gets a
-cookie instead, ``HttpOnly``, ``Secure``, ``SameSite=Lax`` and for the pages' path alone, and is led
-on to the address without the key, so that it stays in no history. Whoever has neither is refused.
-Beyond that a request must name this server as its host, which a page that was rebound to loopback
-cannot; and one that changes something must come from a page of this server (``Origin``).
+The key is an HMAC of the server's secret. It opens the pages of one workspace, or of all
+(``azureml-local studio``), and nothing else. The first request with a key gets a cookie
+(``HttpOnly``, ``Secure``, ``SameSite=Lax``, for the path of the pages) and a redirect to the
+address without the key, so that the key is not in the browser's history. Requests without key and
+cookie are refused. The ``Host`` header must name this server, against DNS rebinding, and the
+``Origin`` of a form must be this server.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from azureml_local.state import State
 
 ROOT = "/studio/"
 ALL = ""
-"""In place of a workspace's key: the pages of all."""
+"""The workspace key for the pages of all workspaces."""
 NAMES = ("localhost", "127.0.0.1")
 COOKIE_SECONDS = 30 * 24 * 3600
-SAFE = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")
 
 
 def link(state: State, workspace: str = ALL, path: str = "") -> str:
-    """An address that opens the pages of a workspace, or of all."""
+    """A link with the key to the pages of a workspace, or of all."""
     place = f"{workspace}/{path}" if workspace else path
     return f"{state.url}{ROOT}{place}?key={auth.page_key(state.secret, workspace)}"
 
 
-def admit(state: State, request: Request, workspace: str = ALL) -> Response | None:
-    """Let a request pass, or lead it on to the same address without the key in it.
+def check_access(state: State, request: Request, workspace: str = ALL) -> Response | None:
+    """Accept a request (None), or redirect it to the same address without the key.
 
     Raises:
-        Forbidden: it has no key and no cookie of this server, or comes from elsewhere.
+        Forbidden: it has no valid key or cookie, or comes from another host or page.
     """
     url = urlsplit(state.url)
     if request.headers.get("host") not in [f"{name}:{url.port}" for name in NAMES]:
-        raise Forbidden("these pages are shown under localhost alone")
-    given = request.query_params.get("key")
-    if given is not None and request.method in SAFE:
-        auth.require_page_key(state.secret, workspace, given)
-        return _led_on(request, workspace, given)
+        raise Forbidden("use localhost as host name for these pages")
+    key = request.query_params.get("key")
+    if key is not None and request.method in READ_METHODS:
+        auth.require_page_key(state.secret, workspace, key)
+        return _redirect_without_key(request, workspace, key)
     cookies = request.cookies
     if not any(
         auth.equal_in_constant_time(
@@ -55,19 +55,21 @@ def admit(state: State, request: Request, workspace: str = ALL) -> Response | No
         )
         for each in {workspace, ALL}
     ):
-        raise Forbidden("open this page by the link that the SDK or azureml-local studio prints")
-    if request.method not in SAFE:
+        raise Forbidden(
+            "open this page with the link that the SDK or `azureml-local studio` prints"
+        )
+    if request.method not in READ_METHODS:
         allowed = [f"https://{name}:{url.port}" for name in NAMES]
         if request.headers.get("origin") not in allowed:
-            raise Forbidden("this request does not come from a page of this server")
+            raise Forbidden("this request was not sent by a page of this server")
     return None
 
 
-def _led_on(request: Request, workspace: str, key: str) -> Response:
+def _redirect_without_key(request: Request, workspace: str, key: str) -> Response:
     # The SDK adds the tenant (tid) to every link.
-    given = request.query_params.multi_items()
-    kept = [(name, value) for name, value in given if name not in ("key", "tid")]
-    target = URL(path=request.url.path, query=urlencode(kept))
+    items = request.query_params.multi_items()
+    query = [(name, value) for name, value in items if name not in ("key", "tid")]
+    target = URL(path=request.url.path, query=urlencode(query))
     response = RedirectResponse(str(target), status_code=303)
     response.set_cookie(
         _cookie(workspace),
@@ -86,20 +88,20 @@ def _cookie(workspace: str) -> str:
     return f"azureml-local-{workspace or 'all'}"
 
 
-def nonce() -> str:
-    """What marks the style and the script of one answer as the page's own."""
+def new_nonce() -> str:
+    """A nonce for the style and the script of one response."""
     return secrets.token_urlsafe(16)
 
 
-def headers(own: str) -> dict[str, str]:
-    """The headers of a page: nothing from elsewhere, no frame, no script but its own."""
+def headers(nonce: str) -> dict[str, str]:
+    """The security headers of a page: no external content, no frames, only its own script."""
     return {
         "content-security-policy": (
-            f"default-src 'none'; style-src 'nonce-{own}'; script-src 'nonce-{own}'; "
+            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
             "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         ),
         "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",  # with none at all a form would name no origin
+        "referrer-policy": "same-origin",  # with no-referrer, forms would send no origin
         "cache-control": "no-store",
     }

@@ -1,4 +1,4 @@
-"""The pages' templates, and a page as an answer."""
+"""Renders the templates of the pages."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from azureml_local.studio import access, views
 def _environment() -> Any:
     import jinja2
 
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("azureml_local.studio"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,  # most fields of documents are optional
     )
-    made.filters |= {
+    environment.filters |= {
         "asset_path": views.asset_path,
-        "short": views.short,
+        "short_name": views.short_name,
         "size": _size,
-        "tone": views.tone,
-        "took": views.took,
-        "when": views.when,
+        "status_style": views.status_style,
+        "duration": views.duration_text,
+        "format_time": views.format_time,
     }
-    return made
+    return environment
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page from a template."""
-    own = access.nonce()
-    text = _environment().get_template(f"{template}.html.j2").render(nonce=own, **values)
-    return HTMLResponse(text, status, access.headers(own))
+    """A response with a rendered template."""
+    nonce = access.new_nonce()
+    text = _environment().get_template(f"{template}.html.j2").render(nonce=nonce, **values)
+    return HTMLResponse(text, status, access.headers(nonce))
 
 
 def _size(number: int) -> str:
-    """A number of bytes for people."""
+    """A number of bytes with a unit."""
     value = float(number)
     for unit in ("B", "kB", "MB"):
         if value < 1000:

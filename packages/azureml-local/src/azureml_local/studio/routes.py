@@ -1,4 +1,4 @@
-"""The pages and their addresses; each asks `access` before anything else."""
+"""The pages and their addresses; each page checks access first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from azureml_local.studio.pages import page
 BASE = "/studio/{key}"
 LOGS = (records.LOG, records.EXECUTION_LOG, records.SCORING_LOG)
 LOG_BYTES = 200_000
-"""Of a log on a page; its beginning is left out where it is longer."""
+"""The maximum size of a log on a page; the beginning of a longer log is left out."""
 IMAGES = ("image/png", "image/jpeg", "image/gif")
 ENDPOINT_KINDS = {
     "online": (*views.ONLINE, views.online),
@@ -46,21 +46,21 @@ UI_POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'; "
     "form-action 'self'; base-uri 'none'"
 )
-"""MLflow's own pages: their scripts stand inline, and may ask nobody but this server."""
+"""The policy of MLflow's pages: inline scripts, and requests to this server only."""
 
-Shown = Callable[[Request, Workspace], Awaitable[Response]]
+PageHandler = Callable[[Request, Workspace], Awaitable[Response]]
 
 
 class Studio:
     """The pages of all workspaces."""
 
     def __init__(self, state: State, tracking: Tracking, authorities: Path) -> None:
-        """Make the pages.
+        """Set up the pages.
 
         Args:
             state: the server's state.
-            tracking: where runs' metrics are read.
-            authorities: the authorities by which this server trusts itself.
+            tracking: the MLflow servers, which have the metrics of runs.
+            authorities: the folder of CAs with which this server connects to itself.
         """
         self._state = state
         self._tracking = tracking
@@ -84,27 +84,27 @@ class Studio:
         self._add("GET", "/schedules", "Schedules", self._schedules)
         self._add("GET|POST|PATCH|DELETE", "/mlflow{path:path}", "MLflow's own pages", self._mlflow)
 
-    def _add(self, method: str, path: str, title: str, shown: Shown) -> None:
+    def _add(self, method: str, path: str, title: str, show: PageHandler) -> None:
         async def handler(request: Request) -> Response:
             try:
-                led_on = access.admit(self._state, request, request.path_params["key"])
-                if led_on is not None:
-                    return led_on
-                return await shown(
-                    request, self._state.workspace_by_key(request.path_params["key"])
-                )
+                redirect = access.check_access(self._state, request, request.path_params["key"])
+                if redirect is not None:
+                    return redirect
+                return await show(request, self._state.workspace_by_key(request.path_params["key"]))
             except AzureError as error:
-                return _refused(error)
+                return _error_page(error)
 
         self._routes.add(method, BASE + path, f"Studio - {title}")(handler)
 
     async def _workspaces(self, request: Request) -> Response:
         try:
-            led_on = access.admit(self._state, request)
+            redirect = access.check_access(self._state, request)
         except AzureError as error:
-            return _refused(error)
-        found = self._state.workspaces()
-        return led_on or page("workspaces", workspace=None, base="", section="", workspaces=found)
+            return _error_page(error)
+        workspaces = self._state.workspaces()
+        return redirect or page(
+            "workspaces", workspace=None, base="", section="", workspaces=workspaces
+        )
 
     async def _home(self, request: Request, workspace: Workspace) -> Response:
         return RedirectResponse(f"{access.ROOT}{workspace.key}/jobs", 303)
@@ -116,15 +116,15 @@ class Studio:
     # Jobs.
 
     async def _jobs(self, request: Request, workspace: Workspace) -> Response:
-        found = views.jobs(self._state, workspace)
-        return self._page("jobs", workspace, "jobs", jobs=found)
+        jobs = views.jobs(self._state, workspace)
+        return self._page("jobs", workspace, "jobs", jobs=jobs)
 
     async def _job(self, request: Request, workspace: Workspace) -> Response:
         state, name = self._state, request.path_params["name"]
         job = records.find(state, workspace, name)
         over = (
             job.body["status"] in records.FINAL_STATUSES
-        )  # before the log is read, or its end is missed
+        )  # read the status before the log, or the end of the log is missed
         log, read = await run_in_threadpool(self._read_log, workspace, job, None)
         outputs = {
             key: await run_in_threadpool(views.files, state.local_path(workspace, uri))
@@ -141,40 +141,40 @@ class Studio:
             read=read,
             outputs=outputs,
             artifacts=await run_in_threadpool(views.files, folder),
-            run=await self._run(workspace, job),
+            run=await self._mlflow_run(workspace, job),
             steps=records.children(state, workspace, job.name),
         )
 
-    async def _run(self, workspace: Workspace, job: Resource) -> dict[str, Any] | None:
-        """A job's run as MLflow has it; None where there is none."""
+    async def _mlflow_run(self, workspace: Workspace, job: Resource) -> dict[str, Any] | None:
+        """A job's MLflow run; None if there is none."""
         if not job.body.get("tracked"):
             return None
         client = await self._tracking.client(workspace)
-        answer = await client.get("/api/2.0/mlflow/runs/get", params={"run_id": job.name})
-        if answer.status_code != 200:
+        response = await client.get("/api/2.0/mlflow/runs/get", params={"run_id": job.name})
+        if response.status_code != 200:
             return None
-        run: dict[str, Any] = answer.json()["run"]
+        run: dict[str, Any] = response.json()["run"]
         run["data"] = {"metrics": [], "params": [], **run.get("data", {})}
         return run
 
     async def _log(self, request: Request, workspace: Workspace) -> Response:
-        """What was added to a job's log since the byte ``from``, and the job's status."""
+        """The part of a job's log after byte ``from``, and the job's status."""
         job = records.find(self._state, workspace, request.path_params["name"])
         over = job.body["status"] in records.FINAL_STATUSES
-        given = request.query_params.get("from", "0")
-        start = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
+        offset = request.query_params.get("from", "0")
+        start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 16 else 0
         text, read = await run_in_threadpool(self._read_log, workspace, job, start)
         status = {"x-status": job.body["status"], "x-over": str(over).lower(), "x-next": str(read)}
-        headers = access.headers(access.nonce()) | status
+        headers = access.headers(access.new_nonce()) | status
         return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
     def _read_log(self, workspace: Workspace, job: Resource, start: int | None) -> tuple[str, int]:
-        """A job's log from a byte on, or its end; and the byte up to which it was read."""
+        """A job's log from byte ``start``, or its end; also returns the position after it."""
         folder = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
         log = next((p for name in LOGS if (p := folder / name).is_file()), None)
         if log is None:
             return "", 0
-        # A letter of several bytes that is not whole yet is read the next time.
+        # An incomplete multi-byte character is read the next time.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         with log.open("rb") as file:
             size = file.seek(0, 2)
@@ -185,86 +185,90 @@ class Studio:
     async def _artifact(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
         folder = self._state.container(workspace, ARTIFACTS)
-        return _file(inside(folder, f"{run_artifacts_path(params['name'])}/{params['path']}"))
+        return _file_response(
+            inside(folder, f"{run_artifacts_path(params['name'])}/{params['path']}")
+        )
 
     async def _output(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
         job = records.find(self._state, workspace, params["name"])
         uri = (job.body.get("outputs") or {}).get(params["output"])
         if uri is None:
-            raise NotFound(f"job {job.name} has no output {params['output']}")
+            raise NotFound(f"Output {params['output']} was not found in job {job.name}.")
         root = self._state.local_path(workspace, uri)
-        return _file(root if root.is_file() else inside(root, params["path"]))
+        return _file_response(root if root.is_file() else inside(root, params["path"]))
 
     # Endpoints.
 
     async def _endpoints(self, request: Request, workspace: Workspace) -> Response:
         kinds = {
             kind: [
-                (each, shown(self._state, each, deployments))
-                for each in self._state.store.entries(workspace.key, endpoints)
+                (endpoint, deployments_of(self._state, endpoint, deployments))
+                for endpoint in self._state.store.entries(workspace.key, endpoints)
             ]
-            for kind, (endpoints, deployments, shown) in ENDPOINT_KINDS.items()
+            for kind, (endpoints, deployments, deployments_of) in ENDPOINT_KINDS.items()
         }
         return self._page("endpoints", workspace, "endpoints", kinds=kinds)
 
     async def _endpoint(self, request: Request, workspace: Workspace) -> Response:
         kind, name = request.path_params["kind"], request.path_params["name"]
-        endpoints, deployments, shown = ENDPOINT_KINDS.get(kind, ("", "", views.online))
-        found = self._state.store.get(workspace.key, endpoints, name)
-        if found is None:
-            raise NotFound(f"there is no {kind} endpoint {name}")
-        asked = scoring_form.Ask(scoring_form.EXAMPLE, "")
+        endpoints, deployments, deployments_of = ENDPOINT_KINDS.get(kind, ("", "", views.online))
+        endpoint = self._state.store.get(workspace.key, endpoints, name)
+        if endpoint is None:
+            raise NotFound(f"{kind.title()} endpoint {name} was not found.")
+        form = scoring_form.ScoringForm(scoring_form.EXAMPLE, "")
         answer = None
         if request.method == "POST" and kind == "online":
-            asked = await scoring_form.read(request)
-            answer = await scoring_form.send(
-                self._state, self._authorities, workspace, found, asked
+            form = await scoring_form.read_form(request)
+            answer = await scoring_form.send_request(
+                self._state, self._authorities, workspace, endpoint, form
             )
-        address = f"{self._state.url}/{kind}/{workspace.key}/{found.name}/"
+        address = f"{self._state.url}/{kind}/{workspace.key}/{endpoint.name}/"
         return self._page(
             "endpoint",
             workspace,
             "endpoints",
             kind=kind,
-            endpoint=found,
+            endpoint=endpoint,
             address=address + ("score" if kind == "online" else "jobs"),
-            deployments=shown(self._state, found, deployments),
+            deployments=deployments_of(self._state, endpoint, deployments),
             answer=answer,
-            body=asked.body,
-            chosen=asked.deployment,
+            body=form.body,
+            chosen=form.deployment,
         )
 
     # Assets and schedules.
 
     async def _assets(self, request: Request, workspace: Workspace) -> Response:
-        kind = _kind(request)
-        found = [
-            each
-            for each in reversed(self._state.store.entries(workspace.key, kind))
-            if each.name not in assets.ANONYMOUS_NAMES
+        kind = _asset_kind(request)
+        versions = [
+            asset
+            for asset in reversed(self._state.store.entries(workspace.key, kind))
+            if asset.name not in assets.ANONYMOUS_NAMES
         ]
-        return self._page("assets", workspace, f"assets/{kind}", title=TITLES[kind], found=found)
+        return self._page(
+            "assets", workspace, f"assets/{kind}", title=TITLES[kind], assets=versions
+        )
 
     async def _asset(self, request: Request, workspace: Workspace) -> Response:
-        kind, params = _kind(request), request.path_params
-        found = assets.find(self._state, workspace, kind, params["name"], params["version"])
+        kind, params = _asset_kind(request), request.path_params
+        asset = assets.find(self._state, workspace, kind, params["name"], params["version"])
         return self._page(
             "asset",
             workspace,
             f"assets/{kind}",
-            found=found,
-            versions=self._state.store.entries(workspace.key, kind, found.name),
-            lineage=await run_in_threadpool(views.lineage, self._state, workspace, found),
+            asset=asset,
+            versions=self._state.store.entries(workspace.key, kind, asset.name),
+            lineage=await run_in_threadpool(views.lineage, self._state, workspace, asset),
         )
 
     async def _compute(self, request: Request, workspace: Workspace) -> Response:
-        found = views.computes(self._state, workspace)
-        return self._page("compute", workspace, "compute", computes=found)
+        computes = views.computes(self._state, workspace)
+        return self._page("compute", workspace, "compute", computes=computes)
 
     async def _schedules(self, request: Request, workspace: Workspace) -> Response:
-        found = self._state.store.entries(workspace.key, "schedules")
-        return self._page("schedules", workspace, "schedules", schedules=found)
+        schedules = self._state.store.entries(workspace.key, "schedules")
+        return self._page("schedules", workspace, "schedules", schedules=schedules)
 
     # MLflow.
 
@@ -272,11 +276,11 @@ class Studio:
         path = request.path_params["path"]
         if registry.PATH.match(path):
             view = ModelView(PLAIN_MODELS)
-            return await registry.answer(self._state, workspace, view, request)
-        answer = await forward(self._tracking, workspace, request, path)
-        answer.headers["content-security-policy"] = UI_POLICY
-        answer.headers["x-content-type-options"] = "nosniff"
-        return answer
+            return await registry.handle(self._state, workspace, view, request)
+        response = await forward(self._tracking, workspace, request, path)
+        response.headers["content-security-policy"] = UI_POLICY
+        response.headers["x-content-type-options"] = "nosniff"
+        return response
 
 
 def register(routes: Routes, state: State, tracking: Tracking, authorities: Path) -> None:
@@ -284,25 +288,29 @@ def register(routes: Routes, state: State, tracking: Tracking, authorities: Path
     Studio(state, tracking, authorities).register(routes)
 
 
-def _kind(request: Request) -> str:
+def _asset_kind(request: Request) -> str:
     kind = request.path_params["kind"].lower()
     if kind not in TITLES:
-        raise NotFound(f"there are no assets of kind {kind}")
+        raise NotFound(f"{kind}: unknown kind of asset")
     return str(kind)
 
 
-def _file(path: Path) -> Response:
-    """A file of a job: texts and pictures to look at, anything else to save."""
+def _file_response(path: Path) -> Response:
+    """A file of a job: the browser displays text and images, and saves other files."""
     if not path.is_file():
-        raise NotFound(f"there is no file {unquote(path.name)}")
+        raise NotFound(f"File {unquote(path.name)} was not found.")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     text = kind.startswith("text/") or kind == "application/json" or _is_text(path)
-    # What a job wrote never runs as a page of this server.
-    shown = kind if kind in IMAGES else "text/plain; charset=utf-8" if text else kind
-    headers = access.headers(access.nonce())
-    way = "inline" if shown.startswith(("text/plain", *IMAGES)) else "attachment"
+    # Files of a job must never run as a page of this server.
+    media_type = kind if kind in IMAGES else "text/plain; charset=utf-8" if text else kind
+    headers = access.headers(access.new_nonce())
+    disposition = "inline" if media_type.startswith(("text/plain", *IMAGES)) else "attachment"
     return FileResponse(
-        path, media_type=shown, headers=headers, filename=path.name, content_disposition_type=way
+        path,
+        media_type=media_type,
+        headers=headers,
+        filename=path.name,
+        content_disposition_type=disposition,
     )
 
 
@@ -312,14 +320,14 @@ def _is_text(path: Path) -> bool:
     return b"\0" not in start and bool(start.decode("utf-8", "ignore"))
 
 
-def _refused(error: AzureError) -> Response:
-    titles = {403: "This page is not open to you", 404: "There is no such page"}
+def _error_page(error: AzureError) -> Response:
+    titles = {403: "Access denied", 404: "Page not found"}
     return page(
-        "refused",
+        "error",
         error.status,
         workspace=None,
         base="",
         section="",
-        title=titles.get(error.status, "That did not work"),
+        title=titles.get(error.status, "Error"),
         message=error.message,
     )

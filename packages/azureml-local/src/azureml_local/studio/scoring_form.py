@@ -1,4 +1,4 @@
-"""The request form of an online endpoint: asks it as anybody does, at its own address."""
+"""The request form of an online endpoint; requests are sent to the endpoint's address."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
 EXAMPLE = '{"input_data": [[1, 2]]}'
-LONGEST = 1_500_000
-SECONDS = 180.0
+MAX_BODY_BYTES = 1_500_000
+TIMEOUT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What is sent, and to which deployment; empty: by the traffic."""
+class ScoringForm:
+    """The body of a request and its deployment; empty: chosen by the traffic."""
 
     body: str
     deployment: str
@@ -33,55 +33,55 @@ class Ask:
 
 @dataclass(frozen=True)
 class ScoringResponse:
-    """What came back, from which deployment."""
+    """A response, and the deployment that sent it."""
 
     status: int
     text: str
     deployment: str
 
 
-async def read(request: Request) -> Ask:
-    """What was filled in.
+async def read_form(request: Request) -> ScoringForm:
+    """The content of the submitted form.
 
     Raises:
-        BadRequest: it is no form, or too long for an endpoint.
+        BadRequest: it is not a form, or too long for an endpoint.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0]
-    if kind != "application/x-www-form-urlencoded":
-        raise BadRequest("this page takes what its own form sends")
-    said = request.headers.get("content-length", "")
-    if not said.isdigit() or int(said) > 3 * LONGEST:
-        raise BadRequest(f"a request to an online endpoint has at most {LONGEST} bytes")
+    content_type = request.headers.get("content-type", "").partition(";")[0]
+    if content_type != "application/x-www-form-urlencoded":
+        raise BadRequest("only the form of this page can be submitted")
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > 3 * MAX_BODY_BYTES:
+        raise BadRequest(f"body: must have at most {MAX_BODY_BYTES} bytes")
     try:
         fields = parse_qs((await request.body()).decode("ascii"), max_num_fields=10)
     except ValueError:
-        raise BadRequest("this page takes what its own form sends") from None
-    asked = Ask(fields.get("body", [""])[0], fields.get("deployment", [""])[0])
-    if asked.deployment:
-        validate_name("Deployment", asked.deployment)
-    return asked
+        raise BadRequest("only the form of this page can be submitted") from None
+    form = ScoringForm(fields.get("body", [""])[0], fields.get("deployment", [""])[0])
+    if form.deployment:
+        validate_name("Deployment", form.deployment)
+    return form
 
 
-async def send(
-    state: State, authorities: Path, workspace: Workspace, endpoint: Resource, ask: Ask
+async def send_request(
+    state: State, authorities: Path, workspace: Workspace, endpoint: Resource, form: ScoringForm
 ) -> ScoringResponse:
-    """Send it with the endpoint's own kind of credentials, which never reach the page."""
+    """Send a request with the endpoint's credentials, which the page does not contain."""
     headers = {
         "authorization": f"Bearer {_credential(state, workspace, endpoint)}",
         "content-type": "application/json",
     }
-    if ask.deployment:
-        headers["azureml-model-deployment"] = ask.deployment
+    if form.deployment:
+        headers["azureml-model-deployment"] = form.deployment
     address = f"{state.url}/online/{workspace.key}/{endpoint.name}/score"
     try:
         async with httpx.AsyncClient(
-            verify=_trust(authorities), timeout=SECONDS, trust_env=False
+            verify=_ssl_context(authorities), timeout=TIMEOUT_SECONDS, trust_env=False
         ) as client:
-            answer = await client.post(address, content=ask.body.encode(), headers=headers)
+            response = await client.post(address, content=form.body.encode(), headers=headers)
     except httpx.HTTPError as error:
-        return ScoringResponse(0, f"the endpoint does not answer: {error}", ask.deployment)
-    named = answer.headers.get("azureml-model-deployment", "")
-    return ScoringResponse(answer.status_code, _pretty(answer.text), named)
+        return ScoringResponse(0, f"the endpoint does not respond: {error}", form.deployment)
+    deployment = response.headers.get("azureml-model-deployment", "")
+    return ScoringResponse(response.status_code, _indent_json(response.text), deployment)
 
 
 def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
@@ -93,11 +93,11 @@ def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
     return auth.issue_token(state.secret, AUDIENCE, workspace.key)[0]
 
 
-def _trust(authorities: Path) -> ssl.SSLContext:
+def _ssl_context(authorities: Path) -> ssl.SSLContext:
     return ssl.create_default_context(capath=str(authorities))
 
 
-def _pretty(text: str) -> str:
+def _indent_json(text: str) -> str:
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the pages show, gathered from the store: rows of lists, and who made and uses an asset."""
+"""The data of the studio pages: rows of lists, formatted values, and lineage of assets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from azureml_local.mlflow.entities import run_of
 from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
-TONES = {
+STATUS_STYLES = {
     "Completed": "good",
     "Succeeded": "good",
     "Failed": "bad",
@@ -26,10 +26,10 @@ TONES = {
     "Creating": "wait",
 }
 SHOWN_KINDS = [kind for kind in KINDS if kind != "codes"]
-MOST_FILES = 200
+MAX_FILES = 200
 ONLINE = ("onlineEndpoints", "onlineDeployments")
 BATCH = ("batchEndpoints", "batchDeployments")
-"""How endpoints and deployments of each kind are kept."""
+"""The kinds of endpoints and deployments in the store."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Compute:
-    """A cluster or an instance: what it is, what it takes, the jobs that run and how many wait."""
+    """A cluster or an instance, with its running jobs and the number of queued ones."""
 
     name: str
     kind: str
@@ -57,74 +57,74 @@ class Compute:
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where an asset comes from and where it goes: names of jobs, paths of deployments."""
+    """The origin and the uses of an asset: names of jobs, paths of deployments."""
 
-    made_by: str = ""
+    created_by: str = ""
     inputs: list[str] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
     deployments: list[str] = field(default_factory=list)
 
 
-def tone(status: str) -> str:
-    """How a status looks: good, bad, soft, or wait."""
-    return TONES.get(status, "wait")
+def status_style(status: str) -> str:
+    """The style of a status: good, bad, soft or wait."""
+    return STATUS_STYLES.get(status, "wait")
 
 
-def when(text: str | None) -> str:
-    """A time of a document, to the second, in UTC."""
+def format_time(text: str | None) -> str:
+    """A time of a document in UTC, in seconds."""
     if not text:
         return "\N{EN DASH}"
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def took(body: dict[str, Any]) -> str:
-    """How long a job ran, or has run so far."""
+def duration_text(body: dict[str, Any]) -> str:
+    """How long a job ran, or has run until now."""
     if not body.get("started"):
         return "\N{EN DASH}"
-    begun = datetime.fromisoformat(body["started"])
+    started = datetime.fromisoformat(body["started"])
     end = datetime.fromisoformat(body["ended"]) if body.get("ended") else datetime.now(UTC)
-    seconds = max(0, int((end - begun).total_seconds()))
+    seconds = max(0, int((end - started).total_seconds()))
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def jobs(state: State, workspace: Workspace) -> list[Resource]:
-    """The jobs that are no steps of others, newest first."""
-    found = state.store.entries(workspace.key, records.KIND)
-    return [each for each in reversed(found) if not each.body.get("parent")]
+    """The jobs that are not steps of pipelines, newest first."""
+    entries = state.store.entries(workspace.key, records.KIND)
+    return [job for job in reversed(entries) if not job.body.get("parent")]
 
 
 def computes(state: State, workspace: Workspace) -> list[Compute]:
-    """The clusters and instances, oldest first, with who is at work on them."""
-    found = []
-    for each in state.store.entries(workspace.key, compute.KIND):
-        properties = each.body["properties"]
-        inner = properties["properties"]
+    """The clusters and instances with their jobs, oldest first."""
+    views = []
+    for target in state.store.entries(workspace.key, compute.KIND):
+        properties = target.body["properties"]
+        settings = properties["properties"]
         cluster = properties["computeType"] == compute.CLUSTER
-        scale = inner.get("scaleSettings") or {}
-        found.append(
+        scale = settings.get("scaleSettings") or {}
+        views.append(
             Compute(
-                each.name,
+                target.name,
                 "cluster" if cluster else "instance",
-                f"at most {scale['maxNodeCount']} jobs" if cluster else str(inner["state"]),
-                str(inner.get("vmSize") or ""),
-                [job.name for job in jobs_on(state, workspace, each.name, "Running")],
-                len(jobs_on(state, workspace, each.name, "Queued")),
+                f"max {scale['maxNodeCount']} jobs" if cluster else str(settings["state"]),
+                str(settings.get("vmSize") or ""),
+                [job.name for job in jobs_on(state, workspace, target.name, "Running")],
+                len(jobs_on(state, workspace, target.name, "Queued")),
             )
         )
-    return found
+    return views
 
 
-def short(reference: Any) -> str:
-    """An asset as ``name:version``, out of its resource id or address; other texts as they are."""
+def short_name(reference: Any) -> str:
+    """``name:version`` from the resource id of an asset; other texts are returned unchanged."""
     text = str(reference or "")
     match = re.search(r"/(\w+)/([^/]+)/versions/([^/]+)\Z", text)
     return f"{match[2]}:{match[3]}" if match else text.removeprefix("azureml:")
 
 
 def asset_path(reference: Any) -> str:
-    """The page of an asset that a resource id names, below the workspace's; empty for others."""
+    """The path of the page of an asset by its resource id; empty for other texts."""
     match = re.search(
         rf"/workspaces/[^/]+/({'|'.join(SHOWN_KINDS)})/([^/]+)/versions/([^/]+)\Z",
         str(reference or ""),
@@ -136,29 +136,29 @@ def asset_path(reference: Any) -> str:
 
 
 def files(folder: Path) -> list[tuple[str, int]]:
-    """The files below a folder with their sizes, by name; not all where there are very many."""
-    found = []
+    """The files in a folder and its subfolders with their sizes, by name; at most 200."""
+    entries = []
     for path in folder.rglob("*"):
         if path.is_file() and not path.name.startswith("."):
-            found.append((path.relative_to(folder).as_posix(), path.stat().st_size))
-        if len(found) > MOST_FILES:
+            entries.append((path.relative_to(folder).as_posix(), path.stat().st_size))
+        if len(entries) > MAX_FILES:
             break
-    return sorted(found)
+    return sorted(entries)
 
 
 def online(state: State, endpoint: Resource, kind: str) -> list[Deployment]:
     """The deployments of an online endpoint."""
     properties = endpoint.body["properties"]
-    live, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
+    traffic, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
     return [
         Deployment(
             name,
-            str(each.body.get("state", "")),
-            str(each.body["properties"].get("model") or ""),
-            int(live.get(name, 0)),
+            str(deployment.body.get("state", "")),
+            str(deployment.body["properties"].get("model") or ""),
+            int(traffic.get(name, 0)),
             int(mirror.get(name, 0)),
         )
-        for each, name in _deployments(state, endpoint, kind)
+        for deployment, name in _deployments(state, endpoint, kind)
     ]
 
 
@@ -169,60 +169,65 @@ def batch(state: State, endpoint: Resource, kind: str) -> list[Deployment]:
         Deployment(
             name,
             "Succeeded",
-            model_of(each.body["properties"]),
+            model_of(deployment.body["properties"]),
             100 if name == default else 0,
         )
-        for each, name in _deployments(state, endpoint, kind)
+        for deployment, name in _deployments(state, endpoint, kind)
     ]
 
 
 def model_of(properties: dict[str, Any]) -> str:
-    """The model that a deployment names, of an online or of a batch endpoint."""
-    found = properties.get("model") or ""
+    """The model of an online or a batch deployment."""
+    model = properties.get("model") or ""
     return (
-        str(found.get("assetId") or found.get("path") or "") if isinstance(found, dict) else found
+        str(model.get("assetId") or model.get("path") or "") if isinstance(model, dict) else model
     )
 
 
 def _deployments(state: State, endpoint: Resource, kind: str) -> list[tuple[Resource, str]]:
-    found = state.store.entries(endpoint.workspace, kind)
-    own = [each for each in found if each.name.lower().startswith(f"{endpoint.name.lower()}/")]
-    return [(each, each.name.partition("/")[2]) for each in own]
+    prefix = f"{endpoint.name.lower()}/"
+    return [
+        (deployment, deployment.name.partition("/")[2])
+        for deployment in state.store.entries(endpoint.workspace, kind)
+        if deployment.name.lower().startswith(prefix)
+    ]
 
 
-def lineage(state: State, workspace: Workspace, found: Resource) -> Lineage:
-    """What made a version of an asset, and what uses it."""
-    ending = f"/{found.kind}/{found.name}/versions/{found.version}".lower()
-    named = f"azureml:{found.name}:{found.version}".lower()
+def lineage(state: State, workspace: Workspace, asset: Resource) -> Lineage:
+    """The job that created a version of an asset, and the jobs and deployments that use it."""
+    ending = f"/{asset.kind}/{asset.name}/versions/{asset.version}".lower()
+    named = f"azureml:{asset.name}:{asset.version}".lower()
 
-    def means(reference: Any) -> bool:
+    def refers_to_asset(reference: Any) -> bool:
         text = str(reference or "").lower()
         return text.endswith(ending) or text == named
 
-    used, made = [], run_of(found.body) if found.kind == "models" else ""
+    used_by, created_by = [], run_of(asset.body) if asset.kind == "models" else ""
     for job in state.store.entries(workspace.key, records.KIND):
         properties = job.body["properties"]
-        given = [each.get("uri") for each in (properties.get("inputs") or {}).values() if each]
-        fields = [properties.get("environmentId"), properties.get("componentId"), *given]
-        if any(means(each) for each in fields):
-            used.append(job.name)
-        elif not made and _made(job, found):
-            made = job.name
+        input_uris = [
+            value.get("uri") for value in (properties.get("inputs") or {}).values() if value
+        ]
+        fields = [properties.get("environmentId"), properties.get("componentId"), *input_uris]
+        if any(refers_to_asset(value) for value in fields):
+            used_by.append(job.name)
+        elif not created_by and _is_output_of(job, asset):
+            created_by = job.name
     deployments = [
-        f"{kind}/{each.name.replace('/', '#')}"
-        for kind, (_, where) in (("online", ONLINE), ("batch", BATCH))
-        for each in state.store.entries(workspace.key, where)
-        if means(model_of(each.body["properties"]))
-        or means(each.body["properties"].get("environmentId"))
+        f"{kind}/{deployment.name.replace('/', '#')}"
+        for kind, (_, resource_kind) in (("online", ONLINE), ("batch", BATCH))
+        for deployment in state.store.entries(workspace.key, resource_kind)
+        if refers_to_asset(model_of(deployment.body["properties"]))
+        or refers_to_asset(deployment.body["properties"].get("environmentId"))
     ]
-    maker = state.store.get(workspace.key, records.KIND, made) if made else None
-    inputs = (maker.body["properties"].get("inputs") or {}) if maker else {}
-    sources = [each["uri"] for each in inputs.values() if each and each.get("uri")]
-    return Lineage(made if maker else "", sources, used, deployments)
+    creator = state.store.get(workspace.key, records.KIND, created_by) if created_by else None
+    inputs = (creator.body["properties"].get("inputs") or {}) if creator else {}
+    sources = [value["uri"] for value in inputs.values() if value and value.get("uri")]
+    return Lineage(created_by if creator else "", sources, used_by, deployments)
 
 
-def _made(job: Resource, found: Resource) -> bool:
-    """Whether a job wrote what an asset points to."""
+def _is_output_of(job: Resource, asset: Resource) -> bool:
+    """Whether an asset's files are an output of a job."""
     outputs = (job.body.get("outputs") or {}).values()
-    address = str(found.body.get("dataUri") or found.body.get("modelUri") or "").rstrip("/")
+    address = str(asset.body.get("dataUri") or asset.body.get("modelUri") or "").rstrip("/")
     return any(address and address.startswith(str(uri).rstrip("/")) for uri in outputs)
