@@ -40,7 +40,7 @@ LONGEST_RUN = (0.5, 1.0, 3.0, 8.0)  # seconds from an answering server to the ki
 SETTLE_SECONDS = 60.0
 ORPHAN_SECONDS = 20.0
 EVERY, EVERY_LONG = 4, 12  # kills between two checks, and between two that take longer
-REASON = "the local workspace was ended while the job ran"
+ERROR_CODE = "ServerStopped"
 
 
 class Server:
@@ -295,7 +295,7 @@ def _check_jobs(ml: Any, ledger: Ledger, number: int, *, reasons: bool) -> None:
                 ml.jobs.stream(name)
             ledger.wrong(f"job {name} failed, and streams without an error")
         except JobException as error:
-            if REASON not in str(error):
+            if ERROR_CODE not in str(error):
                 ledger.wrong(f"job {name} does not say why it failed: {error}")
 
 

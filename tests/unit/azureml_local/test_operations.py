@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azureml_local.errors import NotFound
-from azureml_local.operations import SERVER_STOPPED, Operations
+from azureml_local.operations import Operations
 from azureml_local.state import State
 
 
@@ -29,7 +29,7 @@ def test_operations_that_are_not_resumed_have_failed(state):
     assert after.status(workspace, broken)["error"]["message"] == "no key"
     assert after.status(workspace, resumed)["status"] == "InProgress"
     document = after.status(workspace, lost)
-    assert (document["status"], document["error"]["message"]) == ("Failed", SERVER_STOPPED)
+    assert (document["status"], document["error"]["code"]) == ("Failed", "ServerStopped")
 
 
 def test_operations_of_a_deleted_workspace_are_deleted(state):

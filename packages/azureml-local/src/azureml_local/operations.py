@@ -54,7 +54,7 @@ class Operations:
                 if expired:
                     self._state.store.delete(operation.workspace, KIND, operation.name)
             elif operation.name not in self._resumed:
-                error = {"code": "ServerEnded", "message": SERVER_STOPPED}
+                error = {"code": "ServerStopped", "message": SERVER_STOPPED}
                 self.finish(
                     self._state.workspace_by_key(operation.workspace), operation.name, error
                 )

@@ -135,9 +135,9 @@ def _outputs(body: dict[str, Any]) -> dict[str, Any]:
     return {name: {"assetId": uri, "type": "uri_folder"} for name, uri in outputs.items()}
 
 
-def error_document(message: str) -> dict[str, Any]:
+def error_document(message: str, code: str = "UserError") -> dict[str, Any]:
     """An error in the form of the run history."""
-    return {"error": {"code": "UserError", "message": message}}
+    return {"error": {"code": code, "message": message}}
 
 
 def job_name(request: Request) -> str:

@@ -69,7 +69,9 @@ class Runner:
         for job in self._state.store.all(records.KIND):
             if job.body["status"] not in records.FINAL_STATUSES:
                 workspace = self._state.workspace_by_key(job.workspace)
-                error = records.error_document("the local workspace stopped while the job ran")
+                error = records.error_document(
+                    "the local workspace stopped while the job ran", "ServerStopped"
+                )
                 ended = records.utc_now()
                 records.update(
                     self._state, workspace, job.name, status="Failed", ended=ended, error=error
