@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import Any
 
+from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
 from azureml_local.state import object_of
 
@@ -14,7 +14,6 @@ MAX_BODY = 1_572_864
 """Bytes of a request to a managed online endpoint: 1.5 MB."""
 MAX_SECONDS = 180.0
 MAX_INSTANCES = 50
-DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?\Z")
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,7 @@ def _probe_seconds(probe: dict[str, Any]) -> float:
 
 
 def _parse_seconds(name: str, value: Any) -> float:
-    match = DURATION.match(value) if isinstance(value, str) else None
-    if match is None or not any(match.groups()):
-        raise BadRequest(f"{name} {value!r} is no duration like PT5S", "UserError", target=name)
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return (hours * 60 + minutes) * 60 + seconds
+    return parse_duration(value, name).total_seconds()
 
 
 def _parse_integer(name: str, value: Any, least: int, most: int) -> int:
