@@ -1,11 +1,11 @@
-"""Train: does a patient have diabetes?
+"""Train a diabetes classifier.
 
-Fits a classifier of diabetes on eight measurements of a patient, evaluates it on rows that it has
-not seen, and logs parameters, metrics, pictures and the model to MLflow.
+Trains a classifier of diabetes on eight measurements of a patient, evaluates it on held-out rows,
+and logs parameters, metrics, pictures and the model to MLflow.
 
 `nbrelease export` writes the tagged cells of this notebook to `exported/train/main.py`, which runs
-as a job in Azure ML. By hand the notebook runs as it is; without a tracking server MLflow keeps the
-run beside it.
+as a job in Azure ML. You can also run the notebook itself. Without a tracking server, MLflow stores
+the run in the notebook's folder.
 
 Written from notebooks/train.ipynb by nbrelease export; edit that, or this and run nbrelease sync.
 """
@@ -66,14 +66,14 @@ FEATURES = NUMERIC + CATEGORICAL
 
 # %% notebooks/train.ipynb #prep
 def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Series]:
-    """Read the features as floats and the label as whole numbers.
+    """Read the features as floats and the label as integers.
 
-    Floats, because a column that was inferred as integers refuses a file with one blank later.
+    With integers, the model's signature would not accept a file with a missing value.
     """
     path = Path(input_data)
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        raise FileNotFoundError(f"{input_data}: no CSV file there; check input_data")
+        raise FileNotFoundError(f"{input_data}: no CSV file; check input_data")
     rows = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     missing = [name for name in [*FEATURES, label_column] if name not in rows.columns]
     if missing:
@@ -85,15 +85,15 @@ def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Se
 
 # %% notebooks/train.ipynb #overlap
 def overlap(train: pd.DataFrame, test: pd.DataFrame) -> int:
-    """How many held-out rows are among those to train on too: they would flatter the model."""
+    """Count the held-out rows that are also training rows: they would improve the metrics."""
     both = test.merge(train.drop_duplicates(), how="left", on=list(test), indicator=True)
     return int((both["_merge"] == "both").sum())
 
 
 # %% notebooks/train.ipynb #train
 def make_estimator(name: str, regularization_rate: float, random_state: int) -> BaseEstimator:
-    """The classifier that a parameter's value stands for."""
-    # The default tolerance ends at a point that depends on the processor.
+    """Create the classifier of a parameter's value."""
+    # With the default tolerance, the last digits depend on the processor.
     logistic = LogisticRegression(C=1 / regularization_rate, solver="liblinear", tol=1e-6)
     if name == "logistic":
         return logistic
@@ -102,7 +102,7 @@ def make_estimator(name: str, regularization_rate: float, random_state: int) -> 
         "random_forest": RandomForestClassifier(n_estimators=100, random_state=random_state),
     }
     if name not in classifiers:
-        raise ValueError(f"estimator {name!r}: wants logistic, pipeline or random_forest")
+        raise ValueError(f"estimator {name!r}: must be logistic, pipeline or random_forest")
     preparation = ColumnTransformer(
         [
             ("scaled", StandardScaler(), NUMERIC),
@@ -115,7 +115,7 @@ def make_estimator(name: str, regularization_rate: float, random_state: int) -> 
 def train(model: BaseEstimator, features: pd.DataFrame, label: pd.Series) -> BaseEstimator:
     """Fit the model to the rows."""
     if label.nunique() < 2:
-        raise ValueError(f"the label {label.name} has one value only; there is nothing to learn")
+        raise ValueError(f"the label {label.name} has only one value")
     return model.fit(features, label)
 
 
@@ -123,7 +123,7 @@ def train(model: BaseEstimator, features: pd.DataFrame, label: pd.Series) -> Bas
 def evaluate(
     model: BaseEstimator, features: pd.DataFrame, label: pd.Series
 ) -> tuple[dict[str, float], np.ndarray]:
-    """Metrics on held-out rows, and the probability of diabetes for each."""
+    """Metrics on held-out rows, and the probability of diabetes for each row."""
     probability = model.predict_proba(features)[:, 1]
     metrics = {
         "accuracy": float(accuracy_score(label, model.predict(features))),
@@ -135,7 +135,7 @@ def evaluate(
 
 
 def draw(label: pd.Series, probability: np.ndarray) -> dict[str, Figure]:
-    """The pictures that people judge a classifier by."""
+    """ROC curve, confusion matrix and calibration curve."""
     figures = {name: Figure(figsize=(5, 4)) for name in ("roc", "confusion", "calibration")}
     axes = {name: figure.subplots() for name, figure in figures.items()}
     RocCurveDisplay.from_predictions(label, probability, ax=axes["roc"], plot_chance_level=True)
@@ -162,7 +162,7 @@ def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
             f"{folder}/model",
             signature=infer_signature(example, model.predict(example)),
             input_example=example,
-            # Named, or MLflow starts a process of its own to find them out.
+            # Without this list, MLflow starts a process to infer the requirements.
             pip_requirements=[
                 f"mlflow=={mlflow.__version__}",
                 f"scikit-learn=={sklearn.__version__}",
@@ -170,7 +170,7 @@ def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
                 f"numpy=={np.__version__}",
                 f"skops=={skops.__version__}",
             ],
-            # No pickle: a model's file must not be able to run code. Trees are trusted by name.
+            # skops instead of pickle: loading the model cannot run code. It has to trust the trees.
             serialization_format="skops",
             skops_trusted_types=["sklearn.tree._tree.Tree"],
         )
@@ -179,9 +179,9 @@ def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
 
 # %% notebooks/train.ipynb #packages
 def packages() -> dict[str, str]:
-    """The version of each package that is installed where this runs."""
-    found = {each.metadata["Name"]: each.version for each in metadata.distributions()}
-    return dict(sorted(found.items(), key=lambda item: str(item[0]).lower()))
+    """The name and version of each installed package."""
+    versions = {each.metadata["Name"]: each.version for each in metadata.distributions()}
+    return dict(sorted(versions.items(), key=lambda item: str(item[0]).lower()))
 
 
 # %% main
@@ -197,10 +197,10 @@ def main(
     """Run the cells tagged main, in the notebook's order.
 
     Args:
-        input_data: CSV file, or a folder of them.
+        input_data: CSV file, or folder of CSV files.
         label_column: the column to predict: 0 or 1.
         test_size: share of the rows held out for the evaluation.
-        estimator: what is fitted.
+        estimator: the classifier.
         regularization_rate: 1/C of the logistic regression.
         random_state: seed of the split and of the forest.
     """
@@ -209,7 +209,7 @@ def main(
     train_features, test_features, train_label, test_label = train_test_split(
         features, label, test_size=test_size, random_state=random_state
     )
-    print(f"{len(train_features)} rows to train on, {len(test_features)} held out")
+    print(f"{len(train_features)} training rows, {len(test_features)} held-out rows")
 
     # %% notebooks/train.ipynb #fit
     model = train(
@@ -241,7 +241,7 @@ def main(
         )
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
-        # The rows that were measured on: other models are compared on the same ones.
+        # Other models are compared on the same held-out rows.
         held_out = test_features.assign(**{label_column: test_label})
         mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
         mlflow.log_dict(packages(), "environment/packages.json")
@@ -271,7 +271,7 @@ def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--input_data",
         metavar="TEXT",
         default="../data/diabetes-sample.csv",
-        help="CSV file, or a folder of them",
+        help="CSV file, or folder of CSV files",
     )
     group.add_argument(
         "--label_column",
@@ -291,7 +291,7 @@ def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--estimator",
         choices=["logistic", "pipeline", "random_forest"],
         default="logistic",
-        help="what is fitted",
+        help="the classifier",
     )
     group.add_argument(
         "--regularization_rate",

@@ -49,7 +49,7 @@ def test_prep_names_a_missing_column() -> None:
         except ValueError as error:
             assert "rows.csv has no column Pregnancies" in str(error)
         else:
-            raise AssertionError("a file without the features was accepted")
+            raise AssertionError("prep accepted a file without the features")
 
 
 # %% notebooks/train.ipynb #test-train-learns-a-threshold
@@ -67,9 +67,9 @@ def test_train_refuses_one_class() -> None:
     try:
         train(make_estimator("logistic", 0.01, 0), rows, pd.Series([1, 1], name="Diabetic"))
     except ValueError as error:
-        assert "one value only" in str(error)
+        assert "only one value" in str(error)
     else:
-        raise AssertionError("a label of one value was accepted")
+        raise AssertionError("train accepted a label with one value")
 
 
 # %% notebooks/train.ipynb #test-evaluate-a-perfect-model
@@ -106,8 +106,8 @@ def test_overlap_counts_held_out_rows() -> None:
     assert overlap(rows.iloc[[0]], rows.iloc[[1, 2, 3]]) == 0
 
 
-# %% notebooks/train.ipynb #test-packages-are-those-that-run-here
-def test_packages_are_those_that_run_here() -> None:
+# %% notebooks/train.ipynb #test-packages-have-their-versions
+def test_packages_have_their_versions() -> None:
     assert packages()["scikit-learn"] == sklearn.__version__
     assert packages()["mlflow"] == mlflow.__version__
 

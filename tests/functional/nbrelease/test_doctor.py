@@ -167,7 +167,7 @@ def test_git_diffs_and_merges_notebooks(root):
     assert git(root, "add", ".").returncode == 0
     assert git(root, "commit", "-m", "one").returncode == 0, git(root, "commit", "-m", "x").stderr
     path = root / "notebooks" / "train.ipynb"
-    for branch, old, new in (("one", "Fits a classifier", "Makes a classifier"), ("two", "has one value only", "has but one value")):  # fmt: skip
+    for branch, old, new in (("one", "Trains a classifier", "Fits a classifier"), ("two", "has only one value", "has a single value")):  # fmt: skip
         git(root, "checkout", "-q", "-b", branch, "HEAD" if branch == "one" else "HEAD~1")
         path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
         run(root, "nbrelease", "export", check=True)
@@ -178,8 +178,8 @@ def test_git_diffs_and_merges_notebooks(root):
     done = git(root, "merge", "one", "-m", "both")
     assert done.returncode == 0, done.stdout + done.stderr
     merged = path.read_text("utf-8")
-    assert "Makes a classifier" in merged
-    assert "has but one value" in merged
+    assert "Fits a classifier" in merged
+    assert "has a single value" in merged
     assert merged == run(root, "nbrelease", "clean", "-", input=merged).stdout
     assert run(root, "nbrelease", "export", "--check").returncode == 0
 
