@@ -1,6 +1,6 @@
-"""For stock nbval: ``pytest --nbval-lax runbooks/`` runs the line of a release.
+"""For nbval: ``pytest --nbval-lax runbooks/`` runs the runbooks of a release in order.
 
-Operations on what is live are no checks, so pytest leaves them alone.
+The runbooks that change or monitor a live endpoint are excluded.
 """
 
 collect_ignore = [

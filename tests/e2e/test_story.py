@@ -197,7 +197,7 @@ def test_a_model_is_proved_in_dev(project, data, proved):
     files = read_values(pack, "05_test_batch")["batch_files"]
     refused = {each["file"]: each["refused"] for each in files if "refused" in each}
     assert refused == {
-        "blank.csv": "blank.csv: Input X contains NaN.",
+        "missing-value.csv": "missing-value.csv: Input X contains NaN.",
         "empty.csv": "empty.csv: the file is empty",
     }
     assert record["source"]["dirty"] is False

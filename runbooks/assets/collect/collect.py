@@ -1,4 +1,4 @@
-"""Copy the lines that a data collector kept of a time to this job's output."""
+"""Copy what a data collector stored in a period to this job's output."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 
-def hours(since: datetime, until: datetime) -> set[str]:
-    """The collector's folders of a time: yyyy/MM/dd/HH, in UTC."""
+def list_hours(since: datetime, until: datetime) -> set[str]:
+    """The data collector's folders of a period: yyyy/MM/dd/HH, in UTC."""
     hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    found = set()
+    hours = set()
     while hour < until:
-        found.add(hour.strftime("%Y/%m/%d/%H"))
+        hours.add(hour.strftime("%Y/%m/%d/%H"))
         hour += timedelta(hours=1)
-    return found
+    return hours
 
 
 def main() -> None:
-    """Copy what lies in the folders of these hours; the reader looks at each line's own time."""
+    """Copy the folders of these hours; the reader checks the time of each line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--collected", type=Path, required=True)
     parser.add_argument("--since", type=datetime.fromisoformat, required=True)
     parser.add_argument("--until", type=datetime.fromisoformat, required=True)
     parser.add_argument("--rows", type=Path, required=True)
-    given = parser.parse_args()
-    wanted = hours(given.since, given.until)
+    options = parser.parse_args()
+    hours = list_hours(options.since, options.until)
     copied = 0
-    for file in sorted(given.collected.rglob("*.jsonl")):
-        inside = file.relative_to(given.collected)
-        if "/".join(inside.parts[-5:-1]) in wanted:
-            target = given.rows / inside
+    for file in sorted(options.collected.rglob("*.jsonl")):
+        path = file.relative_to(options.collected)
+        if "/".join(path.parts[-5:-1]) in hours:
+            target = options.rows / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
             copied += 1
-    sys.stdout.write(f"{copied} files of {len(wanted)} hours\n")
+    sys.stdout.write(f"copied {copied} files of {len(hours)} hours\n")
 
 
 if __name__ == "__main__":

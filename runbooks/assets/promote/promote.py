@@ -1,6 +1,6 @@
-"""Hold another environment's model against this one's data, and keep it unchanged as this run's.
+"""Measure the model of another environment on this environment's data and log it unchanged.
 
-Runs beside main.py of exported/train, whose functions measure and draw.
+Runs in one folder with main.py of exported/train, whose functions it calls.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import mlflow
 from sklearn.model_selection import train_test_split
 
 
-def promote(given: argparse.Namespace) -> None:
-    """Measure the model on the rows that a training here would hold out, and log both."""
-    model = mlflow.sklearn.load_model(given.model)
-    features, label = training.prep(given.input_data, given.label_column)
+def promote(options: argparse.Namespace) -> None:
+    """Measure the model on the rows that a training job would hold out, and log both."""
+    model = mlflow.sklearn.load_model(options.model)
+    features, label = training.prep(options.input_data, options.label_column)
     train_features, features, _, label = train_test_split(
-        features, label, test_size=given.test_size, random_state=given.random_state
+        features, label, test_size=options.test_size, random_state=options.random_state
     )
     metrics, probability = training.evaluate(model, features, label)
     overlap = training.overlap(train_features, features)
     with mlflow.start_run():
-        mlflow.log_params({"promoted": given.promoted, "estimator": given.estimator})
+        mlflow.log_params({"promoted": options.promoted, "estimator": options.estimator})
         mlflow.log_metrics({**metrics, "overlap_rows": float(overlap)})
         for name, figure in training.draw(label, probability).items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
-        held_out = features.assign(**{given.label_column: label})
+        held_out = features.assign(**{options.label_column: label})
         mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
-        mlflow.log_artifacts(given.model, artifact_path="model")
+        mlflow.log_artifacts(options.model, artifact_path="model")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ class EndpointTraffic:
 
 def format_traffic(traffic: Mapping[str, int]) -> str:
     """A traffic map in one line: ``model-1 90 %, model-2 10 %``."""
-    return ", ".join(f"{name} {share} %" for name, share in traffic.items()) or "none"
+    by_number = sorted(traffic.items(), key=lambda item: (len(item[0]), item[0]))
+    return ", ".join(f"{name} {share} %" for name, share in by_number) or "none"
 
 
 def _state(endpoint: Any) -> EndpointState:
