@@ -27,7 +27,8 @@ from nbrelease.records import (
     read_outcome,
 )
 from nbrelease.records.summary import derive, since_last
-from nbrelease.report import brief, pages, updates
+from nbrelease.report import later_entries, pages
+from nbrelease.report.summary import render_summary
 
 __all__ = [
     "build_pack", "derive_record", "load_record", "render_entries_page", "write_entries_page",
@@ -61,19 +62,19 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
         record = record.model_copy(update={"since_last": changes})
     files.write_text(folder / "record.json", record.model_dump_json(indent=2) + "\n")
     for result in results:
-        page = pages.notebook(record, result, notebooks[result.name])
+        page = pages.render_notebook(record, result, notebooks[result.name])
         files.write_text(folder / "html" / f"{result.name}.html", page)
         files.write_text(folder / "junit" / f"{result.name}.xml", junit.report(result))
     if card and record.model is not None:
-        from nbrelease.report.card import render
+        from nbrelease.report.model_card import render_model_card
 
-        files.write_text(folder / CARD, render(record))
+        files.write_text(folder / CARD, render_model_card(record))
     has_card = (folder / CARD).is_file()
     if has_card:
         text = (folder / CARD).read_text(encoding="utf-8")
-        files.write_text(folder / "model-card.html", pages.card(record, text))
-    files.write_text(folder / "index.html", pages.index(record, card=has_card))
-    files.write_text(folder / SUMMARY, brief.render(record))
+        files.write_text(folder / "model-card.html", pages.render_model_card_page(record, text))
+    files.write_text(folder / "index.html", pages.render_index(record, has_card=has_card))
+    files.write_text(folder / SUMMARY, render_summary(record))
     manifest.write(folder)
     write_entries_page(folder)
     return record
@@ -148,13 +149,15 @@ def render_entries_page(folder: Path, entries: Sequence[chain.Entry]) -> str:
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     rows = [_entry_row(folder, entry) for entry in entries]
     language = record.get("language", "en")
-    return updates.render(record["release_id"], rows, language, manifest.renderer())
+    return later_entries.render_later_entries(
+        record["release_id"], rows, language, manifest.renderer()
+    )
 
 
-def _entry_row(folder: Path, entry: chain.Entry) -> updates.Row:
+def _entry_row(folder: Path, entry: chain.Entry) -> later_entries.LaterEntry:
     name = chain.entry_name(entry.number)
     envelope = folder / manifest.LATER / f"{name}{sign.SUFFIX}"
-    return updates.Row(
+    return later_entries.LaterEntry(
         number=entry.number,
         kind=entry.kind,
         time=entry.time,

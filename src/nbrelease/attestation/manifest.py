@@ -23,7 +23,10 @@ PACKAGE = Path(__file__).parents[1]
 WRITERS = (
     "records/*.py",
     "report/*.py",
+    "report/overview/*.py",
+    "report/locale/*.po",
     "report/templates/*.*",
+    "report/templates/sections/*.*",
     "export/*.py",
     "notebook/*.py",
 )

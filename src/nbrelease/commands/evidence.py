@@ -78,14 +78,14 @@ def build(
 @click.option("--env", "name", help="A section of settings.ini. Default: the first one.")
 def site(name: str | None) -> None:
     """Build the page of all releases. Only new and changed packs are read."""
-    from nbrelease.report import site as pages
+    from nbrelease.report.site import build_site
 
     settings = load()
     env = settings.environment(name or settings.names[0])
     folder = settings.root / env.evidence
     if not folder.is_dir():
         raise UsageError(f"{env.evidence}/: no releases; start one with nbrelease release begin")
-    made = pages.build(folder, env.language)
+    made = build_site(folder, env.language)
     console.out(f"{made.releases} releases, {made.new} new")
     console.out(os.path.relpath(made.page))
 
@@ -95,14 +95,14 @@ def site(name: str | None) -> None:
 @click.argument("pack", type=click.Path(exists=True))
 def pdf(pack: str, output: str | None) -> None:
     """Print a page of a pack as PDF. PACK is the folder of a pack, or one of its pages."""
-    from nbrelease.report import pdf as printer
+    from nbrelease.report.pdf import write_pdf
 
     page = Path(pack) / "index.html" if Path(pack).is_dir() else Path(pack)
     if page.suffix != ".html" or not page.is_file():
         raise UsageError(f"{page}: no such page; build the pack with nbrelease evidence build")
     # Next to the pack, not in it: the manifest lists every file of the pack.
     target = Path(output) if output else _pdf_path(page)
-    printer.write(page, target)
+    write_pdf(page, target)
     console.out(os.path.relpath(target))
 
 

@@ -1,255 +1,118 @@
-"""Charts as inline SVG: small, printable, in the page's own colours, named for those who hear.
-
-Colours come from the page's style sheet by class, so one drawing serves light and dark. Series are
-told apart by dashes and shapes too, never by colour alone. Everything a chart shows stands in a
-table beside it.
-"""
+"""The charts of a report: which fields of the record each of them shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from itertools import pairwise
 from typing import Any
 
-Point = tuple[float, float]
+from nbrelease.records.published import Interval
+from nbrelease.records import ReleaseRecord
+from nbrelease.report import svg
+from nbrelease.report.labels import metric_name
+from nbrelease.report.translations import translator
 
 
 @dataclass(frozen=True)
-class Series:
-    """One line of a chart. ``kind`` is a class of the style sheet: ``new`` or ``old``."""
+class Chart:
+    """A chart as SVG, with its title."""
 
-    name: str
-    kind: str
-    points: Sequence[Point]
-
-
-@dataclass(frozen=True)
-class Range:
-    """A row of an interval chart; without ``low`` and ``high`` only the point is drawn."""
-
-    name: str
-    kind: str
-    middle: float
-    low: float | None = None
-    high: float | None = None
+    title: str
+    drawing: Any
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A release in a trend chart; ``value`` is None where it measured nothing."""
+class ConfusionMatrix:
+    """Counts by actual (rows) and predicted (columns) value of the label."""
 
-    name: str
-    kind: str
-    value: float | None
-
-
-def _svg(width: float, height: float, label: str, body: str, kind: str = "chart") -> Any:
-    import markupsafe
-
-    text = (
-        f'<svg class="{kind}" viewBox="0 0 {_n(width)} {_n(height)}" role="img"'
-        f' aria-label="{escape(label)}" style="max-width:{_n(width)}px">{body}</svg>'
-    )
-    return markupsafe.Markup(text)  # noqa: S704 - names are escaped where they are drawn
+    title: str
+    counts: tuple[tuple[int, int], tuple[int, int]]
+    labels: tuple[str, str] = ("0", "1")
 
 
-def _n(value: float) -> str:
-    """A coordinate with as many digits as can be seen."""
-    return f"{value:.1f}".removesuffix(".0")
+class Charts:
+    """The charts of a record; the page takes those that it shows."""
 
+    def __init__(self, record: ReleaseRecord) -> None:
+        self.record, self._ = record, translator(record.language)
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(text)}</text>'
+    @property
+    def intervals(self) -> Chart | None:
+        """Differences with their confidence intervals, or the challenger's own intervals."""
+        comparison, _ = self.record.comparison, self._
+        if comparison is None or not comparison.metrics:
+            return None
+        title = _("Challenger minus champion. Right of the dotted line the challenger is better.")
+        differences = [
+            self._range(metric.name, metric.difference, metric.difference_interval)
+            for metric in comparison.metrics
+            if metric.difference is not None
+        ]
+        if differences:
+            return Chart(title, svg.intervals(title, differences, zero=True))
+        title = _("Challenger with confidence intervals")
+        values = [
+            self._range(metric.name, metric.challenger, metric.challenger_interval)
+            for metric in comparison.metrics
+        ]
+        return Chart(title, svg.intervals(title, values))
 
+    def _range(self, metric: str, value: float, interval: Interval | None) -> svg.Range:
+        low, high = interval or (None, None)
+        return svg.Range(metric_name(metric, self._), "new", value, low, high)
 
-def _line(a: Point, b: Point, kind: str) -> str:
-    return f'<line class="{kind}" x1="{_n(a[0])}" y1="{_n(a[1])}" x2="{_n(b[0])}" y2="{_n(b[1])}"/>'
+    @property
+    def curves(self) -> list[Chart]:
+        """ROC and calibration curves."""
+        comparison, _ = self.record.comparison, self._
+        if comparison is None or comparison.curves is None:
+            return []
+        charts = []
+        for kind, title, x, y in (
+            ("roc", _("ROC curve"), _("False positive rate"), _("True positive rate")),
+            ("calibration", _("Calibration curve"), _("Predicted"), _("Observed")),
+        ):
+            series = [
+                svg.Series(name, style, getattr(each, kind))
+                for name, style, each in (
+                    (_("Challenger"), "new", comparison.curves.challenger),
+                    (_("Champion"), "old", comparison.curves.champion),
+                )
+                if each is not None and getattr(each, kind)
+            ]
+            if series:
+                charts.append(Chart(title, svg.square(title, series, x, y)))
+        return charts
 
-
-def _ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """Round numbers between two ends, both inside."""
-    span = high - low
-    if span <= 0:
-        return [low]
-    step: float = 10.0 ** _exponent(span / count)
-    step = next(step * k for k in (1, 2, 5, 10) if span / (step * k) <= count)
-    first = -(-low // step) * step
-    ticks = [first + i * step for i in range(int((high - first) / step + 1e-9) + 1)]
-    return [0.0 if abs(tick) < step / 1e6 else tick for tick in ticks]
-
-
-def _exponent(value: float) -> int:
-    from math import floor, log10
-
-    return floor(log10(value))
-
-
-def _short(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:.0f}"
-
-
-def square(label: str, series: Sequence[Series], x_label: str, y_label: str) -> Any:
-    """Lines between 0 and 1 on both axes, over the diagonal: ROC and calibration curves."""
-    size, left, top = 250.0, 42.0, 10.0
-    width, height = left + size + 12, top + size + 42
-
-    def at(point: Point) -> Point:
-        return left + min(max(point[0], 0), 1) * size, top + (1 - min(max(point[1], 0), 1)) * size
-
-    body = []
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        (x, bottom), (_, y) = at((tick, 0)), at((0, tick))
-        body.append(_line((left, y), (left + size, y), "grid"))
-        body.append(_text(left - 6, y + 4, _short(tick), "end"))
-        body.append(_text(x, bottom + 16, _short(tick), "middle"))
-    body.append(_line(at((0, 0)), at((1, 1)), "guide"))
-    body.append(_text(left + size / 2, height - 6, x_label, "middle"))
-    body.append(
-        f'<text transform="translate(11 {_n(top + size / 2)}) rotate(-90)" text-anchor="middle">'
-        f"{escape(y_label)}</text>"
-    )
-    for each in reversed(series):  # the challenger lies above the champion
-        path = " ".join(f"{_n(x)},{_n(y)}" for x, y in map(at, each.points))
-        body.append(f'<polyline class="line {each.kind}" points="{path}"/>')
-    return _svg(width, height, label, "".join(body))
-
-
-def intervals(label: str, rows: Sequence[Range], zero: bool = False) -> Any:
-    """Points with their intervals on one scale; ``zero`` draws where nothing differs."""
-    ends = [end for row in rows for end in (row.low, row.middle, row.high) if end is not None]
-    low, high = min(ends), max(ends)
-    if zero:
-        low, high = min(low, 0), max(high, 0)
-    pad = (high - low) * 0.08 or 0.01
-    low, high = low - pad, high + pad
-    left, right, row_height = 118.0, 330.0, 30.0
-    height = row_height * len(rows) + 34
-
-    def at(value: float) -> float:
-        return left + (value - low) / (high - low) * (right - left)
-
-    bottom = row_height * len(rows) + 8
-    body = []
-    for tick in _ticks(low, high, 3):
-        body.append(_line((at(tick), 4), (at(tick), bottom), "grid"))
-        body.append(_text(at(tick), bottom + 16, _short(tick), "middle"))
-    if zero:
-        body.append(_line((at(0), 4), (at(0), bottom), "guide"))
-    for number, row in enumerate(rows):
-        y = number * row_height + row_height / 2 + 4
-        body.append(_text(left - 12, y + 4, row.name, "end"))
-        if row.low is not None and row.high is not None:
-            body.append(_line((at(row.low), y), (at(row.high), y), f"interval {row.kind}"))
-        body.append(_dot(at(row.middle), y, row.kind))
-    return _svg(right + 16, height, label, "".join(body))
-
-
-def _dot(x: float, y: float, kind: str) -> str:
-    """A filled circle for what is new, a hollow square for what is old, a cross for a no."""
-    if kind == "old":
-        return f'<rect class="dot old" x="{_n(x - 4.5)}" y="{_n(y - 4.5)}" width="9" height="9"/>'
-    if kind == "no":
-        path = f"M{_n(x - 4)} {_n(y - 4)}l8 8m0 -8l-8 8"
-        return f'<path class="dot no" d="{path}"/>'
-    return f'<circle class="dot {kind}" cx="{_n(x)}" cy="{_n(y)}" r="5"/>'
-
-
-def bars(
-    label: str,
-    rows: Sequence[tuple[str, float, float | None]],
-    limits: Sequence[tuple[float, str]] = (),
-) -> Any:
-    """Horizontal bars from zero, with a whisker of one standard deviation where it is known.
-
-    Args:
-        label: what the chart shows, for those who hear it.
-        rows: name, value, standard deviation.
-        limits: values to draw a line at, with their names.
-    """
-    ends = [value + (spread or 0) for _, value, spread in rows] + [limit for limit, _ in limits]
-    starts = [value - (spread or 0) for _, value, spread in rows]
-    low, high = min(0.0, *starts), max(0.0, *ends) or 1.0
-    left, right, row_height, top = 160.0, 332.0, 24.0, 18.0 if limits else 4.0
-
-    def at(value: float) -> float:
-        return left + (value - low) / (high - low) * (right - left)
-
-    bottom = top + row_height * len(rows)
-    body = []
-    for tick in _ticks(low, high, 3):
-        body.append(_line((at(tick), top), (at(tick), bottom), "grid"))
-        body.append(_text(at(tick), bottom + 16, _short(tick), "middle"))
-    for number, (name, value, spread) in enumerate(rows):
-        y = top + number * row_height
-        body.append(_text(left - 10, y + 16, name, "end"))
-        start, end = sorted((at(0), at(value)))
-        body.append(
-            f'<rect class="bar" x="{_n(start)}" y="{_n(y + 5)}" width="{_n(max(end - start, 0.8))}"'
-            ' height="14"/>'
+    @property
+    def confusion_matrices(self) -> list[ConfusionMatrix]:
+        """The confusion matrices of both models."""
+        curves = self.record.comparison.curves if self.record.comparison else None
+        if curves is None:
+            return []
+        both = (
+            (self._("Confusion matrix of the challenger"), curves.challenger),
+            (self._("Confusion matrix of the champion"), curves.champion),
         )
-        if spread:
-            middle = y + 12
-            ends_of = ((at(value - spread), middle), (at(value + spread), middle))
-            body.append(_line(*ends_of, "whisker"))
-    for limit, name in limits:
-        body.append(_line((at(limit), top), (at(limit), bottom), "limit"))
-        body.append(_text(at(limit), top - 6, name, "middle"))
-    return _svg(right + 20, bottom + 24, label, "".join(body))
+        return [
+            ConfusionMatrix(title, each.confusion)
+            for title, each in both
+            if each and each.confusion
+        ]
 
+    @property
+    def importance(self) -> Any:
+        """Permutation importance."""
+        rows = [(row.feature, row.mean, row.std) for row in self.record.importance or []]
+        return svg.bars(self._("Feature importance"), rows)
 
-def span(start: float, end: float, kind: str) -> Any:
-    """A timeline's row: a bar between two shares of its width."""
-    import markupsafe
-
-    width = max(end - start, 0.004) * 100
-    return markupsafe.Markup(  # noqa: S704 - numbers and our own class
-        '<svg class="span" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="10"/><rect class="{kind}" '
-        f'x="{start * 100:.2f}" width="{width:.2f}" height="10"/></svg>'
-    )
-
-
-def shares(parts: Sequence[tuple[str, float]]) -> Any:
-    """One bar in parts that are shares of their sum: kinds of the style sheet, in order."""
-    import markupsafe
-
-    total = sum(share for _, share in parts) or 1
-    body, x = [], 0.0
-    for kind, share in parts:
-        width = share / total * 100
-        body.append(f'<rect class="{kind}" x="{x:.2f}" width="{width:.2f}" height="10"/>')
-        x += width
-    return markupsafe.Markup(  # noqa: S704 - numbers and our own classes
-        '<svg class="span" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="10"/>{"".join(body)}</svg>'
-    )
-
-
-def trend(label: str, marks: Sequence[Mark]) -> Any:
-    """A metric over releases, oldest first; only those that passed are joined by the line."""
-    known = [(n, mark, mark.value) for n, mark in enumerate(marks) if mark.value is not None]
-    if len(known) < 2:
-        return ""  # one point is no trend; the table has it
-    low, high = min(value for *_, value in known), max(value for *_, value in known)
-    pad = (high - low) * 0.15 or 0.02
-    low, high = low - pad, high + pad
-    left, right, top, bottom = 56.0, 460.0, 10.0, 150.0
-    step = (right - left - 16) / max(len(marks) - 1, 1)
-
-    def at(number: int, value: float) -> Point:
-        return left + 8 + number * step, bottom - (value - low) / (high - low) * (bottom - top)
-
-    body = []
-    for tick in _ticks(low, high, 4):
-        y = at(0, tick)[1]
-        body.append(_line((left, y), (right, y), "grid"))
-        body.append(_text(left - 6, y + 4, _short(tick), "end"))
-    joined = [at(number, value) for number, mark, value in known if mark.kind == "new"]
-    body += [_line(a, b, "line new") for a, b in pairwise(joined)]
-    for number, mark, value in known:
-        x, y = at(number, value)
-        title = f"<title>{escape(mark.name)}: {_short(value)}</title>"
-        body.append(f"<g>{title}{_dot(x, y, mark.kind)}</g>")
-    return _svg(right + 8, bottom + 12, label, "".join(body), "chart trend")
+    @property
+    def drift(self) -> Any:
+        """Drift of each column, with the usual limits."""
+        profile = self.record.data_profile
+        rows = [
+            (row.column, row.psi, None)
+            for row in (profile and profile.drift) or []
+            if row.psi is not None
+        ]
+        title = self._("Drift from the champion's data")
+        return svg.bars(title, rows, [(0.1, "0.1"), (0.25, "0.25")]) if rows else ""

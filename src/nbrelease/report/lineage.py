@@ -1,37 +1,38 @@
-"""From the commit to what serves: each thing that a release went through, with what proves it."""
+"""The lineage of a release: commit, notebook, module, data, job, model, deployments."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nbrelease import pack_code
 from nbrelease.records import ReleaseRecord
-from nbrelease.report.headline import Translate
-from nbrelease.report.templating import NOTHING
+from nbrelease.report import formats
+from nbrelease.report.translations import Translate
 
 MAIN = "main.py"
 
 
 @dataclass(frozen=True)
 class Link:
-    """A link of the chain: what it is, its name, what else there is to say, and where it leads."""
+    """One link of the lineage: its kind, its name, further details, and where it leads."""
 
     kind: str
     name: str
-    more: str = ""
+    details: str = ""
     href: str = ""
 
 
 @dataclass(frozen=True)
-class Exported:
-    """A module that runs as a job, and the notebook that it was written from."""
+class ExportedModule:
+    """A module that runs as a job, and the notebook that it was exported from."""
 
     notebook: str
     notebook_sha256: str
-    main: str
-    main_sha256: str
+    module: str
+    module_sha256: str
 
     @property
     def notebook_href(self) -> str:
@@ -39,68 +40,66 @@ class Exported:
         return f"{pack_code.CODE}/{self.notebook}"
 
     @property
-    def main_href(self) -> str:
+    def module_href(self) -> str:
         """The module in the pack."""
-        return f"{pack_code.CODE}/{self.main}"
+        return f"{pack_code.CODE}/{self.module}"
 
 
-def exported(record: ReleaseRecord) -> list[Exported]:
-    """The carried modules that run as jobs, each with its notebook."""
+def exported_modules(record: ReleaseRecord) -> list[ExportedModule]:
+    """The modules in the pack that run as jobs, each with its notebook."""
     runbooks = {runbook.source for runbook in record.runbooks}
-    modules = {PurePosixPath(name).parent.name: name for name in record.code if _is_main(name)}
-    found = []
+    modules = {
+        PurePosixPath(name).parent.name: name
+        for name in record.code
+        if PurePosixPath(name).name == MAIN
+    }
+    exported = []
     for name, digest in record.code.items():
-        main = modules.get(re.sub(r"\W", "_", PurePosixPath(name).stem))
-        if main is not None and name.endswith(".ipynb") and name not in runbooks:
-            found.append(Exported(name, digest, main, record.code[main]))
-    return found
+        module = modules.get(re.sub(r"\W", "_", PurePosixPath(name).stem))
+        if module is not None and name.endswith(".ipynb") and name not in runbooks:
+            exported.append(ExportedModule(name, digest, module, record.code[module]))
+    return exported
 
 
-def _is_main(name: str) -> bool:
-    return PurePosixPath(name).name == MAIN
+def lineage(record: ReleaseRecord, translate: Translate) -> list[Link]:
+    """A link for each part of the lineage that the record knows, from the commit on."""
+    return [
+        *_source(record, translate),
+        *_training(record, translate),
+        *_serving(record, translate),
+    ]
 
 
-def chain(record: ReleaseRecord, _: Translate) -> list[Link]:
-    """From the commit to what serves: a link for each thing that the record knows."""
-    links = [Link(_("Commit"), record.source.commit[:8] or NOTHING, record.source.branch)]
-    for each in exported(record):
-        notebook = each.notebook.rpartition("/")[2]
-        links.append(
-            Link(_("Notebook"), notebook, _short(each.notebook_sha256), each.notebook_href)
-        )
-        links.append(Link(_("Module"), MAIN, _short(each.main_sha256), each.main_href))
-    data, model = record.data, record.model
+def _source(record: ReleaseRecord, _: Translate) -> Iterator[Link]:
+    commit = record.source.commit[:8] or formats.NO_VALUE
+    yield Link(_("Commit"), commit, record.source.branch)
+    for each in exported_modules(record):
+        name = PurePosixPath(each.notebook).name
+        digest = formats.short_sha256(each.notebook_sha256)
+        yield Link(_("Notebook"), name, digest, each.notebook_href)
+        digest = formats.short_sha256(each.module_sha256)
+        yield Link(_("Module"), MAIN, digest, each.module_href)
+
+
+def _training(record: ReleaseRecord, _: Translate) -> Iterator[Link]:
+    data, model, sources = record.data, record.model, record.sources
     if data is not None:
-        source = record.sources.get("data_sha256", "")
-        links.append(Link(_("Data"), f"{data.name}:{data.version}", _short(data.sha256), source))
+        name, digest = f"{data.name}:{data.version}", formats.short_sha256(data.sha256)
+        yield Link(_("Data"), name, digest, sources.get("data_sha256", ""))
     if record.job:
-        links.append(Link(_("Training job"), record.job, "", record.sources.get("job_name", "")))
+        yield Link(_("Training job"), record.job, "", sources.get("job_name", ""))
     if model is not None:
-        source = record.sources.get("model_sha256", "")
-        links.append(
-            Link(_("Model"), f"{model.name}:{model.version}", _short(model.sha256), source)
-        )
-    return [*links, *_deployments(record, _)]
+        name, digest = f"{model.name}:{model.version}", formats.short_sha256(model.sha256)
+        yield Link(_("Model"), name, digest, sources.get("model_sha256", ""))
 
 
-def _deployments(record: ReleaseRecord, _: Translate) -> list[Link]:
-    batch, online = record.endpoints.batch, record.endpoints.online
-    links = []
+def _serving(record: ReleaseRecord, _: Translate) -> Iterator[Link]:
+    batch, online, sources = record.endpoints.batch, record.endpoints.online, record.sources
     if batch is not None:
-        source = record.sources.get("batch_deployment", "")
-        links.append(Link(_("Batch deployment"), batch.deployment, batch.name, source))
+        href = sources.get("batch_deployment", "")
+        yield Link(_("Batch deployment"), batch.deployment, batch.name, href)
     if online is not None:
-        traffic = online.traffic or {}
-        share = (
-            f", {traffic[online.deployment]}\N{NO-BREAK SPACE}%"
-            if online.deployment in traffic
-            else ""
-        )
-        source = record.sources.get("online_deployment", "")
-        name = f"{online.name}{share}"
-        links.append(Link(_("Online deployment"), online.deployment, name, source))
-    return links
-
-
-def _short(digest: str) -> str:
-    return f"sha256 {digest[:12]}"
+        share = (online.traffic or {}).get(online.deployment)
+        details = online.name if share is None else f"{online.name}, {share}\N{NO-BREAK SPACE}%"
+        href = sources.get("online_deployment", "")
+        yield Link(_("Online deployment"), online.deployment, details, href)

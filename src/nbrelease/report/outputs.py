@@ -1,168 +1,100 @@
-"""A notebook's cells as a page shows them: code, prose, and outputs that neither run nor fetch."""
+"""Outputs of a notebook cell as a page shows them: nothing in them runs or fetches."""
 
 from __future__ import annotations
 
 import base64
-import difflib
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from nbrelease.published_values import MEDIA_TYPE
-from nbrelease.records import CellResult, RunbookResult
-from nbrelease.report.highlight import coloured
-from nbrelease.report.sanitize import harmless
+from nbrelease.report.markdown import render_markdown
+from nbrelease.report.sanitize import sanitize
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-# Longer texts stay whole in the notebook; the page says how much it leaves out.
-LONGEST = 20_000
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+MAX_TEXT = 20_000
+"""Characters of a text on a page; longer texts are cut, and are complete in the notebook."""
+MAX_HTML = 20 * MAX_TEXT
+MAX_LINE = 160
+"""Characters of a published value that is shown in one line."""
 
 
-def cells(result: RunbookResult, content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The cells of an executed notebook, for the template."""
-    results = {cell.id: cell for cell in result.cells}
-    return [_cell(cell, results.get(cell.get("id", ""))) for cell in content["cells"]]
+@dataclass(frozen=True)
+class Output:
+    """One output. ``name`` is that of a published value, or the alternative text of an image."""
+
+    kind: Literal["text", "error", "html", "image", "value"]
+    content: Any
+    name: str = ""
+    media_type: str = ""
 
 
-def _cell(cell: Mapping[str, Any], result: CellResult | None) -> dict[str, Any]:
-    kind, source = cell["cell_type"], text(cell["source"])
-    shown: dict[str, Any] = {
-        "id": cell.get("id", ""),
-        "kind": kind,
-        "injected": "injected-parameters" in cell.get("metadata", {}).get("tags", []),
-        "result": result,
-        "code": coloured(source) if kind == "code" else "",
-        "prose": prose(source) if kind == "markdown" else "",
-        "outputs": [each for output in cell.get("outputs", []) if (each := _output(output))],
-    }
-    if result is not None and result.check is not None and not result.check.passed:
-        shown["expected"], shown["found"] = compared(
-            result.check.expected or "", result.check.found or ""
-        )
-    return shown
-
-
-def text(value: str | list[str]) -> str:
-    """A text of the notebook format, which may be a list of its lines."""
+def join_lines(value: str | list[str]) -> str:
+    """A multiline string of the notebook format, which may be a list of its lines."""
     return value if isinstance(value, str) else "".join(value)
 
 
-@cache
-def _markdown() -> Any:
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
-
-
-def prose(source: str) -> Any:
-    """Markdown, one level of headings down; raw HTML in it is shown as text, no picture fetched.
-
-    Links to the web stay. Others, to files beside the notebook, lead nowhere from a pack: their
-    words stay.
-    """
-    import markupsafe
-
-    tokens = _markdown().parse(source)
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
-        _offline(token.children or [])
-    rendered: str = _markdown().renderer.render(tokens, _markdown().options, {})
-    # A table that is wider than the screen scrolls by itself, so it takes the focus.
-    rendered = rendered.replace("<table>", '<div class="scroll" tabindex="0" role="group"><table>')
-    rendered = rendered.replace("</table>", "</table></div>")
-    return markupsafe.Markup(rendered)  # noqa: S704 - rendered without raw HTML
-
-
-def _offline(tokens: list[Any]) -> None:
-    """Take from a line what would fetch something, or lead out of the pack to nothing."""
-    kept: list[bool] = []
-    for token in tokens:
-        if token.type == "link_open":
-            kept.append(str(token.attrGet("href")).startswith(("https://", "http://")))
-            if not kept[-1]:
-                token.tag, token.attrs = "span", {}
-        elif token.type == "link_close":
-            token.tag = "a" if kept.pop() else "span"
-        elif token.type == "image" and not str(token.attrGet("src")).startswith("data:image/"):
-            token.type, token.tag, token.children = "text", "", None  # its words are its content
-
-
-def compared(expected: str, found: str) -> tuple[Any, Any]:
-    """Two texts with the lines marked that only one of them has."""
-    import markupsafe
-
-    sides: tuple[list[str], list[str]] = ([], [])
-    for line in difflib.ndiff(expected.splitlines(), found.splitlines()):
-        sign, content = line[:1], markupsafe.escape(line[2:] or " ")
-        if sign == " ":
-            sides[0].append(f"{content}\n")
-            sides[1].append(f"{content}\n")
-        elif sign == "-":
-            sides[0].append(f"<del>{content}</del>")
-        elif sign == "+":
-            sides[1].append(f"<ins>{content}</ins>")
-    return tuple(markupsafe.Markup("".join(side)) for side in sides)  # type: ignore[return-value]  # noqa: S704 - lines are escaped above
-
-
-def _output(output: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An output as the template shows it; None for what has nothing to see."""
+def convert_output(output: Mapping[str, Any]) -> Output | None:
+    """An output of the notebook format for the page; None if there is nothing to show."""
     kind = output["output_type"]
     if kind == "stream":
-        return _as_text(text(output["text"]))
+        return _text(join_lines(output["text"]))
     if kind == "error":
-        return {"form": "error", "text": _plain("\n".join(output["traceback"]))}
+        return Output("error", _plain("\n".join(output["traceback"])))
     data = output.get("data", {})
     if MEDIA_TYPE in data:
-        scrap = data[MEDIA_TYPE]
-        value = json.dumps(scrap["data"], ensure_ascii=False, indent=1)
-        short = json.dumps(scrap["data"], ensure_ascii=False)
-        return {
-            "form": "value",
-            "name": scrap["name"],
-            "text": short if len(short) <= 160 else cut(value),
-        }
-    alt = text(output.get("metadata", {}).get("image/png", {}).get("alt", "")) or text(
-        data.get("text/plain", "")
-    )
-    for picture in PICTURES:
-        if picture in data:
-            encoded = re.sub(r"\s", "", text(data[picture]))
-            return {"form": "image", "kind": picture, "text": encoded, "alt": _alt(alt)}
-    if "image/svg+xml" in data:  # as a picture its scripts do not run and it fetches nothing
-        encoded = base64.b64encode(text(data["image/svg+xml"]).encode()).decode()
-        return {"form": "image", "kind": "image/svg+xml", "text": encoded, "alt": _alt(alt)}
-    # A page of this size is read by nobody; its plain text is cut below.
-    if "text/html" in data and len(text(data["text/html"])) <= 20 * LONGEST:
-        return {"form": "html", "text": harmless(text(data["text/html"]))}
+        return _published_value(data[MEDIA_TYPE])
+    if image := _image(output, data):
+        return image
+    # Nobody reads HTML of that size; its plain text is shown instead, and cut.
+    if "text/html" in data and len(join_lines(data["text/html"])) <= MAX_HTML:
+        return Output("html", sanitize(join_lines(data["text/html"])))
     if "text/markdown" in data:
-        return {"form": "html", "text": prose(text(data["text/markdown"]))}
-    return _as_text(text(data.get("text/plain", "")))
+        return Output("html", render_markdown(join_lines(data["text/markdown"])))
+    return _text(join_lines(data.get("text/plain", "")))
 
 
-def _alt(found: str) -> str:
-    """A picture's own words, where they are any: not the address of an object in memory."""
-    return "" if found.startswith("<") else found
+def _published_value(scrap: Mapping[str, Any]) -> Output:
+    line = json.dumps(scrap["data"], ensure_ascii=False)
+    if len(line) > MAX_LINE:
+        line = _cut(json.dumps(scrap["data"], ensure_ascii=False, indent=1))
+    return Output("value", line, scrap["name"])
 
 
-def _as_text(content: str) -> dict[str, Any] | None:
+def _image(output: Mapping[str, Any], data: Mapping[str, Any]) -> Output | None:
+    alt = join_lines(output.get("metadata", {}).get("image/png", {}).get("alt", ""))
+    alt = alt or join_lines(data.get("text/plain", ""))
+    name = "" if alt.startswith("<") else alt  # the address of an object is no description
+    for media_type in IMAGES:
+        if media_type in data:
+            encoded = re.sub(r"\s", "", join_lines(data[media_type]))
+            return Output("image", encoded, name, media_type)
+    if "image/svg+xml" in data:  # as an image its scripts do not run and it fetches nothing
+        encoded = base64.b64encode(join_lines(data["image/svg+xml"]).encode()).decode()
+        return Output("image", encoded, name, "image/svg+xml")
+    return None
+
+
+def _text(content: str) -> Output | None:
     plain = _plain(content)
-    return {"form": "text", "text": cut(plain)} if plain.strip() else None
+    return Output("text", _cut(plain)) if plain.strip() else None
 
 
-def cut(content: str) -> str:
-    """A text that is too long for a page, with what was left out said."""
-    if len(content) <= LONGEST:
+def _cut(content: str) -> str:
+    """A text without its middle if it is too long, with the number of characters left out."""
+    if len(content) <= MAX_TEXT:
         return content
-    half = LONGEST // 2
-    left = len(content) - 2 * half
-    return f"{content[:half]}\n… {left} characters are in the notebook alone …\n{content[-half:]}"
+    half = MAX_TEXT // 2
+    omitted = len(content) - 2 * half
+    return (
+        f"{content[:half]}\n… {omitted} characters omitted, see the notebook …\n{content[-half:]}"
+    )
 
 
 def _plain(content: str) -> str:
-    """Without colours, and with lines that rewrote themselves as they ended."""
+    """Text without terminal colours; of a line that was overwritten, its last state."""
     lines = ANSI.sub("", content).split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

@@ -1,7 +1,7 @@
-"""A page as PDF, printed by a chromium that is on this machine.
+"""A page as PDF, printed with the Chromium, Chrome or Edge of this machine.
 
-A browser already knows the page's print styles; a second renderer would show a second page. It
-runs with an empty profile, so nobody's own browser is touched.
+A browser applies the page's own print styles; another renderer would show another page. It runs
+with an empty profile, so the user's own browser is not affected.
 """
 
 from __future__ import annotations
@@ -26,76 +26,72 @@ PROGRAMS = (
     "microsoft-edge",
     "chrome",
 )
-ELSEWHERE = (
+MACOS_PROGRAMS = (
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
     Path("/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge"),
 )
-LINK = re.compile(r'(<a\b[^>]*?) href="(?!#|https?:)[^"]*"')
+LINK_TO_FILE = re.compile(r'(<a\b[^>]*?) href="(?!#|https?:)[^"]*"')
 TIMEOUT = 120
 """Seconds for one page."""
 
 
-def browser(environ: Mapping[str, str] = os.environ) -> str:
-    """The chromium of this machine: what ``NBRELEASE_BROWSER`` names, else the first known one.
+def find_browser(environ: Mapping[str, str] = os.environ) -> str:
+    """The browser that prints: the one that ``NBRELEASE_BROWSER`` names, or the first known one.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no browser is installed.
     """
-    named = environ.get(VARIABLE)
-    if named:
-        found = shutil.which(named, path=environ.get("PATH"))
-        if found is None:
-            raise UsageError(f"{VARIABLE}={named}: no such program; name a chromium's path")
-        return found
-    for name in PROGRAMS:
-        if found := shutil.which(name, path=environ.get("PATH")):
-            return found
-    for path in ELSEWHERE:
+    name = environ.get(VARIABLE)
+    if name:
+        program = shutil.which(name, path=environ.get("PATH"))
+        if program is None:
+            raise UsageError(f"{VARIABLE}={name}: program not found; set it to a Chromium's path")
+        return program
+    for known in PROGRAMS:
+        if program := shutil.which(known, path=environ.get("PATH")):
+            return program
+    for path in MACOS_PROGRAMS:
         if path.is_file():
             return str(path)
     raise UsageError(
-        "no chromium, Chrome or Edge on this machine; install one (Debian: apt-get install"
-        f" chromium) or name its path in {VARIABLE}"
+        "no Chromium, Chrome or Edge found; install one (Debian: apt-get install chromium) or set"
+        f" {VARIABLE} to its path"
     )
 
 
-def write(page: Path, target: Path) -> None:
+def write_pdf(page: Path, target: Path) -> None:
     """Print a page into a PDF.
 
-    Links within the page stay. Those to other files of the pack are shown as text: a PDF can only
-    hold them as absolute addresses, which name this machine's folders and lead nowhere elsewhere.
+    Links within the page stay. Links to other files of the pack become text: in a PDF they would be
+    absolute paths of this machine.
 
     Args:
         page: a page of a pack.
         target: the PDF, replaced when it is complete.
 
     Raises:
-        UsageError: there is no browser.
-        RunFailed: the browser made no PDF.
+        UsageError: no browser is installed.
+        RunFailed: the browser wrote no PDF.
     """
-    program = browser()
+    program = find_browser()
     with tempfile.TemporaryDirectory(prefix="nbrelease-pdf-") as name:
-        scratch = Path(name)
-        copy, made = scratch / "page.html", scratch / "page.pdf"
-        copy.write_text(_alone(page.read_text(encoding="utf-8")), encoding="utf-8")
-        said = _print(program, scratch, copy, made)
-        content = made.read_bytes() if made.is_file() else b""
+        folder = Path(name)
+        copy, printed = folder / "page.html", folder / "page.pdf"
+        html = LINK_TO_FILE.sub(r"\1", page.read_text(encoding="utf-8"))
+        copy.write_text(html, encoding="utf-8")
+        message = _run_browser(program, folder, copy, printed)
+        content = printed.read_bytes() if printed.is_file() else b""
         if not content.startswith(b"%PDF-"):
-            raise RunFailed(f"{program}: no PDF of {page}: {said}")
+            raise RunFailed(f"{program}: wrote no PDF of {page}: {message}")
         files.write_bytes(target, content)
 
 
-def _alone(html: str) -> str:
-    """The page without what leads to other files."""
-    return LINK.sub(lambda found: found[1], html)
-
-
-def _print(program: str, scratch: Path, page: Path, made: Path) -> str:
+def _run_browser(program: str, folder: Path, page: Path, printed: Path) -> str:
     """Run the browser.
 
     Returns:
-        The last line that it said, for where there is no file afterwards.
+        Its last message, for the error if it wrote no file.
     """
     command = [
         program,
@@ -105,9 +101,9 @@ def _print(program: str, scratch: Path, page: Path, made: Path) -> str:
         "--disable-background-networking",
         "--no-first-run",
         "--no-pdf-header-footer",
-        f"--user-data-dir={scratch / 'profile'}",
-        f"--print-to-pdf={made}",
-        # A container's root has no other way to start it; the page has no script, and its policy
+        f"--user-data-dir={folder / 'profile'}",
+        f"--print-to-pdf={printed}",
+        # Root, as in a container, cannot start it otherwise; the page has no script, and its policy
         # forbids every fetch.
         *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
         page.as_uri(),
@@ -115,7 +111,7 @@ def _print(program: str, scratch: Path, page: Path, made: Path) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        return f"not done after {TIMEOUT} s"
+        return f"no end after {TIMEOUT} s"
     except OSError as error:
         return str(error)
     return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

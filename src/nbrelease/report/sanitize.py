@@ -1,4 +1,4 @@
-"""HTML of an output with nothing in it that runs, fetches, or reaches out of its place."""
+"""HTML of an output without anything that runs, fetches, or leaves its place on the page."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ TAGS = frozenset(
     | {"br", "hr", "h1", "h2", "h3", "h4"}
 )
 ATTRIBUTES = frozenset({"colspan", "rowspan"})
-# What stands in these is no text of the page.
-SILENT = frozenset({"script", "style", "template", "noscript", "title"})
+# Their content is removed too: it is no text of the page.
+REMOVED_WITH_CONTENT = frozenset({"script", "style", "template", "noscript", "title"})
 
 
-def harmless(source: str) -> Any:
-    """The HTML of an output as a page can hold it: tags of a short list, each closed, and text."""
+def sanitize(source: str) -> Any:
+    """HTML with the allowed tags only, each of them closed, and the text."""
     import markupsafe
     import nh3
 
@@ -23,7 +23,7 @@ def harmless(source: str) -> Any:
         source,
         tags=set(TAGS),
         attributes={"*": set(ATTRIBUTES)},
-        clean_content_tags=set(SILENT),
+        clean_content_tags=set(REMOVED_WITH_CONTENT),
         link_rel=None,
     )
     return markupsafe.Markup(cleaned)  # noqa: S704 - cleaned

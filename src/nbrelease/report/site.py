@@ -1,18 +1,18 @@
-"""The page of all releases: what is live where, metrics over releases, every release with its end.
+"""The page of all releases: live deployments, metrics of the releases, every release.
 
-A pack that was read once is not read again: what the page needs of it is kept beside the page,
-under the digest of the pack's manifest. Packs themselves are never touched, so a signed one stays
-as it was signed.
+A pack is read once: what the page needs of it is cached next to the page, under the digest of the
+pack's manifest. The packs themselves are not changed, so signatures stay valid.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,20 +20,21 @@ from nbrelease import files
 from nbrelease.attestation import chain
 from nbrelease.attestation.manifest import LATER
 from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict
-from nbrelease.report import charts
+from nbrelease.report import svg
+from nbrelease.report.charts import Chart
 from nbrelease.report.headline import headline, reason
-from nbrelease.report.names import metric_name
+from nbrelease.report.labels import metric_name, state_name
 from nbrelease.report.templating import environment
-from nbrelease.report.words import translator
+from nbrelease.report.translations import Translate, translator
 
 CACHE = "site.json"
-FORM = 3
-"""Of an entry; another one makes every pack be read again."""
+CACHE_VERSION = 4
+"""Of the cache's format; with another version every pack is read again."""
 CHARTED = ("roc_auc", "accuracy")
 
 
 class Live(BaseModel):
-    """What a release left on the endpoint: the traffic map that was read back last."""
+    """The traffic at the end of a release, as read back last."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,8 +43,8 @@ class Live(BaseModel):
     deployment: str | None = None
 
 
-class Later(BaseModel):
-    """What became known after a release."""
+class LaterEntry(BaseModel):
+    """An entry that was appended after the release."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,8 +53,8 @@ class Later(BaseModel):
     text: str
 
 
-class Entry(BaseModel):
-    """What the page says of a release."""
+class Release(BaseModel):
+    """What the page shows of a release. ``has_pages``: its pack was built."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,22 +63,22 @@ class Entry(BaseModel):
     release_id: str
     env: str
     started: datetime
-    verdict: ReleaseVerdict | Literal["cannot be read"]
+    verdict: ReleaseVerdict | Literal["unreadable"]
     headline: str
-    built: bool = False
+    has_pages: bool = False
     reason: str = ""
     model: str | None = None
     version: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     tests: str = ""
     live: Live | None = None
-    later: list[Later] = Field(default_factory=list)
+    later: list[LaterEntry] = Field(default_factory=list)
 
 
 class _Cache(BaseModel):
-    form: int
+    format: int
     language: Language
-    entries: list[Entry]
+    releases: list[Release]
 
 
 @dataclass(frozen=True)
@@ -89,44 +90,63 @@ class Site:
     new: int
 
 
-def build(evidence: Path, language: Language = "en") -> Site:
+@dataclass(frozen=True)
+class LivePart:
+    """A deployment with its share of the traffic in percent, and the release that deployed it."""
+
+    deployment: str
+    share: int
+    release: Release | None
+
+
+@dataclass(frozen=True)
+class LiveEnvironment:
+    """What has traffic in an environment, and the release that moved the traffic last."""
+
+    env: str
+    parts: list[LivePart]
+    release: Release | None
+
+
+def build_site(evidence: Path, language: Language = "en") -> Site:
     """Write ``index.html`` of all releases.
 
     Args:
         evidence: the folder of the releases.
         language: of the page.
     """
-    known = _known(evidence / CACHE, language)
-    entries, new = [], 0
+    cached = _read_cache(evidence / CACHE, language)
+    releases, new = [], 0
     for path in sorted(evidence.glob("*/record.json")):
         digest = _digest(path.parent)
-        entry = known.get((path.parent.name, digest))
-        if entry is None:
-            entry, new = _entry(path.parent, digest, language), new + 1
-        entries.append(entry)
-    entries.sort(key=lambda each: (each.started, each.release_id), reverse=True)
-    cache = _Cache(form=FORM, language=language, entries=entries)
+        release = cached.get((path.parent.name, digest))
+        if release is None:
+            release, new = read_release(path.parent, digest, language), new + 1
+        releases.append(release)
+    releases.sort(key=lambda each: (each.started, each.release_id), reverse=True)
+    cache = _Cache(format=CACHE_VERSION, language=language, releases=releases)
     files.write_text(evidence / CACHE, cache.model_dump_json(indent=1) + "\n")
     page = evidence / "index.html"
-    files.write_text(page, _render(entries, language))
-    return Site(page, len(entries), new)
+    files.write_text(page, _render(releases, language))
+    return Site(page, len(releases), new)
 
 
-def _known(path: Path, language: Language) -> dict[tuple[str, str], Entry]:
-    """What was read before; nothing where it is of another form, or damaged: it is made again."""
+def _read_cache(path: Path, language: Language) -> dict[tuple[str, str], Release]:
+    """The cached releases; empty if the cache is damaged or of another format or language."""
     try:
         cache = _Cache.model_validate_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):
         return {}
-    if cache.form != FORM or cache.language != language:
+    if cache.format != CACHE_VERSION or cache.language != language:
         return {}
-    return {(entry.folder, entry.digest): entry for entry in cache.entries}
+    return {(each.folder, each.digest): each for each in cache.releases}
 
 
 def _digest(folder: Path) -> str:
-    """Of the manifest, which names every other file's; an open release has only its record.
+    """The digest of a pack and its later entries.
 
-    And of the head of what was appended, which stands for all of that.
+    The manifest has the digest of every other file, the head that of the later entries. A release
+    without a manifest is in progress and has its record only.
     """
     manifest, head = folder / "manifest.json", folder / LATER / chain.HEAD
     path = manifest if manifest.is_file() else folder / "record.json"
@@ -134,29 +154,36 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256(path.name.encode() + path.read_bytes() + more).hexdigest()
 
 
-def _entry(folder: Path, digest: str, language: Language) -> Entry:
+def read_release(folder: Path, digest: str, language: Language) -> Release:
+    """Read what the page shows of a pack.
+
+    Args:
+        folder: of the pack.
+        digest: of the pack, for the cache.
+        language: of the page.
+    """
     _ = translator(language)
     text = (folder / "record.json").read_text(encoding="utf-8")
     try:
         content = json.loads(text)
-        about = {
+        identity = {
             "folder": folder.name, "digest": digest, "release_id": content["release_id"],
             "env": content["env"], "started": content["started"],
         }  # fmt: skip
         if not (folder / "manifest.json").is_file():
-            said = _("Open: not finished, or waiting for an approval")
-            return Entry.model_validate({**about, "verdict": "open", "headline": said})
+            line = _("In progress, or waiting for an approval")
+            return Release.model_validate({**identity, "verdict": "open", "headline": line})
         record = ReleaseRecord.model_validate_json(text)
     except (ValueError, KeyError, TypeError) as error:
-        return Entry(
+        return Release(
             folder=folder.name, digest=digest, release_id=folder.name,
-            env=folder.name.partition("-")[0], started=_started(folder.name),
-            verdict="cannot be read", headline=_("cannot be read"),
-            reason=f"record.json: {_first(error)}",
+            env=folder.name.partition("-")[0], started=_start_of(folder.name),
+            verdict="unreadable", headline=state_name("unreadable", _),
+            reason=f"record.json: {_first_problem(error)}",
         )  # fmt: skip
-    return Entry(
-        **about,
-        built=True,
+    return Release(
+        **identity,
+        has_pages=True,
         verdict=record.verdict,
         headline=headline(record, _),
         reason=reason(record, _),
@@ -166,33 +193,34 @@ def _entry(folder: Path, digest: str, language: Language) -> Entry:
         tests=f"{record.tests.passed} / {record.tests.total}",
         live=_live(record),
         later=[
-            Later(kind=each.kind, time=each.time, text=each.text) for each in chain.check(folder)[0]
+            LaterEntry(kind=each.kind, time=each.time, text=each.text)
+            for each in chain.check(folder)[0]
         ],
     )
 
 
-def _first(error: Exception) -> str:
+def _first_problem(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        found = error.errors()[0]
-        return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+        problem = error.errors()[0]
+        return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
     return f"{type(error).__name__}: {error}"
 
 
-def _started(name: str) -> datetime:
-    """The time in a release's name; the beginning of time in a name that is none."""
+def _start_of(release_id: str) -> datetime:
+    """The time in a release id; the first possible time if it has none."""
     try:
-        return datetime.strptime(name.split("-")[1], "%Y%m%dT%H%M%S%z")
+        return datetime.strptime(release_id.split("-")[1], "%Y%m%dT%H%M%S%z")
     except (IndexError, ValueError):
         return datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 
 
 def _metrics(record: ReleaseRecord) -> dict[str, float]:
-    """Those that are charted: of the comparison, else the training job's own."""
-    found = {name: record.metrics[name] for name in CHARTED if name in record.metrics}
+    """The charted metrics: those of the comparison, otherwise those of the training job."""
+    values = {name: record.metrics[name] for name in CHARTED if name in record.metrics}
     if record.comparison is not None:
-        measured = {each.name: each.challenger for each in record.comparison.metrics}
-        found |= {name: measured[name] for name in CHARTED if name in measured}
-    return found
+        compared = {each.name: each.challenger for each in record.comparison.metrics}
+        values |= {name: compared[name] for name in CHARTED if name in compared}
+    return values
 
 
 def _live(record: ReleaseRecord) -> Live | None:
@@ -209,57 +237,48 @@ def _live(record: ReleaseRecord) -> Live | None:
     return None
 
 
-def _render(entries: list[Entry], language: Language) -> str:
-    _ = translator(language)
-    envs = sorted({entry.env for entry in entries})
-    page = environment(language).get_template("site.html.j2")
+def _render(releases: list[Release], language: Language) -> str:
+    envs = sorted({release.env for release in releases})
+    template = environment(language).get_template("site.html.j2")
     return str(
-        page.render(
-            entries=entries,
-            live=[_now(entries, env) for env in envs],
-            trends=[
-                (title, drawing)
-                for env in envs
-                for metric in CHARTED
-                for title, drawing in [_trend(entries, env, metric, _)]
-                if drawing
-            ],
+        template.render(
+            releases=releases,
+            live=[_live_environment(releases, env) for env in envs],
+            trends=[*_trends(releases, envs, translator(language))],
             charted=CHARTED,
         )
     )
 
 
-def _now(entries: list[Entry], env: str) -> dict[str, Any]:
-    """What has traffic in an environment: the map of the newest release that moved any."""
-    here = [entry for entry in entries if entry.env == env and entry.live is not None]
-    if not here:
-        return {"env": env, "parts": [], "entry": None}
-    newest = here[0]
-    models = {
-        entry.live.deployment: entry
-        for entry in reversed(here)
-        if entry.live is not None and entry.live.deployment and entry.live.version
+def _live_environment(releases: list[Release], env: str) -> LiveEnvironment:
+    """The traffic of the newest release into ``env`` that moved any."""
+    moved = [each for each in releases if each.env == env and each.live is not None]
+    if not moved or moved[0].live is None:
+        return LiveEnvironment(env, [], None)
+    deployed_by = {
+        each.live.deployment: each
+        for each in reversed(moved)
+        if each.live is not None and each.live.deployment and each.live.version
     }
-    traffic = newest.live.traffic if newest.live else {}
-    parts = [
-        {"deployment": name, "share": share, "from": models.get(name)}
-        for name, share in sorted(traffic.items(), key=lambda item: -item[1])
-    ]
-    return {"env": env, "parts": parts, "entry": newest}
+    traffic = sorted(moved[0].live.traffic.items(), key=lambda item: -item[1])
+    parts = [LivePart(name, share, deployed_by.get(name)) for name, share in traffic]
+    return LiveEnvironment(env, parts, moved[0])
 
 
-def _trend(entries: list[Entry], env: str, metric: str, _: Any) -> tuple[str, Any]:
-    marks = [
-        charts.Mark(
-            entry.release_id,
-            "new" if entry.verdict == "passed" else "no",
-            entry.metrics.get(metric),
-        )
-        for entry in reversed(entries)
-        if entry.env == env and metric in entry.metrics
-    ]
-    title = _("%(metric)s in %(env)s, oldest first") % {
-        "metric": metric_name(metric, _),
-        "env": env,
-    }
-    return title, charts.trend(title, marks)
+def _trends(releases: list[Release], envs: list[str], _: Translate) -> Iterator[Chart]:
+    """A chart for each environment and metric that has a trend."""
+    for env in envs:
+        for metric in CHARTED:
+            marks = [
+                svg.Mark(
+                    each.release_id,
+                    "new" if each.verdict == "passed" else "failed",
+                    each.metrics.get(metric),
+                )
+                for each in reversed(releases)
+                if each.env == env and metric in each.metrics
+            ]
+            values = {"metric": metric_name(metric, _), "env": env}
+            title = _("%(metric)s in %(env)s, oldest first") % values
+            if drawing := svg.trend(title, marks):
+                yield Chart(title, drawing)

@@ -1,7 +1,7 @@
-"""The timeline of a release: stages, their runbooks, and what people said in between, on one scale.
+"""The timeline of a release: stages, their runbooks and the decisions in between, on one scale.
 
-A release that waited two days for an approval has its minutes of work in a sliver of that time. So
-the scale leaves most of each long wait out; the row of the decision says how long it was.
+A release that waited two days for an approval has minutes of work. So the scale shortens each long
+wait; the row of the decision has its real duration.
 """
 
 from __future__ import annotations
@@ -10,35 +10,46 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from nbrelease.records import Decision, ReleaseRecord, RunbookResult, Stage
-from nbrelease.report import charts
+from nbrelease.report import svg
 
-BY_HAND = "by hand"
-WAIT = 0.08
+MANUAL_STAGE = "by hand"
+MAX_WAIT = 0.08
 """The longest wait on the scale, as a share of the time in which something ran."""
+
+Period = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the timeline. ``kind`` is ``stage``, ``runbook`` or ``decision``."""
+    """A row of the timeline; ``bar`` is its bar as SVG."""
 
-    kind: str
+    kind: Literal["stage", "runbook", "decision"]
     name: str
     result: str | None
     started: datetime | None
     seconds: float | None
     cells: str = ""
-    span: Any = ""
+    bar: Any = ""
 
 
-class _Axis:
-    """Where a moment lies between 0 and 1."""
+@dataclass(frozen=True)
+class Timeline:
+    """The rows in the order of the pipeline, and when the release started and ended."""
 
-    def __init__(self, spans: Iterable[tuple[datetime, datetime]]) -> None:
-        busy: list[tuple[datetime, datetime]] = []
-        for start, end in sorted(spans):
+    rows: list[Row]
+    started: datetime
+    ended: datetime | None
+
+
+class _Scale:
+    """Maps a time to its position between 0 and 1."""
+
+    def __init__(self, periods: Iterable[Period]) -> None:
+        busy: list[Period] = []
+        for start, end in sorted(periods):
             if busy and start <= busy[-1][1]:
                 busy[-1] = (busy[-1][0], max(end, busy[-1][1]))
             else:
@@ -48,14 +59,14 @@ class _Axis:
         for number, (start, end) in enumerate(busy):
             if number:
                 wait = (start - busy[number - 1][1]).total_seconds()
-                at += min(wait, WAIT * worked)
+                at += min(wait, MAX_WAIT * worked)
                 self._knots.append((start, at))
             at += (end - start).total_seconds()
             self._knots.append((end, at))
         self._total = at or 1.0
 
-    def at(self, time: datetime) -> float:
-        """The share of the whole at which ``time`` lies."""
+    def position(self, time: datetime) -> float:
+        """The position of ``time``."""
         for (start, low), (end, high) in pairwise(self._knots):
             if time <= end:
                 whole = (end - start).total_seconds() or 1.0
@@ -63,37 +74,43 @@ class _Axis:
                 return (low + part * (high - low)) / self._total
         return 1.0
 
+    def bar(self, start: datetime | None, end: datetime | None, kind: str) -> Any:
+        """A bar from ``start`` to ``end``; empty without a start."""
+        if start is None:
+            return ""
+        return svg.span(self.position(start), self.position(end or start), kind)
 
-def timeline(record: ReleaseRecord) -> list[Row]:
-    """The rows, in the order of the pipeline; none where nothing was run."""
+
+def timeline(record: ReleaseRecord) -> Timeline:
+    """The timeline of a release; without rows if nothing ran."""
     timed: list[Stage | RunbookResult] = [*record.stages, *record.runbooks]
-    spans = [(each.started, each.ended or each.started) for each in timed if each.started]
-    if not spans:
-        return []
-    axis = _Axis(spans)
-    rows, open_decisions = [], list(record.decisions)
+    periods = [(each.started, each.ended or each.started) for each in timed if each.started]
+    started = min([record.started, *(start for start, _ in periods)])
+    ended = max((each.ended for each in timed if each.ended), default=record.ended)
+    rows = _rows(record, periods, _Scale(periods)) if periods else []
+    return Timeline(rows, started, ended)
+
+
+def _rows(record: ReleaseRecord, periods: list[Period], scale: _Scale) -> list[Row]:
+    rows, decisions = [], list(record.decisions)
     for stage in record.stages:
-        for decision in [each for each in open_decisions if each.stage == stage.name]:
-            open_decisions.remove(decision)
-            rows.append(_decision(decision, spans, axis))
-        rows.append(_stage(stage, axis))
+        for decision in [each for each in decisions if each.stage == stage.name]:
+            decisions.remove(decision)
+            rows.append(_decision_row(decision, periods, scale))
+        rows.append(_stage_row(stage, scale))
         for result in sorted(record.runbooks, key=lambda each: each.started):
-            if (result.stage or BY_HAND) == stage.name:
-                rows.append(_runbook(result, axis))
-    return [*rows, *(_decision(each, spans, axis) for each in open_decisions)]
+            if (result.stage or MANUAL_STAGE) == stage.name:
+                rows.append(_runbook_row(result, scale))
+    return [*rows, *(_decision_row(each, periods, scale) for each in decisions)]
 
 
-def _span(axis: _Axis, start: datetime | None, end: datetime | None, kind: str) -> Any:
-    return charts.span(axis.at(start), axis.at(end or start), kind) if start else ""
+def _stage_row(stage: Stage, scale: _Scale) -> Row:
+    bar = scale.bar(stage.started, stage.ended, "part")
+    return Row("stage", stage.name, stage.result, stage.started, stage.seconds, bar=bar)
 
 
-def _stage(stage: Stage, axis: _Axis) -> Row:
-    span = _span(axis, stage.started, stage.ended, "part")
-    return Row("stage", stage.name, stage.result, stage.started, stage.seconds, span=span)
-
-
-def _runbook(result: RunbookResult, axis: _Axis) -> Row:
-    done = sum(cell.state == "passed" for cell in result.cells)
+def _runbook_row(result: RunbookResult, scale: _Scale) -> Row:
+    passed = sum(cell.state == "passed" for cell in result.cells)
     kind = "go" if result.verdict == "passed" else "stop"
     return Row(
         "runbook",
@@ -101,20 +118,20 @@ def _runbook(result: RunbookResult, axis: _Axis) -> Row:
         result.verdict,
         result.started,
         result.seconds,
-        cells=f"{done} / {len(result.cells)}",
-        span=_span(axis, result.started, result.ended, kind),
+        cells=f"{passed} / {len(result.cells)}",
+        bar=scale.bar(result.started, result.ended, kind),
     )
 
 
-def _decision(decision: Decision, spans: list[tuple[datetime, datetime]], axis: _Axis) -> Row:
-    """What somebody said, and how long it was waited for: since the last work before it ended."""
-    before = [end for _, end in spans if end <= decision.time]
-    asked = max(before, default=decision.time)
+def _decision_row(decision: Decision, periods: list[Period], scale: _Scale) -> Row:
+    """A decision and how long it took: since the last work before it ended."""
+    ended_before = [end for _, end in periods if end <= decision.time]
+    since = max(ended_before, default=decision.time)
     return Row(
         "decision",
         f"{decision.environment}: {decision.name}",
         decision.decision,
         decision.time,
-        (decision.time - asked).total_seconds(),
-        span=_span(axis, asked, decision.time, "hold"),
+        (decision.time - since).total_seconds(),
+        bar=scale.bar(since, decision.time, "hold"),
     )

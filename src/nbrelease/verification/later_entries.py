@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbrelease.attestation import chain, manifest
 from nbrelease.pack import render_entries_page
-from nbrelease.report import updates
+from nbrelease.report.later_entries import renderer_of
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, not_applicable, passed
 
@@ -29,7 +29,7 @@ def _page(pack: Pack, entries: list[chain.Entry]) -> tuple[list[str], str]:
     if not (pack.folder / name).is_file():
         return ([f"{name}: missing"] if pack.same_renderer else []), ""
     there = pack.text(name)
-    if updates.renderer_of(there) != manifest.renderer():
+    if renderer_of(there) != manifest.renderer():
         return [], f"; {name} was rendered by another nbrelease, not verified"
     if there != render_entries_page(pack.folder, entries):
         return [f"{name}: differs from the entries"], ""

@@ -16,8 +16,8 @@ from typing import Any
 from nbrelease import published_values
 from nbrelease.pack import SUMMARY, derive_record
 from nbrelease.records import CellResult, RunbookResult, junit
-from nbrelease.report import brief
 from nbrelease.report import pages as writer
+from nbrelease.report.summary import render_summary
 from nbrelease.runbook import verdict
 from nbrelease.secrets import MASK
 from nbrelease.verification.pack import Pack, Unreadable
@@ -196,16 +196,16 @@ def pages(pack: Pack) -> Result:
         )
     has_card = "model-card.md" in pack.manifest.files
     made = {
-        "index.html": writer.index(record, card=has_card),
-        SUMMARY: brief.render(record),
+        "index.html": writer.render_index(record, has_card=has_card),
+        SUMMARY: render_summary(record),
     }
     problems: list[str] = []
     for result in record.runbooks:
         content = pack.notebooks[result.name]
-        made[f"html/{result.name}.html"] = writer.notebook(record, result, content)
+        made[f"html/{result.name}.html"] = writer.render_notebook(record, result, content)
     if has_card:
         text = pack.text("model-card.md")
-        made["model-card.html"] = writer.card(record, text)
+        made["model-card.html"] = writer.render_model_card_page(record, text)
         problems += _card(pack, text)
     for name, page in made.items():
         try:
@@ -222,9 +222,9 @@ def pages(pack: Pack) -> Result:
 
 
 def _card(pack: Pack, text: str) -> Iterator[str]:
-    from nbrelease.report import card
+    from nbrelease.report.model_card import card_contents
 
-    for said, times in Counter(card.said(pack.record)).items():
+    for said, times in Counter(card_contents(pack.record)).items():
         if text.count(said) < times:
             yield f"model-card.md: does not contain '{_short(said)}'"
 

@@ -1,7 +1,8 @@
-"""A page as a reader meets it: its texts, its answers, where its links lead."""
+"""A page of a pack for tests: its codes, its texts, its links."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,8 +11,17 @@ from bs4 import BeautifulSoup, Tag
 
 
 @cache
-def _parsed(path: Path, changed: int) -> BeautifulSoup:
+def _parse(path: Path, changed: int) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of the overview: the code and text of its lead, and of its details by their code."""
+
+    code: str
+    text: str
+    details: dict[str, str]
 
 
 class Page:
@@ -19,7 +29,7 @@ class Page:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.html = _parsed(path, path.stat().st_mtime_ns)
+        self.html = _parse(path, path.stat().st_mtime_ns)
 
     @property
     def headline(self) -> str:
@@ -27,35 +37,32 @@ class Page:
 
     @property
     def verdict(self) -> str:
-        """The verdict bar's word, without its mark."""
-        return words(self.html.select_one(".verdict .word")).split(" ", 1)[1]
+        return self.html.select_one(".verdict")["data-verdict"]
 
     @property
-    def answers(self) -> dict[str, tuple[str, list[str]]]:
-        """The first screen: by question the answer, and the lines below it."""
-        found = {}
-        for box in self.html.select(".answers > div"):
-            lead, *lines = [words(each) for each in box.select("p")]
-            found[words(box.h2)] = (lead, lines)
-        return found
+    def overview(self) -> dict[str, Box]:
+        boxes = {}
+        for box in self.html.select("#overview > div"):
+            lead, *details = box.select("p")
+            by_code: dict[str, str] = {}
+            for each in details:
+                code = each["data-code"]
+                by_code[code] = (
+                    f"{by_code[code]}\n{words(each)}" if code in by_code else words(each)
+                )
+            boxes[box["data-box"]] = Box(lead["data-code"], words(lead), by_code)
+        return boxes
 
-    def section(self, anchor: str) -> str:
-        """The text from a section's heading to the next one."""
-        heading = self.html.find(id=anchor)
-        parts = []
-        for each in heading.next_siblings:
-            if isinstance(each, Tag):
-                if each.name == "h2":
-                    break
-                parts.append(words(each))
-        return " ".join(parts)
+    def section(self, id: str) -> str:
+        """The text of a section."""
+        return words(self.html.find(id=id))
 
     def link(self, text: str) -> str:
         """Where the link with this text leads."""
         return next(each["href"] for each in self.html.find_all("a") if words(each) == text)
 
     def broken_links(self) -> list[str]:
-        """Links to files that are not there, or to no element of theirs."""
+        """Links to files or elements that do not exist."""
         return [
             each["href"]
             for each in self.html.find_all(["a", "link"], href=True)

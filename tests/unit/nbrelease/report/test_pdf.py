@@ -1,4 +1,4 @@
-"""``nbrelease evidence pdf`` around the browser; tests/browser prints with a real one."""
+"""``nbrelease evidence pdf`` with fake browsers; tests/browser prints with a real one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def browser(tmp_path: Path, monkeypatch, script: str) -> None:
     monkeypatch.setenv("NBRELEASE_BROWSER", str(program))
 
 
-def test_the_pdf_lies_beside_the_pack(pack, tmp_path, monkeypatch, capsys):
+def test_the_pdf_is_written_next_to_the_pack(pack, tmp_path, monkeypatch, capsys):
     browser(tmp_path, monkeypatch, PRINTS)
     before = sorted(pack.rglob("*"))
     assert main(["evidence", "pdf", str(pack)]) == 0
@@ -43,7 +43,7 @@ def test_the_pdf_lies_beside_the_pack(pack, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.strip().endswith("evidence/prod-1.pdf")
 
 
-def test_a_notebook_is_printed_too(pack, tmp_path, monkeypatch):
+def test_a_notebook_and_another_target(pack, tmp_path, monkeypatch):
     browser(tmp_path, monkeypatch, PRINTS)
     assert main(["evidence", "pdf", str(pack / "html" / "02_train.html")]) == 0
     assert (pack.parent / "prod-1-02_train.pdf").is_file()
@@ -51,10 +51,10 @@ def test_a_notebook_is_printed_too(pack, tmp_path, monkeypatch):
     assert (tmp_path / "a" / "b.pdf").is_file()
 
 
-def test_without_a_browser_one_line_says_so(pack, tmp_path, monkeypatch, capsys):
+def test_without_a_browser_the_error_is_one_line(pack, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NBRELEASE_BROWSER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("nbrelease.report.pdf.ELSEWHERE", ())
+    monkeypatch.setattr("nbrelease.report.pdf.MACOS_PROGRAMS", ())
     assert main(["evidence", "pdf", str(pack)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
@@ -62,30 +62,28 @@ def test_without_a_browser_one_line_says_so(pack, tmp_path, monkeypatch, capsys)
     assert "NBRELEASE_BROWSER" in lines[0]
 
 
-def test_a_browser_that_is_not_there_is_named(pack, monkeypatch, capsys):
+def test_a_missing_browser_is_named(pack, monkeypatch, capsys):
     monkeypatch.setenv("NBRELEASE_BROWSER", "no-such-browser")
     assert main(["evidence", "pdf", str(pack)]) == 2
     assert "NBRELEASE_BROWSER=no-such-browser" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("#!/bin/sh\necho first >&2; echo cannot start >&2; exit 5\n", "cannot start"),
         ("#!/bin/sh\nexit 0\n", "exit code 0"),
         ("not a program", "Exec format error"),
     ],
 )
-def test_a_browser_that_prints_nothing_leaves_nothing(
-    pack, tmp_path, monkeypatch, capsys, script, said
-):
+def test_a_browser_that_fails_leaves_no_pdf(pack, tmp_path, monkeypatch, capsys, script, message):
     browser(tmp_path, monkeypatch, script)
     assert main(["evidence", "pdf", str(pack)]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not list(pack.parent.glob("*.pdf"))
 
 
-def test_what_is_no_page_is_refused(pack, monkeypatch, capsys):
+def test_other_files_are_refused(pack, monkeypatch, capsys):
     assert main(["evidence", "pdf", str(pack / "record.json")]) == 2
     assert main(["evidence", "pdf", str(pack / "junit")]) == 2
     assert str(pack / "junit") in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""HTML of an output: what is kept of it, and that nothing else gets through."""
+"""HTML of an output: only allowed tags and their text remain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nbrelease.report.sanitize import ATTRIBUTES, TAGS, harmless
+from nbrelease.report.sanitize import ATTRIBUTES, TAGS, sanitize
 
 PARTS = st.sampled_from(
     ["<", ">", "</", "<!--", "-->", "<![CDATA[", "<?", "&lt;", "'", '"', "=", "/", " ", "a", "\n"]
@@ -19,7 +19,7 @@ PARTS = st.sampled_from(
 
 
 class Seen(HTMLParser):
-    """Holds each tag and attribute against the list, and each end against its beginning."""
+    """Checks each tag and attribute against the list, and each end tag against its start tag."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,15 +42,15 @@ class Seen(HTMLParser):
 @example("<scr<script>ipt>alert(1)</script>")
 @example("<table><td a='>'><img src=x onerror=y>")
 @example("<svg><style><img src=x onerror=y></style></svg>")
-def test_only_known_tags_come_out_and_each_is_closed(source):
+def test_only_allowed_tags_remain_and_each_is_closed(source):
     seen = Seen()
-    seen.feed(str(harmless(source)))
+    seen.feed(str(sanitize(source)))
     seen.close()
     assert seen.opened == []
 
 
 @pytest.mark.parametrize(
-    ("source", "made"),
+    ("source", "expected"),
     [
         (
             "<table border=1 class='x'><tr><td>1 &lt; 2</td></tr></table>",
@@ -67,5 +67,5 @@ def test_only_known_tags_come_out_and_each_is_closed(source):
         ("kept <td", "kept "),
     ],
 )  # fmt: skip
-def test_what_is_kept(source, made):
-    assert str(harmless(source)) == made
+def test_sanitized_html(source, expected):
+    assert str(sanitize(source)) == expected

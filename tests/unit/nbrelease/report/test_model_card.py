@@ -1,4 +1,4 @@
-"""The model card says what the record says."""
+"""The model card contains the facts of the record."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import pytest
 from html_page import words
 
 
-def test_the_card_states_the_models_facts(english):
+def test_the_card_has_the_facts_of_the_model(english):
     card = (english["full"].folder / "model-card.md").read_text(encoding="utf-8")
-    for heading in ("Model description", "Lineage", "Decisions", "Metrics", "By slice", "The gate"):
-        assert f"\n# {heading}\n" in f"\n{card}"
+    headings = [line.removeprefix("# ") for line in card.splitlines() if line.startswith("# ")]
+    assert headings == [
+        "Model description", "Lineage", "Release parameters", "Approvals", "Metrics", "Slices",
+        "Release criteria", "Feature importance", "Limitations",
+    ]  # fmt: skip
     assert "diabetes-classifier:2" in card
     assert f"sha256: {'ab' * 32}" in card
     row = next(line for line in card.splitlines() if line.startswith("| ROC AUC"))
@@ -21,14 +24,16 @@ def test_the_card_states_the_models_facts(english):
         "0.9202",
         "+0.0624 [+0.0608, +0.0641]",
     ]
-    assert "Ada, prod: approved (better everywhere)" in card
+    approval = next(line for line in card.splitlines() if "Ada" in line)
+    assert "prod" in approval
+    assert "better everywhere" in approval
 
 
-def test_the_page_shows_the_same(english):
+def test_the_page_has_the_same_facts(english):
     built = english["full"]
-    assert built.page().link("Model card") == "model-card.html"
+    assert built.page().html.find("a", href="model-card.html")
     page = built.page("model-card.html")
-    assert page.headline == "Model card: diabetes-classifier 2"
+    assert page.headline.endswith("diabetes-classifier 2")
     assert "0.9826" in words(page.html.table)
 
 
@@ -38,6 +43,6 @@ def test_without_a_registered_model_there_is_no_card(english, name):
     assert "model-card" not in (english[name].folder / "index.html").read_text(encoding="utf-8")
 
 
-def test_the_card_speaks_japanese(japanese):
+def test_the_card_is_in_the_language_of_the_record(japanese):
     card = (japanese["full"].folder / "model-card.md").read_text(encoding="utf-8")
     assert "# モデルの説明" in card

@@ -1,0 +1,115 @@
+"""How numbers, times and other values look on a page: the same in every language."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+NO_VALUE = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration: ``1.3 s``, ``2 min 5 s``, ``3 h 4 min``, ``2 d 1 h``."""
+    if seconds is None:
+        return NO_VALUE
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 90:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def utc(time: datetime | None) -> str:
+    """Date and time in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else NO_VALUE
+
+
+def utc_unbroken(time: datetime | None) -> Any:
+    """Date and time in UTC as HTML that does not break across lines."""
+    import markupsafe
+
+    return markupsafe.Markup('<span class="nowrap">{}</span>').format(utc(time))
+
+
+def clock(time: datetime | None) -> str:
+    """The time of day in UTC."""
+    return f"{time:%H:%M:%S}" if time else NO_VALUE
+
+
+def metric(value: float | str | None) -> str:
+    """A metric with four decimals; whole numbers from 2 on without decimals."""
+    if value is None:
+        return NO_VALUE
+    if isinstance(value, str):
+        return value
+    is_count = float(value).is_integer() and abs(value) >= 2
+    return with_minus(count(value) if is_count else f"{value:.4f}")
+
+
+def compact(value: float | None) -> str:
+    """A number with four significant digits, whole numbers as they are."""
+    if value is None:
+        return NO_VALUE
+    return with_minus(count(value) if float(value).is_integer() else f"{value:,.4g}")
+
+
+def count(value: float) -> str:
+    """A whole number; from five digits on with separators (``4500``, ``15,000``)."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+
+
+def difference(value: float | None) -> str:
+    """A difference with its sign and four decimals; zero has no sign."""
+    if value is None:
+        return NO_VALUE
+    text = f"{value:+.4f}"
+    return with_minus(text) if text.strip("+-0.") else text[1:]
+
+
+def interval(bounds: tuple[float, float] | None, signed: bool = False) -> str:
+    """The lower and upper bound of an interval."""
+    if bounds is None:
+        return NO_VALUE
+    form = difference if signed else metric
+    return f"[{form(bounds[0])}, {form(bounds[1])}]"
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1 in percent."""
+    return f"{share * 100:.3g}\N{NO-BREAK SPACE}%"
+
+
+def p_value(value: float) -> str:
+    """A p-value with its relation; values below 0.0001 as a bound."""
+    return "<\N{NO-BREAK SPACE}0.0001" if value < 0.0001 else f"=\N{NO-BREAK SPACE}{value:.4f}"
+
+
+def source_name(href: str) -> str:
+    """The runbook and cell, or the file, that a link of the record's ``sources`` leads to."""
+    path, _, cell = href.partition("#")
+    runbook = path.removeprefix("html/").removesuffix(".html")
+    return f"{runbook} \N{MIDDLE DOT} {cell}" if cell else path
+
+
+def short_sha256(digest: str) -> str:
+    """The first digits of a digest."""
+    return f"sha256 {digest[:12]}"
+
+
+def shortened(value: Any, width: int = 400) -> str:
+    """A value as text, other types as JSON; cut at ``width`` characters."""
+    import json
+
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= width else f"{text[:width]} …"
+
+
+def with_minus(text: str) -> str:
+    """A formatted number with a typographic minus; zero has none."""
+    if not text.startswith("-"):
+        return text
+    digits = text[1:]
+    return digits if not digits.strip("0.,") else MINUS + digits

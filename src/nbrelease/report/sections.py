@@ -1,0 +1,103 @@
+"""What the sections of the report show beyond plain fields of the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nbrelease import secrets
+from nbrelease.records.published import RolloutStep
+from nbrelease.records import CellResult, ReleaseRecord, RunbookResult
+from nbrelease.report import svg
+from nbrelease.report.labels import tone_of
+from nbrelease.report.translations import Translate
+
+CellOfRunbook = tuple[RunbookResult, CellResult]
+
+
+@dataclass(frozen=True)
+class MaskedSecret:
+    """A masked secret: the place with its link, the part of the place, the kind, how often."""
+
+    href: str
+    place: str
+    part: str
+    secret: str
+    times: int
+
+
+def slice_metrics(record: ReleaseRecord) -> list[str]:
+    """The metrics of the slices, in the order in which they first appear."""
+    slices = record.comparison.slices if record.comparison else []
+    return list(dict.fromkeys(name for each in slices for name in each.metrics))
+
+
+def group_keys(record: ReleaseRecord) -> list[str]:
+    """The columns of the table of groups: their rows first, then metrics by name."""
+    groups = record.fairness.groups if record.fairness else []
+    keys = {name for group in groups for name in group} - {"group"}
+    return sorted(keys, key=lambda name: (name != "rows", name))
+
+
+def test_cells(record: ReleaseRecord) -> list[CellOfRunbook]:
+    """The test cells, failed ones first."""
+    order = {"bad": 0, "wait": 1, "good": 2}
+    cells = [(runbook, cell) for runbook, cell in _cells(record) if cell.is_test]
+    return sorted(cells, key=lambda each: order[tone_of(each[1].state)])
+
+
+def failed_cells(record: ReleaseRecord) -> list[CellOfRunbook]:
+    """All cells that failed, tests or not, in the order of execution."""
+    return [(runbook, cell) for runbook, cell in _cells(record) if tone_of(cell.state) == "bad"]
+
+
+def _cells(record: ReleaseRecord) -> list[CellOfRunbook]:
+    return [(runbook, cell) for runbook in record.runbooks for cell in runbook.cells]
+
+
+def first_error(record: ReleaseRecord, failed: list[CellOfRunbook]) -> str:
+    """The error of the first failed cell if a runbook failed; the page links to the cell."""
+    if record.because is None or record.because.code != "runbook failed" or not failed:
+        return ""
+    error = failed[0][1].error
+    if error is None:
+        return ""
+    # The message of an assertion is enough; without one its name is all there is.
+    return error.line.removeprefix("AssertionError: ").removeprefix("AssertionError:") or error.line
+
+
+def masked_secrets(record: ReleaseRecord, _: Translate) -> list[MaskedSecret]:
+    """The masked secrets, each with a link to its cell or file."""
+    names = {runbook.name for runbook in record.runbooks}
+    rows = []
+    for each in record.masked:
+        page = each.file.removeprefix("notebooks/").removesuffix(".ipynb")
+        has_page = each.file != page and page in names
+        variable = each.what.removeprefix(secrets.VARIABLE_PREFIX)
+        secret = (
+            _(each.what)
+            if variable == each.what
+            else _("the value of %(name)s") % {"name": variable}
+        )
+        rows.append(
+            MaskedSecret(
+                href=f"html/{page}.html#{each.cell}" if has_page and each.cell else each.file,
+                place=f"{page} · {each.cell}" if each.cell else each.file,
+                part=_(each.part),
+                secret=secret,
+                times=each.times,
+            )
+        )
+    return rows
+
+
+def rollout(record: ReleaseRecord) -> list[tuple[RolloutStep, Any]]:
+    """The steps of the rollout, each with a bar of its traffic: the new deployment first."""
+    new = record.endpoints.online.deployment if record.endpoints.online else ""
+    steps = []
+    for step in record.rollout or []:
+        new = step.deployment or new
+        parts = sorted(step.traffic.items(), key=lambda item: item[0] != new)
+        kinds = [("go" if name == new else "rest", share) for name, share in parts]
+        steps.append((step, svg.shares(kinds)))
+    return steps
