@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nbrelease.records.published import Interval
 from nbrelease.records import ReleaseRecord
+from nbrelease.records.published import Interval
 from nbrelease.report import svg
 from nbrelease.report.labels import metric_name
 from nbrelease.report.translations import translator

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nbrelease.records.published import Comparison
 from nbrelease.records import ReleaseRecord
+from nbrelease.records.published import Comparison
 from nbrelease.report import criteria, formats
 from nbrelease.report.headline import headline, reason
 from nbrelease.report.labels import metric_name, slice_name, state_name

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbrelease import secrets
-from nbrelease.records.published import RolloutStep
 from nbrelease.records import CellResult, ReleaseRecord, RunbookResult
+from nbrelease.records.published import RolloutStep
 from nbrelease.report import svg
 from nbrelease.report.labels import tone_of
 from nbrelease.report.translations import Translate

@@ -41,9 +41,7 @@ def _kept_until(
     lead = writer.fact("kept-until", "Kept until %(day)s", day=shown)
     if not deployment:
         return lead, []
-    return lead, [
-        writer.fact("kept", "%(name)s stays deployed with 0 %% traffic", name=deployment)
-    ]
+    return lead, [writer.fact("kept", "%(name)s stays deployed with 0 %% traffic", name=deployment)]
 
 
 def _is_first(writer: FactWriter) -> bool:
