@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def program() -> str:
     try:
-        return pdf.browser()
+        return pdf.find_browser()
     except UsageError as missing:
         if os.environ.get("NBRELEASE_NEEDS_BROWSER"):
             pytest.fail(f"{missing}, or: make chromium")
@@ -63,7 +63,7 @@ def _evidence(folder: Path, language: str) -> Path:
     chain.append(full, "incident", "slow answers since noon", actor="Ada")
     chain.append(full, "rollback", "all traffic back to model-1", actor="Lin")
     write_entries_page(full)
-    site.build(folder, language)
+    site.build_site(folder, language)
     return folder
 
 

@@ -52,7 +52,7 @@ def test_in_japanese(japanese, screen, screenshots, name):
     check_page(screen, find(japanese, name), screenshots, f"ja-{name}")
 
 
-def test_axe_would_say_something(screen, tmp_path):
+def test_axe_finds_violations(screen, tmp_path):
     page = tmp_path / "bad.html"
     page.write_text("<img src='data:,'><p style='color:#eee;background:#fff'>pale</p>")
     found = "\n".join(screen.open(page).axe())
@@ -60,7 +60,7 @@ def test_axe_would_say_something(screen, tmp_path):
     assert "color-contrast" in found
 
 
-def test_a_request_would_be_seen(screen, tmp_path):
+def test_a_request_is_detected(screen, tmp_path):
     page = tmp_path / "asks.html"
     page.write_text("<html lang=en><img src='http://127.0.0.1:9/x.png' alt=''>")
     visit = screen.open(page)
@@ -68,36 +68,36 @@ def test_a_request_would_be_seen(screen, tmp_path):
     assert visit.complaints
 
 
-def test_all_links_of_a_pack_lead_somewhere(english, screen):
-    """As the browser understands them: each file is there, each anchor is an element."""
+def test_all_links_of_a_pack_are_valid(english, screen):
+    """As the browser resolves them: each file exists, each anchor is an element."""
     start = find(english, "site")
     page = screen.open(start).page
-    wanted: dict[str, set[str]] = {start.as_uri(): set()}
+    links: dict[str, set[str]] = {start.as_uri(): set()}
     ids: dict[str, set[str]] = {}
-    while todo := [url for url in wanted if url not in ids and url.endswith(".html")]:
+    while todo := [url for url in links if url not in ids and url.endswith(".html")]:
         for url in todo:
             page.goto(url)
             for href in page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)"):
                 if not href.startswith("https://example.org/"):  # an author's link to the web
                     target, anchor = urldefrag(href)
-                    wanted.setdefault(target, set()).add(unquote(anchor))
+                    links.setdefault(target, set()).add(unquote(anchor))
             ids[url] = {"", *page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")}
     assert len(ids) > 20
-    for url, anchors in wanted.items():
+    for url, anchors in links.items():
         assert Path(unquote(urlsplit(url).path)).is_file(), url
         assert anchors <= ids.get(url, {""}), url
 
 
-def test_the_first_screen_answers_the_six_questions(english, screen):
+def test_the_overview_fits_on_the_first_screen(english, screen):
     for width in (1280, 1920):
         page = screen.open(find(english, "index"), width).page
-        answers = page.locator(".answers > div")
-        assert answers.count() == 6
-        for box in (answers.nth(n).bounding_box() for n in range(6)):
+        boxes = page.locator("#overview > div")
+        assert boxes.count() == 6
+        for box in (boxes.nth(n).bounding_box() for n in range(6)):
             assert box["y"] + box["height"] <= page.viewport_size["height"]
 
 
-def test_the_keyboard_alone_reaches_everything(english, screen):
+def test_the_keyboard_reaches_every_control(english, screen):
     page = screen.open(find(english, "index")).page
     page.keyboard.press("Tab")
     skip = page.locator(".skip")
@@ -106,12 +106,12 @@ def test_the_keyboard_alone_reaches_everything(english, screen):
     page.keyboard.press("Enter")
     assert page.url.endswith("#page.main")
     page.reload()
-    wanted = page.evaluate(
+    focusable = page.evaluate(
         "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')]"
         ".filter(e => e.checkVisibility()).length"
     )
     reached = set()
-    for _ in range(wanted + 5):
+    for _ in range(focusable + 5):
         page.keyboard.press("Tab")
         index, outlined = page.evaluate(
             "(e => [[...document.querySelectorAll('*')].indexOf(e),"
@@ -120,10 +120,10 @@ def test_the_keyboard_alone_reaches_everything(english, screen):
         if page.evaluate("document.activeElement !== document.body"):
             assert outlined, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
             reached.add(index)
-    assert len(reached) == wanted
+    assert len(reached) == focusable
 
 
-def test_folded_parts_open_by_key(english, screen):
+def test_folded_cells_open_by_key(english, screen):
     page = screen.open(find(english, "training")).page
     folded = page.locator("section.cell details:not([open])").first
     folded.locator("summary").focus()
@@ -131,7 +131,7 @@ def test_folded_parts_open_by_key(english, screen):
     expect(page.locator("section.cell details[open]").first).to_be_visible()
 
 
-def test_print_shows_what_is_folded(english, screen, screenshots):
+def test_print_shows_folded_parts(english, screen, screenshots):
     page = screen.open(find(english, "index")).page
     closed = page.locator("details:not([open]) table").first
     expect(closed).not_to_be_visible()
@@ -144,7 +144,7 @@ def test_print_shows_what_is_folded(english, screen, screenshots):
 def test_a_page_becomes_a_pdf(english, program, tmp_path):
     pack = find(english, "index").parent
     target = tmp_path / "release.pdf"
-    pdf.write(pack / "index.html", target)
+    pdf.write_pdf(pack / "index.html", target)
     content = target.read_bytes()
     assert content.startswith(b"%PDF-")
     assert content.count(b"/Type /Page\n") >= 3

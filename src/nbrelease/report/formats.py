@@ -14,12 +14,19 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return NO_VALUE
     if seconds < 90:
-        return f"{seconds:.1f} s"
+        return _unbroken(f"{seconds:.1f} s")
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 90:
-        return f"{minutes} min {rest} s"
+        return _unbroken(f"{minutes} min {rest} s")
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+    if hours < 48:
+        return _unbroken(f"{hours} h {minutes} min")
+    return _unbroken(f"{hours // 24} d {hours % 24} h")
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency in milliseconds."""
+    return NO_VALUE if value is None else _unbroken(f"{compact(value)} ms")
 
 
 def utc(time: datetime | None) -> str:
@@ -79,12 +86,12 @@ def interval(bounds: tuple[float, float] | None, signed: bool = False) -> str:
 
 def percent(share: float) -> str:
     """A share between 0 and 1 in percent."""
-    return f"{share * 100:.3g}\N{NO-BREAK SPACE}%"
+    return _unbroken(f"{share * 100:.3g} %")
 
 
 def p_value(value: float) -> str:
-    """A p-value with its relation; values below 0.0001 as a bound."""
-    return "<\N{NO-BREAK SPACE}0.0001" if value < 0.0001 else f"=\N{NO-BREAK SPACE}{value:.4f}"
+    """A p-value; below 0.0001 as a bound."""
+    return _unbroken("p < 0.0001" if value < 0.0001 else f"p = {value:.4f}")
 
 
 def source_name(href: str) -> str:
@@ -113,3 +120,8 @@ def with_minus(text: str) -> str:
         return text
     digits = text[1:]
     return digits if not digits.strip("0.,") else MINUS + digits
+
+
+def _unbroken(text: str) -> str:
+    """Text that does not break across lines at its spaces."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

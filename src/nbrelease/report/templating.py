@@ -55,6 +55,7 @@ def environment(language: Language) -> Any:
         "duration": formats.duration,
         "interval": formats.interval,
         "metric": formats.metric,
+        "milliseconds": formats.milliseconds,
         "p_value": formats.p_value,
         "percent": formats.percent,
         "source_name": formats.source_name,

@@ -65,8 +65,8 @@ def _load_test(writer: FactWriter) -> Iterator[Fact]:
     load = writer.record.load_test
     if load is not None:
         yield writer.fact(
-            "load-test", "Load test: %(requests)s requests, %(errors)s errors, p95 %(p95)s ms",
+            "load-test", "Load test: %(requests)s requests, %(errors)s errors, p95 %(p95)s",
             requests=writer.linked("load_test", formats.count(load.requests)),
             errors=writer.linked("load_test", formats.count(load.errors)),
-            p95=writer.linked("load_test", formats.compact(load.p95_ms)),
+            p95=writer.linked("load_test", formats.milliseconds(load.p95_ms)),
         )  # fmt: skip

@@ -1,0 +1,60 @@
+"""How numbers, times and other values look on a page."""
+
+# ruff: noqa: RUF001 - the typographic characters are those of the page
+
+from __future__ import annotations
+
+import pytest
+
+from nbrelease.report import formats
+
+MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "text"),
+    [
+        (formats.metric, None, "–"),
+        (formats.metric, 0.98261, "0.9826"),
+        (formats.metric, 0, "0.0000"),
+        (formats.metric, 1.0, "1.0000"),
+        (formats.metric, 4500.0, "4500"),
+        (formats.metric, 15000, "15,000"),
+        (formats.metric, -0.0049, f"{MINUS}0.0049"),
+        (formats.metric, -0.00001, "0.0000"),
+        (formats.metric, "a text", "a text"),
+        (formats.compact, 0.0, "0"),
+        (formats.compact, 122.4321, "122.4"),
+        (formats.compact, -1e-9, f"{MINUS}1e-09"),
+        (formats.count, 9999, "9999"),
+        (formats.count, 10000, "10,000"),
+        (formats.difference, 0.0624, "+0.0624"),
+        (formats.difference, -0.0624, f"{MINUS}0.0624"),
+        (formats.difference, 0.0, "0.0000"),
+        (formats.difference, -0.00001, "0.0000"),
+        (formats.interval, (0.1, 0.2), "[0.1000, 0.2000]"),
+        (formats.percent, 0.95, f"95{SPACE}%"),
+        (formats.p_value, 3e-70, f"p{SPACE}<{SPACE}0.0001"),
+        (formats.p_value, 0.0312, f"p{SPACE}={SPACE}0.0312"),
+        (formats.milliseconds, 18.334, f"18.33{SPACE}ms"),
+        (formats.milliseconds, None, "–"),
+        (formats.duration, 2.18, f"2.2{SPACE}s"),
+        (formats.duration, 125, f"2{SPACE}min{SPACE}5{SPACE}s"),
+        (formats.duration, 3 * 3600 + 240, f"3{SPACE}h{SPACE}4{SPACE}min"),
+        (formats.duration, 51 * 3600, f"2{SPACE}d{SPACE}3{SPACE}h"),
+        (formats.duration, None, "–"),
+        (formats.source_name, "html/02_train.html#record", "02_train · record"),
+        (formats.source_name, "decisions.json", "decisions.json"),
+        (formats.shortened, {"a": [1]}, '{"a": [1]}'),
+    ],
+)
+def test_a_value_is_formatted(form, value, text):
+    assert form(value) == text
+
+
+def test_an_interval_of_differences_has_signs():
+    assert formats.interval((-0.01, 0.0), signed=True) == f"[{MINUS}0.0100, 0.0000]"
+
+
+def test_a_long_value_is_cut():
+    assert formats.shortened("x" * 500, 10) == "xxxxxxxxxx …"
