@@ -113,10 +113,10 @@ def _cache_path(root: Path) -> Path | None:
     """The cache file of a project; None if ``NBRELEASE_NO_CACHE`` is set."""
     if os.environ.get("NBRELEASE_NO_CACHE"):
         return None
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    folder = Path(base) if base else Path.home() / ".cache"
+    import platformdirs
+
     name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
-    return folder / "nbrelease" / f"export-{name}.json"
+    return platformdirs.user_cache_path("nbrelease", appauthor=False) / f"export-{name}.json"
 
 
 def _digest(path: Path) -> str:

@@ -4,8 +4,8 @@ Outputs, execution counts and metadata of tools are removed. Sources, ids, tags,
 outputs of checked cells are kept. The result is the same before and after a run, so that a git
 filter shows edits only.
 
-nbstripout does the same on nbformat, but imports it for every file that git adds (0.25 s against
-0.03 s here), and it has no rule for nbval's markers.
+nbstripout takes twice the time for each file that git adds (0.27 s of processor time against
+0.13 s), because it imports nbformat, and it does not know nbval's markers.
 """
 
 from __future__ import annotations
