@@ -22,6 +22,10 @@ DISPLAY_MAGICS = frozenset(
 )
 
 
+# Cell magics whose cell is Python code in the notebook's namespace.
+PYTHON_CELL_MAGICS = frozenset({"%%time", "%%timeit", "%%capture", "%%prun"})
+
+
 def parse_notebook(notebook: Notebook, path: str) -> Source:
     """Assign each cell its role, parse it, and report what cannot be exported.
 
@@ -75,8 +79,11 @@ def _parse_cell(source: Source, cell: Cell, role: Role, postponed: bool) -> Code
             if role is not Role.NONE:
                 line = getattr(error, "lineno", None) or 1
                 _report_syntax(source, cell, line, getattr(error, "msg", None) or str(error))
-            return CodeCell(cell, role, ast.Module([], []), "", usage, private)
-    return CodeCell(cell, role, tree, code, usage, private)
+            tree, code = ast.Module([], []), ""
+    # A cell that cannot be parsed may bind any name in its text.
+    unparsed = cell.code if not code else ""
+    possible = frozenset(re.findall(r"[^\W\d]\w*", unparsed))
+    return CodeCell(cell, role, tree, code, usage, private, possible)
 
 
 def _parse_code(source: Source, cell: Cell, role: Role) -> tuple[ast.Module, str]:
@@ -95,7 +102,7 @@ def _parse_code(source: Source, cell: Cell, role: Role) -> tuple[ast.Module, str
                 if role is not Role.NONE:
                     _report_syntax(source, cell, number, error.msg)
                 return ast.Module([], []), ""
-            if match["mark"] == "%%":
+            if match["mark"] == "%%" and f"%%{match['word']}" not in PYTHON_CELL_MAGICS:
                 if role is not Role.NONE:
                     _report_magic(source, cell, number, line)
                 return ast.Module([], []), ""
@@ -112,6 +119,8 @@ def _parse_code(source: Source, cell: Cell, role: Role) -> tuple[ast.Module, str
 
 def _replace_magic(line: str) -> str:
     """A statement that binds the same name: ``files = None`` for ``files = !ls``."""
+    if captured := re.match(r"^\s*%%capture\s+(?:-\S+\s+)*([^\W\d]\w*)", line):
+        return f"{captured[1]} = None"
     match = re.match(r"^(\s*[\w.,\s]+=)\s*[%!]", line)
     return f"{match[1]} None" if match else re.sub(r"\S.*", "pass", line)
 

@@ -45,6 +45,7 @@ class CodeCell:
         code: the parsed code, with directives and display magics as blank lines.
         names: the names that it binds and reads.
         private: exported, but not in ``__all__`` (nbdev's ``exporti``).
+        possible_names: the words of a cell that cannot be parsed: it may bind any of them.
     """
 
     cell: Cell
@@ -53,6 +54,7 @@ class CodeCell:
     code: str
     names: name_usage.NameUsage
     private: bool = False
+    possible_names: frozenset[str] = frozenset()
 
     @cached_property
     def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:

@@ -38,7 +38,8 @@ class _NameScopes:
             for cell in source.cells
             for node in cell.imports
         )
-        self.known = name_usage.BUILTINS | self.imported
+        self.possible = _union(cell.possible_names for cell in exported)
+        self.known = name_usage.BUILTINS | self.imported | self.possible
 
     def check(self) -> None:
         self._check_parameters_cell()

@@ -65,5 +65,13 @@ class Project:
         return {cell["id"]: "".join(cell["source"]) for cell in content["cells"]}
 
 
+def locations(export: Export) -> list[str]:
+    return [
+        f"{each.cell}:{each.line}:{each.column} {each.rule.code}"
+        for each in export.diagnostics
+        if each.rule.level != "note"
+    ]
+
+
 def codes(export: Export) -> list[str]:
     return [each.rule.code for each in export.diagnostics if each.rule.level != "note"]
