@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
 from nbrelease.errors import ParameterError
 from nbrelease.export import diagnostic as rules
@@ -22,6 +23,7 @@ DISPLAY_MAGICS = frozenset(
 )
 
 
+AUGMENTED = re.compile(r"[-+*/%@&|^]=")
 # Cell magics whose cell is Python code in the notebook's namespace.
 PYTHON_CELL_MAGICS = frozenset({"%%time", "%%timeit", "%%capture", "%%prun"})
 
@@ -75,6 +77,8 @@ def _parse_cell(source: Source, cell: Cell, role: Role, postponed: bool) -> Code
     if role is Role.PARAMETERS or tree.body:
         try:
             usage = name_usage.analyze(code, postponed=postponed)
+            if AUGMENTED.search(code):
+                usage = replace(usage, immediate=usage.immediate | name_usage.augmented_names(tree))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             if role is not Role.NONE:
                 line = getattr(error, "lineno", None) or 1

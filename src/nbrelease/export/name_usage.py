@@ -86,6 +86,28 @@ def _add_scope(
         _add_scope(child, is_deferred, bound, immediate, deferred)
 
 
+def first_read(tree: ast.AST, name: str) -> ast.AST | None:
+    """The first node that reads a name; ``total += 1`` reads ``total`` too."""
+    return first_node(tree, name) or first_node(tree, name, ast.Store)
+
+
+def augmented_names(tree: ast.Module) -> frozenset[str]:
+    """The global names that augmented assignments read, which the symbol table does not tell."""
+    return frozenset(
+        node.target.id
+        for node in nodes_outside_functions(tree)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+    )
+
+
+def nodes_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below a node, without the bodies of functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, _Function | ast.Lambda | ast.ClassDef):
+            yield child
+            yield from nodes_outside_functions(child)
+
+
 def first_node(
     tree: ast.AST, name: str, context: type[ast.expr_context] = ast.Load
 ) -> ast.AST | None:

@@ -33,11 +33,7 @@ class _NameScopes:
         self.imported = _union(cell.imported for cell in exported)
         self.module_names = _union(cell.defined for cell in self.export_cells)
         self.main_locals = _union(cell.defined for cell in self.main_cells)
-        self.has_star_import = any(
-            isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-            for cell in source.cells
-            for node in cell.imports
-        )
+        self.exported_star_import = any(_star_import(cell) for cell in exported)
         self.possible = _union(cell.possible_names for cell in exported)
         self.known = name_usage.BUILTINS | self.imported | self.possible
 
@@ -85,10 +81,8 @@ class _NameScopes:
 
     def _check_immediate_names(self, cell: CodeCell, defined_before: set[str]) -> None:
         for name in sorted(cell.names.immediate - self.known - defined_before):
-            if name not in cell.defined:
+            if name not in cell.defined or name_usage.is_read_too_early(cell.tree, name):
                 self._report_missing(cell, name, immediate=True)
-            elif name_usage.is_read_too_early(cell.tree, name):
-                self._report_too_early(cell, name)
 
     def _check_test_cells(self) -> None:
         test_cells = self.source.of(Role.TEST)
@@ -112,6 +106,8 @@ class _NameScopes:
             fix = f"define {name} in this cell, or make it a pytest fixture"
         elif cells := self.source.definitions(name, Role.NONE):
             imported = name in cells[0].imported
+            if imported and self._may_be_star_imported(cell):
+                return
             rule = rules.IMPORT if imported else rules.TEST_STATE
             verb = "imported" if imported else "defined"
             message = f"{name} is {verb} only in the untagged cell {cells[0].cell.id}"
@@ -119,12 +115,12 @@ class _NameScopes:
         else:
             self._report_undefined(cell, name)
             return
-        node = name_usage.first_node(cell.tree, name)
+        node = name_usage.first_read(cell.tree, name)
         self.source.report(rule, cell.cell, node, message, fix)
 
     def _report_missing(self, cell: CodeCell, name: str, *, immediate: bool) -> None:
         """Report a name that the module does not have, with the cell that defines it."""
-        node = name_usage.first_node(cell.tree, name)
+        node = name_usage.first_read(cell.tree, name)
         if name in name_usage.NOTEBOOK_NAMES:
             if name != "display":  # has its own rule
                 self.source.report(
@@ -146,12 +142,15 @@ class _NameScopes:
             )
             return
         same_role = Role.MAIN if cell.role is Role.MAIN else Role.EXPORT
-        if later := self.source.definitions(name, same_role):
+        same_role_cells = self.source.definitions(name, same_role)
+        if later := [each for each in same_role_cells if each is not cell]:
             if immediate:
                 self._report_too_early(cell, name, later[0])
             return
         if cells := self.source.definitions(name, Role.NONE):
             self._report_not_exported(cell, name, cells[0], node)
+        elif same_role_cells:
+            self._report_too_early(cell, name)
         elif cells := self.source.definitions(name, Role.TEST):
             self.source.report(
                 rules.NOT_EXPORTED,
@@ -167,6 +166,8 @@ class _NameScopes:
         self, cell: CodeCell, name: str, definition: CodeCell, node: ast.AST | None
     ) -> None:
         if name in definition.imported:
+            if self._may_be_star_imported(cell):
+                return
             rule, verb, tag = rules.IMPORT, "imported", "export"
         elif cell.role is Role.MAIN:
             rule, verb, tag = rules.HIDDEN_STATE, "defined", "main"
@@ -180,13 +181,28 @@ class _NameScopes:
             f"tag that cell {tag}, or move the line to an exported cell",
         )
 
+    def _may_be_star_imported(self, cell: CodeCell) -> bool:
+        """Whether a star import in exported code, or in the cell itself, may bind a name."""
+        return self.exported_star_import or _star_import(cell) is not None
+
     def _report_undefined(self, cell: CodeCell, name: str) -> None:
-        if self.has_star_import:
+        if self._may_be_star_imported(cell):
             return
+        for other in self.source.of(Role.NONE):
+            if star := _star_import(other):
+                self.source.report(
+                    rules.IMPORT,
+                    cell.cell,
+                    name_usage.first_read(cell.tree, name),
+                    f"only `{ast.unparse(star)}` in the untagged cell {other.cell.id} can define "
+                    f"{name}",
+                    f"import {name} in an exported cell",
+                )
+                return
         self.source.report(
             rules.UNDEFINED,
             cell.cell,
-            name_usage.first_node(cell.tree, name),
+            name_usage.first_read(cell.tree, name),
             f"no cell defines {name}",
             "define or import it; restart the kernel and run all cells to see the error",
         )
@@ -194,15 +210,14 @@ class _NameScopes:
     def _report_too_early(
         self, cell: CodeCell, name: str, definition: CodeCell | None = None
     ) -> None:
-        line = (
-            f"in cell {definition.cell.id} below" if definition is not None else "on a later line"
-        )
+        if definition is not None:
+            message = f"{name} is used here and defined in cell {definition.cell.id} below"
+            fix = f"move the definition of {name} above this cell"
+        else:
+            message = f"{name} is used here before this cell assigns it"
+            fix = f"assign {name} before this line"
         self.source.report(
-            rules.TOO_EARLY,
-            cell.cell,
-            name_usage.first_node(cell.tree, name),
-            f"{name} is used here and defined {line}",
-            "move the definition up",
+            rules.TOO_EARLY, cell.cell, name_usage.first_read(cell.tree, name), message, fix
         )
 
     def _check_assignments(self) -> None:
@@ -245,6 +260,14 @@ class _NameScopes:
     ) -> None:
         node = name_usage.first_node(cell.tree, name, ast.Store)
         self.source.report(rule, cell.cell, node, message, fix)
+
+
+def _star_import(cell: CodeCell) -> ast.ImportFrom | None:
+    """The first top-level star import of a cell."""
+    for node in cell.imports:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            return node
+    return None
 
 
 def is_pytest_code(tree: ast.Module) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from nbrelease.export import diagnostic as rules
+from nbrelease.export import name_usage
 from nbrelease.export.source import CodeCell, Role, Source
 
 DISPLAY_METHODS = frozenset({"head", "tail", "sample", "describe", "info", "value_counts"})
-_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def check(source: Source) -> None:
@@ -73,7 +72,7 @@ def _is_docstring(node: ast.Expr, statements: int) -> bool:
 
 
 def _check_await(source: Source, cell: CodeCell) -> None:
-    for node in _nodes_outside_functions(cell.tree):
+    for node in name_usage.nodes_outside_functions(cell.tree):
         if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
             source.report(
                 rules.AWAIT,
@@ -83,13 +82,6 @@ def _check_await(source: Source, cell: CodeCell) -> None:
                 "move it to an async function and call asyncio.run()",
             )
             return
-
-
-def _nodes_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, _Scope):
-            yield child
-            yield from _nodes_outside_functions(child)
 
 
 def _check_star_imports(source: Source, cell: CodeCell) -> None:
