@@ -9,10 +9,17 @@ from __future__ import annotations
 import ast
 import builtins
 import symtable
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-BUILTINS = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__builtins__"}
+# Python 3.14 adds names for annotations to the symbol table.
+_ANNOTATION_NAMES = frozenset({"__annotate__", "__annotations__", "__conditional_annotations__"})
+BUILTINS = (
+    frozenset(dir(builtins))
+    | {"__file__", "__name__", "__doc__", "__builtins__"}
+    | _ANNOTATION_NAMES
+)
 NOTEBOOK_NAMES = frozenset({"display", "get_ipython", "In", "Out", "_", "__", "___"})
 _COMPREHENSIONS = frozenset({"listcomp", "setcomp", "dictcomp", "genexpr"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -47,7 +54,7 @@ def analyze(code: str, *, postponed: bool = False) -> NameUsage:
     Raises:
         SyntaxError: the compiler cannot determine the scopes.
     """
-    table = symtable.symtable(code, "<cell>", "exec")
+    table = _symbol_table(code)
     bound: set[str] = set()
     immediate: set[str] = set()
     deferred: set[str] = set()
@@ -65,6 +72,61 @@ def analyze(code: str, *, postponed: bool = False) -> NameUsage:
     return NameUsage(frozenset(bound), frozenset(immediate), frozenset(deferred))
 
 
+def _symbol_table(code: str) -> symtable.SymbolTable:
+    """The symbol table of the code of a cell, the same on every version of Python.
+
+    Python 3.12 and later inline comprehensions, whose variables then seem to be global. Python 3.13
+    and later reject top-level ``await``, which a notebook allows. Both are rewritten to code with
+    the same names.
+    """
+    if sys.version_info >= (3, 12) and " for " in code:
+        code = ast.unparse(_Rewriter().visit(ast.parse(code)))
+    try:
+        return symtable.symtable(code, "<cell>", "exec")
+    except SyntaxError:
+        if "await" not in code and "async" not in code:
+            raise
+    code = ast.unparse(_Rewriter().visit(ast.parse(code)))
+    return symtable.symtable(code, "<cell>", "exec")
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Outside functions: removes ``await`` and ``async``, makes comprehensions generators."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return node
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        value: ast.AST = self.visit(node.value)
+        return value
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        self.generic_visit(node)
+        return ast.copy_location(ast.For(**dict(ast.iter_fields(node))), node)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        self.generic_visit(node)
+        return ast.copy_location(ast.With(**dict(ast.iter_fields(node))), node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.is_async = 0
+        return node
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp  # noqa: N815
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
 def _add_scope(
     table: symtable.SymbolTable,
     is_deferred: bool,
@@ -72,8 +134,13 @@ def _add_scope(
     immediate: set[str],
     deferred: set[str],
 ) -> None:
-    """Add the global names of a nested scope."""
-    if table.get_type() == "function" and table.get_name() not in _COMPREHENSIONS:
+    """Add the global names of a nested scope.
+
+    Python 3.14 evaluates annotations on demand, in scopes of their own. Their names count as
+    immediate, as in earlier versions: diagnostics do not depend on the Python of the export.
+    """
+    kind = table.get_type()
+    if kind == "type alias" or (kind == "function" and table.get_name() not in _COMPREHENSIONS):
         is_deferred = True
     for symbol in table.get_symbols():
         if not symbol.is_global():
