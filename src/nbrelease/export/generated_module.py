@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 
 from nbrelease.export import blocks, command_line, imports
 from nbrelease.export.blocks import Block
+from nbrelease.export.module_names import defined_names, function_names
 from nbrelease.export.source import CodeCell, Role, Source
 from nbrelease.notebook import Parameter
 
@@ -95,44 +96,28 @@ def _signature_names(source: Source) -> set[str]:
 
 def public_names(source: Source) -> list[str]:
     """The names for ``__all__``, in isort's order."""
-    names = {
-        name
-        for cell in source.of(Role.EXPORT)
-        if not cell.private
-        for name in _top_level_names(cell.tree)
-        if not name.startswith("_")
-    }
+    names: frozenset[str] = frozenset()
+    private: set[str] = set()
+    for cell in source.of(Role.EXPORT):
+        defined = frozenset(defined_names(cell.tree.body, names))
+        private = (private | (defined - names)) if cell.private else private - cell.names.bound
+        names = defined
+    public = {name for name in names - private if not name.startswith("_")}
     if source.runnable:
-        names.add("main")
-    return sorted(names, key=lambda name: (imports.type_order(name), imports.natural_key(name)))
+        public.add("main")
+    return sorted(public, key=lambda name: (imports.type_order(name), imports.natural_key(name)))
 
 
 def functions(source: Source) -> list[str]:
     """The public functions in order, ``main`` last; each needs a test."""
+    public = set(public_names(source))
     names = [
-        node.name
+        name
         for cell in source.of(Role.EXPORT)
-        if not cell.private
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and not node.name.startswith("_")
+        for name in function_names(cell.tree.body)
+        if name in public
     ]
     return list(dict.fromkeys([*names, "main"] if source.runnable else names))
-
-
-def _top_level_names(tree: ast.Module) -> Iterable[str]:
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                yield from (
-                    each.id
-                    for each in ast.walk(target)
-                    if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-                )
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
 
 
 def _all(source: Source, width: int) -> str:
