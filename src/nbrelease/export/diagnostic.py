@@ -115,6 +115,7 @@ AWAIT = _define_rule("NBR204", "top-level-await", ERROR, "await outside an async
 NO_EFFECT = _define_rule(
     "NBR205", "expression-without-effect", WARNING, "The last line of a cell only shows a value."
 )
+INPUT = _define_rule("NBR206", "interactive-input", ERROR, "input() waits for a user.")
 
 # 3: names
 NOT_EXPORTED = _define_rule(

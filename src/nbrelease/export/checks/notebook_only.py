@@ -12,10 +12,11 @@ DISPLAY_METHODS = frozenset({"head", "tail", "sample", "describe", "info", "valu
 
 
 def check(source: Source) -> None:
-    """Report ``display``, expressions without effect, top-level ``await`` and star imports."""
+    """Report code for a user of the notebook, top-level ``await`` and star imports."""
     for cell in source.of(Role.EXPORT, Role.MAIN, Role.TEST):
         if "await" in cell.code or "async" in cell.code:
             _check_await(source, cell)
+        _check_input(source, cell)
         if cell.role is not Role.TEST:
             _check_display(source, cell)
             _check_last_line(source, cell)
@@ -36,6 +37,40 @@ def _check_display(source: Source, cell: CodeCell) -> None:
                 "display() exists in notebooks only",
                 "move the line to an untagged cell",
             )
+
+
+def _check_input(source: Source, cell: CodeCell) -> None:
+    """Report calls that wait for a user. A job has no standard input, and neither has pytest."""
+    if "input" not in cell.code and "getpass" not in cell.code:
+        return
+    exported = (Role.EXPORT, Role.MAIN, Role.PARAMETERS)
+    names = {"getpass.getpass"} | _names_of_getpass(source)
+    if not source.definitions("input", *exported) and "input" not in cell.names.bound:
+        names.add("input")
+    for node in ast.walk(cell.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+            secret = ast.unparse(node.func) != "input"
+            source.report(
+                rules.INPUT,
+                cell.cell,
+                node,
+                f"{ast.unparse(node.func)}() waits for a user, and a job has none",
+                "read the secret from the environment or from Key Vault"
+                if secret
+                else "make the value a parameter",
+            )
+
+
+def _names_of_getpass(source: Source) -> set[str]:
+    """The names that cells give to ``getpass.getpass``."""
+    return {
+        alias.asname or alias.name
+        for cell in source.cells
+        for node in cell.imports
+        if isinstance(node, ast.ImportFrom) and node.module == "getpass"
+        for alias in node.names
+        if alias.name == "getpass"
+    }
 
 
 def _check_last_line(source: Source, cell: CodeCell) -> None:
