@@ -1,1 +1,1 @@
-"""The verbs, one a module; each has a click command named ``command``."""
+"""The commands of the command line, one module each."""

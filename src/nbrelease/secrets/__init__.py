@@ -56,7 +56,7 @@ def find_in_file(path: Path) -> list[str]:
 
 
 def find_in_files(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """The (path, kind) of each secret in files; fast if there are none.
+    """The (path, kind) of each secret in files; fast if no file contains one.
 
     Files of a pack repeat many texts: each distinct text is searched once.
     """
