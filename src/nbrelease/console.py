@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from nbrelease.control_characters import remove_terminal_codes, replace_control_characters
+
 
 def out(text: str = "") -> None:
     """Print a line of the result."""
@@ -42,7 +44,8 @@ def error(text: str, hint: str | None = None) -> None:
 def _print_message(kind: str, text: str, colour: str) -> None:
     from nbrelease.secrets import mask_text  # imported only when there is a message
 
-    line, _ = mask_text(" ".join(text.split("\n")))
+    visible = replace_control_characters(remove_terminal_codes(text))
+    line, _ = mask_text(" ".join(visible.split("\n")))
     if os.environ.get("TF_BUILD"):
         click.echo(f"##vso[task.logissue type={kind}]{line}")
     else:

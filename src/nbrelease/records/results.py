@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from nbrelease.control_characters import remove_terminal_codes, replace_control_characters
 from nbrelease.errors import NotebookError
 from nbrelease.records._model import Strict
 
@@ -116,8 +117,9 @@ class RunbookResult(Strict):
 
 
 def _line(text: str | None) -> str:
-    """Shorten a text to one line."""
-    return textwrap.shorten(text or "", 300, placeholder=" …")
+    """Shorten a text to one line without control characters."""
+    visible = replace_control_characters(remove_terminal_codes(text or ""))
+    return textwrap.shorten(visible, 300, placeholder=" …")
 
 
 def executed(folder: Path) -> list[RunbookResult]:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nbrelease.control_characters import remove_terminal_codes
 from nbrelease.published_values import MEDIA_TYPE
 from nbrelease.report.markdown import render_markdown
 from nbrelease.report.sanitize import sanitize
 
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 MAX_TEXT = 20_000
 """Characters of a text on a page; longer texts are cut, and are complete in the notebook."""
@@ -96,5 +96,5 @@ def _cut(content: str) -> str:
 
 def _plain(content: str) -> str:
     """Text without terminal colours; of a line that was overwritten, its last state."""
-    lines = ANSI.sub("", content).split("\n")
+    lines = remove_terminal_codes(content).split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from nbrelease.control_characters import replace_control_characters
 from nbrelease.records import Language
 from nbrelease.report import criteria, formats, labels
 from nbrelease.report.translations import translator
@@ -28,6 +29,7 @@ def environment(language: Language) -> Any:
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.i18n"],
     )
+    made.template_class = _template_class()
     translate = translator(language)
 
     def translate_plural(one: str, many: str, number: int) -> str:
@@ -62,6 +64,19 @@ def environment(language: Language) -> Any:
         "utc": formats.utc_unbroken,
     }
     return made
+
+
+@cache
+def _template_class() -> Any:
+    import jinja2
+
+    class Page(jinja2.Template):
+        """A template whose text has no control characters: neither HTML nor XML may hold them."""
+
+        def render(self, *args: Any, **context: Any) -> str:
+            return replace_control_characters(super().render(*args, **context))
+
+    return Page
 
 
 def compile_all() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files
-from nbrelease.runbook import preloaded_kernels
+from nbrelease.runbook import preloaded_kernels, verdict
 from nbrelease.secrets import Known
 from nbrelease.secrets.masked_stream import MaskedStream
 
@@ -74,6 +74,7 @@ def execute(
 
     from nbrelease.runbook.kernel_manager import KernelManager
 
+    stopped: tuple[str, str] | None = None
     os.environ.setdefault("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
     papermill_io.register(SCHEME, _AtomicFileHandler(clean))
     console = MaskedStream(sys.stdout, known)
@@ -92,16 +93,44 @@ def execute(
             execution_timeout=cell_timeout or None,
             config=_kernel_config(),
             kernel_manager_class=KernelManager,
+            on_cell_execute=_record_request,
+            on_cell_executed=_record_reply,
         )
     except PapermillExecutionError:
         return None  # the error is in the cell's outputs
     except CellTimeoutError:
-        return f"a cell took longer than cell_timeout_seconds = {cell_timeout}"
+        reason = f"a cell took longer than cell_timeout_seconds = {cell_timeout}"
+        stopped = ("CellTimeoutError", reason)
     except DeadKernelError:
-        return "the kernel died (out of memory, or killed)"
+        stopped = ("DeadKernelError", "the kernel died (out of memory, or killed)")
     finally:
         console.close()
-    return None
+    if stopped is None:
+        return None
+    _record_end(output, *stopped)
+    return stopped[1]
+
+
+def _record_request(cell: Any, cell_index: int) -> None:
+    """Note in the cell that the kernel owes a reply: it stays when the kernel ends first."""
+    cell.metadata[verdict.METADATA] = {verdict.REPLY: {"status": verdict.MISSING}}
+
+
+def _record_reply(cell: Any, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
+    """Write the kernel's ``execute_reply`` to the cell: an error need not have an error output."""
+    content = execute_reply["content"]
+    reply = {key: content[key] for key in ("status", "ename", "evalue") if key in content}
+    cell.metadata[verdict.METADATA] = {verdict.REPLY: reply}
+
+
+def _record_end(output: Path, ename: str, evalue: str) -> None:
+    """Write to the cell without a reply why the execution stopped."""
+    content = json.loads(output.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        reply = cell["metadata"].get(verdict.METADATA, {}).get(verdict.REPLY, {})
+        if reply.get("status") == verdict.MISSING:
+            reply |= {"ename": ename, "evalue": evalue}
+    files.write_text(output, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _kernel_config() -> Any:

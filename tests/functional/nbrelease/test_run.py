@@ -133,12 +133,42 @@ def test_a_clean_exit_in_the_middle_does_not_pass(project, capfd):
     assert "cell after" in capfd.readouterr().err
 
 
-def test_a_dead_kernel_is_reported(project, capfd):
-    project.runbook("01_a", ("die", [], "import os; os._exit(1)"), ("after", [], "1"))
+QUIET = """\
+def quiet(shell, kind, error, traceback, tb_offset=None):
+    return []  # no error output: the reply alone has the error
+get_ipython().set_custom_exc((ValueError,), quiet)
+"""
+ENDS = {
+    "exit": ("import os; os._exit(1)", [], "DeadKernelError"),
+    "kill": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", [], "DeadKernelError"),
+    "kill in a cell that should raise": (
+        "import os; os._exit(1)", ["raises-exception"], "DeadKernelError",
+    ),
+    "timeout": ("import time; time.sleep(60)", [], "CellTimeoutError"),
+    "error without an output": (f"{QUIET}raise ValueError('quiet')", [], "ValueError"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_cell_without_a_good_reply_fails(project, monkeypatch, end):
+    source, tags, ename = ENDS[end]
+    if ename == "CellTimeoutError":
+        monkeypatch.setenv("NBRELEASE_SET_CELL_TIMEOUT_SECONDS", "1")
+    setup = QUIET if ename == "ValueError" else "1"
+    project.runbook(
+        "01_a", ("before", [], setup), ("end", ["test", *tags], source), ("after", ["test"], "1")
+    )
     assert run("01_a") == 1
     (result,) = results(project).values()
     assert result.verdict == "failed"
-    assert "the kernel died" in capfd.readouterr().err
+    assert states(result) == {"before": "passed", "end": "failed", "after": "not run"}
+    assert result.cells[1].error.ename == ename
+    (folder,) = project.root.glob("evidence/*Z-*")
+    assert main(["evidence", "build", "--env", "dev", folder.name]) == 0
+    report = (folder / "junit" / "01_a.xml").read_text()
+    assert 'failures="1"' in report
+    assert ename in report
+    assert not (checked := verify(folder)).failed, checked.text()
 
 
 def test_only_marked_cells_are_compared(project, capfd):
@@ -278,3 +308,26 @@ def test_a_rollback_by_hand_builds_its_pack(project, capfd, source, code):
     assert (
         len(list((project.root / "evidence").iterdir())) == 2
     )  # the next run starts a new release
+
+
+TERMINAL = """\
+print('a\\x1b]8;;http://x\\x07link\\x1b]8;;\\x07 b\\x08c nul\\x00')
+print('shown')
+raise ValueError('got \\x1b[31mred\\x1b[0m and \\x00')
+"""
+
+
+def test_control_characters_do_not_reach_pages_reports_and_the_terminal(project, capfd):
+    project.runbook("01_a", ("c", ["test"], TERMINAL))
+    assert run("01_a") == 1
+    err = capfd.readouterr().err
+    assert "got red and ␀" in err
+    (folder,) = project.root.glob("evidence/*Z-*")
+    assert main(["evidence", "build", "--env", "dev", folder.name]) == 0
+    page = (folder / "html" / "01_a.html").read_text()
+    assert "alink b" in page
+    assert "shown" in page
+    for path in [*folder.glob("**/*.html"), *folder.glob("**/*.xml"), *folder.glob("*.md")]:
+        raw = set(path.read_text()) & set(map(chr, [*range(9), 11, 12, *range(14, 32), 127]))
+        assert not raw, path.name
+    assert not (checked := verify(folder)).failed, checked.text()

@@ -7,7 +7,7 @@ import pytest
 from nbrelease.runbook.verdict import overall, state_of
 
 
-def cell(count=1, error=None, died=False):
+def cell(count=1, error=None, died=False, reply=None):
     outputs = [{"output_type": "stream", "name": "stdout", "text": "x"}]
     if error:
         outputs.append(
@@ -16,7 +16,10 @@ def cell(count=1, error=None, died=False):
     return {
         "execution_count": count,
         "outputs": outputs,
-        "metadata": {"papermill": {"exception": died}},
+        "metadata": {
+            "papermill": {"exception": died},
+            **({"nbrelease": {"execute_reply": reply}} if reply else {}),
+        },
     }
 
 
@@ -34,8 +37,17 @@ def cell(count=1, error=None, died=False):
         (cell(error=("SystemExit", "0")), (), "passed"),
         (cell(error=("SystemExit", "")), (), "passed"),
         (cell(error=("SystemExit", "1")), (), "failed"),
+        (cell(reply={"status": "ok"}), (), "passed"),
+        (cell(reply={"status": "error", "ename": "E", "evalue": "x"}), (), "failed"),
+        (cell(reply={"status": "error", "ename": "E", "evalue": "x"}), ("raises-exception",), "passed"),
+        (cell(reply={"status": "error", "ename": "SystemExit", "evalue": "0"}), (), "passed"),
+        (cell(reply={"status": "aborted"}), (), "failed"),
+        (cell(reply={"status": "missing"}), (), "failed"),
+        (cell(None, reply={"status": "missing"}), (), "failed"),
+        (cell(reply={"status": "missing"}), ("raises-exception",), "failed"),
+        (cell(error=("SystemExit", "0"), reply={"status": "missing"}), (), "failed"),
     ],
-)
+)  # fmt: skip
 def test_state_of_a_cell(executed, tags, state):
     assert state_of(executed, frozenset(tags))[0] == state
 
@@ -43,6 +55,15 @@ def test_state_of_a_cell(executed, tags, state):
 def test_a_cell_that_should_raise_and_does_not_has_an_error():
     _, error = state_of(cell(), frozenset({"raises-exception"}))
     assert error.ename == "DidNotRaise"
+
+
+def test_the_error_is_the_output_s_or_the_reply_s():
+    reply = {"status": "error", "ename": "QuietError", "evalue": "no output"}
+    assert state_of(cell(reply=reply), frozenset())[1].line == "QuietError: no output"
+    loud = cell(error=("ValueError", "shown"), reply=reply)
+    assert state_of(loud, frozenset())[1].line == "ValueError: shown"
+    ended = {"status": "missing", "ename": "DeadKernelError", "evalue": "the kernel died"}
+    assert state_of(cell(reply=ended), frozenset())[1].ename == "DeadKernelError"
 
 
 @pytest.mark.parametrize(
