@@ -496,7 +496,7 @@ def first(evidence: Path, hour: int = 0, **identity: Any) -> Path:
 
 
 def refused(evidence: Path, hour: int = 2, **identity: Any) -> Path:
-    """The gate said no."""
+    """The release criteria were not met."""
     pack = Pack(evidence, hour=hour, **identity)
     pack.prepare()
     pack.train()
@@ -532,7 +532,7 @@ def refused(evidence: Path, hour: int = 2, **identity: Any) -> Path:
 
 
 def rejected(evidence: Path, hour: int = 3, **identity: Any) -> Path:
-    """Somebody said no."""
+    """An approver rejected the release."""
     pack = Pack(evidence, hour=hour, **identity)
     pack.prepare()
     pack.train()
@@ -542,7 +542,7 @@ def rejected(evidence: Path, hour: int = 3, **identity: Any) -> Path:
 
 
 def interrupted(evidence: Path, hour: int = 4, **identity: Any) -> Path:
-    """Killed in the training."""
+    """The pipeline was killed during the training."""
     pack = Pack(evidence, hour=hour, **identity)
     pack.prepare()
     pack.runbook(
@@ -553,7 +553,7 @@ def interrupted(evidence: Path, hour: int = 4, **identity: Any) -> Path:
 
 
 def gave_back(evidence: Path, hour: int = 5, **identity: Any) -> Path:
-    """A limit that was not kept during the rollout gave all traffic back."""
+    """A limit was exceeded during the rollout: all traffic was rolled back."""
     why = "31 of 240 requests failed, at most a share of 0 asked"
     pack = Pack(evidence, hour=hour, **identity)
     return _broken_off(
@@ -566,7 +566,7 @@ def gave_back(evidence: Path, hour: int = 5, **identity: Any) -> Path:
 
 
 def left(evidence: Path, hour: int = -2, **identity: Any) -> Path:
-    """Somebody deleted the champion while the traffic moved."""
+    """The champion was deleted during the rollout: the traffic was left unchanged."""
     why = "model-1 is gone, and the traffic stays where it is: {'model-2': 100}"
     pack = Pack(evidence, hour=hour, **identity)
     steps = (10, "go on"), (100, "leave as it is", why)
@@ -574,7 +574,7 @@ def left(evidence: Path, hour: int = -2, **identity: Any) -> Path:
 
 
 def given_none(evidence: Path, hour: int = -1, **identity: Any) -> Path:
-    """What was mirrored to the new deployment was enough."""
+    """Mirrored traffic exceeded a limit: the deployment received no traffic."""
     why = "mirrored: drift of the predictions 2.100, at most 1 asked"
     pack = Pack(evidence, hour=hour, **identity)
     traffic = {"model-1": 100, "model-2": 0}
@@ -582,7 +582,7 @@ def given_none(evidence: Path, hour: int = -1, **identity: Any) -> Path:
 
 
 def _broken_off(pack: Pack, said: str, traffic: dict[str, int], *steps: tuple[Any, ...]) -> Path:
-    """A release whose rollout came to nothing."""
+    """A release whose rollout stopped."""
     pack.prepare()
     pack.train()
     pack.register()
@@ -612,7 +612,7 @@ def _broken_off(pack: Pack, said: str, traffic: dict[str, int], *steps: tuple[An
 
 
 def rolled_back(evidence: Path, hour: int = 6, **identity: Any) -> Path:
-    """Somebody took the way back."""
+    """A rollback by hand."""
     pack = Pack(evidence, hour=hour, **identity)
     pack.runbook(
         "09_rollback",
@@ -634,7 +634,7 @@ def rolled_back(evidence: Path, hour: int = 6, **identity: Any) -> Path:
 
 
 def checked(evidence: Path, hour: int = 7, **identity: Any) -> Path:
-    """An output differed from the one that was kept."""
+    """An output differed from the committed one."""
     pack = Pack(evidence, env="dev", hour=hour, **identity)
     check = {
         "passed": False,
@@ -683,14 +683,14 @@ def crashed(evidence: Path, hour: int = 9, **identity: Any) -> Path:
 
 
 def empty(evidence: Path, hour: int = 8, **identity: Any) -> Path:
-    """Nothing was run."""
+    """No runbook was run."""
     pack = Pack(evidence, env="dev", hour=hour, **identity)
     pack.outcome(interrupted=True)
     return pack.folder
 
 
 def waiting(evidence: Path, hour: int = 10, **identity: Any) -> Path:
-    """Trained, and somebody is asked."""
+    """Trained, waiting for an approval."""
     pack = Pack(evidence, hour=hour, **identity)
     pack.prepare()
     pack.train()

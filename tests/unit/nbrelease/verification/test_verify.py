@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -218,3 +219,14 @@ def test_verifying_imports_nothing_heavy(english):
 def test_the_renderer_covers_every_module_that_writes_a_pack():
     for pattern in manifest.WRITERS:
         assert list(manifest.PACKAGE.glob(pattern)), pattern
+
+
+def test_a_pack_of_another_version_may_word_its_reason_differently(english, tmp_path):
+    folder = tmp_path / english["rejected"].folder.name
+    shutil.copytree(english["rejected"].folder, folder)
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    (folder / "record.json").write_text(json.dumps({**record, "reason": "in other words"}))
+    listed = json.loads((folder / manifest.NAME).read_text(encoding="utf-8"))
+    for renderer, state in ((listed["renderer"], "failed"), ("0" * 64, "passed")):
+        (folder / manifest.NAME).write_text(json.dumps({**listed, "renderer": renderer}))
+        assert verify(folder).results["record"].state == state
