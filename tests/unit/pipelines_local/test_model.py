@@ -59,8 +59,6 @@ CASES: list[tuple[str, str, str, str]] = [
     ("env as a list", "steps:\n- bash: x\n  env: [a]", "3:8", "invalid-type"),
     ("a list in env", "steps:\n- bash: x\n  env: {a: [b]}", "3:12", "invalid-type"),
     ("script as a list", "steps:\n- bash: [x]", "2:9", "invalid-type"),
-    ("matrix", "jobs:\n- job: a\n  strategy:\n    matrix: {x: {}}\n  steps: [{bash: x}]", "4:5", "unsupported-strategy"),
-    ("parallel", "jobs:\n- job: a\n  strategy:\n    parallel: 2\n  steps: [{bash: x}]", "4:5", "unsupported-strategy"),
     ("container", "jobs:\n- job: a\n  container: x\n  steps: [{bash: x}]", "3:3", "unsupported-key"),
     ("root container", "container: x\nsteps: [{bash: x}]", "1:1", "unsupported-key"),
     ("services", "jobs:\n- job: a\n  services: {}\n  steps: [{bash: x}]", "3:3", "unsupported-key"),
@@ -197,24 +195,6 @@ steps:
 """,
         "10:9",
         "unsupported-task",
-    ),
-    "python matrix": (
-        """
-trigger: [main]
-jobs:
-- job: test
-  pool: {vmImage: ubuntu-latest}
-  strategy:
-    matrix:
-      py310: {python.version: '3.10'}
-      py311: {python.version: '3.11'}
-  steps:
-  - task: UsePythonVersion@0
-    inputs: {versionSpec: $(python.version)}
-  - script: python -m pytest
-""",
-        "7:5",
-        "unsupported-strategy",
     ),
     "web app": (
         """

@@ -14,13 +14,14 @@ from pipelines_local.model.fields import IDENTIFIER, Fields, read_variables
 from pipelines_local.model.graph import Dependent, check_dependencies
 from pipelines_local.model.resources import check_pool, read_resources
 from pipelines_local.model.steps import read_steps
+from pipelines_local.model.strategy import Strategy, expand_job, leg_values, read_strategy
 from pipelines_local.model.types import Job, Phase, Pipeline, Stage
 from pipelines_local.yamltree import Mapping, Node, Scalar
 
 _ROOT = (
     "name", "trigger", "pr", "schedules", "resources", "pool", "variables", "parameters",
     "stages", "jobs", "steps", "lockBehavior", "appendCommitMessageToRunName",
-    "continueOnError", "workspace",
+    "continueOnError", "workspace", "strategy",
 )  # fmt: skip
 _STAGE = (
     "stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool", "lockBehavior",
@@ -34,7 +35,6 @@ _CONTAINERS = {
     "container": "jobs run on this machine",
     "services": "jobs run on this machine",
 }
-_ROOT_UNSUPPORTED = {**_CONTAINERS, "strategy": "write one job for each case"}
 _JOB_UNSUPPORTED = {**_CONTAINERS, "uses": "other repositories are not supported"}
 _STAGE_UNSUPPORTED = {"trigger": "stages start by their dependencies", "isSkippable": ""}
 _ENVIRONMENT_UNSUPPORTED = dict.fromkeys(
@@ -51,7 +51,7 @@ def read_pipeline(document: Mapping) -> Pipeline:
     Raises:
         InvalidPipeline: something is wrong or not supported; has all problems.
     """
-    fields = Fields(document, "a pipeline", _ROOT, _ROOT_UNSUPPORTED)
+    fields = Fields(document, "a pipeline", _ROOT, _CONTAINERS)
     content = [key for key in ("stages", "jobs", "steps") if key in fields]
     if len(content) != 1:
         raise InvalidPipeline(
@@ -78,16 +78,20 @@ def _read_content(fields: Fields, key: str) -> tuple[Stage, ...]:
         raise InvalidPipeline("missing-steps", f"{key!r} is empty", fields.at)
     if key == "stages":
         return _read_stages(fields.items("stages"))
-    jobs = _read_jobs(fields.items("jobs")) if key == "jobs" else (_read_only_job(fields),)
+    jobs = _read_jobs(fields.items("jobs")) if key == "jobs" else _read_only_job(fields)
     return (Stage("__default", "", (), (), jobs, fields.at),)
 
 
-def _read_only_job(fields: Fields) -> Job:
+def _read_only_job(fields: Fields) -> tuple[Job, ...]:
+    strategy = read_strategy(fields.node("strategy"))
     steps = read_steps(fields.items("steps"))
-    return Job(
+    job = Job(
         "Job", "Job", (), (), (Phase("", steps),), fields.at,
         continue_on_error=fields.flag("continueOnError", False), timeout=DEFAULT_TIMEOUT,
     )  # fmt: skip
+    jobs = expand_job(job, strategy)
+    _check_images(fields.node("pool"), jobs)
+    return jobs
 
 
 def _read_stages(nodes: tuple[Node, ...]) -> tuple[Stage, ...]:
@@ -127,14 +131,16 @@ def _read_stage(node: Node, number: int, previous: str) -> Stage:
 
 def _read_jobs(nodes: tuple[Node, ...]) -> tuple[Job, ...]:
     problems = Problems()
-    jobs = [problems.collect(_read_job, node, number) for number, node in enumerate(nodes, 1)]
+    groups = [
+        problems.collect(_read_job, node, number) or () for number, node in enumerate(nodes, 1)
+    ]
     problems.raise_all()
-    valid = tuple(job for job in jobs if job is not None)
-    check_dependencies("job", [Dependent(job.name, job.depends_on, job.at) for job in valid])
-    return valid
+    first = [jobs[0] for jobs in groups]
+    check_dependencies("job", [Dependent(job.base_name, job.depends_on, job.at) for job in first])
+    return tuple(job for jobs in groups for job in jobs)
 
 
-def _read_job(node: Node, number: int) -> Job:
+def _read_job(node: Node, number: int) -> tuple[Job, ...]:
     kind = _check_first_key(node, ("job", "deployment"), "a job")
     own = ("steps", "strategy") if kind == "job" else ("strategy", "environment")
     fields = Fields(node, f"a {kind}", (kind, *own, *_JOB), _JOB_UNSUPPORTED)
@@ -146,16 +152,18 @@ def _read_job(node: Node, number: int) -> Job:
     variables = problems.collect(read_variables, fields.node("variables"), RUNTIME_VARIABLE)
     condition = problems.collect(fields.condition, JOB_CONDITION)
     environment = ""
+    strategy: Strategy | None = None
     if kind == "deployment":
         environment = problems.collect(_read_environment, fields) or ""
         phases = problems.collect(read_phases, fields, name)
     else:
+        strategy = problems.collect(read_strategy, fields.node("strategy"))
         phases = problems.collect(_read_job_phases, fields, name)
     minutes = problems.collect(fields.number, "timeoutInMinutes")
     cancel = problems.collect(fields.number, "cancelTimeoutInMinutes", 0, 1440)
     continue_on_error = problems.collect(fields.flag, "continueOnError", False)
     problems.raise_all()
-    return Job(
+    job = Job(
         name=name,
         display=fields.text("displayName") or name,
         depends_on=_read_dependencies(fields),
@@ -168,10 +176,20 @@ def _read_job(node: Node, number: int) -> Job:
         cancel_timeout=DEFAULT_CANCEL_TIMEOUT if cancel is None else cancel * 60,
         environment=environment,
     )
+    jobs = expand_job(job, strategy or Strategy())
+    _check_images(fields.node("pool"), jobs)
+    return jobs
+
+
+def _check_images(pool: Node | None, jobs: tuple[Job, ...]) -> None:
+    """Check the pool of each copy of a job, whose image can be a variable of the matrix."""
+    problems = Problems()
+    for job in jobs if pool is not None else ():
+        problems.collect(check_pool, pool, leg_values(job))
+    problems.raise_all()
 
 
 def _read_job_phases(fields: Fields, name: str) -> tuple[Phase, ...]:
-    _check_no_strategy(fields.node("strategy"))
     steps = read_steps(fields.items("steps"))
     if not steps:
         raise InvalidPipeline("missing-steps", f"the job {name!r} has no steps", fields.at)
@@ -224,16 +242,6 @@ def _read_environment(fields: Fields) -> str:
         message = f"the environment resource {name!r} is not supported"
         raise InvalidPipeline("unsupported-environment-resource", message, at)
     return name
-
-
-def _check_no_strategy(node: Node | None) -> None:
-    if node is None:
-        return
-    if isinstance(node, Mapping) and node.entries:
-        key = node.entries[0][0]
-        message = f"'strategy: {key.text}' is not supported: write one job for each case"
-        raise InvalidPipeline("unsupported-strategy", message, key.at)
-    raise InvalidPipeline("unsupported-strategy", "'strategy' is not supported in a job", node.at)
 
 
 def _check_workspace(node: Node | None) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping as Map
+
 from pipelines_local.errors import InvalidPipeline
 from pipelines_local.model.fields import IDENTIFIER, Fields
 from pipelines_local.model.types import PipelineResource
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
+_MACRO = re.compile(r"\$\(([^()]+)\)\Z")
 _OTHER_SYSTEMS = ("windows", "macos", "vs20", "win")
 _UNSUPPORTED = {
     "repositories": "only the repository of the pipeline itself is used",
@@ -18,8 +22,12 @@ _UNSUPPORTED = {
 _PIPELINE = ("pipeline", "source", "project", "trigger", "branch", "version", "tags")
 
 
-def check_pool(node: Node | None) -> None:
+def check_pool(node: Node | None, variables: Map[str, str] | None = None) -> None:
     """Check that this machine can stand in for a pool.
+
+    Args:
+        node: the pool.
+        variables: values for a macro in ``vmImage``, by lower-case name.
 
     Raises:
         InvalidPipeline: the pool has another operating system, or is ``server``.
@@ -34,8 +42,12 @@ def check_pool(node: Node | None) -> None:
         return
     fields = Fields(node, "a pool", ("name", "vmImage", "demands"))
     image = fields.scalar("vmImage")
-    if image is not None and image.text.lower().startswith(_OTHER_SYSTEMS):
-        message = f"the image {image.text!r} is not supported: jobs run on this machine"
+    if image is None:
+        return
+    macro = _MACRO.match(image.text)
+    name = (variables or {}).get(macro[1].lower(), "") if macro else image.text
+    if name.lower().startswith(_OTHER_SYSTEMS):
+        message = f"the image {name!r} is not supported: jobs run on this machine"
         raise InvalidPipeline("unsupported-image", message, image.at)
 
 

@@ -76,7 +76,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Job:
-    """A job; a deployment job has an ``environment``. Timeouts are in seconds."""
+    """A job; a deployment job has an ``environment``. Timeouts are in seconds.
+
+    Attributes:
+        leg: name of the copy, for a job with ``strategy: matrix`` or ``parallel``.
+        position: number of the copy, from 1.
+        total: number of copies.
+        max_parallel: maximum number of copies that run in parallel; 0 for no limit.
+    """
 
     name: str
     display: str
@@ -89,6 +96,16 @@ class Job:
     timeout: float | None = None
     cancel_timeout: float = 300.0
     environment: str = ""
+    group: str = ""
+    leg: str = ""
+    position: int = 1
+    total: int = 1
+    max_parallel: int = 0
+
+    @property
+    def base_name(self) -> str:
+        """The name that other jobs use, the same for all copies of a job."""
+        return self.group or self.name
 
     @property
     def steps(self) -> tuple[Step, ...]:

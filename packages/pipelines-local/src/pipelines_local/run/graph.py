@@ -11,7 +11,7 @@ from pipelines_local.expressions import Object, evaluate, from_python, is_true
 from pipelines_local.model import Condition, Job, Pipeline, Stage
 from pipelines_local.results import JobResult, Result, RunResult, StageResult
 from pipelines_local.run.context import RunContext
-from pipelines_local.run.status import DependencyStatus, transitive_dependencies
+from pipelines_local.run.status import DependencyStatus, stage_result, transitive_dependencies
 from pipelines_local.run.variables import Variables
 
 
@@ -27,6 +27,42 @@ class StageState:
     running: set[str] = field(default_factory=set)
     jobs: dict[str, JobResult] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def copies(self, name: str) -> list[Job]:
+        """Return the jobs with a base name: one, or the copies of a matrix."""
+        return [job for job in self.stage.jobs if job.base_name.lower() == name.lower()]
+
+    def is_done(self, name: str) -> bool:
+        """Whether a job and all of its copies are done."""
+        return all(job.name.lower() in self.jobs for job in self.copies(name))
+
+    def results(self) -> dict[str, Result]:
+        """Return the results of the finished jobs by lower-case base name."""
+        names = {job.base_name.lower() for job in self.stage.jobs}
+        return {
+            name: stage_result([self.jobs[job.name.lower()].result for job in self.copies(name)])
+            for name in names
+            if self.is_done(name)
+        }
+
+    def job_outputs(self, name: str) -> dict[str, str]:
+        """Return the outputs of a job; those of a copy start with its name."""
+        outputs = {}
+        for job in self.copies(name):
+            prefix = f"{job.leg}." if job.leg else ""
+            for key, value in self.outputs.get(job.name.lower(), {}).items():
+                outputs[f"{prefix}{key}"] = value
+        return outputs
+
+    def values(self) -> dict[str, Any]:
+        """Return results and outputs of the finished jobs by base name, for expressions."""
+        results = self.results()
+        names = dict.fromkeys(job.base_name for job in self.stage.jobs)
+        return {
+            name: {"result": results[name.lower()], "outputs": self.job_outputs(name)}
+            for name in names
+            if name.lower() in results
+        }
 
 
 @dataclass(frozen=True)
@@ -88,13 +124,12 @@ class RunGraph:
     def check_job(self, state: StageState, job: Job) -> SkipDecision | None:
         """Evaluate the condition of a job whose dependencies are done; None if the job runs."""
         dependencies = {
-            other.name.lower(): tuple(name.lower() for name in other.depends_on)
+            other.base_name.lower(): tuple(name.lower() for name in other.depends_on)
             for other in state.stage.jobs
         }
-        results = {name: result.result for name, result in state.jobs.items()}
         status = DependencyStatus(
-            results,
-            transitive_dependencies(job.name.lower(), dependencies),
+            state.results(),
+            transitive_dependencies(job.base_name.lower(), dependencies),
             self._context.cancellation.requested,
         )
         variables = self._context.variables.copy()
@@ -144,18 +179,12 @@ class RunGraph:
 
     def job_dependencies(self, state: StageState, job: Job) -> dict[str, Object]:
         """The values of ``dependencies`` and ``stageDependencies`` in a job."""
-        own = {}
-        for name in job.depends_on:
-            result = state.jobs[name.lower()]
-            outputs = state.outputs.get(name.lower(), {})
-            own[result.job] = {"result": result.result, "outputs": outputs}
+        finished = {name.lower(): (name, value) for name, value in state.values().items()}
+        own = dict(finished[name.lower()] for name in job.depends_on)
         stages = {}
         for name in state.stage.depends_on:
             other = self.stages[name.lower()]
-            stages[other.stage.name] = {
-                result.job: {"result": result.result, "outputs": other.outputs.get(key, {})}
-                for key, result in other.jobs.items()
-            }
+            stages[other.stage.name] = other.values()
         return {"dependencies": _to_object(own), "stagedependencies": _to_object(stages)}
 
 

@@ -141,12 +141,14 @@ def job_variables(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]
         "System.JobDisplayName": job.display,
         "System.JobId": str(uuid.uuid4()),
         # On Azure a plain job is the only instance of a phase with the name of the job.
-        "System.JobName": job.name if job.environment else "__default",
+        "System.JobName": job.leg or (job.name if job.environment else "__default"),
+        "System.JobPositionInPhase": job.position,
         "System.PhaseAttempt": "1",
-        "System.PhaseName": job.name,
+        "System.PhaseName": job.base_name,
         "System.StageAttempt": "1",
         "System.StageDisplayName": stage.display or stage.name,
         "System.StageName": stage.name,
+        "System.TotalJobsInPhase": job.total,
     }
     if job.environment:
         values["Environment.Name"] = job.environment

@@ -175,13 +175,13 @@ class Scheduler:
             name = job.name.lower()
             if name in state.jobs or name in state.running:
                 continue
-            if not all(dependency.lower() in state.jobs for dependency in job.depends_on):
+            if not all(state.is_done(dependency) for dependency in job.depends_on):
                 continue
             skip = self._graph.check_job(state, job)
             if skip is not None:
                 self._finish_job(state, name, skip.job_result(job, skip.result))
                 changed = True
-            elif self._running < self._max_jobs:
+            elif self._running < self._max_jobs and not _at_limit(state, job):
                 self._start_job(state, job)
                 changed = True
         if len(state.jobs) == len(state.stage.jobs):
@@ -290,3 +290,9 @@ class Scheduler:
         )
         self._result.approvals.append(record)
         self._context.events.send(ApprovalDecided(record))
+
+
+def _at_limit(state: StageState, job: Job) -> bool:
+    """Whether ``maxParallel`` copies of the job are running."""
+    running = sum(copy.name.lower() in state.running for copy in state.copies(job.base_name))
+    return 0 < job.max_parallel <= running
