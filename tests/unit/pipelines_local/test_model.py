@@ -62,7 +62,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("container", "jobs:\n- job: a\n  container: x\n  steps: [{bash: x}]", "3:3", "unsupported-key"),
     ("root container", "container: x\nsteps: [{bash: x}]", "1:1", "unsupported-key"),
     ("services", "jobs:\n- job: a\n  services: {}\n  steps: [{bash: x}]", "3:3", "unsupported-key"),
-    ("server job", "jobs:\n- job: a\n  pool: server\n  steps: [{bash: x}]", "3:9", "unsupported-pool"),
+    ("server job", "jobs:\n- job: a\n  pool: server\n  steps: [{bash: x}]", "4:11", "server-task"),
     ("windows", "pool: {vmImage: windows-latest}\nsteps: [{bash: x}]", "1:17", "unsupported-image"),
     ("macos", "pool: {vmImage: macOS-14}\nsteps: [{bash: x}]", "1:17", "unsupported-image"),
     ("other repositories", "resources:\n  repositories: []\nsteps: [{bash: x}]", "2:3", "unsupported-key"),

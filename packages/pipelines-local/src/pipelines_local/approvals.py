@@ -32,13 +32,16 @@ class ApprovalRequest:
     """A stage that needs an approval.
 
     Attributes:
+        environment: the environment, or ``STAGE.JOB`` for a manual validation.
         artifacts: the artifacts of the run so far, for review.
+        instructions: instructions of a manual validation.
     """
 
     stage: str
     environment: str
     run: str
     artifacts: Path
+    instructions: str = ""
 
 
 class Approver(Protocol):
@@ -57,7 +60,9 @@ class PresetApprovals:
 
     def preset(self, request: ApprovalRequest) -> Decision | None:
         """Return the preset decision without asking the fallback."""
-        return self._decisions.get(request.environment.lower())
+        name = request.environment.lower()
+        # An environment has no dot in its name; a manual validation is STAGE.JOB or just JOB.
+        return self._decisions.get(name) or self._decisions.get(name.rpartition(".")[2])
 
     def decide(self, request: ApprovalRequest) -> Decision | None:
         """Return the preset decision, else that of the fallback."""

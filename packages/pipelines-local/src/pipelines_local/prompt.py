@@ -15,6 +15,8 @@ class Prompt:
         import click
 
         click.echo(f"The stage {request.stage} needs an approval for {request.environment!r}.")
+        if request.instructions:
+            click.echo(request.instructions)
         for path in sorted(request.artifacts.glob("*/index.html")):
             click.echo(f"  {path}")
         choices = click.Choice(["approve", "reject", "later"])

@@ -16,6 +16,7 @@ from pipelines_local.model.resources import check_pool, read_resources
 from pipelines_local.model.steps import read_steps
 from pipelines_local.model.strategy import Strategy, expand_job, leg_values, read_strategy
 from pipelines_local.model.types import Job, Phase, Pipeline, Stage
+from pipelines_local.tasks.specs import TASKS
 from pipelines_local.yamltree import Mapping, Node, Scalar
 
 _ROOT = (
@@ -147,7 +148,9 @@ def _read_job(node: Node, number: int) -> tuple[Job, ...]:
     default = f"Job{number}" if kind == "job" else f"Deployment{number}"
     problems = Problems()
     name = problems.collect(_read_name, fields.scalar(kind), default) or default
-    problems.collect(check_pool, fields.node("pool"))
+    is_server = kind == "job" and _is_server(fields.node("pool"))
+    if not is_server:
+        problems.collect(check_pool, fields.node("pool"))
     problems.collect(_check_workspace, fields.node("workspace"))
     variables = problems.collect(read_variables, fields.node("variables"), RUNTIME_VARIABLE)
     condition = problems.collect(fields.condition, JOB_CONDITION)
@@ -175,10 +178,30 @@ def _read_job(node: Node, number: int) -> tuple[Job, ...]:
         timeout=DEFAULT_TIMEOUT if minutes is None else minutes * 60 or None,
         cancel_timeout=DEFAULT_CANCEL_TIMEOUT if cancel is None else cancel * 60,
         environment=environment,
+        is_server=is_server,
     )
+    _check_server_tasks(job)
     jobs = expand_job(job, strategy or Strategy())
-    _check_images(fields.node("pool"), jobs)
+    if not is_server:
+        _check_images(fields.node("pool"), jobs)
     return jobs
+
+
+def _is_server(pool: Node | None) -> bool:
+    return isinstance(pool, Scalar) and pool.text == "server"
+
+
+def _check_server_tasks(job: Job) -> None:
+    """A server job has only server tasks, and other jobs have none."""
+    problems = Problems()
+    for step in job.steps:
+        if TASKS[step.task].server != job.is_server:
+            place = "in a server job" if job.is_server else "only in a job with 'pool: server'"
+            can = "cannot run" if job.is_server else "can run"
+            with problems.catch():
+                message = f"{step.task} {can} {place}"
+                raise InvalidPipeline("server-task", message, step.at)
+    problems.raise_all()
 
 
 def _check_images(pool: Node | None, jobs: tuple[Job, ...]) -> None:

@@ -37,7 +37,7 @@ def check_pool(node: Node | None, variables: Map[str, str] | None = None) -> Non
     if isinstance(node, Scalar):
         if node.text == "server":
             raise InvalidPipeline(
-                "unsupported-pool", "server jobs ('pool: server') are not supported", node.at
+                "unsupported-pool", "'pool: server' is supported only for a job", node.at
             )
         return
     fields = Fields(node, "a pool", ("name", "vmImage", "demands"))

@@ -186,6 +186,9 @@ def _check_dependent_inputs(task: str, inputs: dict[str, str], at: Position) -> 
         required = "filePath" if is_file else "script"
         if not is_file:
             inputs.pop("filepath", None)
+    elif task == "PythonScript@0":
+        is_file = inputs.get("scriptsource", "filepath").lower() == "filepath"
+        required = "scriptPath" if is_file else "script"
     elif task.startswith("AzureCLI@"):
         inline = inputs.get("scriptlocation", "scriptpath").lower() == "inlinescript"
         required = "inlineScript" if inline else "scriptPath"

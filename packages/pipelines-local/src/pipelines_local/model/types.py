@@ -83,6 +83,7 @@ class Job:
         position: number of the copy, from 1.
         total: number of copies.
         max_parallel: maximum number of copies that run in parallel; 0 for no limit.
+        is_server: whether it is a server job (``pool: server``).
     """
 
     name: str
@@ -101,6 +102,14 @@ class Job:
     position: int = 1
     total: int = 1
     max_parallel: int = 0
+    is_server: bool = False
+
+    @property
+    def validations(self) -> tuple[Step, ...]:
+        """The enabled ManualValidation steps."""
+        return tuple(
+            step for step in self.steps if step.enabled and step.task.startswith("ManualValidation")
+        )
 
     @property
     def base_name(self) -> str:

@@ -45,8 +45,13 @@ class Artifacts:
             if path.name not in names:
                 shutil.rmtree(path)
 
-    def publish(self, name: str, source: Path) -> int:
+    def publish(self, name: str, source: Path, *, merge: bool = False) -> int:
         """Copy a file or a folder to the artifact ``name``.
+
+        Args:
+            name: the artifact.
+            source: the file or folder.
+            merge: whether to add the files to an existing artifact.
 
         Returns:
             The number of files.
@@ -64,6 +69,9 @@ class Artifacts:
         base = source if source.is_dir() else source.parent
         target, temporary = self.folder / name, self.folder / f".{name}"
         with self._lock:
+            if merge and target.exists():
+                files.copy_tree(base, target, names, keep_mode=False)
+                return len(names)
             if target.exists() or temporary.exists():
                 message = f"the artifact {name!r} already exists in this run"
                 raise ArtifactError("duplicate-artifact", message)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines_local.approvals import Decision
 from pipelines_local.errors import PipelinesError
 from pipelines_local.events import EventDispatcher
 from pipelines_local.expressions import Context, Status, Value, from_python
@@ -32,6 +33,7 @@ class RunContext:
         connections: environment variables of service connections by name.
         environment: environment variables of this process.
         options: options of the run for tasks.
+        validations: decisions about manual validations by stage and job.
     """
 
     root: Path
@@ -48,6 +50,7 @@ class RunContext:
     connections: Mapping[str, Mapping[str, str]]
     environment: Mapping[str, str]
     options: TaskOptions = field(default_factory=TaskOptions)
+    validations: dict[tuple[str, str], Decision] = field(default_factory=dict)
     build_number: str = ""
     summaries: list[Path] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)

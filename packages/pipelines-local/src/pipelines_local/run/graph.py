@@ -90,14 +90,15 @@ class RunGraph:
         earlier = {stage.stage: stage for stage in result.stages}
         for stage in pipeline.stages:
             known = earlier.get(stage.name)
-            stage_result = known or StageResult(stage.name, stage.display, "Skipped")
-            state = StageState(stage, stage_result, started=bool(known), done=bool(known))
+            initial = known or StageResult(stage.name, stage.display, "Skipped")
+            state = StageState(stage, initial, started=bool(known))
+            state.done = known is not None and known.result != "Waiting"
             state.approved = {
                 approval.environment
                 for approval in result.approvals
                 if approval.stage == stage.name and approval.decision == "approved"
             }
-            for job in stage_result.jobs:
+            for job in initial.jobs:
                 state.jobs[job.job.lower()] = job
                 state.outputs[job.job.lower()] = job.outputs
             self.stages[stage.name.lower()] = state

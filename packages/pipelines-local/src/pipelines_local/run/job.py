@@ -15,7 +15,7 @@ from pipelines_local.events import LogLine, StepFinished, StepStarted
 from pipelines_local.expressions import Object, Value, evaluate, is_true, to_text
 from pipelines_local.expressions.values import ConversionError
 from pipelines_local.model import Job, Phase, Stage, Step
-from pipelines_local.results import JobResult, Result, StepResult
+from pipelines_local.results import GOOD, JobResult, Result, StepResult
 from pipelines_local.run import predefined, process
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.context import RunContext
@@ -70,6 +70,8 @@ class JobRun:
             self._folders.create()
             if self._set_variables():
                 self._run_phases()
+                for action in self._job_state.at_success if self._state in GOOD else ():
+                    action()
         except OSError as error:  # disk full, no permission: fails only this job
             self._fail("os-error", f"{error.strerror}: {error.filename}")
         finally:
@@ -134,7 +136,7 @@ class JobRun:
         """A job checks out its repository, a deployment downloads the artifacts of the run."""
         steps = list(phase.steps)
         if not phase.name:
-            if not any(step.task == "checkout" for step in steps):
+            if not self._job.is_server and not any(step.task == "checkout" for step in steps):
                 inputs = {"repository": "self"}
                 steps.insert(0, Step("checkout", "", "Checkout", inputs, self._job.at))
         elif phase.name.split("_")[0] == "deploy":
@@ -251,10 +253,12 @@ class JobRun:
             snapshot=self._context.snapshot_path,
             add_tests=self._context.tests.append,
             run_folder=self._context.folder.path,
+            cache_folder=self._context.work / "cache",
             options=self._context.options,
             job_state=self._job_state,
             display=step.display,
-            job=self._job.name,
+            job=self._job.base_name,
+            validation=self._context.validations.get((self._stage.name, self._job.name)),
         )
 
     def _environment(self, step: Step) -> dict[str, str]:

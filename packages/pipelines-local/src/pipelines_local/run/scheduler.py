@@ -92,8 +92,15 @@ class Scheduler:
         return run_result(results, self._context.cancellation.requested)
 
     def _update_result(self) -> list[StageResult]:
-        """Store the finished stages in the result."""
-        self._result.stages[:] = [state.result for state in self._stages.values() if state.done]
+        """Store the finished stages in the result, and those that wait for a validation."""
+        for state in self._stages.values():
+            if state.started and not state.done:
+                state.result.result = "Waiting"
+                jobs = [state.jobs.get(job.name.lower()) for job in state.stage.jobs]
+                state.result.jobs = [job for job in jobs if job is not None]
+        self._result.stages[:] = [
+            state.result for state in self._stages.values() if state.done or state.started
+        ]
         return self._result.stages
 
     def _cancel(self) -> None:
@@ -181,6 +188,8 @@ class Scheduler:
             if skip is not None:
                 self._finish_job(state, name, skip.job_result(job, skip.result))
                 changed = True
+            elif job.validations and not self._is_validated(state, job):
+                continue
             elif self._running < self._max_jobs and not _at_limit(state, job):
                 self._start_job(state, job)
                 changed = True
@@ -227,6 +236,9 @@ class Scheduler:
         """Ask for the missing approvals; True if there was a decision."""
         decided = False
         for state in self._stages.values():
+            for job in self._waiting_validations(state):
+                decided |= self._request_validation(state, job)
+        for state in self._stages.values():
             if state.done or state.started or not self._graph.is_ready(state):
                 continue
             for environment in state.stage.environments:
@@ -243,20 +255,31 @@ class Scheduler:
             if not state.done and not state.started and self._graph.is_ready(state)
             for environment in state.stage.environments
             if environment not in state.approved
+        ] + [
+            {"stage": state.stage.name, "environment": _validation_name(state.stage.name, job)}
+            for state in self._stages.values()
+            for job in self._waiting_validations(state)
         ]
 
+    def _waiting_validations(self, state: StageState) -> list[Job]:
+        """Return the ready jobs of a started stage that wait for a manual validation."""
+        if state.done or not state.started:
+            return []
+        return [
+            job
+            for job in state.stage.jobs
+            if job.validations
+            and job.name.lower() not in state.jobs
+            and job.name.lower() not in state.running
+            and not self._is_validated(state, job)
+            and all(state.is_done(dependency) for dependency in job.depends_on)
+        ]
+
+    def _is_validated(self, state: StageState, job: Job) -> bool:
+        return (state.stage.name, job.name) in self._context.validations
+
     def _request_approval(self, state: StageState, environment: str) -> bool:
-        folder = self._context.artifacts.folder
-        request = ApprovalRequest(state.stage.name, environment, self._context.folder.run, folder)
-        decision: Decision | None = None
-        if isinstance(self._approver, PresetApprovals):
-            decision = self._approver.preset(request)
-        if decision is None:
-            self._context.events.send(ApprovalRequested(request.stage, environment, folder))
-            self._update_result()
-            self._result.waiting = self._waiting_approvals()
-            self._save()
-            decision = self._ask_approver(request)
+        decision = self._decide(state, environment)
         if self._context.cancellation.requested:
             return True
         if decision is None:
@@ -268,6 +291,38 @@ class Scheduler:
         else:
             state.approved.add(environment)
         return True
+
+    def _request_validation(self, state: StageState, job: Job) -> bool:
+        """Ask for the decision about a manual validation; True if there was one."""
+        name = _validation_name(state.stage.name, job)
+        variables = self._context.variables
+        texts = [variables.expand(step.inputs.get("instructions", "")) for step in job.validations]
+        decision = self._decide(state, name, "\n".join(text for text in texts if text))
+        if self._context.cancellation.requested:
+            return True
+        if decision is None:
+            return False
+        self._context.validations[state.stage.name, job.name] = decision
+        if decision.verdict != "open":
+            self._record_approval(state, name, decision)
+        return True
+
+    def _decide(self, state: StageState, name: str, instructions: str = "") -> Decision | None:
+        """Return the preset decision, else that of the approver."""
+        folder = self._context.artifacts.folder
+        request = ApprovalRequest(
+            state.stage.name, name, self._context.folder.run, folder, instructions
+        )
+        decision: Decision | None = None
+        if isinstance(self._approver, PresetApprovals):
+            decision = self._approver.preset(request)
+        if decision is None:
+            self._context.events.send(ApprovalRequested(request.stage, name, folder))
+            self._update_result()
+            self._result.waiting = self._waiting_approvals()
+            self._save()
+            decision = self._ask_approver(request)
+        return decision
 
     def _ask_approver(self, request: ApprovalRequest) -> Decision | None:
         self._is_prompting = True
@@ -296,3 +351,7 @@ def _at_limit(state: StageState, job: Job) -> bool:
     """Whether ``maxParallel`` copies of the job are running."""
     running = sum(copy.name.lower() in state.running for copy in state.copies(job.base_name))
     return 0 < job.max_parallel <= running
+
+
+def _validation_name(stage: str, job: Job) -> str:
+    return job.name if stage == "__default" else f"{stage}.{job.name}"

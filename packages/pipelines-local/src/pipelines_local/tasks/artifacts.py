@@ -1,4 +1,4 @@
-"""PublishPipelineArtifact@1 and DownloadPipelineArtifact@2: ``publish:`` and ``download:``."""
+"""PublishPipelineArtifact, PublishBuildArtifacts and DownloadPipelineArtifact."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from pipelines_local.tasks.context import TaskContext, TaskFailed
 
 
 def publish_artifact(context: TaskContext) -> None:
-    """Run PublishPipelineArtifact@1."""
+    """Run PublishPipelineArtifact@0 or @1."""
     source = context.path("targetpath", context.folders.sources)
     name = context.text("artifact", context.job)
     try:
         count = context.artifacts.publish(name, source)
+    except ArtifactError as error:
+        raise TaskFailed(error.code, str(error)) from None
+    context.log(f"Published {count} files as the artifact {name!r}")
+
+
+def publish_build_artifact(context: TaskContext) -> None:
+    """Run PublishBuildArtifacts@1; a second publication adds files to the artifact."""
+    source = context.path("pathtopublish", context.folders.staging)
+    name = context.text("artifactname", "drop")
+    try:
+        count = context.artifacts.publish(name, source, merge=True)
     except ArtifactError as error:
         raise TaskFailed(error.code, str(error)) from None
     context.log(f"Published {count} files as the artifact {name!r}")

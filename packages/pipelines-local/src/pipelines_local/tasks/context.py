@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pipelines_local.approvals import Decision
 from pipelines_local.run.artifacts import Artifacts
 
 
@@ -80,9 +81,11 @@ class JobState:
 
     Attributes:
         lost_az_defaults: the steps whose ``az configure`` does not reach later steps.
+        at_success: called at the end of the job if it succeeded.
     """
 
     lost_az_defaults: list[str] = field(default_factory=list)
+    at_success: list[Callable[[], None]] = field(default_factory=list)
 
 
 @dataclass
@@ -103,10 +106,12 @@ class TaskContext:
         snapshot: returns the copy of the repository.
         add_tests: adds the counts of published test results.
         run_folder: folder of the run, for files to keep.
+        cache_folder: folder of the caches of all runs.
         options: options of the run.
         job_state: state that the steps of the job share.
         display: display name of the step.
         job: name of the job.
+        validation: the decision about a manual validation.
     """
 
     inputs: Mapping[str, str]
@@ -122,10 +127,12 @@ class TaskContext:
     snapshot: Callable[[], Path]
     add_tests: Callable[[dict[str, Any]], None]
     run_folder: Path
+    cache_folder: Path
     options: TaskOptions
     job_state: JobState
     display: str = ""
     job: str = ""
+    validation: Decision | None = None
     exit_code: int | None = field(default=None)
 
     def text(self, name: str, default: str = "") -> str:

@@ -1,4 +1,4 @@
-"""PublishCodeCoverageResults@2 for Cobertura."""
+"""PublishCodeCoverageResults@1 and @2 for Cobertura and JaCoCo."""
 
 from __future__ import annotations
 
@@ -20,9 +20,20 @@ def publish_coverage(context: TaskContext) -> None:
     for path in paths:
         keep_report(path, context.run_folder / "coverage")
         try:
-            rate = parse_report(path).get("line-rate")
+            rate = _line_rate(parse_report(path))
         except (ElementTree.ParseError, OSError, ValueError):
-            context.add_issue("warning", "invalid-coverage", f"{path}: not a Cobertura file")
+            context.add_issue("warning", "invalid-coverage", f"{path}: not a coverage file")
             continue
-        summary = f"{float(rate):.1%} of lines" if rate else "no line rate"
+        summary = "no line rate" if rate is None else f"{rate:.1%} of lines"
         context.log(f"Coverage {path.name}: {summary}")
+
+
+def _line_rate(root: ElementTree.Element) -> float | None:
+    """Return the line rate of a Cobertura or JaCoCo report; None if it has none."""
+    if root.get("line-rate"):
+        return float(root.attrib["line-rate"])
+    for counter in root.findall("counter"):
+        if counter.get("type") == "LINE":
+            covered, missed = (int(counter.get(name, "0")) for name in ("covered", "missed"))
+            return covered / (covered + missed) if covered + missed else None
+    return None

@@ -1,4 +1,4 @@
-"""CmdLine@2 and Bash@3: scripts run by bash, without ``set -e``."""
+"""CmdLine@2, Bash@3 and PythonScript@0; bash runs without ``set -e``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,24 @@ def run_bash(context: TaskContext) -> None:
     run_script(context, script, "failonstderr")
 
 
-def write_script(context: TaskContext, text: str) -> Path:
+def run_python_script(context: TaskContext) -> None:
+    """Run PythonScript@0 with an inline script or a file."""
+    if context.text("scriptsource", "filepath").lower() == "filepath":
+        script = context.path("scriptpath", context.folders.sources)
+    else:
+        script = write_script(context, context.text("script"), ".py")
+    if not script.is_file():
+        raise TaskFailed("missing-path", f"no such script: {script}")
+    arguments = shlex.split(context.text("arguments"))
+    interpreter = context.text("pythoninterpreter", "python")
+    # env finds the interpreter in the PATH of the step
+    argv = ["/usr/bin/env", interpreter, str(script), *arguments]
+    _run(context, argv, "failonstderr", program="Python")
+
+
+def write_script(context: TaskContext, text: str, suffix: str = ".sh") -> Path:
     """Write the text of a script to a file in the temporary folder of the job."""
-    script = context.folders.temp / f"{uuid.uuid4()}.sh"
+    script = context.folders.temp / f"{uuid.uuid4()}{suffix}"
     with script.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text if text.endswith("\n") else text + "\n")
     return script
@@ -57,6 +72,7 @@ def _run(
     argv: list[str],
     fail_on_stderr: str,
     env: Mapping[str, str] | None = None,
+    program: str = "Bash",
 ) -> None:
     folder = context.path("workingdirectory", context.folders.sources)
     if not folder.is_dir():
@@ -64,4 +80,4 @@ def _run(
     strict = context.flag(fail_on_stderr)
     context.exit_code = context.run_process(argv, folder, env, fail_on_stderr=strict)
     if context.exit_code:
-        raise TaskFailed("exit-code", f"Bash exited with code '{context.exit_code}'.")
+        raise TaskFailed("exit-code", f"{program} exited with code '{context.exit_code}'.")

@@ -21,6 +21,7 @@ class TaskSpec:
         choices: the supported values of inputs, in lower case.
         flags: boolean inputs.
         connection: the input with the name of a service connection.
+        server: whether the task runs in a server job (``pool: server``).
         unsupported: inputs of the task on Azure that are not implemented here.
     """
 
@@ -30,6 +31,7 @@ class TaskSpec:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
     connection: str = ""
+    server: bool = False
     unsupported: frozenset[str] = frozenset()
 
 
@@ -100,10 +102,49 @@ TASKS: dict[str, TaskSpec] = {
         "summaryFileLocation",
         "failIfCoverageEmpty",
     ),
+    "PublishCodeCoverageResults@1": _spec(
+        "codeCoverageTool summaryFileLocation pathToSources reportDirectory"
+        " additionalCodeCoverageFiles",
+        "summaryFileLocation",
+        "failIfCoverageEmpty",
+        choices={"codecoveragetool": ("cobertura", "jacoco")},
+    ),
+    "PublishBuildArtifacts@1": _spec(
+        "PathtoPublish ArtifactName ArtifactType MaxArtifactSize ParallelCount TargetPath",
+        flags="Parallel",
+        aliases={"publishlocation": "artifacttype"},
+        choices={"artifacttype": ("container",)},
+        unsupported=frozenset({"storeastar"}),
+    ),
+    "Cache@2": _spec("key path cacheHitVar restoreKeys", "key path"),
+    "PythonScript@0": _spec(
+        "scriptSource scriptPath script arguments pythonInterpreter workingDirectory",
+        flags="failOnStderr",
+        choices={"scriptsource": ("filepath", "inline")},
+    ),
+    "PipAuthenticate@1": _spec(
+        "artifactFeeds pythonDownloadServiceConnections", flags="onlyAddExtraIndex"
+    ),
+    "ManualValidation@0": _spec(
+        "notifyUsers instructions onTimeout",
+        choices={"ontimeout": ("reject", "resume")},
+        server=True,
+    ),
+    "ManualValidation@1": _spec(
+        "notifyUsers approvers instructions onTimeout",
+        flags="allowApproversToApproveTheirOwnRuns",
+        choices={"ontimeout": ("reject", "resume")},
+        server=True,
+    ),
     "CopyFiles@2": _spec(
         "SourceFolder Contents TargetFolder retryCount delayBetweenRetries",
         "TargetFolder",
         "CleanTargetFolder OverWrite flattenFolders preserveTimestamp ignoreMakeDirErrors",
+    ),
+    "PublishPipelineArtifact@0": _spec(
+        "targetPath artifact properties",
+        "targetPath",
+        aliases={"artifactname": "artifact"},
     ),
     "PublishPipelineArtifact@1": _spec(
         "targetPath artifact publishLocation properties fileSharePath parallel parallelCount",
