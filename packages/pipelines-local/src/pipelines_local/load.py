@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines_local.azure_warnings import check_azure
 from pipelines_local.errors import (
     Diagnostic,
     InvalidPipeline,
@@ -118,7 +119,7 @@ def load_pipeline(
         path.resolve(),
         root.resolve(),
         expanded.files,
-        tuple(warning for step in pipeline.steps for warning in step.warnings),
+        check_azure(pipeline),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines_local.errors import InvalidPipeline
 from pipelines_local.expressions.values import parse_number
 from pipelines_local.model.fields import Fields
-from pipelines_local.model.resources import check_pool
+from pipelines_local.model.resources import read_image
 from pipelines_local.model.steps import read_steps
 from pipelines_local.model.types import Phase, Step
 from pipelines_local.yamltree import Node, Scalar
@@ -97,5 +97,5 @@ def _read_hook(node: Node | None, name: str) -> tuple[Step, ...]:
     if node is None or (isinstance(node, Scalar) and not node.text):
         return ()
     fields = Fields(node, f"the hook {name!r}", ("steps", "pool"))
-    check_pool(fields.node("pool"))
+    read_image(fields.node("pool"))
     return read_steps(fields.items("steps"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines_local.errors import InvalidPipeline, Problems
 from pipelines_local.expressions.slots import (
     JOB_CONDITION,
@@ -12,7 +14,7 @@ from pipelines_local.expressions.slots import (
 from pipelines_local.model.deployment import read_phases
 from pipelines_local.model.fields import IDENTIFIER, Fields, read_variables
 from pipelines_local.model.graph import Dependent, check_dependencies
-from pipelines_local.model.resources import check_pool, read_resources
+from pipelines_local.model.resources import read_image, read_resources
 from pipelines_local.model.steps import read_steps
 from pipelines_local.model.strategy import Strategy, expand_job, leg_values, read_strategy
 from pipelines_local.model.types import Job, Phase, Pipeline, Stage
@@ -59,7 +61,7 @@ def read_pipeline(document: Mapping) -> Pipeline:
             "pipeline-content", "a pipeline has exactly one of: stages, jobs, steps", document.at
         )
     problems = Problems()
-    problems.collect(check_pool, fields.node("pool"))
+    image = problems.collect(read_image, fields.node("pool")) or ""
     variables = problems.collect(read_variables, fields.node("variables"), ROOT_VARIABLE)
     resources = problems.collect(read_resources, fields.node("resources"))
     stages = problems.collect(_read_content, fields, content[0])
@@ -67,7 +69,9 @@ def read_pipeline(document: Mapping) -> Pipeline:
     return Pipeline(
         name=fields.text("name"),
         variables=variables or (),
-        stages=stages or (),
+        stages=tuple(
+            replace(stage, jobs=_with_default_image(stage.jobs, image)) for stage in stages or ()
+        ),
         at=document.at,
         resources=resources or (),
     )
@@ -91,8 +95,11 @@ def _read_only_job(fields: Fields) -> tuple[Job, ...]:
         continue_on_error=fields.flag("continueOnError", False), timeout=DEFAULT_TIMEOUT,
     )  # fmt: skip
     jobs = expand_job(job, strategy)
-    _check_images(fields.node("pool"), jobs)
-    return jobs
+    return _set_images(fields.node("pool"), jobs)
+
+
+def _with_default_image(jobs: tuple[Job, ...], image: str) -> tuple[Job, ...]:
+    return tuple(replace(job, image=job.image or image) for job in jobs)
 
 
 def _read_stages(nodes: tuple[Node, ...]) -> tuple[Stage, ...]:
@@ -111,7 +118,7 @@ def _read_stage(node: Node, number: int, previous: str) -> Stage:
     fields = Fields(node, "a stage", _STAGE, _STAGE_UNSUPPORTED)
     problems = Problems()
     name = problems.collect(_read_name, fields.scalar("stage"), f"Stage{number}") or ""
-    problems.collect(check_pool, fields.node("pool"))
+    image = problems.collect(read_image, fields.node("pool")) or ""
     variables = problems.collect(read_variables, fields.node("variables"), RUNTIME_VARIABLE)
     condition = problems.collect(fields.condition, STAGE_CONDITION)
     jobs = problems.collect(_read_jobs, fields.items("jobs"))
@@ -124,7 +131,7 @@ def _read_stage(node: Node, number: int, previous: str) -> Stage:
         display=fields.text("displayName"),
         depends_on=_read_dependencies(fields) if "dependsOn" in fields else default,
         variables=variables or (),
-        jobs=jobs,
+        jobs=_with_default_image(jobs, image),
         at=fields.at,
         condition=condition,
     )
@@ -150,7 +157,7 @@ def _read_job(node: Node, number: int) -> tuple[Job, ...]:
     name = problems.collect(_read_name, fields.scalar(kind), default) or default
     is_server = kind == "job" and _is_server(fields.node("pool"))
     if not is_server:
-        problems.collect(check_pool, fields.node("pool"))
+        problems.collect(read_image, fields.node("pool"))
     problems.collect(_check_workspace, fields.node("workspace"))
     variables = problems.collect(read_variables, fields.node("variables"), RUNTIME_VARIABLE)
     condition = problems.collect(fields.condition, JOB_CONDITION)
@@ -182,9 +189,7 @@ def _read_job(node: Node, number: int) -> tuple[Job, ...]:
     )
     _check_server_tasks(job)
     jobs = expand_job(job, strategy or Strategy())
-    if not is_server:
-        _check_images(fields.node("pool"), jobs)
-    return jobs
+    return jobs if is_server else _set_images(fields.node("pool"), jobs)
 
 
 def _is_server(pool: Node | None) -> bool:
@@ -204,12 +209,12 @@ def _check_server_tasks(job: Job) -> None:
     problems.raise_all()
 
 
-def _check_images(pool: Node | None, jobs: tuple[Job, ...]) -> None:
-    """Check the pool of each copy of a job, whose image can be a variable of the matrix."""
+def _set_images(pool: Node | None, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    """Set the image of each copy of a job; it can be a variable of the matrix."""
     problems = Problems()
-    for job in jobs if pool is not None else ():
-        problems.collect(check_pool, pool, leg_values(job))
+    images = [problems.collect(read_image, pool, leg_values(job)) or "" for job in jobs]
     problems.raise_all()
+    return tuple(replace(job, image=image) for job, image in zip(jobs, images, strict=True))
 
 
 def _read_job_phases(fields: Fields, name: str) -> tuple[Phase, ...]:

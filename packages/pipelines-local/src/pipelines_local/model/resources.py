@@ -22,8 +22,8 @@ _UNSUPPORTED = {
 _PIPELINE = ("pipeline", "source", "project", "trigger", "branch", "version", "tags")
 
 
-def check_pool(node: Node | None, variables: Map[str, str] | None = None) -> None:
-    """Check that this machine can stand in for a pool.
+def read_image(node: Node | None, variables: Map[str, str] | None = None) -> str:
+    """Return the image of a pool; empty if it has none. This machine stands in for the pool.
 
     Args:
         node: the pool.
@@ -33,22 +33,23 @@ def check_pool(node: Node | None, variables: Map[str, str] | None = None) -> Non
         InvalidPipeline: the pool has another operating system, or is ``server``.
     """
     if node is None:
-        return
+        return ""
     if isinstance(node, Scalar):
         if node.text == "server":
             raise InvalidPipeline(
                 "unsupported-pool", "'pool: server' is supported only for a job", node.at
             )
-        return
+        return ""
     fields = Fields(node, "a pool", ("name", "vmImage", "demands"))
     image = fields.scalar("vmImage")
     if image is None:
-        return
+        return ""
     macro = _MACRO.match(image.text)
     name = (variables or {}).get(macro[1].lower(), "") if macro else image.text
     if name.lower().startswith(_OTHER_SYSTEMS):
         message = f"the image {name!r} is not supported: jobs run on this machine"
         raise InvalidPipeline("unsupported-image", message, image.at)
+    return name
 
 
 def read_resources(node: Node | None) -> tuple[PipelineResource, ...]:

@@ -84,6 +84,7 @@ class Job:
         total: number of copies.
         max_parallel: maximum number of copies that run in parallel; 0 for no limit.
         is_server: whether it is a server job (``pool: server``).
+        image: ``vmImage`` of the pool; may be empty.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Job:
     total: int = 1
     max_parallel: int = 0
     is_server: bool = False
+    image: str = ""
 
     @property
     def validations(self) -> tuple[Step, ...]:
