@@ -112,7 +112,7 @@ def _copy(path: Path, name: str, pack: Path, known: Known) -> list[Masked]:
     """Copy a file into the pack and mask its secrets."""
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
         if path.suffix == ".ipynb":
             clean, count = mask(json.loads(text), known)
             text = json.dumps(clean, indent=1, ensure_ascii=False) + "\n"

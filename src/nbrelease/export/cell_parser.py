@@ -57,7 +57,7 @@ def parse_notebook(notebook: Notebook, path: str) -> Source:
                 cell,
                 1,
                 f"another cell has the id {cell.id} too",
-                "save the notebook in JupyterLab, which assigns a new id",
+                "run `nbrelease clean` to assign a new id",
             )
         seen.add(cell.id)
     postponed = any("from __future__ import annotations" in cell.source for cell, _ in roles)

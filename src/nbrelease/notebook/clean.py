@@ -1,7 +1,8 @@
 """Strip run outputs from a notebook.
 
 Outputs, execution counts and metadata of tools are removed. Sources, ids, tags, attachments and the
-outputs of checked cells are kept. The result is the same before and after a run, so that a git
+outputs of checked cells are kept. A cell without an id, or with that of an earlier cell, gets an id
+from its position or from that id. The result is the same before and after a run, so that a git
 filter shows edits only.
 
 nbstripout takes twice the time for each file that git adds (0.27 s of processor time against
@@ -13,6 +14,8 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+
+from nbrelease.notebook.reader import MINOR_WITH_IDS, default_id
 
 OUTPUT_TAGS = frozenset({"check", "keep_output", "nbval-check-output"})
 OUTPUT_COMMENT = re.compile(r"^\s*#\s*(?:NBVAL_CHECK_OUTPUT|\|\s*check)\s*$", re.MULTILINE)
@@ -55,6 +58,9 @@ def clean_notebook(content: bytes) -> bytes:
         language = metadata.get("language_info")
         if isinstance(language, dict) and "name" in language:
             metadata["language_info"] = {"name": language["name"]}  # the version is the kernel's
+    _assign_ids(cells)
+    if isinstance(minor := notebook.get("nbformat_minor"), int):
+        notebook["nbformat_minor"] = max(minor, MINOR_WITH_IDS)
     notebook["cells"] = [cell for cell in cells if not _tags(cell) & PAPERMILL_TAGS]
     for cell in notebook["cells"]:
         _clean_cell(cell)
@@ -68,6 +74,7 @@ def clean_notebook(content: bytes) -> bytes:
 def _is_cell(cell: Any) -> bool:
     return (
         isinstance(cell, dict)
+        and isinstance(cell.get("id", ""), str)
         and isinstance(cell.get("metadata", {}), dict)
         and isinstance(cell.get("source"), str | list)
         and all(isinstance(line, str) for line in cell["source"])
@@ -81,6 +88,19 @@ def _are_tags(tags: Any) -> bool:
 
 def _tags(cell: dict[str, Any]) -> frozenset[str]:
     return frozenset(cell.get("metadata", {}).get("tags", []))
+
+
+def _assign_ids(cells: list[dict[str, Any]]) -> None:
+    """Give each cell an id of its own: the one that the reader gives it, if that is free."""
+    taken: set[str] = set()
+    for index, cell in enumerate(cells):
+        base = cell_id = cell.get("id", default_id(index))
+        number = 1
+        while cell_id in taken:
+            number += 1
+            cell_id = f"{base}-{number}"
+        taken.add(cell_id)
+        cell["id"] = cell_id
 
 
 def _remove_keys(metadata: dict[str, Any], keys: tuple[str, ...]) -> None:

@@ -29,6 +29,8 @@ TAG_WITH_VALUE = re.compile(
 ID = re.compile(r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
 # nbdev's names for our tags.
 SYNONYMS = {"exports": "export"}
+MINOR_WITH_IDS = 5
+"""The minor version of format 4 in which cells have ids."""
 CELL_TYPES = ("code", "markdown", "raw")
 _NO_DIRECTIVES: Mapping[str, str] = MappingProxyType({})
 _SAVE_AGAIN = "open it in JupyterLab and save it"
@@ -132,6 +134,26 @@ def parse(content: bytes, path: Path) -> Notebook:
         raise NotebookFormatError(path, message, "restore it from git")
     parsed = tuple(_parse_cell(index, cell, path) for index, cell in enumerate(cells))
     return Notebook(path, parsed, _kernel_language(top.get("metadata")))
+
+
+def load_nbformat(path: Path) -> Any:
+    """Read a notebook as an object of nbformat, with the ids that :func:`read` gives its cells.
+
+    Raises:
+        NotebookError: the file cannot be read or is not a notebook of format 4.
+        NotebookFormatError: two cells have the same id.
+    """
+    import nbformat
+
+    ids = [cell.id for cell in read(path).cells]
+    if repeated := sorted({each for each in ids if ids.count(each) > 1}):
+        message = f"two cells have the id {repeated[0]}"
+        raise NotebookFormatError(path, message, "run `nbrelease clean` to assign a new id")
+    content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    for cell, cell_id in zip(content["cells"], ids, strict=True):
+        cell["id"] = cell_id
+    content["nbformat_minor"] = MINOR_WITH_IDS
+    return nbformat.reads(json.dumps(content), as_version=4)
 
 
 def default_id(index: int) -> str:

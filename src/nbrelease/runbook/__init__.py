@@ -18,7 +18,7 @@ from typing import Any
 
 from nbrelease import files, pack_code, published_values
 from nbrelease.errors import NotebookError, UsageError
-from nbrelease.notebook import Notebook, read
+from nbrelease.notebook import Notebook, load_nbformat, read
 from nbrelease.output_comparison import OutputComparer, markers
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
@@ -69,7 +69,7 @@ def run(
         },
         settings={**env.parameters(), **settings.source(release.identity.env)},
     )
-    committed = _load(source)
+    committed = load_nbformat(source)
     notebook_kernel = committed.metadata.get("kernelspec", {}).get("name", "")
     kernel = kernelspec.resolve_kernel(env.kernel_name, notebook_kernel, source)
     checker = OutputComparer.for_notebook(source)
@@ -90,7 +90,7 @@ def run(
         job=os.environ.get("SYSTEM_PHASENAME", ""),
     )
     output = release.notebook(source.stem)
-    prepared = _prepare(_load(source), runbook, result)
+    prepared = _prepare(load_nbformat(source), runbook, result)
     if "job_name" not in release.values():  # no training yet: it will use the current exports
         pack_code.copy_exports(settings.root, release.folder)
     hidden = pack_code.copy_runbook(source, result.source, release.folder, known)
@@ -139,7 +139,7 @@ def check(executed: Path, source: Path) -> RunbookResult:
             "since this run: run it again"
         )
     checker = OutputComparer.for_notebook(source)
-    return _judge(executed, _load(source), runbook, result, checker, result.reason)
+    return _judge(executed, load_nbformat(source), runbook, result, checker, result.reason)
 
 
 def _load(path: Path) -> Any:

@@ -117,7 +117,9 @@ class Pack:
     def json(self, name: str) -> Any:
         """A file's content. A duplicate key is refused: it hides one of its values."""
         try:
-            return json.loads(self.text(name), object_pairs_hook=_refuse_duplicates)
+            return json.loads(
+                self.text(name).removeprefix("\ufeff"), object_pairs_hook=_refuse_duplicates
+            )
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"{name}: {error}") from None
 

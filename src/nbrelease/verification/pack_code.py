@@ -85,8 +85,11 @@ def runbooks(pack: Pack) -> Result:
 
 def _compare_cells(pack: Pack, claim: RunbookResult, source: str) -> Iterator[str]:
     """Compare an executed notebook with its source, cell by cell."""
-    originals = [cell for cell in read(pack.folder / source).cells if cell.kind == "code"]
-    raw = {cell.get("id"): cell for cell in pack.json(source)["cells"]}
+    cells = read(pack.folder / source).cells
+    originals = [cell for cell in cells if cell.kind == "code"]
+    raw = {
+        cell.id: content for cell, content in zip(cells, pack.json(source)["cells"], strict=True)
+    }
     executed = [
         cell
         for cell in pack.notebooks[claim.name]["cells"]

@@ -79,6 +79,28 @@ def test_a_run_does_not_change_the_cleaned_bytes():
     assert clean_notebook(json.dumps(run).encode()) == once
 
 
+def test_missing_and_repeated_ids_are_assigned():
+    cells = [cell("a"), cell("a"), cell("a-2"), cell("b"), cell("cell-1")]
+    del cells[3]["id"]
+    cleaned = clean({**notebook(*cells), "nbformat_minor": 4})
+    ids = [each["id"] for each in cleaned["cells"]]
+    assert ids == ["a", "a-2", "a-2-2", "cell-3", "cell-1"]
+    assert cleaned["nbformat_minor"] == 5
+    assert clean(cleaned) == cleaned
+
+
+def test_attachments_are_kept():
+    attachments = {"plot.png": {"image/png": "iVBORw0KGgo="}}
+    markdown = {
+        "cell_type": "markdown",
+        "id": "m",
+        "metadata": {},
+        "source": ["![plot](attachment:plot.png)"],
+        "attachments": attachments,
+    }
+    assert clean(notebook(markdown))["cells"][0]["attachments"] == attachments
+
+
 TEXTS = st.text(max_size=20)
 CELLS = st.builds(
     cell, TEXTS, TEXTS, st.lists(st.sampled_from(["check", "export", "main", "tést"]), max_size=3)
@@ -86,7 +108,7 @@ CELLS = st.builds(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(CELLS, max_size=5))
+@given(st.lists(CELLS, max_size=5, unique_by=lambda each: each["id"]))
 def test_clean_is_idempotent_and_keeps_tags_and_sources(cells):
     content = notebook(*cells)
     once = clean_notebook(json.dumps(content).encode())
