@@ -20,17 +20,8 @@ from scipy import stats
 
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import Criteria
-from nbrelease.records.published import (
-    BothCurves,
-    Champion,
-    Comparison,
-    Curves,
-    Interval,
-    McNemar,
-    Metric,
-    Point,
-    Slice,
-)
+from nbrelease.records import published
+from nbrelease.records.published import Comparison, Curves, Interval, McNemar, Metric, Point, Slice
 
 Probabilities = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -100,12 +91,12 @@ def compare_models(
     label, challenger, champion = predictions.label, predictions.challenger, predictions.champion
     return Comparison(
         rows=len(label),
-        champion=None if champion is None else Champion(version=version),
+        champion=None if champion is None else published.Champion(version=version),
         confidence=criteria.confidence,
         metrics=[_measure_metric(name, predictions, bootstrap) for name in METRICS],
         mcnemar=None if champion is None else mcnemar(label, challenger, champion),
         slices=_measure_slices(predictions, features, criteria, bootstrap),
-        curves=BothCurves(
+        curves=published.BothCurves(
             challenger=curves(label, challenger),
             champion=None if champion is None else curves(label, champion),
         ),

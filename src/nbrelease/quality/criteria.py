@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nbrelease.errors import SettingsError
+from nbrelease.records import published
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ChampionGate = Literal["stop", "report"]
@@ -101,12 +101,13 @@ class Monitor(_Part):
         return self
 
 
-class Waiver(_Part):
+class Waiver(published.Waiver):
     """Lets a failed gate pass until a day (UTC), with the name of the person responsible."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
-    until: date
 
 
 class Criteria(_Part):

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import ChampionGate, Criteria, Limit, Slices, Waiver
-from nbrelease.records import published
 from nbrelease.records.criterion import CriterionResult
 from nbrelease.records.published import Comparison, DataProfile, Fairness, Gate, Interval, Slice
 
@@ -124,16 +123,13 @@ def decide_gate(
     """
     counted = [each for each in results if champion == "stop" or each.baseline is None]
     verdict = decide_verdict(counted, criteria.waiver)
-    waiver = None
-    if criteria.waiver is not None:
-        waiver = published.Waiver(**criteria.waiver.model_dump())
     return Gate(
         verdict=verdict,
         criteria=[*results],
         champion=champion,
         criteria_commit=commit or None,
-        waiver=waiver if verdict == "waived" else None,
-        waiver_over=waiver if verdict == "failed" else None,
+        waiver=criteria.waiver if verdict == "waived" else None,
+        waiver_over=criteria.waiver if verdict == "failed" else None,
     )
 
 

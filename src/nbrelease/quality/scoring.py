@@ -42,10 +42,6 @@ class Problem:
         return self.message
 
 
-class DeploymentObservation(Observed):
-    """The requests that one deployment answered; times in milliseconds."""
-
-
 class Observation(Observed):
     """Requests to an endpoint and their latency in milliseconds; None without any request.
 
@@ -58,7 +54,7 @@ class Observation(Observed):
     p50_ms: float | None
     p99_ms: float | None
     connections: int
-    by_deployment: dict[str, DeploymentObservation] = Field(default_factory=dict)
+    by_deployment: dict[str, Observed] = Field(default_factory=dict)
 
     def load_test(self, sku: str, instances: int) -> LoadTest:
         """The result of a load test, with the instances that served it."""
@@ -188,7 +184,7 @@ def _summarize(calls: list[_Call], seconds: float, connections: int) -> Observat
         p99_ms=_percentile(calls, 99),
         connections=connections,
         by_deployment={
-            name: DeploymentObservation(
+            name: Observed(
                 requests=len(own),
                 errors=sum(call.error is not None for call in own),
                 p95_ms=_percentile(own, 95),

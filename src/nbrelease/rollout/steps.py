@@ -148,10 +148,8 @@ class Rollout:
             self._stop(Problem("incomplete", "the rollout ended before all traffic was moved"))
         if self.completed:
             return
-        if self._has_traffic():
-            self.rollback = self._roll_back()
-        else:
-            self.rollback = RollbackResult("not moved", "no traffic was moved")
+        not_moved = RollbackResult("not moved", "no traffic was moved")
+        self.rollback = self._roll_back() if self._has_traffic() else not_moved
         self._log(self.rollback.message)
         if self.rollback.state == "left":
             why = f"{self.steps[-1].why}; {self.rollback.message}"
@@ -219,17 +217,13 @@ class Rollout:
             observed = self._observe_deployment()
             problems = check_limits(observed, self._limits, self.deployment)
             if not problems and self.previous is not None:
-                observed = observed.model_copy(update={"drift": self._measure_drift(self.previous)})
+                observed = self._add_drift(observed, self.previous)
                 problems = check_limits(observed, self._limits, self.deployment)
         except (AzureError, RequestException) as error:  # not enough is known: a problem too
+            code, what = ("not_compared", "the predictions could not be compared")
             if observed is None:
-                problem = Problem(
-                    "not_observed", f"the step was not observed: {_first_line(error)}"
-                )
-            else:
-                message = f"the predictions could not be compared: {_first_line(error)}"
-                problem = Problem("not_compared", message)
-            problems = [problem]
+                code, what = ("not_observed", "the step was not observed")
+            problems = [Problem(code, f"{what}: {_first_line(error)}")]
         return self._append(before, traffic, observed, problems)
 
     def keep_deployment(self, days: int) -> KeptDeployment | None:
@@ -283,11 +277,13 @@ class Rollout:
                 break
         return observed
 
-    def _measure_drift(self, previous: str) -> float:
+    def _add_drift(self, observed: Observation, previous: str) -> Observation:
+        """The observation with the drift of the predictions from the live deployment's."""
         from nbrelease.quality.drift import prediction_drift
 
         names = (previous, self.deployment)
-        return prediction_drift(*(self._scoring.predict(self._rows, name) for name in names))
+        drift = prediction_drift(*(self._scoring.predict(self._rows, name) for name in names))
+        return observed.model_copy(update={"drift": drift})
 
     def _has_traffic(self) -> bool:
         """Whether the new deployment got traffic, by this rollout or by one that was killed."""

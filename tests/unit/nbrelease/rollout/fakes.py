@@ -10,7 +10,8 @@ from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 
-from nbrelease.quality.scoring import DeploymentObservation, Observation
+from nbrelease.quality.scoring import Observation
+from nbrelease.records.published import Observed
 
 
 @dataclass
@@ -77,7 +78,7 @@ def observation(
         requests=10, errors=errors, first_error="500" if errors else None,
         requests_per_second=5, p50_ms=10, p95_ms=p95_ms, p99_ms=30, connections=2,
         by_deployment={
-            name: DeploymentObservation(requests=5, errors=0, p95_ms=p95_ms)
+            name: Observed(requests=5, errors=0, p95_ms=p95_ms)
             for name in answered_by.split()
         },
         **more,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.nbrelease.rollout.fakes import FakeClient
 
-from nbrelease.rollout import EndpointTraffic, RollbackError, RollbackPlan, plan_rollback, roll_back
+from nbrelease.rollout import EndpointTraffic, plan_rollback, roll_back
+from nbrelease.rollout.rollback import RollbackError, RollbackPlan
 
 UNFINISHED = {"rolling": "model-1", "rolling-map": json.dumps({"model-2": 10, "model-1": 90})}
 HALF = {"model-1": 90, "model-2": 10}
