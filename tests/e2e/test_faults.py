@@ -1,4 +1,4 @@
-"""Rollouts that go wrong while callers ask: who answers them, and what the pack says."""
+"""Rollouts that fail while requests are sent: what callers get, and what the evidence says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAULTS = {
 }
 KINDS = (*FAULTS, "crashes", "stuck", "healthy")
 
-# What a challenger's training did wrong, and what the gate says of it.
+# An error in a challenger's training, and the criterion that it fails (a regular expression).
 CHALLENGERS = {
     "equal": ("logistic", "label", ""),
     "worse by two points": (
@@ -42,7 +42,7 @@ CHALLENGERS = {
         "label.where(np.random.default_rng(0).random(len(label)) >= 0.25, 1 - label)",
         "roc_auc against the champion",
     ),
-    "worse on one band of age": (
+    "worse on one slice of age": (
         "random_forest",
         "label.where(~features.Age.between(30, 44) | (features.index % 4 == 0), 1 - label)",
         r"\(Age 30 to 45\) against the champion",
@@ -50,36 +50,35 @@ CHALLENGERS = {
 }
 
 
-# One of them each time, tests/unit/nbrelease/quality has all on bare numbers; NBRELEASE_DRILLS=all
-# trains all of them.
+# Only one by default: tests/unit/nbrelease/quality tests all of them on numbers.
 DRILLS = list(CHALLENGERS) if ALL else [*CHALLENGERS][-1:]
 
 
 @pytest.mark.parametrize("kind", DRILLS)
-def test_a_challenger_is_held_against_the_champion(prod, kind):
-    estimator, label, said = CHALLENGERS[kind]
+def test_a_challenger_is_compared_with_the_champion(prod, kind):
+    estimator, label, failing = CHALLENGERS[kind]
     main = prod.root / "exported" / "train" / "main.py"
-    kept, before = main.read_text(), prod.look()
-    main.write_text(kept.replace("fit(features, label)", f"fit(features, {label})"))
+    source, before = main.read_text(), prod.look()
+    main.write_text(source.replace("fit(features, label)", f"fit(features, {label})"))
     words = ["02_train", "03_register", "--env", "prod", "-p", f"estimator={estimator}"]
     with prod.callers() as callers:
         trained = nbrelease(prod.root, "run", *words[:1], *words[2:])
         done = nbrelease(prod.root, "run", *words[1:4])
-    main.write_text(kept)
+    main.write_text(source)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     gate = read_values(newest(prod.root, "prod"), "03_register")["gate"]
     failed = [each["name"] for each in gate["criteria"] if not each["passed"]]
     after = prod.look()
-    if said:
+    if failing:
         assert done.returncode == 1, done.stdout + done.stderr
         assert gate["verdict"] == "failed"
-        assert re.search(said, done.stderr), done.stderr
-        assert any(re.search(said, name) for name in failed)
+        assert "cell test-gate" in done.stderr
+        assert any(re.search(failing, name) for name in failed)
         assert not [name for name in failed if "Age" in name and "30 to 45" not in name]
     else:
         assert done.returncode == 0, done.stdout + done.stderr
         assert (gate["verdict"], failed) == ("passed", [])
-    assert after["models"] == before["models"] + (not said)
+    assert after["models"] == before["models"] + (not failing)
     assert after["traffic"] == before["traffic"]
     assert set(callers.since(0)) == {"200"}
 
@@ -92,15 +91,15 @@ def check_that_callers_are_served(callers: Callers, since: float) -> None:
 
 @pytest.fixture(autouse=True)
 def _release(prod) -> Iterator[None]:
-    """A release for each test: in another's, what failed there first would be the reason."""
+    """End the release after each test, so that each has its own verdict and reason."""
     yield
     for folder in (prod.root / "evidence").glob("prod-*"):
         if not (folder / "manifest.json").exists():
             build_pack(folder, card=False)
 
 
-def told(prod: Prod, verdict: str) -> str:
-    """The reason that the newest pack gives for a verdict; what is run next is another release."""
+def end_release(prod: Prod, verdict: str) -> str:
+    """End the newest release and return the reason of its verdict."""
     record = build_pack(newest(prod.root, "prod"), card=False)
     assert record.verdict == verdict, record.reason
     return record.reason
@@ -115,31 +114,32 @@ NEVER_READY = {
 @pytest.mark.parametrize("kind", NEVER_READY)
 def test_a_deployment_that_does_not_start_gets_no_traffic(prod, kind):
     deployment, version = prod.deployed[kind]
-    said, settings, state = NEVER_READY[kind]
+    error, settings, state = NEVER_READY[kind]
     with prod.callers() as callers:
         words = ["-p", f"model_version={version}", "--env", "prod"]
         done = nbrelease(prod.root, "run", "06_deploy_online", *words, **settings)
         assert done.returncode == 1, done.stdout + done.stderr
         assert (
-            said in (newest(prod.root, "prod") / "notebooks" / "06_deploy_online.ipynb").read_text()
+            error
+            in (newest(prod.root, "prod") / "notebooks" / "06_deploy_online.ipynb").read_text()
         )
-        assert said in told(prod, "failed")
+        assert error in end_release(prod, "failed")
         done = nbrelease(prod.root, *prod.release(deployment, version))
         assert done.returncode == 1, done.stdout + done.stderr
         assert f"{deployment} is not ready for traffic: {state}" in done.stderr
     assert "Traceback" not in done.stderr
     assert prod.shares() == {"model-1": 100}
     check_that_callers_are_served(callers, 0)
-    assert f"{deployment} is not ready for traffic" in told(prod, "failed")
+    assert f"{deployment} is not ready for traffic" in end_release(prod, "failed")
 
 
 @pytest.mark.parametrize(("kind", "problems"), FAULTS.items())
-def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, problems):
+def test_a_faulty_deployment_is_rolled_back(prod, kind, problems):
     deployment, version = prod.deployed[kind]
-    # What answers otherwise is found before it has traffic; the others get some, to show the rest.
-    given = {"observe_seconds": "2", "mirror_percent": "20" if kind == "shifted" else "0"}
+    # Other predictions are detected on mirrored requests; the other faults with real traffic.
+    parameters = {"observe_seconds": "2", "mirror_percent": "20" if kind == "shifted" else "0"}
     with prod.callers() as callers:
-        done = nbrelease(prod.root, *prod.release(deployment, version, **given))
+        done = nbrelease(prod.root, *prod.release(deployment, version, **parameters))
         callers.wait(back := time.monotonic(), 8)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -149,14 +149,14 @@ def test_a_faulty_deployment_loses_its_traffic_by_itself(prod, kind, problems):
     assert steps[-1]["decision"] == ("give no traffic" if kind == "shifted" else "roll back")
     assert set(steps[-1]["problems"]) & problems, steps[-1]
     assert "cell test-rollout-completed" in done.stderr
-    # Whatever is not known, what was seen of each map is.
+    # The observation is recorded, even where the predictions could not be compared.
     assert all(step["observed"]["requests"] for step in steps)
-    assert steps[-1]["why"] in told(prod, "failed" if kind == "shifted" else "rolled back")
+    assert steps[-1]["why"] in end_release(prod, "failed" if kind == "shifted" else "rolled back")
 
 
 @contextmanager
 def moving(prod: Prod, *words: str) -> Iterator[tuple[Callers, subprocess.Popen[str]]]:
-    """A call of nbrelease that has given a deployment its first traffic, and callers."""
+    """A call of nbrelease that has just moved the first traffic, and callers."""
     before = {*prod.shares(), None}
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", *words],
@@ -167,7 +167,7 @@ def moving(prod: Prod, *words: str) -> Iterator[tuple[Callers, subprocess.Popen[
         try:
             deadline = time.monotonic() + 300
             while callers.answered_by <= before:
-                assert time.monotonic() < deadline, "the rollout does not begin"
+                assert time.monotonic() < deadline, "the rollout does not start"
                 assert process.poll() is None, process.stdout.read()
                 time.sleep(0.1)
             yield callers, process
@@ -178,13 +178,13 @@ def moving(prod: Prod, *words: str) -> Iterator[tuple[Callers, subprocess.Popen[
 def rolling_out(
     prod: Prod, kind: str
 ) -> AbstractContextManager[tuple[Callers, subprocess.Popen[str]]]:
-    """A rollout by hand."""
+    """A rollout of a deployment by `nbrelease run`."""
     deployment, version = prod.deployed[kind]
     words = prod.release(deployment, version, observe_seconds="12", mirror_percent="0")
     return moving(prod, *words)
 
 
-def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
+def test_a_rollout_rolls_back_when_the_server_was_killed_and_restarted(prod):
     with rolling_out(prod, "healthy") as (callers, process):
         server = psutil.Process(prod.state()["pid"])
         server.kill()
@@ -199,13 +199,13 @@ def test_the_server_is_killed_between_two_steps_and_comes_back(prod):
     assert steps[-1]["decision"] == "roll back"
 
 
-def test_the_champion_cannot_be_deleted_while_it_answers(prod):
+def test_the_live_deployment_cannot_be_deleted(prod):
     assert "100 % of the traffic" in prod.scripts.fail(REMOVE, "model-1")
     assert "model-1" in prod.look()["deployments"]
 
 
 def kill_kernel(job: str) -> None:
-    """End the kernel that executes a runbook in a job of a pipeline."""
+    """Kill the kernel that executes a runbook in a job of a pipeline."""
     [kernel] = [
         process
         for process in psutil.process_iter(["cwd", "cmdline"])
@@ -215,8 +215,8 @@ def kill_kernel(job: str) -> None:
     kernel.kill()
 
 
-def test_a_rollout_whose_kernel_dies_is_taken_back_by_the_pipeline(prod):
-    done = rehearse(prod.root)  # its code is what prod trains with
+def test_the_pipeline_rolls_back_a_rollout_whose_kernel_was_killed(prod):
+    done = rehearse(prod.root)  # prod trains with its code
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     words = ["rehearse", "prod", "--set", "estimator=random_forest", "--set", "observe_seconds=12"]
     words += ["--approve", "prod=Ada", "--approve", "blue=Ada"]
@@ -235,7 +235,7 @@ def test_a_rollout_whose_kernel_dies_is_taken_back_by_the_pipeline(prod):
     assert ran["09_rollback"] == "passed"
 
 
-KEPT = """
+SET_KEEP_TAG = """
 import sys
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
@@ -246,19 +246,19 @@ client.online_endpoints.begin_create_or_update(endpoint).result()
 """
 
 
-def test_the_way_back_when_the_newest_deployment_is_dead(prod):
+def test_a_rollback_when_the_newest_deployment_is_dead(prod):
     deployment, version = prod.deployed["healthy"]
     other, _ = prod.deployed["shifted"]
-    prod.scripts.run(KEPT, other, "2026-01-31")
+    prod.scripts.run(SET_KEEP_TAG, other, "2026-01-31")
     with prod.callers() as callers:
         done = nbrelease(prod.root, *prod.release(deployment, version, observe_seconds="2"))
         assert done.returncode == 0, done.stdout + done.stderr
         assert set(callers.since(0)) == {"200"}
-        assert other not in prod.look()["deployments"]  # its day was over
+        assert other not in prod.look()["deployments"]  # it was expired
         prod.end(deployment)
         dead = time.monotonic()
         while set(callers.since(dead)) <= {"200"}:
-            assert time.monotonic() < dead + 60, "its end is not noticed"
+            assert time.monotonic() < dead + 60, "the endpoint still answers"
             time.sleep(0.2)
         done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod", "-p", "reason=dead")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -268,11 +268,11 @@ def test_the_way_back_when_the_newest_deployment_is_dead(prod):
     rollback = read_values(newest(prod.root, "prod"), "09_rollback")["rollback"]
     assert (rollback["from"], rollback["to"]) == (deployment, "model-1")
     assert rollback["reason"] == "dead"
-    assert rollback["seconds"] < 60  # the promise, generous even on a busy machine
-    assert f"from {deployment} to model-1: dead" in told(prod, "rolled back")
+    assert rollback["seconds"] < 60  # the documented limit
+    assert f"from {deployment} to model-1: dead" in end_release(prod, "rolled back")
 
 
-BY_HAND = """
+MOVE_AND_DELETE = """
 import sys
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
@@ -284,32 +284,32 @@ client.online_deployments.begin_delete("model-1", "diabetes-online").result()
 """
 
 
-def test_the_champion_is_deleted_by_hand_in_the_middle_of_a_rollout(prod):
+def test_the_traffic_stays_when_the_live_deployment_is_deleted_during_a_rollout(prod):
     prod.deployed |= prod.deploy("healthy")
     deployment, _ = prod.deployed["healthy"]
     with rolling_out(prod, "healthy") as (callers, process):
-        prod.scripts.run(BY_HAND, deployment)
+        prod.scripts.run(MOVE_AND_DELETE, deployment)
         shown, _ = process.communicate(timeout=200)
-        back = "run", "09_rollback", "--env", "prod"
-        given = "-p", "unfinished_only=true", "-p", f"online_deployment={deployment}"
-        pipelines = nbrelease(prod.root, *back, *given)
-        done = nbrelease(prod.root, *back)
+        rollback = "run", "09_rollback", "--env", "prod"
+        unfinished = "-p", "unfinished_only=true", "-p", f"online_deployment={deployment}"
+        by_pipeline = nbrelease(prod.root, *rollback, *unfinished)
+        done = nbrelease(prod.root, *rollback)
     assert process.returncode == 1, shown
-    assert pipelines.returncode == 0, pipelines.stdout + pipelines.stderr
-    # Seen when the next step is taken, or before it by the champion's answer.
+    assert by_pipeline.returncode == 0, by_pipeline.stdout + by_pipeline.stderr
+    # Detected at the next step, or before when the deleted deployment does not predict.
     steps = read_values(newest(prod.root, "prod"), "08_release_online")["rollout"]
     assert steps[-1]["decision"] == "leave as it is"
     assert set(steps[-1]["problems"]) <= {"traffic_changed", "not_compared"}, steps[-1]
     assert prod.shares() == {deployment: 100}
     assert set(callers.since(0)) == {"200"}
-    assert steps[-1]["why"] in told(prod, "failed")
+    assert steps[-1]["why"] in end_release(prod, "failed")
     assert done.returncode == 1
-    # To where it was before the rollout: the endpoint's tags name it, and it was deleted.
+    # The endpoint's tags name the deployment before the rollout, which was deleted.
     assert "RollbackError: model-1 is not deployed" in done.stderr
 
 
-@pytest.mark.skipif(not ALL, reason="one of all the drills: NBRELEASE_DRILLS=all")
-def test_the_way_back_from_a_rollout_that_was_killed(prod):
+@pytest.mark.skipif(not ALL, reason="runs with NBRELEASE_DRILLS=all")
+def test_a_rollback_after_a_killed_rollout(prod):
     live = prod.shares()
     prod.deployed |= prod.deploy("healthy")
     with rolling_out(prod, "healthy") as (callers, process):
@@ -320,7 +320,7 @@ def test_the_way_back_from_a_rollout_that_was_killed(prod):
         assert done.returncode == 0, done.stdout + done.stderr
     assert prod.shares() == live
     assert set(callers.since(0)) == {"200"}
-    assert "killed" in told(prod, "rolled back")
+    assert "killed" in end_release(prod, "rolled back")
     words = ["-p", f"to_deployment={next(iter(live))}"]
     done = nbrelease(prod.root, "run", "09_rollback", "--env", "prod", *words)
     assert done.returncode == 1

@@ -55,9 +55,9 @@ def _check(rows: pd.DataFrame, criteria: Criteria, label: str) -> list[Criterion
     results = evaluate_limits([limit], {"duplicates": share})
     for name, allowed in checks.columns.items():
         results += _check_range(rows, name, allowed)
-    classes = {"label values": Measurement(rows[label].nunique())}
+    classes = {"label_values": Measurement(rows[label].nunique())}
     results += evaluate_limits(
-        [Limit(metric="label values", at_least=2, at_most=2)], classes, label
+        [Limit(metric="label_values", at_least=2, at_most=2)], classes, label
     )
     if checks.id_column is not None:
         results += _check_leakage(rows, checks.id_column, label)
@@ -85,7 +85,7 @@ def _check_leakage(rows: pd.DataFrame, id_column: str, label: str) -> list[Crite
         return [_missing_column(id_column)]
     ids = pd.to_numeric(rows[id_column], errors="coerce").to_numpy(float)
     distance = abs(float(roc_auc(rows[label].to_numpy(np.int64), ids)) - 0.5)
-    limit = Limit(metric="label told by the id", at_most=LEAKAGE_LIMIT)
+    limit = Limit(metric="id_leakage", at_most=LEAKAGE_LIMIT)
     return evaluate_limits([limit], {limit.metric: Measurement(distance)}, id_column)
 
 

@@ -10,7 +10,7 @@ from nbrelease.report.translations import Translate
 
 MAX_MISSED = 3
 """Criteria that a reason names; the table has all of them."""
-COUNTS = {"rows", "test_rows", "train_rows", "overlap_rows", "label values"}
+COUNTS = {"rows", "test_rows", "train_rows", "overlap_rows", "label_values"}
 """Metrics that are whole numbers."""
 COLUMN_VALUES = {"least", "most"}
 """Metrics that are values of a column, of any size."""

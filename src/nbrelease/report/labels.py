@@ -34,8 +34,8 @@ METRICS = {
     "missing": N_("Share of missing values"),
     "least": N_("Minimum"),
     "most": N_("Maximum"),
-    "label values": N_("Distinct values of the label"),
-    "label told by the id": N_("Label leakage through the id column"),
+    "label_values": N_("Distinct values of the label"),
+    "id_leakage": N_("Label leakage through the id column"),
 }
 STATES = {
     # verdicts of releases, runbooks and release criteria, states of cells

@@ -212,7 +212,7 @@ def test_stability_index():
     assert np.isnan(stability_index(old, np.array([np.nan])))
 
 
-LEAKAGE = "label told by the id"
+LEAKAGE = "id_leakage"
 
 
 def sample(**columns) -> pd.DataFrame:
@@ -230,7 +230,7 @@ def sample(**columns) -> pd.DataFrame:
         (lambda rows: rows.assign(Age=rows.Age.where(rows.index != 3, 190)), [("most", "Age")]),
         (lambda rows: rows.assign(BMI=rows.BMI.where(rows.index > 9)), [("missing", "BMI")]),
         (lambda rows: pd.concat([rows, rows.head(100)]), [("duplicates", None)]),
-        (lambda rows: rows.assign(Diabetic=1), [("label values", "Diabetic"), (LEAKAGE, "PatientID")]),
+        (lambda rows: rows.assign(Diabetic=1), [("label_values", "Diabetic"), (LEAKAGE, "PatientID")]),
         (lambda rows: rows.assign(PatientID=rows.Diabetic * 10_000 + range(len(rows))), [(LEAKAGE, "PatientID")]),
     ],
 )  # fmt: skip
