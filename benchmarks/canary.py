@@ -203,7 +203,11 @@ def deploy(ml_client: Any, endpoint: str, *names: str) -> None:
             DummyClassifier(strategy="constant", constant=1).fit(rows, [0, 1]),
             f"{folder}/model",
             signature=infer_signature(rows, [0, 1]),
-            pip_requirements=["scikit-learn"],
+            pip_requirements=[
+                "scikit-learn",
+                "azureml-inference-server-http",
+                "azureml-ai-monitoring",
+            ],
             serialization_format="skops",
         )
         path = Path(folder, "model")

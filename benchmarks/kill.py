@@ -374,7 +374,9 @@ def prepare(ml: Any, folder: Path) -> None:
     rows = np.array([[0.0], [1.0], [2.0]])
     path = str(folder / "model")
     mlflow.sklearn.save_model(
-        LinearRegression().fit(rows, rows[:, 0] * 2 + 1), path, pip_requirements=["scikit-learn"]
+        LinearRegression().fit(rows, rows[:, 0] * 2 + 1),
+        path,
+        pip_requirements=["scikit-learn", "azureml-inference-server-http", "azureml-ai-monitoring"],
     )
     ml.environments.create_or_update(Environment(name="e", version="1", image="a:1"))
     ml.models.create_or_update(Model(name="m", version="1", path=path, type="mlflow_model"))

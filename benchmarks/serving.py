@@ -176,7 +176,7 @@ def train(data: Path, folder: Path) -> pd.DataFrame:
         model,
         str(folder),
         signature=infer_signature(features, model.predict(features)),
-        pip_requirements=["scikit-learn"],
+        pip_requirements=["scikit-learn", "azureml-inference-server-http", "azureml-ai-monitoring"],
         serialization_format="skops",
     )
     return features.head(1)

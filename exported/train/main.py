@@ -169,6 +169,9 @@ def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
                 f"pandas=={pd.__version__}",
                 f"numpy=={np.__version__}",
                 f"skops=={skops.__version__}",
+                # What Azure's server for models without code imports.
+                "azureml-inference-server-http==1.5.1",
+                "azureml-ai-monitoring==1.0.0",
             ],
             # skops instead of pickle: loading the model cannot run code. It has to trust the trees.
             serialization_format="skops",

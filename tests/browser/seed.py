@@ -33,7 +33,8 @@ rows = np.arange(20.0).reshape(10, 2)
 model = LinearRegression().fit(rows, rows.sum(axis=1))
 mlflow.log_params({"alpha": 0.5, "bold": "<script>alert(1)</script>"})
 mlflow.log_metric("rmse", 0.25)
-mlflow.sklearn.save_model(model, "m", serialization_format="cloudpickle", pip_requirements=["scikit-learn"])
+needs = ["scikit-learn", "azureml-inference-server-http", "azureml-ai-monitoring"]
+mlflow.sklearn.save_model(model, "m", serialization_format="cloudpickle", pip_requirements=needs)
 mlflow.log_artifacts("m", artifact_path="model")
 print("Ünïcode and <script>alert(2)</script> in a log")
 """

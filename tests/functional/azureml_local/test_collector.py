@@ -24,7 +24,8 @@ def model(client, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "m"
     mlflow.sklearn.save_model(
         DummyClassifier(strategy="constant", constant=1).fit(rows, [0, 1]),
-        folder, signature=infer_signature(rows, [0, 1]), pip_requirements=["scikit-learn"],
+        folder, signature=infer_signature(rows, [0, 1]),
+        pip_requirements=["scikit-learn", "azureml-inference-server-http", "azureml-ai-monitoring"],
         serialization_format="cloudpickle",
     )  # fmt: skip
     return client().models.create_or_update(Model(name="kept", path=folder, type="mlflow_model"))
@@ -74,6 +75,10 @@ def ask(client, deployed, name: str, payload: dict) -> requests.Response:
     return requests.post(deployed.scoring_uri, json=payload, headers=headers, timeout=30)
 
 
+def split(*rows):
+    return {"input_data": {"columns": ["a", "b"], "data": rows}}
+
+
 def collected(local, deployment: str, collection: str) -> list[dict]:
     pattern = f"blobs/*/*/modelDataCollector/kept/{deployment}/{collection}/*/*/*/*/*.jsonl"
     lines = [line for path in local.data.glob(pattern) for line in path.read_text().splitlines()]
@@ -85,7 +90,7 @@ def test_a_line_for_each_request_in_azures_layout(client, local, deployed):
     body = {"input_data": {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}}
     answer = ask(client, deployed, "all", body)
     assert answer.json() == [1, 1]
-    assert ask(client, deployed, "all", {"input_data": [["many", 1]]}).status_code == 424
+    assert ask(client, deployed, "all", split(["many", 1])).status_code == 424
     deadline = time.monotonic() + 10
     while not collected(local, "all", "model_outputs"):
         assert time.monotonic() < deadline
@@ -102,7 +107,7 @@ def test_a_line_for_each_request_in_azures_layout(client, local, deployed):
 
 
 def test_nothing_is_kept_where_nobody_asked_for_it(client, local, deployed):
-    assert ask(client, deployed, "off", {"input_data": [[1, 2]]}).status_code == 200
+    assert ask(client, deployed, "off", split([1, 2])).status_code == 200
     time.sleep(1)
     assert not list(local.data.glob("blobs/*/*/modelDataCollector/kept/off"))
 
@@ -112,7 +117,7 @@ def test_a_job_reads_what_was_collected(client, deployed):
     from azure.ai.ml.entities import Environment
 
     ml_client = client()
-    ask(client, deployed, "all", {"input_data": [[1, 2]]})
+    ask(client, deployed, "all", split([1, 2]))
     time.sleep(1)
     ml_client.environments.create_or_update(Environment(name="e", image="none:1"))
     path = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/kept/all"
@@ -128,6 +133,6 @@ def test_a_job_reads_what_was_collected(client, deployed):
 
 
 def test_an_answer_that_takes_longer_than_the_request_timeout_is_given_up(client, deployed):
-    answer = ask(client, deployed, "hurried", {"input_data": [[1, 2]] * 20_000})
+    answer = ask(client, deployed, "hurried", split(*[[1, 2]] * 20_000))
     assert answer.status_code == 408
     assert answer.json()["error"]["code"] == "RequestTimeout"

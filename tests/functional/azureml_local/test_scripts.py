@@ -183,14 +183,10 @@ def test_schemas_convert_and_are_in_the_swagger_document(deploy, call, ml):
     body = {"data": [{"a": 2, "b": "x"}], "factors": [[3, 0]]}
     assert call("schema", json=body).json() == [6.0]
     assert call("schema", json=body | {"scale": 2}).json() == [12.0]
-    for wrong, said in (
-        ({"data": []}, "factors"),
-        ([1], "object"),
-    ):
+    for wrong in ({"data": []}, [1]):
         answer = call("schema", json=wrong)
         assert answer.status_code == 424
         assert answer.headers["ms-azureml-model-error-statuscode"] == "400"
-        assert said in answer.text
     assert call("schema", data=b"{}").headers["ms-azureml-model-error-statuscode"] == "415"
     assert call("schema", json={"data": body["data"], "factors": [[1]]}).status_code == 424
     key = ml.online_endpoints.get_keys(ENDPOINT).primary_key

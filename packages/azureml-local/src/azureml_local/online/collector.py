@@ -66,9 +66,7 @@ class Collector:
         ]
         for collection in enabled:
             inputs = collection == "model_inputs"
-            rows = (
-                _inputs(json.loads(request_body)) if inputs else _outputs(json.loads(response_body))
-            )
+            rows = _input_rows(request_body) if inputs else _output_rows(response_body)
             self.append(workspace, name, collection, request_id, rows)
 
     def flush(self) -> None:
@@ -118,17 +116,29 @@ class Collector:
         await asyncio.to_thread(self.flush)
 
 
-def _inputs(body: Any) -> list[dict[str, Any]]:
-    """The rows of a request body, with column names if it has them."""
-    given = body["input_data"]
-    columns, rows = None, given
-    if isinstance(given, dict):
-        columns, rows = given["columns"], given["data"]
-    return [
-        dict(zip(columns or map(str, range(len(row))), row, strict=True))
-        for row in (row if isinstance(row, list) else [row] for row in rows)
-    ]
+def _input_rows(body: bytes) -> list[dict[str, Any]]:
+    """The rows of a request body, with column names if it has them; empty for a GET request."""
+    given = json.loads(body)["input_data"] if body else []
+    if isinstance(given, dict) and "data" not in given:
+        return _column_rows(given)
+    columns, rows = (
+        (given.get("columns"), given["data"]) if isinstance(given, dict) else (None, given)
+    )
+    rows = [row if isinstance(row, list) else [row] for row in rows]
+    return [dict(zip(columns or map(str, range(len(row))), row, strict=False)) for row in rows]
 
 
-def _outputs(answer: Any) -> list[dict[str, Any]]:
-    return [row if isinstance(row, dict) else {OUTPUT: row} for row in answer]
+def _output_rows(body: bytes) -> list[dict[str, Any]]:
+    result = json.loads(body)
+    if isinstance(result, dict):
+        return _column_rows(result)
+    rows = result if isinstance(result, list) else [result]
+    return [row if isinstance(row, dict) else {OUTPUT: row} for row in rows]
+
+
+def _column_rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of columns of equal length; one row if they are scalars or differ in length."""
+    lengths = {len(values) if isinstance(values, list) else -1 for values in columns.values()}
+    if len(lengths) != 1 or -1 in lengths:
+        return [columns]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

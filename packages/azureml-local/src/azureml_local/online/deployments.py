@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local import assets
 from azureml_local.errors import AzureError, BadRequest, Conflict
-from azureml_local.jobs import packages
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
+from azureml_local.online.requirements import check_requirements, find_conda_file
 from azureml_local.online.resources import (
     BASE,
     DEPLOYMENTS,
@@ -173,29 +173,44 @@ class Deployments:
         launch = LaunchSettings(
             spec, working_directory, _log_file(folder), environment | own, forkable
         )
-        await asyncio.to_thread(self._log_package_warnings, workspace, properties, launch)
+        await asyncio.to_thread(self._check_requirements, workspace, properties, launch)
         await self._serving.start(
             pool_key(workspace, name), launch, parse_limits(properties, body["sku"])
         )
 
-    def _log_package_warnings(
+    def _check_requirements(
         self, workspace: Workspace, properties: dict[str, Any], launch: LaunchSettings
     ) -> None:
-        """Log the packages of the environment that this interpreter does not have."""
+        """Log how the environment differs from this interpreter.
+
+        Raises:
+            AzureError: a no-code deployment's environment lacks a package of the server.
+        """
+        source, conda_file = "the model's conda.yaml", None
         reference = text_of(properties, "environmentId")
-        if not reference:
+        if reference:
+            try:
+                environment = assets.find_by_id(self._state, workspace, "environments", reference)
+            except AzureError:
+                return  # of Azure's own registry: its packages are not known here
+            anonymous = environment.name in assets.ANONYMOUS_NAMES
+            source = "the environment" if anonymous else environment.name
+            conda_file = environment.body.get("condaFile")
+        elif "model" in launch.spec:
+            file = find_conda_file(Path(launch.spec["model"]))
+            conda_file = file.read_text(encoding="utf-8") if file else None
+        if not conda_file:
             return
-        try:
-            environment = assets.find_by_id(self._state, workspace, "environments", reference)
-        except AzureError:
-            return  # of Azure's own registry: its packages are not known here
-        named = (
-            environment.name
-            if environment.name not in assets.ANONYMOUS_NAMES
-            else "the environment"
-        )
-        for line in packages.package_warnings(named, environment.body.get("condaFile")):
-            launch.write_log(line.removeprefix("azureml-local: "))
+        check = check_requirements(source, conda_file)
+        no_code = "script" not in launch.spec
+        for line in check.log_lines if no_code else check.differences:
+            launch.write_log(line)
+        if no_code and check.missing:
+            raise AzureError(
+                f"the container crashed: {source} lacks {', '.join(check.missing)}, which Azure's "
+                "inference server needs; add it to the model's pip requirements",
+                "ContainerCrashed",
+            )
 
     async def _get(self, request: Request) -> Response:
         workspace = self._state.workspace(request)

@@ -41,12 +41,12 @@ def load_scorer(spec: dict[str, str]) -> Scorer:
         Exception: whatever the model or the script raises while it is loaded.
     """
     if spec.get("script"):
-        from azureml_local.online.script import Script
+        from azureml_local.online.script import load_script_server
 
-        return Script(Path(spec["code"]), spec["script"], spec["name"])
-    from azureml_local.online.nocode import NoCode
+        return load_script_server(Path(spec["code"]), spec["script"], spec["name"])
+    from azureml_local.online.nocode import load_model_server
 
-    return NoCode(Path(spec["model"]), spec["name"])
+    return load_model_server(Path(spec["model"]), spec["name"])
 
 
 def main(argv: list[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -33,6 +32,7 @@ SET_BY_SERVER = frozenset(
     {"content-length", "connection", "transfer-encoding", "server", "date", DEPLOYMENT_HEADER}
 )
 """Response headers of the container that the endpoint sets itself."""
+SERVER_VERSION = "azureml-local"
 START_SECONDS = 5.0
 MAX_CACHED = 1000
 T = TypeVar("T")
@@ -60,7 +60,10 @@ class Scoring:
         name, named = self._choose_deployment(endpoint, request)
         deployment, pool = await self._deployment_pool(workspace, endpoint, name)
         scoring_request = await _read_request(request)
-        request_id = scoring_request.header("x-ms-client-request-id") or str(uuid.uuid4())
+        if not scoring_request.header("x-request-id"):
+            scoring_request.headers.append(["x-request-id", str(uuid.uuid4())])
+        ids = ("x-ms-request-id", "x-ms-client-request-id", "x-request-id")
+        request_id = next(filter(None, map(scoring_request.header, ids)))
         mirror_traffic = endpoint.body["properties"].get("mirrorTraffic") or {}
         mirror = None if named else choose_mirror(mirror_traffic)
         if mirror is not None:
@@ -192,15 +195,15 @@ async def _read_request(request: Request) -> ScoringRequest:
 
 
 def _render_response(response: ScoringResponse, name: str, request_id: str) -> Response:
-    """The response to the caller: Azure's 424 with the model's own status code in a header."""
-    good = 200 <= response.status < 300
+    """The response to the caller: 424 for any status but 200, with the model's own in a header."""
+    good = response.status == 200
     rendered = Response(response.body, response.status if good else 424)
     headers = [pair for pair in response.headers if pair[0] not in SET_BY_SERVER]
-    headers += [[DEPLOYMENT_HEADER, name], ["x-ms-request-id", request_id]]
+    headers += [[DEPLOYMENT_HEADER, name], ["x-ms-server-version", SERVER_VERSION]]
+    if not any(key == "x-ms-request-id" for key, _ in headers):
+        headers.append(["x-ms-request-id", request_id])
     if not good:
-        with contextlib.suppress(ValueError):
-            reason = http.HTTPStatus(response.status).phrase
-            headers.append(["ms-azureml-model-error-reason", reason])
+        headers.append(["ms-azureml-model-error-reason", "model_error"])
         headers.append(["ms-azureml-model-error-statuscode", str(response.status)])
     rendered.raw_headers += [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers]
     return rendered

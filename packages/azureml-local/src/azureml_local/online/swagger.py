@@ -1,53 +1,57 @@
-"""The OpenAPI document of a deployment, in the two versions that Azure's inference server gives."""
+"""The OpenAPI document of a deployment, in the versions of Azure's inference server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 from azureml_local.scoring.frames import ScoringResponse
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
+SWAGGER_FILES = {
+    **dict.fromkeys(("2", "2.0"), ("swagger.json", "swagger2.json")),
+    **dict.fromkeys(("3", "3.0"), ("swagger3.json",)),
+    "3.1": ("swagger3.1.json",),
+}
+"""The script's own documents, by version."""
+VERSION_PARAMETER = {"name": "version", "in": "query", "required": False}
 ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 BEARER = {"type": "apiKey", "name": "Authorization", "in": "header"}
 
 
 @dataclass(frozen=True)
 class Schemas:
-    """The schemas of what a deployment takes and gives; ``versions`` that can express them."""
+    """The input and output schema of a deployment; ``versions`` that can express them."""
 
     input: dict[str, Any]
     output: dict[str, Any]
     versions: tuple[str, ...] = ("2", "3", "3.1")
 
 
-def render_document(name: str, shapes: Schemas, query: str) -> ScoringResponse:
-    """The document of the version that the query names, 2 without one.
+def render_document(name: str, schemas: Schemas, version: str) -> ScoringResponse:
+    """The document of a version: 2, 3 or 3.1.
 
     Args:
         name: of the endpoint.
-        shapes: what it takes and gives.
-        query: of the request's address.
+        schemas: of its input and output.
+        version: as the request names it.
     """
-    wanted = parse_qs(query).get("version", ["2"])[0]
-    version = VERSIONS.get(wanted)
-    if version is None or version not in shapes.versions:
-        there = ", ".join(shapes.versions)
-        return ScoringResponse.json(
-            {"message": f"no swagger of version {wanted!r}; there are {there}"}, 404
-        )
+    number = VERSIONS.get(version)
+    if number is None or number not in schemas.versions:
+        supported = ", ".join(schemas.versions)
+        message = f"swagger version {version!r} is not supported; supported: {supported}"
+        return ScoringResponse.json({"message": message}, 404)
     return ScoringResponse.json(
-        _second(name, shapes) if version == "2" else _third(name, shapes, version)
+        _second(name, schemas) if number == "2" else _third(name, schemas, number)
     )
 
 
-def _second(name: str, shapes: Schemas) -> dict[str, Any]:
+def _second(name: str, schemas: Schemas) -> dict[str, Any]:
     def answers(good: str, schema: dict[str, Any]) -> dict[str, Any]:
         failed = {"$ref": "#/definitions/ErrorResponse"}
         return {
             "200": {"description": good, "schema": schema},
-            "default": {"description": "what went wrong", "schema": failed},
+            "default": {"description": "error", "schema": failed},
         }
 
     body = {
@@ -65,6 +69,12 @@ def _second(name: str, shapes: Schemas) -> dict[str, Any]:
         "operationId": "ServiceHealthCheck",
         "responses": answers("the deployment is healthy", {"type": "string"}),
     }
+    version = {**VERSION_PARAMETER, "type": "integer", "enum": [2, 3]}
+    swagger = {
+        "operationId": "GetSwaggerSpec",
+        "parameters": [version],
+        "responses": answers("the document", {"type": "string"}),
+    }
     return {
         "swagger": "2.0",
         "info": {"title": name, "version": "1.0"},
@@ -72,16 +82,20 @@ def _second(name: str, shapes: Schemas) -> dict[str, Any]:
         "consumes": ["application/json"],
         "produces": ["application/json"],
         "securityDefinitions": {"Bearer": BEARER},
-        "paths": {"/": {"get": health}, "/score": {"post": score}},
+        "paths": {
+            "/": {"get": health},
+            "/score": {"post": score},
+            "/swagger.json": {"get": swagger},
+        },
         "definitions": {
-            "ServiceInput": shapes.input,
-            "ServiceOutput": shapes.output,
+            "ServiceInput": schemas.input,
+            "ServiceOutput": schemas.output,
             "ErrorResponse": ERROR,
         },
     }
 
 
-def _third(name: str, shapes: Schemas, version: str) -> dict[str, Any]:
+def _third(name: str, schemas: Schemas, version: str) -> dict[str, Any]:
     def content(schema: str) -> dict[str, Any]:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
@@ -89,7 +103,7 @@ def _third(name: str, shapes: Schemas, version: str) -> dict[str, Any]:
         failed = content("ErrorResponse")
         return {
             "200": {"description": good, "content": schema},
-            "default": {"description": "what went wrong", "content": failed},
+            "default": {"description": "error", "content": failed},
         }
 
     score = {
@@ -103,14 +117,24 @@ def _third(name: str, shapes: Schemas, version: str) -> dict[str, Any]:
         "operationId": "ServiceHealthCheck",
         "responses": answers("the deployment is healthy", text),
     }
+    version_parameter = {**VERSION_PARAMETER, "schema": {"type": "integer", "enum": [2, 3]}}
+    swagger = {
+        "operationId": "GetSwaggerSpec",
+        "parameters": [version_parameter],
+        "responses": answers("the document", text),
+    }
     return {
         "openapi": "3.1.0" if version == "3.1" else "3.0.3",
         "info": {"title": name, "version": "1.0"},
-        "paths": {"/": {"get": health}, "/score": {"post": score}},
+        "paths": {
+            "/": {"get": health},
+            "/score": {"post": score},
+            "/swagger.json": {"get": swagger},
+        },
         "components": {
             "schemas": {
-                "ServiceInput": shapes.input,
-                "ServiceOutput": shapes.output,
+                "ServiceInput": schemas.input,
+                "ServiceOutput": schemas.output,
                 "ErrorResponse": ERROR,
             },
             "securitySchemes": {"Bearer": BEARER},

@@ -1,13 +1,14 @@
-"""An MLflow model, loaded by the shortest way that gives the same predictions.
+"""A registered MLflow model: its description in ``MLmodel``, and its ``predict``.
 
-``mlflow.pyfunc.load_model`` imports all of MLflow, which takes longer than everything else a scorer
-does at its start. A scikit-learn model needs none of it: the file MLmodel says where the pickle or
-skops file is and what columns of which types it takes. Any other flavor goes through pyfunc.
+``mlflow.pyfunc.load_model`` imports all of MLflow, which takes longer than everything else in a
+start. A scikit-learn model whose signature has only columns of scalar types is loaded without
+MLflow; what MLflow does with such input is little and is done here. Other models go through pyfunc.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,26 +17,31 @@ import yaml
 
 
 class InvalidInput(Exception):
-    """The rows are not what the model takes; the message says in what."""
+    """The input does not match the model's signature."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a model's signature; ``type`` in MLflow's words: double, long, string."""
+    """One column of a model's signature; ``type`` is MLflow's name: double, long, string."""
 
     name: str
     type: str
     required: bool
 
 
-NUMBERS = {
+PANDAS_TYPES = {
     "double": "float64",
     "float": "float32",
     "long": "int64",
     "integer": "int32",
     "boolean": "bool",
+    "string": "object",
+    "binary": "object",
+    "datetime": "datetime64[ns]",
 }
-PLAIN = (
+"""MLflow's ``DataType.to_pandas``."""
+SKLEARN_TYPES = frozenset(PANDAS_TYPES) - {"binary"}
+PLAIN_ESTIMATORS = (
     "sklearn.linear_model.",
     "sklearn.tree.",
     "sklearn.svm.",
@@ -43,189 +49,153 @@ PLAIN = (
     "sklearn.discriminant_analysis",
     "sklearn.ensemble._forest",
 )
-"""Modules of estimators that do with a data frame's values what they do with an array."""
-NULLABLE = {"long": "Int64", "integer": "Int32", "boolean": "boolean"}
+"""Modules of estimators that predict the same for an array as for a data frame."""
+Predict = Callable[..., Any]
+"""``predict(data, params)``."""
 
 
-class ScoringModel:
-    """A loaded model with its signature."""
+@dataclass(frozen=True)
+class Description:
+    """What ``MLmodel`` says about a model.
 
-    def __init__(self, folder: Path) -> None:
-        """Load the model.
+    Attributes:
+        folder: that has the file.
+        flavors: the settings of each flavor.
+        inputs: the input schema's fields; None without a signature.
+        outputs: the output schema's fields; None without one.
+        params: the schema of the parameters of ``predict``.
+        example: the file and the type of the input example; None without one.
+    """
+
+    folder: Path
+    flavors: dict[str, Any]
+    inputs: list[dict[str, Any]] | None
+    outputs: list[dict[str, Any]] | None
+    params: list[dict[str, Any]] | None
+    example: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, folder: Path) -> Description:
+        """Read the description of a registered model.
 
         Args:
-            folder: what was registered; MLmodel lies in it or in one folder below.
+            folder: of the registered version; ``MLmodel`` is in it or below.
 
         Raises:
-            FileNotFoundError: it holds no MLmodel.
+            FileNotFoundError: there is no ``MLmodel``.
         """
-        found = sorted(folder.rglob("MLmodel"), key=lambda path: len(path.parts))
-        if not found:
+        files = sorted(folder.rglob("MLmodel"), key=lambda path: len(path.parts))
+        if not files:
             raise FileNotFoundError(f"no MLmodel in {folder.name}: not an MLflow model")
-        self._folder = found[0].parent
-        description = yaml.safe_load(found[0].read_text(encoding="utf-8"))
-        self.columns = _columns(description)
-        self._predict = _loaded(self._folder, description)
-        self._doubles = all(column.type == "double" for column in self.columns)
-        self._arrays = self._doubles and _takes_arrays(self._predict, self.names)
-        self._index: Any = None
+        content = yaml.safe_load(files[0].read_text(encoding="utf-8"))
+        signature = content.get("signature") or {}
+        inputs, outputs, params = (
+            json.loads(signature.get(name) or "null") for name in ("inputs", "outputs", "params")
+        )
+        flavors = content.get("flavors") or {}
+        example = content.get("saved_input_example_info")
+        return cls(files[0].parent, flavors, inputs, outputs, params, example)
 
     @property
-    def names(self) -> list[str]:
-        """The columns' names in the signature's order; empty without a signature by name."""
-        return [column.name for column in self.columns]
+    def columns(self) -> list[Column]:
+        """The columns of the input schema; empty without a signature of named scalar columns."""
+        if not self.inputs or any(
+            each.get("type") not in PANDAS_TYPES or "name" not in each for each in self.inputs
+        ):
+            return []
+        return [
+            Column(each["name"], each["type"], each.get("required", True)) for each in self.inputs
+        ]
 
-    def frame(self, columns: list[str] | None, rows: list[list[Any]]) -> Any:
-        """Rows as the data frame that the model takes.
+    @property
+    def predict_method(self) -> str:
+        """The name of the flavor's prediction method."""
+        return str(self.flavors.get("python_function", {}).get("predict_fn", "predict"))
 
-        Args:
-            columns: the names of the rows' values; None: they are in the signature's order.
-            rows: the values.
+    @property
+    def is_plain_sklearn(self) -> bool:
+        """Whether scikit-learn alone can serve the model as MLflow does."""
+        sklearn = self.flavors.get("sklearn")
+        form = (sklearn or {}).get("serialization_format")
+        scalar = {column.type for column in self.columns} <= SKLEARN_TYPES
+        return (
+            form in ("pickle", "cloudpickle", "skops")
+            and self.predict_method == "predict"
+            and not self.params
+            and not self.flavors.get("python_function", {}).get("code")
+            and (not self.inputs or bool(self.columns))
+            and scalar
+        )
 
-        Raises:
-            InvalidInput: a column is missing or superfluous by number, or a value has another type.
-        """
-        import pandas as pd
+    def load_estimator(self) -> Any:
+        """The scikit-learn estimator of a plain model."""
+        sklearn = self.flavors["sklearn"]
+        file = self.folder / sklearn["pickled_model"]
+        if sklearn["serialization_format"] == "skops":
+            import skops.io
 
-        if columns is None and self.columns:
-            widths = {len(row) for row in rows}
-            if widths - {len(self.columns)}:
-                raise InvalidInput(
-                    f"rows of {', '.join(map(str, sorted(widths)))} values; the model takes "
-                    f"{len(self.columns)}: {', '.join(self.names)}"
-                )
-            columns = self.names
-        try:
-            given = pd.DataFrame(rows, columns=columns)
-        except ValueError as error:
-            raise InvalidInput(str(error)) from None
-        return self.enforced(given)
-
-    def enforced(self, given: Any) -> Any:
-        """A data frame with the signature's columns, in its order and of its types.
-
-        Raises:
-            InvalidInput: a column is missing, or a value cannot be of its type.
-        """
-        if not self.columns:
-            return given
-        missing = [c.name for c in self.columns if c.required and c.name not in given.columns]
-        if missing:
-            raise InvalidInput(f"the model's columns {', '.join(missing)} are missing")
-        present = [column for column in self.columns if column.name in given.columns]
-        frame = given[[column.name for column in present]].copy()
-        for column in present:
-            wanted = NUMBERS.get(column.type)
-            if wanted is None:
-                continue
-            values = frame[column.name]
-            try:
-                if wanted.startswith("float"):
-                    frame[column.name] = values.astype(wanted)
-                    continue
-                converted = values.astype(NULLABLE[column.type])
-                frame[column.name] = converted.astype(wanted)
-            except (ValueError, TypeError):
-                raise InvalidInput(
-                    f"column {column.name} holds values that are no {column.type}"
-                ) from None
-        return frame
-
-    def predict_rows(self, columns: list[str] | None, rows: list[list[Any]]) -> list[Any]:
-        """One prediction a row; see :meth:`frame`."""
-        frame = self._floats(columns, rows)
-        return self.predict(self.frame(columns, rows) if frame is None else frame)
-
-    def _floats(self, columns: list[str] | None, rows: list[list[Any]]) -> Any:
-        """The frame of a model that takes nothing but doubles, by the short way.
-
-        A frame made column by column takes longer than most models need for a row. None where the
-        rows are not plainly what the model takes: the long way then says what is wrong with them.
-        """
-        if not self._doubles or not self.names:
-            return None
-        import numpy as np
-
-        if columns is None or columns == self.names:
-            wanted = None
-        elif len(set(columns)) == len(columns) and set(self.names) <= set(columns):
-            wanted = [columns.index(name) for name in self.names]
-        else:
-            return None
-        try:
-            values = np.array(rows, dtype=np.float64)
-        except (ValueError, TypeError):
-            return None
-        width = len(self.names if columns is None else columns)
-        if values.ndim != 2 or values.shape[1] != width:
-            return None
-        if wanted is not None:
-            values = values[:, wanted]
-        if self._arrays:
-            return values
-        import pandas as pd
-
-        if self._index is None:
-            self._index = pd.Index(self.names)
-        return pd.DataFrame(values, columns=self._index, copy=False)
-
-    def predict(self, frame: Any) -> list[Any]:
-        """One prediction a row, as JSON can hold it."""
-        given = frame.to_numpy() if self._arrays and hasattr(frame, "to_numpy") else frame
-        found = self._predict(given)
-        values = found.to_numpy() if hasattr(found, "to_numpy") else found
-        result = values.tolist() if hasattr(values, "tolist") else list(values)
-        return list(result)
-
-
-def _takes_arrays(predict: Any, names: list[str]) -> bool:
-    """Whether a model gives the same for an array as for a data frame, several times as fast.
-
-    So do scikit-learn's plain estimators that were fitted with the signature's columns in its
-    order. This copy of one forgets the columns' names, or it would warn at each call.
-    """
-    estimator = getattr(predict, "__self__", None)
-    fitted = getattr(estimator, "feature_names_in_", None)
-    if not type(estimator).__module__.startswith(PLAIN) or fitted is None:
-        return False
-    if list(fitted) != names:
-        return False
-    del estimator.feature_names_in_  # type: ignore[union-attr]
-    return True
-
-
-def _columns(description: dict[str, Any]) -> list[Column]:
-    inputs = json.loads((description.get("signature") or {}).get("inputs") or "[]")
-    return [
-        Column(entry["name"], entry["type"], entry.get("required", True))
-        for entry in inputs
-        if entry.get("type") != "tensor" and "name" in entry
-    ]
-
-
-def _loaded(folder: Path, description: dict[str, Any]) -> Any:
-    """The function that predicts."""
-    flavors = description.get("flavors", {})
-    sklearn = flavors.get("sklearn")
-    method = flavors.get("python_function", {}).get("predict_fn", "predict")
-    if sklearn is None or method != "predict":
-        return _pyfunc(folder)
-    file = folder / sklearn["pickled_model"]
-    form = sklearn.get("serialization_format")
-    if form in ("pickle", "cloudpickle"):
+            return skops.io.load(file, trusted=sklearn.get("skops_trusted_types") or [])
         import cloudpickle
 
         with file.open("rb") as source:
-            return cloudpickle.load(source).predict
-    if form == "skops":
-        import skops.io
+            return cloudpickle.load(source)
 
-        trusted = sklearn.get("skops_trusted_types") or []
-        return skops.io.load(file, trusted=trusted).predict
-    return _pyfunc(folder)
+    def load_pyfunc(self) -> Predict:
+        """``predict`` of the model, loaded with MLflow."""
+        import mlflow
+
+        predict: Predict = mlflow.pyfunc.load_model(str(self.folder)).predict
+
+        def checked(data: Any, params: Any = None) -> Any:
+            try:
+                return predict(data, params=params)
+            except mlflow.MlflowException as error:
+                if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+                    raise InvalidInput(str(error)) from error
+                raise
+
+        return checked
 
 
-def _pyfunc(folder: Path) -> Any:
-    import mlflow
+def accepts_arrays(columns: list[Column], estimator: Any) -> bool:
+    """Whether an estimator predicts the same for an array of doubles as for a data frame."""
+    fitted = getattr(estimator, "feature_names_in_", None)
+    return (
+        fitted is not None
+        and list(fitted) == [column.name for column in columns]
+        and all(column.type == "double" for column in columns)
+        and type(estimator).__module__.startswith(PLAIN_ESTIMATORS)
+    )
 
-    return mlflow.pyfunc.load_model(str(folder)).predict
+
+def sklearn_predict(columns: list[Column], estimator: Any) -> Predict:
+    """``predict`` of an estimator, with MLflow's check of the columns; none: no check.
+
+    An estimator that accepts arrays gets them, which is several times faster.
+    """
+    arrays = bool(columns) and accepts_arrays(columns, estimator)
+    if arrays:
+        del estimator.feature_names_in_  # it would warn at each array
+
+    def predict(data: Any, params: Any = None) -> Any:
+        if columns and hasattr(data, "columns"):
+            missing = [c.name for c in columns if c.required and c.name not in data.columns]
+            if missing:
+                raise InvalidInput(f"missing columns: {', '.join(map(str, missing))}")
+            data = data[[column.name for column in columns if column.name in data.columns]]
+            data = data.to_numpy() if arrays else data
+        return estimator.predict(data)
+
+    return predict
+
+
+def to_json_value(result: Any) -> Any:
+    """A prediction as MLflow's scoring server serializes it; a data frame is a list of records."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(result, np.ndarray):
+        return result.tolist()
+    if isinstance(result, pd.DataFrame | pd.Series):
+        return pd.DataFrame(result).to_dict(orient="records")
+    return result
