@@ -1,17 +1,16 @@
-"""How long the pages of a release take, against ``jupyter nbconvert --to html`` on the same files.
+"""Measure the pages of a release against ``jupyter nbconvert --to html`` on the same notebooks.
 
     python benchmarks/evidence.py [--rounds N] [--json FILE] [--pack PACK]
 
-Both are started as programs, on the same ten executed notebooks, in turns, in one run; times are
-wall clock of the whole process. ``nbrelease evidence build`` makes more than the ten pages: the
-record, the index, test reports and the manifest. A model card has a line of its own and is not in
-the ratio: nbconvert makes none, and what writes it takes two seconds to be imported.
+Both commands run alternately on the same ten executed notebooks. Times are wall clock of the whole
+process. ``nbrelease evidence build`` also writes record, index, test reports and manifest. The
+model card has its own line and is not in the ratio: nbconvert writes none, and importing skops
+takes two seconds.
 
-The notebooks are made here and executed by a real kernel, with what runbooks have: prose, code,
-logs, tables, pictures, tests, published values. The aim is at most a quarter of nbconvert's time.
+The notebooks are generated and executed with a real kernel. They have Markdown, code, logs, tables,
+images and tests. The limit is a quarter of nbconvert's time.
 
-With ``--pack`` that pack, of a rehearsal of the example, is verified as many times: the whole
-process, as a user runs it. The limit is a second.
+With ``--pack`` a pack of a rehearsal is verified as many times. The limit is one second.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = 10
-AIM = 0.25
-VERIFY_AIM = 1.0
+LIMIT = 0.25
+VERIFY_LIMIT = 1.0
 RELEASE = "prod-20260101T120000Z-0a1b2c3d"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -55,13 +54,13 @@ pandas.DataFrame({{f"column {{i}}": range({n}, {n} + 20) for i in range(8)}})
 
 
 def notebook(number: int) -> object:
-    """One runbook of 24 cells, as people write them."""
+    """A runbook of 24 cells."""
     import nbformat
 
-    cells = [nbformat.v4.new_markdown_cell(f"# {number:02d} · A runbook\n\nWhat *this* one does.")]
+    cells = [nbformat.v4.new_markdown_cell(f"# {number:02d} · A runbook\n\nThe *purpose* of it.")]
     for part in range(4):
         n = 10 * number + part
-        lines = "\n".join(f"total_{i} = {n} + {i}  # why this is so" for i in range(12))
+        lines = "\n".join(f"total_{i} = {n} + {i}  # a comment" for i in range(12))
         cells += [
             nbformat.v4.new_markdown_cell(f"## Part {part}\n\n| a | b |\n|---|---|\n| 1 | {n} |"),
             nbformat.v4.new_code_cell(f"{lines}\nprint('step', {n}, *range(30))"),
@@ -82,7 +81,7 @@ def notebook(number: int) -> object:
 
 
 def result(name: str, number: int, executed: dict[str, object]) -> dict[str, object]:
-    """What ``nbrelease run`` leaves in the notebook's metadata."""
+    """The result that ``nbrelease run`` writes into the metadata."""
     code = [cell for cell in executed["cells"] if cell["cell_type"] == "code"]
     started = NOON + timedelta(minutes=number)
     return {
@@ -145,8 +144,8 @@ def prepare(folder: Path) -> Path:
     return release
 
 
-def timed(command: list[str], folder: Path) -> float:
-    """Seconds of the whole process; its failure ends the benchmark."""
+def run_timed(command: list[str], folder: Path) -> float:
+    """Run a command and return its seconds; exit when it fails."""
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
@@ -156,15 +155,15 @@ def timed(command: list[str], folder: Path) -> float:
 
 
 def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
-    """Both, in turns."""
+    """The seconds of each command, run alternately."""
     release = prepare(folder)
     notebooks = sorted(str(path) for path in (release / "notebooks").glob("*.ipynb"))
     theirs = folder / "nbconvert"
     build = [str(BIN / "nbrelease"), "evidence", "build", "--env", "prod", RELEASE]
     convert = [str(BIN / "jupyter"), "nbconvert", "--to", "html", "--output-dir", str(theirs)]
     runs: dict[str, Callable[[], float]] = {
-        "nbrelease evidence build": lambda: timed(build, folder),
-        "jupyter nbconvert --to html": lambda: timed([*convert, *notebooks], folder),
+        "nbrelease evidence build": lambda: run_timed(build, folder),
+        "jupyter nbconvert --to html": lambda: run_timed([*convert, *notebooks], folder),
     }
     found: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
@@ -176,21 +175,21 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
             if pages != NOTEBOOKS:
                 sys.exit(f"{name}: {pages} pages of {NOTEBOOKS}")
     register(release)
-    found["with a model card"] = [timed(build, folder) for _ in range(rounds)]
+    found["with a model card"] = [run_timed(build, folder) for _ in range(rounds)]
     if not (release / "model-card.md").is_file():
         sys.exit("no model card was written")
     return found
 
 
-def verified(pack: Path, rounds: int) -> tuple[list[float], float]:
-    """Seconds of verifying a pack, each the whole process, and those of the processor.
+def measure_verify(pack: Path, rounds: int) -> tuple[list[float], float]:
+    """The wall clock seconds of each verification, and the mean processor seconds.
 
-    Once before: what a fresh checkout compiles is kept.
+    A first run, which compiles modules, is not measured.
     """
     command = [str(BIN / "nbrelease"), "evidence", "verify", str(pack.resolve())]
-    timed(command, ROOT)
+    run_timed(command, ROOT)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = [timed(command, ROOT) for _ in range(rounds)]
+    found = [run_timed(command, ROOT) for _ in range(rounds)]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return found, used / rounds
@@ -206,11 +205,11 @@ def register(release: Path) -> None:
 
 
 def main() -> int:
-    """Measure, print, and say whether the aim was met."""
+    """Measure, print, and return 1 when a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pack", type=Path, help="a pack of the example, to verify")
-    parser.add_argument("--json", type=Path, help="where to keep the figures")
+    parser.add_argument("--json", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         found = measure(Path(name), options.rounds)
@@ -220,21 +219,21 @@ def main() -> int:
     for name, seconds in found.items():
         low, high = min(seconds), max(seconds)
         print(f"  {name:<30} {medians[name]:6.2f} s  (from {low:.2f} to {high:.2f})")
-    print(f"  ratio {ours / theirs:.3f}, aim at most {AIM}")
-    kept = ours / theirs <= AIM
+    print(f"  ratio {ours / theirs:.3f}, limit {LIMIT}")
+    met = ours / theirs <= LIMIT
     if options.pack:
-        found["nbrelease evidence verify"], used = verified(options.pack, options.rounds)
+        found["nbrelease evidence verify"], used = measure_verify(options.pack, options.rounds)
         seconds = statistics.median(found["nbrelease evidence verify"])
-        kept = kept and seconds < VERIFY_AIM
+        met = met and seconds < VERIFY_LIMIT
         low, high = (end(found["nbrelease evidence verify"]) for end in (min, max))
         print(
             f"  {'nbrelease evidence verify':<30} {seconds:6.2f} s  (from {low:.2f} to {high:.2f}),"
-            f" {used:.2f} s of the processor; limit {VERIFY_AIM:.0f} s"
+            f" {used:.2f} s of the processor; limit {VERIFY_LIMIT:.0f} s"
         )
     if options.json:
-        content = {"seconds": found, "medians": medians, "ratio": ours / theirs, "aim": AIM}
+        content = {"seconds": found, "medians": medians, "ratio": ours / theirs, "limit": LIMIT}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return 0 if kept else 1
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

@@ -29,15 +29,15 @@ SUFFIXES_LEFT_OUT = {".pyc", ".db"}
 
 def digests(root: Path) -> dict[str, str]:
     """The sha256 of each file of the code at ``root``, by its path."""
-    found = {}
+    digests_by_path = {}
     for name in PATHS:
         top = root / name
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
             inner = path.relative_to(root)
             leftover = LEFT_OUT & set(inner.parts) or path.suffix in SUFFIXES_LEFT_OUT
             if path.is_file() and not leftover:
-                found[inner.as_posix()] = files.sha256(path)
-    return found
+                digests_by_path[inner.as_posix()] = files.sha256(path)
+    return digests_by_path
 
 
 def digest(root: Path) -> str:

@@ -61,8 +61,8 @@ def copy_runbook(source: Path, shown: str, pack: Path, known: Known) -> list[Mas
     """
     name = f"{CODE}/{shown}"
     if (source.parent / SANITIZE_FILE).is_file():
-        beside = Path(name).with_name(SANITIZE_FILE).as_posix()
-        _copy(source.parent / SANITIZE_FILE, beside, pack, known)
+        rules = Path(name).with_name(SANITIZE_FILE).as_posix()
+        _copy(source.parent / SANITIZE_FILE, rules, pack, known)
     return _copy(source, name, pack, known)
 
 
@@ -78,8 +78,8 @@ def read_masked(pack: Path) -> list[Masked]:
 def digests(pack: Path) -> dict[str, str]:
     """The sha256 of each file under ``code/``, by its path in the project."""
     top = pack / CODE
-    found = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
-    return {name: files.sha256(path) for name, path in sorted(found.items()) if name != LAYOUT}
+    paths = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
+    return {name: files.sha256(path) for name, path in sorted(paths.items()) if name != LAYOUT}
 
 
 def read_layout(pack: Path) -> Layout | None:

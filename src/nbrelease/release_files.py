@@ -24,16 +24,16 @@ def write(folder: Path, name: str, value: Any) -> None:
         value: its content, as JSON.
     """
     clean, count = mask(value, Known.of_environment())
-    found = [
+    masked = [
         Masked(file=name, part="file", what=what, times=times).model_dump()
         for what, times in count.items()
     ]
     if name == IDENTITY:
-        clean["masked"] = found + list(clean.get("masked", []))
-    elif found:
+        clean["masked"] = masked + list(clean.get("masked", []))
+    elif masked:
         identity = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
         others = [each for each in identity.get("masked", []) if each["file"] != name]
-        _write_json(folder / IDENTITY, {**identity, "masked": others + found})
+        _write_json(folder / IDENTITY, {**identity, "masked": others + masked})
     _write_json(folder / name, clean)
 
 

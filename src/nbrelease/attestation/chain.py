@@ -105,8 +105,8 @@ def append(
     if len(set(names)) < len(names):
         raise UsageError("--attach: two files have the same name")
     for path in attached:
-        if found := find_in_file(path):
-            raise UsageError(f"{path}: contains {found[0]}; remove it first")
+        if kinds := find_in_file(path):
+            raise UsageError(f"{path}: contains {kinds[0]}; remove it first")
     for path in attached:
         files.write_bytes(place / path.name, path.read_bytes())
     entry = Entry(
@@ -170,8 +170,10 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
         entries.append(entry)
     problems += _check_head(folder, len(paths))
     if not problems:
-        there = {p.relative_to(top).as_posix() for p in top.rglob("*") if not p.is_dir()}
-        problems += [f"{manifest.LATER}/{n}: not part of an entry" for n in sorted(there - known)]
+        existing = {p.relative_to(top).as_posix() for p in top.rglob("*") if not p.is_dir()}
+        problems += [
+            f"{manifest.LATER}/{n}: not part of an entry" for n in sorted(existing - known)
+        ]
     return entries, problems
 
 
@@ -192,14 +194,14 @@ def _check_signature(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]
     if not envelope.is_file():
         return [f"{manifest.LATER}/{entry.name}: not signed with key {k.id}" for k in keys]
     try:
-        found = sign.read(envelope)
+        signature = sign.read(envelope)
     except sign.NoEnvelope as error:
         return [f"{shown}: {error}"]
     problems = []
-    if files.sha256(entry) not in found.digests:
+    if files.sha256(entry) not in signature.digests:
         problems.append(f"{shown}: not the signature of {entry.name}")
     for key in keys:
-        if not found.signed_by(key):
+        if not signature.signed_by(key):
             problems.append(f"{shown}: not signed with key {key.id}")
     return problems
 

@@ -76,8 +76,8 @@ def digest(folder: Path) -> str:
 
 def renderer() -> str:
     """The digest of the modules and templates that write record, pages and main.py."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for pattern in WRITERS:
         for path in sorted(PACKAGE.glob(pattern)):
-            found.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
-    return found.hexdigest()
+            digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()

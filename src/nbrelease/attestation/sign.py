@@ -173,8 +173,8 @@ def generate(path: Path) -> PublicKey:
     )
 
     public = path.with_name(f"{path.name}.pub")
-    if there := next((each for each in (path, public) if each.exists()), None):
-        raise UsageError(f"{there}: already exists")
+    if existing := next((each for each in (path, public) if each.exists()), None):
+        raise UsageError(f"{existing}: already exists")
     key = ed25519.Ed25519PrivateKey.generate()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)

@@ -180,7 +180,7 @@ def _pack(word: str) -> Path:
         raise UsageError(f"{word}: no such folder or release")
     settings = load()
     for name in settings.names:
-        found = settings.root / settings.environment(name).evidence / word
-        if found.is_dir():
-            return found
+        folder = settings.root / settings.environment(name).evidence / word
+        if folder.is_dir():
+            return folder
     raise UsageError(f"{word}: no such folder or release")

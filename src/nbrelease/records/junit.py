@@ -1,6 +1,6 @@
-"""A runbook's tests as JUnit XML, which pipelines show in their Tests tab.
+"""The tests of a runbook as JUnit XML, for the Tests tab of a pipeline run.
 
-A test case is a cell that can say no: tagged ``test``, or with a compared output.
+A test case is a test cell: tagged ``test``, or with a compared output.
 """
 
 from __future__ import annotations

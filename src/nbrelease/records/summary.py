@@ -141,8 +141,8 @@ def _stage(name: str, group: list[RunbookResult], outcome: StageOutcome | None) 
 
 def _environment() -> Environment:
     # Each access to .metadata reads and parses the package's file again.
-    known = [found.metadata for found in metadata.distributions()]
-    packages = {found["Name"]: found["Version"] for found in known}
+    known = [package.metadata for package in metadata.distributions()]
+    packages = {package["Name"]: package["Version"] for package in known}
     return Environment(
         python=platform.python_version(),
         packages=dict(sorted(packages.items(), key=lambda item: item[0].lower())),

@@ -21,7 +21,7 @@ from nbrelease.records import (
 )
 from nbrelease.records.published import Published, RolloutStep
 
-# What each reason says; the page says it in the record's own language.
+# The text of each reason; the page translates it.
 REASONS: dict[ReasonCode, str] = {
     "rejected": "%(name)s rejected the release to %(environment)s",
     "rolled back": "rolled back from %(origin)s to %(to)s: %(why)s",
@@ -137,8 +137,8 @@ def _pipeline_verdict(
         if stage.result == "Rejected":
             return "rejected", Because(code="stage rejected", about=about)
     for stage in outcome.stages:
-        # Nothing failed and nobody cancelled, so what is missing is an approval; but a monitor that
-        # is calm has no need of the stage that trains.
+        # Nothing failed or was cancelled, so an approval is missing. A monitor without an alarm
+        # skips the training stage.
         if stage.result == "Skipped" and kind == "release":
             return "rejected", Because(code="stage not approved", about={"stage": stage.name})
     if outcome.interrupted and results:

@@ -17,10 +17,10 @@ def manifest(pack: Pack) -> Result:
     except Unreadable as error:
         return failed([str(error)])
     problems = [f"{name}: not a path inside the pack" for name in listed if not _inside(name)]
-    there = set(manifests.listed(pack.folder))
-    problems += [f"{name}: missing" for name in sorted(set(listed) - there)]
-    problems += [f"{name}: not in the manifest" for name in sorted(there - set(listed))]
-    for name in sorted(there & set(listed)):
+    existing = set(manifests.listed(pack.folder))
+    problems += [f"{name}: missing" for name in sorted(set(listed) - existing)]
+    problems += [f"{name}: not in the manifest" for name in sorted(existing - set(listed))]
+    for name in sorted(existing & set(listed)):
         if (pack.folder / name).is_symlink():
             problems.append(f"{name}: is a symbolic link")
         elif pack.sha256(name) != listed[name]:

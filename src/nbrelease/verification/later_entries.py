@@ -28,9 +28,9 @@ def _page(pack: Pack, entries: list[chain.Entry]) -> tuple[list[str], str]:
     name = f"{manifest.LATER}/{chain.PAGE}"
     if not (pack.folder / name).is_file():
         return ([f"{name}: missing"] if pack.same_renderer else []), ""
-    there = pack.text(name)
-    if renderer_of(there) != manifest.renderer():
+    page = pack.text(name)
+    if renderer_of(page) != manifest.renderer():
         return [], f"; {name} was rendered by another nbrelease, not verified"
-    if there != render_entries_page(pack.folder, entries):
+    if page != render_entries_page(pack.folder, entries):
         return [f"{name}: differs from the entries"], ""
     return [], ""

@@ -49,8 +49,8 @@ def paths(pack: Pack) -> Result:
         text = (pack.folder / name).read_text(encoding="utf-8", errors="replace")
         count += 1
         places = lines_with(text, FOLDER_HINTS)
-        found = next(filter(None, (FOLDERS.search(text, *place) for place in places)), None)
-        if found is not None:
-            line = text.count("\n", 0, found.start()) + 1
-            problems.append(f"{name}:{line}: absolute path: {found.group()}")
+        match = next(filter(None, (FOLDERS.search(text, *place) for place in places)), None)
+        if match is not None:
+            line = text.count("\n", 0, match.start()) + 1
+            problems.append(f"{name}:{line}: absolute path: {match.group()}")
     return passed_unless(problems, f"none in {count} files")

@@ -66,13 +66,13 @@ def parity(pack: Pack) -> Result:
     online = pack.record.endpoints.online
     if online is None:
         return not_applicable(_missing(pack, "no online deployment"))
-    found, limit = online.parity_max_abs_diff, online.parity_tolerance
-    if found is None and pack.negative:
+    difference, tolerance = online.parity_max_abs_diff, online.parity_tolerance
+    if difference is None and pack.negative:
         return not_applicable(f"{pack.record.verdict} before {online.deployment} was tested")
-    if found is None:
+    if difference is None:
         return failed([f"{online.deployment} was not compared with the registered model"])
-    text = f"largest difference to the registered model {found:g}, tolerance {limit:g}"
-    return _expect(pack, [text] if not found <= limit else [], text)
+    text = f"largest difference to the registered model {difference:g}, tolerance {tolerance:g}"
+    return _expect(pack, [text] if not difference <= tolerance else [], text)
 
 
 def _missing(pack: Pack, text: str) -> str:
@@ -86,44 +86,44 @@ def versions(pack: Pack) -> Result:
     published, in a failed release too.
     """
     record = pack.record
-    flows = list(_passed_values(pack))
+    values = list(_passed_values(pack))
     problems = [
-        f"{runbook}: run with {name} = {given}, {source} published {value}"
-        for runbook, name, given, source, value in flows
-        if str(given) != str(value)
+        f"{runbook}: run with {name} = {parameter}, {source} published {value}"
+        for runbook, name, parameter, source, value in values
+        if str(parameter) != str(value)
     ]
     model, online, batch = record.model, record.endpoints.online, record.endpoints.batch
     if model is not None:
         for runbook in record.runbooks:
             for key, expected in (("model_name", model.name), ("model_version", model.version)):
-                given = runbook.parameters.get(key, expected)
+                parameter = runbook.parameters.get(key, expected)
                 consumer = f"parameters of {runbook.name}"
                 after = "model_version" in runbook.parameters
-                if after and str(given) != expected:
-                    problems.append(f"{consumer}: {key} {given}, registered: {expected}")
+                if after and str(parameter) != expected:
+                    problems.append(f"{consumer}: {key} {parameter}, registered: {expected}")
     if online is not None and record.previous_deployment == online.deployment:
         problems.append(f"{online.deployment} is its own previous deployment")
     if online is not None and online.traffic is not None and not pack.negative:
         share = online.traffic.get(online.deployment, 0)
         if share != 100:
             problems.append(f"{online.deployment} has {share} % of the traffic, not 100 %")
-    if not flows and model is None:
+    if not values and model is None:
         return not_applicable(_missing(pack, "no values passed between runbooks"))
-    said = [f"{len(flows)} values passed as published"]
+    results = [f"{len(values)} values passed as published"]
     if model is not None:
-        said.append(f"registered {model.name}:{model.version}")
-        said += [f"deployed {each.deployment}" for each in (batch, online) if each is not None]
-    return passed_unless(list(dict.fromkeys(problems)), ", ".join(said))
+        results.append(f"registered {model.name}:{model.version}")
+        results += [f"deployed {each.deployment}" for each in (batch, online) if each is not None]
+    return passed_unless(list(dict.fromkeys(problems)), ", ".join(results))
 
 
 def _passed_values(pack: Pack) -> Iterator[tuple[str, str, Any, str, Any]]:
     """(runbook, parameter, its value, the runbook that published it, that value)."""
     known: dict[str, tuple[str, Any]] = {}
     for runbook in in_order_of_execution(pack.record.runbooks):
-        for name, given in runbook.parameters.items():
+        for name, parameter in runbook.parameters.items():
             if name in known:
                 source, value = known[name]
-                if isinstance(value, float) and isinstance(given, int | float):
-                    given = float(given)
-                yield runbook.name, name, given, source, value
+                if isinstance(value, float) and isinstance(parameter, int | float):
+                    parameter = float(parameter)
+                yield runbook.name, name, parameter, source, value
         known |= {name: (runbook.name, value) for name, value in runbook.values.items()}

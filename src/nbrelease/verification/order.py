@@ -14,7 +14,6 @@ from nbrelease.records import (
     Decision,
     ReleaseRecord,
     RunbookResult,
-    in_order_of_execution,
 )
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, passed_unless
@@ -32,21 +31,27 @@ def order(pack: Pack) -> Result:
         problems += _cells(runbook, pack.notebooks[runbook.name])
     shown = f"{record.started:%Y-%m-%d %H:%M:%S}"
     end = f" to {record.ended:%H:%M:%S} UTC" if record.ended else " UTC"
-    said = f"{len(record.runbooks)} runbooks, {len(record.decisions)} decisions"
-    return passed_unless(problems, f"{shown}{end}: {said} in order")
+    counts = f"{len(record.runbooks)} runbooks, {len(record.decisions)} decisions"
+    return passed_unless(problems, f"{shown}{end}: {counts} in order")
 
 
 def _runbooks(record: ReleaseRecord) -> Iterator[str]:
-    published: dict[str, RunbookResult] = {}
-    for runbook in in_order_of_execution(record.runbooks):
+    """Of several runbooks that published a value one is enough: another was perhaps retried."""
+    publishers: dict[str, list[RunbookResult]] = {}
+    for runbook in record.runbooks:
         if runbook.started < record.started:
             yield f"{runbook.name} started before the release"
         yield from _duration(runbook)
-        sources = [published[name] for name in runbook.parameters if name in published]
-        for source in {each.name: each for each in sources}.values():
-            if source.ended is None or runbook.started < source.ended:
-                yield f"{runbook.name} started before the end of {source.name}, whose values it has"
-        published |= dict.fromkeys(runbook.values, runbook)
+        late = {
+            sources[-1].name
+            for name in runbook.parameters
+            if (sources := publishers.get(name))
+            and not any(each.ended and each.ended <= runbook.started for each in sources)
+        }
+        for source in sorted(late):
+            yield f"{runbook.name} started before the end of {source}, whose values it has"
+        for name in runbook.values:
+            publishers.setdefault(name, []).append(runbook)
 
 
 def _duration(runbook: RunbookResult) -> Iterator[str]:
@@ -99,8 +104,8 @@ def _traffic(record: ReleaseRecord) -> Iterator[str]:
         yield "the steps of the rollout are not in chronological order"
     moments = [("rollout", time) for time in steps]
     for name in ("rollback", "rollback_drill"):
-        if (found := getattr(record, name)) is not None:
-            moments.append((name, found.time))
+        if (event := getattr(record, name)) is not None:
+            moments.append((name, event.time))
     for name, time in moments:
         runbook = next((each for each in record.runbooks if name in each.values), None)
         if runbook is not None and not _within(time, runbook):

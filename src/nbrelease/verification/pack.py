@@ -80,30 +80,30 @@ class Pack:
     def notebooks(self) -> dict[str, dict[str, Any]]:
         """The executed notebooks by name, sorted."""
         paths = sorted((self.folder / "notebooks").glob("*.ipynb"))
-        found = {}
+        notebooks = {}
         for path in paths:
             name = f"notebooks/{path.name}"
             content = self.json(name)
             if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
                 raise Unreadable(f"{name}: not a notebook")
-            found[path.stem] = content
-        return found
+            notebooks[path.stem] = content
+        return notebooks
 
     @cached_property
     def claims(self) -> dict[str, RunbookResult]:
         """The result in the metadata of each executed notebook."""
-        found = {}
+        claims = {}
         for name, content in self.notebooks.items():
             try:
                 claim = content["metadata"]["nbrelease"]
-                found[name] = RunbookResult.model_validate(claim)
+                claims[name] = RunbookResult.model_validate(claim)
             except (KeyError, TypeError):
                 raise Unreadable(
                     f"notebooks/{name}.ipynb: no result of nbrelease run in its metadata"
                 ) from None
             except ValidationError as error:
                 raise Unreadable(f"notebooks/{name}.ipynb: {explain(error)}") from None
-        return found
+        return claims
 
     def text(self, name: str) -> str:
         """A file's text."""

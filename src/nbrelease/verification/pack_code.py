@@ -41,8 +41,8 @@ def export(pack: Pack) -> Result:
             else:
                 same += 1
         if not each.files:
-            said = each.diagnostics[0].message if each.diagnostics else "no exported cells"
-            problems.append(f"code/{each.path}: cannot be exported: {said}")
+            reason = each.diagnostics[0].message if each.diagnostics else "no exported cells"
+            problems.append(f"code/{each.path}: cannot be exported: {reason}")
     written = {layout.relative(file.path) for each in exports for file in each.files}
     for path in sorted(layout.exported.rglob("*.py")):
         if layout.relative(path) not in written:
@@ -57,8 +57,8 @@ def export(pack: Pack) -> Result:
     return passed_unless(problems, f"{same} files equal to a new export of {notebooks}")
 
 
-def _first_line(there: str, made: str) -> int:
-    pairs = zip(there.split("\n"), made.split("\n"), strict=False)
+def _first_line(existing: str, exported: str) -> int:
+    pairs = zip(existing.split("\n"), exported.split("\n"), strict=False)
     return next((n for n, (a, b) in enumerate(pairs, start=1) if a != b), 1)
 
 
@@ -79,8 +79,8 @@ def runbooks(pack: Pack) -> Result:
         where = f"notebooks/{name}.ipynb"
         problems += [f"{where}: {text}" for text in _compare_cells(pack, claim, source)]
         checked += sum(1 for cell in claim.cells if cell.check is not None)
-    said = f"{len(pack.claims)} executed runbooks equal their source in code/"
-    return passed_unless(problems, f"{said}, {checked} checked outputs compared again")
+    result = f"{len(pack.claims)} executed runbooks equal their source in code/"
+    return passed_unless(problems, f"{result}, {checked} checked outputs compared again")
 
 
 def _compare_cells(pack: Pack, claim: RunbookResult, source: str) -> Iterator[str]:

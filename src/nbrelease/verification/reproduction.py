@@ -84,8 +84,8 @@ def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]
         yield f"verdict {claim.verdict}, from its cells {expected}"
     for name in sorted(values.keys() | claim.values.keys()):
         if values.get(name) != claim.values.get(name):
-            found = difference(claim.values.get(name), values.get(name), name)
-            yield f"published value {found} in its cell"
+            values_differ = difference(claim.values.get(name), values.get(name), name)
+            yield f"published value {values_differ} in its cell"
     yield from _injected(claim, code_cells.values())
     counts = [
         cell["execution_count"] for cell in code_cells.values() if cell.get("execution_count")
@@ -111,9 +111,9 @@ def _state(result: CellResult, cell: Mapping[str, Any]) -> Iterator[str]:
         yield f"cell {result.id}: its error differs from its outputs"
 
 
-def _injected(claim: RunbookResult, there: Any) -> Iterator[str]:
+def _injected(claim: RunbookResult, code_cells: Any) -> Iterator[str]:
     """Parameters equal the literals that the injected cell assigns."""
-    for cell in there:
+    for cell in code_cells:
         if INJECTED not in cell.get("metadata", {}).get("tags", []):
             continue
         for node in ast.parse("".join(cell["source"])).body:
@@ -131,7 +131,7 @@ def _injected(claim: RunbookResult, there: Any) -> Iterator[str]:
 
 def record(pack: Pack) -> Result:
     """record.json equals the record that is derived again from the executed notebooks."""
-    kept = {
+    unchanged = {
         "since_last": pack.record.since_last,
         "schema_version": pack.record.schema_version,  # the check "schema" says which are known
     }
@@ -140,25 +140,40 @@ def record(pack: Pack) -> Result:
         for name, claim in pack.claims.items()
     ]
     again = derive_record(pack.folder, results, pack.notebooks)
-    again = again.model_copy(update=kept)
-    made, there = again.model_dump(mode="json"), pack.raw
-    if not pack.same_renderer:  # fields that a later version adds are not in an earlier pack
-        # The wording of a reason may change, the facts in "because" may not.
-        made = {**_known(made, there), "reason": there.get("reason")}
-    if made == there:
+    again = again.model_copy(update=unchanged)
+    derived, existing = again.model_dump(mode="json"), pack.raw
+    if not pack.same_renderer:  # an earlier version has fewer fields, and other texts
+        derived = _keep_texts(_drop_new_fields(derived, existing), existing)
+    if derived == existing:
         return passed(f"equal to the record derived from {len(results)} executed notebooks")
-    names = [name for name in [*made, *there] if made.get(name) != there.get(name)]
-    found = [difference(there.get(name), made.get(name), name) for name in dict.fromkeys(names)]
-    return failed([f"record.json: {each} from the notebooks" for each in found])
+    names = [name for name in [*derived, *existing] if derived.get(name) != existing.get(name)]
+    differences = [
+        difference(existing.get(name), derived.get(name), name) for name in dict.fromkeys(names)
+    ]
+    return failed([f"record.json: {each} from the notebooks" for each in differences])
 
 
-def _known(made: Any, there: Any) -> Any:
+def _keep_texts(derived: dict[str, Any], existing: dict[str, Any]) -> dict[str, Any]:
+    """The derived record with the texts of the pack. ``because.code`` has the reason as data."""
+    texts = {"reason": existing.get("reason"), "unreadable": existing.get("unreadable", [])}
+    because, other = derived.get("because"), existing.get("because")
+    if because and other and "why" in because["about"]:
+        about = {**because["about"], "why": other["about"].get("why")}
+        texts["because"] = {**because, "about": about}
+    return {**derived, **{name: text for name, text in texts.items() if name in derived}}
+
+
+def _drop_new_fields(derived: Any, existing: Any) -> Any:
     """The derived value, without keys that the pack does not have."""
-    if isinstance(made, dict) and isinstance(there, dict):
-        return {name: _known(made[name], there[name]) for name in made if name in there}
-    if isinstance(made, list) and isinstance(there, list) and len(made) == len(there):
-        return [_known(ours, theirs) for ours, theirs in zip(made, there, strict=True)]
-    return made
+    if isinstance(derived, dict) and isinstance(existing, dict):
+        return {
+            name: _drop_new_fields(derived[name], existing[name])
+            for name in derived
+            if name in existing
+        }
+    if isinstance(derived, list) and isinstance(existing, list) and len(derived) == len(existing):
+        return [_drop_new_fields(one, other) for one, other in zip(derived, existing, strict=True)]
+    return derived
 
 
 def _values(claim: RunbookResult, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,17 +185,17 @@ def _values(claim: RunbookResult, content: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def difference(there: Any, made: Any, where: str) -> str:
+def difference(existing: Any, derived: Any, where: str) -> str:
     """The first place in which two JSON values differ, as text."""
-    if isinstance(there, dict) and isinstance(made, dict):
-        for name in [*there, *made]:
-            if there.get(name) != made.get(name):
-                return difference(there.get(name), made.get(name), f"{where}.{name}")
-    if isinstance(there, list) and isinstance(made, list) and len(there) == len(made):
-        for index, (ours, theirs) in enumerate(zip(there, made, strict=True)):
-            if ours != theirs:
-                return difference(ours, theirs, f"{where}[{index}]")
-    return f"{where}: {_short(there)} in the pack, {_short(made)}"
+    if isinstance(existing, dict) and isinstance(derived, dict):
+        for name in [*existing, *derived]:
+            if existing.get(name) != derived.get(name):
+                return difference(existing.get(name), derived.get(name), f"{where}.{name}")
+    if isinstance(existing, list) and isinstance(derived, list) and len(existing) == len(derived):
+        for index, (one, other) in enumerate(zip(existing, derived, strict=True)):
+            if one != other:
+                return difference(one, other, f"{where}[{index}]")
+    return f"{where}: {_short(existing)} in the pack, {_short(derived)}"
 
 
 def _short(value: Any) -> str:
@@ -196,30 +211,30 @@ def pages(pack: Pack) -> Result:
             f"rendered by nbrelease {pack.manifest.version or 'unknown'}; verify with that version"
         )
     has_card = "model-card.md" in pack.manifest.files
-    made = {
+    rendered = {
         "index.html": writer.render_index(record, has_card=has_card),
         SUMMARY: render_summary(record),
     }
     problems: list[str] = []
     for result in record.runbooks:
         content = pack.notebooks[result.name]
-        made[f"html/{result.name}.html"] = writer.render_notebook(record, result, content)
+        rendered[f"html/{result.name}.html"] = writer.render_notebook(record, result, content)
     if has_card:
         text = pack.text("model-card.md")
-        made["model-card.html"] = writer.render_model_card_page(record, text)
+        rendered["model-card.html"] = writer.render_model_card_page(record, text)
         problems += _card(pack, text)
-    for name, page in made.items():
+    for name, page in rendered.items():
         try:
-            there = pack.text(name)
+            existing = pack.text(name)
         except Unreadable as error:
             problems.append(str(error))
             continue
-        if there != page:
-            problems.append(f"{name}: {_first(there, page)}")
+        if existing != page:
+            problems.append(f"{name}: {_first_difference(existing, page)}")
     extra = {path.name for path in (pack.folder / "html").glob("*")}
     for name in sorted(extra - {f"{result.name}.html" for result in record.runbooks}):
         problems.append(f"html/{name}: no executed notebook has this page")
-    return passed_unless(problems, f"{len(made)} pages equal to a new rendering")
+    return passed_unless(problems, f"{len(rendered)} pages equal to a new rendering")
 
 
 def _card(pack: Pack, text: str) -> Iterator[str]:
@@ -230,14 +245,14 @@ def _card(pack: Pack, text: str) -> Iterator[str]:
             yield f"model-card.md: does not contain '{_short(said)}'"
 
 
-def _first(there: str, made: str) -> str:
-    for ours, theirs in zip_longest(there.split("\n"), made.split("\n"), fillvalue=""):
-        if ours != theirs:
+def _first_difference(existing: str, rendered: str) -> str:
+    for line, other in zip_longest(existing.split("\n"), rendered.split("\n"), fillvalue=""):
+        if line != other:
             at = next(
-                (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b),
-                min(len(ours), len(theirs)),
+                (i for i, (a, b) in enumerate(zip(line, other, strict=False)) if a != b),
+                min(len(line), len(other)),
             )
-            return f"shows '{_near(ours, at)}', from the record '{_near(theirs, at)}'"
+            return f"shows '{_near(line, at)}', from the record '{_near(other, at)}'"
     return "differs at its end"
 
 
@@ -248,16 +263,17 @@ def _near(line: str, at: int) -> str:
 
 
 def reports(pack: Pack) -> Result:
-    """The JUnit reports equal those made from the record."""
-    made = {f"{each.name}.xml": junit.report(each) for each in pack.record.runbooks}
-    there = {path.name for path in (pack.folder / "junit").glob("*")}
-    problems = [f"junit/{name}: missing" for name in sorted(made.keys() - there)]
+    """The JUnit reports equal those rendered from the record."""
+    rendered = {f"{each.name}.xml": junit.report(each) for each in pack.record.runbooks}
+    existing = {path.name for path in (pack.folder / "junit").glob("*")}
+    problems = [f"junit/{name}: missing" for name in sorted(rendered.keys() - existing)]
     problems += [
-        f"junit/{name}: no executed notebook has this report" for name in sorted(there - set(made))
+        f"junit/{name}: no executed notebook has this report"
+        for name in sorted(existing - set(rendered))
     ]
-    for name in sorted(there & made.keys()):
-        if pack.same_renderer and pack.text(f"junit/{name}") != made[name]:
+    for name in sorted(existing & rendered.keys()):
+        if pack.same_renderer and pack.text(f"junit/{name}") != rendered[name]:
             problems.append(f"junit/{name}: differs from the record")
-    if not made and not problems:
+    if not rendered and not problems:
         return not_applicable("no runbook was run")
-    return passed_unless(problems, f"{len(made)} reports equal to a new rendering")
+    return passed_unless(problems, f"{len(rendered)} reports equal to a new rendering")

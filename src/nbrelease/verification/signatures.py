@@ -42,7 +42,7 @@ def signers(pack: Pack) -> list[str]:
 
 def _envelopes(pack: Pack) -> tuple[dict[str, sign.Envelope], list[str]]:
     """The envelopes by file name, and the problems of other files."""
-    found, problems = {}, []
+    envelopes, problems = {}, []
     for path in sorted((pack.folder / manifest.SIGNATURES).rglob("*")):
         if path.is_dir() and not path.is_symlink():
             continue
@@ -51,7 +51,7 @@ def _envelopes(pack: Pack) -> tuple[dict[str, sign.Envelope], list[str]]:
             problems.append(f"{name}: not a signature")
             continue
         try:
-            found[name] = sign.read(path)
+            envelopes[name] = sign.read(path)
         except sign.NoEnvelope as error:
             problems.append(f"{name}: {error}")
-    return found, problems
+    return envelopes, problems

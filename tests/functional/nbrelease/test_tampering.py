@@ -453,7 +453,7 @@ def test_a_forgery_of_everything_is_what_the_signature_is_for(pack, key):
 
 def test_the_real_record_keeps_the_published_schema(pack):
     found = json.loads((pack / "record.json").read_text(encoding="utf-8"))
-    jsonschema.validate(found, json.loads(schema.text()))
+    jsonschema.validate(found, json.loads(schema.read_schema()))
 
 
 def test_the_page_leads_from_the_notebook_to_the_module(pack):

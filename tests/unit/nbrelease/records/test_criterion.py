@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import packs
 import pytest
@@ -58,23 +60,37 @@ def test_a_criterion_of_schema_1_0_keeps_its_texts():
     assert read.model_dump() == TEXT
 
 
+def as_written_by_an_earlier_version(folder: Path, **changes: Any) -> None:
+    """Change the record, as an earlier version would have written it, and its renderer."""
+    path = folder / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8")) | {"schema_version": "1.0"} | changes
+    path.write_text(json.dumps(record), encoding="utf-8")
+    path = folder / manifest.NAME
+    listed = json.loads(path.read_text(encoding="utf-8")) | {"renderer": "0" * 64}
+    listed["files"]["record.json"] = files.sha256(folder / "record.json")
+    path.write_text(json.dumps(listed), encoding="utf-8")
+
+
 def test_a_pack_of_schema_1_0_verifies(tmp_path):
-    """As the version before wrote it: criteria as texts, the schema's version, another renderer."""
     pack = packs.Pack(tmp_path)
     pack.prepare()
     gate = {"verdict": "passed", "criteria": [TEXT | {"found": 0.9, "passed": True}]}
     pack.runbook("03_register", [packs.cell("a")], values={"gate": gate})
     build_pack(pack.folder, card=False)
-    path = pack.folder / "record.json"
-    record = json.loads(path.read_text(encoding="utf-8")) | {"schema_version": "1.0"}
-    path.write_text(json.dumps(record), encoding="utf-8")
-    path = pack.folder / manifest.NAME
-    listed = json.loads(path.read_text(encoding="utf-8")) | {"renderer": "0" * 64}
-    listed["files"]["record.json"] = files.sha256(pack.folder / "record.json")
-    path.write_text(json.dumps(listed), encoding="utf-8")
+    as_written_by_an_earlier_version(pack.folder)
     assert load_record(pack.folder).schema_version == "1.0"
     report = verify(pack.folder)
     assert [(n, r.reason) for n, r in report.results.items() if r.state == "failed"] == []
+
+
+@pytest.mark.parametrize(("code", "state"), [("gate", "passed"), ("runbook failed", "failed")])
+def test_texts_of_an_earlier_version_may_differ_and_codes_may_not(tmp_path, code, state):
+    folder = packs.refused(tmp_path)
+    because = build_pack(folder, card=False).because
+    about = because.about | {"why": "in other words"}
+    changes = {"reason": "other words", "because": {"code": code, "about": about}}
+    as_written_by_an_earlier_version(folder, **changes)
+    assert verify(folder).results["record"].state == state
 
 
 @pytest.mark.parametrize(("value", "passed"), [(0.7, True), (0.9, False), (None, True)])

@@ -242,10 +242,7 @@ def test_jobs_that_are_run_again_count_after_the_rollback(tmp_path):
     pack.deploy()
     back = {"from": "model-2", "to": "model-1", "time": pack.clock.isoformat(), "reason": "killed"}
     values = {"traffic": {"model-1": 100, "model-2": 0}, "rollback": back}
-    before = {"previous_deployment": "model-1"}  # published by 08, which was run again since
-    pack.runbook(
-        "09_rollback", [packs.cell("roll-back")], stage="release", values=values, parameters=before
-    )
+    pack.runbook("09_rollback", [packs.cell("roll-back")], stage="release", values=values)
     pack.release()
     pack.outcome(*((name, "Succeeded") for name in ("train", "register", "deploy", "release")))
     record = build_pack(pack.folder, card=False)

@@ -230,3 +230,23 @@ def test_a_pack_of_another_version_may_word_its_reason_differently(english, tmp_
     for renderer, state in ((listed["renderer"], "failed"), ("0" * 64, "passed")):
         (folder / manifest.NAME).write_text(json.dumps({**listed, "renderer": renderer}))
         assert verify(folder).results["record"].state == state
+
+
+@pytest.mark.parametrize(
+    ("names", "problems"),
+    [
+        (["03_publish", "09_use"], 0),
+        (["09_use", "03_publish"], 1),
+        (["03_publish", "09_use", "08_retried"], 0),
+        (["09_use", "03_publish", "08_retried"], 1),
+    ],
+)
+def test_a_runbook_starts_after_one_that_published_its_value(tmp_path, names, problems):
+    """08 was perhaps retried after 09; then 03 had published the value before."""
+    pack = packs.Pack(tmp_path)
+    pack.prepare()
+    for name in names:
+        use = {"parameters": {"port": "a"}} if name == "09_use" else {"values": {"port": "a"}}
+        pack.runbook(name, [packs.cell("x")], **use)
+    build_pack(pack.folder, card=False)
+    assert len(verify(pack.folder).results["order"].problems) == problems
