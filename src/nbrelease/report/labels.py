@@ -78,15 +78,9 @@ STATES = {
 }
 GOOD = {"passed", "approved", "Succeeded", "done", "go on"}
 BAD = {
-    "failed",
-    "check failed",
-    "Failed",
-    "rejected",
-    "Rejected",
-    "roll back",
-    "leave as it is",
+    "failed", "check failed", "Failed", "rejected", "Rejected", "roll back", "leave as it is",
     "give no traffic",
-}
+}  # fmt: skip
 RANGE = re.compile(r"((?:.+ )?)(\S+) to (\S+)\Z", re.DOTALL)
 
 

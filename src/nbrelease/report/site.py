@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nbrelease import files
 from nbrelease.attestation import chain
 from nbrelease.attestation.manifest import LATER
-from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict
+from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict, merge_values
 from nbrelease.report import svg
 from nbrelease.report.charts import Chart
 from nbrelease.report.headline import headline, reason
@@ -28,19 +28,9 @@ from nbrelease.report.templating import environment
 from nbrelease.report.translations import Translate, translator
 
 CACHE = "site.json"
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 """Of the cache's format; with another version every pack is read again."""
 CHARTED = ("roc_auc", "accuracy")
-
-
-class Live(BaseModel):
-    """The traffic at the end of a release, as read back last."""
-
-    model_config = ConfigDict(frozen=True)
-
-    traffic: dict[str, int]
-    version: str | None = None
-    deployment: str | None = None
 
 
 class LaterEntry(BaseModel):
@@ -54,7 +44,11 @@ class LaterEntry(BaseModel):
 
 
 class Release(BaseModel):
-    """What the page shows of a release. ``has_pages``: its pack was built."""
+    """What the page shows of a release.
+
+    ``has_pages``: its pack was built. ``traffic``: at its end, as read back last; None if it moved
+    none. ``deployment``: the new one; a rollback has none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,7 +65,8 @@ class Release(BaseModel):
     version: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     tests: str = ""
-    live: Live | None = None
+    traffic: dict[str, int] | None = None
+    deployment: str | None = None
     later: list[LaterEntry] = Field(default_factory=list)
 
 
@@ -191,7 +186,8 @@ def read_release(folder: Path, digest: str, language: Language) -> Release:
         version=record.model.version if record.model else None,
         metrics=_metrics(record),
         tests=f"{record.tests.passed} / {record.tests.total}",
-        live=_live(record),
+        traffic=merge_values(record.runbooks).get("traffic"),
+        deployment=record.endpoints.online.deployment if record.endpoints.online else None,
         later=[
             LaterEntry(kind=each.kind, time=each.time, text=each.text)
             for each in chain.check(folder)[0]
@@ -223,20 +219,6 @@ def _metrics(record: ReleaseRecord) -> dict[str, float]:
     return values
 
 
-def _live(record: ReleaseRecord) -> Live | None:
-    """The traffic at the release's end; a rollback has no deployment of its own."""
-    for result in reversed(record.runbooks):
-        traffic = result.values.get("traffic")
-        if isinstance(traffic, dict):
-            online = record.endpoints.online
-            return Live(
-                traffic=traffic,
-                version=record.model.version if record.model else None,
-                deployment=online.deployment if online else None,
-            )
-    return None
-
-
 def _render(releases: list[Release], language: Language) -> str:
     envs = sorted({release.env for release in releases})
     template = environment(language).get_template("site.html.j2")
@@ -252,15 +234,13 @@ def _render(releases: list[Release], language: Language) -> str:
 
 def _live_environment(releases: list[Release], env: str) -> LiveEnvironment:
     """The traffic of the newest release into ``env`` that moved any."""
-    moved = [each for each in releases if each.env == env and each.live is not None]
-    if not moved or moved[0].live is None:
+    moved = [each for each in releases if each.env == env and each.traffic is not None]
+    if not moved:
         return LiveEnvironment(env, [], None)
     deployed_by = {
-        each.live.deployment: each
-        for each in reversed(moved)
-        if each.live is not None and each.live.deployment and each.live.version
+        each.deployment: each for each in reversed(moved) if each.deployment and each.version
     }
-    traffic = sorted(moved[0].live.traffic.items(), key=lambda item: -item[1])
+    traffic = sorted((moved[0].traffic or {}).items(), key=lambda item: -item[1])
     parts = [LivePart(name, share, deployed_by.get(name)) for name, share in traffic]
     return LiveEnvironment(env, parts, moved[0])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 Point = tuple[float, float]
@@ -201,29 +201,28 @@ def bars(
 
 def span(start: float, end: float, kind: str) -> Any:
     """A timeline's row: a bar between two shares of its width."""
-    import markupsafe
-
-    width = max(end - start, 0.004) * 100
-    return markupsafe.Markup(  # noqa: S704 - numbers and our own class
-        '<svg class="span" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="10"/><rect class="{kind}" '
-        f'x="{start * 100:.2f}" width="{width:.2f}" height="10"/></svg>'
-    )
+    return _bar([(kind, start * 100, max(end - start, 0.004) * 100)])
 
 
 def shares(parts: Sequence[tuple[str, float]]) -> Any:
     """One bar in parts that are shares of their sum: kinds of the style sheet, in order."""
+    total = sum(share for _, share in parts) or 1
+    ends = [0.0, *accumulate(share / total * 100 for _, share in parts)]
+    bounds = zip(parts, pairwise(ends), strict=True)
+    return _bar([(kind, start, end - start) for (kind, _), (start, end) in bounds])
+
+
+def _bar(parts: Sequence[tuple[str, float, float]]) -> Any:
+    """A bar as wide as its place: kind, start and width of each part in percent."""
     import markupsafe
 
-    total = sum(share for _, share in parts) or 1
-    body, x = [], 0.0
-    for kind, share in parts:
-        width = share / total * 100
-        body.append(f'<rect class="{kind}" x="{x:.2f}" width="{width:.2f}" height="10"/>')
-        x += width
+    body = "".join(
+        f'<rect class="{kind}" x="{start:.2f}" width="{width:.2f}" height="10"/>'
+        for kind, start, width in parts
+    )
     return markupsafe.Markup(  # noqa: S704 - numbers and our own classes
         '<svg class="span" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="track" width="100" height="10"/>{"".join(body)}</svg>'
+        f'<rect class="track" width="100" height="10"/>{body}</svg>'
     )
 
 

@@ -61,6 +61,17 @@ def test_live_deployments_are_those_of_the_last_release_that_moved_traffic(relea
     assert len(live["dev"]) == 1
 
 
+def test_the_traffic_that_was_published_last_is_live(tmp_path):
+    """08 was run again after 09: the order is that of execution, not of names."""
+    pack = packs.Pack(tmp_path / "evidence")
+    traffic = {"traffic": {"model-1": 100, "model-2": 0}}
+    pack.runbook("09_rollback", [packs.cell("roll-back")], values=traffic)
+    pack.release()
+    build_pack(pack.folder, card=False)
+    page = Page(site.build_site(tmp_path / "evidence").page)
+    assert words(page.html.select("#live .lead")[0]) == "model-2 · 100 %"
+
+
 def test_metrics_are_drawn_over_releases(releases):
     page = Page(site.build_site(releases).page)
     assert len(page.html.select("figcaption")) == 2  # two metrics in prod
