@@ -158,6 +158,7 @@ MODULE_NAME = _define_rule(
 FOLDER_IMPORT = _define_rule(
     "NBR314", "import-from-export-folder", ERROR, "An import names the folder of exported modules."
 )
+UNUSED_IMPORT = _define_rule("NBR315", "unused-import", WARNING, "No cell uses an import.")
 
 # 4: security
 SECRET = _define_rule("NBR401", "secret", ERROR, "A literal looks like a secret.")

@@ -53,16 +53,28 @@ class Import:
 
 def imports_of(cell: CodeCell) -> list[Import]:
     """The top-level imports of a cell."""
+    return [each for each, _ in imports_with_nodes(cell)]
+
+
+def imports_with_nodes(cell: CodeCell) -> list[tuple[Import, ast.stmt]]:
+    """The top-level imports of a cell, each with its statement."""
     lines = cell.code.split("\n")
-    result = []
+    result: list[tuple[Import, ast.stmt]] = []
     for node in cell.imports:
         match = PRAGMA.search(lines[(node.end_lineno or node.lineno) - 1])
         pragma = match[0] if match else ""
         module = ""
         if isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-        result += [Import(module, each.name, each.asname or "", pragma) for each in node.names]
+        result += [
+            (Import(module, each.name, each.asname or "", pragma), node) for each in node.names
+        ]
     return result
+
+
+def has_effect(each: Import) -> bool:
+    """Whether an import is kept although nothing uses it."""
+    return each.module == "__future__" or each.name == "*" or bool(each.pragma)
 
 
 def select_required(
@@ -78,11 +90,7 @@ def select_required(
     return [
         each
         for each in imports
-        if each.module == "__future__"
-        or each.name == "*"
-        or each.pragma
-        or each.bound in used
-        or each.bound not in used_elsewhere
+        if has_effect(each) or each.bound in used or each.bound not in used_elsewhere
     ]
 
 

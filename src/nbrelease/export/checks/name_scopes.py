@@ -7,9 +7,10 @@ order, then ``main()`` with local variables, and the other cells are missing.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
-from nbrelease.export import command_line, name_usage
+from nbrelease.export import command_line, imports, name_usage
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.source import CodeCell, Role, Source
 
@@ -43,6 +44,7 @@ class _NameScopes:
         self._check_main_cells()
         self._check_test_cells()
         self._check_assignments()
+        self._check_unused_imports()
 
     def _check_parameters_cell(self) -> None:
         """Check names in annotations and defaults, such as Literal and date."""
@@ -254,6 +256,24 @@ class _NameScopes:
                         "remove or rename one of them",
                     )
                 definitions[name] = cell
+
+    def _check_unused_imports(self) -> None:
+        """Report imports that the module has and no cell uses; a word in a string counts as use."""
+        cells = self.source.cells
+        read = _union(cell.names.immediate | cell.names.deferred for cell in cells)
+        for cell in (*self.export_cells, *self.main_cells):
+            for each, node in imports.imports_with_nodes(cell):
+                if each.bound in read | self.possible or imports.has_effect(each):
+                    continue
+                string = re.compile(rf"""["'][^"'\n]*\b{each.bound}\b""")
+                if each.alias != each.name and not any(string.search(c.code) for c in cells):
+                    self.source.report(
+                        rules.UNUSED_IMPORT,
+                        cell.cell,
+                        node,
+                        f"no cell uses {each.bound}",
+                        "remove the import, or add `# noqa: F401` if it has a side effect",
+                    )
 
     def _report_assignment(
         self, rule: rules.Rule, cell: CodeCell, name: str, message: str, fix: str

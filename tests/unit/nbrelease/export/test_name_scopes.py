@@ -70,3 +70,28 @@ def test_a_name_that_is_read_before_its_cell_assigns_it(
     [diagnostic] = [each for each in export.diagnostics if each.rule.level == "error"]
     assert f"{diagnostic.line}:{diagnostic.column} {diagnostic.rule.code}" == expected
     assert named in diagnostic.message + diagnostic.fix
+
+
+@pytest.mark.parametrize(
+    ("statement", "use", "expected"),
+    [
+        ("import os", "", ["a:1:1 NBR315"]),
+        ("from os import path, sep", "X = sep", ["a:1:1 NBR315"]),
+        ("import os", "X = os.sep", []),
+        ("import os  # noqa: F401", "", []),
+        ("from os import path as path", "", []),
+        ("from __future__ import annotations", "", []),
+        ("import os", "def f(x: 'os.PathLike') -> None: ...", []),
+    ],
+)
+def test_unused_imports(project, statement, use, expected):
+    project.write("some", ("a", "export", f"{statement}\n{use}"), ("b", "export", "Y = 1"))
+    [export] = project.plan()
+    assert locations(export) == expected
+
+
+def test_an_import_for_an_untagged_cell_is_omitted_and_not_reported(project):
+    project.write("some", ("a", "export", "import os\nX = 1"), ("b", "", "print(os.sep)"))
+    [export] = project.plan()
+    assert locations(export) == []
+    assert "import os" not in export.files[0].text
