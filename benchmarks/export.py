@@ -1,15 +1,14 @@
-"""How long an export takes: 50 notebooks with 40 exported cells each, whole processes.
+"""Measure the export of 50 notebooks with 40 exported cells each, as whole processes.
 
-Side by side with ``nbdev-export`` on the same notebooks, in turns. It is no dependency; an
-environment of its own does:
+Compares with ``nbdev-export`` on the same notebooks, in turns. nbdev is not a dependency; install
+it into an environment of its own:
 
     python -m venv /tmp/nbdev && /tmp/nbdev/bin/pip install nbdev
     python benchmarks/export.py --nbdev /tmp/nbdev/bin/nbdev-export [--runs 7]
 
-Medians of the runs and their ratios, by the clock and by the processor's time (which other work on
-the machine disturbs less), each beside its limit: half of nbdev's time when everything changed, a
-quarter when nothing did; ``nbrelease --help`` within 150 ms or three times a bare Python; 200 ms
-from a save to its export.
+Prints medians and ratios of wall time and of CPU time, which depends less on other processes, with
+the limits: half of nbdev's time if everything has changed, a quarter if nothing has; 150 ms or
+three times a bare Python for ``nbrelease --help``; 200 ms from a save to its export.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ lib_path = "bench"
 """
 
 
-def project(root: Path, seed: int) -> None:
+def write_project(root: Path, seed: int) -> None:
     """Write the notebooks; another ``seed`` changes every exported cell."""
     folder = root / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,11 +51,14 @@ def project(root: Path, seed: int) -> None:
     else:
         (root / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
     for number in range(NOTEBOOKS):
-        cells = [cell(f"title-{number}", "markdown", f"# Notebook {number}\n\nAbout it.")]
-        cells.append(cell("default", "code", f"#| default_exp part_{number:02}"))
-        cells.append(cell("imports", "code", "#| export\nimport math\nfrom pathlib import Path"))
+        cells = [make_cell(f"title-{number}", "markdown", f"# Notebook {number}\n\nAbout it.")]
+        cells.append(make_cell("default", "code", f"#| default_exp part_{number:02}"))
+        cells.append(
+            make_cell("imports", "code", "#| export\nimport math\nfrom pathlib import Path")
+        )
         cells += [
-            cell(f"cell-{index}", "code", function(index, seed)) for index in range(CELLS - 1)
+            make_cell(f"cell-{index}", "code", function_source(index, seed))
+            for index in range(CELLS - 1)
         ]
         notebook = {
             "cells": cells,
@@ -68,16 +70,16 @@ def project(root: Path, seed: int) -> None:
         path.write_text(json.dumps(notebook, indent=1) + "\n", encoding="utf-8")
 
 
-def cell(cell_id: str, kind: str, source: str) -> dict[str, object]:
-    """A cell of a notebook's file."""
-    found: dict[str, object] = {"cell_type": kind, "id": cell_id, "metadata": {}}
+def make_cell(cell_id: str, kind: str, source: str) -> dict[str, object]:
+    """A cell of a notebook file."""
+    content: dict[str, object] = {"cell_type": kind, "id": cell_id, "metadata": {}}
     if kind == "code":
-        found |= {"execution_count": None, "outputs": []}
-    return {**found, "source": source.splitlines(keepends=True)}
+        content |= {"execution_count": None, "outputs": []}
+    return {**content, "source": source.splitlines(keepends=True)}
 
 
-def function(index: int, seed: int) -> str:
-    """A cell's source: a function as people write them."""
+def function_source(index: int, seed: int) -> str:
+    """The source of a cell with a typical function."""
     return f'''#| export
 def step_{index}(path: Path, rows: list[float], *, scale: float = {seed}.{index}) -> list[float]:
     """Scale the rows of a file, and drop what is out of range."""
@@ -93,31 +95,31 @@ def step_{index}(path: Path, rows: list[float], *, scale: float = {seed}.{index}
 
 
 class Seconds(NamedTuple):
-    """What a whole process takes."""
+    """The time of a whole process."""
 
-    clock: float
-    processor: float
+    wall: float
+    cpu: float
 
 
-def timed(command: list[str], root: Path) -> Seconds:
-    """Run a command."""
+def measure(command: list[str], root: Path) -> Seconds:
+    """Run a command and measure it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")
+    if process.returncode:
+        sys.exit(f"{' '.join(command)}: {process.stderr[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Seconds(seconds, used)
 
 
-def watched(root: Path, rounds: int) -> list[Seconds]:
-    """Seconds from a notebook's save to its module's change, under ``--watch``."""
+def measure_watch(root: Path, rounds: int) -> list[Seconds]:
+    """The time from saving a notebook to the change of its module, with ``--watch``."""
     command = [str(BIN / "nbrelease"), "export", "--watch"]
     notebook = root / "notebooks" / "part_07.ipynb"
     written = root / "exported" / "part_07" / "__init__.py"
-    found = []
+    times = []
     with subprocess.Popen(
         command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -133,28 +135,28 @@ def watched(root: Path, rounds: int) -> list[Seconds]:
                     time.sleep(0.001)
                     if time.perf_counter() - began > 10:
                         sys.exit("watch: no export within ten seconds")
-                found.append(Seconds(time.perf_counter() - began, 0))
+                times.append(Seconds(time.perf_counter() - began, 0))
                 time.sleep(0.3)
         finally:
             process.terminate()
-    return found
+    return times
 
 
 def main() -> None:
-    """Measure in turns, print medians and ratios."""
+    """Measure in turns; print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--nbdev", type=Path, default=None)
-    given = parser.parse_args()
-    found = given.nbdev or shutil.which("nbdev-export") or BIN / "nbdev-export"
+    args = parser.parse_args()
+    nbdev = args.nbdev or shutil.which("nbdev-export") or BIN / "nbdev-export"
     ours = [str(BIN / "nbrelease"), "export"]
-    theirs = [str(found)] if Path(found).is_file() else None
+    theirs = [str(nbdev)] if Path(nbdev).is_file() else None
     times: dict[str, list[Seconds]] = {}
     with tempfile.TemporaryDirectory() as name:
         one, other = Path(name, "ours"), Path(name, "theirs")
-        for run in range(given.runs + 1):
+        for run in range(args.runs + 1):
             for root in (one, other):
-                project(root, run)
+                write_project(root, run)
             rounds = [("nbrelease, all changed", ours, one), ("nbrelease, no change", ours, one)]
             if theirs:
                 rounds += [
@@ -162,32 +164,32 @@ def main() -> None:
                     ("nbdev, no change", theirs, other),
                 ]
             for what, command, root in rounds:
-                seconds = timed(command, root)
-                if run:  # the first warms the disk
+                seconds = measure(command, root)
+                if run:  # the first fills the disk cache
                     times.setdefault(what, []).append(seconds)
-        bare = [timed([sys.executable, "-c", "pass"], one) for _ in range(given.runs)]
-        shown = [timed([ours[0], "--help"], one) for _ in range(given.runs)]
-        times["save to export, --watch"] = watched(one, given.runs)
+        bare = [measure([sys.executable, "-c", "pass"], one) for _ in range(args.runs)]
+        shown = [measure([ours[0], "--help"], one) for _ in range(args.runs)]
+        times["save to export, --watch"] = measure_watch(one, args.runs)
     times |= {"python -c pass": bare, "nbrelease --help": shown}
     medians = {
         what: Seconds(*(statistics.median(values) for values in zip(*seconds, strict=True)))
         for what, seconds in times.items()
     }
     for what, seconds in medians.items():
-        of_processor = f", processor {seconds.processor * 1000:6.0f} ms" if seconds[1] else ""
-        print(f"{what:24} {seconds.clock * 1000:7.0f} ms{of_processor}")
+        cpu_time = f", CPU {seconds.cpu * 1000:6.0f} ms" if seconds[1] else ""
+        print(f"{what:24} {seconds.wall * 1000:7.0f} ms{cpu_time}")
     if theirs:
         for what, limit in (("all changed", 0.5), ("no change", 0.25)):
-            ratio(what, medians[f"nbrelease, {what}"], medians[f"nbdev, {what}"], limit)
+            print_ratio(what, medians[f"nbrelease, {what}"], medians[f"nbdev, {what}"], limit)
     else:
-        print("nbdev-export is not installed here; give --nbdev PATH for the comparison")
-    ratio("nbrelease --help", medians["nbrelease --help"], medians["python -c pass"], 3)
+        print("nbdev-export is not installed; pass --nbdev PATH to compare with it")
+    print_ratio("nbrelease --help", medians["nbrelease --help"], medians["python -c pass"], 3)
 
 
-def ratio(what: str, one: Seconds, other: Seconds, limit: float) -> None:
-    """Print how many times the other's time one takes."""
-    clock, processor = one.clock / other.clock, one.processor / other.processor
-    print(f"{what}: {clock:.2f} by the clock, {processor:.2f} of the processor, limit {limit}")
+def print_ratio(what: str, one: Seconds, other: Seconds, limit: float) -> None:
+    """Print the ratio of two times."""
+    wall, cpu = one.wall / other.wall, one.cpu / other.cpu
+    print(f"{what}: {wall:.2f} wall time, {cpu:.2f} CPU time, limit {limit}")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Diagnostic:
 RULES: dict[str, Rule] = {}
 
 
-def _define_rule(code: str, name: str, level: Level, summary: str) -> Rule:
+def _rule(code: str, name: str, level: Level, summary: str) -> Rule:
     rule = Rule(code, name, level, summary)
     RULES[code] = rule
     return rule
@@ -77,104 +77,52 @@ def _define_rule(code: str, name: str, level: Level, summary: str) -> Rule:
 ERROR, WARNING, NOTE = Level.ERROR, Level.WARNING, Level.NOTE
 
 # 1: the notebook file and its tags
-UNREADABLE = _define_rule("NBR101", "unreadable", ERROR, "The file is not a notebook of format 4.")
-LANGUAGE = _define_rule(
-    "NBR102", "other-language", ERROR, "The notebook's kernel does not run Python."
-)
-DUPLICATE_ID = _define_rule("NBR103", "duplicate-cell-id", ERROR, "Two cells have the same id.")
-CONFLICT = _define_rule(
-    "NBR104", "conflicting-tags", ERROR, "The tags of a cell contradict each other."
-)
-DIRECTIVE = _define_rule(
-    "NBR105", "unknown-directive", WARNING, "A directive is unknown or in the wrong place."
-)
-SAME_MODULE = _define_rule(
-    "NBR106", "same-module", ERROR, "Two notebooks are exported to the same module."
-)
-PARAMETERS = _define_rule(
-    "NBR107", "parameters", ERROR, "The parameters cell cannot become command-line options."
-)
-NO_REASON = _define_rule(
-    "NBR108", "ignore-without-reason", WARNING, "An ignore comment is invalid or gives no reason."
-)
-DIRECTIVE_VALUE = _define_rule(
-    "NBR109", "invalid-directive-value", ERROR, "A directive has an invalid value."
-)
-TAG = _define_rule(
-    "NBR110", "unknown-tag", WARNING, "A tag is misspelled or on a cell without code."
-)
-UNUSED_IGNORE = _define_rule(
-    "NBR111", "unused-ignore", WARNING, "An ignore comment matches no diagnostic."
-)
+UNREADABLE = _rule("NBR101", "unreadable", ERROR, "The file is not a notebook of format 4.")
+LANGUAGE = _rule("NBR102", "other-language", ERROR, "The notebook's kernel does not run Python.")
+DUPLICATE_ID = _rule("NBR103", "duplicate-cell-id", ERROR, "Two cells have the same id.")
+CONFLICT = _rule("NBR104", "conflicting-tags", ERROR, "The tags of a cell contradict each other.")
+DIRECTIVE = _rule("NBR105", "unknown-directive", WARNING, "A directive is unknown or misplaced.")
+SAME_MODULE = _rule("NBR106", "same-module", ERROR, "Two notebooks export to the same module.")
+PARAMETERS = _rule("NBR107", "parameters", ERROR, "A parameter cannot become an option.")
+NO_REASON = _rule("NBR108", "ignore-without-reason", WARNING, "An ignore comment is invalid.")
+DIRECTIVE_VALUE = _rule("NBR109", "invalid-directive-value", ERROR, "A directive value is invalid.")
+TAG = _rule("NBR110", "unknown-tag", WARNING, "A tag is misspelled or on a cell without code.")
+UNUSED_IGNORE = _rule("NBR111", "unused-ignore", WARNING, "An ignore comment is unused.")
 
 # 2: code that works in notebooks only
-SYNTAX = _define_rule("NBR201", "syntax", ERROR, "A cell to export is not valid Python.")
-MAGIC = _define_rule("NBR202", "magic", ERROR, "A cell to export contains IPython syntax.")
-DISPLAY = _define_rule("NBR203", "display-call", ERROR, "display() exists in notebooks only.")
-AWAIT = _define_rule("NBR204", "top-level-await", ERROR, "await outside an async function.")
-NO_EFFECT = _define_rule(
-    "NBR205", "expression-without-effect", WARNING, "The last line of a cell only shows a value."
-)
-INPUT = _define_rule("NBR206", "interactive-input", ERROR, "input() waits for a user.")
+SYNTAX = _rule("NBR201", "syntax", ERROR, "A cell to export is not valid Python.")
+MAGIC = _rule("NBR202", "magic", ERROR, "A cell to export contains IPython syntax.")
+DISPLAY = _rule("NBR203", "display-call", ERROR, "display() exists in notebooks only.")
+AWAIT = _rule("NBR204", "top-level-await", ERROR, "await outside an async function.")
+NO_EFFECT = _rule("NBR205", "expression-without-effect", WARNING, "The last line shows a value.")
+INPUT = _rule("NBR206", "interactive-input", ERROR, "input() waits for a user.")
 
 # 3: names
-NOT_EXPORTED = _define_rule(
-    "NBR301", "not-exported", ERROR, "A name is defined only in a cell that is not exported."
-)
-UNDEFINED = _define_rule("NBR302", "undefined", ERROR, "No cell of the notebook defines a name.")
-TOO_EARLY = _define_rule(
-    "NBR303", "used-before-definition", ERROR, "A name is used before it is defined."
-)
-HIDDEN_STATE = _define_rule(
-    "NBR304", "hidden-state", ERROR, "A main cell uses a variable of an untagged cell."
-)
-REASSIGNED = _define_rule(
-    "NBR305", "parameter-reassigned", WARNING, "A cell assigns a new value to a parameter."
-)
-DUPLICATE = _define_rule(
-    "NBR306", "duplicate-definition", WARNING, "Two exported cells define the same name."
-)
-IMPORT = _define_rule(
-    "NBR307", "import-not-exported", ERROR, "A name is imported only in an untagged cell."
-)
-MAIN_LOCAL = _define_rule(
-    "NBR308", "main-variable", ERROR, "An export cell uses a parameter or a variable of main()."
-)
-SHADOWED = _define_rule(
-    "NBR309", "shadowed-name", ERROR, "A main cell assigns to a name that an export cell defines."
-)
-STAR = _define_rule(
-    "NBR310", "star-import", WARNING, "import * disables the check for undefined names."
-)
-TEST_STATE = _define_rule(
-    "NBR311", "test-dependency", ERROR, "A test uses a name that exists in the notebook only."
-)
-RESERVED = _define_rule(
-    "NBR312", "reserved-name", ERROR, "An export cell defines a name that the export generates."
-)
-MODULE_NAME = _define_rule(
-    "NBR313", "module-name", ERROR, "A shared module has the name of a standard library module."
-)
-FOLDER_IMPORT = _define_rule(
-    "NBR314", "import-from-export-folder", ERROR, "An import names the folder of exported modules."
-)
-UNUSED_IMPORT = _define_rule("NBR315", "unused-import", WARNING, "No cell uses an import.")
+NOT_EXPORTED = _rule("NBR301", "not-exported", ERROR, "Only an untagged cell defines a name.")
+UNDEFINED = _rule("NBR302", "undefined", ERROR, "No cell of the notebook defines a name.")
+TOO_EARLY = _rule("NBR303", "used-before-definition", ERROR, "A name is used before it is defined.")
+HIDDEN_STATE = _rule("NBR304", "hidden-state", ERROR, "main() uses an untagged cell's variable.")
+REASSIGNED = _rule("NBR305", "parameter-reassigned", WARNING, "A cell reassigns a parameter.")
+DUPLICATE = _rule("NBR306", "duplicate-definition", WARNING, "Two cells define a name.")
+IMPORT = _rule("NBR307", "import-not-exported", ERROR, "Only an untagged cell imports a name.")
+MAIN_LOCAL = _rule("NBR308", "main-variable", ERROR, "A function uses a local variable of main().")
+SHADOWED = _rule("NBR309", "shadowed-name", ERROR, "A main cell shadows an exported name.")
+STAR = _rule("NBR310", "star-import", WARNING, "import * disables the check for undefined names.")
+TEST_STATE = _rule("NBR311", "test-dependency", ERROR, "A test uses a name that it does not have.")
+RESERVED = _rule("NBR312", "reserved-name", ERROR, "A cell defines a generated name.")
+MODULE_NAME = _rule("NBR313", "module-name", ERROR, "A module shadows the standard library.")
+FOLDER_IMPORT = _rule("NBR314", "export-folder-import", ERROR, "An import names the export folder.")
+UNUSED_IMPORT = _rule("NBR315", "unused-import", WARNING, "No cell uses an import.")
 
 # 4: security
-SECRET = _define_rule("NBR401", "secret", ERROR, "A literal looks like a secret.")
+SECRET = _rule("NBR401", "secret", ERROR, "A literal looks like a secret.")
 
 # 5: tests
-UNTESTED = _define_rule("NBR501", "untested-function", NOTE, "No test uses a public function.")
-UNKNOWN_FUNCTION = _define_rule(
-    "NBR502", "unknown-function", WARNING, "A test uses a function that no longer exists."
-)
+UNTESTED = _rule("NBR501", "untested-function", NOTE, "No test uses a public function.")
+UNKNOWN_FUNCTION = _rule("NBR502", "unknown-function", WARNING, "A test uses an unknown function.")
 
 # 6: exported files
-STALE = _define_rule("NBR601", "stale-file", ERROR, "An exported file is out of date.")
-EDITED = _define_rule("NBR602", "manual-edit", ERROR, "An exported block was edited by hand.")
-CONFLICTING_EDITS = _define_rule(
-    "NBR603", "conflicting-edits", ERROR, "A block and its cell were both edited."
-)
-ORPHAN = _define_rule(
-    "NBR604", "orphaned-module", WARNING, "The notebook of an exported module no longer exists."
-)
+STALE = _rule("NBR601", "stale-file", ERROR, "An exported file is out of date.")
+EDITED = _rule("NBR602", "manual-edit", ERROR, "An exported block was edited by hand.")
+CONFLICTING_EDITS = _rule("NBR603", "conflicting-edits", ERROR, "A block and its cell were edited.")
+ORPHAN = _rule("NBR604", "orphaned-module", WARNING, "The notebook of a module is missing.")

@@ -12,6 +12,11 @@ from nbrelease.export.diagnostic import RULES, Diagnostic, Level
 from nbrelease.export.file_locations import locate_in_file
 
 DOCS_PAGE = "docs/diagnostics.md"
+# Escapes of GitHub workflow commands and of Azure Pipelines logging commands.
+_GITHUB_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_GITHUB_PROPERTY = _GITHUB_DATA | str.maketrans({":": "%3A", ",": "%2C"})
+_VSO_DATA = str.maketrans({"%": "%AZP25", "\r": "%0D", "\n": "%0A"})
+_VSO_PROPERTY = _VSO_DATA | str.maketrans({";": "%3B", "]": "%5D"})
 
 
 def format_text(diagnostics: Sequence[Diagnostic], root: Path = Path()) -> str:
@@ -102,19 +107,11 @@ def format_github(diagnostics: Sequence[Diagnostic], root: Path = Path()) -> str
     """GitHub workflow commands, which annotate lines of files."""
     kinds = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
     return "\n".join(
-        f"::{kinds[each.rule.level]} file={_github_property(each.path)},line={line},col={column},"
-        f"title={_github_property(f'{each.rule.code} {each.rule.name}')}::"
-        + _github_data(f"{each.location}: {each.message}; {each.fix}")
+        f"::{kinds[each.rule.level]} file={each.path.translate(_GITHUB_PROPERTY)},"
+        f"line={line},col={column},title={each.rule.code} {each.rule.name}::"
+        + f"{each.location}: {each.message}; {each.fix}".translate(_GITHUB_DATA)
         for each, (line, column) in ((each, locate_in_file(each, root)) for each in diagnostics)
     )
-
-
-def _github_data(value: str) -> str:
-    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _github_property(value: str) -> str:
-    return _github_data(value).replace(":", "%3A").replace(",", "%2C")
 
 
 def format_ado(diagnostics: Sequence[Diagnostic], root: Path = Path()) -> str:
@@ -122,19 +119,12 @@ def format_ado(diagnostics: Sequence[Diagnostic], root: Path = Path()) -> str:
     return "\n".join(
         "##vso[task.logissue "
         f"type={'error' if each.rule.level is Level.ERROR else 'warning'};"
-        f"sourcepath={_vso_property(each.path)};linenumber={line};columnnumber={column};"
-        f"code={each.rule.code};]" + _vso_data(f"{each.location}: {each.message}; {each.fix}")
+        f"sourcepath={each.path.translate(_VSO_PROPERTY)};linenumber={line};columnnumber={column};"
+        f"code={each.rule.code};]"
+        + f"{each.location}: {each.message}; {each.fix}".translate(_VSO_DATA)
         for each, (line, column) in ((each, locate_in_file(each, root)) for each in diagnostics)
         if each.rule.level is not Level.NOTE
     )
-
-
-def _vso_data(value: str) -> str:
-    return value.replace("%", "%AZP25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _vso_property(value: str) -> str:
-    return _vso_data(value).replace(";", "%3B").replace("]", "%5D")
 
 
 FORMATS: dict[str, Callable[[Sequence[Diagnostic], Path], str]] = {

@@ -91,10 +91,6 @@ class Notebook:
                 return read_parameters(cell.code, where=f"{self.path}:{cell.id}")
         return ()
 
-    def tagged(self, tag: str) -> tuple[Cell, ...]:
-        """The code cells with a tag, in order."""
-        return tuple(cell for cell in self.cells if tag in cell.tags and cell.kind == "code")
-
 
 def read(path: Path) -> Notebook:
     """Read a notebook file.
