@@ -14,6 +14,7 @@ import ast
 import datetime
 import io
 import json
+import math
 import re
 import tokenize
 from collections.abc import Callable
@@ -88,7 +89,7 @@ class Parameter:
             raise self._invalid(value)
         try:
             converted = _CONVERTERS[self.type](value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             raise self._invalid(value) from None
         if self.choices and converted not in self.choices:
             raise self._invalid(value)
@@ -311,12 +312,16 @@ def _to_int(value: Any) -> int:
 def _to_float(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):  # JSON has no such numbers, so the record could not hold them
+        raise ValueError
+    return number
 
 
 def _to_str(value: Any) -> str:
     if not isinstance(value, str | Path):
         raise TypeError
+    str(value).encode("utf-8")  # raises for bytes of the command line that are not UTF-8
     return str(value)
 
 
@@ -327,7 +332,7 @@ def _to_date(value: Any) -> datetime.date:
 def _to_strings(value: Any) -> list[str]:
     """Comma-separated strings, or a JSON list for strings that contain commas."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        value = json.loads(value)
+        value = _parse_json(value)
         if not all(isinstance(item, str) for item in value):
             raise TypeError
     if isinstance(value, str):
@@ -335,9 +340,20 @@ def _to_strings(value: Any) -> list[str]:
     return [_to_str(item) for item in value]
 
 
+def _parse_json(text: str) -> Any:
+    """Parse JSON; NaN and Infinity, which Python's parser accepts, are rejected."""
+
+    def reject(constant: str) -> None:
+        raise ValueError(constant)
+
+    value = json.loads(text, parse_constant=reject)
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")  # 1e999, lone surrogates
+    return value
+
+
 def _to_json(kind: type[Any]) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
-        value = json.loads(value) if isinstance(value, str) else value
+        value = _parse_json(value) if isinstance(value, str) else value
         if not isinstance(value, kind):
             raise TypeError
         return value

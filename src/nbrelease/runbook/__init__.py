@@ -23,7 +23,8 @@ from nbrelease.output_comparison import OutputComparer, markers
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
-from nbrelease.runbook.masking import INJECTED, NotebookMasker
+from nbrelease.runbook.injection import inject, to_json
+from nbrelease.runbook.masking import NotebookMasker
 from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
@@ -83,14 +84,14 @@ def run(
         env=release.identity.env,
         release_id=release.id,
         parameters=masker.mask_value(
-            _without_machine_paths(parameters, settings, env), "parameters"
+            _without_machine_paths(to_json(parameters), settings, env), "parameters"
         ),
         started=datetime.now(UTC),
         stage=os.environ.get("SYSTEM_STAGENAME", ""),
         job=os.environ.get("SYSTEM_PHASENAME", ""),
     )
     output = release.notebook(source.stem)
-    prepared = _prepare(load_nbformat(source), runbook, result)
+    prepared = _prepare(load_nbformat(source), runbook, parameters, result)
     if "job_name" not in release.values():  # no training yet: it will use the current exports
         pack_code.copy_exports(settings.root, release.folder)
     hidden = pack_code.copy_runbook(source, result.source, release.folder, known)
@@ -98,7 +99,6 @@ def run(
         stopped = execute.execute(
             prepared,
             output,
-            parameters=parameters,
             kernel=kernel,
             folder=source.parent.resolve(),
             cell_timeout=env.cell_timeout_seconds,
@@ -155,8 +155,10 @@ def _relative_path(path: Path, root: Path) -> str:
     )
 
 
-def _prepare(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
-    """Prepare a notebook for papermill: no old outputs, our tags translated to papermill's."""
+def _prepare(
+    notebook: Any, runbook: Notebook, parameters: Mapping[str, Any], result: RunbookResult
+) -> Any:
+    """Prepare a notebook for papermill: no old outputs, papermill's tags, parameters injected."""
     for cell, read_cell in zip(notebook.cells, runbook.cells, strict=True):
         if cell.cell_type != "code":
             continue
@@ -169,6 +171,8 @@ def _prepare(notebook: Any, runbook: Notebook, result: RunbookResult) -> Any:
             tags.add(verdict.RAISES)
         if tags:
             cell.metadata["tags"] = sorted(tags)
+    declaring = [i for i, cell in enumerate(runbook.cells) if "parameters" in cell.tags]
+    inject(notebook, parameters, declaring[0] + 1 if declaring else 0)
     # In the file from the first save: a run that is killed leaves its identity.
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
     return notebook
@@ -235,12 +239,8 @@ def _write_result(
     notebook = _load(output)
     cells = []
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        if ERROR_MARKER_TAG in tags:
-            continue  # papermill's own cell; the page marks the failed cell
-        if INJECTED in tags:
-            cell["id"] = INJECTED  # papermill's id differs in each run
-        cells.append(cell)
+        if ERROR_MARKER_TAG not in cell.metadata.get("tags", []):  # the page marks the failed cell
+            cells.append(cell)
     notebook.cells = cells
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
     portable = _without_machine_paths(notebook, settings, env)

@@ -44,7 +44,6 @@ def execute(
     notebook: Any,
     output: Path,
     *,
-    parameters: Mapping[str, Any],
     kernel: str,
     folder: Path,
     cell_timeout: int,
@@ -56,7 +55,6 @@ def execute(
     Args:
         notebook: the nbformat notebook; it is modified.
         output: the path of the executed notebook; written after each cell.
-        parameters: values to inject, by name.
         kernel: the name of an installed kernel.
         folder: the kernel's working directory.
         cell_timeout: seconds per cell; 0: no limit.
@@ -82,7 +80,6 @@ def execute(
         execute_notebook(
             notebook,
             f"{SCHEME}{output}",
-            parameters=dict(parameters),
             kernel_name=kernel,
             language="python",  # for notebooks without language_info
             cwd=str(folder),

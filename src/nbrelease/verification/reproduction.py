@@ -24,6 +24,8 @@ from nbrelease.verification.pack import Pack, Unreadable
 from nbrelease.verification.report import Result, failed, not_applicable, passed, passed_unless
 
 INJECTED = "injected-parameters"
+CONSTRUCTORS = ("_Path", "_date.fromisoformat")
+"""Calls in the injected cell; their argument is the text in the record."""
 TAG = re.compile(r"<[^>]*>")
 
 
@@ -120,8 +122,11 @@ def _injected(claim: RunbookResult, code_cells: Any) -> Iterator[str]:
             if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
                 continue
             name = node.targets[0].id
+            literal = node.value
+            if isinstance(literal, ast.Call) and ast.unparse(literal.func) in CONSTRUCTORS:
+                literal = literal.args[0]
             try:
-                value = ast.literal_eval(node.value)
+                value = ast.literal_eval(literal)
             except ValueError:
                 continue  # float('nan') and the like
             known = claim.parameters.get(name, value)

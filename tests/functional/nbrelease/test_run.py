@@ -310,6 +310,63 @@ def test_a_rollback_by_hand_builds_its_pack(project, capfd, source, code):
     )  # the next run starts a new release
 
 
+TYPED = """\
+from __future__ import annotations
+import datetime
+import pathlib
+from datetime import date
+from pathlib import Path
+from typing import Literal
+whole: bool = False
+count: int = 1
+share: float = 0.5
+name: str = 'x'
+folder: Path = Path('a b')
+other: pathlib.Path = pathlib.Path('.')
+start: date = date(2026, 1, 1)
+until: datetime.date | None = None
+names: list[str] = []
+rows: list = []
+limits: dict = {}
+size: Literal['s', 'l'] = 's'
+late: int | None = 3
+"""
+VALUES = {
+    "whole": "true", "count": "-7", "share": "1e-3", "name": "a 'b' \"c\" \\\\ \u65e5\u672c # = {x}",
+    "folder": "c d/e", "other": "/x y", "start": "2026-02-03", "until": "2027-01-31",
+    "names": '["a,b", "c"]', "rows": '[1, null, true, {"k": [0.5]}]', "limits": '{"a b": -1.5}',
+    "size": "l", "late": "None",
+}  # fmt: skip
+CHECK = """\
+assert whole is True and count == -7 and share == 0.001 and size == 'l' and late is None
+assert name == 'a \\'b\\' "c" \\\\\\\\ \u65e5\u672c # = {x}', name
+assert folder / 'x' == Path('c d/e/x') and other == pathlib.Path('/x y')
+assert start == date(2026, 2, 3) and until - start == datetime.timedelta(362)
+assert names == ['a,b', 'c'] and rows == [1, None, True, {'k': [0.5]}] and limits == {'a b': -1.5}
+"""
+
+
+def test_every_parameter_type_reaches_the_kernel_and_the_record(project, caplog):
+    project.runbook("01_a", ("p", ["parameters"], TYPED), ("c", ["test"], CHECK))
+    options = [word for name, value in VALUES.items() for word in ("-p", f"{name}={value}")]
+    assert run("01_a", *options) == 0
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+    (result,) = results(project).values()
+    known = result.parameters
+    assert (known["folder"], known["start"], known["late"]) == ("c d/e", "2026-02-03", None)
+    assert known["rows"] == [1, None, True, {"k": [0.5]}]
+    (folder,) = project.root.glob("evidence/*Z-*")
+    assert main(["evidence", "build", "--env", "dev", folder.name]) == 0
+    assert not (checked := verify(folder)).failed, checked.text()
+
+
+@pytest.mark.parametrize("value", ["share=nan", "share=inf", "rows=[NaN]", "start=2026-02-30"])
+def test_values_that_json_or_the_type_cannot_hold_are_rejected(project, capfd, value):
+    project.runbook("01_a", ("p", ["parameters"], TYPED))
+    assert run("01_a", "-p", value) == 2
+    assert f"parameter {value.partition('=')[0]}" in capfd.readouterr().err
+
+
 TERMINAL = """\
 print('a\\x1b]8;;http://x\\x07link\\x1b]8;;\\x07 b\\x08c nul\\x00')
 print('shown')

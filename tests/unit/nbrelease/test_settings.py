@@ -45,6 +45,7 @@ def test_the_shipped_file_is_valid(name):
         ("label_column = Diabetic\n", "", "settings.ini [dev] label_column:", "label_column = "),
         ("test_size = 0.3", "test_size = half", "settings.ini [DEFAULT] test_size:", "(got half)"),
         ("test_size = 0.3", "test_size = 1.5", "settings.ini [DEFAULT] test_size:", "less than 1 (got 1.5)"),
+        ("observe_seconds = 2\n", "observe_seconds = inf\n", "settings.ini [dev] observe_seconds:", "(got inf)"),
         ("traffic_steps = 100", "traffic_steps = 10, 50", "settings.ini [dev] traffic_steps:", "100 (got 10, 50)"),
         ("traffic_steps = 100", "traffic_steps = 50, 10, 100", "settings.ini [dev] traffic_steps:", "(got 50, 10, 100)"),
         ("[dev]\nworkspace = local", "[dev]\nworkspace = azure", "settings.ini [dev] subscription_id:", "workspace = azure"),

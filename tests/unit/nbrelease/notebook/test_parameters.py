@@ -107,7 +107,9 @@ def test_convert(source, given, value):
 @pytest.mark.parametrize(
     ("source", "given"),
     [("x = 1", "1.5"), ("x = 1", 1.0), ("x = 1", True), ("x = 1.0", "half"), ("x = True", "1"), ("x = 'a'", 3), ("x = 'a'", None),
-     ("x: Literal['a', 'b'] = 'a'", "c"), ("x = date(2026, 1, 1)", "today"), ("x: dict = {}", "[1]")],
+     ("x: Literal['a', 'b'] = 'a'", "c"), ("x = date(2026, 1, 1)", "today"), ("x: dict = {}", "[1]"),
+     ("x = 1.0", "nan"), ("x = 1.0", "-inf"), ("x = 1.0", "1e400"), ("x = 1.0", 10**400), ("x: float | None = None", "NaN"), ("x: list = []", "[NaN]"),
+     ("x: list = []", "[1e999]"), ("x: dict = {}", '{"a": Infinity}'), ("x: list[str] = []", "[NaN]"), ("x = 'a'", "\udcff"), ("x: list = []", "[" * 100000)],
 )  # fmt: skip
 def test_convert_rejects(source, given):
     with pytest.raises(UsageError) as caught:
