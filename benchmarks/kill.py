@@ -1,11 +1,11 @@
-"""Does the local workspace keep what it acknowledged when it is killed at any moment?
+"""Check that a killed local workspace keeps the data that it has acknowledged.
 
     python benchmarks/kill.py [--rounds 200] [--seed 0] [--data DIR]
 
-The unmodified SDK uploads data, writes blobs block by block, changes tags, submits jobs and
-deploys models, all at once. At a random moment the server gets SIGKILL; it is started again and
-held against what its answers had promised. Exit code 1 when anything was lost, was served half
-written, was wrong about a job, or left a process behind.
+The unmodified SDK uploads data, writes blobs in blocks, changes tags, submits jobs and deploys
+models at the same time. At random moments the server is killed with SIGKILL and started again. Then
+its state is compared with what it has acknowledged. Exit code 1 if data was lost or partially
+written, a job has a wrong status, or a process was left running.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from typing import Any
 import psutil
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
-OVER = ("Completed", "Failed", "Canceled")
+FINAL_STATUSES = ("Completed", "Failed", "Canceled")
 MARK = "KILL_DRILL"
-LONGEST_RUN = (0.5, 1.0, 3.0, 8.0)  # seconds from an answering server to the kill
+LONGEST_RUN = (0.5, 1.0, 3.0, 8.0)  # seconds between start and kill
 SETTLE_SECONDS = 60.0
 ORPHAN_SECONDS = 20.0
-EVERY, EVERY_LONG = 4, 12  # kills between two checks, and between two that take longer
+CHECK_EVERY, FULL_CHECK_EVERY = 4, 12  # kills
 ERROR_CODE = "ServerStopped"
 
 
 class Server:
-    """The server under test, started and ended by its own command line."""
+    """The server, started and stopped by its command line."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -53,13 +53,13 @@ class Server:
         self.starts: list[float] = []
 
     def command(self, *words: str, **variables: str) -> str:
-        """Run a verb of azureml-local; gives what it printed."""
+        """Run a command of azureml-local and return its output."""
         argv = [sys.executable, "-m", "azureml_local", *words, "--data", str(self.data)]
         env = {**os.environ, **variables}
         return subprocess.run(argv, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def start(self) -> None:
-        """Start it; its processes carry the round's mark."""
+        """Start the server; its processes have the mark of the round."""
         began = time.monotonic()
         self.command("start", **{MARK: self.mark(self.round)})
         self.starts.append(time.monotonic() - began)
@@ -67,33 +67,33 @@ class Server:
         self.up.set()
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the server with SIGKILL."""
         self.up.clear()
         self.round += 1
         os.kill(self.pid, signal.SIGKILL)
 
     def mark(self, number: int) -> str:
-        """What tells the processes of one round from all others."""
+        """The mark of the processes of a round."""
         return f"{self.data}#{number}"
 
 
 def marked(text: str) -> list[psutil.Process]:
-    """The processes that were started with a mark."""
-    found = []
+    """The processes with a mark."""
+    processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             ended = process.status() == psutil.STATUS_ZOMBIE
             if not ended and process.environ().get(MARK) == text:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
-class Later(Exception):
-    """The server says rightly that it is not the time for it."""
+class Postponed(Exception):
+    """The server correctly refused an operation for now."""
 
 
 class Ledger:
-    """What was tried, and what of it was acknowledged."""
+    """The operations that were tried and acknowledged."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -105,11 +105,11 @@ class Ledger:
         self.counts: collections.Counter[str] = collections.Counter()
         self.problems: list[str] = []
 
-    def wrong(self, problem: str) -> None:
-        """Keep and print what must not be."""
+    def report(self, problem: str) -> None:
+        """Store and print a problem."""
         with self.lock:
             self.problems.append(problem)
-        print(f"WRONG: {problem}", flush=True)
+        print(f"PROBLEM: {problem}", flush=True)
 
 
 def client() -> Any:
@@ -122,21 +122,21 @@ def client() -> Any:
 
 def content(draw: random.Random, most: int) -> tuple[bytes, str]:
     """Random bytes and their digest."""
-    found = draw.randbytes(draw.randrange(1, most))
-    return found, hashlib.sha256(found).hexdigest()
+    data = draw.randbytes(draw.randrange(1, most))
+    return data, hashlib.sha256(data).hexdigest()
 
 
-# Work: each function is one operation, told by the ledger before and after.
+# Operations. Each one is recorded in the ledger.
 
 
 def upload(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
-    """A file of its own as a data asset."""
+    """Upload a file as a data asset."""
     from azure.ai.ml.entities import Data
 
     name = f"d{uuid.uuid4().hex[:12]}"
-    found, digest = content(draw, 3_000_000)
+    data, digest = content(draw, 3_000_000)
     path = server.data.parent / name
-    path.write_bytes(found)
+    path.write_bytes(data)
     try:
         ml.data.create_or_update(Data(name=name, version="1", path=str(path), type="uri_file"))
         ledger.data[name] = digest
@@ -145,20 +145,20 @@ def upload(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None
 
 
 def blocks(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
-    """Overwrite one of three blobs by blocks; its metadata has the digest of its content."""
+    """Overwrite one of three blobs in blocks; its metadata has the digest of its content."""
     name = f"drill/blob-{draw.randrange(3)}"
-    found, digest = content(draw, 3_000_000)
+    data, digest = content(draw, 3_000_000)
     with ledger.lock:
         ledger.blobs[name].add(digest)
     with container(ml) as store:
-        store.get_blob_client(name).upload_blob(found, overwrite=True, metadata={"digest": digest})
+        store.get_blob_client(name).upload_blob(data, overwrite=True, metadata={"digest": digest})
     with ledger.lock:
         ledger.blobs[name] = {digest}
 
 
 @contextlib.contextmanager
 def container(ml: Any) -> Iterator[Any]:
-    """The default datastore, by azure-storage-blob; big blobs go by blocks of 256 kB."""
+    """A client of the default datastore's container; it uploads in blocks of 256 kB."""
     from azure.storage.blob import ContainerClient
 
     store = ml.datastores.get("workspaceblobstore", include_secrets=True)
@@ -166,12 +166,12 @@ def container(ml: Any) -> Iterator[Any]:
     address += f"?{store.credentials.sas_token}"
     with ContainerClient.from_container_url(
         address, max_single_put_size=1 << 16, max_block_size=1 << 18, retry_total=0
-    ) as found:
-        yield found
+    ) as container_client:
+        yield container_client
 
 
 def tag(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
-    """Count upwards in the tags of an environment."""
+    """Increment a number in the tags of an environment."""
     from azure.ai.ml.entities import Environment
 
     ledger.tags[1] += 1
@@ -181,7 +181,7 @@ def tag(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
 
 
 def job(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
-    """A short or a long job that writes its own name."""
+    """Submit a short or long job that writes its name."""
     from azure.ai.ml import command
 
     seconds = draw.choice([0, 0.2, 1, 60])
@@ -191,18 +191,18 @@ def job(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
     made = ml.jobs.create_or_update(
         command(command=line, environment="azureml:e:1", outputs={"out": {"type": "uri_folder"}})
     )
-    # Where the SDK tried again, the job is the next server's: its round, not that of the first try.
+    # If the SDK has retried, the job belongs to the round of the new server.
     ledger.jobs[made.name] = (made.status, server.round)
     time.sleep(draw.uniform(0, 1))
     seen = ml.jobs.get(made.name).status
-    if seen in OVER:
+    if seen in FINAL_STATUSES:
         ledger.jobs[made.name] = (seen, server.round)
-    if seen not in OVER and draw.random() < 0.5:
+    if seen not in FINAL_STATUSES and draw.random() < 0.5:
         ml.jobs.begin_cancel(made.name).result()
 
 
 def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
-    """A new revision of one of two deployments."""
+    """Deploy a new revision of one of two deployments."""
     from azure.ai.ml.entities import ManagedOnlineDeployment
     from azure.core.exceptions import ResourceExistsError
 
@@ -218,8 +218,8 @@ def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None
     )
     try:
         ml.online_deployments.begin_create_or_update(made).result()
-    except ResourceExistsError:  # after a start it is being made again
-        raise Later from None
+    except ResourceExistsError:  # the restarted server is still creating it
+        raise Postponed from None
     with ledger.lock:
         ledger.deployments[name] = revision
 
@@ -232,13 +232,13 @@ WORK: dict[str, Callable[[Any, Server, Ledger, random.Random], None]] = {
     "deploy": deploy,
 }
 PAUSE = {"upload": 0.0, "blocks": 0.0, "tag": 0.1, "job": 0.3, "deploy": 1.0}
-SIDE_BY_SIDE = {"upload": 3, "job": 2}  # the SDK's storage client waits for long after a failure
+WORKERS = {"upload": 3, "job": 2}  # the SDK's storage client waits long after a failure
 
 
 def worker(
     ml: Any, kind: str, server: Server, ledger: Ledger, seed: str, end: threading.Event
 ) -> None:
-    """Do one kind of work until the end; an error counts unless the server was killed meanwhile."""
+    """Repeat one operation; an error is a problem unless the server was killed during it."""
     draw = random.Random(seed)
     while not end.is_set():
         if not server.up.wait(0.1):
@@ -247,24 +247,24 @@ def worker(
         try:
             WORK[kind](ml, server, ledger, draw)
             ledger.counts[kind] += 1
-        except Later:
-            ledger.counts["put off"] += 1
-        except Exception as error:  # noqa: BLE001 - whatever a killed server does to the SDK
+        except Postponed:
+            ledger.counts["postponed"] += 1
+        except Exception as error:  # noqa: BLE001 - a killed server can raise anything in the SDK
             if server.up.is_set() and server.round == number:
-                time.sleep(0.3)  # the kill may have come before its flag was seen
+                time.sleep(0.3)  # the server may have been killed before the event was cleared
             if server.up.is_set() and server.round == number:
-                ledger.wrong(f"{kind}: {type(error).__name__}: {str(error).splitlines()[:3]}")
-            ledger.counts["cut off"] += 1
+                ledger.report(f"{kind}: {type(error).__name__}: {str(error).splitlines()[:3]}")
+            ledger.counts["interrupted"] += 1
         time.sleep(draw.uniform(0, PAUSE[kind]))
 
 
-# Checks: after each start, before anything of the new round is believed.
+# Checks after each restart.
 
 
 def check(ml: Any, server: Server, ledger: Ledger, *, last: bool) -> None:
-    """Hold the server against the ledger."""
+    """Compare the server with the ledger."""
     number = server.round
-    long = last or number % EVERY_LONG == 0
+    long = last or number % FULL_CHECK_EVERY == 0
     _check_jobs(ml, ledger, number, reasons=long)
     _check_tags(ml, ledger)
     _check_data(ml, ledger, 10**9 if long else 5)
@@ -281,10 +281,10 @@ def _check_jobs(ml: Any, ledger: Ledger, number: int, *, reasons: bool) -> None:
     failed = []
     for name, (seen, round_) in list(ledger.jobs.items()):
         now = there.get(name)
-        # One of this round was sent again by the SDK, to the new server, and may still run.
-        lost = round_ < number and now not in OVER
-        if lost or (seen in OVER and now != seen):
-            ledger.wrong(f"job {name} was {seen} in round {round_}, and is {now} in {number}")
+        # A job of this round may have been retried by the SDK on the new server.
+        lost = round_ < number and now not in FINAL_STATUSES
+        if lost or (seen in FINAL_STATUSES and now != seen):
+            ledger.report(f"job {name} was {seen} in round {round_}, and is {now} in {number}")
         elif now == "Failed" and seen != "Failed":
             failed.append(name)
         if now is not None:
@@ -293,17 +293,17 @@ def _check_jobs(ml: Any, ledger: Ledger, number: int, *, reasons: bool) -> None:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 ml.jobs.stream(name)
-            ledger.wrong(f"job {name} failed, and streams without an error")
+            ledger.report(f"job {name} has failed, but its stream has no error")
         except JobException as error:
             if ERROR_CODE not in str(error):
-                ledger.wrong(f"job {name} does not say why it failed: {error}")
+                ledger.report(f"job {name} has another error: {error}")
 
 
 def _check_tags(ml: Any, ledger: Ledger) -> None:
     if ledger.tags[0]:
         found = int(ml.environments.get("e", "1").tags["n"])
         if not ledger.tags[0] <= found <= ledger.tags[1]:
-            ledger.wrong(f"tag {found}, acknowledged {ledger.tags[0]}, tried {ledger.tags[1]}")
+            ledger.report(f"tag {found}, acknowledged {ledger.tags[0]}, tried {ledger.tags[1]}")
 
 
 def _check_data(ml: Any, ledger: Ledger, most: int) -> None:
@@ -312,7 +312,7 @@ def _check_data(ml: Any, ledger: Ledger, most: int) -> None:
             path = ml.data.get(name, "1").path.partition("/paths/")[2]
             found = store.get_blob_client(path).download_blob().readall()
             if hashlib.sha256(found).hexdigest() != digest:
-                ledger.wrong(f"data {name} has other content ({len(found)} bytes)")
+                ledger.report(f"data {name} has other content ({len(found)} bytes)")
 
 
 def _check_blobs(ml: Any, ledger: Ledger) -> None:
@@ -321,14 +321,14 @@ def _check_blobs(ml: Any, ledger: Ledger) -> None:
         for name, digests in ledger.blobs.items():
             if name not in there:
                 if ledger.counts["blocks"] >= len(ledger.blobs) * 4:
-                    ledger.wrong(f"{name} is not there")
+                    ledger.report(f"{name} is not there")
                 continue
             reader = store.get_blob_client(name).download_blob()
             found = hashlib.sha256(reader.readall()).hexdigest()
             if found not in digests:
-                ledger.wrong(f"{name} has content that nobody wrote")
+                ledger.report(f"{name} has content that nobody wrote")
             if reader.properties.metadata.get("digest") != found:
-                ledger.wrong(f"{name} has the content of one write and the metadata of another")
+                ledger.report(f"{name} has the content of one write and the metadata of another")
             ledger.blobs[name] = {found}
 
 
@@ -340,7 +340,7 @@ def _check_deployments(ml: Any, ledger: Ledger) -> None:
     for name, revision in ledger.deployments.items():
         found = ml.online_deployments.get(name, "drill-endpoint")
         if int(found.tags["revision"]) < revision:
-            ledger.wrong(f"{name} has revision {found.tags}, acknowledged was {revision}")
+            ledger.report(f"{name} has revision {found.tags}, acknowledged was {revision}")
         headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": name}
         deadline = time.monotonic() + SETTLE_SECONDS
         body = {"input_data": [[1.0], [2.0]]}
@@ -350,22 +350,22 @@ def _check_deployments(ml: Any, ledger: Ledger) -> None:
                 break
             time.sleep(0.2)
         if answer.status_code != 200 or answer.json() != [3.0, 5.0]:
-            ledger.wrong(f"{name} answers {answer.status_code} {answer.text[:200]}")
+            ledger.report(f"{name} answers {answer.status_code} {answer.text[:200]}")
 
 
 def _check_orphans(server: Server, ledger: Ledger, number: int) -> None:
-    """Nothing lives of the servers that were killed."""
+    """Check that no process of a killed server is running."""
     deadline = time.monotonic() + ORPHAN_SECONDS
-    for former in range(max(0, number - EVERY), number):
+    for former in range(max(0, number - CHECK_EVERY), number):
         while (left := marked(server.mark(former))) and time.monotonic() < deadline:
             time.sleep(0.1)
         for process in left:
-            ledger.wrong(f"left behind: {process.pid} {process.cmdline()}")
+            ledger.report(f"still running: {process.pid} {process.cmdline()}")
             process.kill()
 
 
 def prepare(ml: Any, folder: Path) -> None:
-    """What the work needs: an environment, a model of a straight line, an endpoint."""
+    """Create an environment, a linear model and an endpoint."""
     import mlflow
     import numpy as np
     from azure.ai.ml.entities import Environment, ManagedOnlineEndpoint, Model
@@ -385,7 +385,7 @@ def prepare(ml: Any, folder: Path) -> None:
 
 
 def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
-    """All rounds; gives what came of them."""
+    """Run all rounds and return the ledger."""
     ledger, end, draw = Ledger(), threading.Event(), random.Random(seed)
     server.start()
     os.environ.update(json.loads(server.command("env", "--format", "json")))
@@ -396,7 +396,7 @@ def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
             target=worker, args=(client(), kind, server, ledger, f"{seed}/{kind}/{i}", end)
         )
         for kind in WORK
-        for i in range(SIDE_BY_SIDE.get(kind, 1))
+        for i in range(WORKERS.get(kind, 1))
     ]
     for each in workers:
         each.start()
@@ -404,7 +404,7 @@ def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
         for number in range(1, rounds + 1):
             time.sleep(draw.uniform(0, draw.choice(LONGEST_RUN)))
             server.kill()
-            _quiet(server)
+            _wait_for_end(server)
             if number == rounds:
                 end.set()
             _restart(server, ml, ledger, last=number == rounds)
@@ -417,52 +417,52 @@ def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
     return ledger
 
 
-def _quiet(server: Server) -> None:
-    """Wait until the killed server is gone."""
+def _wait_for_end(server: Server) -> None:
+    """Wait until the killed server has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(server.pid).wait(10)
 
 
 def _restart(server: Server, ml: Any, ledger: Ledger, *, last: bool) -> None:
-    """Start and check while the workers still wait: what they then do is no part of it."""
+    """Start the server and check it before the workers continue."""
     began = time.monotonic()
     server.command("start", **{MARK: server.mark(server.round)})
     server.starts.append(time.monotonic() - began)
     server.pid = json.loads((server.data / "server.json").read_text())["pid"]
-    if last or server.round % EVERY == 0:
+    if last or server.round % CHECK_EVERY == 0:
         check(ml, server, ledger, last=last)
     server.up.set()
 
 
 def main() -> int:
-    """Run the drill; exit code 1 where something was wrong."""
+    """Run the benchmark; exit code 1 if there were problems."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     logging.disable(logging.WARNING)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server must not stay behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # also stops the server
     folder = Path(tempfile.mkdtemp(prefix="kill-drill-"))
-    server = Server(given.data or folder / "data")
+    server = Server(options.data or folder / "data")
     began = time.monotonic()
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # the SDK's progress bars
-            ledger = drill(server, given.rounds, given.seed, folder)
+            ledger = drill(server, options.rounds, options.seed, folder)
     finally:
         if (server.data / "server.json").is_file():
             server.command("stop")
         shutil.rmtree(folder, ignore_errors=True)
     starts = sorted(server.starts)
     print(
-        f"{given.rounds} kills in {time.monotonic() - began:.0f} s: {len(ledger.data)} uploads, "
-        f"{len(ledger.jobs)} jobs, {ledger.counts['blocks']} writes by blocks, "
+        f"{options.rounds} kills in {time.monotonic() - began:.0f} s: {len(ledger.data)} uploads, "
+        f"{len(ledger.jobs)} jobs, {ledger.counts['blocks']} block uploads, "
         f"{ledger.tags[0]} tags, {ledger.counts['deploy']} deployments acknowledged, "
-        f"{ledger.counts['cut off']} calls cut off; start to first answer "
+        f"{ledger.counts['cut off']} calls interrupted; start "
         f"{starts[len(starts) // 2]:.2f} s (slowest {starts[-1]:.2f} s); "
-        f"{len(ledger.problems)} wrong"
+        f"{len(ledger.problems)} problems"
     )
     return 1 if ledger.problems else 0
 

@@ -1,10 +1,9 @@
-"""What the local workspace costs: a start, an answer, a big upload, many clients at once.
+"""Measure the local workspace: start, reads, memory of an upload, and load of many clients.
 
     python benchmarks/workspace.py [--seconds 600] [--clients 32] [--gigabytes 2] [--data DIR]
 
-Prints each figure beside its limit; exit code 1 where one is missed. The clients' requests are
-those of the SDK, sent by a light client, so that it is the server that is measured: a process of
-the SDK alone would keep both processors busy.
+Prints each figure with its limit. Exit code 1 if a limit is missed. The requests are those of the
+SDK, but sent by httpx: a process of the SDK would need more processor time than the server.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ BASE = (
     f"/subscriptions/{NINE}/resourceGroups/load/providers"
     "/Microsoft.MachineLearningServices/workspaces/load"
 )
-START_LIMIT, GET_LIMIT, MOST_LIMIT = 3.0, 15.0, 3.0  # seconds, milliseconds, milliseconds
+START_LIMIT, P99_LIMIT, MEDIAN_LIMIT = 3.0, 15.0, 3.0  # seconds, milliseconds, milliseconds
 UPLOAD_LIMIT, GROWTH_LIMIT = 300.0, 1.20  # MB, ratio
 BLOCK = 4 << 20
-WARM = 0.2  # of the time, before memory is looked at
+WARM_UP = 0.2  # share of the time before the first measurement of memory
 
 
 class Server:
-    """A server of its own, by its command line."""
+    """A server that is started by its command line."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -66,44 +65,44 @@ class Server:
         """Its resident memory in MB."""
         return float(psutil.Process(self.pid).memory_info().rss) / 1e6
 
-    def spent(self) -> float:
-        """Seconds that the thread which answers has been at work (Linux alone tells)."""
+    def cpu_seconds(self) -> float:
+        """Processor time of the main thread in seconds (Linux only)."""
         return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the server."""
         self._command("stop")
 
 
 def store(client: httpx.Client) -> str:
-    """The path of the default container, with a place for its signature's query."""
-    found = client.get(f"{BASE}/datastores/workspaceblobstore").json()["properties"]
-    account = found["accountName"].partition("/")[2]
-    return f"/{account}.blob.core.windows.net/{found['containerName']}"
+    """The path of the default datastore's container."""
+    properties = client.get(f"{BASE}/datastores/workspaceblobstore").json()["properties"]
+    account = properties["accountName"].partition("/")[2]
+    return f"/{account}.blob.core.windows.net/{properties['containerName']}"
 
 
 def reads(server: Server) -> tuple[float, float, float]:
     """Reads on a warm connection, in milliseconds.
 
     Returns:
-        Median and 99th percentile of the server's own time, and the median of what a client waits,
-        which other programs of the machine lengthen.
+        Median and 99th percentile of the server's processor time, and the median of the client's
+        waiting time, which depends on the load of the machine.
     """
     with server.client() as client:
         body = {"properties": {"image": "a:1"}}
         client.put(f"{BASE}/environments/e/versions/1", json=body).raise_for_status()
         own, waited = [], []
         for _ in range(400):
-            spent, began = server.spent(), time.perf_counter()
+            spent, began = server.cpu_seconds(), time.perf_counter()
             client.get(f"{BASE}/environments/e/versions/1").raise_for_status()
             waited.append((time.perf_counter() - began) * 1000)
-            own.append((server.spent() - spent) * 1000)
+            own.append((server.cpu_seconds() - spent) * 1000)
     own.sort()
     return own[len(own) // 2], own[int(len(own) * 0.99)], sorted(waited)[len(waited) // 2]
 
 
 def upload(server: Server, gigabytes: float) -> tuple[float, float]:
-    """Upload by blocks; the server's greatest memory in MB, and MB a second."""
+    """Upload in blocks; returns the server's maximum memory in MB, and MB per second."""
     end, most = threading.Event(), [server.memory()]
 
     def watch() -> None:
@@ -133,7 +132,7 @@ def upload(server: Server, gigabytes: float) -> tuple[float, float]:
 
 
 def operate(client: httpx.Client, place: str, draw: random.Random) -> str:
-    """One of the operations that scripts mix; gives its name."""
+    """Send one random operation and return its name."""
     number = draw.randrange(50)
     kind = draw.choices(("read", "write", "list", "blob", "job"), (40, 20, 10, 25, 1))[0]
     if kind == "read":
@@ -148,7 +147,7 @@ def operate(client: httpx.Client, place: str, draw: random.Random) -> str:
         name = f"{place}/load/{number}/{threading.get_ident()}"
         client.put(name, content=content).raise_for_status()
         if client.get(name).raise_for_status().content != content:
-            raise ValueError("a blob came back with other content")
+            raise ValueError("a blob was read with other content")
     else:
         body = {
             "properties": {
@@ -164,7 +163,7 @@ def operate(client: httpx.Client, place: str, draw: random.Random) -> str:
 
 
 def load(server: Server, clients: int, seconds: float) -> dict[str, Any]:
-    """Mixed operations of many clients: how many, what went wrong, memory before and after."""
+    """Run mixed operations of many clients; returns counts, errors, and memory."""
     began, counts = time.monotonic(), collections.Counter[str]()
     errors: list[str] = []
 
@@ -180,7 +179,7 @@ def load(server: Server, clients: int, seconds: float) -> dict[str, Any]:
 
     with concurrent.futures.ThreadPoolExecutor(clients) as pool:
         running = [pool.submit(work, seed) for seed in range(clients)]
-        time.sleep(seconds * WARM)
+        time.sleep(seconds * WARM_UP)
         before = server.memory()
         for each in running:
             each.result()
@@ -188,49 +187,52 @@ def load(server: Server, clients: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measure and print; exit code 1 where a limit is missed."""
+    """Measure and print; exit code 1 if a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--gigabytes", type=float, default=2)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--untimed", action="store_true", help="hold no limit of time")
-    given = parser.parse_args()
+    parser.add_argument("--untimed", action="store_true", help="do not check limits of time")
+    options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="azureml-local-benchmark-"))
-    server = Server(given.data or folder / "data")
+    server = Server(options.data or folder / "data")
     try:
-        middle, slowest, waited = reads(server)
-        most, rate = upload(server, given.gigabytes)
-        found = load(server, given.clients, given.seconds)
+        median, p99, client_wait = reads(server)
+        memory, rate = upload(server, options.gigabytes)
+        result = load(server, options.clients, options.seconds)
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    growth = found["after"] / found["before"]
-    total, wrong = sum(found["counts"].values()), len(found["errors"])
-    print(f"start to first answer: {server.started:.2f} s (limit {START_LIMIT} s)")
-    print(f"the server's time for a read: median {middle:.2f} ms (limit {MOST_LIMIT} ms),")
+    growth = result["after"] / result["before"]
+    total, errors = sum(result["counts"].values()), len(result["errors"])
+    print(f"start: {server.started:.2f} s (limit {START_LIMIT} s)")
+    print(f"processor time for a read: median {median:.2f} ms (limit {MEDIAN_LIMIT} ms),")
     print(
-        f"  99 of 100 within {slowest:.2f} ms (limit {GET_LIMIT} ms); clients wait {waited:.1f} ms"
+        f"  99th percentile {p99:.2f} ms (limit {P99_LIMIT} ms); clients wait {client_wait:.1f} ms"
     )
-    print(f"upload of {given.gigabytes} GiB at {rate:.0f} MB/s:")
-    print(f"  {most:.0f} MB of memory at most (limit {UPLOAD_LIMIT:.0f})")
-    print(f"{given.clients} clients for {given.seconds:.0f} s: {total} operations, {wrong} errors")
-    print(f"  {dict(found['counts'])}; memory {found['before']:.0f} -> {found['after']:.0f} MB")
+    print(f"upload of {options.gigabytes} GiB at {rate:.0f} MB/s:")
+    print(f"  {memory:.0f} MB of memory (limit {UPLOAD_LIMIT:.0f})")
+    print(
+        f"{options.clients} clients for {options.seconds:.0f} s: "
+        f"{total} operations, {errors} errors"
+    )
+    print(f"  {dict(result['counts'])}; memory {result['before']:.0f} -> {result['after']:.0f} MB")
     print(f"  growth {growth:.2f} (limit {GROWTH_LIMIT})")
-    for line in found["errors"][:5]:
+    for line in result["errors"][:5]:
         print(f"  {line}")
     missed = [
         name
         for name, over in (
-            ("start", server.started > START_LIMIT and not given.untimed),
-            ("read", (middle > MOST_LIMIT or slowest > GET_LIMIT) and not given.untimed),
-            ("memory of an upload", most > UPLOAD_LIMIT),
-            ("errors under load", wrong > 0),
+            ("start", server.started > START_LIMIT and not options.untimed),
+            ("read", (median > MEDIAN_LIMIT or p99 > P99_LIMIT) and not options.untimed),
+            ("memory of an upload", memory > UPLOAD_LIMIT),
+            ("errors under load", errors > 0),
             ("growth", growth > GROWTH_LIMIT),
         )
         if over
     ]
-    print("missed: " + ", ".join(missed) if missed else "all within their limits")
+    print("missed: " + ", ".join(missed) if missed else "all limits are met")
     return 1 if missed else 0
 
 

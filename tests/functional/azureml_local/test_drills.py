@@ -1,4 +1,4 @@
-"""The drills of benchmarks/, short here and whole by variables."""
+"""Short runs of benchmarks; environment variables make them as long as the benchmarks."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ LOAD_SECONDS = os.environ.get("AZUREML_LOCAL_LOAD_SECONDS", "8")
 KILLS = os.environ.get("AZUREML_LOCAL_KILLS", "3")
 
 
-def drill(name, *words):
-    found = subprocess.run(
+def run_benchmark(name, *words):
+    result = subprocess.run(
         [sys.executable, BENCHMARKS / name, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    assert found.returncode == 0, found.stdout
-    return found.stdout
+    assert result.returncode == 0, result.stdout
+    return result.stdout
 
 
-def test_nothing_acknowledged_is_lost_when_it_is_killed():
-    assert f"{KILLS} kills" in drill("kill.py", "--rounds", KILLS)
+def test_kill():
+    assert f"{KILLS} kills" in run_benchmark("kill.py", "--rounds", KILLS)
 
 
-def test_many_clients_meet_no_error_and_memory_does_not_grow():
-    said = drill("workspace.py", "--untimed", "--seconds", LOAD_SECONDS, "--gigabytes", "0.25")
-    assert " operations, 0 errors" in said
+def test_load():
+    output = run_benchmark(
+        "workspace.py", "--untimed", "--seconds", LOAD_SECONDS, "--gigabytes", "0.25"
+    )
+    assert " operations, 0 errors" in output

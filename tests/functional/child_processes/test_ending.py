@@ -1,4 +1,4 @@
-"""Whatever ends an owner, nothing that it started stays behind."""
+"""When an owner ends, its child processes are terminated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import child_processes
 
 pytestmark = pytest.mark.functional
 
-# Starts a child that leaves its group and session, writes the child's id, then waits.
+# Starts a child in another session, writes the child's process id, then waits.
 OWNER = """
 import os, sys, time, child_processes
 child = "import os, subprocess, sys, time; " \\
@@ -32,7 +32,7 @@ def _wait_for(condition, seconds=15.0):
         if value := condition():
             return value
         time.sleep(0.02)
-    raise AssertionError("waited in vain")
+    raise AssertionError(f"not within {seconds} s")
 
 
 def _alive(pid: int) -> bool:
@@ -43,7 +43,7 @@ def _alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-def test_a_child_in_a_session_of_its_own_ends_with_the_killed_owner(tmp_path, signum):
+def test_a_child_in_another_session_ends_with_its_owner(tmp_path, signum):
     note = tmp_path / "pid"
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(note)])
     pid = int(_wait_for(lambda: note.exists() and note.read_text()))
@@ -53,7 +53,7 @@ def test_a_child_in_a_session_of_its_own_ends_with_the_killed_owner(tmp_path, si
     _wait_for(lambda: not _alive(pid))
 
 
-def test_a_followed_parent_takes_the_owner_along(tmp_path):
+def test_follow_parent_ends_the_owner_with_its_parent(tmp_path):
     note = tmp_path / "pid"
     script = "import child_processes; child_processes.follow_parent()\n" + OWNER
     parent = subprocess.Popen(
@@ -81,7 +81,7 @@ def test_end_group_ends_a_child_that_ignores_sigterm():
     assert child_processes.end_group(process, grace=0.2) == -signal.SIGKILL
 
 
-def test_a_process_without_marks_outlives_its_starter(tmp_path):
+def test_a_process_without_a_mark_outlives_its_parent(tmp_path):
     script = (
         "import subprocess, os, child_processes; "
         "p = subprocess.Popen(['sleep', '300'], env=child_processes.strip(child_processes.environment()),"
@@ -96,5 +96,5 @@ def test_a_process_without_marks_outlives_its_starter(tmp_path):
     os.kill(pid, signal.SIGKILL)
 
 
-def test_run_gives_the_exit_code():
+def test_run_returns_the_exit_code():
     assert child_processes.run(["bash", "-c", "exit 7"]).returncode == 7

@@ -1,4 +1,4 @@
-"""A copy of a zygote is the process that was asked for, with its imports done; or it is refused."""
+"""Forks of a preloaded process behave like ordinary processes, or are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from child_processes import preload
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
 PROBE = """
 import json, os, random, sys
@@ -36,35 +36,35 @@ IMPORTS = ["fractions", "fractions.Fraction", "own", "numpy", "no_such_module", 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("modules")
-    (made / "probe.py").write_text(PROBE)
-    (made / "sleeper.py").write_text(SLEEPER)
-    (made / "own.py").write_text(OWN)
-    (made / "broken.py").write_text("import module_that_is_missing\n")
-    return made
+    started = tmp_path_factory.mktemp("modules")
+    (started / "probe.py").write_text(PROBE)
+    (started / "sleeper.py").write_text(SLEEPER)
+    (started / "own.py").write_text(OWN)
+    (started / "broken.py").write_text("import module_that_is_missing\n")
+    return started
 
 
 @pytest.fixture(scope="module")
-def born(folder: Path) -> Iterator[preload.Preloaded]:
+def preloaded(folder: Path) -> Iterator[preload.Preloaded]:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    made = preload.start(IMPORTS, env=env, log=folder / "log")
-    assert made is not None
+    started = preload.start(IMPORTS, env=env, log=folder / "log")
+    assert started is not None
     deadline = time.monotonic() + 60
-    while not imported(made, folder):  # it answers before it has imported all
+    while not imported(started, folder):  # it handles requests before all imports are done
         assert time.monotonic() < deadline
-    yield made
-    made.stop()
-    assert not made.address.exists()
+    yield started
+    started.stop()
+    assert not started.address.exists()
 
 
 def run(
-    born: preload.Preloaded, folder: Path, *words: str, **env: str
+    preloaded: preload.Preloaded, folder: Path, *words: str, **env: str
 ) -> tuple[preload.Process, Path]:
-    """Ask for a process; its output goes to a file."""
+    """Start a fork whose output goes to a file."""
     output = folder / f"out-{time.monotonic_ns()}"
     with output.open("w") as file:
         process = preload.popen(
-            born.address,
+            preloaded.address,
             [sys.executable, "-m", *words],
             env={**os.environ, "PYTHONPATH": str(folder), **env},
             cwd=folder,
@@ -74,15 +74,15 @@ def run(
     return process, output
 
 
-def imported(born: preload.Preloaded, folder: Path) -> bool:
-    """Whether a copy begins with all imports done."""
-    process, output = run(born, folder, "probe", "0")
+def imported(preloaded: preload.Preloaded, folder: Path) -> bool:
+    """Whether a fork starts with all imports done."""
+    process, output = run(preloaded, folder, "probe", "0")
     process.wait(60)
     return bool(json.loads(output.read_text())["early"] == [True, True])
 
 
 def up(output: Path) -> None:
-    """Wait until a sleeper says that it is there."""
+    """Wait until the sleeper is running."""
     deadline = time.monotonic() + 30
     while "up" not in output.read_text():
         assert time.monotonic() < deadline
@@ -100,8 +100,8 @@ def gone(pid: int) -> bool:
     return True
 
 
-def test_is_what_python_m_would_be(born: preload.Preloaded, folder: Path) -> None:
-    process, output = run(born, folder, "probe", "3", "two words", TOLD="this")
+def test_a_fork_behaves_like_python_m(preloaded: preload.Preloaded, folder: Path) -> None:
+    process, output = run(preloaded, folder, "probe", "3", "two words", TOLD="this")
     assert process.wait(60) == 3 == process.returncode == process.poll()
     found = json.loads(output.read_text())
     assert found.pop("random")
@@ -117,57 +117,56 @@ def test_is_what_python_m_would_be(born: preload.Preloaded, folder: Path) -> Non
     }
 
 
-def test_a_module_that_was_imported_runs_as_the_program(
-    born: preload.Preloaded, folder: Path
+def test_a_preloaded_module_can_run_as_the_program(
+    preloaded: preload.Preloaded, folder: Path
 ) -> None:
-    process, output = run(born, folder, "own")
+    process, output = run(preloaded, folder, "own")
     assert process.wait(60) == 0
-    assert output.read_text() == "False\n"  # no warning of runpy above it
+    assert output.read_text() == "False\n"  # without a warning of runpy
 
 
-def test_what_cannot_be_imported_is_left_out_and_logged(
-    born: preload.Preloaded, folder: Path
-) -> None:
-    run(born, folder, "probe", "0")[0].wait(60)
+def test_failed_imports_are_logged(preloaded: preload.Preloaded, folder: Path) -> None:
+    run(preloaded, folder, "probe", "0")[0].wait(60)
     log = (folder / "log").read_text()
     assert "module_that_is_missing" in log
     assert "no_such_module" not in log
 
 
-def test_two_copies_do_not_share_their_chances(born: preload.Preloaded, folder: Path) -> None:
+def test_forks_have_different_random_states(preloaded: preload.Preloaded, folder: Path) -> None:
     drawn = []
     for _ in range(2):
-        process, output = run(born, folder, "probe", "0")
+        process, output = run(preloaded, folder, "probe", "0")
         process.wait(60)
         drawn += json.loads(output.read_text())["random"]
     assert len(set(drawn)) == 4
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_it(born: preload.Preloaded, folder: Path, signum: signal.Signals) -> None:
-    process, output = run(born, folder, "sleeper")
+def test_a_signal_terminates_a_fork(
+    preloaded: preload.Preloaded, folder: Path, signum: signal.Signals
+) -> None:
+    process, output = run(preloaded, folder, "sleeper")
     up(output)
     assert process.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.01)
     process.send_signal(signum)
     assert process.wait(30) == -signum
-    process.kill()  # nothing any more
+    process.kill()  # no effect
 
 
-def test_an_interrupt_is_pythons(born: preload.Preloaded, folder: Path) -> None:
-    process, output = run(born, folder, "sleeper")
+def test_sigint_raises_keyboard_interrupt(preloaded: preload.Preloaded, folder: Path) -> None:
+    process, output = run(preloaded, folder, "sleeper")
     up(output)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == -signal.SIGINT or "KeyboardInterrupt" in output.read_text()
 
 
-def test_an_error_is_told_as_pythons(born: preload.Preloaded, folder: Path) -> None:
-    process, output = run(born, folder, "broken")
+def test_an_error_is_reported_as_by_python(preloaded: preload.Preloaded, folder: Path) -> None:
+    process, output = run(preloaded, folder, "broken")
     assert process.wait(30) == 1
-    told = output.read_text()
-    assert "module_that_is_missing" in told
-    assert "Born" not in told
+    assert "module_that_is_missing" in output.read_text()
+    assert "Forked" not in output.read_text()
 
 
 @pytest.mark.parametrize(
@@ -175,20 +174,20 @@ def test_an_error_is_told_as_pythons(born: preload.Preloaded, folder: Path) -> N
     [
         (["/usr/bin/other-python", "-m", "probe"], {}, "-m MODULE"),
         ([sys.executable, "-c", "1"], {}, "-m MODULE"),
-        ([sys.executable, "-m", "probe"], {"OMP_NUM_THREADS": "7"}, "another OMP_NUM_THREADS"),
+        ([sys.executable, "-m", "probe"], {"OMP_NUM_THREADS": "7"}, "OMP_NUM_THREADS"),
     ],
 )
-def test_what_it_cannot_be_truly_is_refused(
-    born: preload.Preloaded, folder: Path, argv: list[str], env: dict[str, str], why: str
+def test_a_different_process_is_refused(
+    preloaded: preload.Preloaded, folder: Path, argv: list[str], env: dict[str, str], why: str
 ) -> None:
     with pytest.raises(preload.Refused, match=why):
-        preload.popen(born.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
+        preload.popen(preloaded.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
 
 
-def test_ends_with_the_process_that_asked(born: preload.Preloaded, folder: Path) -> None:
+def test_a_fork_ends_with_its_client(preloaded: preload.Preloaded, folder: Path) -> None:
     code = (
         "import os, sys\nfrom child_processes import preload\n"
-        f"p = preload.popen({str(born.address)!r}, [sys.executable, '-m', 'sleeper'],"
+        f"p = preload.popen({str(preloaded.address)!r}, [sys.executable, '-m', 'sleeper'],"
         f" cwd={str(folder)!r})\n"
         "print(p.pid, flush=True)\n"
         "os._exit(0)\n"
@@ -200,48 +199,48 @@ def test_ends_with_the_process_that_asked(born: preload.Preloaded, folder: Path)
     assert gone(int(asked.stdout.split()[0]))
 
 
-def test_ends_with_the_zygote(folder: Path) -> None:
+def test_a_fork_ends_with_the_preloaded_process(folder: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    made = preload.start([], env=env, log=folder / "other-log")
-    assert made is not None
-    process, output = run(made, folder, "sleeper")
+    started = preload.start([], env=env, log=folder / "other-log")
+    assert started is not None
+    process, output = run(started, folder, "sleeper")
     up(output)
-    made.stop()
+    started.stop()
     assert gone(process.pid)
     assert process.wait(30) == -signal.SIGKILL
     with pytest.raises(preload.Refused):
-        preload.popen(made.address, [sys.executable, "-m", "probe"])
+        preload.popen(started.address, [sys.executable, "-m", "probe"])
 
 
-def test_it_outlives_copies_and_clients_that_end_together(
-    born: preload.Preloaded, folder: Path
+def test_it_survives_forks_and_clients_that_end_at_the_same_time(
+    preloaded: preload.Preloaded, folder: Path
 ) -> None:
     for _ in range(20):
-        process, _ = run(born, folder, "sleeper")
+        process, _ = run(preloaded, folder, "sleeper")
         os.kill(process.pid, signal.SIGKILL)
-        del process  # nobody wants it any more
-    process, _ = run(born, folder, "probe", "0")
+        del process  # closes its socket
+    process, _ = run(preloaded, folder, "probe", "0")
     assert process.wait(60) == 0
-    assert born.alive
+    assert preloaded.alive
 
 
-def test_ends_when_nobody_wants_it(folder: Path) -> None:
+def test_it_exits_when_it_is_idle(folder: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    made = preload.start([], env=env, log=folder / "idle-log", idle=0.2)
-    assert made is not None
-    process, output = run(made, folder, "sleeper")
+    started = preload.start([], env=env, log=folder / "idle-log", idle=0.2)
+    assert started is not None
+    process, output = run(started, folder, "sleeper")
     up(output)
     time.sleep(0.6)  # three times as long
-    assert made.alive, "it has a copy"
+    assert started.alive, "it has a fork"
     process.kill()
     deadline = time.monotonic() + 30
-    while made.alive:
+    while started.alive:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    made.stop()
+    started.stop()
 
 
-def test_where_no_socket_can_be_made_there_is_none(
+def test_start_returns_none_without_a_socket(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = tmp_path / ("long" * 30)

@@ -1,13 +1,12 @@
-"""Processes that cannot outlive the one that started them.
+"""Child processes that cannot outlive the process that started them.
 
-A rehearsal starts a server, which starts jobs, which start whatever a notebook starts. When any of
-them is killed with SIGKILL nothing of it can clean up after itself, so each owner has a *guardian*:
-a small process that holds one end of a pipe. When the pipe closes, the owner has ended, however it
-ended, and the guardian ends every process that still belongs to it.
+A process that is killed with SIGKILL cannot stop its children. So each process that uses this
+package (the *owner*) has a *guardian*: a small process with one end of a pipe. When the owner ends,
+the pipe closes, and the guardian terminates all processes of the owner.
 
-What belongs to an owner is told by a mark in the environment, as the Azure Pipelines agent does
-with ``VSTS_PROCESS_LOOKUP_ID``: the mark is inherited by children that leave their process group
-or session, which a process group alone would lose.
+The guardian finds them by a mark in their environment, as the Azure Pipelines agent does with
+``VSTS_PROCESS_LOOKUP_ID``. Children inherit the mark even if they leave the process group or
+session.
 """
 
 from child_processes._owner import Process, end_group, environment, follow_parent, run, spawn, strip

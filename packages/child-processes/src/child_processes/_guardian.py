@@ -1,8 +1,8 @@
-"""The guardian: waits until its owner has ended, then ends what the owner left behind.
+"""The guardian: waits for the end of its owner, then terminates the owner's processes.
 
-Run as a file (``python -I -S _guardian.py OWNER GRACE [PARENT]``) so that it needs no site-packages
-and starts in about 15 ms. Standard input is the pipe. With PARENT, the owner itself is ended too
-when that process, which started the owner, is gone.
+It runs as a file (``python -I -S _guardian.py OWNER GRACE [PARENT]``) without site-packages, so it
+starts in about 15 ms. Standard input is the pipe. PARENT is the process id of the owner's parent;
+the owner is terminated when that process ends.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ def _exists(pid: int) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """Wait for the end of the owner, then end its processes."""
+    """Wait for the end of the owner, then terminate its processes."""
     owner, grace = argv[1], float(argv[2])
     follow = int(argv[3]) if len(argv) > 3 else 0
     owner_pid = os.getppid()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)  # it must outlive the owner, whatever ends that
+        signal.signal(signum, signal.SIG_IGN)  # the guardian must outlive the owner
     while True:
         ready, _, _ = select.select([0], [], [], POLL_SECONDS if follow else None)
         if ready and not os.read(0, 1):
             break
         if follow and not _exists(follow):
             follow = 0
-            os.kill(owner_pid, signal.SIGTERM)  # the owner ends in order; the pipe then tells
+            os.kill(owner_pid, signal.SIGTERM)  # the pipe closes when the owner has ended
     sys.path.insert(0, str(Path(__file__).parent))
-    import _marks  # type: ignore[import-not-found]  # beside this file: -I leaves the folder out
+    import _marks  # type: ignore[import-not-found]  # in this folder, which -I leaves out of sys.path
 
     _marks.end_marked(owner, grace)
     return 0

@@ -1,7 +1,7 @@
-"""Which processes belong to an owner: read from the environment that each was started with.
+"""Finds the processes of an owner by the mark in their initial environment.
 
-Only the standard library at import, because the guardian imports this and has to start in
-milliseconds; ``psutil`` is needed only where there is no ``/proc``.
+The guardian imports this module and must start fast, so it imports only the standard library.
+``psutil`` is needed only on systems without ``/proc``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-VARIABLE = "TETHER_MARK"
+VARIABLE = "CHILD_PROCESSES_OWNERS"
 """Owners from the outermost to the innermost, joined by ``:``."""
 
 
@@ -22,11 +22,11 @@ def owners(mark: str) -> list[str]:
 
 
 def _mark_of(pid: int) -> str:
-    """The mark that process ``pid`` was started with; empty where there is none to be read."""
+    """The mark of process ``pid``; empty if it has none or cannot be read."""
     if sys.platform == "linux":
         try:
             block = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:  # ended meanwhile, or another user's
+        except OSError:  # it has ended, or belongs to another user
             return ""
         prefix = f"{VARIABLE}=".encode()
         for entry in block.split(b"\0"):
@@ -50,7 +50,7 @@ def _all_pids() -> list[int]:
 
 
 def marked(owner: str) -> list[int]:
-    """Process ids that carry ``owner`` in their mark, this process left out."""
+    """The ids of processes with ``owner`` in their mark, without this process."""
     me = os.getpid()
     return [pid for pid in _all_pids() if pid != me and owner in owners(_mark_of(pid))]
 
@@ -59,13 +59,13 @@ def _signal(pid: int, signum: int) -> None:
     try:
         os.kill(pid, signum)
     except (ProcessLookupError, PermissionError):
-        return  # ended meanwhile, or its id is somebody else's by now
+        return  # it has ended, or its id belongs to another process now
 
 
 def end_marked(owner: str, grace: float) -> None:
-    """End every process of ``owner``: SIGTERM, ``grace`` seconds, then SIGKILL until none is left.
+    """Terminate each process of ``owner``: SIGTERM, ``grace`` seconds, then SIGKILL.
 
-    The last part repeats, because a process may fork between being listed and being killed.
+    SIGKILL is repeated, because a process may fork between being listed and being killed.
     """
     pids = marked(owner)
     for pid in pids:

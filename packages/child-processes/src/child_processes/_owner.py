@@ -1,4 +1,4 @@
-"""What an owner calls: start a process that ends with it, or end one with all its children."""
+"""Start a process that ends with this one, or terminate one with all its children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from child_processes import _marks
 
 GRACE_SECONDS = 3.0
 Process = subprocess.Popen
-"""What :func:`spawn` returns: an ordinary :class:`subprocess.Popen`."""
+"""The type that :func:`spawn` returns."""
 
 _lock = threading.Lock()
 _owner: tuple[int, str] | None = None
@@ -25,10 +25,10 @@ _pipe: IO[bytes] | None = None
 
 
 def _me(follow: int = 0) -> str:
-    """This process's name as an owner; its guardian is started on the first call."""
+    """This process's id as an owner; the first call starts its guardian."""
     global _owner, _pipe
     with _lock:
-        # A forked copy of an owner is another process: it needs a guardian of its own.
+        # A fork of an owner is another owner with its own guardian.
         if _owner is None or _owner[0] != os.getpid():
             name = uuid.uuid4().hex
             argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("_guardian.py"))]
@@ -38,32 +38,32 @@ def _me(follow: int = 0) -> str:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # out of reach of a Ctrl-C and of the owner's own group
+                start_new_session=True,  # a Ctrl-C and signals to the owner's group do not reach it
                 cwd="/",
-                # Without the marks of outer owners: their guardians must not end this one.
+                # Without the marks of outer owners, so that their guardians do not terminate it.
                 env=strip(os.environ),
             )
-            assert guardian.stdin is not None  # noqa: S101 - PIPE was asked for
+            assert guardian.stdin is not None  # noqa: S101 - because of PIPE
             _owner, _pipe = (os.getpid(), name), guardian.stdin
         return _owner[1]
 
 
 def follow_parent() -> None:
-    """End this process, in order, when the process that started it is gone.
+    """Terminate this process with SIGTERM when its parent process ends.
 
-    To be called before anything else of this package, by a program whose parent is a mere shell
-    of it (make, a launcher): the guardian sends SIGTERM when the parent has ended.
+    For programs whose parent is a launcher such as make. Call it before all other functions of
+    this package.
     """
     _me(follow=os.getppid())
 
 
 def strip(env: Mapping[str, str]) -> dict[str, str]:
-    """A copy of ``env`` without marks: for a process that is meant to outlive its starter."""
+    """A copy of ``env`` without marks, for a process that must outlive this one."""
     return {name: value for name, value in env.items() if name != _marks.VARIABLE}
 
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A copy of ``env`` (this process's by default) that marks a child as ours."""
+    """A copy of ``env`` (this process's by default) with the mark of this owner."""
     base = dict(os.environ if env is None else env)
     outer = _marks.owners(os.environ.get(_marks.VARIABLE, ""))
     base[_marks.VARIABLE] = ":".join([*outer, _me()])
@@ -76,15 +76,15 @@ def spawn(
     env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> subprocess.Popen[Any]:
-    """Start ``argv`` in a process group of its own; it cannot outlive this process.
+    """Start ``argv`` in its own process group; it cannot outlive this process.
 
     Args:
         argv: program and arguments.
-        env: its whole environment; this process's by default.
+        env: its environment; this process's by default.
         options: as for :class:`subprocess.Popen`.
 
     Returns:
-        The process. :func:`end_group` ends it with its children.
+        The process. :func:`end_group` terminates it with its children.
 
     Raises:
         OSError: the program cannot be started.
@@ -100,7 +100,7 @@ def run(
     timeout: float | None = None,
     **options: Any,
 ) -> subprocess.CompletedProcess[Any]:
-    """Run ``argv`` to its end; when it is interrupted or times out, its group is ended.
+    """Run ``argv`` and wait for it; on an interrupt or a timeout, its group is terminated.
 
     Raises:
         OSError: the program cannot be started.
@@ -116,24 +116,24 @@ def run(
 
 
 class Leader(Protocol):
-    """A process that leads a group of its own: of :func:`spawn`, or one that is like it."""
+    """A process that leads its own process group, such as one of :func:`spawn`."""
 
     pid: int
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended; raises :class:`subprocess.TimeoutExpired`."""
+        """Wait for its exit code; raises :class:`subprocess.TimeoutExpired`."""
 
 
 def end_group(process: Leader, grace: float = GRACE_SECONDS) -> int:
-    """End a process of :func:`spawn` with its group: SIGTERM, ``grace`` seconds, then SIGKILL.
+    """Terminate a process with its group: SIGTERM, ``grace`` seconds, then SIGKILL.
 
     Returns:
-        The exit code (negative: the signal's number), also when it had ended before.
+        The exit code (negative: the number of the signal), also if it had already ended.
     """
     _kill_group(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace)
-    _kill_group(process.pid, signal.SIGKILL)  # also children that outlived their leader
+    _kill_group(process.pid, signal.SIGKILL)  # also children that outlive their leader
     return process.wait()
 
 

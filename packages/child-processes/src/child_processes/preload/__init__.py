@@ -1,14 +1,13 @@
-"""Python processes that begin with their imports already done.
+"""Python processes that start with their modules already imported.
 
-A process that imports azure-ai-ml, pandas and mlflow spends four seconds before its first line of
-work, and a rehearsal starts a dozen of them. A *preloaded process* imports such modules once and
-then waits; :func:`popen` has it fork a copy of itself, which runs ``python -m MODULE ARGS`` in
-the caller's folder, with the caller's environment and output. What a process would see that was
-started the ordinary way it sees here too, except that its imports are found done.
+The imports of azure-ai-ml, pandas and mlflow take four seconds, and a rehearsal starts a dozen such
+processes. A *preloaded process* imports the modules once. :func:`popen` lets it fork a process that
+runs ``python -m MODULE ARGS`` with the caller's folder, environment and output. The fork differs
+from an ordinary process only in that its imports are done.
 
-Where this cannot hold, :func:`popen` refuses, and the caller starts the process the ordinary way:
-another interpreter, another value of a variable that modules read while they are imported
-(:data:`READ_AT_IMPORT`), a system where forking after imports is not safe (everything but Linux).
+:func:`popen` refuses if that is not possible, and the caller starts an ordinary process: for
+another interpreter, for another value of a variable that modules read at import
+(:data:`READ_AT_IMPORT`), and on systems where a fork after imports is not safe (all but Linux).
 """
 
 from child_processes.preload._client import Process, Refused, popen

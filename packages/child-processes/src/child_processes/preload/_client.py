@@ -1,4 +1,4 @@
-"""The client: a forked copy of a preloaded process, used like :class:`subprocess.Popen`."""
+"""The client: forks of a preloaded process, used like :class:`subprocess.Popen`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ KILLED = -signal.SIGKILL
 
 
 class Refused(Exception):
-    """The preloaded process cannot run this command; start it the ordinary way."""
+    """The preloaded process cannot run this command; start an ordinary process."""
 
 
 class Process:
     """A process that a preloaded process forked.
 
     Attributes:
-        args: the command that it stands for.
-        pid: its id; it leads a session and a process group of its own.
-        returncode: its exit code (negative: the signal's number); None while it runs, or while
-            nobody has asked.
-        stdin, stdout, stderr: always None: what is read from it was given to it.
+        args: its command.
+        pid: its process id; it leads its own session and process group.
+        returncode: its exit code (negative: the number of the signal); None until :meth:`poll` or
+            :meth:`wait` finds that it has ended.
+        stdin, stdout, stderr: always None: the caller passes file descriptors.
     """
 
     stdin = stdout = stderr = None
@@ -45,46 +45,46 @@ class Process:
 
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
-        return self._ended(0)
+        return self._read_exit_code(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended.
+        """Wait for its exit code.
 
         Raises:
-            subprocess.TimeoutExpired: it has not, after this many seconds.
+            subprocess.TimeoutExpired: it has not ended after this many seconds.
         """
-        code = self._ended(timeout)
+        code = self._read_exit_code(timeout)
         if code is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
         return code
 
     def send_signal(self, signum: int) -> None:
-        """Send it a signal, if it has not ended."""
+        """Send it a signal unless it has ended."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signum)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
-    def _ended(self, timeout: float | None) -> int | None:
+    def _read_exit_code(self, timeout: float | None) -> int | None:
         if self.returncode is not None:
             return self.returncode
-        waiting = select.poll()  # select() knows no more than 1,024 files
+        waiting = select.poll()  # select() supports only 1,024 file descriptors
         waiting.register(self._connection, select.POLLIN)
         if waiting.poll(None if timeout is None else timeout * 1000):
-            with self._lock:  # several threads may be told at once
+            with self._lock:  # several threads may wait
                 if self.returncode is None:
                     try:
                         packet = self._connection.recv(LONGEST_PACKET)
                     except ConnectionResetError:
                         packet = b""
-                    # A preloaded process that was killed has ended what it forked.
+                    # If the preloaded process was killed, its forks were killed too.
                     self.returncode = int(json.loads(packet)["code"]) if packet else KILLED
         return self.returncode
 
@@ -98,41 +98,41 @@ def popen(
     stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
-    patience: float = 60.0,
+    timeout: float = 60.0,
 ) -> Process:
-    """Run ``python -m MODULE ARGS`` as a copy of a preloaded process.
+    """Run ``python -m MODULE ARGS`` as a fork of a preloaded process.
 
     Args:
         address: the preloaded process's socket.
         argv: the interpreter, ``-m``, a module and its arguments.
-        env: its whole environment; this process's by default.
+        env: its environment; this process's by default.
         cwd: its folder; this process's by default.
-        stdin: a file descriptor for its input; by default it is empty.
+        stdin: a file descriptor for its input; empty by default.
         stdout: a file descriptor for its output; this process's by default.
         stderr: the same for its errors.
-        patience: seconds that a preloaded process may take to answer (it does between two imports).
+        timeout: seconds to wait for the preloaded process, which responds between two imports.
 
     Returns:
         The process. It ends when this process does.
 
     Raises:
-        Refused: there is no such preloaded process, or it cannot run this as asked.
+        Refused: the preloaded process does not exist, or cannot run this command.
     """
     request = Request(
         argv=[os.fspath(part) for part in argv],
         env=dict(os.environ if env is None else env),
-        cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - links stay as they are named
+        cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - does not resolve links
     )
     nothing = os.open(os.devnull, os.O_RDONLY)
-    given = [nothing if stdin is None else stdin]
-    given += [1 if stdout is None else stdout, 2 if stderr is None else stderr]
+    descriptors = [nothing if stdin is None else stdin]
+    descriptors += [1 if stdout is None else stdout, 2 if stderr is None else stderr]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    connection.settimeout(patience)
+    connection.settimeout(timeout)
     try:
         connection.connect(os.fspath(address))
-        socket.send_fds(connection, [request.packed()], given)
+        socket.send_fds(connection, [request.to_packet()], descriptors)
         answer = json.loads(connection.recv(LONGEST_PACKET) or b'{"refused": "it has ended"}')
     except OSError as error:
         connection.close()

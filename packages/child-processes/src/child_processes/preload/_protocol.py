@@ -1,8 +1,8 @@
-"""The protocol between a client and a preloaded process: one packet each way, over a socket.
+"""The protocol between a client and a preloaded process, with packets on a Unix socket.
 
-The client sends a :class:`Request` with its three standard streams as file descriptors; the
-preloaded process answers ``{"pid": …}`` or ``{"refused": why}``, and later ``{"code": …}`` when
-the copy has ended. When either end closes its socket, the copy is ended.
+The client sends a :class:`Request` with three standard streams as file descriptors. The preloaded
+process responds with ``{"pid": ...}`` or ``{"refused": reason}``, and with ``{"code": ...}`` when
+the fork has ended. If one side closes its socket, the fork is killed.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ READ_AT_IMPORT = (
     "TZ",
     "VECLIB_",
 )
-"""Beginnings of the variables that modules read while they are imported, not when they are used."""
+"""Prefixes of the variables that modules read at import."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A process that is wanted: ``argv`` is the interpreter, ``-m``, a module and its arguments."""
+    """A process to start; ``argv`` is the interpreter, ``-m``, a module and its arguments."""
 
     argv: list[str]
     env: dict[str, str]
     cwd: str
 
-    def packed(self) -> bytes:
-        """As a packet."""
+    def to_packet(self) -> bytes:
+        """The packet of this request."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def unpacked(cls, packet: bytes) -> Request:
-        """From a packet."""
+    def from_packet(cls, packet: bytes) -> Request:
+        """The request in a packet."""
         return cls(**json.loads(packet))
 
 
-def early(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an environment that count at import."""
+def import_time_variables(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an environment that modules read at import."""
     return {name: value for name, value in env.items() if name.startswith(READ_AT_IMPORT)}

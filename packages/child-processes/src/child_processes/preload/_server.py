@@ -1,10 +1,10 @@
 """The preloaded process: ``python -m child_processes.preload._server SOCKET IDLE MODULE...``.
 
-SOCKET is the number of a bound one, IDLE the seconds after which it ends unwanted (0: never).
+SOCKET is the file descriptor of a bound socket. IDLE is the number of seconds after which it exits
+without requests (0: never).
 
-It imports between answers, so that a process which needs only the first modules does not wait for
-the last. Nothing but the imported modules may run in it: no thread is started here, because a fork
-would leave it behind.
+It handles requests between imports, so that a process that needs only the first modules does not
+wait for the last. It starts no threads, because threads do not survive a fork.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ import threading
 import traceback
 from collections import deque
 
-from child_processes.preload._protocol import LONGEST_PACKET, Request, early
+from child_processes.preload._protocol import LONGEST_PACKET, Request, import_time_variables
 
 STREAMS = 3
 PR_SET_PDEATHSIG = 1
 
 
-class Born(Exception):
-    """Raised in a copy, to leave everything behind that was the preloaded process's."""
+class Forked(Exception):
+    """Raised in a fork, to leave the loop of the preloaded process."""
 
     def __init__(self, request: Request) -> None:
         super().__init__()
@@ -39,27 +39,27 @@ class Born(Exception):
 
 
 class Server:
-    """Answers requests, imports meanwhile, and tells clients when their process has ended."""
+    """Handles requests, imports modules, and sends the exit codes of forks to their clients."""
 
     def __init__(self, listener: socket.socket, idle: float | None, modules: list[str]) -> None:
         self._idle = idle
         self._modules = deque(modules)
-        self._connections: dict[int, socket.socket] = {}  # by the process's id
+        self._connections: dict[int, socket.socket] = {}  # by process id
         self._selector = selectors.DefaultSelector()
-        self._woken, waker = socket.socketpair()
+        self._wakeup, waker = socket.socketpair()
         waker.setblocking(False)
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._listener = listener
-        self._inner = [self._woken, waker, self._listener]
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._inner = [self._wakeup, waker, self._listener]
+        self._selector.register(self._wakeup, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Serve until nobody wants it.
+        """Serve until it is idle.
 
         Raises:
-            Born: this is a copy now.
+            Forked: in a fork.
         """
         while True:
             ready = self._selector.select(0 if self._modules else self._idle)
@@ -68,34 +68,34 @@ class Server:
             for key, _ in ready:
                 if key.fileobj is self._listener:
                     connection, _ = self._listener.accept()
-                    self._answer(connection)
-                elif key.fileobj is self._woken:
-                    self._woken.recv(LONGEST_PACKET)
+                    self._handle(connection)
+                elif key.fileobj is self._wakeup:
+                    self._wakeup.recv(LONGEST_PACKET)
                     self._reap()
                 else:
-                    self._gone(key.data)
+                    self._kill(key.data)
             if self._modules:
                 _import(self._modules.popleft())
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _handle(self, connection: socket.socket) -> None:
         packet, streams, _, _ = socket.recv_fds(connection, LONGEST_PACKET, STREAMS)
         if not packet:
             connection.close()
             return
-        request = Request.unpacked(packet)
-        refused = _refused(request)
-        if refused:
-            sys.stderr.write(f"refused {' '.join(request.argv[1:])}: {refused}\n")
-            connection.send(json.dumps({"refused": refused}).encode())
+        request = Request.from_packet(packet)
+        reason = _refusal_reason(request)
+        if reason:
+            sys.stderr.write(f"refused {' '.join(request.argv[1:])}: {reason}\n")
+            connection.send(json.dumps({"refused": reason}).encode())
             connection.close()
         else:
             gc.collect()
-            gc.freeze()  # a copy's collector must not write to shared pages
+            gc.freeze()  # the garbage collector of a fork must not write to shared pages
             pid = os.fork()
             if pid == 0:
-                self._leave(connection)
-                _become(request, streams)
-                raise Born(request)
+                self._close_all(connection)
+                _set_up_process(request, streams)
+                raise Forked(request)
             connection.send(json.dumps({"pid": pid}).encode())
             self._connections[pid] = connection
             self._selector.register(connection, selectors.EVENT_READ, pid)
@@ -114,24 +114,24 @@ class Server:
             if connection is not None:
                 self._selector.unregister(connection)
                 code = os.waitstatus_to_exitcode(status)
-                with contextlib.suppress(OSError):  # its client is gone too
+                with contextlib.suppress(OSError):  # its client has ended too
                     connection.send(json.dumps({"code": code}).encode())
                 connection.close()
 
-    def _gone(self, pid: int) -> None:
-        """A client ended, or wants the process no more: clients say nothing after the request."""
+    def _kill(self, pid: int) -> None:
+        """Kill a fork whose client has closed its socket."""
         connection = self._connections.pop(pid, None)
         if connection is None:
-            return  # its process ended in the same moment
+            return  # the fork has ended at the same time
         self._selector.unregister(connection)
         connection.close()
-        for kill in (os.kill, os.killpg):  # a group only when it has come so far
+        for kill in (os.kill, os.killpg):  # the group exists only after setsid
             with contextlib.suppress(ProcessLookupError):
                 kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
-    def _leave(self, connection: socket.socket) -> None:
-        """In a copy: let go of what is the preloaded process's."""
+    def _close_all(self, connection: socket.socket) -> None:
+        """In a fork: close the sockets of the preloaded process."""
         signal.set_wakeup_fd(-1)
         self._selector.close()
         for each in [*self._inner, *self._connections.values(), connection]:
@@ -143,28 +143,30 @@ def _import(name: str) -> None:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            traceback.print_exc()  # it is there, and misses another one
-    except Exception:  # noqa: BLE001 - whoever needs it will import it again, and say so
+            traceback.print_exc()  # the module exists, and one of its imports is missing
+    except Exception:  # noqa: BLE001 - the fork will import it again and report it
         traceback.print_exc()
 
 
-def _refused(request: Request) -> str:
-    """Why a request cannot be fulfilled truly; empty where it can."""
+def _refusal_reason(request: Request) -> str:
+    """Why a fork would differ from an ordinary process; empty if it would not."""
     if request.argv[:2] != [sys.executable, "-m"] or len(request.argv) < 3:
-        return f"it is {sys.executable} -m MODULE"
-    mine, theirs = early(os.environ), early(request.env)
+        return f"the command must be {sys.executable} -m MODULE"
+    mine, theirs = import_time_variables(os.environ), import_time_variables(request.env)
     if mine != theirs:
         names = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
-        return f"it was started with another {', '.join(names)}"
+        return f"other values of {', '.join(names)}"
     if threading.active_count() > 1:
-        return f"its imports started threads: {threading.enumerate()}"
+        return f"the imports started threads: {threading.enumerate()}"
     return ""
 
 
-def _become(request: Request, streams: list[int]) -> None:
-    """In a copy: be the process that was asked for, up to its first line."""
+def _set_up_process(request: Request, streams: list[int]) -> None:
+    """In a fork: set up streams, environment and folder of the requested process."""
     os.setsid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody else could end it then
+    ctypes.CDLL(None).prctl(
+        PR_SET_PDEATHSIG, signal.SIGKILL
+    )  # the fork must not outlive the preloaded process
     for signum in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -174,33 +176,33 @@ def _become(request: Request, streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request.env)
     os.chdir(request.cwd)
-    if "numpy" in sys.modules:  # each process has a random state of its own
+    if "numpy" in sys.modules:  # each process needs its own random state
         sys.modules["numpy"].random.seed()
     gc.enable()
 
 
 def _run(request: Request) -> None:
-    """What ``python -m`` does."""
+    """Run the module as ``python -m`` does."""
     sys.argv = request.argv[2:]
     sys.path.insert(0, request.cwd)
     name = request.argv[2]
-    if not hasattr(sys.modules.get(name), "__path__"):  # a package's __main__ is what is run of it
-        sys.modules.pop(name, None)  # else runpy warns that it is imported already
+    if not hasattr(sys.modules.get(name), "__path__"):  # for a package, its __main__ runs
+        sys.modules.pop(name, None)  # else runpy warns that it is already imported
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def main() -> None:
-    """Be a preloaded process until a copy is born, and then be that."""
-    del sys.path[0]  # the folder that -m put there
-    gc.disable()  # imports make few cycles and many objects
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the owner to hear
+    """Run the preloaded process; in a fork, run the requested module."""
+    del sys.path[0]  # the folder that -m has added
+    gc.disable()  # imports create many objects and few cycles
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner handles a Ctrl-C
     _, listener, idle, *modules = sys.argv
     server = Server(socket.socket(fileno=int(listener)), float(idle) or None, modules)
     request = None
     try:
         server.serve()
-    except Born as born:
-        request = born.request
+    except Forked as fork:
+        request = fork.request
     if request is not None:
         _run(request)
 

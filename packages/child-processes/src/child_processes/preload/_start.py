@@ -1,4 +1,4 @@
-"""Starting a preloaded process that cannot outlive the process that starts it."""
+"""Starts a preloaded process that cannot outlive this process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ GRACE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Preloaded:
-    """A preloaded process that was started here.
+    """A preloaded process.
 
     Attributes:
-        address: the socket to give to :func:`preload.popen`, in this process or another one.
+        address: the socket for :func:`preload.popen`, also in other processes.
     """
 
     address: Path
@@ -30,11 +30,11 @@ class Preloaded:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended by itself."""
+        """Whether it is running."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it, and whatever of its copies still runs."""
+        """Terminate it and its forks."""
         child_processes.end_group(self._process, grace=GRACE_SECONDS)
         shutil.rmtree(self.address.parent, ignore_errors=True)
 
@@ -46,25 +46,25 @@ def start(
     log: Path,
     idle: float | None = None,
 ) -> Preloaded | None:
-    """Start a preloaded process; it accepts requests at once and answers after its imports.
+    """Start a preloaded process. It accepts requests at once and handles them between imports.
 
     Args:
-        modules: what to import, in this order; a name that is no module is left out, and so is one
-            whose import fails: the program that needs it will say so itself.
-        env: its environment, this process's by default.
-        log: the file for what it and its imports print.
-        idle: seconds after which it ends when it has no copy and nobody asks; None: never.
+        modules: the modules to import, in this order. A missing module, or one whose import fails,
+            is left out: the program that needs it reports the error.
+        env: its environment; this process's by default.
+        log: the file for its output.
+        idle: seconds without forks and requests after which it exits; None: never.
 
     Returns:
-        The preloaded process; None where forking after imports is not safe, or where its socket
-        cannot be made (a temporary folder with a path of more than 90 characters).
+        The preloaded process. None if a fork after imports is not safe on this system, or if the
+        path of the temporary folder is too long for a socket (more than 90 characters).
     """
     if sys.platform != "linux":
         return None
-    # A socket's path has to be short, and nobody else may ask: a folder of this user alone.
+    # A short path, because socket paths are limited, in a folder that only this user can open.
     address = Path(tempfile.mkdtemp(prefix="preload-")) / "socket"
     log.parent.mkdir(parents=True, exist_ok=True)
-    # Bound here: who has the address can ask at once, and is answered when there is an answer.
+    # Bound here, so that clients can connect at once.
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, log.open("ab") as file:
         try:
             listener.bind(os.fspath(address))
@@ -78,7 +78,7 @@ def start(
                 *(str(listener.fileno()), str(idle or 0), *modules),
             ],
             pass_fds=[listener.fileno()],
-            cwd="/",  # what -m puts into sys.path: no folder of anybody's modules
+            cwd="/",  # -m adds it to sys.path, and it has no modules
             env=dict(os.environ if env is None else env),
             stdin=subprocess.DEVNULL,
             stdout=file,
