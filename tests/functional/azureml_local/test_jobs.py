@@ -235,3 +235,15 @@ def test_sweep_jobs_are_refused_by_name(ml):
     with pytest.raises(HttpResponseError, match="Sweep") as caught:
         ml.jobs.create_or_update(job)
     assert caught.value.status_code == 501
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_outputs_folder_is_uploaded_to_the_run(ml, tmp_path, code):
+    job = submit(
+        ml,
+        f"echo 1 > outputs/metrics.txt; mkdir outputs/m; cp outputs/*.txt outputs/m; exit {code}",
+    )
+    assert ended(ml, job.name).status == ("Failed" if code else "Completed")
+    ml.jobs.download(job.name, download_path=tmp_path)
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.txt")}
+    assert {"artifacts/outputs/metrics.txt", "artifacts/outputs/m/metrics.txt"} <= files

@@ -163,6 +163,23 @@ def test_a_pipeline_from_yaml_files(ml, tmp_path):
     assert download(ml, made.name, "result", tmp_path / "out") == {"t": "3pre-3\n"}
 
 
+def test_compute_and_timeout_of_a_step_are_inputs_of_the_pipeline(ml):
+    from azure.ai.ml import dsl
+
+    waits = step("sleep 300")
+
+    @dsl.pipeline
+    def pipe(cluster: str, seconds: int):
+        slow = waits()
+        slow.compute = cluster
+        slow.set_limits(timeout=seconds)
+
+    made = ml.jobs.create_or_update(pipe(cluster="wide", seconds=1))
+    assert ended(ml, made.name).status == "Failed"
+    assert children(ml, made.name)["slow"].status == "Canceled"
+    assert not [each.name for each in ml.compute.list() if "parent.inputs" in each.name]
+
+
 def test_independent_steps_run_at_the_same_time(ml, tmp_path):
     from azure.ai.ml import dsl
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from azureml_local import addresses, compute
 from azureml_local.jobs import environments, inputs, interpreters, packages, records
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
-from azureml_local.state import State, Workspace
+from azureml_local.state import ARTIFACTS, State, Workspace
 
 
 async def run_command_job(runner: Runner, state: State, workspace: Workspace, name: str) -> None:
@@ -64,6 +65,7 @@ async def _run_command(
     properties = records.find(state, workspace, name).body["properties"]
     folder = state.data / "jobs" / workspace.key / name
     await asyncio.to_thread(inputs.copy_code, state, workspace, properties.get("codeId"), folder)
+    (folder / "outputs").mkdir(exist_ok=True)
     copies = state.data / "inputs" / workspace.key / name
     input_values = await asyncio.to_thread(
         inputs.resolve_inputs, state, workspace, properties.get("inputs") or {}, copies
@@ -105,10 +107,20 @@ async def _run_command(
         bin_folder=bin_folder,
     )
     runner.set_status(workspace, name, "Finalizing")
+    await asyncio.to_thread(_upload_outputs_folder, state, workspace, name, folder / "outputs")
     if code == 0:
         for key, output in outputs.items():
             inputs.register_output(state, workspace, key, output)
     return code
+
+
+def _upload_outputs_folder(state: State, workspace: Workspace, name: str, folder: Path) -> None:
+    """Copy ``./outputs`` to the artifacts of the job's run, as Azure does after each job."""
+    artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)
+    if folder.is_dir() and any(folder.iterdir()):
+        shutil.copytree(
+            folder, artifacts / "outputs", dirs_exist_ok=True, ignore_dangling_symlinks=True
+        )
 
 
 async def _prepare_interpreter(

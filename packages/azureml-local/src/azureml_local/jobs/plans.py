@@ -151,7 +151,7 @@ class _Reader:
             step = Step(name, job, needs, {"jobType": "Pipeline", **properties}, nested)
             output_uris = nested.outputs
         else:
-            command = self._command(node, spec, settings)
+            command = self._command(node, spec, settings, pipeline_inputs)
             step = Step(name, job, needs, {"jobType": "Command", **properties, **command})
             for value in values.values():
                 validation.check_input(self._state, self._workspace, value)
@@ -172,7 +172,11 @@ class _Reader:
         }
 
     def _command(
-        self, node: dict[str, Any], spec: dict[str, Any], settings: dict[str, Any]
+        self,
+        node: dict[str, Any],
+        spec: dict[str, Any],
+        settings: dict[str, Any],
+        pipeline_inputs: InputMap,
     ) -> dict[str, Any]:
         """The properties of a command job: those of the component, overridden by the step."""
         variables = {
@@ -180,13 +184,18 @@ class _Reader:
             **object_of(node, "environment_variables"),
         }
         compute = text_of(node, "computeId") or text_of(spec, "compute")
+        compute = compute or _setting(settings, "default_compute") or ""
+        limits = {**object_of(spec, "limits"), **object_of(node, "limits")}
+        if isinstance(limits.get("timeout"), str):
+            seconds = _replace_inputs("limits.timeout", limits["timeout"], pipeline_inputs)
+            limits["timeout"] = float(seconds) if seconds.isdigit() else seconds
         return {
             "command": text_of(spec, "command"),
             "codeId": text_of(spec, "code") or None,
             "environmentId": text_of(node, "environment") or text_of(spec, "environment"),
-            "computeId": compute or _setting(settings, "default_compute") or None,
+            "computeId": _replace_inputs("compute", compute, pipeline_inputs) or None,
             "environmentVariables": {key: str(value) for key, value in variables.items()},
-            "limits": {**object_of(spec, "limits"), **object_of(node, "limits")},
+            "limits": limits,
             "resources": {**object_of(spec, "resources"), **object_of(node, "resources")},
             "distribution": node.get("distribution") or spec.get("distribution"),
         }
@@ -284,19 +293,24 @@ def _resolve_reference(
     if match:
         return {**_step_output(step_outputs, match[1], match[2]), **mode}
 
+    text = _replace_inputs(f"inputs.{name}", text, pipeline_inputs)
+    return {**value, "jobInputType": "literal", "value": text}
+
+
+def _replace_inputs(field: str, text: str, pipeline_inputs: InputMap) -> str:
+    """A text with the values of the pipeline inputs that it references."""
+
     def replace(match: re.Match[str]) -> str:
         pipeline_input = pipeline_inputs.get(match[1])
         if pipeline_input is None or pipeline_input.get("jobInputType", "literal") != "literal":
-            raise BadRequest(
-                f"inputs.{name}: {match[0]} is not a literal with a value", "UserError"
-            )
+            raise BadRequest(f"{field}: {match[0]} is not a literal with a value", "UserError")
         return str(pipeline_input.get("value", ""))
 
     text = INPUT.sub(replace, text)
     unknown = PARENT_REFERENCE.search(text)
     if unknown:
-        raise BadRequest(f"inputs.{name}: {unknown[0]} does not exist", "UserError")
-    return {**value, "jobInputType": "literal", "value": text}
+        raise BadRequest(f"{field}: {unknown[0]} does not exist", "UserError")
+    return text
 
 
 def _step_output(step_outputs: dict[str, InputMap], step: str, output: str) -> dict[str, Any]:
