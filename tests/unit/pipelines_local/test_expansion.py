@@ -181,7 +181,7 @@ BAD: list[tuple[str, str, dict[str, str], str, str]] = [
     ("parameter twice", "parameters: [{name: p, default: x}, {name: P, default: x}]\nsteps:\n- bash: x", {}, "p.yml:1:37", "duplicate-parameter"),
     ("template missing", "steps:\n- template: t.yml", {}, "p.yml:2:13", "missing-template"),
     ("template outside", "steps:\n- template: ../t.yml", {}, "p.yml:2:13", "template-outside-repository"),
-    ("template elsewhere", "steps:\n- template: t.yml@other", {}, "p.yml:2:13", "unsupported-repository"),
+    ("template elsewhere", "steps:\n- template: t.yml@other", {}, "p.yml:2:13", "missing-repository"),
     ("template with more keys", "steps:\n- template: t.yml\n  displayName: x", {"t.yml": STEPS}, "p.yml:3:3", "template-reference"),
     ("template of another kind", "jobs:\n- template: t.yml", {"t.yml": STEPS}, "t.yml:3:1", "template-key"),
     ("template with variables", "steps:\n- template: t.yml", {"t.yml": "variables: {a: b}\nsteps: []"}, "t.yml:1:1", "template-key"),

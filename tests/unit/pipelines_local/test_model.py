@@ -40,7 +40,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("no script", TASK.format(task="AzureCLI@2", inputs="{azureSubscription: c, scriptType: bash}"), "2:3", "missing-input"),
     ("Bash without a file", TASK.format(task="Bash@3", inputs="{script: x}"), "2:3", "missing-input"),
     ("artifact share", TASK.format(task="PublishPipelineArtifact@1", inputs="{path: x, artifactType: filepath}"), "3:35", "unsupported-value"),
-    ("checkout of another", "steps:\n- checkout: other", "2:13", "unsupported-checkout"),
+    ("checkout of a project", "steps:\n- checkout: git://other", "2:13", "unsupported-checkout"),
     ("submodules", "steps:\n- checkout: self\n  submodules: true", "2:13", "unsupported-checkout"),
     ("target", "steps:\n- bash: x\n  target: host", "3:3", "unsupported-key"),
     ("publish nothing", "steps:\n- publish:", "2:3", "missing-input"),
@@ -65,7 +65,6 @@ CASES: list[tuple[str, str, str, str]] = [
     ("server job", "jobs:\n- job: a\n  pool: server\n  steps: [{bash: x}]", "4:11", "server-task"),
     ("windows", "pool: {vmImage: windows-latest}\nsteps: [{bash: x}]", "1:17", "unsupported-image"),
     ("macos", "pool: {vmImage: macOS-14}\nsteps: [{bash: x}]", "1:17", "unsupported-image"),
-    ("other repositories", "resources:\n  repositories: []\nsteps: [{bash: x}]", "2:3", "unsupported-key"),
     ("containers", "resources:\n  containers: []\nsteps: [{bash: x}]", "2:3", "unsupported-key"),
     ("variable group", "variables:\n- group: g\nsteps: [{bash: x}]", "2:3", "missing-group"),
     ("variable without a name", "variables:\n- value: x\nsteps: [{bash: x}]", "2:3", "missing-name"),
@@ -103,6 +102,7 @@ def test_diagnostics(tmp_path: Path, text: str, place: str, code: str) -> None:
 
 OUTSIDE = [
     ("- task: AzureCLI@2\n  inputs: {azureSubscription: c, scriptType: bash, scriptPath: x}", "unknown-service-connection"),
+    ("- checkout: other", "missing-repository"),
     ("- download: nope", "unknown-pipeline-resource"),
     ("- task: DownloadPipelineArtifact@2\n  inputs: {source: specific, pipeline: nope}", "unknown-pipeline-resource"),
 ]  # fmt: skip
@@ -233,7 +233,7 @@ extends:
   template: main.yml@templates
 """,
         "8:13",
-        "unsupported-repository",
+        "missing-repository",
     ),
     "kubernetes": (
         """

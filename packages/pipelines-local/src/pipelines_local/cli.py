@@ -70,6 +70,13 @@ _TEMPLATE_OPTIONS = _add_options(
         metavar="NAME=FILE",
         help="Read the values of a variable group from YAML, JSON or .env.",
     ),
+    click.option(
+        "--repository",
+        "repositories",
+        multiple=True,
+        metavar="ALIAS=FOLDER",
+        help="Use FOLDER for a repository of resources.repositories.",
+    ),
 )
 _RUN_OPTIONS = _add_options(
     click.option("--work-dir", type=FILE, help="Folder of runs [default: ROOT/.pipelines-local]."),
@@ -128,7 +135,7 @@ def _find_root(file: Path, root: Path | None) -> Path:
 
 
 _TemplateArguments: TypeAlias = tuple[
-    Path, Path, dict[str, Any], dict[str, str], dict[str, dict[str, str]]
+    Path, Path, dict[str, Any], dict[str, str], dict[str, dict[str, str]], dict[str, Path]
 ]
 
 
@@ -140,7 +147,14 @@ def _template_arguments(file: Path, options: Mapping[str, Any]) -> _TemplateArgu
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, file.stem, root, _variables(options))
     groups = option_values.read_named_files(options["groups"], "--group")
-    return file, root, _parameters(options), static, groups
+    return file, root, _parameters(options), static, groups, _repositories(options)
+
+
+def _repositories(options: Mapping[str, Any]) -> dict[str, Path]:
+    from pipelines_local.load import resolve_folders
+
+    folders = option_values.parse_pairs(options["repositories"], "--repository")
+    return resolve_folders({alias: Path(folder) for alias, folder in folders.items()})
 
 
 def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,6 +253,7 @@ def run(file: Path | None, output_format: str, **options: Any) -> int:
             variables=_variables(options),
             pipelines={alias: Path(folder) for alias, folder in folders.items()},
             groups=option_values.read_named_files(options["groups"], "--group"),
+            repositories=_repositories(options),
             keep=options["keep"],
             **common,
         )

@@ -20,7 +20,12 @@ from pipelines_local.errors import (
 )
 from pipelines_local.events import EventDispatcher, Listener, RunFinished, RunStarted
 from pipelines_local.expressions import evaluate, to_text
-from pipelines_local.load import LoadedPipeline, check_external_resources, load_pipeline
+from pipelines_local.load import (
+    LoadedPipeline,
+    check_external_resources,
+    load_pipeline,
+    resolve_folders,
+)
 from pipelines_local.model import Pipeline, read_pipeline
 from pipelines_local.results import GOOD, Result, RunResult
 from pipelines_local.run import folders, predefined, sources, state
@@ -50,6 +55,7 @@ class _RunOptions:
     max_jobs: int
     variables: Mapping[str, str] = field(default_factory=dict)
     pipelines: Mapping[str, Path] = field(default_factory=dict)
+    repositories: Mapping[str, Path] = field(default_factory=dict)
     tasks: TaskOptions = field(default_factory=TaskOptions)
 
 
@@ -67,6 +73,7 @@ def run_pipeline(
     jobs: int | None = None,
     pipelines: Mapping[str, Path] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
+    repositories: Mapping[str, Path] | None = None,
     keep: int = folders.KEEP,
     shared_az_config: bool = False,
 ) -> RunResult:
@@ -87,6 +94,7 @@ def run_pipeline(
         pipelines: folders with the artifacts of ``resources.pipelines``, by alias; by default the
             artifacts of the last successful run in ``work_dir`` of the pipeline with that name.
         groups: values of variable groups by name.
+        repositories: folders of ``resources.repositories`` by alias.
         keep: number of run folders to keep in ``work_dir``.
         shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
             version 2.277 of the task.
@@ -100,21 +108,27 @@ def run_pipeline(
     """
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.variables, options.pipelines = variables or {}, pipelines or {}
+    options.repositories = resolve_folders(repositories or {})
     options.tasks = TaskOptions(shared_az_config)
     path, root = Path(path), Path(root).resolve()
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
-    loaded = load_pipeline(path, root, parameters, static, groups, options.variables)
+    loaded = load_pipeline(
+        path, root, parameters, static, groups, options.repositories, options.variables
+    )
     artifacts, resource_variables = _find_pipeline_artifacts(loaded.pipeline, options)
-    check_external_resources(loaded.pipeline, options.connections, artifacts)
+    check_external_resources(loaded.pipeline, options.connections, artifacts, options.repositories)
     folder = folders.create_run(options.work)
     try:
         context = _create_context(
             loaded, folder, options, artifacts, {**static, **resource_variables}
         )
         files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
-        if _needs_sources(loaded.pipeline):
-            context.create_snapshot()
+        for name in _checked_out_repositories(loaded.pipeline):
+            if name == "self":
+                context.create_snapshot(root, folder.sources)
+            else:
+                context.create_snapshot(options.repositories[name], folder.repositories / name)
         result = RunResult(
             folder.run, context.build_number, "Succeeded", folder.path, folder.artifacts,
             loaded.path, context.started, warnings=[w.to_dict() for w in loaded.warnings],
@@ -159,7 +173,8 @@ def resume_pipeline(
         pipeline = resolve_static_macros(read_pipeline(document), values)
         artifacts = {name: Artifacts(Path(p)) for name, p in stored.pipelines.items()}
         Artifacts(folder.artifacts).delete_except(stored.artifacts)
-        check_external_resources(pipeline, options.connections, artifacts)
+        copies = [path.name for path in folder.repositories.glob("*")]
+        check_external_resources(pipeline, options.connections, artifacts, copies)
         context = _restore_context(stored, folder, options, artifacts)
         return _execute(context, pipeline, stored.result, options)
     finally:
@@ -321,16 +336,16 @@ def _restore_context(
     )
 
 
-def _needs_sources(pipeline: Pipeline) -> bool:
-    """Whether a job checks out the repository."""
+def _checked_out_repositories(pipeline: Pipeline) -> set[str]:
+    """Return the lower-case names of the repositories that jobs check out."""
+    names: set[str] = set()
     for stage in pipeline.stages:
         for job in stage.jobs:
             checkouts = [step for step in job.steps if step.task == "checkout"]
-            if any(step.inputs["repository"] == "self" for step in checkouts):
-                return True
-            if not checkouts and not job.environment:
-                return True
-    return False
+            names |= {step.inputs["repository"].lower() for step in checkouts}
+            if not checkouts and not job.environment and not job.is_server:
+                names.add("self")
+    return names - {"none"}
 
 
 def _execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from pipelines_local.errors import (
     UsageError,
 )
 from pipelines_local.model import Pipeline, read_pipeline
-from pipelines_local.model.types import Step
+from pipelines_local.model.types import RepositoryResource, Step
+from pipelines_local.run.sources import describe_repository, resolve_ref
 from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.specs import TASKS
 from pipelines_local.template import ExpandedPipeline, expand
@@ -47,6 +48,7 @@ def expand_pipeline(
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
+    repositories: Mapping[str, Path] | None = None,
 ) -> ExpandedPipeline:
     """Expand the pipeline in a file; parts with problems are left out.
 
@@ -57,6 +59,7 @@ def expand_pipeline(
             is read as YAML.
         variables: the predefined variables that templates see.
         groups: values of variable groups by name.
+        repositories: folders of other repositories by lower-case alias.
 
     Raises:
         InvalidPipeline: the file or its parameters are wrong.
@@ -72,7 +75,7 @@ def expand_pipeline(
             name: _parameter_node(name, value, types.get(name.lower(), ""), path)
             for name, value in (parameters or {}).items()
         }
-        expanded = expand(source, root, arguments, dict(variables or {}))
+        expanded = expand(source, root, arguments, dict(variables or {}), repositories)
     except OSError as error:
         raise UsageError("unreadable-file", f"{path}: {error.strerror}") from None
     except RecursionError:
@@ -88,6 +91,7 @@ def load_pipeline(
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
+    repositories: Mapping[str, Path] | None = None,
     run_variables: Mapping[str, str] | None = None,
 ) -> LoadedPipeline:
     """Expand the pipeline in a file and read its model.
@@ -98,18 +102,21 @@ def load_pipeline(
         parameters: see there.
         variables: see there.
         groups: see there.
+        repositories: see there.
         run_variables: the variables of the caller; templates do not see them.
 
     Raises:
         InvalidPipeline: the pipeline is wrong or uses an unsupported feature.
         UsageError: the file cannot be read.
     """
-    expanded = expand_pipeline(path, root, parameters, variables, groups)
+    expanded = expand_pipeline(path, root, parameters, variables, groups, repositories)
     problems = Problems()
     pipeline = problems.collect(read_pipeline, expanded.document)
     if expanded.problems:  # do not report what is missing because it could not be expanded
         independent = [d for d in problems.diagnostics if d.code.startswith(_INDEPENDENT)]
         raise InvalidPipeline.of((*expanded.problems, *independent))
+    for resource in pipeline.repositories if pipeline else ():
+        problems.collect(_check_ref, resource, (repositories or {}).get(resource.alias.lower()))
     problems.raise_all()
     assert pipeline is not None  # noqa: S101 - without a problem there is a pipeline
     pipeline = resolve_static_macros(pipeline, {**(variables or {}), **(run_variables or {})})
@@ -124,9 +131,12 @@ def load_pipeline(
 
 
 def check_external_resources(
-    pipeline: Pipeline, connections: Mapping[str, Any], pipelines: Mapping[str, Any]
+    pipeline: Pipeline,
+    connections: Mapping[str, Any],
+    pipelines: Mapping[str, Any],
+    repositories: Collection[str] = (),
 ) -> None:
-    """Check that service connections and pipeline resources are available.
+    """Check that service connections, pipelines and repositories are available.
 
     Raises:
         InvalidPipeline: at least one is missing.
@@ -145,6 +155,7 @@ def check_external_resources(
     for step in pipeline.steps:
         problems.collect(_check_connection, step, connections)
         problems.collect(_check_download, step, aliases)
+        problems.collect(_check_checkout, step, repositories)
     problems.raise_all()
 
 
@@ -173,6 +184,43 @@ def _check_download(step: Step, aliases: set[str]) -> None:
         f"unknown pipeline resource {alias!r} (resources.pipelines: {known})",
         step.at,
     )
+
+
+def resolve_folders(folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Return absolute folders by lower-case alias.
+
+    Raises:
+        UsageError: a folder does not exist.
+    """
+    for alias, folder in folders.items():
+        if not Path(folder).is_dir():
+            raise UsageError("missing-folder", f"{alias}: no such folder: {folder}")
+    return {alias.lower(): Path(folder).resolve() for alias, folder in folders.items()}
+
+
+def _check_checkout(step: Step, repositories: Collection[str]) -> None:
+    name = step.inputs.get("repository", "")
+    if step.task == "checkout" and name.lower() not in ("self", "none", *repositories):
+        raise InvalidPipeline(
+            "missing-repository",
+            f"the repository {name!r} is not available on this machine",
+            step.at,
+            f"use --repository {name}=FOLDER",
+        )
+
+
+def _check_ref(resource: RepositoryResource, folder: Path | None) -> None:
+    """Check that the folder of a repository is at the ``ref`` of the pipeline."""
+    if folder is None or not resource.ref:
+        return
+    head = describe_repository(folder).commit
+    if head and resolve_ref(folder, resource.ref) != head:
+        raise InvalidPipeline(
+            "repository-ref",
+            f"{folder} is not at {resource.ref!r}",
+            resource.at,
+            f"run: git -C {folder} checkout {resource.ref.removeprefix('refs/heads/')}",
+        )
 
 
 def _declared_types(document: MappingNode) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pipelines_local.expressions.slots import (
 from pipelines_local.model.deployment import read_phases
 from pipelines_local.model.fields import IDENTIFIER, Fields, read_variables
 from pipelines_local.model.graph import Dependent, check_dependencies
-from pipelines_local.model.resources import read_image, read_resources
+from pipelines_local.model.resources import read_image, read_repositories, read_resources
 from pipelines_local.model.steps import read_steps
 from pipelines_local.model.strategy import Strategy, expand_job, leg_values, read_strategy
 from pipelines_local.model.types import Job, Phase, Pipeline, Stage
@@ -33,12 +33,12 @@ _STAGE = (
 _JOB = (
     "displayName", "dependsOn", "condition", "continueOnError", "timeoutInMinutes",
     "cancelTimeoutInMinutes", "variables", "pool", "workspace", "templateContext",
+    "uses",
 )  # fmt: skip
 _CONTAINERS = {
     "container": "jobs run on this machine",
     "services": "jobs run on this machine",
 }
-_JOB_UNSUPPORTED = {**_CONTAINERS, "uses": "other repositories are not supported"}
 _STAGE_UNSUPPORTED = {"trigger": "stages start by their dependencies", "isSkippable": ""}
 _ENVIRONMENT_UNSUPPORTED = dict.fromkeys(
     ("resourceName", "resourceId", "resourceType", "tags"),
@@ -64,6 +64,7 @@ def read_pipeline(document: Mapping) -> Pipeline:
     image = problems.collect(read_image, fields.node("pool")) or ""
     variables = problems.collect(read_variables, fields.node("variables"), ROOT_VARIABLE)
     resources = problems.collect(read_resources, fields.node("resources"))
+    repositories = problems.collect(read_repositories, fields.node("resources"))
     stages = problems.collect(_read_content, fields, content[0])
     problems.raise_all()
     return Pipeline(
@@ -74,6 +75,7 @@ def read_pipeline(document: Mapping) -> Pipeline:
         ),
         at=document.at,
         resources=resources or (),
+        repositories=repositories or (),
     )
 
 
@@ -151,7 +153,7 @@ def _read_jobs(nodes: tuple[Node, ...]) -> tuple[Job, ...]:
 def _read_job(node: Node, number: int) -> tuple[Job, ...]:
     kind = _check_first_key(node, ("job", "deployment"), "a job")
     own = ("steps", "strategy") if kind == "job" else ("strategy", "environment")
-    fields = Fields(node, f"a {kind}", (kind, *own, *_JOB), _JOB_UNSUPPORTED)
+    fields = Fields(node, f"a {kind}", (kind, *own, *_JOB), _CONTAINERS)
     default = f"Job{number}" if kind == "job" else f"Deployment{number}"
     problems = Problems()
     name = problems.collect(_read_name, fields.scalar(kind), default) or default

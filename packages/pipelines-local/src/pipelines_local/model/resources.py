@@ -7,18 +7,19 @@ from collections.abc import Mapping as Map
 
 from pipelines_local.errors import InvalidPipeline
 from pipelines_local.model.fields import IDENTIFIER, Fields
-from pipelines_local.model.types import PipelineResource
+from pipelines_local.model.types import PipelineResource, RepositoryResource
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 _MACRO = re.compile(r"\$\(([^()]+)\)\Z")
 _OTHER_SYSTEMS = ("windows", "macos", "vs20", "win")
 _UNSUPPORTED = {
-    "repositories": "only the repository of the pipeline itself is used",
     "containers": "jobs run on this machine",
     "builds": "",
     "webhooks": "",
     "packages": "",
 }
+_KINDS = ("pipelines", "repositories")
+_REPOSITORY = ("repository", "project", "type", "name", "ref", "endpoint", "trigger")
 _PIPELINE = ("pipeline", "source", "project", "trigger", "branch", "version", "tags")
 
 
@@ -60,7 +61,7 @@ def read_resources(node: Node | None) -> tuple[PipelineResource, ...]:
     """
     if node is None or _is_legacy_self(node):
         return ()
-    fields = Fields(node, "resources", ("pipelines",), _UNSUPPORTED)
+    fields = Fields(node, "resources", _KINDS, _UNSUPPORTED)
     resources: list[PipelineResource] = []
     for item in fields.items("pipelines"):
         inner = Fields(item, "a pipeline resource", _PIPELINE)
@@ -74,6 +75,27 @@ def read_resources(node: Node | None) -> tuple[PipelineResource, ...]:
             raise InvalidPipeline("duplicate-resource", message, inner.at)
         resources.append(PipelineResource(alias, inner.text("source") or alias, inner.at))
     return tuple(resources)
+
+
+def read_repositories(node: Node | None) -> tuple[RepositoryResource, ...]:
+    """Read ``resources.repositories``.
+
+    Raises:
+        InvalidPipeline: a repository has no name, or the same name as another one.
+    """
+    if node is None or _is_legacy_self(node):
+        return ()
+    repositories: dict[str, RepositoryResource] = {}
+    for item in Fields(node, "resources", _KINDS, _UNSUPPORTED).items("repositories"):
+        fields = Fields(item, "a repository resource", _REPOSITORY)
+        alias = fields.text("repository")
+        if not alias or alias.lower() in ("self", "none", *repositories):
+            message = f"a repository needs a unique name (got {alias!r})"
+            raise InvalidPipeline("duplicate-resource", message, fields.at)
+        name = fields.text("name") or alias
+        ref = fields.text("ref")
+        repositories[alias.lower()] = RepositoryResource(alias, name, ref, fields.at)
+    return tuple(repositories.values())
 
 
 def _is_legacy_self(node: Node) -> bool:

@@ -123,8 +123,8 @@ def _read_task(kind: str, fields: Fields, warnings: list[Diagnostic]) -> tuple[s
             message = "'download' needs current, none or a pipeline resource"
             raise InvalidPipeline("missing-input", message, value.at)
         return "DownloadPipelineArtifact@2", {"source": value.text, **inputs, "shortcut": "true"}
-    if value.text not in ("self", "none"):
-        message = f"'checkout: {value.text}' is not supported: use self or none"
+    if not value.text or "://" in value.text:
+        message = f"'checkout: {value.text}' is not supported: use self, none or a repository name"
         raise InvalidPipeline("unsupported-checkout", message, value.at)
     for flag in ("fetchTags", "persistCredentials"):
         fields.flag(flag, False)

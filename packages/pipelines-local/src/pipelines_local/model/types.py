@@ -152,6 +152,16 @@ class PipelineResource:
 
 
 @dataclass(frozen=True)
+class RepositoryResource:
+    """A repository of ``resources.repositories``; ``ref`` may be empty."""
+
+    alias: str
+    name: str
+    ref: str
+    at: Position
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """A pipeline."""
 
@@ -160,6 +170,7 @@ class Pipeline:
     stages: tuple[Stage, ...]
     at: Position
     resources: tuple[PipelineResource, ...] = ()
+    repositories: tuple[RepositoryResource, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -55,26 +55,29 @@ class RunContext:
     summaries: list[Path] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    _snapshot_error: str = ""
+    _snapshot_errors: dict[Path, str] = field(default_factory=dict)
 
-    def create_snapshot(self) -> None:
-        """Copy the repository once; the step that needs the copy reports a failure."""
-        if self.folder.sources.exists():
+    def create_snapshot(self, root: Path, target: Path) -> None:
+        """Copy a repository once; the step that needs the copy reports a failure."""
+        if target.exists():
             return
         try:
-            sources.create_snapshot(self.root, self.folder.sources, self.work)
+            sources.create_snapshot(root, target, self.work)
         except (PipelinesError, OSError) as error:
-            self._snapshot_error = str(error)
+            self._snapshot_errors[target] = str(error)
 
-    def snapshot_path(self) -> Path:
-        """Return the copy of the repository.
+    def snapshot_path(self, repository: str) -> Path:
+        """Return the copy of a repository.
 
         Raises:
             OSError: there is no copy.
         """
-        if self._snapshot_error or not self.folder.sources.is_dir():
-            raise OSError(self._snapshot_error or "the sources of this run were deleted")
-        return self.folder.sources
+        is_self = repository.lower() == "self"
+        folder = self.folder.sources if is_self else self.folder.repositories / repository.lower()
+        if folder in self._snapshot_errors or not folder.is_dir():
+            message = self._snapshot_errors.get(folder, "the sources of this run were deleted")
+            raise OSError(message)
+        return folder
 
     def next_counter(self, prefix: str, seed: int) -> int:
         """Return the next value of a counter of this pipeline."""

@@ -20,7 +20,16 @@ from pipelines_local.errors import UsageError
 
 KEEP = 5
 RESULT, STATE, LOCK, EXPANDED = "run.json", "state.json", "lock", "expanded.json"
-RESERVED_NAMES = ("artifacts", "coverage", "lock", "logs", "sources", "summaries", "tests")
+RESERVED_NAMES = (
+    "artifacts",
+    "coverage",
+    "lock",
+    "logs",
+    "repositories",
+    "sources",
+    "summaries",
+    "tests",
+)
 """Names in a run folder that cannot be used for the workspace of a job."""
 
 
@@ -31,6 +40,7 @@ class RunFolder:
         self.path = path
         self.artifacts = path / "artifacts"
         self.logs = path / "logs"
+        self.repositories = path / "repositories"
         self.sources = path / "sources"
         self.summaries = path / "summaries"
         self._lock: IO[str] | None = None

@@ -251,6 +251,8 @@ class JobRun:
             pipelines=self._context.pipelines,
             connections=self._context.connections,
             snapshot=self._context.snapshot_path,
+            repository_name=self._context.root.name,
+            checkouts=sum(step.task == "checkout" for step in self._job.steps),
             add_tests=self._context.tests.append,
             run_folder=self._context.folder.path,
             cache_folder=self._context.work / "cache",

@@ -61,6 +61,17 @@ def describe_repository(root: Path) -> Source:
     return Source(commit, "" if branch == "HEAD" else branch, message, author, email)
 
 
+def resolve_ref(root: Path, ref: str) -> str:
+    """Return the commit of a ``ref`` such as ``main`` or ``refs/tags/v1``; empty if unknown."""
+    name = ref.removeprefix("refs/heads/")
+    for candidate in (ref, name, f"refs/remotes/origin/{name}"):
+        try:
+            return _git(root, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}")
+        except PipelinesError:
+            continue
+    return ""
+
+
 def create_snapshot(root: Path, target: Path, work: Path) -> None:
     """Copy the repository at ``root`` to ``target``.
 

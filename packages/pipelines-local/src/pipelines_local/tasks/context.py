@@ -103,7 +103,9 @@ class TaskContext:
         artifacts: artifacts of this run.
         pipelines: artifacts of pipeline resources by lower-case alias.
         connections: environment variables of service connections.
-        snapshot: returns the copy of the repository.
+        snapshot: returns the copy of a repository by name.
+        checkouts: number of repositories that the job checks out.
+        repository_name: name of the repository of the pipeline.
         add_tests: adds the counts of published test results.
         run_folder: folder of the run, for files to keep.
         cache_folder: folder of the caches of all runs.
@@ -124,7 +126,9 @@ class TaskContext:
     artifacts: Artifacts
     pipelines: Mapping[str, Artifacts]
     connections: Mapping[str, Mapping[str, str]]
-    snapshot: Callable[[], Path]
+    snapshot: Callable[[str], Path]
+    checkouts: int
+    repository_name: str
     add_tests: Callable[[dict[str, Any]], None]
     run_folder: Path
     cache_folder: Path

@@ -52,6 +52,7 @@ def expand(
     root: Path,
     arguments: Map[str, Node] | None = None,
     variables: Map[str, Value] | None = None,
+    repositories: Map[str, Path] | None = None,
 ) -> ExpandedPipeline:
     """Expand a pipeline.
 
@@ -60,12 +61,13 @@ def expand(
         root: the repository of the file.
         arguments: values for the parameters, by name.
         variables: the predefined variables that templates see.
+        repositories: folders of other repositories by lower-case alias.
 
     Raises:
         InvalidPipeline: the parameters are wrong, or nothing could be expanded.
     """
     path = document.at.file
-    files = TemplateFiles(root, {path: document})
+    files = TemplateFiles(root, repositories or {}, {path: document})
     values = bind_parameters(
         read_parameters(document.get("parameters")),
         arguments or {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +20,14 @@ class TemplateFiles:
     """The documents that were read, and the limits that Azure Pipelines sets too.
 
     Attributes:
-        root: the repository; a path with a leading ``/`` starts here.
+        root: the repository of the pipeline; a path with a leading ``/`` starts here.
+        repositories: the folders of other repositories by lower-case alias.
         documents: the documents by path.
         nodes: number of expanded values.
     """
 
     root: Path
+    repositories: Map[str, Path] = field(default_factory=dict)
     documents: dict[Path, Mapping] = field(default_factory=dict)
     nodes: int = 0
 
@@ -58,24 +61,36 @@ class TemplateFiles:
 
     def _resolve(self, reference: Scalar) -> Path:
         name, _, repository = reference.text.partition("@")
-        if repository.lower() not in ("", "self"):
-            raise InvalidPipeline(
-                "unsupported-repository",
-                f"templates of other repositories are not supported: {reference.text}",
-                reference.at,
-            )
         if not name.strip() or "\0" in name:
             raise InvalidPipeline("missing-template", "a template needs a path", reference.at)
         name = name.replace("\\", "/")
-        base = self.root if name.startswith("/") else reference.at.file.parent
+        root = self._repository(repository, reference)
+        is_relative = not name.startswith("/") and not repository
+        base = reference.at.file.parent if is_relative else root
         path = Path(os.path.normpath(base / name.lstrip("/")))
-        if not path.is_relative_to(self.root):
+        if not path.is_relative_to(root):
             raise InvalidPipeline(
                 "template-outside-repository",
                 f"the template is outside of the repository: {name}",
                 reference.at,
             )
         return path
+
+    def _repository(self, alias: str, reference: Scalar) -> Path:
+        """Return the folder of a repository; without an alias that of the file itself."""
+        if alias.lower() == "self":
+            return self.root
+        if not alias:
+            inside = [r for r in self.repositories.values() if reference.at.file.is_relative_to(r)]
+            return max((self.root, *inside), key=lambda path: path in inside)
+        if alias.lower() not in self.repositories:
+            raise InvalidPipeline(
+                "missing-repository",
+                f"the repository {alias!r} is not available on this machine",
+                reference.at,
+                f"use --repository {alias}=FOLDER",
+            )
+        return self.repositories[alias.lower()]
 
     def count_node(self, node: Scalar | Mapping) -> None:
         """Count an expanded value.
