@@ -120,6 +120,11 @@ _RUN_OPTIONS = _add_options(
         is_flag=True,
         help="Share AZURE_CONFIG_DIR between AzureCLI steps, as old versions of the task.",
     ),
+    click.option(
+        "--host-python",
+        is_flag=True,
+        help="Use the Python of this machine, not a virtual environment of the run.",
+    ),
 )
 
 
@@ -236,6 +241,7 @@ def run(file: Path | None, output_format: str, **options: Any) -> int:
         "listener": console_listener() if is_text else None,
         "jobs": options["jobs"],
         "shared_az_config": options["shared_az_config"],
+        "host_python": options["host_python"],
     }
     root = _find_root(file or Path("x"), options["root"])
     work = options["work_dir"] or root / ".pipelines-local"

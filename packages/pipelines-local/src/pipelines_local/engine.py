@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from pipelines_local.run.scheduler import Scheduler
 from pipelines_local.run.variables import ReadOnlyError, Variables
 from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.context import TaskOptions
+from pipelines_local.tasks.python_environment import create_python_shims, own_interpreter
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import load, to_data
 
@@ -76,6 +78,7 @@ def run_pipeline(
     repositories: Mapping[str, Path] | None = None,
     keep: int = folders.KEEP,
     shared_az_config: bool = False,
+    host_python: bool = False,
 ) -> RunResult:
     """Run the pipeline in a file on this machine.
 
@@ -98,6 +101,8 @@ def run_pipeline(
         keep: number of run folders to keep in ``work_dir``.
         shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
             version 2.277 of the task.
+        host_python: whether steps use the Python of this machine; by default they use a virtual
+            environment of the run, so that they cannot install into it.
 
     Returns:
         The result, also after a failure or a cancellation.
@@ -109,7 +114,7 @@ def run_pipeline(
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.variables, options.pipelines = variables or {}, pipelines or {}
     options.repositories = resolve_folders(repositories or {})
-    options.tasks = TaskOptions(shared_az_config)
+    options.tasks = TaskOptions(shared_az_config, host_python)
     path, root = Path(path), Path(root).resolve()
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
@@ -149,6 +154,7 @@ def resume_pipeline(
     listener: Listener | None = None,
     jobs: int | None = None,
     shared_az_config: bool = False,
+    host_python: bool = False,
 ) -> RunResult:
     """Resume a run that waits for an approval.
 
@@ -160,7 +166,7 @@ def resume_pipeline(
         InvalidPipeline: a service connection is missing.
     """
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
-    options.tasks = TaskOptions(shared_az_config)
+    options.tasks = TaskOptions(shared_az_config, host_python)
     folder = folders.open_run(options.work, run)
     try:
         stored = state.load(folder)
@@ -365,6 +371,10 @@ def _execute(
             result.run, result.name, result.pipeline, result.folder, plan, displays, warnings
         )
     )
+    shims = create_python_shims(
+        context.folder.path / "python", own_interpreter(), sys.version_info.minor
+    )
+    context.python_path = [str(path) for path in shims]
     state.save(context, result)
     final: Result = "Failed"
     try:

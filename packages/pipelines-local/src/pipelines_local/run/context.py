@@ -33,6 +33,7 @@ class RunContext:
         connections: environment variables of service connections by name.
         environment: environment variables of this process.
         options: options of the run for tasks.
+        python_path: folders of the Python environment of the run.
         validations: decisions about manual validations by stage and job.
     """
 
@@ -50,6 +51,7 @@ class RunContext:
     connections: Mapping[str, Mapping[str, str]]
     environment: Mapping[str, str]
     options: TaskOptions = field(default_factory=TaskOptions)
+    python_path: list[str] = field(default_factory=list)
     validations: dict[tuple[str, str], Decision] = field(default_factory=dict)
     build_number: str = ""
     summaries: list[Path] = field(default_factory=list)

@@ -25,6 +25,7 @@ RESERVED_NAMES = (
     "coverage",
     "lock",
     "logs",
+    "python",
     "repositories",
     "sources",
     "summaries",

@@ -268,8 +268,12 @@ class JobRun:
         env = {**self._context.environment, **self._variables.environment()}
         env["TF_BUILD"] = "True"
         env[process.JOB_MARK] = self._mark
-        if self._path:
-            env["PATH"] = os.pathsep.join([*self._path, env.get("PATH", os.defpath)])
+        path = list(self._path)
+        if not self._context.options.host_python:
+            path += self._context.python_path
+            env["PIP_REQUIRE_VIRTUALENV"] = "true"
+            env.pop("VIRTUAL_ENV", None)
+        env["PATH"] = os.pathsep.join([*path, env.get("PATH", os.defpath)])
         for name, value in step.env.items():
             text = self._variables.expand(value)
             if "\0" not in text and name and "=" not in name:

@@ -70,9 +70,11 @@ class TaskOptions:
     Attributes:
         shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
             version 2.277 of the task.
+        host_python: whether steps use the Python of this machine, not an environment of the run.
     """
 
     shared_az_config: bool = False
+    host_python: bool = False
 
 
 @dataclass

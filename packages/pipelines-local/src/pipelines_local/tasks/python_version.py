@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from pipelines_local.tasks.context import TaskContext, TaskFailed
+from pipelines_local.tasks.python_environment import create_python_shims, own_interpreter
 
 _RANGE = re.compile(r"(>=|<=|>|<|=|~|\^)?\s*v?(\d+|[xX*])((?:\.(?:\d+|[xX*]))*)")
 
@@ -18,7 +19,7 @@ def use_python_version(context: TaskContext) -> None:
     spec = context.text("versionspec", "3.x").strip()
     own = tuple(sys.version_info[:3])
     if matches(own, spec):
-        version, path = own, _own_interpreter()
+        version, path = own, own_interpreter()
     else:
         installed = _other_interpreters()
         candidates = [(version, path) for version, path in installed if matches(version, spec)]
@@ -28,15 +29,20 @@ def use_python_version(context: TaskContext) -> None:
             raise TaskFailed("missing-python", message)
         version, path = max(candidates)
     context.log(f"Found Python {'.'.join(map(str, version))}: {path}")
-    folder = context.folders.tools / "python"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("python", "python3", f"python3.{version[1]}"):
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(path)
-    context.set_variable("pythonLocation", str(folder))
+    if context.options.host_python:
+        folders = [context.folders.tools / "python"]
+        folders[0].mkdir(parents=True, exist_ok=True)
+        for name in ("python", "python3", f"python3.{version[1]}"):
+            link = folders[0] / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(path)
+    else:
+        folder = context.folders.tools / f"python-{'.'.join(map(str, version))}"
+        folders = create_python_shims(folder, path, version[1])
+    context.set_variable("pythonLocation", str(folders[0]))
     if context.flag("addtopath", True):
-        context.prepend_path(folder)
+        for folder in reversed(folders):
+            context.prepend_path(folder)
 
 
 def matches(version: tuple[int, ...], spec: str) -> bool:
@@ -77,14 +83,9 @@ def _compare(version: tuple[int, ...], operator: str, text: str) -> bool:
     }[operator]
 
 
-def _own_interpreter() -> Path:
-    """Return the interpreter of this process, outside its virtual environment."""
-    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-
-
 def _other_interpreters() -> list[tuple[tuple[int, ...], Path]]:
     """Return the other installed interpreters with their versions."""
-    own = _own_interpreter()
+    own = own_interpreter()
     interpreters: list[tuple[tuple[int, ...], Path]] = []
     for minor in range(8, 20):
         name = shutil.which(f"python3.{minor}")
