@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -21,8 +21,17 @@ GOOD = ("Succeeded", "SucceededWithIssues")
 EXIT_CODES = {"Waiting": 4, "Rejected": 5, "Canceled": 130, "Failed": 1}
 
 
+class Record:
+    """A part of the JSON document; its keys are the names of the fields."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        names = [f.name for f in fields(self) if f.metadata.get("in_document", True)]  # type: ignore[arg-type]
+        return {name: _to_data(getattr(self, name)) for name in names}
+
+
 @dataclass
-class StepResult:
+class StepResult(Record):
     """The result of a step; ``exit_code`` is None if no process was started.
 
     Attributes:
@@ -35,7 +44,7 @@ class StepResult:
     exit_code: int | None = None
     started: datetime | None = None
     finished: datetime | None = None
-    log: Path | None = None
+    log: Path | None = field(default=None, metadata={"in_document": False})
 
     @property
     def seconds(self) -> float:
@@ -44,20 +53,9 @@ class StepResult:
             return 0.0
         return (self.finished - self.started).total_seconds()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "name": self.name,
-            "display": self.display,
-            "result": self.result,
-            "exit_code": self.exit_code,
-            "started": _time(self.started),
-            "finished": _time(self.finished),
-        }
-
 
 @dataclass
-class Issues:
+class Issues(Record):
     """Errors and warnings of a job, masked.
 
     Attributes:
@@ -76,7 +74,7 @@ class Issues:
 
 
 @dataclass
-class JobResult:
+class JobResult(Record):
     """The result of a job; ``log`` is its masked output."""
 
     job: str
@@ -89,23 +87,9 @@ class JobResult:
     log: list[str] = field(default_factory=list)
     steps: list[StepResult] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "job": self.job,
-            "display": self.display,
-            "result": self.result,
-            "started": _time(self.started),
-            "finished": _time(self.finished),
-            "issues": asdict(self.issues),
-            "outputs": self.outputs,
-            "log": self.log,
-            "steps": [step.to_dict() for step in self.steps],
-        }
-
 
 @dataclass
-class StageResult:
+class StageResult(Record):
     """The result of a stage."""
 
     stage: str
@@ -115,20 +99,9 @@ class StageResult:
     finished: datetime | None = None
     jobs: list[JobResult] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "stage": self.stage,
-            "display": self.display,
-            "result": self.result,
-            "started": _time(self.started),
-            "finished": _time(self.finished),
-            "jobs": [job.to_dict() for job in self.jobs],
-        }
-
 
 @dataclass(frozen=True)
-class ApprovalRecord:
+class ApprovalRecord(Record):
     """A decision about an approval."""
 
     environment: str
@@ -137,17 +110,6 @@ class ApprovalRecord:
     name: str
     comment: str
     time: datetime
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "environment": self.environment,
-            "stage": self.stage,
-            "decision": self.decision,
-            "name": self.name,
-            "comment": self.comment,
-            "time": _time(self.time),
-        }
 
 
 @dataclass
@@ -206,8 +168,8 @@ class RunResult:
             "name": self.name,
             "run": self.run,
             "pipeline": str(self.pipeline),
-            "started": _time(self.started),
-            "finished": _time(self.finished),
+            "started": _to_data(self.started),
+            "finished": _to_data(self.finished),
             "stages": [stage.to_dict() for stage in self.stages],
             "artifacts": str(self.artifacts),
             "summaries": [str(path) for path in self.summaries],
@@ -218,5 +180,9 @@ class RunResult:
         }
 
 
-def _time(value: datetime | None) -> str | None:
-    return value.isoformat(timespec="milliseconds") if value is not None else None
+def _to_data(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, list):
+        return [_to_data(item) for item in value]
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value

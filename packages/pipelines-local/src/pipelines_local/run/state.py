@@ -79,9 +79,6 @@ def load(folder: folders.RunFolder) -> StoredRun:
 
 
 def _read_result(folder: folders.RunFolder, data: dict[str, Any]) -> RunResult:
-    started = _read_time(data["started"])
-    if started is None:
-        raise ValueError("no start")
     return RunResult(
         folder.run,
         data["name"],
@@ -89,60 +86,24 @@ def _read_result(folder: folders.RunFolder, data: dict[str, Any]) -> RunResult:
         folder.path,
         folder.artifacts,
         Path(data["pipeline"]),
-        started,
+        datetime.fromisoformat(data["started"]),
         stages=[_read_stage(stage) for stage in data["stages"]],
         summaries=[Path(path) for path in data["summaries"]],
-        approvals=[_read_approval(item) for item in data["approvals"]],
+        approvals=[ApprovalRecord(**_parse_times(item)) for item in data["approvals"]],
         tests=data["tests"],
         warnings=data["warnings"],
     )
 
 
 def _read_stage(data: dict[str, Any]) -> StageResult:
-    return StageResult(
-        data["stage"],
-        data["display"],
-        data["result"],
-        _read_time(data["started"]),
-        _read_time(data["finished"]),
-        [_read_job(job) for job in data["jobs"]],
-    )
+    return StageResult(**_parse_times({**data, "jobs": [_read_job(job) for job in data["jobs"]]}))
 
 
 def _read_job(data: dict[str, Any]) -> JobResult:
-    issues = Issues(**data["issues"])
-    steps = [
-        StepResult(
-            step["name"],
-            step["display"],
-            step["result"],
-            step["exit_code"],
-            _read_time(step["started"]),
-            _read_time(step["finished"]),
-        )
-        for step in data["steps"]
-    ]
-    return JobResult(
-        data["job"],
-        data["display"],
-        data["result"],
-        _read_time(data["started"]),
-        _read_time(data["finished"]),
-        issues,
-        data["outputs"],
-        data["log"],
-        steps,
-    )
+    steps = [StepResult(**_parse_times(step)) for step in data["steps"]]
+    return JobResult(**_parse_times({**data, "issues": Issues(**data["issues"]), "steps": steps}))
 
 
-def _read_approval(data: dict[str, Any]) -> ApprovalRecord:
-    time = _read_time(data["time"])
-    if time is None:
-        raise ValueError("no time")
-    return ApprovalRecord(
-        data["environment"], data["stage"], data["decision"], data["name"], data["comment"], time
-    )
-
-
-def _read_time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _parse_times(data: dict[str, Any]) -> dict[str, Any]:
+    keys = {"started", "finished", "time"} & set(data)
+    return data | {key: datetime.fromisoformat(data[key]) for key in keys if data[key]}
