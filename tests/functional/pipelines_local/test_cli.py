@@ -1,4 +1,4 @@
-"""The command line: what it prints, and how it ends."""
+"""Output and exit codes of the command line."""
 
 import fcntl
 import io
@@ -183,7 +183,7 @@ def test_waiting_then_resumed_then_rejected(capsys: Any) -> None:
     assert main(["run", "d.yml", "--approvals-file", "a.yml"]) == 2
 
 
-def test_a_defect_of_ours_is_one_line_and_a_log(capsys: Any, monkeypatch: Any) -> None:
+def test_an_internal_error_is_one_line_and_a_log(capsys: Any, monkeypatch: Any) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
@@ -220,7 +220,7 @@ def in_terminal(words: list[str], answers: dict[str, str]) -> tuple[int, str]:
     return process.wait(10), shown
 
 
-def test_a_run_killed_at_its_prompt_can_go_on(capsys: Any) -> None:
+def test_a_run_killed_at_its_prompt_can_be_resumed(capsys: Any) -> None:
     owner, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines_local", "run", "d.yml"],
@@ -278,7 +278,7 @@ def test_a_live_table_in_a_terminal() -> None:
         assert text in shown, shown
 
 
-def test_plain_lines_elsewhere() -> None:
+def test_plain_lines_without_a_terminal() -> None:
     out = io.StringIO()
     Path("f.yml").write_text(
         "steps:\n- bash: echo quiet\n  displayName: Say [bold]it\n- bash: echo x; exit 1"

@@ -1,6 +1,6 @@
-"""Mutated pipelines: a diagnostic with a place, or a run; never a traceback, never a hang.
+"""Mutated pipelines: a diagnostic with a position, or a run; no traceback, no hang.
 
-The suite tries some hundred; ``PIPELINES_LOCAL_MUTATIONS=10000`` tries as many as asked.
+The suite tries some hundred; set ``PIPELINES_LOCAL_MUTATIONS=10000`` for more.
 """
 
 import os
@@ -266,7 +266,7 @@ def test_mutations(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=["stages", "steps", "extends"])
-def test_what_is_mutated_is_right(tmp_path: Path, pipeline: str) -> None:
+def test_the_original_pipelines_succeed(tmp_path: Path, pipeline: str) -> None:
     for path, text in {"p.yml": pipeline, **FILES}.items():
         (tmp_path / path).write_text(text)
     result = run_pipeline(

@@ -1,4 +1,4 @@
-"""Conformance of runs: conditions, variables, outputs, results, as the documentation has them."""
+"""Conditions, variables, outputs and results of runs."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from pipelines_local import Decision, RunResult
 
 pytestmark = pytest.mark.functional
 
-NOISE = re.compile("the condition|command not found")  # what is said of a place
+NOISE = re.compile("the condition|command not found")  # messages with a position
 S, I, F, K, C = "Succeeded", "SucceededWithIssues", "Failed", "Skipped", "Canceled"  # noqa: E741
 
 
@@ -176,7 +176,7 @@ stages:
 """
 
 
-def test_outputs_from_place_to_place(run: Any) -> None:
+def test_outputs_in_other_jobs_and_stages(run: Any) -> None:
     result = run(OUTPUTS)
     assert results(result) == {"one.a": S, "one.b": S, "two.c": S, "three.d": S, "four.e": K}
     assert log(result, "one.b") == ["far"]
@@ -258,7 +258,7 @@ def test_counters_and_revisions_grow_from_run_to_run(run: Any) -> None:
     assert [line[1][:3] for line in lines] == ["v.1", "v.2"]
 
 
-def test_resources_tell_of_the_repository(run: Any) -> None:
+def test_resources_of_the_repository(run: Any) -> None:
     text = "variables:\n  a: $[ resources.repositories.SELF.name ]\n  b: $[ resources.repositories.other.ref ]\nsteps: [{bash: 'echo [$(a)] [$(b)]'}]"
     assert log(run(text)) == ["[repo] []"]
 
@@ -271,7 +271,7 @@ def test_the_build_number_changes(run: Any) -> None:
     assert log(result) == ["second"]
 
 
-def test_secrets_reach_a_step_through_env_only_and_are_masked_everywhere(run: Any) -> None:
+def test_secrets_are_masked_and_passed_only_by_env(run: Any) -> None:
     result = run(
         'steps:\n- bash: |\n    echo "[$TOKEN][$GIVEN]"\n    echo $GIVEN | rev\n    echo "##vso[task.setvariable variable=o;isOutput=true]$GIVEN"\n    echo $GIVEN > s.md\n    echo "##vso[task.uploadsummary]$PWD/s.md"\n  name: s\n  env: {GIVEN: $(token)}',
         secrets={"TOKEN": "hunter2hunter2"},

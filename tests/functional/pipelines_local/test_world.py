@@ -1,4 +1,4 @@
-"""What a run touches: sources, artifacts, tasks, environments, processes, folders."""
+"""Sources, artifacts, tasks, approvals, processes and folders of a run."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def log(result: RunResult, job: str = "Job") -> list[str]:
 # Sources
 
 
-def test_checkout_gives_the_working_tree_as_git_sees_it(repository: Path, tmp_path: Path) -> None:
+def test_checkout_provides_the_working_tree(repository: Path, tmp_path: Path) -> None:
     pipeline = repository / "p.yml"
     pipeline.write_text(
         "steps:\n- bash: git status --short; cat kept.txt; ls; ./tool; git log --format=%s\n"
@@ -67,7 +67,7 @@ def test_checkout_none_and_a_path(run: Any) -> None:
 # Artifacts
 
 
-def test_artifacts_keep_content_only(run: Any) -> None:
+def test_artifacts_contain_only_file_contents(run: Any) -> None:
     result = run("""
 jobs:
 - job: a
@@ -239,7 +239,7 @@ def test_a_deployment_downloads_artifacts_and_runs_its_hooks(run: Any) -> None:
     ]
 
 
-def test_a_failed_hook_ends_the_row(run: Any) -> None:
+def test_a_failed_hook_stops_the_sequence(run: Any) -> None:
     result = run(DEPLOY.replace("echo route", "exit 1"), approvals={"prod": Decision("open")})
     lines = [line for line in log(result, "d") if not line.startswith(("Downloaded", "##"))]
     assert lines == ["pre", "x", "0", "prod", "on failure"]
@@ -262,7 +262,7 @@ class Seen:
         self.events.append(event)
 
 
-def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
+def test_a_waiting_run_can_be_resumed(run: Any, tmp_path: Path) -> None:
     seen = Seen()
     waiting = run(DEPLOY, listener=seen)
     assert (waiting.result, waiting.exit_code) == ("Waiting", 4)
@@ -284,7 +284,7 @@ def test_waiting_and_going_on_where_it_stood(run: Any, tmp_path: Path) -> None:
         assert caught.value.code == code
 
 
-def test_outputs_and_variables_survive_the_wait(run: Any, tmp_path: Path) -> None:
+def test_outputs_and_variables_are_restored(run: Any, tmp_path: Path) -> None:
     text = """
 variables: {n: "$[counter('c', 7)]"}
 stages:
@@ -326,8 +326,8 @@ stages:
 """
 
 
-def test_killed_after_the_approval_the_run_goes_on_once_more(run: Any, tmp_path: Path) -> None:
-    """The stage that was killed runs again from its start; those before it are kept."""
+def test_a_run_killed_after_the_approval_can_be_resumed(run: Any, tmp_path: Path) -> None:
+    """The killed stage runs again from its start; earlier stages do not."""
     text = KILLED.replace("HERE", str(tmp_path))
     waiting = run(text)
     words = ["--resume", waiting.run, "--approve", "e=ann"]
@@ -344,7 +344,7 @@ def test_killed_after_the_approval_the_run_goes_on_once_more(run: Any, tmp_path:
     assert [word.name for word in result.approvals] == ["ann"]
 
 
-def test_approvals_are_given_one_after_the_other(run: Any, tmp_path: Path) -> None:
+def test_approvals_can_be_decided_one_after_the_other(run: Any, tmp_path: Path) -> None:
     deployment = "  - deployment: {0}\n    environment: {0}\n    strategy: {{runOnce: {{deploy: {{steps: [{{bash: echo {0}}}]}}}}}}\n"
     text = "stages:\n- stage: s\n  jobs:\n" + "".join(map(deployment.format, "xy"))
     waiting = run(text, approvals={"x": Decision("approve", "ann")})
@@ -461,7 +461,7 @@ def test_cancelled_in_order(tmp_path: Path, signum: int) -> None:
     assert sleepers("321.5") == sleepers("322.5") == []
 
 
-def test_killed_leaves_nothing_and_stands_in_nobodys_way(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_process_and_does_not_block_the_next(tmp_path: Path) -> None:
     process = start(tmp_path, SLOW)
     process.kill()
     process.communicate(timeout=30)
@@ -474,7 +474,7 @@ def test_killed_leaves_nothing_and_stands_in_nobodys_way(tmp_path: Path) -> None
     assert again.result == "Succeeded"
 
 
-def test_what_a_job_leaves_running_ends_with_it(run: Any) -> None:
+def test_background_processes_end_with_the_job(run: Any) -> None:
     result = run(
         "steps:\n- bash: setsid sleep 323.5 &\n- bash: pgrep -f 'sleep 323.[5]' > /dev/null && echo still there"
     )
@@ -482,7 +482,7 @@ def test_what_a_job_leaves_running_ends_with_it(run: Any) -> None:
     assert sleepers("323.5") == []
 
 
-def test_a_job_that_takes_too_long(run: Any) -> None:
+def test_a_job_that_exceeds_its_timeout(run: Any) -> None:
     result = run(
         "jobs:\n- job: j\n  timeoutInMinutes: 0.01\n  steps:\n  - bash: sleep 60\n  - bash: echo last\n    condition: always()"
     )
@@ -490,7 +490,7 @@ def test_a_job_that_takes_too_long(run: Any) -> None:
     assert (job.result, job.log[-1]) == ("Canceled", "last")
 
 
-def test_jobs_run_side_by_side_up_to_a_number(run: Any) -> None:
+def test_the_number_of_parallel_jobs_is_limited(run: Any) -> None:
     body = "  steps:\n  - checkout: none\n  - bash: touch $(Agent.TempDirectory)/go; for i in $(seq 200); do test -e $(Agent.TempDirectory)/../../$O/_temp/go && echo met && exit 0; sleep 0.05; done; exit 1\n"
     text = "jobs:\n" + "".join(
         f"- job: {name}\n  variables: {{O: {other}}}\n{body}" for name, other in ("ab", "ba")
@@ -509,9 +509,7 @@ def _finished(run: Any, text: str) -> list[StepFinished]:
 # Folders
 
 
-def test_old_runs_are_cleared_away_but_not_the_last_good_nor_those_that_wait(
-    run: Any, tmp_path: Path
-) -> None:
+def test_old_runs_are_deleted_but_not_successful_and_waiting_ones(run: Any, tmp_path: Path) -> None:
     waiting = run(DEPLOY)
     good = run("steps: [{bash: echo}]", keep=2)
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""Conformance cases of template expansion: a pipeline and its templates, what becomes of them."""
+"""Template expansion: pipelines with their templates, and the expanded steps."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pipelines_local.yamltree import loads, to_data, to_yaml
 
 STEPS = "parameters:\n- {name: word, type: string, default: hi}\nsteps:\n- bash: echo ${{ parameters.word }}\n"
 
-# name, the pipeline, further files, the steps of its only job
+# name, the pipeline, other files, the steps of its only job
 STEP_CASES: list[tuple[str, str, dict[str, str], list[dict[str, Any]]]] = [
     ("plain", "steps:\n- bash: a", {}, [{"bash": "a"}]),
     ("text", "parameters: [{name: p, default: x}]\nsteps:\n- bash: a ${{ parameters.p }} b", {}, [{"bash": "a x b"}]),

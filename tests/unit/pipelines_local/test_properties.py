@@ -1,4 +1,4 @@
-"""What holds for every input: expressions answer, YAML comes back, masks cover."""
+"""Properties of expressions, YAML and masking for random input."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ HERE = Path("x.yml")
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(WORDS, max_size=12).map("".join) | st.text(max_size=20), st.sampled_from([*SLOTS]))
-def test_every_expression_gets_an_answer(expression: str, slot: str) -> None:
+def test_every_expression_gets_a_response(expression: str, slot: str) -> None:
     context = {"variables": {"x": "1"}, "parameters": {"x": [1, {"a": 2}]}}
     answer = Evaluator().evaluate({"expression": expression, "slot": slot, "context": context})
     if "error" in answer:
@@ -83,14 +83,14 @@ def node(data: Any) -> Node:
 @example("# no comment: x")
 @example("  leading\ntrailing  \n\n")
 @example({"": [], "a": {}})
-def test_an_expanded_document_is_read_as_it_was_written(data: Any) -> None:
+def test_an_expanded_document_is_read_back_unchanged(data: Any) -> None:
     assert to_data(loads(to_yaml(node(data)), HERE)) == data
 
 
 @given(
     st.lists(st.text("abc\n ", min_size=1, max_size=6), max_size=4), st.text("abc\n ", max_size=30)
 )
-def test_no_line_of_a_secret_is_left(secrets: list[str], text: str) -> None:
+def test_every_line_of_a_secret_is_masked(secrets: list[str], text: str) -> None:
     masker = Masker()
     for secret in secrets:
         masker.add(secret)

@@ -1,4 +1,4 @@
-"""The public names: sorted, all there, and nothing heavy behind them."""
+"""Public names and import time of the package."""
 
 import subprocess
 import sys
