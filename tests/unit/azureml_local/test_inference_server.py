@@ -63,6 +63,8 @@ def test_the_body_and_the_query_are_passed_as_text():
         "a": 1, "b": [1, 2], "c": "x", "d": [1, "y"], "e": "",
     }  # fmt: skip
     assert respond(lambda raw: raw, ScoringRequest(b"\xff")).status == 400
+    form = [["content-type", "application/x-www-form-urlencoded"]]
+    assert respond(lambda raw: raw, ScoringRequest(b"a=1", headers=form)).body == b'""'
 
 
 def test_request_headers_are_passed_on_request():

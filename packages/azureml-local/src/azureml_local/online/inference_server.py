@@ -25,6 +25,7 @@ from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 from azureml_local.scoring.model import InvalidInput
 from azureml_local.scoring.script_loader import InvalidScript
 
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_ID_LENGTH = 100
 ANY_OBJECT = {"type": "object", "example": {}}
 RUN_FAILED = "x-ms-run-function-failed"
@@ -140,6 +141,8 @@ class InferenceServer:
             return self._schema_arguments(request)
         if request.method == "GET":
             return {first: json.dumps(parse_query(request.query))}
+        if _media_type(request) in FORM_TYPES:  # flask parses it as a form and leaves no text
+            return {first: ""}
         try:
             return {first: request.body.decode()}
         except UnicodeDecodeError as error:
@@ -149,7 +152,7 @@ class InferenceServer:
         if request.method == "GET":
             body: Any = parse_query(request.query)
         else:
-            kind = request.header("content-type").partition(";")[0].strip().lower()
+            kind = _media_type(request)
             json_kind = kind.startswith("application/") and kind.endswith("+json")
             if kind != "application/json" and not json_kind:
                 raise RequestRefused(415, "the Content-Type must be application/json")
@@ -205,6 +208,10 @@ def parse_query(query: str) -> dict[str, Any]:
             value = text
         parameters.setdefault(key, []).append(value)
     return {key: values[0] if len(values) == 1 else values for key, values in parameters.items()}
+
+
+def _media_type(request: ScoringRequest) -> str:
+    return request.header("content-type").partition(";")[0].strip().lower()
 
 
 def _id_headers(request: ScoringRequest) -> tuple[list[list[str]], RequestRefused | None]:
