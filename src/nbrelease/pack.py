@@ -138,7 +138,7 @@ def load_record(folder: Path) -> ReleaseRecord:
 
 
 def write_entries_page(folder: Path) -> None:
-    """Write the page of a pack's later entries, also where there are none."""
+    """Write the page of a pack's later entries, even without entries."""
     entries, _ = chain.check(folder)
     page = render_entries_page(folder, entries)
     files.write_text(folder / manifest.LATER / chain.PAGE, page)

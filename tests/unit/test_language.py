@@ -23,24 +23,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DATA = tomllib.loads(Path(__file__).with_name("banned_phrases.toml").read_text(encoding="utf-8"))
 
-# Folders and files that are not checked yet. Remove an entry when its area is clean.
-PENDING: tuple[str, ...] = (
-    "CHANGELOG.md", "CONTRIBUTING.md", "docs/azureml-local.md", "docs/diagnostics.md",
-    "docs/evidence.md", "docs/export.md", "docs/releases.md", "docs/walkthrough.md",
-    "packages/", "runbooks/08_release_online.ipynb", "runbooks/assets/",
-    "src/nbrelease/checks.py", "src/nbrelease/code_digest.py", "src/nbrelease/commands/check.py",
-    "src/nbrelease/commands/clean.py", "src/nbrelease/commands/evidence",
-    "src/nbrelease/commands/export.py", "src/nbrelease/commands/new.py",
-    "src/nbrelease/commands/release.py", "src/nbrelease/commands/sync.py",
-    "src/nbrelease/export/", "src/nbrelease/notebook/", "src/nbrelease/pack.py",
-    "src/nbrelease/pack_code.py", "src/nbrelease/quality/", "src/nbrelease/records/",
-    "src/nbrelease/release", "src/nbrelease/report/", "src/nbrelease/rollout/",
-    "src/nbrelease/verification/",
-    "nbrelease check", "nbrelease clean", "nbrelease evidence", "nbrelease export",
-    "nbrelease new", "nbrelease release", "nbrelease sync", "azureml-local", "pipelines-local",
-)  # fmt: skip
-
-ALLOWED: dict[tuple[str, str], str] = {}
+REASON_CODE = "a reason code in the schema of record.json"
+ALLOWED = {
+    ("CHANGELOG.md", "zygote"): "the name of a package that was replaced",
+    ("CONTRIBUTING.md", "verb"): "the part of speech",
+    ("src/nbrelease/records/criterion.py", "found"): "the name of a field in schema 1.0",
+    ("src/nbrelease/records/release.py", "gave traffic back"): REASON_CODE,
+    ("src/nbrelease/records/verdict.py", "gave traffic back"): REASON_CODE,
+}
 """(path, phrase) to the reason why the phrase is right there."""
 
 TEXT_FILES = (
@@ -95,8 +85,7 @@ def find_banned(texts: Iterator[Text]) -> list[str]:
 def list_files(*patterns: str) -> Iterator[Path]:
     paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
     for path in paths:
-        name = path.relative_to(ROOT).as_posix()
-        if path.is_file() and not name.startswith(PENDING):
+        if path.is_file():
             yield path
 
 
@@ -136,8 +125,6 @@ def read_sources() -> Iterator[Text]:
 def read_help(name: str, command: click.Command, parent: click.Context | None) -> Iterator[Text]:
     """The help of a command and its subcommands."""
     context = click.Context(command, info_name=name, parent=parent)
-    if context.command_path.startswith(PENDING):
-        return
     yield Text(context.command_path, 1, command.get_help(context))
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
@@ -172,7 +159,11 @@ def test_names():
         names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)]
         names += path.stem.split("_")
         relative = path.relative_to(ROOT).as_posix()
-        banned += [f"{relative}: {name}" for name in names if name.strip("_").lower() in NAMES]
+        banned += [
+            f"{relative}: {name}"
+            for name in names
+            if name.strip("_").lower() in NAMES and (relative, name) not in ALLOWED
+        ]
     assert banned == []
 
 

@@ -157,7 +157,7 @@ class _Planner:
         return source
 
     def notebook_with_same_module(self, source: Source) -> str:
-        """Another notebook that is exported to the same module; empty if there is none."""
+        """Another notebook that is exported to the same module; may be empty."""
         return next(
             (
                 path

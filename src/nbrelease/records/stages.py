@@ -23,7 +23,7 @@ StageResult = Literal[
 class Decision(Strict):
     """An approver's decision on an environment; the time in UTC.
 
-    ``role`` is the group that the approver decided for; empty where there is none.
+    ``role`` is the group that the approver decided for; may be empty.
     """
 
     environment: str

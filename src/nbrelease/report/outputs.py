@@ -49,7 +49,7 @@ def convert_output(output: Mapping[str, Any]) -> Output | None:
         return _published_value(data[MEDIA_TYPE])
     if image := _image(output, data):
         return image
-    # Nobody reads HTML of that size; its plain text is shown instead, and cut.
+    # HTML of that size is unreadable; its plain text is shown instead, and cut.
     if "text/html" in data and len(join_lines(data["text/html"])) <= MAX_HTML:
         return Output("html", sanitize(join_lines(data["text/html"])))
     if "text/markdown" in data:

@@ -50,7 +50,7 @@ def plan_rollback(
         to_deployment: the target; empty: the deployment that was live before the rollout that was
             left unfinished, or before the last release.
         unfinished_only: move nothing unless a rollout of ``deployment`` was killed and the traffic
-            is still as that rollout left it. Any other map is what somebody wants.
+            is still as that rollout left it. Any other map is intended.
         deployment: the one whose rollout may have been killed.
         drill: the traffic goes forward again afterwards, so the first release can be the target.
 

@@ -6,7 +6,7 @@
 
 Leaving the block before the new deployment has all traffic rolls back, whatever the reason: a limit
 of the criteria file, a workspace that does not answer, an error, an interruption. A traffic map
-that somebody else changed in the meantime is left as it is.
+that another user changed in the meantime is left as it is.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class Rollout:
         try:
             now = self._endpoint.read().shares
             if now != before:
-                message = "somebody else changed the traffic"
+                message = "another user changed the traffic"
                 message += f" from {format_traffic(before)} to {format_traffic(now)}"
                 return self._append(before, now, None, [Problem("traffic_changed", message)])
             traffic = wanted
@@ -329,7 +329,7 @@ class Rollout:
                 now = self._endpoint.read().shares
                 missing = target.keys() - self._endpoint.deployments()
                 if now not in self._written:
-                    message = f"somebody else changed the traffic: it stays {format_traffic(now)}"
+                    message = f"another user changed the traffic: it stays {format_traffic(now)}"
                     return RollbackResult("left", message)
                 if missing:
                     message = f"{', '.join(missing)} was deleted: the traffic stays"

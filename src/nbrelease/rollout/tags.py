@@ -72,7 +72,7 @@ class RolloutTags:
 
 
 def _traffic(text: str | None) -> dict[str, int]:
-    """The map of a tag. One that somebody edited into something else matches no endpoint's."""
+    """The map of a tag. One that was edited by hand matches no endpoint's."""
     try:
         traffic = json.loads(text or "{}")
     except ValueError:

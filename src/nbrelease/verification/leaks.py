@@ -41,7 +41,7 @@ def secrets(pack: Pack) -> Result:
 
 
 def paths(pack: Pack) -> Result:
-    """No absolute path of a machine, except in the project's own code."""
+    """No absolute path of this machine, except in the project's own code."""
     problems, count = [], 0
     for name in _names(pack):
         if name.startswith(f"{CODE}/"):

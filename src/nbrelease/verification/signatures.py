@@ -8,7 +8,7 @@ from nbrelease.verification.report import Result, failed, not_applicable, passed
 
 
 def signature(pack: Pack) -> Result:
-    """Each signature is of this manifest, and each required key has a valid one."""
+    """Each signature signs this manifest, and each required key has a valid one."""
     envelopes, problems = _envelopes(pack)
     digest = manifest.digest(pack.folder)
     for name, envelope in envelopes.items():

@@ -146,7 +146,7 @@ def _validate_properties(old: Resource | None, body: dict[str, Any]) -> dict[str
     if compute_type not in (CLUSTER, INSTANCE):
         raise NotSupported(f"Compute - Create: {compute_type} is not supported by azureml-local")
     if old is not None and compute_type != old_properties["computeType"]:
-        raise BadRequest(f"{old.name} is of type {old_properties['computeType']}", "UserError")
+        raise BadRequest(f"{old.name} has type {old_properties['computeType']}", "UserError")
     settings = {**old_properties.get("properties", {}), **object_of(properties, "properties")}
     if compute_type == INSTANCE:
         settings.setdefault("state", "Running")

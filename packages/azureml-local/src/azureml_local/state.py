@@ -335,7 +335,7 @@ def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
     """A field that is a JSON object, without its nulls; empty if it is missing or null.
 
     Raises:
-        BadRequest: it is of another type.
+        BadRequest: its type is wrong.
     """
     value = body.get(name)
     if value is None:
@@ -349,7 +349,7 @@ def text_of(body: dict[str, Any], name: str, default: str = "") -> str:
     """A field that is a string.
 
     Raises:
-        BadRequest: it is of another type.
+        BadRequest: its type is wrong.
     """
     value = body.get(name)
     if value is None:

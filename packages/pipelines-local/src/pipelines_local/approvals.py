@@ -48,7 +48,7 @@ class Approver(Protocol):
     """Decides about approvals."""
 
     def decide(self, request: ApprovalRequest) -> Decision | None:
-        """Return the decision; None if there is none yet."""
+        """Return the decision; None without one."""
 
 
 class PresetApprovals:

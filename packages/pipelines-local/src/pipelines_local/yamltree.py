@@ -1,7 +1,7 @@
 """YAML nodes with their positions, restricted to the YAML that Azure Pipelines reads.
 
 Every scalar is a string: Azure converts a value by the place where it is used, not by its YAML
-type (``yes`` is not a boolean, ``1.10`` is a number only if a parameter is of type number).
+type (``yes`` is not a boolean, ``1.10`` is a number only for a parameter of type number).
 Anchors, aliases, tags and multiple documents are errors, as in Azure Pipelines.
 """
 

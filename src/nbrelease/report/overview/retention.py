@@ -1,4 +1,4 @@
-"""Retention: until when the deployment without traffic is kept for a rollback."""
+"""Retention: the date until which the previous deployment is kept for a rollback."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
             ]
             if spec["type"] != "pipeline":
                 raise BadRequest(
-                    f"a batch deployment takes a pipeline component; {component} is of type "
+                    f"a batch deployment takes a pipeline component; {component} has type "
                     f"{spec['type']}",
                     "UserError",
                     target="componentId",

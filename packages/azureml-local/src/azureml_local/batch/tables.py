@@ -124,7 +124,7 @@ def _check_rows(path: Path) -> list[str]:
     """The first row of a CSV file whose rows are all of its length.
 
     Raises:
-        InvalidInput: a row is shorter or longer, or there is none.
+        InvalidInput: a row is shorter or longer, or there are no rows.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)

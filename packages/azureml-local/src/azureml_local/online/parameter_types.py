@@ -57,7 +57,7 @@ class StandardPythonParameterType(AbstractParameterType):
         """Convert a value and the values in it.
 
         Raises:
-            ValueError: it is of another type than the sample.
+            ValueError: its type differs from the sample's.
         """
         sample = self.sample_input
         if isinstance(sample, dict) and isinstance(given, dict):
@@ -72,7 +72,7 @@ class StandardPythonParameterType(AbstractParameterType):
         """A value of the sample's type.
 
         Raises:
-            ValueError: it is of another type than the sample.
+            ValueError: its type differs from the sample's.
         """
         kind = self.sample_data_type
         if isinstance(input_data, str):
@@ -119,7 +119,7 @@ class NumpyParameterType(AbstractParameterType):
         """An array of the sample's type and of its shape, but for the first dimension.
 
         Raises:
-            ValueError: it is of another shape.
+            ValueError: its shape differs from the sample's.
         """
         import numpy as np
 

@@ -84,7 +84,7 @@ def _package_names(content: Any) -> set[str] | None:
 
 
 def find_conda_file(model: Path) -> Path | None:
-    """The ``conda.yaml`` next to ``MLmodel``; None if there is none."""
+    """The ``conda.yaml`` next to ``MLmodel``; None without one."""
     files = sorted(model.rglob("MLmodel"), key=lambda path: len(path.parts))
     conda_file = files[0].with_name("conda.yaml") if files else None
     return conda_file if conda_file is not None and conda_file.is_file() else None

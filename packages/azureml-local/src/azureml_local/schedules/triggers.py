@@ -36,7 +36,7 @@ class Trigger(Protocol):
     """Computes when a schedule is due."""
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first due time after a moment, in UTC; None if there is none."""
+        """The first due time after a moment, in UTC; None without a later one."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class ScoringRequest:
     headers: list[list[str]] = field(default_factory=list)
 
     def header(self, name: str) -> str:
-        """The first header of that name, in lower case; empty if there is none."""
+        """The first header of that name, in lower case; empty without one."""
         return next((value for key, value in self.headers if key == name), "")
 
 

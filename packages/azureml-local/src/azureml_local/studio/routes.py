@@ -146,7 +146,7 @@ class Studio:
         )
 
     async def _mlflow_run(self, workspace: Workspace, job: Resource) -> dict[str, Any] | None:
-        """A job's MLflow run; None if there is none."""
+        """A job's MLflow run; None without one."""
         if not job.body.get("tracked"):
             return None
         client = await self._tracking.client(workspace)

@@ -65,7 +65,7 @@ def load(folder: folders.RunFolder) -> StoredRun:
     data = files.read_json(folder.path / folders.STATE)
     try:
         if data["version"] != VERSION:
-            raise UsageError("run-version", f"the run {folder.run} is of another version")
+            raise UsageError("run-version", f"the run {folder.run} has another version")
         return StoredRun(
             _read_result(folder, data["result"]),
             data["root"],

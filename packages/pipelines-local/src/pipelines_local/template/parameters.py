@@ -85,7 +85,7 @@ class Parameter:
             actual = repr(node.text)
         return InvalidPipeline(
             "parameter-type",
-            f"parameter {self.name!r} is of type {self.type} (got {actual})",
+            f"parameter {self.name!r}: must be {self.type} (got {actual})",
             node.at,
         )
 
