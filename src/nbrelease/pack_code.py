@@ -98,7 +98,7 @@ def read_layout(pack: Path) -> Layout | None:
 
 
 def _exports(layout: Layout) -> Iterator[Path]:
-    """Each ledger names the notebook that its folder was written from."""
+    """The state file of an export names its notebook."""
     for path in sorted(layout.exported.glob(f"*/{export_state.STATE_FILE}")):
         last = export_state.load(path)
         if last is not None:

@@ -123,7 +123,7 @@ FIXED = {"LC_ALL": "C", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0", "TZ": "Asia/To
 def test_exported_bytes_do_not_depend_on_machine_folder_or_order(tmp_path):
     """Another folder, hash seed, locale, time zone, order of files, and one notebook at a time."""
     names = ("whole", "library", "parameter-types", "unicode", "imports-sorted", "tests-with-names")
-    found = []
+    exported = []
     for number, env in enumerate((FIXED, {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8"})):
         root = tmp_path / ("a" if number else "a rather longer place")
         (root / "notebooks" / "deep").mkdir(parents=True)
@@ -138,9 +138,9 @@ def test_exported_bytes_do_not_depend_on_machine_folder_or_order(tmp_path):
                 done = nbrelease(root, "export", f"notebooks/{name}.ipynb", **env)
                 assert done.returncode == 0, done.stderr
         written = [*root.glob("exported/**/*"), *root.glob("tests/**/*")]
-        found.append({p.relative_to(root): p.read_bytes() for p in written if p.is_file()})
-    assert len(found[0]) >= 3 * len(names)
-    assert found[0] == found[1]
+        exported.append({p.relative_to(root): p.read_bytes() for p in written if p.is_file()})
+    assert len(exported[0]) >= 3 * len(names)
+    assert exported[0] == exported[1]
 
 
 BROKEN = [("f", ["export"], "x = 1\n\n\ndef f():\n    return nowhere")]
@@ -171,12 +171,17 @@ def test_output_format_follows_the_environment(root, words, env, expected):
 
 def test_json_and_sarif(root):
     write(root, "bad", BROKEN)
-    [found] = [
+    [diagnostic] = [
         each
         for each in json.loads(nbrelease(root, "export", "--format", "json").stdout)
         if each["level"] == "error"
     ]
-    assert (found["code"], found["cell"], found["line"], found["column"]) == ("NBR302", "f", 5, 12)
+    assert (diagnostic["code"], diagnostic["cell"], diagnostic["line"], diagnostic["column"]) == (
+        "NBR302",
+        "f",
+        5,
+        12,
+    )
     run = json.loads(nbrelease(root, "export", "--format", "sarif").stdout)["runs"][0]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["NBR302", "NBR501"][
         : len(run["tool"]["driver"]["rules"])

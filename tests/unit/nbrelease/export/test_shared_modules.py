@@ -97,8 +97,8 @@ def test_an_orphaned_module_is_reported_and_kept(project, change):
         path.rename(path.with_name("new.ipynb"))
     else:
         project.write("old", ("f", "export default_exp:new", "def f() -> int:\n    return 1"))
-    found = [each for export in project.export() for each in export.diagnostics]
-    [orphan] = [each for each in found if each.rule.code == "NBR604"]
+    diagnostics = [each for export in project.export() for each in export.diagnostics]
+    [orphan] = [each for each in diagnostics if each.rule.code == "NBR604"]
     assert orphan.path == "exported/old"
     assert "notebooks/old.ipynb" in orphan.message
     assert (project.root / "exported/old/__init__.py").is_file()

@@ -40,13 +40,13 @@ def clean(content) -> dict:
 
 
 def test_run_outputs_are_removed_and_the_rest_is_kept():
-    found = clean(notebook(cell("a", tags=["export"])))
-    [one] = found["cells"]
+    cleaned = clean(notebook(cell("a", tags=["export"])))
+    [one] = cleaned["cells"]
     assert one == {
         "cell_type": "code", "execution_count": None, "id": "a", "outputs": [], "source": ["x = 1"],
         "metadata": {"tags": ["export"], "jupyter": {"source_hidden": True}},
     }  # fmt: skip
-    assert found["metadata"] == {
+    assert cleaned["metadata"] == {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {"name": "python"}, "title": "kept",
     }  # fmt: skip
@@ -63,8 +63,10 @@ def test_checked_outputs_are_kept(source, tags):
 
 
 def test_cells_added_by_papermill_are_removed():
-    found = clean(notebook(cell("a", tags=["parameters"]), cell("b", tags=["injected-parameters"])))
-    assert [each["id"] for each in found["cells"]] == ["a"]
+    cleaned = clean(
+        notebook(cell("a", tags=["parameters"]), cell("b", tags=["injected-parameters"]))
+    )
+    assert [each["id"] for each in cleaned["cells"]] == ["a"]
 
 
 def test_a_run_does_not_change_the_cleaned_bytes():

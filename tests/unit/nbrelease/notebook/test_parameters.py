@@ -87,7 +87,7 @@ def test_a_duplicate_parameter_is_rejected_on_its_line():
 
 
 @pytest.mark.parametrize(
-    ("source", "given", "value"),
+    ("source", "argument", "value"),
     [
         ("x = 1", "7", 7),
         ("x = 1.0", "7", 7.0),
@@ -100,18 +100,18 @@ def test_a_duplicate_parameter_is_rejected_on_its_line():
         ("x: Literal[1, 2] = 1", "2", 2),
     ],
 )
-def test_convert(source, given, value):
-    assert one(source).convert(given) == value
+def test_convert(source, argument, value):
+    assert one(source).convert(argument) == value
 
 
 @pytest.mark.parametrize(
-    ("source", "given"),
+    ("source", "argument"),
     [("x = 1", "1.5"), ("x = 1", 1.0), ("x = 1", True), ("x = 1.0", "half"), ("x = True", "1"), ("x = 'a'", 3), ("x = 'a'", None),
      ("x: Literal['a', 'b'] = 'a'", "c"), ("x = date(2026, 1, 1)", "today"), ("x: dict = {}", "[1]"),
      ("x = 1.0", "nan"), ("x = 1.0", "-inf"), ("x = 1.0", "1e400"), ("x = 1.0", 10**400), ("x: float | None = None", "NaN"), ("x: list = []", "[NaN]"),
      ("x: list = []", "[1e999]"), ("x: dict = {}", '{"a": Infinity}'), ("x: list[str] = []", "[NaN]"), ("x = 'a'", "\udcff"), ("x: list = []", "[" * 100000)],
 )  # fmt: skip
-def test_convert_rejects(source, given):
+def test_convert_rejects(source, argument):
     with pytest.raises(UsageError) as caught:
-        one(source).convert(given)
+        one(source).convert(argument)
     assert "n.ipynb:params:1: parameter x" in str(caught.value)
