@@ -73,7 +73,8 @@ class State:
         self.data = data
         self.url = url
         self.store = Store(data / "store.sqlite3")
-        self.secret = self._stored_setting("secret", lambda: secrets.token_urlsafe(32))
+        self.secret = self.store.setting("secret") or secrets.token_urlsafe(32)
+        self.store.set_setting("secret", self.secret)
         self.sockets = self._sockets()
         self.on_workspace_used: Callable[[Workspace], None] = lambda workspace: None
         self.before_workspace_delete: Callable[[Workspace], Awaitable[None]] = _do_nothing
@@ -87,14 +88,6 @@ class State:
         folder = Path(tempfile.mkdtemp(prefix="azureml-local-"))
         note.write_text(str(folder), encoding="utf-8")
         return folder
-
-    def _stored_setting(self, name: str, make: Any) -> str:
-        """A setting that is created once for a data folder."""
-        value = self.store.setting(name)
-        if value is None:
-            value = make()
-            self.store.set_setting(name, value)
-        return str(value)
 
     def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a background task; a reference is held until it has finished."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.requests import Request
-
 from azureml_local import addresses, auth
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.errors import NotFound
@@ -138,8 +136,3 @@ def _outputs(body: dict[str, Any]) -> dict[str, Any]:
 def error_document(message: str, code: str = "UserError") -> dict[str, Any]:
     """An error in the form of the run history."""
     return {"error": {"code": code, "message": message}}
-
-
-def job_name(request: Request) -> str:
-    """The name of the job in a request's path."""
-    return str(request.path_params["name"])

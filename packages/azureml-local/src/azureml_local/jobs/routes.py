@@ -67,7 +67,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         partly="command jobs, and pipelines of command components",
     )
     async def put(request: Request) -> Response:
-        workspace, name = state.workspace(request), records.job_name(request)
+        workspace, name = state.workspace(request), request.path_params["name"]
         properties = object_of(await json_of(request), "properties")
         old = state.store.get(workspace.key, records.KIND, name)
         if old is not None:
@@ -95,7 +95,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        job = records.find(state, workspace, records.job_name(request))
+        job = records.find(state, workspace, request.path_params["name"])
         return JSONResponse(records.document(state, workspace, job))
 
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
@@ -116,7 +116,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("POST", WORKSPACE + "/jobs/{name}/cancel", "Jobs - Cancel")
     async def cancel(request: Request) -> Response:
-        await runner.cancel(state.workspace(request), records.job_name(request))
+        await runner.cancel(state.workspace(request), request.path_params["name"])
         return Response(status_code=200)
 
     @routes.add("GET", HISTORY + "/runs/{name}/details", "Run history - Details")
@@ -129,14 +129,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("GET", HISTORY + "/runs/{name}/children", "Run history - Children")
     async def children(request: Request) -> Response:
-        workspace, parent = state.workspace(request), records.job_name(request)
+        workspace, parent = state.workspace(request), request.path_params["name"]
         records.find(state, workspace, parent)
         jobs = records.children(state, workspace, parent)
         return JSONResponse({"value": [records.run_history(state, workspace, job) for job in jobs]})
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
-        workspace, name = state.workspace(request), records.job_name(request)
+        workspace, name = state.workspace(request), request.path_params["name"]
         body = await json_of(request)
         properties = records.find(state, workspace, name).body["properties"]
         changes: dict[str, Any] = {
@@ -172,7 +172,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     def _history(request: Request) -> dict[str, Any]:
         workspace = state.workspace(request)
-        job = records.find(state, workspace, records.job_name(request))
+        job = records.find(state, workspace, request.path_params["name"])
         return records.run_history(state, workspace, job)
 
 

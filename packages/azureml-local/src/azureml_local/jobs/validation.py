@@ -63,7 +63,12 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
             "Jobs - Create or update: instance_count above 1 is not supported by azureml-local"
         )
     timeout_of(properties)
-    _check_environment(state, workspace, text_of(properties, "environmentId"))
+    environment = text_of(properties, "environmentId")
+    if not environment:
+        raise BadRequest(
+            "environmentId: a job must have an environment", "UserError", target="environmentId"
+        )
+    environments.check_environment(state, workspace, environment)
     code = text_of(properties, "codeId")
     if code:
         assets.find_by_id(state, workspace, "codes", code)
@@ -109,14 +114,6 @@ def timeout_of(properties: dict[str, Any]) -> float | None:
     if isinstance(timeout, int | float) and not isinstance(timeout, bool):
         return float(timeout)  # steps of pipelines have a number of seconds
     return parse_duration(timeout, "limits").total_seconds()
-
-
-def _check_environment(state: State, workspace: Workspace, reference: str) -> None:
-    if not reference:
-        raise BadRequest(
-            "environmentId: a job must have an environment", "UserError", target="environmentId"
-        )
-    environments.check_environment(state, workspace, reference)
 
 
 def check_input(state: State, workspace: Workspace, value: Any) -> None:

@@ -75,7 +75,9 @@ async def send_request(
     address = f"{state.url}/online/{workspace.key}/{endpoint.name}/score"
     try:
         async with httpx.AsyncClient(
-            verify=_ssl_context(authorities), timeout=TIMEOUT_SECONDS, trust_env=False
+            verify=ssl.create_default_context(capath=str(authorities)),
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
         ) as client:
             response = await client.post(address, content=form.body.encode(), headers=headers)
     except httpx.HTTPError as error:
@@ -91,10 +93,6 @@ def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
     if mode == "AMLToken":
         return create_endpoint_token(state.secret, workspace, endpoint)[0]
     return auth.issue_token(state.secret, AUDIENCE, workspace.key)[0]
-
-
-def _ssl_context(authorities: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(capath=str(authorities))
 
 
 def _indent_json(text: str) -> str:
