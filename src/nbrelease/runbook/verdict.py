@@ -41,7 +41,7 @@ def state_of(cell: Mapping[str, Any], tags: frozenset[str]) -> tuple[CellState, 
         return "failed", error
     if error is not None and error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
         error = None  # a clean exit: the cells after it have no execution count
-    elif cell.get("execution_count") is None and not reply:
+    elif cell.get("execution_count") is None and reply.get("status", "ok") == "ok":
         # A kernel that died in the cell leaves neither an execution count nor an error output.
         died = cell.get("metadata", {}).get("papermill", {}).get("exception") is True
         return ("failed" if died or error else "not run"), error

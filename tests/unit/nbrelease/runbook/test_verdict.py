@@ -38,6 +38,8 @@ def cell(count=1, error=None, died=False, reply=None):
         (cell(error=("SystemExit", "")), (), "passed"),
         (cell(error=("SystemExit", "1")), (), "failed"),
         (cell(reply={"status": "ok"}), (), "passed"),
+        (cell(None, reply={"status": "ok"}), (), "not run"),  # no kernel replies so
+        (cell(None, reply={"status": "error", "ename": "E", "evalue": "x"}), (), "failed"),
         (cell(reply={"status": "error", "ename": "E", "evalue": "x"}), (), "failed"),
         (cell(reply={"status": "error", "ename": "E", "evalue": "x"}), ("raises-exception",), "passed"),
         (cell(reply={"status": "error", "ename": "SystemExit", "evalue": "0"}), (), "passed"),
