@@ -51,7 +51,8 @@ typecheck: setup
 	@"$(BIN)/mypy"
 
 # uv installs in seconds. Where it cannot be installed or cannot reach the packages, pip does the same.
-install = "$(BIN)/uv" pip install --quiet --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
+# Bytecode is compiled at once, as pip does: where PYTHONDONTWRITEBYTECODE is set it would never be.
+install = "$(BIN)/uv" pip install --quiet --compile-bytecode --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
 	|| "$(BIN)/python" -m pip install --quiet --disable-pip-version-check $(1)
 
 ifneq ($(firstword $(VENV)),$(patsubst /%,,$(firstword $(VENV))))

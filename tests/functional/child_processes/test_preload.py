@@ -184,6 +184,13 @@ def test_a_different_process_is_refused(
         preload.popen(preloaded.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
 
 
+def test_each_step_may_have_its_own_azure_cli_folder(
+    preloaded: preload.Preloaded, folder: Path
+) -> None:
+    process, _ = run(preloaded, folder, "probe", "0", AZURE_CONFIG_DIR=str(folder))
+    assert process.wait(60) == 0
+
+
 def test_a_fork_ends_with_its_client(preloaded: preload.Preloaded, folder: Path) -> None:
     code = (
         "import os, sys\nfrom child_processes import preload\n"
