@@ -133,11 +133,8 @@ def curves(label: Labels, probability: Probabilities) -> Curves:
         if (bins == b).any()
     ]
     predicted = (probability > THRESHOLD).astype(int)
-    negative, positive = (
-        (int(((label == a) & (predicted == 0)).sum()), int(((label == a) & (predicted == 1)).sum()))
-        for a in (0, 1)
-    )
-    return Curves(roc=roc, calibration=calibration, confusion=(negative, positive))
+    confusion = [[int(((label == a) & (predicted == p)).sum()) for p in (0, 1)] for a in (0, 1)]
+    return Curves(roc=roc, calibration=calibration, confusion=confusion)
 
 
 def _share(part: Any, whole: Any) -> float:

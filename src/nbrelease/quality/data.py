@@ -104,9 +104,7 @@ def _describe(column: pd.Series) -> Column:
         for name in ("min", "max", "mean", "std"):
             value = float(getattr(column, name)())
             numbers[name] = value if np.isfinite(value) else None
-    return Column(
-        name=str(column.name),
-        type=str(column.dtype),
-        missing=int(column.isna().sum()),
-        **numbers,
+    described = Column(
+        name=str(column.name), type=str(column.dtype), missing=int(column.isna().sum())
     )
+    return described.model_copy(update=numbers)

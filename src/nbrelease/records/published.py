@@ -18,6 +18,9 @@ from nbrelease.records.declaration import Section, value
 
 Interval = tuple[float, float]
 Point = tuple[float, float]
+Direction = Literal["higher", "lower"]
+"""Which values of a metric are better."""
+ColumnKind = Literal["numeric", "boolean", "categorical", "text", "date"]
 
 
 class _Value(BaseModel):
@@ -28,11 +31,21 @@ class _Value(BaseModel):
 
 
 class Column(_Value):
-    """A column of the data; ``missing`` in rows, statistics only of numeric columns."""
+    """A column of the data; ``missing`` in rows.
+
+    ``min`` to ``std`` are of numeric columns. ``distinct``, ``most_frequent`` and its share are of
+    the others; ``first`` and ``last`` are of dates, in ISO format.
+    """
 
     name: str
     type: str
+    kind: ColumnKind | None = None
     missing: int
+    distinct: int | None = None
+    most_frequent: str | None = None
+    most_frequent_share: float | None = None
+    first: str | None = None
+    last: str | None = None
     min: float | None = None
     max: float | None = None
     mean: float | None = None
@@ -40,9 +53,14 @@ class Column(_Value):
 
 
 class Drift(_Value):
-    """A column's population stability index against the champion's data."""
+    """A column's population stability index against the champion's data.
+
+    Of a column that is not numeric it is the index of its categories, of the lengths of its texts,
+    or of its dates.
+    """
 
     column: str
+    kind: ColumnKind | None = None
     psi: float | None
 
 
@@ -78,9 +96,13 @@ class Fairness(_Value):
 
 
 class Metric(_Value):
-    """A metric of both models on the same rows; intervals are (low, high)."""
+    """A metric of both models on the same rows; intervals are (low, high).
+
+    ``difference`` is challenger minus champion, whatever the direction.
+    """
 
     name: str
+    direction: Direction = "higher"
     challenger: float
     challenger_interval: Interval | None = None
     champion: float | None = None
@@ -98,9 +120,16 @@ class McNemar(_Value):
 
 
 class Slice(_Value):
-    """Metrics of a slice of the rows."""
+    """Metrics of a slice of the rows.
+
+    A slice is a band ``low`` to ``high`` (the end excluded) of a column, or one of its categories.
+    """
 
     slice: str
+    column: str | None = None
+    low: float | None = None
+    high: float | None = None
+    category: str | None = None
     rows: int
     metrics: dict[str, float | None]
     champion_metrics: dict[str, float | None] | None = None
@@ -108,11 +137,22 @@ class Slice(_Value):
 
 
 class Curves(_Value):
-    """ROC (false, true positive rate), calibration (predicted, observed), [[tn, fp], [fn, tp]]."""
+    """What the charts show of one model; a task leaves empty what does not apply to it.
+
+    ``roc``: (false, true positive rate). ``precision_recall``: (recall, precision).
+    ``calibration``: (predicted, observed). ``confusion``: rows by actual class, columns by
+    predicted class, both in the order of the comparison's ``classes``. ``predicted_actual``:
+    (predicted, actual) and ``residuals``: (predicted, actual minus predicted) of a sample of the
+    rows. ``errors_by_horizon``: (steps ahead, mean absolute error).
+    """
 
     roc: list[Point] = Field(default_factory=list)
+    precision_recall: list[Point] = Field(default_factory=list)
     calibration: list[Point] = Field(default_factory=list)
-    confusion: tuple[tuple[int, int], tuple[int, int]] | None = None
+    confusion: list[list[int]] | None = None
+    predicted_actual: list[Point] = Field(default_factory=list)
+    residuals: list[Point] = Field(default_factory=list)
+    errors_by_horizon: list[Point] = Field(default_factory=list)
 
 
 class BothCurves(_Value):
@@ -129,8 +169,16 @@ class Champion(_Value):
 
 
 class Comparison(_Value):
-    """Challenger and champion on the same held-out rows; the challenger alone without one."""
+    """Challenger and champion on the same held-out rows; the challenger alone without one.
 
+    ``metrics``: the first is the main metric. ``classes``: of a classifier, in order;
+    ``positive``: the positive one of a binary classifier.
+    """
+
+    task: str = "binary"
+    label: str | None = None
+    classes: list[str] = Field(default_factory=list)
+    positive: str | None = None
     rows: int
     champion: Champion | None = None
     confidence: float = 0.95
@@ -286,6 +334,10 @@ class Published(_Value):
         "02_train", "challenger and champion on the same held-out rows"
     )
     importance: list[Importance] | None = value("02_train", "permutation importance by feature")
+    importance_metric: str | None = value("02_train", "metric whose loss the importance is")
+    job_parameters: dict[str, str] | None = value(
+        "02_train", "parameters that the training job logged: what it really used"
+    )
     fairness: Fairness | None = value("02_train", "metrics by group of a sensitive column")
     package_list: dict[str, str] | None = value("02_train", "packages of the job's environment")
     gate: Gate | None = value("03_register", "release criteria and their results")

@@ -25,8 +25,8 @@ class ConfusionMatrix:
     """Counts by actual (rows) and predicted (columns) value of the label."""
 
     title: str
-    counts: tuple[tuple[int, int], tuple[int, int]]
-    labels: tuple[str, str] = ("0", "1")
+    counts: list[list[int]]
+    labels: tuple[str, ...] = ("0", "1")
 
 
 class Charts:

@@ -128,7 +128,7 @@ def test_curves():
     assert result.roc[0] == (0, 0)
     assert result.roc[-1] == (1, 1)
     matrix = confusion_matrix(label, probability > 0.5)
-    assert result.confusion == tuple(map(tuple, matrix.tolist()))
+    assert result.confusion == matrix.tolist()
 
 
 def test_slices_are_judged_where_they_have_enough_rows():
