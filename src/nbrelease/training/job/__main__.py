@@ -1,0 +1,216 @@
+"""Train or take a model in a job, and let it predict the held-out rows.
+
+``02_train`` copies this package into the code of its jobs, beside the exported ``main.py``. It
+needs mlflow, pandas, numpy and pyarrow; scikit-learn for the feature importance.
+
+``python -m nbrelease_job train [--champion MODEL] -- ...``
+    Run ``main.py`` with the arguments after ``--``. Then the model that it logged predicts the
+    held-out rows, and so does the champion, where it has the same environment.
+``python -m nbrelease_job predict --model MODEL --rows FOLDER``
+    Let a model predict the held-out rows of another job.
+``python -m nbrelease_job promote --model MODEL --source NAME -- ...``
+    Log a model unchanged, and let it predict the rows that ``split`` of ``main.py`` holds out.
+
+Each leaves ``evaluation/predictions.parquet`` and ``evaluation/evaluation.json`` as artifacts of
+the job's MLflow run. ``train`` leaves those of the champion in ``evaluation/champion``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+from .evaluation import (
+    HELD_OUT,
+    Split,
+    count_overlap,
+    evaluate_model,
+    read_held_out,
+    write_held_out,
+)
+from .importance import measure_importance
+from .model import EvaluatedModel, find_model
+from .settings import EvaluationError, Settings
+
+MODEL = "model"
+FOLDER = "evaluation"
+
+
+def train(settings: Settings, arguments: Sequence[str], champion: Path | None) -> None:
+    """Run the training notebook's export, and evaluate the model that it logged."""
+    training = importlib.import_module("main")
+    recorded = _record_split(training)
+    training.main(**vars(training._arguments(arguments)))
+    run_id = _find_run()
+    client = mlflow.MlflowClient()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        logged = _download(client, run_id, MODEL, folder)
+        if logged is None:
+            raise EvaluationError(
+                f"main.py left no artifact {MODEL}: save the model with mlflow.<flavor>.save_model "
+                f'and log it with mlflow.log_artifacts(path, artifact_path="{MODEL}")'
+            )
+        model = EvaluatedModel(find_model(logged), settings.task)
+        stored = _download(client, run_id, FOLDER, folder)
+        held_out = read_held_out(stored, model.text_columns) if stored else None
+        output = folder / "output"
+        if held_out is None:
+            if not recorded:
+                raise EvaluationError(
+                    f"main.py left no {FOLDER}/{HELD_OUT}.parquet, and it has no function split: "
+                    "log the held-out rows with their label, or export a function split"
+                )
+            held_out = recorded[-1].held_out
+            write_held_out(held_out, output)
+        evaluation = evaluate_model(model, held_out, settings)
+        facts = evaluation.facts
+        facts.update(_measure_split(recorded, model))
+        facts.update(_measure_importance(model, held_out, settings, training))
+        evaluation.write(output)
+        if champion is not None:
+            evaluate_model(EvaluatedModel(champion, settings.task), held_out, settings).write(
+                output / "champion"
+            )
+        client.log_artifacts(run_id, str(output), FOLDER)
+    sys.stdout.write(f"{len(held_out)} held-out rows predicted\n")
+
+
+def predict(settings: Settings, model_folder: Path, rows: Path) -> None:
+    """Let a model predict the held-out rows of another job."""
+    model = EvaluatedModel(model_folder, settings.task)
+    held_out = read_held_out(rows, model.text_columns)
+    if held_out is None:
+        raise EvaluationError(f"the input rows have no {HELD_OUT}.parquet or {HELD_OUT}.csv")
+    with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
+        evaluate_model(model, held_out, settings).write(Path(folder))
+        mlflow.log_artifacts(folder, FOLDER)
+
+
+def promote(settings: Settings, arguments: Sequence[str], model_folder: Path, source: str) -> None:
+    """Log a model unchanged, and let it predict the rows that ``split`` holds out."""
+    training = importlib.import_module("main")
+    split = getattr(training, "split", None)
+    if split is None:
+        raise EvaluationError(
+            "promotion = model needs a function split in the training notebook: it returns the "
+            "training rows and the held-out rows"
+        )
+    values = vars(training._arguments(arguments))
+    used = {name: values[name] for name in inspect.signature(split).parameters if name in values}
+    rows = Split(*split(**used))
+    model = EvaluatedModel(model_folder, settings.task)
+    with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
+        mlflow.log_params({"promoted": source, **used})
+        evaluation = evaluate_model(model, rows.held_out, settings)
+        evaluation.facts.update(_measure_split([rows], model))
+        evaluation.facts.update(_measure_importance(model, rows.held_out, settings, training))
+        evaluation.write(Path(folder))
+        write_held_out(rows.held_out, Path(folder))
+        mlflow.log_artifacts(folder, FOLDER)
+        mlflow.log_artifacts(str(model_folder), MODEL)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the command line; an :class:`EvaluationError` ends the job with one line."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    argv, arguments = _split_arguments(argv)
+    parser = argparse.ArgumentParser(
+        prog="nbrelease_job", description=(__doc__ or "").partition("\n")[0]
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train")
+    command.add_argument("--champion", type=Path)
+    command = commands.add_parser("predict")
+    command.add_argument("--model", type=Path, required=True)
+    command.add_argument("--rows", type=Path, required=True)
+    command = commands.add_parser("promote")
+    command.add_argument("--model", type=Path, required=True)
+    command.add_argument("--source", required=True)
+    options = parser.parse_args(argv)
+    settings = Settings.load(Path.cwd())
+    try:
+        if options.command == "train":
+            train(settings, arguments, options.champion and find_model(options.champion))
+        elif options.command == "predict":
+            predict(settings, find_model(options.model), options.rows)
+        else:
+            promote(settings, arguments, find_model(options.model), options.source)
+    except EvaluationError as error:
+        sys.exit(f"nbrelease_job: error: {error}")
+
+
+def _measure_importance(
+    model: EvaluatedModel, held_out: pd.DataFrame, settings: Settings, training: Any
+) -> dict[str, Any]:
+    """Importance, or why it could not be measured."""
+    if not settings.metric:
+        return {"importance": None, "importance_reason": "criteria.yml has no metrics"}
+    own = getattr(training, settings.metric) if settings.metric in settings.own_metrics else None
+    try:
+        importance = measure_importance(model, held_out, settings, own)
+    except (ImportError, ValueError, TypeError, AttributeError, KeyError) as error:
+        # Not a reason to lose the trained model: the page says that it was not measured, and why.
+        return {"importance": None, "importance_reason": f"{type(error).__name__}: {error}"}
+    return {"importance": importance, "importance_metric": settings.metric}
+
+
+def _measure_split(recorded: Sequence[Split], model: EvaluatedModel) -> dict[str, Any]:
+    if not recorded:
+        return {"train_rows": None, "overlap": None}
+    split = recorded[-1]
+    columns = model.columns or [str(name) for name in split.held_out.columns]
+    return {"train_rows": len(split.training), "overlap": count_overlap(split, columns)}
+
+
+def _record_split(training: Any) -> list[Split]:
+    """Let ``split`` of ``main.py`` record what it returns: the rows are not read twice."""
+    recorded: list[Split] = []
+    split = getattr(training, "split", None)
+    if split is not None:
+
+        def record(*args: Any, **kwargs: Any) -> Any:
+            result = split(*args, **kwargs)
+            recorded.append(Split(*result))
+            return result
+
+        training.split = record
+    return recorded
+
+
+def _find_run() -> str:
+    """The id of the run that ``main.py`` logged to: in a job that of the job."""
+    if run_id := os.environ.get("MLFLOW_RUN_ID"):
+        return run_id
+    run = mlflow.last_active_run()
+    if run is None:
+        raise EvaluationError("main.py logged no MLflow run: use mlflow.start_run()")
+    return str(run.info.run_id)
+
+
+def _download(client: mlflow.MlflowClient, run_id: str, name: str, folder: Path) -> Path | None:
+    if name not in {each.path for each in client.list_artifacts(run_id)}:
+        return None
+    return Path(client.download_artifacts(run_id, name, str(folder)))
+
+
+def _split_arguments(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments of this script, and those after ``--`` for ``main.py``."""
+    if "--" not in argv:
+        return list(argv), []
+    position = list(argv).index("--")
+    return list(argv[:position]), list(argv[position + 1 :])
+
+
+if __name__ == "__main__":
+    main()
