@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nbrelease import files
 from nbrelease.export import export_state
+from nbrelease.export.generated_contract import CONTRACT_FILE
 from nbrelease.export.layout import Layout, load
 from nbrelease.output_comparison import SANITIZE_FILE
 from nbrelease.records import Masked
@@ -106,6 +107,7 @@ def _exports(layout: Layout) -> Iterator[Path]:
             test = layout.tests / f"test_{path.parent.name}.py"
             yield from (each for each in (notebook, path, test) if each.is_file())
             yield from sorted(path.parent.glob("*.py"))
+            yield from path.parent.glob(CONTRACT_FILE)
 
 
 def _copy(path: Path, name: str, pack: Path, known: Known) -> list[Masked]:

@@ -88,6 +88,7 @@ NO_REASON = _rule("NBR108", "ignore-without-reason", WARNING, "An ignore comment
 DIRECTIVE_VALUE = _rule("NBR109", "invalid-directive-value", ERROR, "A directive value is invalid.")
 TAG = _rule("NBR110", "unknown-tag", WARNING, "A tag is misspelled or on a cell without code.")
 UNUSED_IGNORE = _rule("NBR111", "unused-ignore", WARNING, "An ignore comment is unused.")
+METRIC = _rule("NBR112", "metric", ERROR, "A function cannot be a metric.")
 
 # 2: code that works in notebooks only
 SYNTAX = _rule("NBR201", "syntax", ERROR, "A cell to export is not valid Python.")

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nbrelease.errors import NotebookFormatError, UsageError
-from nbrelease.export import blocks, checks, export_state, generated_module, shared_modules
+from nbrelease.export import (
+    blocks,
+    checks,
+    export_state,
+    generated_contract,
+    generated_module,
+    shared_modules,
+)
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.cache import Cache, CacheEntry
 from nbrelease.export.cell_parser import parse_notebook
@@ -219,6 +226,7 @@ def _check_and_render(planner: _Planner, export: Export) -> None:
     if not source.exports:
         return
     checks.run(source)
+    generated_contract.check(source)
     shared_modules.check(source, planner.layout.exported.name)
     if other := planner.notebook_with_same_module(source):
         source.report(
@@ -255,3 +263,6 @@ def _render(planner: _Planner, export: Export, source: Source) -> None:
         file = file_with_text(folder / f"{module}.py", blocks.join(rendered))
         copies.append(SharedCopy(file, other.path))
     add_generated_files(layout, export, source, module_blocks, copies)
+    if source.runnable:
+        path = folder / generated_contract.CONTRACT_FILE
+        export.files.append(file_with_text(path, generated_contract.render(source)))

@@ -29,6 +29,7 @@ ROLES = {
     "parameters": Role.PARAMETERS,
     "export": Role.EXPORT,
     "exporti": Role.EXPORT,
+    "metric": Role.EXPORT,
     "main": Role.MAIN,
     "test": Role.TEST,
 }

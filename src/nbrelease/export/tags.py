@@ -14,6 +14,7 @@ from nbrelease.export import diagnostic as rules
 from nbrelease.export.source import ROLES, Role, Source
 from nbrelease.notebook import Cell
 
+DIRECTIONS = ("higher", "lower")
 TAGS = frozenset({*ROLES, "exports", "hide", "skip", "check"})
 DIRECTIVES = TAGS | {"eval", "default_exp"}
 # Directives of nbdev and Quarto for the layout of a page.
@@ -26,6 +27,7 @@ KNOWN_DIRECTIVES = DIRECTIVES | frozenset(_LAYOUT_DIRECTIVES.split())
 # Tags of other tools that are similar to ours.
 OTHER_TAGS = frozenset({"injected-parameters", "skip-execution", "nbval-skip", "hide-cell"})
 DIRECTIVE_LINE = re.compile(r"^#\|\s*([\w-]+)", re.MULTILINE)
+WITH_VALUE = re.compile(r"(?:eval|default_exp|test|export|metric)\s*[:\s]")
 TAG_SIMILARITY = 0.8
 """Minimum similarity of a misspelled tag: `domain` is not a misspelled `main`."""
 # A cell that never runs has no outputs, and its values are never used.
@@ -147,6 +149,14 @@ def _check_values(source: Source, cell: Cell) -> None:
             f"eval: must be true or false (got {value or 'nothing'})",
             "write `#| eval: false` for a cell that must not run",
         )
+    if (value := cell.directives.get("metric", "")) not in ("", *DIRECTIONS):
+        source.report(
+            rules.DIRECTIVE_VALUE,
+            cell,
+            _directive_line(cell, "metric"),
+            f"metric: must be higher or lower, the better direction (got {value})",
+            "write `#| metric lower` for a metric that is better when it is lower",
+        )
     for name in ("export", "exporti", "exports"):
         if value := cell.directives.get(name):
             source.report(
@@ -176,7 +186,7 @@ def _directive_line(cell: Cell, name: str) -> int:
 
 def _check_spelling(source: Source, cell: Cell) -> None:
     for tag in sorted(cell.tags - KNOWN_DIRECTIVES - OTHER_TAGS):
-        if tag in cell.directives or re.match(r"(?:eval|default_exp|test|export)\s*[:\s]", tag):
+        if tag in cell.directives or WITH_VALUE.match(tag):
             continue
         similar = difflib.get_close_matches(tag.lower(), sorted(TAGS), 1, TAG_SIMILARITY)
         if similar:

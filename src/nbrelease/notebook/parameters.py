@@ -78,9 +78,20 @@ class Parameter:
         Raises:
             UsageError: the value has another type, is not a choice, or is the value of a secret.
         """
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            raise UsageError(f"{self.where}: parameter {self.name}: {error}") from None
+
+    def parse(self, value: Any) -> Any:
+        """Convert a value as :meth:`convert` does, for callers that know where it comes from.
+
+        Raises:
+            ValueError: the same errors, without the place of this parameter.
+        """
         if self.secret and reference.variable_name(value) is None:
-            raise UsageError(
-                f"{self.where}: parameter {self.name}: a secret must be given as a reference; "
+            raise ValueError(
+                "a secret must be given as a reference; "
                 "pass env:NAME and set the environment variable NAME"
             )
         if value is None or (value == "None" and self.optional):
@@ -95,11 +106,9 @@ class Parameter:
             raise self._invalid(value)
         return converted
 
-    def _invalid(self, value: Any) -> UsageError:
+    def _invalid(self, value: Any) -> ValueError:
         expected = " or ".join(map(repr, self.choices)) if self.choices else self.annotation
-        return UsageError(
-            f"{self.where}: parameter {self.name}: must be {expected} (got {value!r})"
-        )
+        return ValueError(f"must be {expected} (got {value!r})")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ DIRECTIVE = re.compile(
 )
 # A tag with a value: `eval:false`, `default_exp:core`.
 TAG_WITH_VALUE = re.compile(
-    r"^(?P<name>eval|default_exp|test|export)\s*[:\s]\s*(?P<value>\S.*?)\s*$"
+    r"^(?P<name>eval|default_exp|test|export|metric)\s*[:\s]\s*(?P<value>\S.*?)\s*$"
 )
 # The format allows letters, digits, - and _. Any id is accepted that fits on a comment line.
 ID = re.compile(r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]+$")

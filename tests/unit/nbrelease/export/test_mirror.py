@@ -47,7 +47,8 @@ def render_mirror(root: Path, name: str) -> str:
     ]
     parts = ["===== diagnostics\n", *diagnostics]
     for file in export.files:
-        if file.path.suffix == ".py":
+        has_metrics = file.path.name == "contract.json" and name == "metrics"
+        if file.path.suffix == ".py" or has_metrics:
             parts.append(f"===== {file.path.relative_to(root).as_posix()}\n{file.text}")
     return "".join(parts)
 
