@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "Run runbooks and add the executed notebooks to the release.",
     "settings": "Show or check the settings of an environment.",
     "sync": "Copy edits of main.py and its tests back to the notebook.",
+    "update": "Merge the template of the installed nbrelease into the project.",
 }
 
 

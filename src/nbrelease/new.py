@@ -1,30 +1,81 @@
-"""A new project: the folders of the example, under a name of its own, with the tools to run it."""
+"""A new project: the runbooks and pipelines of this repository with a starter for one task.
+
+The example of this repository and the template are the same files. A wheel contains them in
+``nbrelease/template/project``; the starters are in ``nbrelease/template/tasks``.
+"""
 
 from __future__ import annotations
 
 import configparser
+import hashlib
+import json
 import re
-from importlib import resources
+from dataclasses import asdict, dataclass
+from importlib import metadata, resources
 from pathlib import Path
 
 from nbrelease import files, wheels
-from nbrelease.errors import UsageError
+from nbrelease.errors import RunFailed, UsageError
 
-FOLDERS = ("notebooks", "exported", "runbooks", "conda", ".ado", "data", "tests/exported")
+TASKS = {
+    "binary": "One of two values (yes/no): logistic regression of numbers and categories.",
+    "multiclass": "One of several values: logistic regression of numbers.",
+    "regression": "A number: random forest of numbers and categories.",
+    "forecasting": "A number, steps ahead in time: a folder of Parquet files, split by time.",
+    "custom": "A model class and metric of your own, served by a scoring script of your own.",
+}
+EXAMPLES = {"diabetes": "The example of the documentation: binary, numbers only, three estimators."}
+IDENTITY = ".nbrelease.json"
+"""The file that says what ``new`` wrote, for ``update``."""
+SHARED = ("runbooks", "conda", ".ado")
+EXAMPLE = ("notebooks", "data", "tests/exported", "runbooks/criteria.yml")
 SINGLE = ("settings.ini", "requirements.txt", ".gitignore", ".gitattributes")
 OWN = ("Makefile", "README.md", "pyproject.toml")
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "mlruns", "mlartifacts", ".pytest_cache"}
 NAME = re.compile(r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")
 AZURE = ("subscription_id", "resource_group", "workspace_name")
+TRAINING = "training.ini"
 
 
-def create(folder: Path, name: str, azure: dict[str, str] | None = None) -> list[Path]:
+@dataclass(frozen=True)
+class Identity:
+    """What a project was made from.
+
+    Attributes:
+        name: of the project: assets and endpoints are named after it.
+        task: a key of :data:`TASKS`.
+        example: a key of :data:`EXAMPLES`; empty for a starter of a task.
+        version: the version of nbrelease.
+        digest: sha256 of the files that this version writes for this project.
+    """
+
+    name: str
+    task: str = "binary"
+    example: str = ""
+    version: str = ""
+    digest: str = ""
+
+    @property
+    def options(self) -> list[str]:
+        """The options of ``nbrelease new`` for such a project."""
+        kind = ["--example", self.example] if self.example else ["--task", self.task]
+        return ["--name", self.name, *kind]
+
+
+def create(
+    folder: Path,
+    project: Identity,
+    azure: dict[str, str] | None = None,
+    *,
+    with_wheels: bool = True,
+) -> list[Path]:
     """Write a project.
 
     Args:
-        folder: where; it may exist if nothing is in it.
-        name: of the project: assets and endpoints are named for it.
+        folder: where; it may exist if it is empty.
+        project: its name, and its task or example.
         azure: for dev on Azure: subscription_id, resource_group and workspace_name.
+        with_wheels: whether to write the wheels of nbrelease, which takes seconds.
 
     Returns:
         The files that were written, relative to the folder.
@@ -32,53 +83,167 @@ def create(folder: Path, name: str, azure: dict[str, str] | None = None) -> list
     Raises:
         UsageError: the folder is not empty, or the name cannot be one of an endpoint.
     """
-    if not NAME.match(name):
+    if not NAME.match(project.name):
         raise UsageError(
-            f"--name {name}: wants 3 to 24 of a-z, 0-9 and -, beginning with a letter: "
-            "endpoints on Azure are named for it"
+            f"--name {project.name}: must have 3 to 24 of a-z, 0-9 and -, and begin with a letter: "
+            "endpoints on Azure are named after it"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: is there already, with something in it; give a new folder")
-    content = {path: source.read_bytes() for path, source in _sources().items()}
-    content[Path("settings.ini")] = _settings(content[Path("settings.ini")], name, azure)
-    content[Path("README.md")] = content[Path("README.md")].replace(b"{{ project }}", name.encode())
-    for wheel, packed in wheels.build().items():
-        content[Path("wheels") / wheel] = packed
-        content[Path("requirements.txt")] += f"./wheels/{wheel}\n".encode()
+        raise UsageError(f"{folder}: not empty; name a new folder")
+    content = render(project)
+    identity = describe(project, content)
+    content[Path(IDENTITY)] = _to_json(identity)
+    if azure is not None:
+        content[Path("settings.ini")] = _set_azure(content[Path("settings.ini")], azure)
+    if with_wheels:
+        for wheel, packed in wheels.build().items():
+            content[Path("wheels") / wheel] = packed
     for path, data in content.items():
         files.write_bytes(folder / path, data)
-    return sorted(content)
+    _export(folder)
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def render(project: Identity) -> dict[Path, bytes]:
+    """The files of a new project without exported code, wheels and identity, by relative path."""
+    content = {path: source.read_bytes() for path, source in _sources(project).items()}
+    content[Path("README.md")] = content[Path("README.md")].replace(
+        b"{{ project }}", project.name.encode()
+    )
+    requirements = [f"./wheels/{name}\n" for name in wheels.names()]
+    content[Path("requirements.txt")] += "".join(requirements).encode()
+    settings = content[Path("settings.ini")].decode()
+    if not project.example:
+        settings = _use_task(settings, project.task)
+        for path, data in content.items():
+            if path.parts[0] in SHARED:
+                content[path] = _use_names(data, project.name, settings)
+        content[Path(".gitignore")] = _remove_example(content[Path(".gitignore")])
+    content[Path("settings.ini")] = _set_name(settings, project.name).encode()
+    return content
+
+
+def describe(project: Identity, content: dict[Path, bytes]) -> Identity:
+    """The identity of a project with this content, as rendered by the installed version."""
+    digest = hashlib.sha256()
+    for path, data in sorted(content.items()):
+        digest.update(f"{path.as_posix()}\0{len(data)}\0".encode() + data)
+    version = metadata.version("nbrelease")
+    return Identity(project.name, project.task, project.example, version, digest.hexdigest())
+
+
+def read_identity(root: Path) -> Identity:
+    """What a project was made from.
+
+    A project without the file is older than it: it was made from the diabetes example.
+
+    Raises:
+        UsageError: the file is invalid.
+    """
+    path = root / IDENTITY
+    if not path.is_file():
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(root / "settings.ini", encoding="utf-8")
+        return Identity(parser.defaults().get("project", root.name), example="diabetes")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values.pop("schema_version")
+        return Identity(**values)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UsageError(f"{IDENTITY}: invalid; restore it from git") from None
+
+
+def _to_json(identity: Identity) -> bytes:
+    return (json.dumps({"schema_version": 1, **asdict(identity)}, indent=2) + "\n").encode()
+
+
+def _template() -> Path:
+    return Path(str(resources.files("nbrelease.template")))
 
 
 def _example() -> Path:
-    """The folder of the example: in a wheel beside this module, in a checkout its top."""
-    packed = Path(str(resources.files("nbrelease.template") / "project"))
+    """The folder of the example: in a wheel inside the template, in a checkout the root."""
+    packed = _template() / "project"
     return packed if packed.is_dir() else Path(__file__).parents[2]
 
 
-def _sources() -> dict[Path, Path]:
+def _sources(project: Identity) -> dict[Path, Path]:
+    """The files to write, by their path in the project."""
     example = _example()
-    found = {Path(name): example / name for name in SINGLE}
-    for folder in FOLDERS:
-        for path in sorted((example / folder).rglob("*")):
-            inner = path.relative_to(example)
-            generated = path.suffix in (".pyc", ".db") or path.name == "diabetes.csv"
-            if path.is_file() and not generated and not LEFT_OUT & set(inner.parts):
-                found[inner] = path
-    template = Path(str(resources.files("nbrelease.template")))
-    return found | {Path(name): template / name for name in OWN}
+    sources = {Path(name): example / name for name in SINGLE}
+    sources |= {Path(name): _template() / name for name in OWN}
+    for name in (*SHARED, *(EXAMPLE if project.example else ())):
+        sources |= _list_files(example / name, example)
+    if not project.example:
+        del sources[Path("runbooks/criteria.yml")]
+        starter = _template() / "tasks" / project.task
+        sources |= _list_files(starter, starter)
+        del sources[Path(TRAINING)]
+    return sources
 
 
-def _settings(text: bytes, name: str, azure: dict[str, str] | None) -> bytes:
-    lines = text.decode().splitlines()
+def _list_files(path: Path, root: Path) -> dict[Path, Path]:
+    paths = [path] if path.is_file() else sorted(path.rglob("*"))
+    return {
+        each.relative_to(root): each
+        for each in paths
+        if each.is_file()
+        and each.suffix not in (".pyc", ".db")
+        and each.name != "diabetes.csv"
+        and not LEFT_OUT & set(each.relative_to(root).parts)
+    }
+
+
+def _use_task(settings: str, task: str) -> str:
+    """Settings with the training section of a task instead of the example's."""
+    training = (_template() / "tasks" / task / TRAINING).read_text(encoding="utf-8")
+    start, end = settings.index("# the training\n"), settings.index("[dev]\n")
+    settings = settings[:start] + training + settings[end:]
+    return settings.replace("%(project)s-classifier", "%(project)s-model")
+
+
+def _use_names(data: bytes, name: str, settings: str) -> bytes:
+    """Runbooks and asset files: the defaults of parameters name the project, not the example."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(settings)
+    values = parser.defaults()
+    for old, new in (
+        ("data/diabetes-sample.csv", values["training_data"]),
+        ("diabetes-classifier", f"{name}-model"),
+        ("diabetes", name),
+        ("Diabetic", values["label_column"]),
+    ):
+        data = data.replace(old.encode(), new.encode())
+    return data
+
+
+def _remove_example(ignored: bytes) -> bytes:
+    """``.gitignore`` without the public file of the example."""
+    lines = ignored.decode().splitlines(keepends=True)
+    at = lines.index("/data/diabetes.csv\n")
+    return "".join([*lines[: at - 1], *lines[at + 1 :]]).encode()
+
+
+def _set_name(settings: str, name: str) -> str:
+    lines = settings.splitlines()
     lines[lines.index("project = diabetes")] = f"project = {name}"
-    if azure is not None:
-        start = lines.index("[dev]")
-        local = lines.index("workspace = local", start)
-        lines[local : local + 1] = [
-            "workspace = azure",
-            *(f"{key} = {azure[key]}" for key in AZURE),
-        ]
-    changed = "\n".join(lines) + "\n"
-    configparser.ConfigParser().read_string(changed)  # what is written can be read
-    return changed.encode()
+    return "\n".join(lines) + "\n"
+
+
+def _set_azure(settings: bytes, azure: dict[str, str]) -> bytes:
+    lines = settings.decode().splitlines()
+    local = lines.index("workspace = local", lines.index("[dev]"))
+    lines[local : local + 1] = ["workspace = azure", *(f"{key} = {azure[key]}" for key in AZURE)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _export(folder: Path) -> None:
+    """Export the notebooks, as ``nbrelease export`` does."""
+    from nbrelease.export import plan
+    from nbrelease.export.layout import load
+
+    for export in plan(load(folder).layout):
+        if export.failed:
+            problems = [f"{each.location}: {each.message}" for each in export.diagnostics]
+            raise RunFailed(f"{export.path}: not exported: {'; '.join(problems)}")
+        export.write()

@@ -19,6 +19,14 @@ DISTRIBUTIONS = ("child-processes", "azureml-local", "pipelines-local", "nbrelea
 NOT_PACKED = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
 
 
+def names() -> list[str]:
+    """The file names of the wheels, without building them."""
+    return [
+        f"{name.replace('-', '_')}-{metadata.version(name)}-py3-none-any.whl"
+        for name in sorted(DISTRIBUTIONS)
+    ]
+
+
 def build() -> dict[str, bytes]:
     """Return the wheels of :data:`DISTRIBUTIONS`, by file name.
 

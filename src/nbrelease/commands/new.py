@@ -1,4 +1,4 @@
-"""``nbrelease new``: a project out of the example."""
+"""``nbrelease new``: create a project."""
 
 from __future__ import annotations
 
@@ -11,31 +11,46 @@ import click
 
 from nbrelease import console
 from nbrelease.errors import UsageError
+from nbrelease.new import EXAMPLES, TASKS, Identity, create
 
 SUBSCRIPTION = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", help="Assets and endpoints are named for it; by default the folder's name.")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--task", type=click.Choice(list(TASKS)), help="What the model predicts.")
+@click.option("--example", type=click.Choice(list(EXAMPLES)), help="Copy an example instead.")
+@click.option("--list", "list_tasks", is_flag=True, help="List tasks and examples and exit.")
+@click.option("--name", help="Assets and endpoints are named after it. Default: the folder's name.")
 @click.option(
-    "--subscription", metavar="ID", help="Azure ML for dev; by default a local workspace."
+    "--subscription", metavar="ID", help="Azure subscription of dev. Default: a local workspace."
 )
-@click.option("--resource-group", metavar="GROUP", help="The workspace's resource group.")
-@click.option("--workspace", metavar="NAME", help="The workspace's name.")
+@click.option("--resource-group", metavar="GROUP", help="The resource group of the workspace.")
+@click.option("--workspace", metavar="NAME", help="The name of the workspace.")
 def command(
-    folder: Path,
+    folder: Path | None,
+    task: str | None,
+    example: str | None,
+    list_tasks: bool,
     name: str | None,
     subscription: str | None,
     resource_group: str | None,
     workspace: str | None,
 ) -> None:
-    """Write a new project into FOLDER. At a terminal it asks for what is not given.
+    """Create a project in FOLDER. In a terminal it asks for missing options.
 
     The project works at once: make rehearse.
     """
-    from nbrelease import new
-
+    if list_tasks:
+        for option, kinds in (("--task", TASKS), ("--example", EXAMPLES)):
+            for kind, summary in kinds.items():
+                default = " (default)" if kind == "diabetes" else ""
+                console.out(f"{f'{option} {kind}':20}  {summary}{default}")
+        return
+    if folder is None:
+        raise UsageError("FOLDER is missing: nbrelease new FOLDER")
+    if task and example:
+        raise UsageError("--task and --example: use one of them")
     if name is None:
         name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-")
         if sys.stdin.isatty():
@@ -48,17 +63,25 @@ def command(
             if subscription:
                 resource_group = resource_group or click.prompt("Its resource group")
                 workspace = workspace or click.prompt("Its workspace")
-    azure = None
-    if subscription:
-        if not SUBSCRIPTION.match(subscription):
-            raise UsageError(f"--subscription {subscription}: is no subscription's id")
-        if not resource_group or not workspace:
-            raise UsageError("--subscription needs --resource-group and --workspace too")
-        azure = {
-            "subscription_id": subscription,
-            "resource_group": resource_group,
-            "workspace_name": workspace,
-        }
-    written = new.create(folder, name, azure)
+    example = example or ("" if task else "diabetes")
+    project = Identity(name, task or "binary", example)
+    written = create(folder, project, _azure(subscription, resource_group, workspace))
     console.out(f"{len(written)} files in {os.path.relpath(folder)}")
     console.out(f"next: cd {os.path.relpath(folder)} && git init && git add . && make rehearse")
+
+
+def _azure(
+    subscription: str | None, resource_group: str | None, workspace: str | None
+) -> dict[str, str] | None:
+    """The keys of dev in settings.ini for a workspace on Azure; None for a local one."""
+    if not subscription:
+        return None
+    if not SUBSCRIPTION.match(subscription):
+        raise UsageError(f"--subscription {subscription}: not the id of a subscription")
+    if not resource_group or not workspace:
+        raise UsageError("--subscription: needs --resource-group and --workspace too")
+    return {
+        "subscription_id": subscription,
+        "resource_group": resource_group,
+        "workspace_name": workspace,
+    }

@@ -1,5 +1,6 @@
-"""What a new project has and this repository has not: its own Makefile, README and pyproject.toml.
+"""What ``nbrelease new`` adds to the folders of this repository.
 
-Everything else of a new project are the folders of this very repository, so that the example and
-the template are the same files. A wheel carries them in ``nbrelease/template/project``.
+``tasks`` has a starter for each task: notebooks, data, release criteria, and the training section
+of settings.ini. Makefile, README and pyproject.toml are those of every new project. A wheel also
+contains the example of this repository, in ``project``.
 """

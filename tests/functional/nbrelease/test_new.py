@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import configparser
+import json
+import re
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from nbrelease.new import TASKS
 
 pytestmark = pytest.mark.functional
 AZURE = [
@@ -31,7 +37,82 @@ def project(tmp_path_factory) -> Path:
     return folder
 
 
-def test_it_is_right_from_the_first_moment(project):
+@pytest.fixture(scope="module", params=list(TASKS))
+def starter(request, tmp_path_factory) -> tuple[str, Path]:
+    """A project for each task, with the task."""
+    folder = tmp_path_factory.mktemp("task") / "bike-rentals"
+    done = nbrelease("new", str(folder), "--task", request.param)
+    assert done.returncode == 0, done.stderr
+    return request.param, folder
+
+
+EXAMPLE = re.compile(
+    rb"diabet|patient|pregnan|glucose|blood|triceps|insulin|\bbmi\b", re.IGNORECASE
+)
+
+
+def test_a_starter_does_not_mention_the_example(starter):
+    _, project = starter
+    mentions = [
+        f"{path.relative_to(project)}: {match[0]!r}"
+        for path in sorted(project.rglob("*"))
+        if path.is_file()
+        and path.parent.name != "wheels"
+        and path.suffix != ".parquet"
+        and path.name != "01_prepare.ipynb"  # its checked columns
+        for match in EXAMPLE.finditer(path.read_bytes())
+    ]
+    assert mentions == []
+
+
+def test_the_settings_of_a_starter_fit_its_task_and_its_notebook(starter):
+    task, project = starter
+    parser = configparser.ConfigParser()
+    parser.read(project / "settings.ini")
+    assert parser.defaults()["task"] == task
+    assert (project / parser.defaults()["training_data"]).exists()
+    contract = json.loads((project / "exported" / "train" / "contract.json").read_text())
+    parameters = {each["name"] for each in contract["parameters"]}
+    train = set(parser["train"]) - set(parser.defaults())
+    assert train == parameters - {"input_data", "label_column"}
+    assert "split" in contract["functions"]
+    defaults = {each["name"]: each["default"] for each in contract["parameters"]}
+    assert defaults["label_column"] == parser.defaults()["label_column"]
+
+
+def test_the_code_of_a_starter_is_exported_tested_and_clean(starter):
+    _, project = starter
+    run = partial(subprocess.run, cwd=project, capture_output=True, text=True, check=False)
+    assert nbrelease("export", "--check", cwd=project).returncode == 0
+    tests = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
+    assert tests.returncode == 0, tests.stdout
+    assert " passed" in tests.stdout
+    lint = run([sys.executable, "-m", "ruff", "check", "--no-cache", "exported", "tests", "data"])
+    assert lint.returncode == 0, lint.stdout
+
+
+def test_the_sample_of_a_starter_is_what_its_script_writes(starter):
+    _, project = starter
+    samples = {
+        path for path in (project / "data").rglob("*") if path.suffix in (".csv", ".parquet")
+    }
+    before = {path: path.read_bytes() for path in samples if path.suffix == ".csv"}
+    assert samples
+    for path in samples:
+        path.unlink()
+    subprocess.run([sys.executable, "data/make_sample.py"], cwd=project, check=True)
+    assert {path for path in samples if path.is_file()} == samples
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_list_has_a_line_for_each_task_and_example():
+    done = nbrelease("new", "--list")
+    assert done.returncode == 0
+    lines = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert lines == [["--task", task] for task in TASKS] + [["--example", "diabetes"]]
+
+
+def test_the_example_is_valid_and_tested(project):
     settings = (project / "settings.ini").read_text()
     assert "project = churn-model\n" in settings
     assert "workspace = azure\nsubscription_id = 11111111-2222-3333-4444-555555555555\n" in settings
@@ -50,7 +131,7 @@ def test_it_is_right_from_the_first_moment(project):
         assert subprocess.run(validate, cwd=project, check=False).returncode == 0
 
 
-def test_it_brings_its_tools_and_names_no_machine(project):
+def test_a_project_has_the_wheels_and_no_absolute_path(project):
     wheels = sorted((project / "wheels").glob("*.whl"))
     requirements = (project / "requirements.txt").read_text().splitlines()
     names = []
@@ -82,24 +163,25 @@ def test_the_make_targets_of_the_pipelines_are_there(project):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "place"),
     [
-        (["--name", "Has Blanks"], "wants 3 to 24 of a-z"),
-        (["--subscription", "mine"], "is no subscription's id"),
-        (AZURE[:2], "needs --resource-group and --workspace"),
+        (["--name", "Has Blanks"], "--name Has Blanks"),
+        (["--subscription", "mine"], "--subscription mine"),
+        (AZURE[:2], "--subscription"),
+        (["--task", "binary", "--example", "diabetes"], "--example"),
+        (["--task", "clustering"], "clustering"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_nothing_is_written(tmp_path, words, said):
+def test_a_wrong_option_writes_nothing(tmp_path, words, place):
     done = nbrelease("new", str(tmp_path / "project"), *words)
     assert done.returncode == 2
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert place in done.stderr
     assert not (tmp_path / "project").exists()
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     done = nbrelease("new", str(tmp_path), "--name", "churn")
     assert done.returncode == 2
-    assert "with something in it" in done.stderr
+    assert str(tmp_path) in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,0 +1,84 @@
+"""Move keys of an older settings.ini to the section of the training notebook's parameters.
+
+Until ``[train]`` existed, some parameters of the training notebook were keys of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from nbrelease import files
+from nbrelease.errors import NbreleaseError
+from nbrelease.notebook import read
+from nbrelease.settings.file import FILE, Settings
+from nbrelease.settings.keys import Environment
+
+SECTION = re.compile(r"^\[([^]]+)]\s*$")
+KEY = re.compile(r"^([A-Za-z_]\w*)\s*[=:]")
+COMMENT = "# parameters of notebooks/train.ipynb"
+
+
+def move_parameters(root: Path) -> list[str]:
+    """Move unknown keys that are parameters of the training notebook to ``[train]``.
+
+    Those of an environment move to ``[train:ENVIRONMENT]``. Comments stay where they are.
+
+    Returns:
+        What was moved, a line for each section.
+    """
+    path = root / FILE
+    names = _parameter_names(root)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept: list[str] = []
+    moved: dict[str, list[str]] = {}
+    section = ""
+    for line in lines:
+        if match := SECTION.match(line):
+            section = match[1]
+        key = KEY.match(line)
+        movable = key and not section.startswith(("train", "model:")) and key[1] in names
+        if movable and key and key[1] not in Environment.model_fields:
+            target = "train" if section == "DEFAULT" else f"train:{section}"
+            moved.setdefault(target, []).append(line)
+        else:
+            kept.append(line)
+    if not moved:
+        return []
+    first = next(
+        (n for n, line in enumerate(kept) if SECTION.match(line) and line != "[DEFAULT]"),
+        len(kept),
+    )
+    added = [COMMENT]
+    for target in sorted(moved):
+        added += [f"[{target}]", *moved[target], ""]
+    text = "\n".join([*kept[:first], *added, *kept[first:]]) + "\n"
+    files.write_text(path, text)
+    return [
+        f"{', '.join(str(line).partition('=')[0].strip() for line in moved[target])} "
+        f"moved to [{target}]"
+        for target in sorted(moved)
+    ]
+
+
+def check(root: Path) -> list[str]:
+    """The errors of the settings, one for each environment."""
+    errors: dict[str, None] = {}
+    try:
+        settings = Settings(root / FILE)
+        for name in settings.names:
+            try:
+                settings.environment(name)
+            except NbreleaseError as error:
+                errors[str(error)] = None
+    except NbreleaseError as error:
+        errors[str(error)] = None
+    return list(errors)
+
+
+def _parameter_names(root: Path) -> set[str]:
+    """The parameters of the training notebook; empty if it has another name or is invalid."""
+    try:
+        return {each.name for each in read(root / "notebooks" / "train.ipynb").parameters}
+    except (NbreleaseError, OSError):
+        return set()

@@ -1,0 +1,184 @@
+"""Updates of projects that an older nbrelease wrote, by the command line and git alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.functional
+KIND = ("--example", "diabetes")
+ENDPOINT = "runbooks/assets/online_endpoint.yml"
+
+
+def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nbrelease", *words],
+        cwd=project, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        check=False,
+    )  # fmt: skip
+
+
+def git(project: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "user.name=T", "-c", "user.email=t@example.org", *words],
+        cwd=project, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def commit(project: Path) -> None:
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "change")
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def current(tmp_path_factory) -> Path:
+    """A project of the installed version."""
+    project = tmp_path_factory.mktemp("current") / "bike-rentals"
+    done = nbrelease(project.parent, "new", str(project), *KIND)
+    assert done.returncode == 0, done.stderr
+    git(project, "init", "-q", "-b", "main")
+    commit(project)
+    return project
+
+
+@pytest.fixture
+def older(current, tmp_path) -> Callable[[Callable[[Path], None]], Path]:
+    """Makes the project as a version with an older template would have written it."""
+
+    def make(edit: Callable[[Path], None]) -> Path:
+        project, site = tmp_path / "bike-rentals", tmp_path / "site"
+        [wheel] = (current / "wheels").glob("nbrelease-*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+        edit(site / "nbrelease" / "template")
+        [record] = site.glob("nbrelease-*.dist-info/RECORD")
+        listed = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
+        record.write_text("".join(f"{path.as_posix()},,\n" for path in listed))
+        done = subprocess.run(
+            [sys.executable, "-m", "nbrelease", "new", project, *KIND],
+            env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, cwd=site,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        git(project, "init", "-q", "-b", "main")
+        commit(project)
+        return project
+
+    return make
+
+
+def age(template: Path) -> None:
+    change(template / "project" / ENDPOINT, "Scores requests", "Answers requests")
+    change(template / "Makefile", "# Two commands", "# Commands")
+    (template / "project" / "runbooks" / "assets" / "old.yml").write_text("old: 1\n")
+    readme = template / "README.md"
+    readme.write_text(readme.read_text() + "\nOld.\n")
+
+
+def test_a_current_project_is_not_behind(current):
+    assert nbrelease(current, "update", "--check").returncode == 0
+    done = nbrelease(current, "update")
+    assert done.returncode == 0
+    assert git(current, "status", "--porcelain") == ""
+
+
+def test_a_project_that_is_behind_is_merged_with_its_own_changes(older, current):
+    project = older(age)
+    change(project / "runbooks" / "criteria.yml", "smallest_sample: 300", "smallest_sample: 50")
+    (project / "NOTES.md").write_text("mine\n")
+    (project / "README.md").unlink()  # deleted here, changed in the template
+    commit(project)
+    done = nbrelease(project, "update", "--check")
+    assert done.returncode == 1
+    assert git(project, "status", "--porcelain") == ""
+
+    done = nbrelease(project, "update")
+    assert done.returncode == 1
+    marked = {line.split()[-1]: line.split()[0] for line in done.stdout.splitlines()}
+    assert marked[ENDPOINT] == marked["Makefile"] == "merged"
+    assert marked["README.md"] == "conflict"
+    for name in (ENDPOINT, "Makefile", ".nbrelease.json"):
+        assert (project / name).read_text() == (current / name).read_text()
+    assert not (project / "runbooks" / "assets" / "old.yml").exists()
+    assert "smallest_sample: 50" in (project / "runbooks" / "criteria.yml").read_text()
+    assert (project / "NOTES.md").read_text() == "mine\n"
+    git(project, "rm", "-q", "README.md")
+    commit(project)
+    assert nbrelease(project, "update", "--check").returncode == 0
+
+
+def test_a_line_that_both_changed_is_a_conflict_of_git(older):
+    project = older(age)
+    change(project / ENDPOINT, "Answers requests with the released model", "Predicts rentals")
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 1
+    assert f"conflict  {ENDPOINT}" in done.stdout
+    assert git(project, "diff", "--name-only", "--diff-filter=U").split() == [ENDPOINT]
+    text = (project / ENDPOINT).read_text()
+    assert "Predicts rentals" in text
+    assert "Scores requests" in text
+    git(project, "reset", "-q", "--hard")
+    assert nbrelease(project, "update", "--check").returncode == 1
+
+
+def test_a_notebook_that_both_changed_is_merged_by_cell_and_exported_again(older):
+    def edit(template: Path) -> None:
+        notebook = template / "project" / "notebooks" / "train.ipynb"
+        change(notebook, "Fit the model to the rows.", "Fit it.")
+
+    project = older(edit)
+    notebook = project / "notebooks" / "train.ipynb"
+    change(notebook, "# the classifier", "# which classifier")
+    assert nbrelease(project, "export").returncode == 0
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    exported = (project / "exported" / "train" / "main.py").read_text()
+    for text in ("Fit the model to the rows.", "which classifier"):
+        assert text in notebook.read_text()
+        assert text in exported
+    assert nbrelease(project, "export", "--check").returncode == 0
+
+
+def test_a_project_in_a_subfolder_of_a_repository_is_merged(older, tmp_path):
+    project = older(age)
+    shutil.rmtree(project / ".git")
+    repository = tmp_path / "repository"
+    (repository / "models").mkdir(parents=True)
+    (repository / "Makefile").write_text("# not of the project\n")
+    project = project.rename(repository / "models" / "bike-rentals")
+    git(repository, "init", "-q", "-b", "main")
+    commit(repository)
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "merged    Makefile" in done.stdout
+    assert (repository / "Makefile").read_text() == "# not of the project\n"
+    assert (project / "Makefile").read_text().startswith("# Two commands")
+
+
+def test_uncommitted_changes_and_a_missing_wheel_are_refused(older):
+    project = older(age)
+    (project / "NOTES.md").write_text("mine\n")
+    done = nbrelease(project, "update")
+    assert done.returncode == 2
+    assert git(project, "status", "--porcelain") == "?? NOTES.md\n"
+    (project / "NOTES.md").unlink()
+    shutil.rmtree(project / "wheels")
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 2
+    assert "wheels/nbrelease-" in done.stderr
