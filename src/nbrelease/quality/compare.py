@@ -8,9 +8,7 @@ classifies correctly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,222 +17,188 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from nbrelease.errors import SettingsError
+from nbrelease.quality.bootstrap import Bootstrap, Intervals
 from nbrelease.quality.criteria import Criteria
+from nbrelease.quality.metrics import Measure, Metric
+from nbrelease.quality.metrics.classification import is_correct
+from nbrelease.quality.model_metrics import ModelMetric, Models, find_metrics
+from nbrelease.quality.predictions import Predictions, class_name
+from nbrelease.quality.slices import split_rows
 from nbrelease.records import published
-from nbrelease.records.published import Comparison, Curves, Interval, McNemar, Metric, Point, Slice
-
-Probabilities = NDArray[np.float64]
-Labels = NDArray[np.int64]
-
-THRESHOLD = 0.5
-RESAMPLES = 999
-CURVE_POINTS = 60
-
-
-def accuracy(label: Labels, probability: Probabilities, axis: int = -1) -> Any:
-    """Share of the rows that are classified correctly at the threshold of 0.5."""
-    return np.mean((probability > THRESHOLD) == (label == 1), axis=axis)
-
-
-def roc_auc(label: Labels, probability: Probabilities, axis: int = -1) -> Any:
-    """Area under the ROC curve, by the ranks of the positives; nan with one class only.
-
-    Equal to scikit-learn's, but for many samples at once along ``axis``.
-    """
-    ranks = stats.rankdata(probability, axis=axis)
-    positive = label == 1
-    count = positive.sum(axis=axis).astype(float)
-    other = label.shape[axis] - count
-    total = np.where(positive, ranks, 0).sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (total - count * (count + 1) / 2) / (count * other)
-
-
-METRICS: dict[str, Callable[..., Any]] = {"accuracy": accuracy, "roc_auc": roc_auc}
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The label of each row, 0 or 1, and both models' probabilities of 1; each of shape (rows,).
-
-    ``champion`` is None before the first release.
-    """
-
-    label: Labels
-    challenger: Probabilities
-    champion: Probabilities | None = None
-
-    def select(self, rows: NDArray[np.bool_]) -> Predictions:
-        """The predictions of some rows."""
-        champion = None if self.champion is None else self.champion[rows]
-        return Predictions(self.label[rows], self.challenger[rows], champion)
+from nbrelease.records.published import Comparison, McNemar, Slice
 
 
 def compare_models(
     predictions: Predictions,
     *,
+    task: str = "binary",
     version: str | None,
     features: pd.DataFrame,
     criteria: Criteria,
     seed: int = 0,
+    label_column: str | None = None,
+    horizon_column: str = "",
+    own_metrics: Sequence[Metric] = (),
 ) -> Comparison:
     """Measure a challenger, and the champion if there is one.
 
     Args:
         predictions: of both models for the held-out rows.
+        task: of the model.
         version: the champion's model version.
         features: the held-out rows, for the slices.
-        criteria: the slices, and the confidence level of the intervals.
+        criteria: the metrics, the slices, and the confidence level of the intervals.
         seed: of the bootstrap.
+        label_column: the name of the label.
+        horizon_column: of a forecast: the column with the steps ahead.
+        own_metrics: the metrics of the project.
+
+    Raises:
+        SettingsError: a metric or a column of the criteria does not fit the model or its data.
     """
-    bootstrap = _Bootstrap(criteria.confidence, seed)
-    label, challenger, champion = predictions.label, predictions.challenger, predictions.champion
+    models = Models(predictions, task)
+    bootstrap = Bootstrap(criteria.confidence, seed)
+    measured = _prepare(models, criteria, own_metrics)
+    challenger, champion = models.scored_rows
+    steps_ahead = _read_horizon(features, horizon_column) if horizon_column else None
+    curves = models.task.draw_curves(challenger, steps_ahead)
     return Comparison(
-        rows=len(label),
+        task=task,
+        label=label_column,
+        classes=[class_name(each) for each in challenger.classes],
+        positive=class_name(challenger.classes[challenger.positive_code])
+        if task == "binary"
+        else None,
+        rows=len(predictions.label),
         champion=None if champion is None else published.Champion(version=version),
         confidence=criteria.confidence,
-        metrics=[_measure_metric(name, predictions, bootstrap) for name in METRICS],
-        mcnemar=None if champion is None else mcnemar(label, challenger, champion),
-        slices=_measure_slices(predictions, features, criteria, bootstrap),
-        curves=published.BothCurves(
-            challenger=curves(label, challenger),
-            champion=None if champion is None else curves(label, champion),
+        metrics=_measure_metrics(measured, len(predictions.label), bootstrap),
+        mcnemar=None
+        if champion is None or not models.task.classifier
+        else compare_correct(is_correct(challenger), is_correct(champion)),
+        slices=_measure_slices(measured, features, criteria, bootstrap),
+        curves=None
+        if curves is None
+        else published.BothCurves(
+            challenger=curves,
+            champion=None if champion is None else models.task.draw_curves(champion, steps_ahead),
         ),
     )
 
 
-def mcnemar(label: Labels, challenger: Probabilities, champion: Probabilities) -> McNemar:
+def compare_correct(challenger: NDArray[np.bool_], champion: NDArray[np.bool_]) -> McNemar:
     """McNemar's exact test of two classifiers on the same rows.
 
     The p-value is two-sided; the null hypothesis is that both are correct equally often (McNemar
     1947; exact binomial form).
+
+    Args:
+        challenger: whether it classifies each row correctly.
+        champion: the same of the champion.
     """
-    correct = (challenger > THRESHOLD) == (label == 1)
-    champion_correct = (champion > THRESHOLD) == (label == 1)
-    challenger_only = int((correct & ~champion_correct).sum())
-    champion_only = int((champion_correct & ~correct).sum())
+    challenger_only = int((challenger & ~champion).sum())
+    champion_only = int((champion & ~challenger).sum())
     total = challenger_only + champion_only
     p_value = float(stats.binomtest(challenger_only, total, 0.5).pvalue) if total else 1.0
     return McNemar(challenger_only=challenger_only, champion_only=champion_only, p_value=p_value)
 
 
-def curves(label: Labels, probability: Probabilities) -> Curves:
-    """ROC and calibration curve with few points, and the confusion matrix."""
-    order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(label[order] == 1)
-    misses = np.arange(1, len(label) + 1) - hits
-    steps = np.unique(np.linspace(0, len(label) - 1, CURVE_POINTS).astype(int))
-    roc: list[Point] = [(0.0, 0.0)]
-    roc += [(_share(misses[i], misses[-1]), _share(hits[i], hits[-1])) for i in steps]
-    bins = np.clip((probability * 10).astype(int), 0, 9)
-    calibration = [
-        (round(float(probability[bins == b].mean()), 6), round(float(label[bins == b].mean()), 6))
-        for b in range(10)
-        if (bins == b).any()
-    ]
-    predicted = (probability > THRESHOLD).astype(int)
-    confusion = [[int(((label == a) & (predicted == p)).sum()) for p in (0, 1)] for a in (0, 1)]
-    return Curves(roc=roc, calibration=calibration, confusion=confusion)
-
-
-def _share(part: Any, whole: Any) -> float:
-    return round(float(part) / float(whole), 6) if whole else 0.0
-
-
-@dataclass(frozen=True)
-class _Bootstrap:
-    """Percentile bootstrap: rows are drawn together, so that differences stay paired."""
-
-    level: float
-    seed: int
-
-    def interval(self, statistic: Callable[..., Any], *samples: NDArray[Any]) -> Interval | None:
-        result = stats.bootstrap(
-            samples,
-            statistic,
-            paired=True,
-            vectorized=True,
-            confidence_level=self.level,
-            n_resamples=RESAMPLES,
-            batch=111,
-            method="percentile",
-            rng=np.random.default_rng(self.seed),
+def _read_horizon(features: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    if column not in features:
+        raise SettingsError(
+            f"horizon_column = {column} is not in the held-out rows; they have the columns "
+            f"{', '.join(map(str, features))}"
         )
-        low, high = result.confidence_interval
-        return (float(low), float(high)) if np.isfinite([low, high]).all() else None
-
-    def difference(self, name: str, predictions: Predictions) -> Interval | None:
-        """The interval of challenger minus champion; None without a champion."""
-        metric = METRICS[name]
-
-        def difference(a: Labels, b: Probabilities, c: Probabilities, axis: int = -1) -> Any:
-            return metric(a, b, axis=axis) - metric(a, c, axis=axis)
-
-        if predictions.champion is None:
-            return None
-        samples = (predictions.label, predictions.challenger, predictions.champion)
-        return self.interval(difference, *samples)
+    try:
+        return features[column].to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        raise SettingsError(f"horizon_column = {column}: its values are not numbers") from None
 
 
-def _measure_metric(name: str, predictions: Predictions, bootstrap: _Bootstrap) -> Metric:
-    metric, label, champion = METRICS[name], predictions.label, predictions.champion
-    value = float(metric(label, predictions.challenger))
-    result = Metric(
-        name=name,
-        challenger=value,
-        challenger_interval=bootstrap.interval(metric, label, predictions.challenger),
-    )
-    if champion is None:
-        return result
-    champion_value = float(metric(label, champion))
-    return result.model_copy(
-        update={
-            "champion": champion_value,
-            "champion_interval": bootstrap.interval(metric, label, champion),
-            "difference": value - champion_value,
-            "difference_interval": bootstrap.difference(name, predictions),
-        }
-    )
+def _prepare(
+    models: Models, criteria: Criteria, own_metrics: Sequence[Metric]
+) -> list[ModelMetric]:
+    """The metrics that can be measured; one of the criteria that cannot is an error."""
+    required = {each.metric for each in criteria.metrics}
+    challenger, _ = models.scored_rows
+    has_probability = challenger.scores.probability is not None
+    rows = np.arange(len(challenger.label))
+    measured = []
+    for metric in find_metrics(criteria, models.name, own_metrics):
+        if metric.probability and not has_probability and metric.name not in required:
+            continue
+        each = models.prepare(metric)
+        if np.isfinite(each.challenger(rows)):
+            measured.append(each)
+        elif metric.name in required:
+            raise SettingsError(f"criteria: {metric.name} is undefined on the held-out rows")
+    return measured
+
+
+def _measure_metrics(
+    measured: Sequence[ModelMetric], count: int, bootstrap: Bootstrap
+) -> list[published.Metric]:
+    rows = np.arange(count)
+    intervals = bootstrap.intervals(measured, rows)
+    results = []
+    for each in measured:
+        own = intervals.get(each.metric.name, Intervals())
+        value, champion = float(each.challenger(rows)), _number(each.champion, rows)
+        results.append(
+            published.Metric(
+                name=each.metric.name,
+                direction=each.metric.direction,
+                challenger=value,
+                challenger_interval=own.challenger,
+                champion=champion,
+                champion_interval=own.champion,
+                difference=None if champion is None else value - champion,
+                difference_interval=own.difference,
+            )
+        )
+    return results
 
 
 def _measure_slices(
-    predictions: Predictions, features: pd.DataFrame, criteria: Criteria, bootstrap: _Bootstrap
+    measured: Sequence[ModelMetric],
+    features: pd.DataFrame,
+    criteria: Criteria,
+    bootstrap: Bootstrap,
 ) -> list[Slice]:
     if criteria.slices is None:
         return []
     column = criteria.slices.column
-    if column not in features:
-        raise SettingsError(
-            f"criteria: slices.column {column} is not in the data; it has the columns "
-            f"{', '.join(map(str, features))}"
-        )
-    relative = [x.metric for x in criteria.slices.limits if (x.margin, x.loss) != (None, None)]
-    values = features[column].to_numpy(dtype=float)
+    compared = {x.metric for x in criteria.slices.limits if (x.margin, x.loss) != (None, None)}
+    relative = [each for each in measured if each.metric.name in compared and each.champion]
+    has_champion = any(each.champion for each in measured)
     slices = []
-    for low, high in pairwise(criteria.slices.edges):
-        rows = (values >= low) & (values < high)
-        if not rows.any():
-            continue
-        part = predictions.select(rows)
-        large = part.champion is not None and len(part.label) >= criteria.slices.smallest
+    for part in split_rows(features, criteria.slices):
+        intervals: dict[str, Any] | None = None
+        if has_champion and len(part.rows) >= criteria.slices.smallest:
+            intervals = {
+                name: each.difference
+                for name, each in bootstrap.intervals(relative, part.rows).items()
+            }
         slices.append(
             Slice(
-                slice=f"{column} {low:g} to {high:g}",
-                rows=len(part.label),
-                metrics=_measure(part.label, part.challenger),
-                champion_metrics=None
-                if part.champion is None
-                else _measure(part.label, part.champion),
-                difference_intervals={
-                    name: bootstrap.difference(name, part) for name in relative if name in METRICS
-                }
-                if large
+                slice=f"{column} {part.name}",
+                column=column,
+                low=part.low,
+                high=part.high,
+                category=part.category,
+                rows=len(part.rows),
+                metrics={x.metric.name: _number(x.challenger, part.rows) for x in measured},
+                champion_metrics={x.metric.name: _number(x.champion, part.rows) for x in measured}
+                if has_champion
                 else None,
+                difference_intervals=intervals,
             )
         )
     return slices
 
 
-def _measure(label: Labels, probability: Probabilities) -> dict[str, float | None]:
-    values = {name: float(metric(label, probability)) for name, metric in METRICS.items()}
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}
+def _number(measure: Measure | None, rows: NDArray[np.intp]) -> float | None:
+    if measure is None:
+        return None
+    value = float(measure(rows))
+    return value if np.isfinite(value) else None

@@ -32,22 +32,38 @@ class Limit(_Part):
     at_least: float | None = None
     at_most: float | None = None
     margin: float | None = None
-    loss: Share | None = None
+    loss: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Limit:
+        if self.metric.startswith("neg_"):
+            name = self.metric.removeprefix("neg_")
+            raise ValueError(f"write {name}, which is better when it is lower")
         if (self.at_least, self.at_most, self.margin, self.loss) == (None,) * 4:
             raise ValueError("needs at_least, at_most, margin or loss")
         return self
 
 
 class Slices(_Part):
-    """Slices of the rows by a column's values; a slice is [edge, next edge)."""
+    """Slices of the rows by a column's values.
+
+    With ``edges`` a slice is [edge, next edge) of numbers; otherwise it is one of ``categories``,
+    by default of the most frequent values.
+    """
 
     column: str
-    edges: Annotated[list[float], Field(min_length=2)]
+    edges: Annotated[list[float], Field(min_length=2)] | None = None
+    categories: Annotated[list[str | int | float | bool], Field(min_length=1)] | None = None
     smallest: Annotated[int, Field(ge=1)] = 30
     limits: list[Limit] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _edges_or_categories(self) -> Slices:
+        if self.edges is not None and self.categories is not None:
+            raise ValueError("needs edges or categories, not both")
+        if self.edges is not None and self.edges != sorted(set(self.edges)):
+            raise ValueError("edges must rise")
+        return self
 
 
 class Range(_Part):
@@ -72,7 +88,7 @@ class RequestLimits(_Part):
     """Limits on requests to a deployment; ``drift`` is that of its predictions."""
 
     error_rate: Share = 0.0
-    p95_ms: Annotated[float, Field(gt=0)]
+    p95_ms: Annotated[float, Field(gt=0)] = 1000
     drift: float | None = None
 
 
@@ -111,18 +127,24 @@ class Waiver(published.Waiver):
 
 
 class Criteria(_Part):
-    """The criteria file."""
+    """The criteria file; each section is optional. The first metric is the main one."""
 
-    metrics: list[Limit]
-    smallest_sample: Annotated[int, Field(ge=1)]
+    metrics: list[Limit] = Field(default_factory=list)
+    smallest_sample: Annotated[int, Field(ge=1)] = 1
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     slices: Slices | None = None
     fairness: list[Limit] = Field(default_factory=list)
     data: DataCriteria = DataCriteria()
-    endpoint: RequestLimits
-    rollout: RequestLimits
+    endpoint: RequestLimits = RequestLimits()
+    rollout: RequestLimits = RequestLimits()
     monitor: Monitor = Monitor()
     waiver: Waiver | None = None
+
+    @model_validator(mode="after")
+    def _fairness_has_groups(self) -> Criteria:
+        if self.fairness and self.slices is None:
+            raise ValueError("fairness needs slices: they are its groups")
+        return self
 
 
 def load(path: Path | str) -> Criteria:
@@ -138,7 +160,7 @@ def load(path: Path | str) -> Criteria:
     path = Path(path)
     try:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        return Criteria.model_validate(content)
+        return Criteria.model_validate({} if content is None else content)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such criteria file") from None
     except YAMLError as error:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nbrelease.quality.compare import roc_auc
 from nbrelease.quality.criteria import Criteria, Limit, Range
 from nbrelease.quality.drift import stability_index
 from nbrelease.quality.gate import Measurement, evaluate_limits
+from nbrelease.quality.metrics.probability import roc_auc
 from nbrelease.records.criterion import CriterionResult
 from nbrelease.records.published import Column, DataProfile, Drift
 
@@ -84,7 +84,7 @@ def _check_leakage(rows: pd.DataFrame, id_column: str, label: str) -> list[Crite
     if id_column not in rows:
         return [_missing_column(id_column)]
     ids = pd.to_numeric(rows[id_column], errors="coerce").to_numpy(float)
-    distance = abs(float(roc_auc(rows[label].to_numpy(np.int64), ids)) - 0.5)
+    distance = abs(float(roc_auc(rows[label].to_numpy() == 1, ids)) - 0.5)
     limit = Limit(metric="id_leakage", at_most=LEAKAGE_LIMIT)
     return evaluate_limits([limit], {limit.metric: Measurement(distance)}, id_column)
 

@@ -17,16 +17,28 @@ from pydantic import BaseModel, ConfigDict
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import ChampionGate, Criteria, Limit, Slices, Waiver
 from nbrelease.records.criterion import CriterionResult
-from nbrelease.records.published import Comparison, DataProfile, Fairness, Gate, Interval, Slice
+from nbrelease.records.published import (
+    Comparison,
+    DataProfile,
+    Direction,
+    Fairness,
+    Gate,
+    Interval,
+)
 
 Verdict = Literal["passed", "failed", "waived"]
 
 
 class Measurement(NamedTuple):
-    """A metric's value, and the interval of its difference from the champion's, if there is one."""
+    """A metric's value, and the interval of its difference from the champion's.
+
+    ``compared``: whether there is a champion; then an unknown interval does not pass.
+    """
 
     value: float | None
     difference: Interval | None = None
+    direction: Direction = "higher"
+    compared: bool = False
 
 
 class Measurements(BaseModel):
@@ -52,11 +64,16 @@ def evaluate_criteria(criteria: Criteria, measurements: Measurements) -> list[Cr
     comparison, profile = measurements.comparison, measurements.data_profile
     measured = {"rows": Measurement(comparison.rows)}
     for metric in comparison.metrics:
-        measured[metric.name] = Measurement(metric.challenger, metric.difference_interval)
+        measured[metric.name] = Measurement(
+            metric.challenger,
+            metric.difference_interval,
+            metric.direction,
+            comparison.champion is not None,
+        )
     sample = Limit(metric="rows", at_least=criteria.smallest_sample)
     results = evaluate_limits([sample, *criteria.metrics], measured)
     if criteria.slices is not None:
-        results += _evaluate_slices(comparison.slices, criteria.slices)
+        results += _evaluate_slices(comparison, criteria.slices)
     results += evaluate_limits(criteria.fairness, _fairness_measurements(measurements.fairness))
     return results + (_evaluate_profile(criteria, comparison, profile) if profile else [])
 
@@ -80,13 +97,14 @@ def evaluate_limits(
             close = difflib.get_close_matches(limit.metric, measured, n=1)
             hint = f"did you mean {close[0]}?" if close else f"measured: {', '.join(measured)}"
             raise SettingsError(f"criteria: {limit.metric} is not measured; {hint}")
-        value, interval = measured[limit.metric]
+        measurement = measured[limit.metric]
+        value = measurement.value
         if limit.at_least is not None:
             results.append(_compare(limit.metric, name, value, "at least", limit.at_least))
         if limit.at_most is not None:
             results.append(_compare(limit.metric, name, value, "at most", limit.at_most))
-        if interval is not None:
-            results += _compare_with_champion(limit, name, interval)
+        if measurement.compared or measurement.difference is not None:
+            results += _compare_with_champion(limit, name, measurement)
     return results
 
 
@@ -152,34 +170,51 @@ def _compare(
 
 
 def _compare_with_champion(
-    limit: Limit, name: str | None, interval: Interval
+    limit: Limit, name: str | None, measurement: Measurement
 ) -> list[CriterionResult]:
-    thresholds: list[tuple[Literal["low", "high"], float, float | None]] = [
-        ("low", interval[0], limit.margin),
-        ("high", interval[1], None if limit.loss is None else -limit.loss),
-    ]
+    """The criteria on the difference challenger minus champion.
+
+    ``margin`` is about the end of its interval at which the challenger is worst, ``loss`` about
+    that at which it is best.
+    """
+    higher = measurement.direction == "higher"
+    worst: Literal["low", "high"] = "low" if higher else "high"
+    best: Literal["low", "high"] = "high" if higher else "low"
+    minimums = [(worst, limit.margin), (best, None if limit.loss is None else -limit.loss)]
+    low, high = measurement.difference or (None, None)
     return [
-        _compare(limit.metric, name, value, "at least", threshold).model_copy(
-            update={"baseline": "champion", "interval_end": end}
-        )
-        for end, value, threshold in thresholds
-        if threshold is not None
+        _compare(
+            limit.metric,
+            name,
+            low if end == "low" else high,
+            "at least" if higher else "at most",
+            minimum if higher else 0 - minimum,
+        ).model_copy(update={"baseline": "champion", "interval_end": end})
+        for end, minimum in minimums
+        if minimum is not None
     ]
 
 
-def _evaluate_slices(slices: list[Slice], criteria: Slices) -> list[CriterionResult]:
+def _evaluate_slices(comparison: Comparison, criteria: Slices) -> list[CriterionResult]:
     """Evaluate each slice with enough rows. Limits that apply to none of them are an error."""
-    large = [each for each in slices if each.rows >= criteria.smallest]
+    large = [each for each in comparison.slices if each.rows >= criteria.smallest]
     if criteria.limits and not large:
         raise SettingsError(
             f"criteria: slices.limits are not measured: no slice of {criteria.column} has "
             f"{criteria.smallest} held-out rows"
         )
+    directions = {each.name: each.direction for each in comparison.metrics}
     results = []
     for each in large:
         intervals = each.difference_intervals or {}
         measured = {
-            name: Measurement(value, intervals.get(name)) for name, value in each.metrics.items()
+            name: Measurement(
+                value,
+                intervals.get(name),
+                directions.get(name, "higher"),
+                comparison.champion is not None,
+            )
+            for name, value in each.metrics.items()
         }
         results += evaluate_limits(criteria.limits, measured, each.slice)
     return results

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from nbrelease.quality.compare import THRESHOLD
 from nbrelease.quality.criteria import Criteria
+from nbrelease.quality.metrics import Measure, Metric
+from nbrelease.quality.metrics.groups import (
+    calibrated_values,
+    calibration_curve,
+    get_group_metric,
+)
+from nbrelease.quality.model_metrics import Models, check_kind
+from nbrelease.quality.predictions import Predictions
+from nbrelease.quality.slices import RowSlice, split_rows
 from nbrelease.records.published import Fairness, Importance, Point
 
 REPEATS = 5
 MAXIMUM_ROWS = 1_500
-CALIBRATION_BINS = 5
 
 
 def measure_importance(
@@ -60,47 +66,52 @@ def measure_importance(
 
 
 def measure_fairness(
-    label: pd.Series, probability: NDArray[np.float64], features: pd.DataFrame, criteria: Criteria
+    predictions: Predictions,
+    features: pd.DataFrame,
+    criteria: Criteria,
+    *,
+    task: str = "binary",
+    own_metrics: Sequence[Metric] = (),
 ) -> Fairness | None:
     """Measure groups of the held-out rows, with fairlearn's MetricFrame.
 
     Args:
-        label: 0 or 1 for each row.
-        probability: of 1, for each row.
+        predictions: of the challenger.
         features: the rows, with the sensitive column.
         criteria: its ``slices`` are the groups.
+        task: of the model.
+        own_metrics: the metrics of the project.
 
     Returns:
         Size and metrics of each group; the largest difference and the largest value of each metric
-        among the groups that are large enough; the calibration curve of each group. None where the
-        criteria have no slices.
-    """
-    from fairlearn.metrics import MetricFrame, count, false_negative_rate, selection_rate
-    from sklearn.metrics import accuracy_score
+        among the groups that are large enough; the calibration curve of each group where there
+        are probabilities. None where the criteria have no slices.
 
-    def classify(metric: Any) -> Any:
-        return lambda label, probability: metric(label, (probability > THRESHOLD).astype(int))
+    Raises:
+        SettingsError: a metric or a column of the criteria does not fit the model or its data.
+    """
+    from fairlearn.metrics import MetricFrame, count
 
     if criteria.slices is None:
         return None
-    group = _assign_slices(features[criteria.slices.column], criteria.slices.edges)
-    known = group.notna().to_numpy()
+    models = Models(predictions, task)
+    measures = {
+        each.name: models.prepare(each).challenger
+        for each in _find_group_metrics(criteria, models, own_metrics)
+    }
+    groups = split_rows(features, criteria.slices)
+    if not groups:
+        return None
+    rows = np.concatenate([each.rows for each in groups])
     frame = MetricFrame(
-        metrics={
-            "rows": count,
-            "accuracy": classify(accuracy_score),
-            "selection_rate": classify(selection_rate),
-            "false_negative_rate": classify(false_negative_rate),
-            "calibration_error": calibration_error,
-            "calibration": _calibration_curve,
-        },
-        y_true=label.to_numpy()[known],
-        y_pred=probability[known],
-        sensitive_features=group[known].astype(str),
+        metrics={"rows": count}
+        | {name: _measure_positions(measure) for name, measure in measures.items()},
+        y_true=rows,
+        y_pred=rows,
+        sensitive_features=np.repeat([x.name for x in groups], [len(x.rows) for x in groups]),
     )
-    curves = frame.by_group["calibration"]
-    groups = frame.by_group.drop(columns="calibration").astype(float)
-    large = groups[groups["rows"] >= criteria.slices.smallest].drop(columns="rows")
+    by_group = frame.by_group.astype(float).loc[[each.name for each in groups]]
+    large = by_group[by_group["rows"] >= criteria.slices.smallest].drop(columns="rows")
     differences = (large.max() - large.min()) if len(large) > 1 else large.max() * 0
     return Fairness(
         sensitive=criteria.slices.column,
@@ -108,45 +119,46 @@ def measure_fairness(
             {
                 "group": str(name),
                 "rows": int(row["rows"]),
-                **{key: float(row[key]) for key in large.columns},
+                **{key: _number(row[key]) for key in large.columns},
             }
-            for name, row in groups.iterrows()
+            for name, row in by_group.iterrows()
         ],
-        differences={str(key): float(value) for key, value in differences.items()},
-        most={str(key): float(value) for key, value in large.max().items()},
-        calibration={str(name): curve for name, curve in curves.items()},
+        differences={str(key): _number(value) for key, value in differences.items()},
+        most={str(key): _number(value) for key, value in large.max().items()},
+        calibration=_calibration_by_group(models, groups),
     )
 
 
-def calibration_error(label: NDArray[Any], probability: NDArray[np.float64]) -> float:
-    """The mean distance between predicted probabilities and observed shares; 0 is perfect.
-
-    The expected calibration error over five bins with the same number of rows (Naeini, Cooper and
-    Hauskrecht, AAAI 2015).
-    """
-    bins = _calibration_bins(label, probability)
-    rows = sum(len(labels) for labels, _ in bins)
-    return float(sum(abs(x.mean() - p.mean()) * len(x) for x, p in bins) / rows)
-
-
-def _assign_slices(values: pd.Series, edges: list[float]) -> pd.Series:
-    """The name of each value's slice; values outside of all slices get none."""
-    names = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    return pd.cut(values, edges, right=False, labels=names)
-
-
-def _calibration_curve(label: NDArray[Any], probability: NDArray[np.float64]) -> list[Point]:
-    return [
-        (round(float(p.mean()), 6), round(float(x.mean()), 6))
-        for x, p in _calibration_bins(label, probability)
-    ]
+def _find_group_metrics(
+    criteria: Criteria, models: Models, own_metrics: Sequence[Metric]
+) -> list[Metric]:
+    """The metrics of the task's groups, and those that the fairness criteria name."""
+    limits = [each.metric for each in criteria.fairness]
+    named = [name.removesuffix("_difference").removesuffix("_most") for name in limits]
+    of_task = models.task.group_metrics or [each.metric for each in criteria.metrics]
+    has_probability = models.scored_rows[0].scores.probability is not None
+    metrics = []
+    for name in dict.fromkeys([*of_task, *named]):
+        metric = get_group_metric(name, own_metrics)
+        check_kind(metric, models.name)
+        if has_probability or not metric.probability or name in named:
+            metrics.append(metric)
+    return metrics
 
 
-def _calibration_bins(
-    label: NDArray[Any], probability: NDArray[np.float64]
-) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Labels and probabilities in bins with the same number of rows, by rising probability."""
-    label, probability = np.asarray(label), np.asarray(probability)
-    order = np.argsort(probability, kind="stable")
-    parts = np.array_split(order, min(CALIBRATION_BINS, len(order)))
-    return [(label[part], probability[part]) for part in parts]
+def _measure_positions(measure: Measure) -> Callable[..., float]:
+    return lambda rows, _: float(measure(np.asarray(rows)))
+
+
+def _calibration_by_group(models: Models, groups: Sequence[RowSlice]) -> dict[str, list[Point]]:
+    rows = models.scored_rows[0]
+    if not models.task.classifier or rows.scores.probability is None:
+        return {}
+    actual, probability = calibrated_values(rows)
+    return {
+        each.name: calibration_curve(actual[each.rows], probability[each.rows]) for each in groups
+    }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -122,7 +122,7 @@ class McNemar(_Value):
 class Slice(_Value):
     """Metrics of a slice of the rows.
 
-    A slice is a band ``low`` to ``high`` (the end excluded) of a column, or one of its categories.
+    A slice is a range ``low`` to ``high`` (the end excluded) of a column, or one of its categories.
     """
 
     slice: str
