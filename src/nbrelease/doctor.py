@@ -21,7 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files
+from nbrelease.export.layout import Layout
 from nbrelease.notebook import read
+from nbrelease.packages import check as check_packages
+from nbrelease.packages import read_environment_file
 
 # VS Code and JupyterLab start git without the environment's PATH, so name the interpreter.
 PYTHON = f'"{Path(sys.executable).as_posix()}"'
@@ -39,8 +42,6 @@ NBDIME = {
 }
 MAX_NAMES = 4
 """The number of different packages that a message names."""
-# name==version without extras. A line with an environment marker is not a pin.
-PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*==\s*([^\s;#]+)\s*(?:#|$)")
 VS_CODE = {
     "jupyter.notebookFileRoot": "${fileDirname}",
     "python.testing.pytestArgs": ["tests"],
@@ -65,15 +66,19 @@ class Check:
     fix: Callable[[], None] | None = None
 
 
-def run_checks(root: Path, notebooks: list[Path]) -> Iterator[Check]:
+def run_checks(layout: Layout, notebooks: list[Path]) -> Iterator[Check]:
     """Run all checks in order.
 
     Args:
-        root: the project's folder.
+        layout: the project's folders.
         notebooks: its notebooks and runbooks.
     """
+    root = layout.root
     yield from _check_kernels(notebooks)
     yield from _check_packages(root / "conda")
+    differences = [f"{each.path}: {each.message}; {each.fix}" for each in check_packages(layout)]
+    message = "; ".join(differences) or "job, model and requirements.txt have the same packages"
+    yield Check("package lists", not differences, message)
     if not _git(root, "rev-parse", "--git-dir"):
         yield Check("git", False, "not a git repository; run git init, or clone the project")
     else:
@@ -129,18 +134,23 @@ def _check_packages(folder: Path) -> Iterator[Check]:
     for file in sorted(folder.glob("*.yml")):
         relative = f"conda/{file.name}"
         try:
-            python, pins = _read_pins(file)
+            environment = read_environment_file(file)
         except (OSError, ValueError) as error:
             yield Check(relative, False, f"cannot be read: {' '.join(str(error).split())}")
             continue
         here = ".".join(map(str, sys.version_info[:3]))
+        python = environment.python
         if python and not f"{here}.".startswith(f"{python}."):
             message = (
                 f"needs Python {python} (installed: {here}); run: conda env create -f {relative}"
             )
             yield Check(relative, False, message)
             continue
-        wrong = {name: version for name, version in pins.items() if _installed(name) != version}
+        wrong = {
+            name: version
+            for name, version in environment.pins.items()
+            if _installed(name) != version
+        }
         if not wrong:
             yield Check(relative, True, "matches the installed packages")
             continue
@@ -171,37 +181,6 @@ def _install(pins: dict[str, str]) -> None:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["pip failed without a message"]
         raise OSError(lines[-1])
-
-
-def _read_pins(file: Path) -> tuple[str, dict[str, str]]:
-    """The version of Python and the packages that an environment file pins."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise ValueError(str(error)) from None
-    dependencies = content.get("dependencies") if isinstance(content, dict) else None
-    python, lines = "", []
-    for item in dependencies if isinstance(dependencies, list) else []:
-        if isinstance(item, dict):
-            lines += [str(line) for line in item.get("pip") or []]
-        elif match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", str(item)):
-            python = match[1]
-    return python, _read_requirements(lines, file.parent)
-
-
-def _read_requirements(lines: list[str], folder: Path) -> dict[str, str]:
-    """The pins of requirement lines, including those of the files they name."""
-    pins: dict[str, str] = {}
-    for line in lines:
-        if match := re.match(r"^(?:-r|--requirement)[ =]\s*(\S+)", line):
-            inner = folder / match[1]
-            pins |= _read_requirements(inner.read_text(encoding="utf-8").splitlines(), inner.parent)
-        elif match := PIN.match(line):
-            pins[match[1]] = match[2]
-    return pins
 
 
 def _git(root: Path, *words: str) -> str:

@@ -18,12 +18,11 @@ from nbrelease.export.layout import load
 def command(fix: bool) -> int:
     """Check the development environment. The exit code is 1 if something is missing.
 
-    Checks the kernels that notebooks use, installed packages against conda/*.yml, the git filter
-    and hook, nbdime and the settings of VS Code.
+    Checks the kernels that notebooks use, installed packages against conda/*.yml, the package lists
+    of job and model, the git filter and hook, nbdime and the settings of VS Code.
     """
-    root = load().layout.root
     missing = []
-    for check in run_checks(root, all_notebooks()):
+    for check in run_checks(load().layout, all_notebooks()):
         if check.passed:
             console.out(f"ok       {check.name}: {check.message}")
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from nbrelease import console
+from nbrelease import console, packages
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.export import Export, Layout, plan
 from nbrelease.export.cache import Cache
@@ -58,6 +58,7 @@ def command(
     diagnostics = [each for export in exports for each in export.diagnostics]
     if check:
         diagnostics += [each for export in exports for each in _stale_files(export, layout)]
+        diagnostics += packages.check(layout)
     _print_diagnostics(diagnostics, output_format, layout.root)
     if output_format == "text":
         for export in exports:

@@ -127,3 +127,10 @@ STALE = _rule("NBR601", "stale-file", ERROR, "An exported file is out of date.")
 EDITED = _rule("NBR602", "manual-edit", ERROR, "An exported block was edited by hand.")
 CONFLICTING_EDITS = _rule("NBR603", "conflicting-edits", ERROR, "A block and its cell were edited.")
 ORPHAN = _rule("NBR604", "orphaned-module", WARNING, "The notebook of a module is missing.")
+
+# 7: packages
+UNLISTED_PACKAGE = _rule(
+    "NBR701", "unlisted-package", ERROR, "A job lacks a package that it needs."
+)
+OTHER_VERSION = _rule("NBR702", "other-version", ERROR, "Two lists have a package's versions.")
+PACKAGE_LIST = _rule("NBR703", "package-list", ERROR, "The list of packages cannot be read.")

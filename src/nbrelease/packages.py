@@ -1,0 +1,236 @@
+"""Compare the packages of a training job, of its model and of this project's environment.
+
+``conda/train.yml`` is the one list of packages of a training job. The training notebook imports
+from it and names the model's requirements; ``requirements.txt`` is what rehearsals and tests
+install. A difference between them is seen on Azure first, when the job or the deployment starts.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from nbrelease.export import diagnostic as rules
+from nbrelease.export.diagnostic import Diagnostic
+from nbrelease.export.layout import SETTINGS_FILE, Layout
+
+CONDA_FILE = "conda/train.yml"
+REQUIREMENTS_FILE = "requirements.txt"
+# name==version without extras. A line with an environment marker is not a pin.
+PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*={1,2}\s*([^\s;#=*]+)\s*(?:#|$)")
+NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*)")
+# Modules whose package has another name; others are looked up in the installed packages.
+PACKAGES = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "PIL": "pillow",
+    "dateutil": "python-dateutil",
+}
+
+
+@dataclass(frozen=True)
+class EnvironmentFile:
+    """The packages of a conda environment file.
+
+    Attributes:
+        python: the version of Python; may be empty.
+        names: the normalized names of all packages.
+        pins: normalized name to version, where there is one.
+    """
+
+    python: str
+    names: frozenset[str]
+    pins: dict[str, str]
+
+
+def read_environment_file(path: Path) -> EnvironmentFile:
+    """Read a conda environment file, with the requirements files that it names.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: it is not YAML.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(str(error)) from None
+    dependencies = content.get("dependencies") if isinstance(content, dict) else None
+    python, lines = "", []
+    for item in dependencies if isinstance(dependencies, list) else []:
+        if isinstance(item, dict):
+            lines += [str(line) for line in item.get("pip") or []]
+        elif match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", str(item)):
+            python = match[1]
+        else:
+            lines.append(str(item))
+    requirements = list(_expand(lines, path.parent))
+    return EnvironmentFile(
+        python,
+        frozenset(normalize(match[1]) for line in requirements if (match := NAME.match(line))),
+        {normalize(match[1]): match[2] for line in requirements if (match := PIN.match(line))},
+    )
+
+
+def normalize(name: str) -> str:
+    """A package's name as the package index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def check(layout: Layout) -> list[Diagnostic]:
+    """Compare the package lists of a project.
+
+    Args:
+        layout: its folders.
+
+    Returns:
+        A diagnostic for each difference; empty for a project without ``conda/train.yml``.
+    """
+    found: list[Diagnostic] = []
+    pins = _read_requirements(layout.root)
+    for notebook, conda_file in _list_trainings(layout.root):
+        path = layout.root / conda_file
+        if not path.is_file():
+            continue
+        try:
+            environment = read_environment_file(path)
+        except (OSError, ValueError) as error:
+            message = f"cannot be read: {' '.join(str(error).split())}"
+            found.append(_report(rules.PACKAGE_LIST, conda_file, 1, message, "fix the file"))
+            continue
+        found += _compare_requirements(environment, pins, conda_file)
+        folder = layout.exported / notebook
+        for module in sorted(folder.glob("*.py")):
+            own = {each.stem for each in folder.glob("*.py")}
+            relative = layout.relative(module)
+            tree = ast.parse(module.read_text(encoding="utf-8"))
+            found += _compare_imports(tree, own, environment, relative, conda_file)
+            found += _compare_model(tree, environment, relative, conda_file)
+    return list(dict.fromkeys(found))
+
+
+def _report(rule: rules.Rule, path: str, line: int, message: str, fix: str) -> Diagnostic:
+    return Diagnostic(rule, path, "", line, 1, message, fix)
+
+
+def _list_trainings(root: Path) -> list[tuple[str, str]]:
+    """Training notebook and environment file of each model of the project."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(root / SETTINGS_FILE, encoding="utf-8")
+    sections = [name for name in parser.sections() if re.fullmatch(r"model:[^:]+", name)]
+    return [
+        (
+            section.get("training_notebook", "train"),
+            section.get("conda_file", CONDA_FILE),
+        )
+        for section in [parser.defaults(), *(parser[name] for name in sections)]
+    ]
+
+
+def _expand(lines: list[str], folder: Path) -> Iterator[str]:
+    """Requirement lines, and those of the requirements files that they name."""
+    for line in lines:
+        if match := re.match(r"^(?:-r|--requirement)[ =]\s*(\S+)", line):
+            inner = folder / match[1]
+            yield from _expand(inner.read_text(encoding="utf-8").splitlines(), inner.parent)
+        else:
+            yield line
+
+
+def _read_requirements(root: Path) -> dict[str, str]:
+    try:
+        lines = list(_expand([f"-r {REQUIREMENTS_FILE}"], root))
+    except OSError:
+        return {}
+    return {normalize(match[1]): match[2] for line in lines if (match := PIN.match(line))}
+
+
+def _compare_requirements(
+    environment: EnvironmentFile, pins: dict[str, str], conda_file: str
+) -> Iterator[Diagnostic]:
+    for name, version in environment.pins.items():
+        if name in pins and pins[name] != version:
+            yield _report(
+                rules.OTHER_VERSION,
+                conda_file,
+                1,
+                f"{name} {version}, but {REQUIREMENTS_FILE} has {pins[name]}",
+                "use the same version in both: a rehearsal trains with the second",
+            )
+
+
+def _compare_imports(
+    tree: ast.Module, own: set[str], environment: EnvironmentFile, path: str, conda_file: str
+) -> Iterator[Diagnostic]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        else:
+            continue
+        for module in {name.partition(".")[0] for name in names} - own:
+            if module not in sys.stdlib_module_names and not _provides(environment, module):
+                yield _report(
+                    rules.UNLISTED_PACKAGE,
+                    path,
+                    node.lineno,
+                    f"imports {module}, which {conda_file} does not list",
+                    f"add its package to {conda_file}",
+                )
+
+
+def _provides(environment: EnvironmentFile, module: str) -> bool:
+    """Whether one of the packages has the module, as far as names and installed packages say."""
+    if normalize(PACKAGES.get(module, module)) in environment.names:
+        return True
+    return any(
+        normalize(name) in environment.names
+        for name in metadata.packages_distributions().get(module, [])
+    )
+
+
+def _compare_model(
+    tree: ast.Module, environment: EnvironmentFile, path: str, conda_file: str
+) -> Iterator[Diagnostic]:
+    """Compare ``pip_requirements=[...]`` of the model with the environment file."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.keyword) and node.arg == "pip_requirements"):
+            continue
+        for item in node.value.elts if isinstance(node.value, ast.List) else []:
+            text = _leading_text(item)
+            if not (name := NAME.match(text)):
+                continue
+            package, pin = normalize(name[1]), PIN.match(text)
+            if package not in environment.names:
+                if isinstance(item, ast.JoinedStr):  # the version of the job's environment
+                    yield _report(
+                        rules.UNLISTED_PACKAGE,
+                        path,
+                        item.lineno,
+                        f"the model requires {package}, which {conda_file} does not list",
+                        f"add it to {conda_file}",
+                    )
+            elif pin and pin[2] != environment.pins.get(package, pin[2]):
+                yield _report(
+                    rules.OTHER_VERSION,
+                    path,
+                    item.lineno,
+                    f"the model requires {text}, but {conda_file} has {environment.pins[package]}",
+                    f"write the version that the job has, or the same as in {conda_file}",
+                )
+
+
+def _leading_text(item: ast.expr) -> str:
+    """A string literal, or the text of an f-string before its first value."""
+    if isinstance(item, ast.JoinedStr):
+        item = item.values[0] if item.values else item
+    return item.value if isinstance(item, ast.Constant) and isinstance(item.value, str) else ""

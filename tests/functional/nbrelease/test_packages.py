@@ -1,0 +1,110 @@
+"""The package lists of a job, its model and the project: ``export --check`` and ``doctor``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.functional
+SETTINGS = Path(__file__).parents[3] / "settings.ini"
+LISTED = ["mlflow==3.15.0", "scikit-learn==1.9.1", "pandas==2.3.3"]
+SAVE = """
+def save(model):
+    mlflow.sklearn.save_model(model, "model", pip_requirements=[{requirements}])
+"""
+
+
+def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nbrelease", *words],
+        cwd=project, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def write_environment(path: Path, packages: list[str]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    lines = ["dependencies:", "  - python=3.11", "  - pip:", *(f"      - {p}" for p in packages)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_notebook(path: Path, source: str) -> None:
+    cells = [
+        {
+            "cell_type": "code", "execution_count": None, "id": name, "outputs": [],
+            "metadata": {"tags": [tag]}, "source": text,
+        }
+        for name, tag, text in (("code", "export", source), ("run", "main", "print(1)"))
+    ]  # fmt: skip
+    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    shutil.copy(SETTINGS, tmp_path)
+    (tmp_path / "requirements.txt").write_text("\n".join(LISTED) + "\n")
+    write_environment(tmp_path / "conda" / "train.yml", LISTED)
+    return tmp_path
+
+
+def check(project: Path, source: str, notebook: str = "train") -> tuple[int, list[tuple[str, str]]]:
+    """Exit code of ``export --check``, and code and file of each problem with packages."""
+    write_notebook(project / "notebooks" / f"{notebook}.ipynb", source)
+    assert nbrelease(project, "export").returncode == 0
+    done = nbrelease(project, "export", "--check", "--format", "json")
+    problems = [
+        (each["code"], each["path"])
+        for each in json.loads(done.stdout)
+        if each["code"].startswith("NBR7")
+    ]
+    return done.returncode, problems
+
+
+@pytest.mark.parametrize(
+    ("imports", "requirements", "code"),
+    [
+        ("import mlflow, sklearn", 'f"scikit-learn=={sklearn.__version__}"', None),
+        ("import mlflow", '"azureml-ai-monitoring==1.0.0"', None),  # only the endpoint needs it
+        ("import mlflow, lightgbm", "", "NBR701"),
+        ("import mlflow\nfrom scipy.stats import norm", "", "NBR701"),
+        ("import mlflow, sys", 'f"skops=={sys.version}"', "NBR701"),
+        ("import mlflow", '"scikit-learn==1.8.0"', "NBR702"),
+        ("import mlflow", '"scikit-learn==1.9.1"', None),
+    ],
+)
+def test_code_and_model_use_the_packages_of_the_job(project, imports, requirements, code):
+    result = check(project, imports + "\n" + SAVE.format(requirements=requirements))
+    assert result == ((1, [(code, "exported/train/main.py")]) if code else (0, []))
+
+
+def test_job_and_requirements_have_the_same_versions(project):
+    write_environment(project / "conda" / "train.yml", ["mlflow==3.14.0", "pandas>=2"])
+    assert check(project, "import pandas") == (1, [("NBR702", "conda/train.yml")])
+    done = nbrelease(project, "doctor")
+    assert done.returncode == 1
+    assert "package lists: conda/train.yml: mlflow 3.14.0" in done.stdout
+
+
+def test_a_second_model_has_a_list_of_its_own(project):
+    settings = "[model:text]\ntraining_notebook = text\nconda_file = conda/text.yml\n"
+    with (project / "settings.ini").open("a") as file:
+        file.write(settings)
+    write_environment(project / "conda" / "text.yml", ["lightgbm==4.7.0"])
+    assert check(project, "import lightgbm", "text") == (0, [])
+    assert check(project, "import sklearn", "text") == (1, [("NBR701", "exported/text/main.py")])
+
+
+def test_a_file_that_is_not_yaml_is_reported(project):
+    (project / "conda" / "train.yml").write_text("a: [\n")
+    assert check(project, "import sys") == (1, [("NBR703", "conda/train.yml")])
+
+
+def test_a_project_without_an_environment_file_is_not_checked(project):
+    (project / "conda" / "train.yml").unlink()
+    assert check(project, "import lightgbm") == (0, [])
