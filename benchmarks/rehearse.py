@@ -115,7 +115,8 @@ def run_plain_script(folder: Path, data: Path, estimator: str) -> float:
         check=True,
     )
     values = json.loads(settings.stdout)
-    values |= {"training_data": str(data), "estimator": estimator, "release_id": ""}
+    values |= {"training_data": str(data), "release_id": ""}
+    values["train_parameters"] |= {"estimator": estimator}
     code = [
         "from pydantic_core import to_jsonable_python",
         f"given = {values!r}",

@@ -25,6 +25,7 @@ from nbrelease.records import (
     read_decisions,
     read_identity,
     read_outcome,
+    release_prefix,
 )
 from nbrelease.records.summary import derive, since_last
 from nbrelease.report import later_entries, pages
@@ -58,7 +59,7 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
     notebooks = {result.name: _notebook(folder, result.name) for result in results}
     record = derive_record(folder, results, notebooks)
     if record.since_last is None:
-        changes = since_last(record, _earlier_records(folder, record.env))
+        changes = since_last(record, _earlier_records(folder, record))
         record = record.model_copy(update={"since_last": changes})
     files.write_text(folder / "record.json", record.model_dump_json(indent=2) + "\n")
     for result in results:
@@ -121,14 +122,17 @@ def _sources(
     return sources
 
 
-def _earlier_records(folder: Path, env: str) -> Iterator[ReleaseRecord]:
-    """The earlier releases into ``env`` with a pack, newest first."""
-    for path in sorted(folder.parent.glob(f"{env}-*Z-*/{manifest.NAME}"), reverse=True):
+def _earlier_records(folder: Path, record: ReleaseRecord) -> Iterator[ReleaseRecord]:
+    """The earlier releases of the model into the same environment with a pack, newest first."""
+    prefix = release_prefix(record.env, record.settings_model)
+    for path in sorted(folder.parent.glob(f"{prefix}-*Z-*/{manifest.NAME}"), reverse=True):
         if path.parent.name < folder.name:
             try:
-                yield load_record(path.parent)
+                earlier = load_record(path.parent)
             except (OSError, ValueError):  # another version, or damaged: verify reports it
                 continue
+            if (earlier.env, earlier.settings_model) == (record.env, record.settings_model):
+                yield earlier
 
 
 def load_record(folder: Path) -> ReleaseRecord:

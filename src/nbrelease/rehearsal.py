@@ -67,6 +67,7 @@ def rehearse(
     name: str,
     settings: Settings,
     *,
+    model: str = "",
     listener: pipelines_local.Listener,
     approver: pipelines_local.Approver,
     jobs: int | None = None,
@@ -77,6 +78,7 @@ def rehearse(
     Args:
         name: a key of :data:`PIPELINES`.
         settings: the project's settings.
+        model: a further model of settings.ini; empty for the model of ``[DEFAULT]``.
         listener: receives the events of the run.
         approver: decides on approvals.
         jobs: number of jobs that run in parallel; by default the number of cores.
@@ -85,13 +87,18 @@ def rehearse(
     Raises:
         UserError: settings, data or the pipeline's file are wrong; nothing ran.
     """
-    root, env = settings.root, settings.environment(PIPELINES[name].env)
+    root, env = settings.root, settings.environment(PIPELINES[name].env, model)
+    settings.training_parameters(PIPELINES[name].env, model)  # wrong ones are reported before a run
     pipeline = root / ".ado" / PIPELINES[name].file
     if not pipeline.is_file():
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
+    parameters = {
+        **(PIPELINES[name].local if env.workspace == "local" else {}),
+        **({"model": model} if model else {}),
+    }
     if env.kernel_name:  # fail now, not after the first jobs
-        where = settings.where(PIPELINES[name].env, "kernel_name")
+        where = settings.where(PIPELINES[name].env, "kernel_name", model)
         kernelspec.resolve_kernel(env.kernel_name, "", where)
     with (
         open_workspace(env, root) as workspace,
@@ -116,7 +123,7 @@ def rehearse(
                 pipeline,
                 root=root,
                 work_dir=root / WORK,
-                parameters=dict(PIPELINES[name].local) if env.workspace == "local" else {},
+                parameters=parameters,
                 # The steps use this environment: make setup then installs nothing.
                 variables={"VENV": sys.prefix, **overrides},
                 service_connections=connections,
@@ -231,9 +238,9 @@ def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:
     overrides = dict(settings.overrides)
     if "://" not in env.training_data and not env.training_data.startswith("azureml:"):
         data = settings.root / env.training_data
-        if not data.is_file():
+        if not data.exists():
             raise UsageError(
-                f"{env.training_data}: no such data file; "
+                f"{env.training_data}: no such file or folder; "
                 f"fix training_data in {settings.path.name}, or use --set training_data=PATH"
             )
         overrides["training_data"] = str(data.resolve())

@@ -29,6 +29,7 @@ from nbrelease.records import (
     executed,
     merge_values,
     read_identity,
+    release_prefix,
 )
 from nbrelease.settings import Environment, Settings
 
@@ -44,7 +45,7 @@ class Release:
 
     @property
     def id(self) -> str:
-        """``<env>-<UTC yyyymmddThhmmssZ>-<short commit>``."""
+        """``<env>-<UTC yyyymmddThhmmssZ>-<short commit>``, with the model after the environment."""
         return self.identity.release_id
 
     def notebook(self, name: str) -> Path:
@@ -62,14 +63,28 @@ class Release:
         return merge_values(each for each in results if before is None or each.name < before)
 
 
-def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "release") -> Release:
-    """Begin a release into environment ``name``: create its folder and write its identity."""
+def begin(settings: Settings, name: str, *, model: str = "", kind: Kind = "release") -> Release:
+    """Begin a release: create its folder and write its identity.
+
+    Args:
+        settings: the project's settings.
+        name: the environment.
+        model: a further model of settings.ini; empty for the model of ``[DEFAULT]``.
+        kind: a release, or a monitor of the live deployment.
+
+    Raises:
+        SettingsError: a setting is wrong, or the training notebook is not exported.
+    """
+    env = settings.environment(name, model)
+    train_parameters = settings.training_parameters(name, model)
     source = git.source(settings.root)
-    folder, started = _new_folder(settings.root / env.evidence, name, source.short)
+    evidence = settings.root / settings.environment(name).evidence  # one folder for all models
+    folder, started = _new_folder(evidence, release_prefix(name, model), source.short)
     identity = Identity(
         release_id=folder.name,
         kind=kind,
         env=name,
+        settings_model=model,
         started=started,
         actor=actor(settings.root),
         language=env.language,
@@ -90,13 +105,10 @@ def begin(settings: Settings, name: str, env: Environment, *, kind: Kind = "rele
             workspace_name=env.workspace_name,
         ),
         parameters={
-            "estimator": env.estimator,
+            **train_parameters,
             "training_data": Path(env.training_data).name,
-            "test_size": env.test_size,
-            "regularization_rate": env.regularization_rate,
-            "random_state": env.random_state,
             # Only known here: jobs get the code as an artifact, without its history.
-            "criteria_commit": git.last_change(settings.root, env.runbooks / "criteria.yml"),
+            "criteria_commit": git.last_change(settings.root, env.runbooks / env.criteria_file),
         },
     )
     release_files.write(folder, IDENTITY, identity.model_dump(mode="json"))
@@ -132,12 +144,14 @@ def find(root: Path, env: Environment, release_id: str) -> Release:
     return Release(folder, read_identity(folder))
 
 
-def newest_open(root: Path, name: str, env: Environment) -> Release | None:
-    """The newest release into environment ``name`` without a built pack."""
-    for folder in sorted((root / env.evidence).glob(f"{name}-*Z-*"), reverse=True):
+def newest_open(root: Path, name: str, env: Environment, model: str = "") -> Release | None:
+    """The newest release of a model into environment ``name`` without a built pack."""
+    prefix = release_prefix(name, model)
+    for folder in sorted((root / env.evidence).glob(f"{prefix}-*Z-*"), reverse=True):
         if (folder / "record.json").is_file() and not (folder / "manifest.json").exists():
             identity = read_identity(folder)
-            if identity.kind == "release":
+            is_same = (identity.env, identity.settings_model) == (name, model)
+            if is_same and identity.kind == "release":
                 return Release(folder, identity)
     return None
 

@@ -60,7 +60,7 @@ def test_a_challenger_is_compared_with_the_champion(prod, kind):
     main = prod.root / "exported" / "train" / "main.py"
     source, before = main.read_text(), prod.look()
     main.write_text(source.replace("fit(features, label)", f"fit(features, {label})"))
-    words = ["02_train", "03_register", "--env", "prod", "-p", f"estimator={estimator}"]
+    words = ["02_train", "03_register", "--env", "prod", "--set", f"estimator={estimator}"]
     with prod.callers() as callers:
         trained = nbrelease(prod.root, "run", *words[:1], *words[2:])
         done = nbrelease(prod.root, "run", *words[1:4])

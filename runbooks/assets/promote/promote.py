@@ -22,7 +22,7 @@ def promote(options: argparse.Namespace) -> None:
     metrics, probability = training.evaluate(model, features, label)
     overlap = training.overlap(train_features, features)
     with mlflow.start_run():
-        mlflow.log_params({"promoted": options.promoted, "estimator": options.estimator})
+        mlflow.log_param("promoted", options.promoted)
         mlflow.log_metrics({**metrics, "overlap_rows": float(overlap)})
         for name, figure in training.draw(label, probability).items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
@@ -33,7 +33,7 @@ def promote(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    for name in ("--model", "--promoted", "--estimator", "--input_data", "--label_column"):
+    for name in ("--model", "--promoted", "--input_data", "--label_column"):
         parser.add_argument(name, required=True)
     parser.add_argument("--test_size", type=float, required=True)
     parser.add_argument("--random_state", type=int, required=True)

@@ -11,21 +11,23 @@ import click
 import child_processes
 import pipelines_local
 from nbrelease import console
+from nbrelease.commands._overrides import parse_settings
 from nbrelease.errors import ExitCode, UsageError
 from nbrelease.rehearsal import PIPELINES, Rehearsal
-from nbrelease.settings import Settings, load
+from nbrelease.settings import load
 
 ERROR = "##[error]"
 
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(PIPELINES)), default="dev")
+@click.option("--model", default="", metavar="NAME", help="Section [model:NAME] of settings.ini.")
 @click.option(
     "--set",
     "pairs",
     multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a setting for this run. Can be repeated.",
+    metavar="NAME=VALUE",
+    help="Override a setting or a parameter of the training notebook. Can be repeated.",
 )
 @click.option(
     "--jobs",
@@ -48,6 +50,7 @@ ERROR = "##[error]"
 @click.option("--follow-parent", is_flag=True, help="Stop when the calling program (make) ends.")
 def command(
     name: str,
+    model: str,
     pairs: tuple[str, ...],
     jobs: int | None,
     approve: tuple[str, ...],
@@ -62,8 +65,7 @@ def command(
     """
     if follow_parent:
         child_processes.follow_parent()
-    settings = load()
-    settings = Settings(settings.path, settings.overrides, _parse_settings(pairs))
+    settings = load(arguments=parse_settings(pairs))
     env = settings.environment(PIPELINES[name].env)
 
     from nbrelease.rehearsal import build_interrupted_packs, rehearse
@@ -75,6 +77,7 @@ def command(
         rehearsal = rehearse(
             name,
             settings,
+            model=model,
             listener=pipelines_local.console_listener(),
             approver=_create_approver(approve, reject),
             jobs=jobs,
@@ -83,19 +86,6 @@ def command(
     except pipelines_local.PipelinesError as error:
         raise UsageError(str(error)) from None
     return _report(name, rehearsal)
-
-
-def _parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Parse KEY=VALUE; a relative path of a data file is relative to the current folder."""
-    values = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(f"--set {pair}: write --set KEY=VALUE")
-        if key == "training_data" and "://" not in value and not value.startswith("azureml:"):
-            value = os.path.abspath(value)  # noqa: PTH100 - resolve() would follow symbolic links
-        values[key] = value
-    return values
 
 
 def _create_approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:

@@ -22,6 +22,7 @@ def command() -> None:
 
 @command.command()
 @click.option("--env", "name", required=True, help="A section of settings.ini.")
+@click.option("--model", default="", help="A section [model:NAME] of settings.ini.")
 @click.option(
     "--kind",
     type=click.Choice(get_args(Kind)),
@@ -29,13 +30,12 @@ def command() -> None:
     show_default=True,
     help="A monitor checks the live deployment; it is not a release.",
 )
-def begin(name: str, kind: Kind) -> None:
+def begin(name: str, model: str, kind: Kind) -> None:
     """Begin a release into an environment and print its id.
 
     In a pipeline the id is also the output variable release_id of the step.
     """
-    settings = load()
-    begun = release.begin(settings, name, settings.environment(name), kind=kind)
+    begun = release.begin(load(), name, model=model.strip(), kind=kind)
     console.out(begun.id)
     console.azure_variable("release_id", begun.id)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from nbrelease import console, release
+from nbrelease.commands._overrides import parse_settings
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.records import RunbookResult
 from nbrelease.records.verdict import rolled_back
@@ -19,6 +20,19 @@ from nbrelease.workspace import open_workspace
 @click.command()
 @click.argument("names", metavar="RUNBOOK...", nargs=-1, required=True)
 @click.option("--env", "env_name", required=True, help="Section of settings.ini.")
+@click.option(
+    "--model",
+    default="",
+    metavar="NAME",
+    help="Section [model:NAME] of settings.ini.  [default: the model of --release]",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Override a setting or a parameter of the training notebook. Can be repeated.",
+)
 @click.option(
     "-p",
     "--parameter",
@@ -43,6 +57,8 @@ from nbrelease.workspace import open_workspace
 def command(
     names: tuple[str, ...],
     env_name: str,
+    model: str,
+    overrides: tuple[str, ...],
     pairs: tuple[str, ...],
     release_id: str | None,
     parts: tuple[Path, ...],
@@ -55,16 +71,22 @@ def command(
     it, else from settings.ini, else from the notebook. The command stops at the first runbook that
     does not pass.
     """
-    settings = load()
-    env = settings.environment(env_name)
+    settings = load(arguments=parse_settings(overrides))
+    env = settings.environment(env_name, model)
+    settings.training_parameters(env_name, model)  # wrong ones are reported before a run
     arguments = _parse_parameters(pairs)
     runbooks = [_find_runbook(name, settings.root / env.runbooks) for name in names]
-    release.collect(settings.root / env.evidence, parts)
+    common = settings.environment(env_name)
+    release.collect(settings.root / common.evidence, parts)
     if release_id is not None:
-        current = release.find(settings.root, env, release_id)
+        current = release.find(settings.root, common, release_id)
+        if model not in ("", current.identity.settings_model):
+            of = current.identity.settings_model or "the model of [DEFAULT]"
+            raise UsageError(f"--model {model}: release {release_id} is of {of}")
+        env = settings.environment(env_name, current.identity.settings_model)
     else:
-        current = release.newest_open(settings.root, env_name, env) or release.begin(
-            settings, env_name, env
+        current = release.newest_open(settings.root, env_name, common, model) or release.begin(
+            settings, env_name, model=model
         )
     from nbrelease.runbook import run  # papermill takes seconds to import
 

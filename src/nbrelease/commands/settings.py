@@ -14,11 +14,15 @@ from nbrelease.settings import load
 
 @click.command()
 @click.argument("name", metavar="[ENV]", required=False)
+@click.option("--model", default="", metavar="NAME", help="Section [model:NAME] of settings.ini.")
 @click.option("--arm", is_flag=True, help="Print the parameters of infra/azuredeploy.json.")
 @click.option("--autoscale", is_flag=True, help="Print the parameters of infra/autoscale.json.")
 @click.option("--assets", is_flag=True, help="Also check the YAML files in the assets folder.")
-def command(name: str | None, arm: bool, autoscale: bool, assets: bool) -> int:
-    """Show the settings of ENV as JSON, or check all environments if ENV is omitted."""
+def command(name: str | None, model: str, arm: bool, autoscale: bool, assets: bool) -> int:
+    """Show the settings of ENV as JSON, with the parameters of the training notebook.
+
+    Without ENV, check all environments and models.
+    """
     settings = load()
     if assets and (arm or autoscale or name is not None):
         raise UsageError("--assets: use it alone: nbrelease settings --assets")
@@ -26,16 +30,20 @@ def command(name: str | None, arm: bool, autoscale: bool, assets: bool) -> int:
         if name is None:
             flag = "--arm" if arm else "--autoscale"
             raise UsageError(f"{flag}: ENV is missing: nbrelease settings ENV {flag}")
-        env = settings.environment(name)
+        env = settings.environment(name, model)
         console.data(env.arm_parameters() if arm else env.arm_autoscale_parameters())
         return ExitCode.DONE
     if name is not None:
-        console.data(settings.environment(name).parameters())
+        values = settings.environment(name, model).parameters()
+        train = settings.training_parameters(name, model)
+        console.data({**values, "train_parameters": train})
         return ExitCode.DONE
+    folders = set()
     for each in settings.names:
-        settings.environment(each)
-        console.out(f"[{each}] is valid")
-    folders = {settings.root / settings.environment(each).runbooks for each in settings.names}
+        for further in ("", *settings.models):
+            folders.add(settings.root / settings.environment(each, further).runbooks)
+            settings.check_parameters(each, further)
+            console.out(f"[{each}]{f' [model:{further}]' if further else ''} is valid")
     return _check_assets(sorted(folders)) if assets else ExitCode.DONE
 
 

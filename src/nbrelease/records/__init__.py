@@ -25,6 +25,7 @@ from nbrelease.records.release import (
     Tests,
     Workspace,
     read_identity,
+    release_prefix,
 )
 from nbrelease.records.results import (
     CellError,
@@ -92,5 +93,6 @@ __all__ = [
     "read_decisions",
     "read_identity",
     "read_outcome",
+    "release_prefix",
     "result_of",
 ]

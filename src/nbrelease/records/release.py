@@ -88,6 +88,11 @@ class PackageChanges(Strict):
     changed: dict[str, tuple[str, str]] = Field(default_factory=dict)
 
 
+def release_prefix(env: str, model: str = "") -> str:
+    """How release ids begin: the environment, and a further model of the project."""
+    return f"{env}-{model}" if model else env
+
+
 class Identity(Strict):
     """The identity, which is written when a release begins.
 
@@ -96,11 +101,18 @@ class Identity(Strict):
     """
 
     schema_version: str = Field(default=SCHEMA_VERSION, description="version of this schema")
-    release_id: str = Field(description="`<env>-<start>-<commit>`")
+    release_id: str = Field(
+        description="`<env>-<start>-<commit>`, or `<env>-<model>-<start>-<commit>`"
+    )
     kind: Kind = Field(
         default="release", description="a release, or a monitor of the live deployment"
     )
     env: str = Field(description="environment, a section of settings.ini")
+    settings_model: str = Field(
+        default="",
+        description="model of the release, a section [model:NAME] of settings.ini; empty: the "
+        "model of [DEFAULT]",
+    )
     started: datetime = Field(description="start of the release")
     actor: str = Field(
         description="user who started it: of the pipeline, else of git, else of the machine"

@@ -20,7 +20,7 @@ from nbrelease import files, pack_code, published_values
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, load_nbformat, read
 from nbrelease.output_comparison import OutputComparer, markers
-from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
+from nbrelease.records import CellResult, CheckResult, Identity, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
 from nbrelease.runbook.injection import inject, to_json
@@ -67,7 +67,7 @@ def run(
             "release_id": release.id,
             "criteria_commit": release.identity.parameters.get("criteria_commit", ""),
         },
-        settings={**env.parameters(), **settings.source(release.identity.env)},
+        settings=_settings_values(settings, env, release.identity),
     )
     committed = load_nbformat(source)
     notebook_kernel = committed.metadata.get("kernelspec", {}).get("name", "")
@@ -115,6 +115,17 @@ def run(
     )
     _write_result(output, result, settings, env)
     return result
+
+
+def _settings_values(settings: Settings, env: Environment, identity: Identity) -> dict[str, Any]:
+    """The values of settings.ini for runbook parameters, by name."""
+    name, model = identity.env, identity.settings_model
+    return {
+        **env.parameters(),
+        **settings.source(name, model),
+        "model": model,
+        "train_parameters": to_json(settings.training_parameters(name, model)),
+    }
 
 
 def check(executed: Path, source: Path) -> RunbookResult:

@@ -1,34 +1,77 @@
 """Read settings.ini.
 
 ``[DEFAULT]`` holds the settings that all environments share; each environment has a section;
-``%(name)s`` refers to another key. The environment variable ``NBRELEASE_SET_<KEY>`` overrides a key
-for one run: this is how variables of a pipeline run and ``make rehearse TRAINING_DATA=...`` work.
-An unknown key, a missing value or a wrong type is an error with file, section and key.
+``%(name)s`` refers to another key. ``[train]`` holds parameters of the training notebook, a section
+``[model:NAME]`` what differs for a further model. Of several values of a name the last counts, in
+this order: ``DEFAULT``, environment, ``train``, ``train:ENV``, ``model:NAME``, ``model:NAME:ENV``,
+environment variables ``NBRELEASE_SET_<KEY>``, ``--set``.
+
+An unknown key, a missing value or a wrong type is an error with file, line, section and key.
 """
 
 from __future__ import annotations
 
 import configparser
-import difflib
 import os
 import re
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from nbrelease.contract import DATA_PARAMETER, Contract
 from nbrelease.errors import SettingsError
-from nbrelease.settings.keys import INVALID, WORKSPACE_KEYS, Environment
+from nbrelease.export.generated_contract import CONTRACT_FILE
+from nbrelease.settings.keys import (
+    INVALID,
+    MODEL_SUFFIX,
+    NOTEBOOK_KEYS,
+    WORKSPACE_KEYS,
+    Environment,
+)
+from nbrelease.settings.sections import DEFAULT, MODEL, TRAIN, Sections, interpolate, suggest
 
 FILE = "settings.ini"
 PREFIX = "NBRELEASE_SET_"
 LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 """One of the test ids for which the Azure ML SDK sends no telemetry."""
+KEYS = tuple(Environment.model_fields)
+OVERRIDES = ""
+"""In place of a section: variables and arguments."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A text of settings.ini or of an override, and its section."""
+
+    text: str
+    section: str
+
+
+@dataclass
+class _Values:
+    """What counts for an environment and a model: keys, and parameters of the notebook."""
+
+    keys: dict[str, _Entry] = field(default_factory=dict)
+    parameters: dict[str, _Entry] = field(default_factory=dict)
+
+    def texts(self, names: Iterable[str]) -> dict[str, str]:
+        """The texts of names, with their references to others; without empty ones.
+
+        Raises:
+            configparser.Error: a reference has no value or is malformed.
+        """
+        entries = {**self.parameters, **self.keys}
+        raw = {name: entry.text for name, entry in entries.items()}
+        texts = {name: interpolate(raw, name) for name in names}
+        return {name: text for name, text in texts.items() if text != ""}
 
 
 class Settings:
-    """The settings of all environments; each one is validated when it is read."""
+    """The settings of all environments and models; each one is validated when it is read."""
 
     def __init__(
         self,
@@ -40,8 +83,8 @@ class Settings:
 
         Args:
             path: the file.
-            overrides: key to value for this run, in every section; by default those of the
-                environment variables ``NBRELEASE_SET_<KEY>``.
+            overrides: key or training parameter to value for this run, in every section; by
+                default those of the environment variables ``NBRELEASE_SET_<KEY>``.
             arguments: the same, from the command line (``--set``); they take precedence.
 
         Raises:
@@ -49,51 +92,116 @@ class Settings:
         """
         self.path = path
         self.root = path.parent
-        self._arguments = arguments or {}
+        self._arguments = {name.lower(): value for name, value in (arguments or {}).items()}
         variables = _read_variables() if overrides is None else overrides
         self.overrides = {**variables, **self._arguments}
-        self._parser = configparser.ConfigParser()
-        try:
-            with path.open(encoding="utf-8") as file:
-                self._parser.read_file(file, source=path.name)
-        except FileNotFoundError:
-            raise SettingsError(
-                f"{path}: no such file; run nbrelease in the folder with {FILE}"
-            ) from None
-        except (configparser.Error, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path.name}: {' '.join(str(error).split())}") from None
+        self._file = Sections(path)
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """The environments, in the order of the file."""
-        return tuple(self._parser.sections())
+        return self._file.environments
 
-    def environment(self, name: str) -> Environment:
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the sections ``[model:NAME]``, in the order of the file."""
+        return self._file.models
+
+    def environment(self, name: str, model: str = "") -> Environment:
         """The typed settings of one environment.
 
-        Raises:
-            SettingsError: the section does not exist, or a key or value in it is wrong.
-        """
-        if name not in self.names:
-            raise SettingsError(
-                f"{self.path.name}: no section [{name}]; {_suggest(name, self.names, 'use one of')}"
-            )
-        values = self._read_values(name)
-        fields = Environment.model_fields
-        for key in values:
-            if key not in fields:
-                where = self.where(name, key)
-                raise SettingsError(f"{where}: unknown key; {_suggest(key, tuple(fields))}")
-        if values.get("workspace") == "local":
-            values.setdefault("subscription_id", LOCAL_SUBSCRIPTION)
-            values.setdefault("resource_group", "local")
-            values.setdefault("workspace_name", name)
-        try:
-            return Environment.model_validate(values)
-        except ValidationError as error:
-            raise SettingsError(self._explain(name, error, values)) from None
+        Args:
+            name: the environment.
+            model: a further model; empty for the model of ``[DEFAULT]``.
 
-    def source(self, name: str) -> dict[str, str]:
+        Raises:
+            SettingsError: a section does not exist, or a key or value in it is wrong.
+        """
+        values = self._collect(name, model)
+        env = self._validate(name, values)
+        # These may be keys or parameters; only the contract knows the parameters.
+        others = {
+            key: entry
+            for key, entry in values.parameters.items()
+            if entry.section.partition(":")[0] != TRAIN
+        }
+        if others:
+            contract = self.contract(env)
+            self._check_parameters(self._without_foreign(others, contract), contract, KEYS)
+        return env
+
+    def contract(self, env: Environment) -> Contract:
+        """The contract of an environment's training notebook.
+
+        Raises:
+            SettingsError: the notebook is not exported.
+        """
+        return Contract.load(self.root / env.exported / env.training_notebook)
+
+    def training_parameters(self, name: str, model: str = "") -> dict[str, Any]:
+        """The parameters that the training notebook runs with, except the data and the label.
+
+        Args:
+            name: the environment.
+            model: a further model; empty for the model of ``[DEFAULT]``.
+
+        Returns:
+            The typed value of each parameter: of settings.ini, else the notebook's default. A
+            parameter for data, which is the text of a path or an address, only if it is set. A
+            parameter with the name of a training key, such as ``time_column``, has its value.
+
+        Raises:
+            SettingsError: the notebook is not exported, or a parameter is unknown or wrong.
+        """
+        values = self._collect(name, model)
+        return self._type_parameters(self.environment(name, model), values)
+
+    def check_parameters(self, name: str, model: str = "") -> None:
+        """Check what :meth:`training_parameters` returns.
+
+        Overrides are for one run, and so for one model. Here an override may also be for another
+        training notebook of the project.
+
+        Raises:
+            SettingsError: as there.
+        """
+        env, values = self.environment(name, model), self._collect(name, model)
+        if values.parameters:
+            values.parameters = self._without_foreign(values.parameters, self.contract(env))
+        self._type_parameters(env, values)
+
+    def _type_parameters(self, env: Environment, values: _Values) -> dict[str, Any]:
+        exported = self.root / env.exported / env.training_notebook
+        if not values.parameters and not (exported / CONTRACT_FILE).is_file():
+            return {}  # a project without a training notebook
+        contract = self.contract(env)
+        self._check_parameters(values.parameters, contract)
+        texts = self._read_texts(values, values.parameters)
+        data = {each.name: texts.pop(each.name.lower(), "") for each in contract.data}
+        typed = contract.parse(
+            texts, lambda each: self._place(values.parameters[each].section, each)
+        )
+        shared = {key: getattr(env, key) for key in NOTEBOOK_KEYS if getattr(env, key)}
+        defaults = {each.name: each.value for each in contract.values}
+        allowed = defaults.keys() - {"label_column"}
+        merged = {**defaults, **typed, **shared}
+        return {
+            **{each: value for each, value in merged.items() if each in allowed},
+            **{each: text for each, text in data.items() if text},
+        }
+
+    def _without_foreign(
+        self, entries: Mapping[str, _Entry], contract: Contract
+    ) -> dict[str, _Entry]:
+        """The entries without overrides for another notebook than the one of the contract."""
+        own = {each.name.lower() for each in contract.parameters}
+        return {
+            name: entry
+            for name, entry in entries.items()
+            if name in own or entry.section != OVERRIDES or not self._find_notebook(name)
+        }
+
+    def source(self, name: str, model: str = "") -> dict[str, str]:
         """The environment that a model is promoted from, as parameters of 02_train.
 
         Returns:
@@ -102,58 +210,161 @@ class Settings:
         Raises:
             SettingsError: ``promote_from`` is not another section of the file.
         """
-        env = self.environment(name)
+        env = self.environment(name, model)
         if env.promotion == "code":
             return {}
         others = tuple(each for each in self.names if each != name)
         if env.promote_from not in others:
             raise SettingsError(
-                f"{self.where(name, 'promote_from')}: must be another section "
-                f"(got {env.promote_from}); {_suggest(env.promote_from, others, 'use one of')}"
+                f"{self.where(name, 'promote_from', model)}: must be another section "
+                f"(got {env.promote_from}); {suggest(env.promote_from, others, 'use one of')}"
             )
-        other = self.environment(env.promote_from).parameters()
+        other = self.environment(env.promote_from, model).parameters()
         keys = (*WORKSPACE_KEYS, "online_endpoint", "model_name")
         return {f"from_{key}": other[key] for key in keys}
 
-    def _read_values(self, name: str) -> dict[str, str]:
-        section = self._parser[name]
+    def where(self, name: str, key: str, model: str = "") -> str:
+        """The source of an environment's key, for a message."""
+        values = self._collect(name, model)
+        entry = values.keys.get(key) or values.parameters.get(key)
+        return self._place(entry.section if entry else name, key)
+
+    def _collect(self, name: str, model: str) -> _Values:
+        """The values that count for an environment and a model.
+
+        Raises:
+            SettingsError: there is no such environment or model, or an environment has an unknown
+                key.
+        """
+        file = self._file
+        if name not in self.names:
+            hint = suggest(name, self.names, "use one of")
+            raise SettingsError(f"{file.name}: no section [{name}]; {hint}")
+        if model and model not in self.models:
+            hint = suggest(model, self.models, "use one of") if self.models else "there is none"
+            raise SettingsError(f"{file.name}: no section [{MODEL}:{model}]; {hint}")
+        values = _Values()
+        for section in (DEFAULT, name):
+            for key, text in file.values.get(section, {}).items():
+                values.keys[key] = _Entry(text, section)
+        for section in (TRAIN, f"{TRAIN}:{name}"):
+            for key, text in file.values.get(section, {}).items():
+                values.parameters[key] = _Entry(text, section)
+        default_notebook = values.keys.get("training_notebook")
+        if model:
+            section = f"{MODEL}:{model}"
+            for key in MODEL_SUFFIX:  # names of their own for the assets of the model
+                if key in values.keys:
+                    values.keys[key] = _Entry(f"{values.keys[key].text}-{model}", section)
+            values.keys["model_name"] = _Entry(model, section)
+            _add(values, section, file.values.get(section, {}))
+            _add(values, f"{section}:{name}", file.values.get(f"{section}:{name}", {}))
+            if values.keys.get("training_notebook") != default_notebook:
+                values.parameters = {
+                    key: entry
+                    for key, entry in values.parameters.items()
+                    if entry.section.partition(":")[0] != TRAIN  # of another notebook
+                }
+        _add(values, OVERRIDES, self.overrides)
+        return values
+
+    def _place(self, section: str, name: str) -> str:
+        if section != OVERRIDES:
+            return self._file.where(section, name)
+        return f"--set {name}" if name in self._arguments else f"variable {PREFIX}{name.upper()}"
+
+    def _check_parameters(
+        self, entries: Mapping[str, _Entry], contract: Contract, keys: Sequence[str] = ()
+    ) -> None:
+        """Refuse names that are not parameters of the training notebook, or that jobs set.
+
+        Args:
+            entries: the names.
+            contract: the contract of the notebook.
+            keys: other names that would be valid there, for suggestions.
+        """
+        outputs = {each.name.lower() for each in contract.outputs}
+        names = {each.name.lower(): each.name for each in contract.parameters}
+        for name, entry in entries.items():
+            place = self._place(entry.section, name)
+            if name == DATA_PARAMETER:
+                raise SettingsError(f"{place}: the job sets it; use the key training_data")
+            if name in outputs:
+                raise SettingsError(f"{place}: the job sets it to its output folder; remove it")
+            if name in NOTEBOOK_KEYS or (name in KEYS and name not in names):
+                raise SettingsError(f"{place}: a key; move it to [{DEFAULT}] or an environment")
+            if name not in names:
+                hint = suggest(name, [*names.values(), *keys], "use one of")
+                raise SettingsError(f"{place}: unknown parameter of {contract.notebook}; {hint}")
+
+    def _read_texts(self, values: _Values, names: Iterable[str]) -> dict[str, str]:
         try:
-            # Interpolate one key at a time, with the overrides instead of the values of the file.
-            values = {
-                key: self._parser.get(name, key, vars=self.overrides)
-                for key in [*section, *self.overrides]
-            }
+            return values.texts(names)
         except configparser.Error as error:
             raise SettingsError(f"{self.path.name}: {' '.join(str(error).split())}") from None
-        return {key: value for key, value in values.items() if value != ""}
 
-    def where(self, name: str, key: str) -> str:
-        """The source of an environment's key, for a message."""
-        if key in self._arguments:
-            return f"--set {key}"
-        if key in self.overrides:
-            return f"variable {PREFIX}{key.upper()}"
-        shared = self._parser.defaults().get(key)
-        inherited = shared is not None and self._parser.get(name, key, raw=True) == shared
-        return f"{self.path.name} [{'DEFAULT' if inherited else name}] {key}"
+    def _validate(self, name: str, values: _Values) -> Environment:
+        for key, entry in values.keys.items():
+            if key not in KEYS:
+                place = self._place(entry.section, key)
+                raise SettingsError(f"{place}: {self._explain_unknown(key)}")
+        texts = self._read_texts(values, values.keys)
+        if texts.get("workspace") == "local":
+            texts.setdefault("subscription_id", LOCAL_SUBSCRIPTION)
+            texts.setdefault("resource_group", "local")
+            texts.setdefault("workspace_name", name)
+        try:
+            return Environment.model_validate(texts)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = str(first["loc"][0] if first["loc"] else first["ctx"]["key"])
+            section = values.keys[key].section if key in texts and key in values.keys else name
+            message = _explain(first, key, texts)
+            raise SettingsError(f"{self._place(section, key)}: {message}") from None
 
-    def _explain(self, name: str, error: ValidationError, values: Mapping[str, str]) -> str:
-        first = error.errors()[0]
-        key = str(first["loc"][0] if first["loc"] else first["ctx"]["key"])
-        where = f"{self.path.name} [{name}] {key}" if key not in values else self.where(name, key)
-        if first["type"] == "missing":
-            return f"{where}: missing; add a line: {key} = ..."
-        if first["type"] == INVALID:
-            return f"{where}: {first['msg']}"
-        message = first["msg"].removeprefix("Value error, ")
-        message = re.sub(r"^(?:Input|String) should ", "must ", message)
-        return f"{where}: {message} (got {values[key]})"
+    def _explain_unknown(self, key: str) -> str:
+        """What to do about a name in an environment that is not a key."""
+        notebook = self._find_notebook(key)
+        if notebook:
+            return f"a parameter of {notebook}; move it to [{TRAIN}]"
+        return f"unknown key; {suggest(key, KEYS)}"
+
+    def _find_notebook(self, parameter: str) -> str:
+        """An exported notebook with a parameter; may be empty."""
+        exported = self._file.values.get(DEFAULT, {}).get("exported", "exported")
+        for path in sorted((self.root / exported).glob(f"*/{CONTRACT_FILE}")):
+            contract = Contract.load(path.parent)
+            if parameter in {each.name.lower() for each in contract.parameters}:
+                return contract.notebook
+        return ""
 
 
-def load(root: Path | None = None) -> Settings:
+def _add(values: _Values, section: str, texts: Mapping[str, str]) -> None:
+    """Add names of which each is a key, or else a parameter of the training notebook."""
+    for key, text in texts.items():
+        entries = values.keys if key in KEYS else values.parameters
+        entries[key] = _Entry(text, section)
+
+
+def _explain(error: ErrorDetails, key: str, texts: Mapping[str, str]) -> str:
+    """The message of an error of pydantic for a key."""
+    if error["type"] == "missing":
+        return f"missing; add a line: {key} = ..."
+    if error["type"] == INVALID:
+        return error["msg"]
+    message = error["msg"].removeprefix("Value error, ")
+    message = re.sub(r"^(?:Input|String) should ", "must ", message)
+    return f"{message} (got {texts[key]})"
+
+
+def load(root: Path | None = None, arguments: Mapping[str, str] | None = None) -> Settings:
     """The settings of the project that contains ``root``, by default the current folder.
 
     Uses the nearest settings.ini in ``root`` or above, so that commands work in subfolders.
+
+    Args:
+        root: a folder of the project.
+        arguments: overrides from the command line (``--set``).
 
     Raises:
         SettingsError: there is no settings.ini, or it cannot be read.
@@ -161,7 +372,7 @@ def load(root: Path | None = None) -> Settings:
     start = (root or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
-            return Settings(folder / FILE)
+            return Settings(folder / FILE, arguments=arguments)
     raise SettingsError(f"{start}: no {FILE} here or above; run nbrelease in a project")
 
 
@@ -171,8 +382,3 @@ def _read_variables() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(PREFIX)
     }
-
-
-def _suggest(name: str, valid: tuple[str, ...], otherwise: str = "the keys are") -> str:
-    close = difflib.get_close_matches(name, valid, n=1)
-    return f"did you mean {close[0]}?" if close else f"{otherwise} {', '.join(valid)}"

@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace_name")
+NOTEBOOK_KEYS = ("label_column", "task", "positive_class", "time_column", "horizon_column")
+"""Keys whose value a parameter of the same name in the training notebook gets."""
+MODEL_SUFFIX = ("experiment_name", "data_name", "batch_endpoint", "online_endpoint")
+"""Keys to whose value the name of a further model is added."""
 INVALID = "invalid_setting"
 ARM_PARAMETERS = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
 
@@ -29,6 +33,8 @@ Percentages = Annotated[
     str, Field(title="list of percentages", pattern=r"^\d{1,3}( *, *\d{1,3})*$")
 ]
 Folder = Annotated[Path, Field(title="folder")]
+File = Annotated[Path, Field(title="file")]
+Module = Annotated[str, Field(title="name of a module", pattern=r"^[A-Za-z_]\w*$")]
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Price = Annotated[float, Field(ge=0)]
@@ -138,22 +144,41 @@ class AssetSettings(_Group):
 class TrainingSettings(_Group):
     """The training."""
 
+    training_notebook: Module = Field(
+        "train", description="Exported module of the training notebook, a folder of `exported`."
+    )
     training_data: str = Field(
-        description="CSV file: a path relative to settings.ini, `https://...`, "
-        "`azureml://datastores/.../paths/...`, or a registered asset `azureml:name:version`."
+        description="CSV or Parquet file, or a folder of them: a path relative to settings.ini, "
+        "`https://...`, `azureml://datastores/.../paths/...`, or a registered asset "
+        "`azureml:name:version`."
     )
     label_column: str = Field(description="Column to predict.")
-    estimator: str = Field(
-        description="Estimator that `notebooks/train.ipynb` fits: `logistic`, `pipeline` or "
-        "`random_forest`."
+    task: Literal["binary", "multiclass", "regression", "forecasting", "custom"] = Field(
+        "binary",
+        description="Task of the model; it decides which metrics, charts and tests there are.",
     )
-    test_size: Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="Share of the rows that are held out."
+    positive_class: str = Field(
+        "",
+        description="Positive value of the label in a binary task; empty: the second of its two "
+        "sorted values.",
     )
-    regularization_rate: Annotated[float, Field(gt=0)] = Field(
-        description="1/C of the logistic regression."
+    time_column: str = Field("", description="Column with the time of a row, for forecasting.")
+    horizon_column: str = Field(
+        "", description="Column with the number of steps ahead, for forecasting."
     )
-    random_state: int = Field(description="Seed of the split and of the forest.")
+    criteria_file: str = Field(
+        "criteria.yml", description="Release criteria, a file in the folder `runbooks`."
+    )
+    conda_file: File = Field(
+        Path("conda/train.yml"), description="Packages of the training jobs, a conda file."
+    )
+    scoring_notebook: Annotated[
+        str, Field(title="name of a module", pattern=r"^(?:[A-Za-z_]\w*)?$")
+    ] = Field(
+        "",
+        description="Exported module with the scoring script (`init()` and `run()`); empty: the "
+        "endpoint serves the MLflow model without a script.",
+    )
 
 
 class ReleaseSettings(_Group):

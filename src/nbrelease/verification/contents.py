@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from nbrelease.attestation import manifest as manifests
-from nbrelease.records import SCHEMA_VERSION
+from nbrelease.records import SCHEMA_VERSION, release_prefix
 from nbrelease.verification.pack import Pack, Unreadable
 from nbrelease.verification.report import Result, failed, passed_unless
 
@@ -52,7 +52,8 @@ def identity(pack: Pack) -> Result:
     """Folder, record and notebooks belong to one release."""
     record = pack.record
     commit = record.source.commit[:8] or "nocommit"
-    expected = f"{record.env}-{record.started:%Y%m%dT%H%M%SZ}-{commit}"
+    prefix = release_prefix(record.env, record.settings_model)
+    expected = f"{prefix}-{record.started:%Y%m%dT%H%M%SZ}-{commit}"
     problems = []
     if record.release_id != expected:
         problems.append(

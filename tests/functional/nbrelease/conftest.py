@@ -21,6 +21,8 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
         text = SETTINGS.read_text(encoding="utf-8").replace("workspace = local", AZURE)
+        head, _, rest = text.partition("[train]")  # there is no training notebook
+        text = f"{head}[dev]{rest.partition('[dev]')[2]}"
         (root / "settings.ini").write_text(text, encoding="utf-8")
         (root / "runbooks").mkdir()
 

@@ -25,12 +25,13 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def begun(tmp_path, monkeypatch):
     shutil.copy(SETTINGS, tmp_path)
+    shutil.copytree(SETTINGS.parent / "exported", tmp_path / "exported")
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
         identity = ["-c", "user.name=Ada", "-c", "user.email=a@example.org"]
         subprocess.run(["git", "-C", tmp_path, *identity, *words], check=True)
     monkeypatch.chdir(tmp_path)
     settings = load()
-    return settings, release.begin(settings, "dev", settings.environment("dev"))
+    return settings, release.begin(settings, "dev")
 
 
 def put(folder: Path, begun: release.Release, name: str, started=NOON, **values) -> None:
@@ -116,7 +117,7 @@ def test_parts_come_together_and_the_later_execution_counts(begun, tmp_path):
 def test_a_look_at_what_is_live_is_no_open_release(begun):
     settings, new = begun
     env = settings.environment("dev")
-    look = release.begin(settings, "dev", env, kind="monitor")
+    look = release.begin(settings, "dev", kind="monitor")
     assert json.loads((look.folder / "record.json").read_text())["kind"] == "monitor"
     assert release.find(settings.root, env, look.id) == look
     assert release.newest_open(settings.root, "dev", env) == new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,6 +23,8 @@ def edited(tmp_path):
     def edit(old: str, new: str, **overrides: str) -> Settings:
         text = SHIPPED.read_text(encoding="utf-8")
         assert old in text
+        if not (tmp_path / "exported").exists():
+            shutil.copytree(SHIPPED.parent / "exported", tmp_path / "exported")
         path = tmp_path / "settings.ini"
         path.write_text(text.replace(old, new), encoding="utf-8")
         return Settings(path, overrides)
@@ -34,17 +37,22 @@ def test_the_shipped_file_is_valid(name):
     env = Settings(SHIPPED, {}).environment(name)
     assert (env.workspace_name, env.subscription_id) == (name, LOCAL_SUBSCRIPTION)
     assert env.model_name == "diabetes-classifier"
-    assert env.test_size == 0.3
+    assert Settings(SHIPPED, {}).training_parameters(name) == {
+        "test_size": 0.3, "estimator": "logistic", "regularization_rate": 0.01, "random_state": 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("old", "new", "place", "named"),
     [
-        ("estimator =", "estimater =", "settings.ini [DEFAULT] estimater:", "estimator?"),
         ("[dev]\nworkspace = local", "[dev]\nwrkspace = local", "settings.ini [dev] wrkspace:", "workspace?"),
         ("label_column = Diabetic\n", "", "settings.ini [dev] label_column:", "label_column = "),
-        ("test_size = 0.3", "test_size = half", "settings.ini [DEFAULT] test_size:", "(got half)"),
-        ("test_size = 0.3", "test_size = 1.5", "settings.ini [DEFAULT] test_size:", "less than 1 (got 1.5)"),
+        ("task = binary", "task = binry", "settings.ini [DEFAULT] task:", "(got binry)"),
+        ("task = binary", "test_size = 0.2", "settings.ini [DEFAULT] test_size:", "[train]"),
+        ("# the training", "[trian:dev]", "settings.ini [trian:dev]:", "[train:ENV]"),
+        ("# the training", "[train:dve]", "settings.ini [train:dve]:", "dev?"),
+        ("# the training", "[model:Bikes]", "settings.ini [model:Bikes]:", "(got Bikes)"),
+        ("# the training", "[model:a:b:c]", "settings.ini [model:a:b:c]:", "[model:NAME:ENV]"),
         ("observe_seconds = 2\n", "observe_seconds = inf\n", "settings.ini [dev] observe_seconds:", "(got inf)"),
         ("traffic_steps = 100", "traffic_steps = 10, 50", "settings.ini [dev] traffic_steps:", "100 (got 10, 50)"),
         ("traffic_steps = 100", "traffic_steps = 50, 10, 100", "settings.ini [dev] traffic_steps:", "(got 50, 10, 100)"),
@@ -56,26 +64,186 @@ def test_the_shipped_file_is_valid(name):
 def test_errors_name_section_and_key(edited, old, new, place, named):
     with pytest.raises(SettingsError) as caught:
         edited(old, new).environment("dev")
-    assert str(caught.value).startswith(place)
+    assert re.sub(r":\d+ ", " ", str(caught.value), count=1).startswith(place)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == ExitCode.USAGE
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place", "named"),
+    [
+        ("estimator =", "estimater =", "settings.ini:{line} [train] estimater:", "estimator?"),
+        ("test_size = 0.3", "test_size = half", "settings.ini:{line} [train] test_size:", "(got 'half')"),
+        ("test_size = 0.3", "input_data = x", "settings.ini:{line} [train] input_data:", "training_data"),
+        ("test_size = 0.3", "label_column = x", "settings.ini:{line} [train] label_column:", "[DEFAULT]"),
+        ("test_size = 0.3", "compute = x", "settings.ini:{line} [train] compute:", "[DEFAULT]"),
+        ("[dev]", "[train:dev]\nrandom_state = x\n[dev]", "settings.ini:{line} [train:dev] random_state:", "(got 'x')"),
+    ],
+)  # fmt: skip
+def test_training_parameters_are_checked_with_the_contract(edited, old, new, place, named):
+    settings = edited(old, new)
+    assert settings.environment("dev").task == "binary"
+    with pytest.raises(SettingsError) as caught:
+        settings.training_parameters("dev")
+    [key] = re.findall(r"\] (\w+):", place)
+    lines = settings.path.read_text(encoding="utf-8").splitlines()
+    last = max(n for n, line in enumerate(lines, start=1) if line.startswith(f"{key} "))
+    assert str(caught.value).startswith(place.format(line=last))
+    assert named in str(caught.value)
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_training_parameters_per_environment(edited):
+    more = "[train:prod]\nestimator = random_forest\ntest_size =\n[dev]"
+    settings = edited("[dev]", more)
+    assert settings.training_parameters("dev")["estimator"] == "logistic"
+    assert settings.training_parameters("prod")["estimator"] == "random_forest"
+    assert settings.training_parameters("prod")["test_size"] == 0.3  # the notebook's default
+
+
+def test_without_an_export_parameters_are_an_error(edited):
+    settings = edited("training_notebook = train", "training_notebook = other")
+    settings.environment("dev")
+    with pytest.raises(SettingsError, match=r"exported/other/contract\.json"):
+        settings.training_parameters("dev")
+
+
 def test_overrides_apply_to_every_section_and_are_named(edited):
-    assert edited("x", "x", estimator="pipeline").environment("prod").estimator == "pipeline"
-    with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_TEST_SIZE: .*\(got big\)"):
-        edited("x", "x", test_size="big").environment("dev")
+    settings = edited("x", "x", estimator="pipeline", task="custom")
+    assert settings.environment("prod").task == "custom"
+    assert settings.training_parameters("prod")["estimator"] == "pipeline"
+    with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_TEST_SIZE: .*\(got 'big'\)"):
+        edited("x", "x", test_size="big").training_parameters("dev")
     with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_TESTSIZE: .*test_size\?"):
         edited("x", "x", testsize="0.2").environment("dev")
+    with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_WORKSPCE: .*workspace\?"):
+        edited("x", "x", workspce="local").environment("dev")
 
 
 def test_arguments_take_precedence_and_are_named():
     both = Settings(SHIPPED, {"test_size": "0.2"}, {"test_size": "0.1"})
-    assert both.environment("dev").test_size == 0.1
+    assert both.training_parameters("dev")["test_size"] == 0.1
     wrong = Settings(SHIPPED, {"test_size": "0.2"}, {"test_size": "big"})
-    with pytest.raises(SettingsError, match=r"^--set test_size: .*\(got big\)"):
-        wrong.environment("dev")
+    with pytest.raises(SettingsError, match=r"^--set test_size: .*\(got 'big'\)"):
+        wrong.training_parameters("dev")
+
+
+def test_a_notebook_parameter_with_the_name_of_a_key_has_its_value(edited):
+    settings = edited("task = binary", "task = forecasting\ntime_column = when")
+    path = settings.root / "exported" / "train" / "contract.json"
+    content = json.loads(path.read_text())
+    text = {"type": "str", "optional": False, "choices": [], "help": "", "group": ""}
+    content["parameters"] += [
+        {**text, "name": "time_column", "default": "day"},
+        {**text, "name": "horizon_column", "default": "step"},
+        {**text, "name": "zones", "type": "Path", "default": "../data/zones.csv"},
+        {**text, "name": "output_model", "type": "Path", "default": "model"},
+    ]
+    path.write_text(json.dumps(content))
+    values = settings.training_parameters("dev")
+    assert (values["time_column"], values["horizon_column"]) == ("when", "step")
+    assert not {"zones", "output_model", "label_column", "input_data"} & values.keys()
+    zones = Settings(settings.path, {"zones": "azureml:zones:3"}).training_parameters("dev")
+    assert zones["zones"] == "azureml:zones:3"
+    with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_OUTPUT_MODEL:"):
+        Settings(settings.path, {"output_model": "x"}).environment("dev")
+
+
+MODELS = """\
+[model:rentals]
+training_notebook = rentals
+label_column = count
+task = regression
+depth = 3
+
+[model:rentals:prod]
+depth = 5
+online_endpoint = bikes
+
+[model:forest]
+estimator = random_forest
+
+[dev]"""
+RENTALS = {
+    "schema_version": 1, "notebook": "notebooks/rentals.ipynb", "metrics": [], "functions": [],
+    "parameters": [
+        {"name": "depth", "type": "int", "optional": False, "choices": [], "default": 2, "help": "", "group": ""},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def two(edited):
+    """The shipped file with two further models, one of them with a notebook of its own."""
+
+    def edit(**overrides: str) -> Settings:
+        settings = edited("[dev]", MODELS, **overrides)
+        folder = settings.root / "exported" / "rentals"
+        folder.mkdir(exist_ok=True)
+        (folder / "contract.json").write_text(json.dumps(RENTALS))
+        return settings
+
+    return edit
+
+
+def test_a_model_overrides_keys_and_parameters_and_has_its_own_names(two):
+    settings = two()
+    assert settings.names == ("dev", "prod")
+    assert settings.models == ("rentals", "forest")
+    env = settings.environment("dev", "rentals")
+    assert (env.label_column, env.task, env.model_name) == ("count", "regression", "rentals")
+    assert env.online_endpoint == "diabetes-online-rentals"
+    assert env.batch_endpoint == "diabetes-batch-rentals"
+    assert env.data_name == "diabetes-rentals"
+    assert env.experiment_name == "diabetes-train-rentals"
+    assert env.environment_name == "diabetes-train"
+    assert settings.environment("prod", "rentals").online_endpoint == "bikes"
+    assert settings.training_parameters("dev", "rentals") == {"depth": 3}
+    assert settings.training_parameters("prod", "rentals") == {"depth": 5}
+    assert settings.training_parameters("dev", "forest")["estimator"] == "random_forest"
+    assert settings.training_parameters("dev", "forest")["test_size"] == 0.3
+    base = settings.environment("dev")
+    assert (base.label_column, base.model_name) == ("Diabetic", "diabetes-classifier")
+    assert settings.training_parameters("dev")["estimator"] == "logistic"
+
+
+def test_an_override_may_be_for_one_of_the_models(two):
+    settings = two(depth="9")
+    assert settings.training_parameters("prod", "rentals") == {"depth": 9}
+    for name in ("", "rentals"):
+        settings.environment("dev", name)
+        settings.check_parameters("dev", name)
+    with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_DEPTH:"):
+        settings.training_parameters("dev")
+    with pytest.raises(SettingsError, match=r"^variable NBRELEASE_SET_DEPHT: .*depth\?"):
+        two(depht="9").environment("dev", "rentals")
+
+
+def test_an_unknown_model_gives_the_nearest_one(two, edited):
+    with pytest.raises(SettingsError, match=r"\[model:rental\].* rentals\?"):
+        two().environment("dev", "rental")
+    with pytest.raises(SettingsError, match=r"\[model:rentals\]"):
+        edited("x", "x").environment("dev", "rentals")
+
+
+@pytest.mark.parametrize(
+    ("new", "place", "named"),
+    [
+        ("depht = 3", "settings.ini:{line} [model:rentals] depht:", "depth?"),
+        ("compte = x", "settings.ini:{line} [model:rentals] compte:", "compute?"),
+        ("observe_seconds = x", "settings.ini:{line} [model:rentals] observe_seconds:", "(got x)"),
+    ],
+)
+def test_errors_of_a_model_name_its_section(two, new, place, named):
+    settings = two()
+    text = settings.path.read_text(encoding="utf-8").replace("depth = 3", new)
+    settings.path.write_text(text, encoding="utf-8")
+    line = text.splitlines().index(new) + 1
+    with pytest.raises(SettingsError) as caught:
+        Settings(settings.path, {}).environment("dev", "rentals")
+    assert str(caught.value).startswith(place.format(line=line))
+    assert named in str(caught.value)
 
 
 def test_an_unknown_environment_gives_the_nearest_one(edited):
