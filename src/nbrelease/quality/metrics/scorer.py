@@ -92,7 +92,11 @@ def _make_score(
         two = rows.positive is not None
         members["classes_"] = np.arange(2 if two else len(rows.classes))
     if probability is not None:
-        members["predict_proba"] = lambda _, positions: probability[positions[:, 0]]
+
+        def predict_proba(_: Any, positions: NDArray[np.intp]) -> NDArray[np.float64]:
+            return probability[positions[:, 0]]
+
+        members["predict_proba"] = predict_proba
     estimator = type("ScoredModel", (mixin, Estimator), members)()
     scorer = get_scorer(scorer_name)
 
