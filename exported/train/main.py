@@ -13,7 +13,6 @@ Written from notebooks/train.ipynb by nbrelease export; edit that, or this and r
 import argparse
 import tempfile
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -43,9 +42,8 @@ __all__ = [
     "log_model",
     "main",
     "make_estimator",
-    "overlap",
-    "packages",
     "prep",
+    "split",
     "train",
 ]
 
@@ -83,11 +81,18 @@ def prep(input_data: str | Path, label_column: str) -> tuple[pd.DataFrame, pd.Se
     return rows[FEATURES].astype(float), rows[label_column].astype(int)
 
 
-# %% notebooks/train.ipynb #overlap
-def overlap(train: pd.DataFrame, test: pd.DataFrame) -> int:
-    """Count the held-out rows that are also training rows: they would improve the metrics."""
-    both = test.merge(train.drop_duplicates(), how="left", on=list(test), indicator=True)
-    return int((both["_merge"] == "both").sum())
+# %% notebooks/train.ipynb #split
+def split(
+    input_data: str | Path, label_column: str, test_size: float, random_state: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The training rows and the held-out rows, each with the label.
+
+    The job stores what this returns: the challenger and the champion are compared on these rows.
+    """
+    features, label = prep(input_data, label_column)
+    rows = features.assign(**{label_column: label})
+    train_rows, held_out = train_test_split(rows, test_size=test_size, random_state=random_state)
+    return train_rows, held_out
 
 
 # %% notebooks/train.ipynb #train
@@ -180,13 +185,6 @@ def log_model(model: BaseEstimator, example: pd.DataFrame) -> None:
         mlflow.log_artifacts(f"{folder}/model", artifact_path="model")
 
 
-# %% notebooks/train.ipynb #packages
-def packages() -> dict[str, str]:
-    """The name and version of each installed package."""
-    versions = {each.metadata["Name"]: each.version for each in metadata.distributions()}
-    return dict(sorted(versions.items(), key=lambda item: str(item[0]).lower()))
-
-
 # %% main
 def main(
     *,
@@ -208,20 +206,19 @@ def main(
         random_state: seed of the split and of the forest.
     """
     # %% notebooks/train.ipynb #read
-    features, label = prep(input_data, label_column)
-    train_features, test_features, train_label, test_label = train_test_split(
-        features, label, test_size=test_size, random_state=random_state
-    )
-    print(f"{len(train_features)} training rows, {len(test_features)} held-out rows")
+    train_rows, held_out = split(input_data, label_column, test_size, random_state)
+    print(f"{len(train_rows)} training rows, {len(held_out)} held-out rows")
 
     # %% notebooks/train.ipynb #fit
     model = train(
-        make_estimator(estimator, regularization_rate, random_state), train_features, train_label
+        make_estimator(estimator, regularization_rate, random_state),
+        train_rows[FEATURES],
+        train_rows[label_column],
     )
 
     # %% notebooks/train.ipynb #measure
-    metrics, probability = evaluate(model, test_features, test_label)
-    figures = draw(test_label, probability)
+    metrics, probability = evaluate(model, held_out[FEATURES], held_out[label_column])
+    figures = draw(held_out[label_column], probability)
     for name, value in metrics.items():
         print(f"{name:16} {value:.4f}")
 
@@ -235,20 +232,10 @@ def main(
                 "random_state": random_state,
             }
         )
-        mlflow.log_metrics(
-            {
-                **metrics,
-                "train_rows": float(len(train_features)),
-                "overlap_rows": float(overlap(train_features, test_features)),
-            }
-        )
+        mlflow.log_metrics({**metrics, "train_rows": float(len(train_rows))})
         for name, figure in figures.items():
             mlflow.log_figure(figure, f"pictures/{name}.png")
-        # Other models are compared on the same held-out rows.
-        held_out = test_features.assign(**{label_column: test_label})
-        mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
-        mlflow.log_dict(packages(), "environment/packages.json")
-        log_model(model, train_features.head(5))
+        log_model(model, train_rows[FEATURES].head(5))
 
 
 # %% command line

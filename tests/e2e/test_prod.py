@@ -108,13 +108,15 @@ import sys, time
 import pandas as pd
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
+from nbrelease.quality.payload import Column, Payload, Signature
 from nbrelease.quality.scoring import ScoringClient
 client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
 endpoint = client.online_endpoints.get("diabetes-online")
 key = client.online_endpoints.get_keys("diabetes-online").primary_key
-scoring = ScoringClient(endpoint.scoring_uri, key)
 factors = [float(factor) for factor in sys.argv[2:]]
 rows = pd.read_csv("data/diabetes-sample.csv").drop(columns=["PatientID", "Diabetic"])
+payload = Payload(Signature(tuple(Column(name, "double") for name in rows)))
+scoring = ScoringClient(endpoint.scoring_uri, key, payload)
 begun, labels = time.time(), ["key,Diabetic"]
 for number, factor in enumerate(factors):
     moved = rows.assign(BMI=rows["BMI"] * factor).astype(float)

@@ -11,7 +11,6 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
-import sklearn
 
 # isort: split
 from exported.train.main import (
@@ -21,9 +20,8 @@ from exported.train.main import (
     log_model,
     main,
     make_estimator,
-    overlap,
-    packages,
     prep,
+    split,
     train,
 )
 
@@ -99,17 +97,16 @@ def test_log_model_keeps_signature_and_example() -> None:
     assert loaded.predict(rows).tolist() == model.predict(rows).tolist()
 
 
-# %% notebooks/train.ipynb #test-overlap-counts-held-out-rows
-def test_overlap_counts_held_out_rows() -> None:
-    rows = pd.DataFrame({name: [1.0, 2.0, 3.0, 3.0] for name in FEATURES})
-    assert overlap(rows.iloc[[0, 2]], rows.iloc[[1, 3]]) == 1
-    assert overlap(rows.iloc[[0]], rows.iloc[[1, 2, 3]]) == 0
-
-
-# %% notebooks/train.ipynb #test-packages-have-their-versions
-def test_packages_have_their_versions() -> None:
-    assert packages()["scikit-learn"] == sklearn.__version__
-    assert packages()["mlflow"] == mlflow.__version__
+# %% notebooks/train.ipynb #test-split-divides-the-rows
+def test_split_divides_the_rows() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.csv"
+        table = pd.DataFrame({name: np.arange(10.0) for name in FEATURES} | {"Ill": [0, 1] * 5})
+        table.to_csv(file, index=False)
+        train_rows, held_out = split(file, "Ill", 0.3, 0)
+    assert (len(train_rows), len(held_out)) == (7, 3)
+    assert sorted([*train_rows["Age"], *held_out["Age"]]) == list(range(10))
+    assert list(held_out.columns) == [*FEATURES, "Ill"]
 
 
 # %% yours: the whole of it, as a job runs it

@@ -20,11 +20,8 @@ FOLDERS = {
     "pipelines-local": ROOT / "packages" / "pipelines-local",
     "nbrelease": ROOT,
 }
-# Imported when they are installed: extras, what a deployment's own environment brings, or the tools
-# of the user.
-OPTIONAL = {
-    "azureml-local": {"skops", "azure-ai-ml", "azure-core", "azure-identity", "marshmallow"},
-}
+# Imported when it is there: what a deployment's own environment brings, or the tools of the user.
+OPTIONAL = {"azureml-local": {"skops"}}
 
 
 def _project(name: str) -> dict:

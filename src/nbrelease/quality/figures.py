@@ -69,8 +69,13 @@ def plot_distributions(
     return figure
 
 
-def plot_importance(importances: Sequence[Importance]) -> Figure:
-    """Permutation importance of each feature, with its standard deviation over the shuffles."""
+def plot_importance(importances: Sequence[Importance], metric: str | None) -> Figure:
+    """Permutation importance of each feature, with its standard deviation over the shuffles.
+
+    Args:
+        importances: the largest first.
+        metric: whose loss the importance is.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 0.35 * len(importances) + 1), layout="constrained")
@@ -79,7 +84,8 @@ def plot_importance(importances: Sequence[Importance]) -> Figure:
     names, means = [row.feature for row in rows], [row.mean for row in rows]
     deviations = [row.std or 0.0 for row in rows]
     axes.barh(names, means, xerr=deviations, color=BLUE, error_kw={"ecolor": "black", "capsize": 3})
-    axes.set_xlabel("Loss of ROC AUC when the column is shuffled, mean and spread of five shuffles")
+    label = f"Loss of {metric or 'the metric'} when the column is shuffled"
+    axes.set_xlabel(f"{label}, mean and spread of five shuffles")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

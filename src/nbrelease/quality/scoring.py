@@ -18,6 +18,7 @@ import requests
 from pydantic import Field
 
 from nbrelease.quality.criteria import RequestLimits
+from nbrelease.quality.payload import Payload
 from nbrelease.records.published import LoadTest, Observed
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ScoringClient:
 
     scoring_uri: str
     key: str = field(repr=False)
+    payload: Payload
 
     def post(
         self,
@@ -92,7 +94,7 @@ class ScoringClient:
 
     def score(self, rows: pd.DataFrame, **options: Any) -> requests.Response:
         """Request predictions for rows; ``options`` are those of :meth:`post`."""
-        return self.post({"input_data": rows.to_dict(orient="split")}, **options)
+        return self.post(self.payload.request(rows), **options)
 
     def predict(self, rows: pd.DataFrame, deployment: str | None = None) -> list[Any]:
         """The prediction for each row.
@@ -102,7 +104,7 @@ class ScoringClient:
         """
         response = self.score(rows, deployment=deployment)
         response.raise_for_status()
-        return list(response.json())
+        return self.payload.answer(response.json())
 
     def observe(
         self,
@@ -152,7 +154,9 @@ class ScoringClient:
         try:
             response = self.score(batch, **options)
             deployment = response.headers.get(DEPLOYMENT_HEADER)
-            if response.status_code != 200 or len(response.json()) != len(batch):
+            if response.status_code != 200 or len(self.payload.answer(response.json())) != len(
+                batch
+            ):
                 error = f"{response.status_code} {response.text[:200]}"
         except (requests.RequestException, ValueError, TypeError) as exception:
             error = f"{type(exception).__name__}: {exception}"

@@ -5,10 +5,10 @@ needs mlflow, pandas, numpy and pyarrow; scikit-learn for the feature importance
 
 ``python -m nbrelease_job train [--champion MODEL] -- ...``
     Run ``main.py`` with the arguments after ``--``. Then the model that it logged predicts the
-    held-out rows, and so does the champion, where it has the same environment.
+    held-out rows, and so does the champion, if it has the same environment.
 ``python -m nbrelease_job predict --model MODEL --rows FOLDER``
     Let a model predict the held-out rows of another job.
-``python -m nbrelease_job promote --model MODEL --source NAME -- ...``
+``python -m nbrelease_job promote --model MODEL --source NAME [--champion MODEL] -- ...``
     Log a model unchanged, and let it predict the rows that ``split`` of ``main.py`` holds out.
 
 Each leaves ``evaluation/predictions.parquet`` and ``evaluation/evaluation.json`` as artifacts of
@@ -30,16 +30,10 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from .evaluation import (
-    HELD_OUT,
-    Split,
-    count_overlap,
-    evaluate_model,
-    read_held_out,
-    write_held_out,
-)
+from .evaluation import evaluate_model
 from .importance import measure_importance
 from .model import EvaluatedModel, find_model
+from .rows import HELD_OUT, Split, count_overlap, read_held_out, write_held_out
 from .settings import EvaluationError, Settings
 
 MODEL = "model"
@@ -54,7 +48,7 @@ def train(settings: Settings, arguments: Sequence[str], champion: Path | None) -
     run_id = _find_run()
     client = mlflow.MlflowClient()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+        folder, output = Path(temporary), Path(temporary, "output")
         logged = _download(client, run_id, MODEL, folder)
         if logged is None:
             raise EvaluationError(
@@ -64,7 +58,6 @@ def train(settings: Settings, arguments: Sequence[str], champion: Path | None) -
         model = EvaluatedModel(find_model(logged), settings.task)
         stored = _download(client, run_id, FOLDER, folder)
         held_out = read_held_out(stored, model.text_columns) if stored else None
-        output = folder / "output"
         if held_out is None:
             if not recorded:
                 raise EvaluationError(
@@ -73,31 +66,18 @@ def train(settings: Settings, arguments: Sequence[str], champion: Path | None) -
                 )
             held_out = recorded[-1].held_out
             write_held_out(held_out, output)
-        evaluation = evaluate_model(model, held_out, settings)
-        facts = evaluation.facts
-        facts.update(_measure_split(recorded, model))
-        facts.update(_measure_importance(model, held_out, settings, training))
-        evaluation.write(output)
-        if champion is not None:
-            evaluate_model(EvaluatedModel(champion, settings.task), held_out, settings).write(
-                output / "champion"
-            )
+        _evaluate(settings, model, held_out, recorded, training, output)
+        _evaluate_champion(settings, champion, held_out, output)
         client.log_artifacts(run_id, str(output), FOLDER)
-    sys.stdout.write(f"{len(held_out)} held-out rows predicted\n")
 
 
-def predict(settings: Settings, model_folder: Path, rows: Path) -> None:
-    """Let a model predict the held-out rows of another job."""
-    model = EvaluatedModel(model_folder, settings.task)
-    held_out = read_held_out(rows, model.text_columns)
-    if held_out is None:
-        raise EvaluationError(f"the input rows have no {HELD_OUT}.parquet or {HELD_OUT}.csv")
-    with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
-        evaluate_model(model, held_out, settings).write(Path(folder))
-        mlflow.log_artifacts(folder, FOLDER)
-
-
-def promote(settings: Settings, arguments: Sequence[str], model_folder: Path, source: str) -> None:
+def promote(
+    settings: Settings,
+    arguments: Sequence[str],
+    model_folder: Path,
+    source: str,
+    champion: Path | None,
+) -> None:
     """Log a model unchanged, and let it predict the rows that ``split`` holds out."""
     training = importlib.import_module("main")
     split = getattr(training, "split", None)
@@ -112,13 +92,47 @@ def promote(settings: Settings, arguments: Sequence[str], model_folder: Path, so
     model = EvaluatedModel(model_folder, settings.task)
     with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
         mlflow.log_params({"promoted": source, **used})
-        evaluation = evaluate_model(model, rows.held_out, settings)
-        evaluation.facts.update(_measure_split([rows], model))
-        evaluation.facts.update(_measure_importance(model, rows.held_out, settings, training))
-        evaluation.write(Path(folder))
         write_held_out(rows.held_out, Path(folder))
+        _evaluate(settings, model, rows.held_out, [rows], training, Path(folder))
+        _evaluate_champion(settings, champion, rows.held_out, Path(folder))
         mlflow.log_artifacts(folder, FOLDER)
         mlflow.log_artifacts(str(model_folder), MODEL)
+
+
+def predict(settings: Settings, model_folder: Path, rows: Path) -> None:
+    """Let a model predict the held-out rows of another job."""
+    model = EvaluatedModel(model_folder, settings.task)
+    held_out = read_held_out(rows, model.text_columns)
+    if held_out is None:
+        raise EvaluationError(f"the input rows have no {HELD_OUT}.parquet or {HELD_OUT}.csv")
+    with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
+        evaluate_model(model, held_out, settings).write(Path(folder))
+        mlflow.log_artifacts(folder, FOLDER)
+    sys.stdout.write(f"{len(held_out)} held-out rows predicted\n")
+
+
+def _evaluate(
+    settings: Settings,
+    model: EvaluatedModel,
+    held_out: pd.DataFrame,
+    recorded: Sequence[Split],
+    training: Any,
+    output: Path,
+) -> None:
+    evaluation = evaluate_model(model, held_out, settings)
+    evaluation.facts.update(_measure_split(recorded, model))
+    evaluation.facts.update(_measure_importance(model, held_out, settings, training))
+    evaluation.write(output)
+    sys.stdout.write(f"{len(held_out)} held-out rows predicted\n")
+
+
+def _evaluate_champion(
+    settings: Settings, champion: Path | None, held_out: pd.DataFrame, output: Path
+) -> None:
+    if champion is not None:
+        model = EvaluatedModel(champion, settings.task)
+        evaluate_model(model, held_out, settings).write(output / "champion")
+        sys.stdout.write("the champion predicted the same rows\n")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -129,23 +143,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="nbrelease_job", description=(__doc__ or "").partition("\n")[0]
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("train")
-    command.add_argument("--champion", type=Path)
-    command = commands.add_parser("predict")
-    command.add_argument("--model", type=Path, required=True)
-    command.add_argument("--rows", type=Path, required=True)
-    command = commands.add_parser("promote")
-    command.add_argument("--model", type=Path, required=True)
-    command.add_argument("--source", required=True)
+    for name in ("train", "predict", "promote"):
+        command = commands.add_parser(name)
+        if name != "train":
+            command.add_argument("--model", type=Path, required=True)
+        if name == "promote":
+            command.add_argument("--source", required=True)
+        if name == "predict":
+            command.add_argument("--rows", type=Path, required=True)
+        else:
+            command.add_argument("--champion", type=Path)
     options = parser.parse_args(argv)
     settings = Settings.load(Path.cwd())
     try:
-        if options.command == "train":
-            train(settings, arguments, options.champion and find_model(options.champion))
-        elif options.command == "predict":
+        if options.command == "predict":
             predict(settings, find_model(options.model), options.rows)
+            return
+        champion = find_model(options.champion) if options.champion else None
+        if options.command == "train":
+            train(settings, arguments, champion)
         else:
-            promote(settings, arguments, find_model(options.model), options.source)
+            model = find_model(options.model)
+            promote(settings, arguments, model, options.source, champion)
     except EvaluationError as error:
         sys.exit(f"nbrelease_job: error: {error}")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,6 @@ from numpy.typing import NDArray
 
 from .model import EvaluatedModel, plain_values
 from .settings import CLASSIFICATION, EvaluationError, Settings
-
-HELD_OUT = "held_out"
-
-
-class Split(NamedTuple):
-    """Training rows and held-out rows, each with the label."""
-
-    training: pd.DataFrame
-    held_out: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,8 @@ def evaluate_model(model: EvaluatedModel, held_out: pd.DataFrame, settings: Sett
     if scores.probability is not None:
         for number in range(len(classes)):
             predictions[f"probability_{number}"] = scores.probability[:, number]
+    if scores.answer is not None:
+        predictions["answer"] = scores.answer.tolist()
     return Evaluation(
         predictions,
         {
@@ -122,44 +115,7 @@ def find_positive(classes: Sequence[Any], settings: Settings) -> str | None:
     return settings.positive_class or names[1]
 
 
-def count_overlap(split: Split, columns: Sequence[str]) -> int:
-    """Count the held-out rows whose features are those of a training row."""
-    known = [name for name in columns if name in split.training and name in split.held_out]
-    if not known:
-        return 0
-    hashes = [pd.util.hash_pandas_object(rows[known].astype(object), index=False) for rows in split]
-    return int(np.isin(hashes[1], hashes[0]).sum())
-
-
 def list_packages() -> dict[str, str]:
     """The name and version of each installed package."""
     versions = {each.metadata["Name"]: each.version for each in metadata.distributions()}
     return dict(sorted(versions.items(), key=lambda item: str(item[0]).lower()))
-
-
-def read_held_out(folder: Path, text_columns: set[str]) -> pd.DataFrame | None:
-    """The held-out rows that a job left; None where it left none.
-
-    Args:
-        folder: ``evaluation`` of the job.
-        text_columns: are text in the model's signature: ``01234`` and ``NA`` stay as they are.
-    """
-    if (file := folder / f"{HELD_OUT}.parquet").is_file():
-        return pd.read_parquet(file)
-    if not (file := folder / f"{HELD_OUT}.csv").is_file():
-        return None
-    names = pd.read_csv(file, nrows=0).columns
-    missing = ["", "NA", "N/A", "NaN", "nan", "null"]
-    return pd.read_csv(
-        file,
-        dtype={name: str for name in names if name in text_columns},
-        keep_default_na=False,
-        na_values={name: [""] if name in text_columns else missing for name in names},
-        float_precision="round_trip",
-    )
-
-
-def write_held_out(held_out: pd.DataFrame, folder: Path) -> None:
-    """Store them as a job leaves them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    held_out.to_parquet(folder / f"{HELD_OUT}.parquet", index=False)

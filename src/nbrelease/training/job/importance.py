@@ -38,7 +38,9 @@ def measure_importance(
     features = model.features(held_out.drop(columns=settings.label_column)).iloc[rows]
     label = read_label(held_out, settings)[rows]
     classes = find_classes(model, label, settings)
-    estimator = _make_estimator(model, features, classes, settings)
+    # Functions of the notebook get the classes as they are, scikit-learn's get 0 and 1.
+    positive = None if own_metric else find_positive(classes, settings)
+    estimator = _make_estimator(model, features, classes, positive)
     result = permutation_importance(
         estimator,
         features,
@@ -96,7 +98,7 @@ class _ProbabilityEstimator(_Estimator):
 
 
 def _make_estimator(
-    model: EvaluatedModel, features: pd.DataFrame, classes: list[Any], settings: Settings
+    model: EvaluatedModel, features: pd.DataFrame, classes: list[Any], positive: str | None
 ) -> Any:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
@@ -104,7 +106,7 @@ def _make_estimator(
     base = _Estimator if scores.probability is None else _ProbabilityEstimator
     mixin = ClassifierMixin if classes else RegressorMixin
     kind = type("ScoredModel", (base, mixin, BaseEstimator), {})
-    return kind(model, classes, find_positive(classes, settings))
+    return kind(model, classes, positive)
 
 
 def _find_scorer(settings: Settings, own_metric: Any) -> Any:

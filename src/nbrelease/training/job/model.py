@@ -15,10 +15,14 @@ from .settings import CLASSIFICATION, EvaluationError
 
 
 class Scores(NamedTuple):
-    """Predictions of shape (rows,), and probabilities of shape (rows, classes) or None."""
+    """Predictions of shape (rows,), and probabilities of shape (rows, classes) or None.
+
+    ``answer``: what an endpoint of the model answers, where that is not the prediction.
+    """
 
     prediction: NDArray[Any]
     probability: NDArray[np.float64] | None = None
+    answer: NDArray[Any] | None = None
 
 
 class EvaluatedModel:
@@ -74,7 +78,8 @@ class EvaluatedModel:
         if predicted.ndim == 1 and set(plain_values(np.unique(predicted))) <= set(classes):
             return Scores(predicted)
         probability = _read_probability(predicted, len(classes))
-        return Scores(np.asarray(classes)[probability.argmax(axis=1)], probability)
+        best = np.asarray(classes)[probability.argmax(axis=1)]
+        return Scores(best, probability, predicted)
 
     def _native_model(self) -> Any:
         try:

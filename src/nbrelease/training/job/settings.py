@@ -1,4 +1,4 @@
-"""What the agent tells the job, in ``evaluation_settings.json`` beside ``main.py``."""
+"""The settings of the job: ``evaluation_settings.json`` beside ``main.py``."""
 
 from __future__ import annotations
 

@@ -15,13 +15,15 @@ import requests
 
 from nbrelease.quality.criteria import RequestLimits
 from nbrelease.quality.drift import prediction_drift
+from nbrelease.quality.payload import Column, Payload, Signature
 from nbrelease.quality.scoring import Observation, ScoringClient, check_limits
 
 ROWS = pd.DataFrame({"a": np.arange(25.0)})
+PAYLOAD = Payload(Signature((Column("a", "double"),)))
 
 
 def client(endpoint) -> ScoringClient:
-    return ScoringClient(endpoint.uri, "k")
+    return ScoringClient(endpoint.uri, "k", PAYLOAD)
 
 
 def codes(
@@ -120,7 +122,7 @@ def test_limits_that_are_exceeded_and_no_requests_are_problems():
     assert codes(seen, RequestLimits(p95_ms=100, drift=0.25)) == ["drift"]
     unknown = seen.model_copy(update={"drift": float("nan")})
     assert codes(unknown, RequestLimits(p95_ms=100, drift=0.25)) == ["drift"]
-    nothing = ScoringClient("http://127.0.0.1:9", "k").observe(ROWS, seconds=0)
+    nothing = ScoringClient("http://127.0.0.1:9", "k", PAYLOAD).observe(ROWS, seconds=0)
     assert codes(nothing, RequestLimits(p95_ms=100)) == ["no_requests"]
 
 

@@ -52,9 +52,8 @@ class RunProcess(Protocol):
         env: Mapping[str, str] | None = None,
         *,
         fail_on_stderr: bool = False,
-        programs: str = "",
     ) -> int:
-        """Return the exit code. ``programs`` is a folder that goes first on the PATH."""
+        """Return the exit code."""
 
 
 class AddIssue(Protocol):

@@ -1,0 +1,356 @@
+"""Requests and files for a model's endpoints, made from its signature and its held-out rows.
+
+A project with another form of request or answer, as its own scoring script may have, defines
+``request`` and ``answer`` in ``runbooks/assets/payload.py``.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from nbrelease.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HOOKS = "payload.py"
+ANSWER_KEYS = ("predictions", "prediction", "result", "results", "output", "outputs")
+INTEGERS = ("integer", "long")
+NUMBERS = (*INTEGERS, "float", "double")
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+"""How far an answer may be from the job's prediction: libraries sum in another order."""
+FEW = 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a signature; ``type`` is MLflow's name: ``double``, ``string``, ``boolean``..."""
+
+    name: str
+    type: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model accepts. A model of tensors has no columns."""
+
+    columns: tuple[Column, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Signature:
+        """Read it from the ``MLmodel`` in a folder or below; no model is loaded.
+
+        Raises:
+            SettingsError: there is no model, or it has no signature.
+        """
+        import yaml
+
+        file = next(iter(sorted(folder.rglob("MLmodel"))), None)
+        if file is None:
+            raise SettingsError(f"{folder.name}: no MLmodel: it is not an MLflow model")
+        signature = yaml.safe_load(file.read_text(encoding="utf-8")).get("signature")
+        if not signature or not signature.get("inputs"):
+            raise SettingsError("the model has no signature: save it with signature=...")
+        inputs = json.loads(signature["inputs"])
+        columns = tuple(
+            Column(str(each["name"]), str(each["type"]), bool(each.get("required", True)))
+            for each in inputs
+            if "name" in each
+        )
+        parameters = json.loads(signature.get("params") or "[]")
+        return cls(columns, {str(each["name"]): each.get("default") for each in parameters})
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def text_columns(self) -> set[str]:
+        """The columns whose values are text, as codes with leading zeros are."""
+        return {column.name for column in self.columns if column.type == "string"}
+
+    def features(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The model's columns of held-out rows; optional ones may be missing."""
+        if not self.columns:
+            return rows
+        return rows[[each.name for each in self.columns if each.required or each.name in rows]]
+
+
+@dataclass(frozen=True)
+class BatchFile:
+    """A file to score; ``rows`` are the positions of its rows among the held-out rows.
+
+    ``changed``: the positions in the file whose prediction may differ from the job's.
+    """
+
+    text: str
+    rows: Sequence[int]
+    changed: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Answers compared with the job's predictions.
+
+    ``different``: positions of the rows that differ. ``max_abs_diff``: of numbers; of labels 1
+    where any differs. ``tolerance``: how far the largest number may be off; 0 for labels.
+    """
+
+    rows: int
+    different: list[int]
+    max_abs_diff: float
+    tolerance: float
+
+
+class Payload:
+    """How a model's deployments are asked, and how they answer."""
+
+    def __init__(self, signature: Signature, hooks: ModuleType | None = None) -> None:
+        self.signature = signature
+        self._hooks = hooks
+
+    @classmethod
+    def load(cls, model_folder: Path, assets: Path) -> Payload:
+        """Read the signature of a model, and ``payload.py`` of the runbooks' assets if it exists.
+
+        Raises:
+            SettingsError: no signature, or ``payload.py`` has neither of the functions.
+        """
+        signature = Signature.read(model_folder)
+        file = assets / HOOKS
+        if not file.is_file():
+            return cls(signature)
+        spec = importlib.util.spec_from_file_location("payload", file)
+        if spec is None or spec.loader is None:
+            raise SettingsError(f"{file}: not a Python file")
+        hooks = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(hooks)
+        if not any(hasattr(hooks, name) for name in ("request", "answer", "invalid")):
+            raise SettingsError(f"{file}: define request(rows, parameters) or answer(body)")
+        return cls(signature, hooks)
+
+    def request(self, rows: pd.DataFrame) -> Any:
+        """The JSON body of a request for rows; without a hook as Azure's MLflow server takes it."""
+        if request := getattr(self._hooks, "request", None):
+            return request(rows, dict(self.signature.parameters))
+        if not self.signature.columns:
+            return {"input_data": _json_rows(rows)["data"]}
+        return {"input_data": _json_rows(self.signature.features(rows))}
+
+    def answer(self, body: Any) -> list[Any]:
+        """The predictions in the JSON body of an answer, one for each row.
+
+        Raises:
+            ValueError: the body has no list that could be the predictions.
+        """
+        if answer := getattr(self._hooks, "answer", None):
+            return list(answer(body))
+        if isinstance(body, str):  # a scoring script that returns json.dumps(...)
+            body = json.loads(body)
+        if isinstance(body, dict):
+            lists = {key: value for key, value in body.items() if isinstance(value, list)}
+            keys = [key for key in ANSWER_KEYS if key in lists] or list(lists)
+            if len(keys) != 1 and not (keys and keys[0] in ANSWER_KEYS):
+                raise ValueError(
+                    f"the answer has the keys {', '.join(body)}: define answer(body) in "
+                    f"runbooks/assets/{HOOKS}"
+                )
+            body = lists[keys[0]]
+        if not isinstance(body, list):
+            raise ValueError(  # noqa: TRY004 -- the content is wrong, as with other keys
+                f"the answer is no list: define answer(body) in runbooks/assets/{HOOKS}"
+            )
+        return [_read_record(each) for each in body]
+
+    def invalid_requests(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Bodies that a deployment has to reject, by what is wrong with them."""
+        if invalid := getattr(self._hooks, "invalid", None):
+            return dict(invalid(rows))
+        if hasattr(self._hooks, "request"):
+            return {"an empty object": {}}
+        bodies: dict[str, Any] = {"no input_data": {"rows": []}}
+        required = [each for each in self.signature.columns if each.required]
+        if required:
+            features = self.signature.features(rows)
+            short = features.drop(columns=required[0].name)
+            bodies["a column missing"] = {"input_data": _json_rows(short)}
+            for each in required:
+                if (wrong := _wrong_value(each)) is not None and wrong[0] not in bodies:
+                    body = _json_rows(features.head(1))
+                    body["data"][0][list(features.columns).index(each.name)] = wrong[1]
+                    bodies[wrong[0]] = {"input_data": body}
+        return bodies
+
+    def valid_files(self, rows: pd.DataFrame) -> dict[str, BatchFile]:
+        """CSV files that a batch deployment has to score: the rows, and other forms of some."""
+        files = {
+            "rows.csv": _batch_file(rows, range(len(rows))),
+            "one-row.csv": _batch_file(rows, range(1)),
+        }
+        if self.signature.columns:
+            few = range(min(FEW, len(rows)))
+            files["reordered.csv"] = _batch_file(rows[rows.columns[::-1]], few)
+            files["extra-column.csv"] = _batch_file(rows.assign(Remark="x"), few)
+        return files
+
+    def invalid_files(self, rows: pd.DataFrame) -> dict[str, BatchFile]:
+        """CSV files that a batch deployment has to score correctly, or to fail on with an error."""
+        features = self.signature.features(rows)
+        few = range(min(FEW, len(features)))
+        files = {"empty.csv": BatchFile("", ())}
+        numbers = [each for each in self.signature.columns if each.type in NUMBERS]
+        if self.signature.columns:
+            files["no-header.csv"] = _batch_file(features, few, header=False)
+        if numbers and len(few) > 1:
+            row = min(3, len(few) - 1)
+            missing = features.convert_dtypes()  # integers stay integers beside a missing value
+            missing.iloc[row, list(features.columns).index(numbers[0].name)] = None
+            files["missing-value.csv"] = _batch_file(missing, few, changed={row})
+        return files
+
+
+def compare_answers(expected: Sequence[Any], answers: Sequence[Any]) -> Parity:
+    """Compare answers with the job's predictions: numbers by closeness, labels by equality.
+
+    Args:
+        expected: the predictions of the job, of length rows.
+        answers: of an endpoint.
+
+    Raises:
+        ValueError: another number of answers.
+    """
+    if len(expected) != len(answers):
+        raise ValueError(f"{len(expected)} rows in, {len(answers)} predictions out")
+    differences = [_difference(one, other) for one, other in zip(expected, answers, strict=True)]
+    tolerances = [_tolerance(one) for one in expected]
+    different = [
+        row
+        for row, (difference, tolerance) in enumerate(zip(differences, tolerances, strict=True))
+        if not difference <= tolerance
+    ]
+    largest, tolerance = max(differences, default=0.0), max(tolerances, default=0.0)
+    return Parity(len(expected), different, largest, tolerance)
+
+
+def read_batch_output(folder: Path, like: Sequence[Any]) -> dict[str, list[Any]]:
+    """The predictions of a batch job, by the name of the file that they are for.
+
+    Args:
+        folder: of the downloaded output, with ``predictions.csv`` (row, prediction, file).
+        like: predictions of the type to read: text in a CSV file has no type.
+    """
+    file = next(iter(sorted(folder.rglob("predictions.csv"))))
+    read = _reader(like)
+    answers: dict[str, list[tuple[int, Any]]] = {}
+    with file.open(newline="", encoding="utf-8") as stream:
+        for row, prediction, name in csv.reader(stream):
+            answers.setdefault(Path(name).name, []).append((int(row), read(prediction)))
+    return {
+        name: [prediction for _, prediction in sorted(rows, key=lambda pair: pair[0])]
+        for name, rows in answers.items()
+    }
+
+
+def _reader(like: Sequence[Any]) -> Callable[[str], Any]:
+    """Reads a text as the type of the given predictions."""
+    first = like[0] if like else ""
+    if isinstance(first, bool):
+        return lambda text: {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(first, int | float):
+        kind = type(first)
+
+        def read(text: str) -> Any:
+            try:
+                return kind(text)
+            except ValueError:
+                return text
+
+        return read
+    return str if isinstance(first, str) else json.loads
+
+
+def _difference(expected: Any, answer: Any) -> float:
+    import numpy as np
+
+    if hasattr(expected, "tolist"):
+        expected = expected.tolist()
+    if isinstance(expected, list) and isinstance(answer, list) and len(expected) == len(answer):
+        pairs = zip(expected, answer, strict=True)
+        return max((_difference(*pair) for pair in pairs), default=0.0)
+    if isinstance(expected, float):
+        number = isinstance(answer, int | float) and not isinstance(answer, bool)
+        if not number and answer is not None:
+            return float("inf")
+        if expected != expected:  # NaN is null in JSON
+            return 0.0 if answer is None or answer != answer else float("inf")
+        return abs(float(np.inf if answer is None else answer) - expected)
+    return 0.0 if type(expected) is type(answer) and expected == answer else 1.0
+
+
+def _tolerance(expected: Any) -> float:
+    import numpy as np
+
+    values = np.asarray(expected)
+    if values.dtype.kind != "f":
+        return 0.0
+    return ABSOLUTE + RELATIVE * float(np.abs(np.nan_to_num(values)).max(initial=0.0))
+
+
+def _wrong_value(column: Column) -> tuple[str, Any] | None:
+    """A value of another type than the column's, and what it is; None where MLflow converts all."""
+    if column.type in NUMBERS:
+        return "text for a number", "many"
+    if column.type == "boolean":
+        return "text for a boolean", "many"
+    return ("a number for text", 7) if column.type == "string" else None
+
+
+def _read_record(value: Any) -> Any:
+    """A row of an answer that is a table: its column ``prediction``, or its only column."""
+    if not isinstance(value, dict):
+        return value
+    if "prediction" in value:
+        return value["prediction"]
+    if len(value) == 1:
+        return next(iter(value.values()))
+    raise ValueError(
+        f"a row of the answer has the columns {', '.join(value)}: name one of them prediction, or "
+        f"define answer(body) in runbooks/assets/{HOOKS}"
+    )
+
+
+def _json_rows(rows: pd.DataFrame) -> dict[str, Any]:
+    """Rows in pandas' split form, with values that JSON has."""
+    values = rows.astype(object).where(rows.notna(), None)
+    return {
+        "columns": [str(name) for name in rows.columns],
+        "index": list(range(len(rows))),
+        "data": [[_json_value(value) for value in row] for row in values.to_numpy().tolist()],
+    }
+
+
+def _json_value(value: Any) -> Any:
+    if hasattr(value, "isoformat") or isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _batch_file(
+    rows: pd.DataFrame, positions: range, *, header: bool = True, changed: set[int] | None = None
+) -> BatchFile:
+    text = rows.iloc[list(positions)].to_csv(index=False, header=header)
+    return BatchFile(text, positions, frozenset(changed or ()))

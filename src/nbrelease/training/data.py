@@ -1,0 +1,102 @@
+"""Training data in its forms: a file or a folder, in the project, at an address or in Azure ML."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from nbrelease.errors import SettingsError
+
+SUFFIXES = (".csv", ".parquet")
+DataType = Literal["uri_file", "uri_folder"]
+
+
+class Reference(NamedTuple):
+    """``azureml:name:version`` or ``azureml:name@label``; a data asset of the workspace."""
+
+    name: str
+    version: str | None
+    label: str | None
+
+
+def parse_reference(training_data: str) -> Reference | None:
+    """The data asset that ``training_data`` names; None for every other form."""
+    if not training_data.startswith("azureml:") or training_data.startswith("azureml://"):
+        return None
+    name, _, version = training_data.removeprefix("azureml:").partition(":")
+    name, _, label = name.partition("@")
+    return Reference(name, version or None, label or (None if version else "latest"))
+
+
+def guess_type(training_data: str) -> DataType:
+    """Whether a datastore address is of a file or of a folder: a file's name has a suffix."""
+    return "uri_file" if Path(urlsplit(training_data).path).suffix else "uri_folder"
+
+
+def find_local(training_data: str, project: Path) -> Path:
+    """The file or folder of the project, or a copy of the file at an ``https`` address.
+
+    Args:
+        training_data: a path relative to the project, or an address.
+        project: root of the project.
+
+    Raises:
+        SettingsError: there is no such file, or it cannot be read.
+    """
+    if training_data.startswith("https://"):
+        name = Path(unquote(urlsplit(training_data).path)).name or "data.csv"
+        path = Path(tempfile.mkdtemp()) / name
+        try:
+            urllib.request.urlretrieve(training_data, path)  # noqa: S310 -- https, as checked
+        except (urllib.error.URLError, OSError) as error:
+            raise SettingsError(f"training_data: {training_data}: {error}") from None
+        return path
+    path = project / training_data
+    if not path.exists():
+        raise SettingsError(
+            f"training_data: {training_data}: no such file or folder; see settings.ini"
+        )
+    list_files(path)
+    return path
+
+
+def find_copy(folder: Path, data_type: str) -> Path:
+    """The file or folder that the copy job left in its output ``copy``."""
+    root = next(iter(sorted(folder.rglob("copy"))), folder)
+    if data_type == "uri_folder":
+        return root
+    return next(file for file in sorted(root.rglob("*")) if file.is_file())
+
+
+def list_files(path: Path) -> list[Path]:
+    """The data files: the path itself, or all CSV or all Parquet files below a folder.
+
+    Raises:
+        SettingsError: a folder without such files, or with both formats.
+    """
+    if path.is_file():
+        return [path]
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES]
+    if not files:
+        raise SettingsError(f"training_data: {path.name} has no .csv or .parquet file")
+    if len({file.suffix.lower() for file in files}) > 1:
+        raise SettingsError(f"training_data: {path.name} has CSV and Parquet files; use one format")
+    return files
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content; of a folder that of its files' names and contents."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for each in sorted(file for file in path.rglob("*") if file.is_file()):
+        with each.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{each.relative_to(path).as_posix()}\0{content}\0".encode())
+    return total.hexdigest()

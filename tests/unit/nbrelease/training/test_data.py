@@ -1,0 +1,61 @@
+"""The forms of training data."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from nbrelease.errors import SettingsError
+from nbrelease.training.data import digest, find_local, guess_type, list_files, parse_reference
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("azureml:rentals:3", ("rentals", "3", None)),
+        ("azureml:rentals@latest", ("rentals", None, "latest")),
+        ("azureml:rentals", ("rentals", None, "latest")),
+        ("azureml://datastores/workspaceblobstore/paths/a.csv", None),
+        ("data/rentals.csv", None),
+        ("https://example.com/rentals.csv", None),
+    ],
+)
+def test_references_to_data_assets(text, expected) -> None:
+    assert parse_reference(text) == expected
+
+
+def test_a_datastore_path_without_a_suffix_is_a_folder() -> None:
+    store = "azureml://datastores/workspaceblobstore/paths"
+    assert guess_type(f"{store}/rentals/2026.parquet") == "uri_file"
+    assert guess_type(f"{store}/rentals/") == "uri_folder"
+    assert guess_type(f"{store}/rentals") == "uri_folder"
+
+
+def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path) -> None:
+    (tmp_path / "a").mkdir()
+    file = tmp_path / "a" / "1.csv"
+    file.write_text("x\n1\n")
+    assert digest(file) == hashlib.sha256(b"x\n1\n").hexdigest()
+    before = digest(tmp_path / "a")
+    assert before == digest(tmp_path / "a")
+    file.rename(tmp_path / "a" / "2.csv")
+    assert digest(tmp_path / "a") != before
+
+
+def test_the_files_of_a_folder(tmp_path) -> None:
+    with pytest.raises(SettingsError):
+        list_files(tmp_path)
+    for name in ("b.csv", "a.csv", "notes.txt"):
+        (tmp_path / name).write_text("x\n1\n")
+    assert [file.name for file in list_files(tmp_path)] == ["a.csv", "b.csv"]
+    (tmp_path / "c.parquet").write_text("")
+    with pytest.raises(SettingsError):
+        list_files(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_settings(tmp_path) -> None:
+    with pytest.raises(SettingsError, match=r"data/none\.csv"):
+        find_local("data/none.csv", tmp_path)
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    assert find_local("rows.csv", tmp_path) == tmp_path / "rows.csv"
