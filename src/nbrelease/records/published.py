@@ -339,6 +339,11 @@ class Published(_Value):
         "02_train", "parameters that the training job logged: what it really used"
     )
     fairness: Fairness | None = value("02_train", "metrics by group of a sensitive column")
+    not_measured: dict[str, str] = value(
+        "02_train",
+        "why something was not measured, by its name: importance, fairness, slices, overlap",
+        default_factory=dict,
+    )
     package_list: dict[str, str] | None = value("02_train", "packages of the job's environment")
     gate: Gate | None = value("03_register", "release criteria and their results")
     model: Model | None = Field(default=None, description="the registered model")

@@ -79,6 +79,8 @@ class PackageChanges(Strict):
     """How the packages differ from those of the previous release into the same environment.
 
     ``of`` says whose packages are compared: the training job's, or the build machine's.
+    ``parameters``: of the training job, those that changed, before and now; None is not set. None
+    where the parameters of one of the jobs are unknown.
     """
 
     since: str
@@ -86,6 +88,7 @@ class PackageChanges(Strict):
     added: dict[str, str] = Field(default_factory=dict)
     removed: dict[str, str] = Field(default_factory=dict)
     changed: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    parameters: dict[str, tuple[str | None, str | None]] | None = None
 
 
 def release_prefix(env: str, model: str = "") -> str:

@@ -78,7 +78,7 @@ def _masked(identity: Identity, results: list[RunbookResult], code: list[Masked]
 
 
 def since_last(record: ReleaseRecord, earlier: Iterable[ReleaseRecord]) -> PackageChanges | None:
-    """How the packages differ from those of the previous release that passed.
+    """How packages and parameters differ from those of the previous release that passed.
 
     Args:
         record: of the release.
@@ -100,7 +100,17 @@ def since_last(record: ReleaseRecord, earlier: Iterable[ReleaseRecord]) -> Packa
         added={name: new[name] for name in new if name not in old},
         removed={name: old[name] for name in old if name not in new},
         changed={n: (old[n], new[n]) for n in new if n in old and old[n] != new[n]},
+        parameters=_changed_parameters(last.job_parameters, record.job_parameters),
     )
+
+
+def _changed_parameters(
+    old: dict[str, str] | None, new: dict[str, str] | None
+) -> dict[str, tuple[str | None, str | None]] | None:
+    if old is None or new is None:
+        return None
+    names = [*old, *(name for name in new if name not in old)]
+    return {n: (old.get(n), new.get(n)) for n in names if old.get(n) != new.get(n)}
 
 
 def _packages(record: ReleaseRecord) -> dict[str, str]:

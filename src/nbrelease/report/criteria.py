@@ -5,18 +5,17 @@ from __future__ import annotations
 from nbrelease.records.criterion import AnyCriterion, CriterionResult
 from nbrelease.records.published import Gate
 from nbrelease.report import formats
-from nbrelease.report.labels import metric_name, slice_name
+from nbrelease.report.metric_labels import COUNTS, metric_name
+from nbrelease.report.tasks import SliceNames
 from nbrelease.report.translations import Translate
 
 MAX_MISSED = 3
 """Criteria that a reason names; the table has all of them."""
-COUNTS = {"rows", "test_rows", "train_rows", "overlap_rows", "label_values"}
-"""Metrics that are whole numbers."""
 COLUMN_VALUES = {"least", "most"}
 """Metrics that are values of a column, of any size."""
 
 
-def criterion_name(criterion: AnyCriterion, _: Translate) -> str:
+def criterion_name(criterion: AnyCriterion, _: Translate, slices: SliceNames) -> str:
     """What is measured, for example "ROC AUC (Age 0 to 30), difference from the champion"."""
     if not isinstance(criterion, CriterionResult):
         return criterion.name
@@ -24,7 +23,7 @@ def criterion_name(criterion: AnyCriterion, _: Translate) -> str:
         return _("Column %(name)s") % {"name": criterion.slice}
     name = metric_name(criterion.metric, _)
     if criterion.slice:
-        name = f"{name} ({slice_name(criterion.slice, _)})"
+        name = f"{name} ({slices.of(criterion.slice)})"
     if criterion.interval_end == "low":
         return _("%(name)s, difference from the champion (lower bound)") % {"name": name}
     if criterion.interval_end == "high":
@@ -38,7 +37,7 @@ def threshold(criterion: AnyCriterion, _: Translate) -> str:
         return criterion.limit
     if criterion.threshold is None:
         return _("exists")
-    value = formats.with_minus(f"{criterion.threshold:g}")
+    value = formats.exact(criterion.threshold)
     if criterion.operator == "at least":
         return _("at least %(value)s") % {"value": value}
     return _("at most %(value)s") % {"value": value}
@@ -62,13 +61,13 @@ def counts(gate: Gate, criterion: AnyCriterion) -> bool:
     return not (criterion.relative and gate.champion == "report")
 
 
-def describe_missed(gate: Gate, _: Translate) -> str:
+def describe_missed(gate: Gate, _: Translate, slices: SliceNames) -> str:
     """The first criteria that were not met, each with its value and its threshold."""
     missed = [each for each in gate.criteria if counts(gate, each) and not each.passed]
     parts = [
         _("%(name)s: %(actual)s, threshold: %(threshold)s")
         % {
-            "name": criterion_name(each, _),
+            "name": criterion_name(each, _, slices),
             "actual": actual(each),
             "threshold": threshold(each, _),
         }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
 NO_VALUE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+NEGLIGIBLE = 1e-12
+"""Below it a metric is the error of the arithmetic."""
 
 
 def duration(seconds: float | None) -> str:
@@ -46,14 +49,33 @@ def clock(time: datetime | None) -> str:
     return f"{time:%H:%M:%S}" if time else NO_VALUE
 
 
-def metric(value: float | str | None) -> str:
-    """A metric with four decimals; whole numbers from 2 on without decimals."""
+def metric(value: float | str | None, like: float | None = None) -> str:
+    """A metric with four decimals, fewer from 10 on (``0.9826``, ``812.4``, ``15,203``).
+
+    Args:
+        value: whole numbers from 2 on have no decimals if ``like`` is not set.
+        like: a value of the same metric that decides the decimals, so that values line up.
+    """
     if value is None:
         return NO_VALUE
     if isinstance(value, str):
         return value
-    is_count = float(value).is_integer() and abs(value) >= 2
-    return with_minus(count(value) if is_count else f"{value:.4f}")
+    is_count = like is None and float(value).is_integer() and abs(value) >= 2
+    return with_minus(count(value) if is_count else _decimal(value, like))
+
+
+def _decimal(value: float, like: float | None = None, sign: str = "") -> str:
+    """Four decimals below 10, then four significant digits; more for values below 0.001."""
+    size = abs(value if like is None else like)
+    if size < NEGLIGIBLE:
+        size, value = 0.0, value if like is not None else 0.0
+    if not math.isfinite(size) or not math.isfinite(value):
+        return str(value)
+    exponent = math.floor(math.log10(size)) if size else 0
+    if exponent < -3:
+        return f"{value:{sign}.3g}"
+    separator = "," if abs(value) >= 10_000 else ""
+    return f"{value:{sign}{separator}.{4 if exponent < 1 else max(3 - exponent, 0)}f}"
 
 
 def compact(value: float | None) -> str:
@@ -63,25 +85,32 @@ def compact(value: float | None) -> str:
     return with_minus(count(value) if float(value).is_integer() else f"{value:,.4g}")
 
 
+def exact(value: float) -> str:
+    """A number as it was set: a threshold, or the edge of a slice."""
+    return with_minus(f"{value:,.10g}" if abs(value) >= 10_000 else f"{value:.10g}")
+
+
 def count(value: float) -> str:
     """A whole number; from five digits on with separators (``4500``, ``15,000``)."""
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
 
 
-def difference(value: float | None) -> str:
-    """A difference with its sign and four decimals; zero has no sign."""
+def difference(value: float | None, like: float | None = None) -> str:
+    """A difference with its sign, and the decimals of the metric ``like``; zero has no sign."""
     if value is None:
         return NO_VALUE
-    text = f"{value:+.4f}"
+    text = _decimal(value, like, "+")
     return with_minus(text) if text.strip("+-0.") else text[1:]
 
 
-def interval(bounds: tuple[float, float] | None, signed: bool = False) -> str:
+def interval(
+    bounds: tuple[float, float] | None, signed: bool = False, like: float | None = None
+) -> str:
     """The lower and upper bound of an interval."""
     if bounds is None:
         return NO_VALUE
     form = difference if signed else metric
-    return f"[{form(bounds[0])}, {form(bounds[1])}]"
+    return f"[{form(bounds[0], like)}, {form(bounds[1], like)}]"
 
 
 def percent(share: float) -> str:

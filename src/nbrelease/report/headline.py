@@ -6,6 +6,7 @@ from nbrelease.records import ReleaseRecord
 from nbrelease.records.verdict import REASONS
 from nbrelease.report import criteria
 from nbrelease.report.labels import state_name
+from nbrelease.report.tasks import SliceNames
 from nbrelease.report.translations import Translate
 
 # Reasons that start with a word, not with a name that is kept as it is.
@@ -21,7 +22,7 @@ def reason(record: ReleaseRecord, _: Translate) -> str:
         for name, text in record.because.about.items()
     }
     if record.because.code == "gate" and record.gate is not None:
-        return criteria.describe_missed(record.gate, _)
+        return criteria.describe_missed(record.gate, _, SliceNames(record.comparison, _))
     text = _(REASONS[record.because.code]) % values
     comment = record.because.about.get("comment")
     text = f"{text}: {comment}" if comment else text

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nbrelease.records import ReleaseRecord
-from nbrelease.report.labels import slice_name
+from nbrelease.records.published import Comparison
+from nbrelease.report.tasks import SliceNames, measurement_name
+from nbrelease.report.training_parameters import different_parameters
 from nbrelease.report.translations import Translate
 
 SMALL_SLICE = 100
@@ -18,25 +20,52 @@ def limitations(record: ReleaseRecord, translate: Translate) -> list[str]:
 
 
 def _of_the_model(record: ReleaseRecord, _: Translate) -> Iterator[str]:
-    comparison = record.comparison
     if record.source.dirty:
         yield _("The checkout had uncommitted changes.")
-    if record.runbooks and comparison is None:
+    if record.comparison is not None:
+        yield from _of_the_comparison(record.comparison, _)
+    elif record.runbooks:
         yield _("The model was not compared with the champion on the same rows.")
-    if comparison is not None:
-        yield _(
-            "Confidence intervals cover the choice of held-out rows, not the randomness of the"
-            " training."
-        )
-        small = [slice_name(each.slice, _) for each in comparison.slices if each.rows < SMALL_SLICE]
-        if small:
-            yield _(
-                "Slices with fewer than %(rows)s rows, their metrics are unreliable: %(slices)s."
-            ) % {"rows": SMALL_SLICE, "slices": ", ".join(small)}
     if record.runbooks and record.data_profile is None:
         yield _("No profile of the training data was published.")
     elif record.data_profile is not None and record.data_profile.overlap is None:
         yield _("The overlap of training rows and held-out rows was not measured.")
+    for name, why in record.not_measured.items():
+        values = {"name": measurement_name(name, _), "why": why}
+        yield _("%(name)s: not measured: %(why)s") % values
+    yield from _of_the_training(record, _)
+
+
+def _of_the_comparison(comparison: Comparison, _: Translate) -> Iterator[str]:
+    yield _(
+        "Confidence intervals cover the choice of held-out rows, not the randomness of the"
+        " training."
+    )
+    slices = SliceNames(comparison, _)
+    small = [slices.of(each.slice) for each in comparison.slices if each.rows < SMALL_SLICE]
+    if small:
+        yield _(
+            "Slices with fewer than %(rows)s rows, their metrics are unreliable: %(slices)s."
+        ) % {"rows": SMALL_SLICE, "slices": ", ".join(small)}
+    confusion = comparison.curves.challenger.confusion if comparison.curves else None
+    rare = [
+        name
+        for name, row in zip(comparison.classes, confusion or [], strict=False)
+        if sum(row) < SMALL_SLICE
+    ]
+    if rare:
+        yield _(
+            "Classes with fewer than %(rows)s held-out rows, their figures are unreliable:"
+            " %(classes)s."
+        ) % {"rows": SMALL_SLICE, "classes": ", ".join(rare)}
+
+
+def _of_the_training(record: ReleaseRecord, _: Translate) -> Iterator[str]:
+    if record.job is not None and record.job_parameters is None:
+        yield _("The parameters that the training job used were not published.")
+    for each in different_parameters(record):
+        text = _("Parameter %(name)s: %(setting)s in the settings, the training job used %(used)s.")
+        yield text % each._asdict()
     if record.runbooks and record.package_list is None:
         yield _("The packages are those of the build machine, not of the training job.")
 

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbrelease.records import ReleaseRecord
-from nbrelease.records.published import Comparison
-from nbrelease.report import criteria, formats
+from nbrelease.records.published import Comparison, DataProfile, Fairness
+from nbrelease.report import criteria, formats, sections
 from nbrelease.report.headline import headline, reason
-from nbrelease.report.labels import metric_name, slice_name, state_name
+from nbrelease.report.labels import state_name
 from nbrelease.report.limitations import limitations
 from nbrelease.report.lineage import exported_modules
+from nbrelease.report.metric_labels import direction_name, metric_name
+from nbrelease.report.tasks import SliceNames, describe_task, kind_name
+from nbrelease.report.training_parameters import used_parameters
 from nbrelease.report.translations import Translate, translator
 
 Table = dict[str, list[Any]]
@@ -50,19 +53,37 @@ def card_contents(record: ReleaseRecord) -> Iterator[str]:
 def _texts(record: ReleaseRecord, _: Translate) -> dict[str, str]:
     """The sections of text by their title."""
     description = [headline(record, _), reason(record, _)]
-    if record.parameters.get("estimator"):
-        description.append(_("Estimator: %(name)s") % {"name": record.parameters["estimator"]})
-    sections = {
-        _("Model description"): "\n\n".join(filter(None, description)),
-        _("Lineage"): _bullets(_lineage(record, _)),
-    }
-    parameters = [
-        f"{name}: {value}" for name, value in record.parameters.items() if value not in ("", None)
-    ]
-    if parameters:
-        sections[_("Release parameters")] = _bullets(parameters)
-    sections[_("Approvals")] = _bullets(_approvals(record, _))
-    return sections
+    if record.comparison is not None:
+        task = describe_task(record.comparison, _)
+        description.append(_("Task: %(task)s") % {"task": task})
+    texts = {_("Model description"): "\n\n".join(filter(None, description))}
+    if use := _intended_use(record, _):
+        texts[_("Intended use")] = _bullets(use)
+    texts[_("Lineage")] = _bullets(_lineage(record, _))
+    if record.job_parameters:
+        texts[_("Training parameters")] = _bullets(used_parameters(record))
+    texts[_("Approvals")] = _bullets(_approvals(record, _))
+    return texts
+
+
+def _intended_use(record: ReleaseRecord, _: Translate) -> list[str]:
+    """What the model was measured for; the record does not know more."""
+    comparison, profile = record.comparison, record.data_profile
+    if comparison is None or comparison.label is None:
+        return []
+    lines = [_("The model predicts %(label)s.") % {"label": comparison.label}]
+    if comparison.classes:
+        lines.append(_("Classes: %(names)s") % {"names": ", ".join(comparison.classes)})
+    features = (
+        [each.name for each in profile.columns if each.name != comparison.label] if profile else []
+    )
+    if features:
+        lines.append(_("Columns of the data: %(names)s") % {"names": ", ".join(features)})
+    lines.append(
+        _("Its quality is known for rows like the %(rows)s held-out rows, and not for others.")
+        % {"rows": formats.count(comparison.rows)}
+    )
+    return lines
 
 
 def _lineage(record: ReleaseRecord, _: Translate) -> list[str]:
@@ -94,10 +115,11 @@ def _approvals(record: ReleaseRecord, _: Translate) -> list[str]:
 def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]:
     """The sections that are a table: the text above it, and the columns."""
     tables: dict[str, tuple[str, Table]] = {}
+    slices = SliceNames(record.comparison, _)
     if record.comparison is not None:
         tables[_("Metrics")] = _metrics(record.comparison, _)
         if record.comparison.slices:
-            tables[_("Slices")] = "", _slices(record.comparison, _)
+            tables[_("Slices")] = "", _slices(record.comparison, slices, _)
     elif record.metrics:
         tables[_("Metrics")] = (
             "",
@@ -111,20 +133,29 @@ def _tables(record: ReleaseRecord, _: Translate) -> dict[str, tuple[str, Table]]
         tables[_("Release criteria")] = (
             state_name(record.gate.verdict, _),
             {
-                _("Criterion"): [criteria.criterion_name(each, _) for each in rows],
+                _("Criterion"): [criteria.criterion_name(each, _, slices) for each in rows],
                 _("Threshold"): [criteria.threshold(each, _) for each in rows],
                 _("Actual"): [criteria.actual(each) for each in rows],
                 _("Result"): [_("met") if each.passed else _("not met") for each in rows],
             },
         )
     if record.importance:
+        most = max(abs(each.mean) for each in record.importance)
+        metric = metric_name(record.importance_metric or "", _)
         tables[_("Feature importance")] = (
-            "",
+            _("Metric: %(name)s") % {"name": metric} if metric else "",
             {
                 _("Feature"): [each.feature for each in record.importance],
-                _("Mean"): [formats.metric(each.mean) for each in record.importance],
+                _("Mean"): [formats.metric(each.mean, most) for each in record.importance],
             },
         )
+    if record.fairness is not None:
+        tables[_("Fairness by %(column)s") % {"column": record.fairness.sensitive}] = (
+            "",
+            _fairness(record, record.fairness, slices, _),
+        )
+    if record.data_profile is not None and record.data_profile.columns:
+        tables[_("Data")] = "", _columns(record.data_profile, _)
     return tables
 
 
@@ -133,29 +164,60 @@ def _metrics(comparison: Comparison, _: Translate) -> tuple[str, Table]:
     metrics = comparison.metrics
     table: Table = {
         _("Metric"): [metric_name(each.name, _) for each in metrics],
-        _("Challenger"): [formats.metric(each.challenger) for each in metrics],
-        _("Confidence interval"): [formats.interval(each.challenger_interval) for each in metrics],
+        _("Direction"): [direction_name(each.direction, _) for each in metrics],
+        _("Challenger"): [formats.metric(each.challenger, each.challenger) for each in metrics],
+        _("Confidence interval"): [
+            formats.interval(each.challenger_interval, like=each.challenger) for each in metrics
+        ],
     }
     if comparison.champion is not None:
-        table[_("Champion")] = [formats.metric(each.champion) for each in metrics]
+        table[_("Champion")] = [formats.metric(each.champion, each.challenger) for each in metrics]
         table[_("Difference")] = [
-            f"{formats.difference(each.difference)}"
-            f" {formats.interval(each.difference_interval, signed=True)}"
+            f"{formats.difference(each.difference, each.challenger)}"
+            f" {formats.interval(each.difference_interval, signed=True, like=each.challenger)}"
             for each in metrics
         ]
     return f"{_('Held-out rows')}: {comparison.rows}. {level}", table
 
 
-def _slices(comparison: Comparison, _: Translate) -> Table:
+def _slices(comparison: Comparison, names: SliceNames, _: Translate) -> Table:
     slices = comparison.slices
     measured = list(dict.fromkeys(name for each in slices for name in each.metrics))
+    sizes = {each.name: each.challenger for each in comparison.metrics}
     return {
-        _("Slice"): [slice_name(each.slice, _) for each in slices],
+        _("Slice"): [names.of(each.slice) for each in slices],
         _("Rows"): [each.rows for each in slices],
         **{
-            metric_name(name, _): [formats.metric(each.metrics.get(name)) for each in slices]
+            metric_name(name, _): [
+                formats.metric(each.metrics.get(name), sizes.get(name)) for each in slices
+            ]
             for name in measured
         },
+    }
+
+
+def _fairness(record: ReleaseRecord, fairness: Fairness, slices: SliceNames, _: Translate) -> Table:
+    keys = [name for name in sections.group_keys(record) if name != "rows"]
+    sizes = sections.metric_sizes(record)
+    return {
+        _("Group"): [slices.of_group(fairness.sensitive, str(g["group"])) for g in fairness.groups],
+        _("Rows"): [formats.metric(group.get("rows")) for group in fairness.groups],
+        **{
+            metric_name(name, _): [
+                formats.metric(group.get(name), sizes.get(name)) for group in fairness.groups
+            ]
+            for name in keys
+        },
+    }
+
+
+def _columns(profile: DataProfile, _: Translate) -> Table:
+    columns = profile.columns
+    return {
+        _("Column"): [each.name for each in columns],
+        _("Type"): [each.type for each in columns],
+        _("Kind"): [kind_name(each.kind, _) for each in columns],
+        _("Missing"): [formats.count(each.missing) for each in columns],
     }
 
 

@@ -16,10 +16,13 @@ from nbrelease.report.charts import Charts
 from nbrelease.report.headline import headline, reason
 from nbrelease.report.labels import tone_of
 from nbrelease.report.limitations import limitations
+from nbrelease.report.main_metrics import directions
 from nbrelease.report.markdown import render_markdown
 from nbrelease.report.overview import overview
+from nbrelease.report.tasks import SliceNames
 from nbrelease.report.templating import environment
 from nbrelease.report.timeline import timeline
+from nbrelease.report.training_parameters import different_parameters
 from nbrelease.report.translations import N_, translator
 
 # The sections of the report in order: id (also the name of the template) and title.
@@ -56,8 +59,13 @@ def render_index(record: ReleaseRecord, *, has_card: bool = False) -> str:
             approvals=next(box for box in boxes if box.id == "approvals"),
             contents=[(anchor, _(title)) for anchor, title in SECTIONS.items()],
             charts=Charts(record),
+            slices=SliceNames(record.comparison, _),
             slice_metrics=sections.slice_metrics(record),
             group_keys=sections.group_keys(record),
+            metric_sizes=sections.metric_sizes(record),
+            metric_directions=directions(record),
+            column_groups=sections.column_groups(record),
+            different_parameters={each.name: each.setting for each in different_parameters(record)},
             test_cells=sections.test_cells(record),
             failed_cells=failed_cells,
             first_error=sections.first_error(record, failed_cells),

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbrelease import secrets
 from nbrelease.records import CellResult, ReleaseRecord, RunbookResult
-from nbrelease.records.published import RolloutStep
+from nbrelease.records.published import Column, RolloutStep
 from nbrelease.report import svg
 from nbrelease.report.labels import tone_of
 from nbrelease.report.translations import Translate
@@ -33,10 +33,33 @@ def slice_metrics(record: ReleaseRecord) -> list[str]:
 
 
 def group_keys(record: ReleaseRecord) -> list[str]:
-    """The columns of the table of groups: their rows first, then metrics by name."""
+    """The columns of the table of groups: their rows first, then metrics as they were published."""
     groups = record.fairness.groups if record.fairness else []
-    keys = {name for group in groups for name in group} - {"group"}
-    return sorted(keys, key=lambda name: (name != "rows", name))
+    keys = dict.fromkeys(name for group in groups for name in group if name != "group")
+    return sorted(keys, key=lambda name: name != "rows")
+
+
+def metric_sizes(record: ReleaseRecord) -> dict[str, float]:
+    """For each metric of the tables a value that decides the decimals of all its values."""
+    groups = record.fairness.groups if record.fairness else []
+    sizes: dict[str, float] = {}
+    for group in groups:
+        for name, value in group.items():
+            if isinstance(value, int | float):
+                sizes[name] = max(sizes.get(name, 0.0), abs(value))
+    comparison = record.comparison
+    return sizes | {
+        each.name: each.challenger for each in (comparison.metrics if comparison else [])
+    }
+
+
+def column_groups(record: ReleaseRecord) -> dict[str, list[Column]]:
+    """The columns of the data by what is known of them: numbers, categories, or dates."""
+    groups: dict[str, list[Column]] = {"numeric": [], "categorical": [], "date": []}
+    for column in record.data_profile.columns if record.data_profile else []:
+        kind = column.kind or ("categorical" if column.distinct is not None else "numeric")
+        groups[kind if kind in groups else "categorical"].append(column)
+    return groups
 
 
 def test_cells(record: ReleaseRecord) -> list[CellOfRunbook]:

@@ -1,4 +1,4 @@
-"""The page of all releases: live deployments, metrics of the releases, every release.
+"""The page of all releases by model: live deployments, metrics of the releases, every release.
 
 A pack is read once: what the page needs of it is cached next to the page, under the digest of the
 pack's manifest. The packs themselves are not changed, so signatures stay valid.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,17 +21,27 @@ from nbrelease import files
 from nbrelease.attestation import chain
 from nbrelease.attestation.manifest import LATER
 from nbrelease.records import Language, ReleaseRecord, ReleaseVerdict, merge_values
+from nbrelease.records.published import Direction
 from nbrelease.report import svg
 from nbrelease.report.charts import Chart
 from nbrelease.report.headline import headline, reason
-from nbrelease.report.labels import metric_name, state_name
+from nbrelease.report.labels import state_name
+from nbrelease.report.main_metrics import directions, main_metrics
+from nbrelease.report.metric_labels import direction_name, metric_name
 from nbrelease.report.templating import environment
+from nbrelease.report.training_parameters import (
+    changed_parameters,
+    join_parameters,
+    used_parameters,
+)
 from nbrelease.report.translations import Translate, translator
 
 CACHE = "site.json"
-CACHE_VERSION = 5
+CACHE_VERSION = 6
 """Of the cache's format; with another version every pack is read again."""
-CHARTED = ("roc_auc", "accuracy")
+CHARTED_METRICS = 2
+"""Metrics of a model on the page: its main metric and the next one."""
+START_IN_ID = re.compile(r"(?P<prefix>.+)-(?P<start>\d{8}T\d{6}Z)-")
 
 
 class LaterEntry(BaseModel):
@@ -46,6 +57,8 @@ class LaterEntry(BaseModel):
 class Release(BaseModel):
     """What the page shows of a release.
 
+    ``settings_model``: the section of settings.ini; empty for the model of ``[DEFAULT]``.
+    ``metrics``: the main metric first. ``parameters``: of the training, as text.
     ``has_pages``: its pack was built. ``traffic``: at its end, as read back last; None if it moved
     none. ``deployment``: the new one; a rollback has none.
     """
@@ -56,6 +69,7 @@ class Release(BaseModel):
     digest: str
     release_id: str
     env: str
+    settings_model: str = ""
     started: datetime
     verdict: ReleaseVerdict | Literal["unreadable"]
     headline: str
@@ -64,6 +78,8 @@ class Release(BaseModel):
     model: str | None = None
     version: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    directions: dict[str, Direction] = Field(default_factory=dict)
+    parameters: str = ""
     tests: str = ""
     traffic: dict[str, int] | None = None
     deployment: str | None = None
@@ -101,6 +117,20 @@ class LiveEnvironment:
     env: str
     parts: list[LivePart]
     release: Release | None
+
+
+@dataclass(frozen=True)
+class ModelReleases:
+    """The releases of a model, newest first, with what the page shows of all of them.
+
+    ``metrics``: the columns of the table, each with its direction.
+    """
+
+    name: str
+    releases: list[Release]
+    live: list[LiveEnvironment]
+    trends: list[Chart]
+    metrics: dict[str, Direction]
 
 
 def build_site(evidence: Path, language: Language = "en") -> Site:
@@ -164,15 +194,17 @@ def read_release(folder: Path, digest: str, language: Language) -> Release:
         identity = {
             "folder": folder.name, "digest": digest, "release_id": content["release_id"],
             "env": content["env"], "started": content["started"],
+            "settings_model": content.get("settings_model", ""),
         }  # fmt: skip
         if not (folder / "manifest.json").is_file():
             line = _("In progress, or waiting for an approval")
             return Release.model_validate({**identity, "verdict": "open", "headline": line})
         record = ReleaseRecord.model_validate_json(text)
     except (ValueError, KeyError, TypeError) as error:
+        env, model, started = _read_id(folder.name)
         return Release(
             folder=folder.name, digest=digest, release_id=folder.name,
-            env=folder.name.partition("-")[0], started=_start_of(folder.name),
+            env=env, settings_model=model, started=started,
             verdict="unreadable", headline=state_name("unreadable", _),
             reason=f"record.json: {_first_problem(error)}",
         )  # fmt: skip
@@ -182,9 +214,11 @@ def read_release(folder: Path, digest: str, language: Language) -> Release:
         verdict=record.verdict,
         headline=headline(record, _),
         reason=reason(record, _),
-        model=record.model.name if record.model else None,
+        model=_model_name(record),
         version=record.model.version if record.model else None,
-        metrics=_metrics(record),
+        metrics=main_metrics(record, CHARTED_METRICS),
+        directions=directions(record),
+        parameters=join_parameters(changed_parameters(record) or used_parameters(record), _),
         tests=f"{record.tests.passed} / {record.tests.total}",
         traffic=merge_values(record.runbooks).get("traffic"),
         deployment=record.endpoints.online.deployment if record.endpoints.online else None,
@@ -202,33 +236,52 @@ def _first_problem(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _start_of(release_id: str) -> datetime:
-    """The time in a release id; the first possible time if it has none."""
-    try:
-        return datetime.strptime(release_id.split("-")[1], "%Y%m%dT%H%M%S%z")
-    except (IndexError, ValueError):
-        return datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+def _read_id(release_id: str) -> tuple[str, str, datetime]:
+    """Environment, further model and start in a release id; the first time if it has none."""
+    match = START_IN_ID.match(release_id)
+    if match is None:
+        return release_id.partition("-")[0], "", datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+    env, _separator, model = match["prefix"].partition("-")
+    return env, model, datetime.strptime(match["start"], "%Y%m%dT%H%M%S%z")
 
 
-def _metrics(record: ReleaseRecord) -> dict[str, float]:
-    """The charted metrics: those of the comparison, otherwise those of the training job."""
-    values = {name: record.metrics[name] for name in CHARTED if name in record.metrics}
-    if record.comparison is not None:
-        compared = {each.name: each.challenger for each in record.comparison.metrics}
-        values |= {name: compared[name] for name in CHARTED if name in compared}
-    return values
+def _model_name(record: ReleaseRecord) -> str | None:
+    """The registered model, or the one that the runbooks were to register."""
+    if record.model is not None:
+        return record.model.name
+    names = [str(each.parameters.get("model_name") or "") for each in record.runbooks]
+    return next(filter(None, names), None)
 
 
 def _render(releases: list[Release], language: Language) -> str:
-    envs = sorted({release.env for release in releases})
+    _ = translator(language)
+    sections = sorted({each.settings_model for each in releases})
+    models = [
+        _group([each for each in releases if each.settings_model == name], name, _)
+        for name in sections or [""]
+    ]
     template = environment(language).get_template("site.html.j2")
-    return str(
-        template.render(
-            releases=releases,
-            live=[_live_environment(releases, env) for env in envs],
-            trends=[*_trends(releases, envs, translator(language))],
-            charted=CHARTED,
-        )
+    return str(template.render(releases=releases, models=models))
+
+
+def _group(releases: list[Release], section: str, _: Translate) -> ModelReleases:
+    """The releases of a model, newest first.
+
+    Args:
+        releases: of the model.
+        section: of settings.ini; the name of a model that was never registered.
+    """
+    envs = sorted({each.env for each in releases})
+    measured = next((each for each in releases if each.metrics), None)
+    metrics: dict[str, Direction] = {}
+    if measured is not None:
+        metrics = {name: measured.directions.get(name, "higher") for name in measured.metrics}
+    return ModelReleases(
+        name=next((each.model for each in releases if each.model), section or _("Default model")),
+        releases=releases,
+        live=[_live_environment(releases, env) for env in envs],
+        trends=[*_trends(releases, envs, metrics, _)],
+        metrics=metrics,
     )
 
 
@@ -245,10 +298,12 @@ def _live_environment(releases: list[Release], env: str) -> LiveEnvironment:
     return LiveEnvironment(env, parts, moved[0])
 
 
-def _trends(releases: list[Release], envs: list[str], _: Translate) -> Iterator[Chart]:
+def _trends(
+    releases: list[Release], envs: list[str], metrics: dict[str, Direction], _: Translate
+) -> Iterator[Chart]:
     """A chart for each environment and metric that has a trend."""
     for env in envs:
-        for metric in CHARTED:
+        for metric, direction in metrics.items():
             marks = [
                 svg.Mark(
                     each.release_id,
@@ -260,5 +315,7 @@ def _trends(releases: list[Release], envs: list[str], _: Translate) -> Iterator[
             ]
             values = {"metric": metric_name(metric, _), "env": env}
             title = _("%(metric)s in %(env)s, oldest first") % values
+            if direction == "lower":
+                title = f"{title} ({direction_name(direction, _)})"
             if drawing := svg.trend(title, marks):
-                yield Chart(title, drawing)
+                yield Chart("trend", title, drawing)

@@ -6,7 +6,7 @@ differ in dashes and shapes too, not by colour alone. A table next to a chart ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import accumulate, pairwise
@@ -14,14 +14,50 @@ from typing import Any
 
 Point = tuple[float, float]
 
+LONGEST = 28
+"""Characters of a name next to a chart."""
+WIDE = 0x2E7F
+"""The last character before those of East Asian scripts, which are twice as wide."""
+
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart. ``kind`` is a class of the style sheet: ``new`` or ``old``."""
+    """A line, or dots. ``kind`` is a class of the style sheet: ``new`` or ``old``."""
 
     name: str
     kind: str
     points: Sequence[Point]
+    is_line: bool = True
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis with its two ends."""
+
+    label: str
+    low: float = 0.0
+    high: float = 1.0
+
+    @classmethod
+    def around(cls, label: str, values: Iterable[float]) -> Axis:
+        """An axis that has all values, with a margin; around 0 and 1 if there are none."""
+        known = [*values] or [0.0, 1.0]
+        low, high = min(known), max(known)
+        margin = (high - low) * 0.04 or abs(high) * 0.04 or 1.0
+        return cls(label, low - margin, high + margin)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round numbers on the axis."""
+        return (
+            [0, 0.25, 0.5, 0.75, 1]
+            if (self.low, self.high) == (0, 1)
+            else _ticks(self.low, self.high)
+        )
+
+    def share(self, value: float) -> float:
+        """The position of a value between 0 and 1; values outside are at the ends."""
+        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -87,32 +123,69 @@ def _exponent(value: float) -> int:
 
 
 def _tick_label(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:.0f}"
+    size = abs(value)
+    if size >= 1e6:
+        return f"{value / 1e6:.4g}M"
+    if size >= 1e4:
+        return f"{value / 1e3:.4g}k"
+    if 0 < size < 1e-3:
+        return f"{value:.2g}"
+    return f"{value:.4f}".rstrip("0").rstrip(".") if size < 1000 else f"{value:.0f}"
 
 
-def square(label: str, series: Sequence[Series], x_label: str, y_label: str) -> Any:
-    """Lines between 0 and 1 on both axes, over the diagonal: ROC and calibration curves."""
-    size, left, top = 250.0, 42.0, 10.0
+def _label_width(names: Iterable[str], least: float) -> float:
+    """The width of the longest name, and a margin."""
+    widths = [sum(12.5 if ord(each) > WIDE else 6.6 for each in name) for name in names]
+    return max([least, *(width + 16 for width in widths)])
+
+
+def _short(name: str) -> str:
+    """A name that fits to the left of a chart; the table next to it has the whole name."""
+    longest = LONGEST // 2 if any(ord(each) > WIDE for each in name) else LONGEST
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def plot(
+    label: str, series: Sequence[Series], x: Axis, y: Axis, guide: Sequence[Point] = ()
+) -> Any:
+    """Lines or dots on two axes, over a dotted line.
+
+    Args:
+        label: what the chart shows, for screen readers.
+        series: the first is drawn above the others.
+        x: the horizontal axis.
+        y: the vertical axis.
+        guide: the two ends of the dotted line.
+    """
+    size, left, top = 250.0, 48.0, 10.0
     width, height = left + size + 12, top + size + 42
 
     def at(point: Point) -> Point:
-        return left + min(max(point[0], 0), 1) * size, top + (1 - min(max(point[1], 0), 1)) * size
+        return left + x.share(point[0]) * size, top + (1 - y.share(point[1])) * size
 
     body = []
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        (x, bottom), (_, y) = at((tick, 0)), at((0, tick))
-        body.append(_line((left, y), (left + size, y), "grid"))
-        body.append(_text(left - 6, y + 4, _tick_label(tick), "end"))
-        body.append(_text(x, bottom + 16, _tick_label(tick), "middle"))
-    body.append(_line(at((0, 0)), at((1, 1)), "guide"))
-    body.append(_text(left + size / 2, height - 6, x_label, "middle"))
+    for tick in y.ticks:
+        line = at((x.low, tick))[1]
+        body.append(_line((left, line), (left + size, line), "grid"))
+        body.append(_text(left - 6, line + 4, _tick_label(tick), "end"))
+    body += [
+        _text(at((tick, y.low))[0], top + size + 16, _tick_label(tick), "middle")
+        for tick in x.ticks
+    ]
+    body += [_line(at(a), at(b), "guide") for a, b in pairwise(guide)]
+    body.append(_text(left + size / 2, height - 6, x.label, "middle"))
     body.append(
         f'<text transform="translate(11 {_px(top + size / 2)}) rotate(-90)" text-anchor="middle">'
-        f"{escape(y_label)}</text>"
+        f"{escape(y.label)}</text>"
     )
-    for each in reversed(series):  # the challenger is drawn above the champion
-        path = " ".join(f"{_px(x)},{_px(y)}" for x, y in map(at, each.points))
-        body.append(f'<polyline class="line {each.kind}" points="{path}"/>')
+    for each in reversed(series):
+        points = [at(point) for point in each.points]
+        if each.is_line:
+            path = " ".join(f"{_px(x)},{_px(y)}" for x, y in points)
+            body.append(f'<polyline class="line {each.kind}" points="{path}"/>')
+        else:  # one element: a circle for each of many points would make the page large
+            path = "".join(f"M{_px(x)} {_px(y)}h0" for x, y in points)
+            body.append(f'<path class="points {each.kind}" d="{path}"/>')
     return _svg(width, height, label, "".join(body))
 
 
@@ -124,7 +197,8 @@ def intervals(label: str, rows: Sequence[Range], zero: bool = False) -> Any:
         low, high = min(low, 0), max(high, 0)
     pad = (high - low) * 0.08 or 0.01
     low, high = low - pad, high + pad
-    left, right, row_height = 118.0, 330.0, 30.0
+    left = _label_width((row.name for row in rows), 118)
+    right, row_height = left + 212.0, 30.0
     height = row_height * len(rows) + 34
 
     def at(value: float) -> float:
@@ -171,7 +245,8 @@ def bars(
     ends = [value + (spread or 0) for _, value, spread in rows] + [limit for limit, _ in limits]
     starts = [value - (spread or 0) for _, value, spread in rows]
     low, high = min(0.0, *starts), max(0.0, *ends) or 1.0
-    left, right, row_height, top = 160.0, 332.0, 24.0, 18.0 if limits else 4.0
+    left = _label_width((_short(name) for name, *_ in rows), 60)
+    right, row_height, top = left + 190.0, 24.0, 18.0 if limits else 4.0
 
     def at(value: float) -> float:
         return left + (value - low) / (high - low) * (right - left)
@@ -183,7 +258,7 @@ def bars(
         body.append(_text(at(tick), bottom + 16, _tick_label(tick), "middle"))
     for number, (name, value, spread) in enumerate(rows):
         y = top + number * row_height
-        body.append(_text(left - 10, y + 16, name, "end"))
+        body.append(_text(left - 10, y + 16, _short(name), "end"))
         start, end = sorted((at(0), at(value)))
         body.append(
             f'<rect class="bar" x="{_px(start)}" y="{_px(y + 5)}"'

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbrelease.control_characters import replace_control_characters
 from nbrelease.records import Language
-from nbrelease.report import criteria, formats, labels
+from nbrelease.report import criteria, formats, labels, metric_labels, tasks
 from nbrelease.report.translations import translator
 
 
@@ -39,9 +39,11 @@ def environment(language: Language) -> Any:
     made.globals |= {
         "language": language,
         "actual": criteria.actual,
-        "criterion_name": lambda each: criteria.criterion_name(each, translate),
-        "metric_name": lambda name: labels.metric_name(name, translate),
-        "slice_name": lambda name: labels.slice_name(name, translate),
+        "criterion_name": lambda each, slices: criteria.criterion_name(each, translate, slices),
+        "describe_task": lambda comparison: tasks.describe_task(comparison, translate),
+        "direction_name": lambda direction: metric_labels.direction_name(direction, translate),
+        "kind_name": lambda kind: tasks.kind_name(kind, translate),
+        "metric_name": lambda name: metric_labels.metric_name(name, translate),
         "state_name": lambda state: labels.state_name(state, translate),
         "threshold": lambda each: criteria.threshold(each, translate),
         "shortened": formats.shortened,

@@ -73,12 +73,16 @@ def profile(champion: bool = True) -> dict[str, Any]:
 
 def comparison(champion: bool = True) -> dict[str, Any]:
     return {
+        "task": "binary",
+        "label": "Diabetic",
+        "classes": ["0", "1"],
+        "positive": "1",
         "rows": 4500,
         "champion": {"version": "1"} if champion else None,
         "confidence": 0.95,
         "metrics": [
-            metric("accuracy", 0.9342, 0.8389 if champion else None, 0.0071),
             metric("roc_auc", 0.9826, 0.9202 if champion else None, 0.0033),
+            metric("accuracy", 0.9342, 0.8389 if champion else None, 0.0071),
         ],
         "mcnemar": {"champion_only": 97, "challenger_only": 526, "p_value": 3.1e-70}
         if champion
@@ -86,6 +90,9 @@ def comparison(champion: bool = True) -> dict[str, Any]:
         "slices": [
             {
                 "slice": f"Age {low} to {low + 15}",
+                "column": "Age",
+                "low": low,
+                "high": low + 15,
                 "rows": rows,
                 "metrics": {"accuracy": 0.94, "roc_auc": auc},
                 "champion_metrics": {"accuracy": 0.85, "roc_auc": 0.921} if champion else None,
@@ -195,6 +202,9 @@ def cell(id: str, source: str = "pass", state: str = "passed", **more: Any) -> d
 class Pack:
     """A release in the making."""
 
+    asset = "diabetes"
+    model = "diabetes-classifier"
+
     def __init__(self, evidence: Path, env: str = "prod", hour: int = 0, **identity: Any) -> None:
         self.begun = START + timedelta(hours=hour)
         self.clock = self.begun + timedelta(seconds=3)
@@ -215,7 +225,7 @@ class Pack:
                 "resource_group": "local",
                 "workspace_name": env,
             },
-            "parameters": {"estimator": "random_forest", "test_size": 0.3, "random_state": 0},
+            "parameters": {"n_estimators": 100, "test_size": 0.3, "training_data": "diabetes.csv"},
             **identity,
         }
         (self.folder / "record.json").write_text(json.dumps(content))
@@ -286,7 +296,7 @@ class Pack:
             "source_sha256": "0" * 64,
             "env": self.env,
             "release_id": self.id,
-            "parameters": parameters or {"model_name": "diabetes-classifier", "online": 1},
+            "parameters": parameters or {"model_name": self.model, "online": 1},
             "started": begun.isoformat(),
             "ended": self.clock.isoformat() if ended else None,
             "seconds": (self.clock - begun).total_seconds() if ended else None,
@@ -355,7 +365,7 @@ class Pack:
             ],
             prose="# 01 · Prepare\n\nData *as it is*. <b>Not raw</b> ![x](https://example.org/x.png)",
             values={
-                "data_name": "diabetes",
+                "data_name": self.asset,
                 "data_version": "3",
                 "data_rows": 15000,
                 "data_sha256": "d4" * 32,
@@ -396,6 +406,8 @@ class Pack:
                     {"feature": f, "mean": 0.2 / (i + 1) - 0.03, "std": 0.01}
                     for i, f in enumerate(FEATURES)
                 ],
+                "importance_metric": "roc_auc",
+                "job_parameters": {"n_estimators": "100", "test_size": "0.3", "max_depth": "None"},
                 "package_list": {"scikit-learn": "1.9.1", "numpy": "2.4.6", "pandas": "2.3.3"},
                 **more,
             },
@@ -407,7 +419,7 @@ class Pack:
             [cell("judge"), cell("test-the-gate", "assert passed", tags=["test"])],
             stage="register",
             values={
-                "model_name": "diabetes-classifier",
+                "model_name": self.model,
                 "model_version": version,
                 "model_sha256": "ab" * 32,
                 "gate": gate(),
@@ -420,7 +432,7 @@ class Pack:
             "04_deploy_batch",
             [cell("deploy")],
             stage="deploy",
-            values={"batch_endpoint": "diabetes-batch", "batch_deployment": name},
+            values={"batch_endpoint": f"{self.asset}-batch", "batch_deployment": name},
         )
         self.runbook(
             "05_test_batch",
@@ -433,7 +445,7 @@ class Pack:
             [cell("deploy")],
             stage="deploy",
             values={
-                "online_endpoint": "diabetes-online",
+                "online_endpoint": f"{self.asset}-online",
                 "online_deployment": name,
                 "scoring_uri": "https://localhost:1/score",
             },

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from nbrelease.report import formats
 from nbrelease.report.headline import traffic_share
 from nbrelease.report.overview._facts import Box, Fact, FactWriter
+from nbrelease.report.training_parameters import (
+    changed_parameters,
+    join_parameters,
+    used_parameters,
+)
 
 
 def box(writer: FactWriter) -> Box:
@@ -80,12 +85,12 @@ def _deployment(writer: FactWriter) -> Iterator[Fact]:
 
 
 def _inputs(writer: FactWriter) -> Iterator[Fact]:
-    """Estimator, training data, commit."""
+    """Parameters of the training, training data, commit."""
     import markupsafe
 
     record, _ = writer.record, writer.translate
-    if record.parameters.get("estimator") and record.rollback is None:
-        yield writer.fact("estimator", "Estimator: %(name)s", name=record.parameters["estimator"])
+    if record.rollback is None:
+        yield from _parameters(writer)
     if record.data is not None:
         yield writer.fact(
             "training-data", "Training data: %(name)s:%(version)s, %(rows)s rows",
@@ -100,3 +105,21 @@ def _inputs(writer: FactWriter) -> Iterator[Fact]:
             commit=record.source.commit[:8],
             dirty=markupsafe.Markup('<span class="wait">{}</span>').format(dirty),
         )  # fmt: skip
+
+
+def _parameters(writer: FactWriter) -> Iterator[Fact]:
+    """The parameters that changed since the previous release, or those of the training job."""
+    record, _ = writer.record, writer.translate
+    changed, used = changed_parameters(record), used_parameters(record)
+    if changed:
+        text = writer.linked("job_parameters", join_parameters(changed, _))
+        yield writer.fact(
+            "changed-parameters", "Changed parameters: %(parameters)s", parameters=text
+        )
+    elif changed is not None:
+        yield writer.fact("same-parameters", "Training parameters: unchanged")
+    elif used:
+        text = writer.linked("job_parameters", join_parameters(used, _))
+        yield writer.fact(
+            "training-parameters", "Training parameters: %(parameters)s", parameters=text
+        )

@@ -8,9 +8,12 @@ from typing import Any
 from nbrelease.records.published import Comparison, Metric
 from nbrelease.report import formats, labels
 from nbrelease.report.labels import Tone
+from nbrelease.report.main_metrics import main_metrics
+from nbrelease.report.metric_labels import direction_name, metric_name
 from nbrelease.report.overview._facts import Box, Fact, FactWriter
 
-HEADLINE_METRICS = ("roc_auc", "accuracy")
+HEADLINE_METRICS = 2
+"""Metrics in the box: the main metric and the next one."""
 
 
 def box(writer: FactWriter) -> Box:
@@ -19,7 +22,7 @@ def box(writer: FactWriter) -> Box:
     label, comparison = _("Quality"), writer.record.comparison
     if comparison is None:
         return Box("quality", label, *_of_the_training_job(writer))
-    metrics = sorted(comparison.metrics, key=lambda each: each.name != "roc_auc")
+    metrics = comparison.metrics[:HEADLINE_METRICS]
     if comparison.champion is None or not metrics or metrics[0].difference is None:
         return Box("quality", label, *_without_champion(writer, comparison, metrics))
     details = [_difference(writer, metric) for metric in metrics]
@@ -34,8 +37,7 @@ def box(writer: FactWriter) -> Box:
 
 
 def _of_the_training_job(writer: FactWriter) -> tuple[Fact, list[Fact]]:
-    metrics = writer.record.metrics
-    shown = {name: metrics[name] for name in HEADLINE_METRICS if name in metrics}
+    shown = main_metrics(writer.record, HEADLINE_METRICS)
     if not shown:
         return writer.fact("not-measured", "Not measured"), []
     return _values(writer, shown, "metrics"), [
@@ -50,8 +52,11 @@ def _without_champion(
     intervals = [
         writer.fact(
             "interval", "%(metric)s %(interval)s",
-            metric=labels.metric_name(metric.name, writer.translate),
-            interval=writer.linked("comparison", formats.interval(metric.challenger_interval)),
+            metric=_name_with_direction(writer, metric),
+            interval=writer.linked(
+                "comparison",
+                formats.interval(metric.challenger_interval, like=metric.challenger),
+            ),
         )
         for metric in metrics
     ]  # fmt: skip
@@ -78,7 +83,7 @@ def _values(writer: FactWriter, values: Mapping[str, float], source: str) -> Fac
     shown = [
         writer.fact(
             "value", "%(metric)s %(value)s",
-            metric=labels.metric_name(name, writer.translate),
+            metric=metric_name(name, writer.translate),
             value=writer.linked(source, formats.metric(value)),
         ).text
         for name, value in values.items()
@@ -90,11 +95,12 @@ def _result(
     writer: FactWriter, metric: Metric, details: list[Fact]
 ) -> tuple[Fact, list[Fact], Tone]:
     """Better or worse only if the whole interval of the difference is on one side of zero."""
+    change = formats.difference(metric.difference, metric.challenger)
     values = {
-        "metric": labels.metric_name(metric.name, writer.translate),
-        "difference": writer.linked("comparison", formats.difference(metric.difference)),
+        "metric": metric_name(metric.name, writer.translate),
+        "difference": writer.linked("comparison", change),
     }
-    tone = labels.tone_of_interval(metric.difference_interval)
+    tone = labels.tone_of_interval(metric.difference_interval, metric.direction)
     if tone == "good":
         lead = writer.fact("better", "Better: %(metric)s %(difference)s", **values)
     elif tone == "bad":
@@ -111,12 +117,21 @@ def _result(
 
 
 def _difference(writer: FactWriter, metric: Metric) -> Fact:
-    change = formats.difference(metric.difference)
-    bounds = formats.interval(metric.difference_interval, signed=True)
+    like = metric.challenger
+    change = formats.difference(metric.difference, like)
+    bounds = formats.interval(metric.difference_interval, signed=True, like=like)
     return writer.fact(
         "difference", "%(metric)s %(old)s → %(new)s, difference %(difference)s",
-        metric=labels.metric_name(metric.name, writer.translate),
-        old=writer.linked("comparison", formats.metric(metric.champion)),
-        new=writer.linked("comparison", formats.metric(metric.challenger)),
+        metric=_name_with_direction(writer, metric),
+        old=writer.linked("comparison", formats.metric(metric.champion, like)),
+        new=writer.linked("comparison", formats.metric(metric.challenger, like)),
         difference=writer.linked("comparison", f"{change} {bounds}"),
     )  # fmt: skip
+
+
+def _name_with_direction(writer: FactWriter, metric: Metric) -> str:
+    """The metric's label; where lower is better, it says so."""
+    name = metric_name(metric.name, writer.translate)
+    if metric.direction == "higher":
+        return name
+    return f"{name} ({direction_name(metric.direction, writer.translate)})"

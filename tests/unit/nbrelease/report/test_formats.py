@@ -21,7 +21,12 @@ MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
         (formats.metric, 4500.0, "4500"),
         (formats.metric, 15000, "15,000"),
         (formats.metric, -0.0049, f"{MINUS}0.0049"),
-        (formats.metric, -0.00001, "0.0000"),
+        (formats.metric, -0.00001, f"{MINUS}1e-05"),
+        (formats.metric, 1e-17, "0.0000"),
+        (formats.metric, 812.412, "812.4"),
+        (formats.metric, 12.3456, "12.35"),
+        (formats.metric, 15203.4, "15,203"),
+        (formats.metric, 0.000312, "0.000312"),
         (formats.metric, "a text", "a text"),
         (formats.compact, 0.0, "0"),
         (formats.compact, 122.4321, "122.4"),
@@ -31,7 +36,8 @@ MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
         (formats.difference, 0.0624, "+0.0624"),
         (formats.difference, -0.0624, f"{MINUS}0.0624"),
         (formats.difference, 0.0, "0.0000"),
-        (formats.difference, -0.00001, "0.0000"),
+        (formats.difference, -0.00001, f"{MINUS}1e-05"),
+        (formats.difference, -1e-17, "0.0000"),
         (formats.interval, (0.1, 0.2), "[0.1000, 0.2000]"),
         (formats.percent, 0.95, f"95{SPACE}%"),
         (formats.p_value, 3e-70, f"p{SPACE}<{SPACE}0.0001"),
@@ -54,6 +60,13 @@ def test_a_value_is_formatted(form, value, text):
 
 def test_an_interval_of_differences_has_signs():
     assert formats.interval((-0.01, 0.0), signed=True) == f"[{MINUS}0.0100, 0.0000]"
+
+
+def test_values_of_a_metric_have_the_same_decimals():
+    assert formats.metric(812.0, like=812.4) == "812.0"
+    assert formats.difference(-5.25, like=812.4) == f"{MINUS}5.2"
+    assert formats.difference(1.0e-5, like=0.8) == "0.0000"
+    assert formats.interval((-12.345, 3), signed=True, like=812.4) == f"[{MINUS}12.3, +3.0]"
 
 
 def test_a_long_value_is_cut():
