@@ -128,13 +128,20 @@ class Charts:
         _ = self._
         share = self._positive_share()
         positives = () if share is None else ((0.0, share), (1.0, share))
+        comparison = self.record.comparison
+        is_multiclass = comparison is not None and comparison.task == "multiclass"
+        calibration = (
+            _("Calibration curve of the predicted class")
+            if is_multiclass
+            else _("Calibration curve")
+        )
         kinds: tuple[tuple[str, str, str, str, Sequence[Point]], ...] = (
             ("roc", _("ROC curve"), _("False positive rate"), _("True positive rate"), DIAGONAL),
             (
                 "precision_recall",
                 _("Precision-recall curve"), _("Recall"), _("Precision"), positives,
             ),
-            ("calibration", _("Calibration curve"), _("Predicted"), _("Observed"), DIAGONAL),
+            ("calibration", calibration, _("Predicted"), _("Observed"), DIAGONAL),
         )  # fmt: skip
         guides = {
             "roc": _("chance"),

@@ -63,7 +63,7 @@ METRICS = {
     "false_positive_rate": N_("False positive rate"),
     "calibration_error": N_("Calibration error"),
     "mean_prediction": N_("Mean prediction"),
-    "mean_residual": N_("Mean residual"),
+    "mean_error": N_("Mean error"),
     # data
     "rows": N_("Rows"),
     "test_rows": N_("Held-out rows"),

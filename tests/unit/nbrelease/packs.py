@@ -116,7 +116,7 @@ def criterion(
     return CriterionResult.model_validate({**fields, "passed": passed, **more}).model_dump()
 
 
-def gate(verdict: str = "passed", **more: Any) -> dict[str, Any]:
+def make_gate(verdict: str = "passed", **more: Any) -> dict[str, Any]:
     return {
         "verdict": verdict,
         "criteria": [
@@ -204,6 +204,7 @@ class Pack:
 
     asset = "diabetes"
     model = "diabetes-classifier"
+    rows = 15000
 
     def __init__(self, evidence: Path, env: str = "prod", hour: int = 0, **identity: Any) -> None:
         self.begun = START + timedelta(hours=hour)
@@ -367,7 +368,7 @@ class Pack:
             values={
                 "data_name": self.asset,
                 "data_version": "3",
-                "data_rows": 15000,
+                "data_rows": self.rows,
                 "data_sha256": "d4" * 32,
             },
         )
@@ -413,7 +414,7 @@ class Pack:
             },
         )
 
-    def register(self, version: str = "2") -> None:
+    def register(self, version: str = "2", gate: dict[str, Any] | None = None) -> None:
         self.runbook(
             "03_register",
             [cell("judge"), cell("test-the-gate", "assert passed", tags=["test"])],
@@ -422,7 +423,7 @@ class Pack:
                 "model_name": self.model,
                 "model_version": version,
                 "model_sha256": "ab" * 32,
-                "gate": gate(),
+                "gate": gate or make_gate(),
             },
         )
 
@@ -513,7 +514,7 @@ def refused(evidence: Path, hour: int = 2, **identity: Any) -> Path:
     pack.prepare()
     pack.train()
     error = {"ename": "AssertionError", "evalue": "accuracy_difference: 0.41, at most 0.3 asked"}
-    made = [output("gate", gate("failed"))]
+    made = [output("gate", make_gate("failed"))]
     pack.runbook(
         "03_register",
         [
@@ -537,7 +538,7 @@ def refused(evidence: Path, hour: int = 2, **identity: Any) -> Path:
     )
     path = pack.folder / "notebooks" / "03_register.ipynb"
     content = json.loads(path.read_text())
-    content["metadata"]["nbrelease"]["values"] = {"gate": gate("failed")}
+    content["metadata"]["nbrelease"]["values"] = {"gate": make_gate("failed")}
     path.write_text(json.dumps(content))
     pack.outcome(("train", "Succeeded"), ("register", "Failed"), ("deploy", "Skipped"))
     return pack.folder

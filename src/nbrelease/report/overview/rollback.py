@@ -70,8 +70,9 @@ def _to_previous(writer: FactWriter, previous: str) -> tuple[Fact, list[Fact]]:
 
     record = writer.record
     name = writer.linked("previous_deployment", previous)
-    command = markupsafe.Markup("<code>nbrelease run 09_rollback --env {}</code>")
-    details = [Fact("command", command.format(record.env))]
+    model = f" --model {record.settings_model}" if record.settings_model else ""
+    command = markupsafe.Markup("<code>nbrelease run 09_rollback --env {}{}</code>")
+    details = [Fact("command", command.format(record.env, model))]
     if record.rollback_drill is not None:
         drill = record.rollback_drill
         details.append(

@@ -10,8 +10,9 @@ def test_the_card_has_the_facts_of_the_model(english):
     card = (english["full"].folder / "model-card.md").read_text(encoding="utf-8")
     headings = [line.removeprefix("# ") for line in card.splitlines() if line.startswith("# ")]
     assert headings == [
-        "Model description", "Lineage", "Release parameters", "Approvals", "Metrics", "Slices",
-        "Release criteria", "Feature importance", "Limitations",
+        "Model description", "Intended use", "Lineage", "Training parameters", "Approvals",
+        "Metrics", "Slices", "Release criteria", "Feature importance", "Fairness by Age", "Data",
+        "Limitations",
     ]  # fmt: skip
     assert "diabetes-classifier:2" in card
     assert f"sha256: {'ab' * 32}" in card
@@ -19,6 +20,7 @@ def test_the_card_has_the_facts_of_the_model(english):
     cells = [each.strip() for each in row.strip("|").split("|")]
     assert cells == [
         "ROC AUC",
+        "\N{UPWARDS ARROW}\N{NO-BREAK SPACE}higher is better",
         "0.9826",
         "[0.9793, 0.9859]",
         "0.9202",

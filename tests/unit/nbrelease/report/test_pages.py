@@ -124,7 +124,7 @@ def hostile(tmp_path_factory):
             "comparison": {**packs.comparison(), "champion": {"version": HOSTILE}, "metrics": [packs.metric(HOSTILE, 0.9, 0.8, 0.1)], "slices": [{"slice": HOSTILE, "rows": 3, "metrics": {HOSTILE: 0.4}, "champion_metrics": None}]},
             "importance": [{"feature": HOSTILE, "mean": 0.1, "std": 0.1}],
             "package_list": {HOSTILE: HOSTILE},
-            "gate": {**packs.gate(), "criteria_commit": HOSTILE},
+            "gate": {**packs.make_gate(), "criteria_commit": HOSTILE},
         },
     )  # fmt: skip
     pack.decide("rejected", HOSTILE, HOSTILE, HOSTILE)
