@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import packs
+import pandas as pd
 
 from nbrelease.quality import compare, gate, responsible
 from nbrelease.quality.criteria import Criteria
