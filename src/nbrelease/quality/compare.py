@@ -58,7 +58,7 @@ def compare_models(
     """
     models = Models(predictions, task)
     bootstrap = Bootstrap(criteria.confidence, seed)
-    measured = _prepare(models, criteria, own_metrics)
+    measured, not_measured = _prepare(models, criteria, own_metrics)
     challenger, champion = models.scored_rows
     steps_ahead = _read_horizon(features, horizon_column) if horizon_column else None
     curves = models.task.draw_curves(challenger, steps_ahead)
@@ -83,6 +83,7 @@ def compare_models(
             challenger=curves,
             champion=None if champion is None else models.task.draw_curves(champion, steps_ahead),
         ),
+        not_measured=not_measured,
     )
 
 
@@ -117,22 +118,29 @@ def _read_horizon(features: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
 def _prepare(
     models: Models, criteria: Criteria, own_metrics: Sequence[Metric]
-) -> list[ModelMetric]:
-    """The metrics that can be measured; one of the criteria that cannot is an error."""
+) -> tuple[list[ModelMetric], dict[str, str]]:
+    """The metrics that can be measured, and why others cannot.
+
+    One of the criteria that cannot be measured on the challenger is an error.
+    """
     required = {each.metric for each in criteria.metrics}
-    challenger, _ = models.scored_rows
-    has_probability = challenger.scores.probability is not None
+    challenger, champion = models.scored_rows
     rows = np.arange(len(challenger.label))
-    measured = []
+    measured, reasons = [], {}
     for metric in find_metrics(criteria, models.name, own_metrics):
-        if metric.probability and not has_probability and metric.name not in required:
+        if metric.name not in required and not models.has_probability(metric):
+            reasons[metric.name] = "the model has no probabilities"
             continue
         each = models.prepare(metric)
         if np.isfinite(each.challenger(rows)):
             measured.append(each)
         elif metric.name in required:
             raise SettingsError(f"criteria: {metric.name} is undefined on the held-out rows")
-    return measured
+        else:
+            reasons[metric.name] = "it is undefined on the held-out rows"
+        if champion is not None and each.champion is None:
+            reasons[metric.name] = "the champion has no probabilities"
+    return measured, reasons
 
 
 def _measure_metrics(
@@ -154,6 +162,7 @@ def _measure_metrics(
                 champion_interval=own.champion,
                 difference=None if champion is None else value - champion,
                 difference_interval=own.difference,
+                resamples=each.metric.resamples,
             )
         )
     return results

@@ -58,16 +58,21 @@ class Models:
         """
         classify = self.task.classifier if metric.kind == "any" else metric.kind == "classification"
         challenger, champion = self._scored_rows(classify=classify)
-        if metric.probability and challenger.scores.probability is None:
+        if not self.has_probability(metric):
             raise SettingsError(
                 f"criteria: {metric.name} needs probabilities, and the model has none"
             )
-        without = champion is None or (metric.probability and champion.scores.probability is None)
+        if champion is not None and metric.probability and champion.scores.probability is None:
+            champion = None
         return ModelMetric(
             metric,
             metric.prepare(challenger),
-            None if without or champion is None else metric.prepare(champion),
+            None if champion is None else metric.prepare(champion),
         )
+
+    def has_probability(self, metric: Metric) -> bool:
+        """Whether the challenger has what a metric needs."""
+        return not metric.probability or self._predictions.challenger.probability is not None
 
     def _scored_rows(self, *, classify: bool) -> tuple[ScoredRows, ScoredRows | None]:
         if classify not in self._rows:

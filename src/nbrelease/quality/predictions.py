@@ -88,10 +88,20 @@ class ScoredRows:
 
     @property
     def positive_code(self) -> int:
-        """The position of the positive class; the second one where none is named."""
-        if self.positive is None:
+        """The position of the positive class; the second one where none is named.
+
+        Raises:
+            SettingsError: there is no such class.
+        """
+        names = [class_name(each) for each in self.classes]
+        if self.positive is None and len(names) > 1:
             return 1
-        return [class_name(each) for each in self.classes].index(self.positive)
+        if self.positive not in names:
+            raise SettingsError(
+                f"the positive class {self.positive or 'of two'} is not among the classes of the "
+                f"label: {', '.join(names) or 'none'}"
+            )
+        return names.index(self.positive)
 
 
 @dataclass(frozen=True)

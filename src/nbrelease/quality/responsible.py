@@ -136,12 +136,11 @@ def _find_group_metrics(
     limits = [each.metric for each in criteria.fairness]
     named = [name.removesuffix("_difference").removesuffix("_most") for name in limits]
     of_task = models.task.group_metrics or [each.metric for each in criteria.metrics]
-    has_probability = models.scored_rows[0].scores.probability is not None
     metrics = []
     for name in dict.fromkeys([*of_task, *named]):
         metric = get_group_metric(name, own_metrics)
         check_kind(metric, models.name)
-        if has_probability or not metric.probability or name in named:
+        if models.has_probability(metric) or name in named:
             metrics.append(metric)
     return metrics
 

@@ -98,7 +98,8 @@ class Fairness(_Value):
 class Metric(_Value):
     """A metric of both models on the same rows; intervals are (low, high).
 
-    ``difference`` is challenger minus champion, whatever the direction.
+    ``difference`` is challenger minus champion, whatever the direction. ``resamples``: bootstrap
+    samples of the intervals.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Metric(_Value):
     champion_interval: Interval | None = None
     difference: float | None = None
     difference_interval: Interval | None = None
+    resamples: int | None = None
 
 
 class McNemar(_Value):
@@ -172,7 +174,8 @@ class Comparison(_Value):
     """Challenger and champion on the same held-out rows; the challenger alone without one.
 
     ``metrics``: the first is the main metric. ``classes``: of a classifier, in order;
-    ``positive``: the positive one of a binary classifier.
+    ``positive``: the positive one of a binary classifier. ``not_measured``: why a metric, or one
+    of the champion, was not measured, by its name.
     """
 
     task: str = "binary"
@@ -186,6 +189,7 @@ class Comparison(_Value):
     mcnemar: McNemar | None = None
     slices: list[Slice] = Field(default_factory=list)
     curves: BothCurves | None = None
+    not_measured: dict[str, str] = Field(default_factory=dict)
 
 
 class Waiver(_Value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,8 @@ def test_the_positive_class_may_be_the_first():
     predictions = classes(["no", "yes"], positive="no")
     comparison = compare(predictions, "binary", {"metrics": [{"metric": "recall", "margin": 0}]})
     assert comparison.positive == "no"
+    with pytest.raises(SettingsError, match="nein"):
+        compare(replace(predictions, positive="nein"), "binary")
     assert [each.name for each in comparison.metrics] == ["recall", "roc_auc", "accuracy"]
     expected = sklearn_metrics.recall_score(
         predictions.label, predictions.challenger.prediction, pos_label="no"
@@ -186,6 +189,7 @@ def test_without_probabilities_what_needs_them_is_not_measured():
     predictions = classes(["no", "yes"], probability=False)
     comparison = compare(predictions, "binary", BY_REGION)
     assert [each.name for each in comparison.metrics] == ["accuracy"]
+    assert list(comparison.not_measured) == ["roc_auc"]
     drawn = comparison.curves.challenger
     assert (drawn.roc, drawn.calibration) == ([], [])
     assert drawn.confusion is not None
@@ -206,6 +210,7 @@ def test_a_champion_without_probabilities():
     assert (area.champion, area.difference, area.difference_interval) == (None, None, None)
     assert area.challenger_interval is not None
     assert accuracy.difference is not None
+    assert list(comparison.not_measured) == ["roc_auc"]
     results = evaluate_criteria(criteria(**content), Measurements(comparison=comparison))
     [result] = [each for each in results if each.baseline == "champion"]
     assert (result.metric, result.value, result.passed) == ("roc_auc", None, False)
@@ -238,6 +243,7 @@ def test_a_custom_task_has_the_metrics_of_its_criteria_only():
         lambda rows: (error[rows] < 5).mean() - (champion_error[rows] < 5).mean(), ROWS, 199
     )
     assert within.difference_interval == pytest.approx(difference)
+    assert (within.resamples, largest.resamples) == (199, 999)
     assert largest.champion == pytest.approx(champion_error.max())
     assert comparison.curves is None
     text = compare(classes(["a", "b"]), "custom", {"metrics": [{"metric": "f1", "at_least": 0}]})
@@ -259,7 +265,9 @@ def test_a_metric_that_is_undefined_on_the_held_out_rows_is_an_error():
     )
     with pytest.raises(SettingsError, match="roc_auc is undefined"):
         compare(one, "binary", {"metrics": [{"metric": "roc_auc", "at_least": 0}]})
-    assert [each.name for each in compare(one, "binary").metrics] == ["accuracy"]
+    comparison = compare(one, "binary")
+    assert [each.name for each in comparison.metrics] == ["accuracy"]
+    assert list(comparison.not_measured) == ["roc_auc"]
 
 
 def test_an_unknown_task():
