@@ -4,6 +4,7 @@
     ├── UserError            2   an input is wrong; nothing was run or written
     │   ├── UsageError           command line arguments
     │   ├── SettingsError        settings.ini, or a variable that overrides it
+    │   ├── DataError            a file with data that cannot be read
     │   ├── NotebookError        a notebook's cells, tags or parameters
     │   │   ├── NotebookFormatError  the file is not a notebook of format 4
     │   │   └── ParameterError       the parameters cell
@@ -52,6 +53,10 @@ class UsageError(UserError):
 
 class SettingsError(UserError):
     """settings.ini, or a variable that overrides it, is wrong."""
+
+
+class DataError(UserError):
+    """A file with data cannot be read."""
 
 
 class NotebookError(UserError):

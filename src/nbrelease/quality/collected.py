@@ -15,6 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from nbrelease.quality.columns import format_value
+
 INPUTS, OUTPUTS = "model_inputs", "model_outputs"
 CORRELATION, ROW = "correlationid", "row"
 KEY = "key"
@@ -43,7 +45,8 @@ def read_collected(
         inputs[prediction] = float("nan")
     else:
         names = [name for name in outputs if name not in (CORRELATION, ROW, "time")]
-        outputs = outputs.rename(columns={names[0]: prediction})[[CORRELATION, ROW, prediction]]
+        source = prediction if prediction in names else names[0]
+        outputs = outputs.rename(columns={source: prediction})[[CORRELATION, ROW, prediction]]
         inputs = inputs.merge(outputs, on=[CORRELATION, ROW], how="left")
     inputs["time"] = pd.to_datetime(inputs["time"], utc=True, format="ISO8601")
     inputs.insert(0, KEY, inputs[CORRELATION] + "_" + inputs[ROW].astype(str))
@@ -94,12 +97,18 @@ def match_predictions(
     values = [name for name in live if name not in (KEY, "time", prediction)]
     if live.empty or new.empty or set(values) - set(new):
         return pd.DataFrame({"before": [], "after": []})
-    before = live.dropna(subset=prediction).drop_duplicates(values)
-    after = new.dropna(subset=prediction)
-    both = after.merge(before, on=values, suffixes=("", " of the live deployment"))
-    return both.rename(
-        columns={f"{prediction} of the live deployment": "before", prediction: "after"}
-    )[["before", "after"]]
+    before, after = (
+        pd.DataFrame({"values": _join_values(rows[values]), name: rows[prediction]}).dropna()
+        for name, rows in (("before", live), ("after", new))
+    )
+    both = after.merge(before.drop_duplicates("values"), on="values")
+    return both[["before", "after"]]
+
+
+def _join_values(rows: pd.DataFrame) -> pd.Series:
+    """A row's values as one text, the same whatever type a column has in either table."""
+    texts = [rows[name].astype(object).map(format_value) for name in rows]
+    return pd.Series(zip(*texts, strict=True), index=rows.index, dtype=object).map(repr)
 
 
 def _read_rows(folder: Path, collection: str) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nbrelease.errors import SettingsError
 from nbrelease.records import published
+from nbrelease.records.published import ColumnKind
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ChampionGate = Literal["stop", "report"]
@@ -66,18 +69,70 @@ class Slices(_Part):
         return self
 
 
-class Range(_Part):
-    """The values that a column may have; ``missing`` is the largest share."""
+class ColumnLimits(_Part):
+    """The values that a column may have; ``missing`` is the largest share of missing ones.
 
-    min: float | None = None
-    max: float | None = None
+    ``min`` and ``max`` are of numbers or dates, ``pattern`` (of the whole text) and the lengths of
+    text. The kind follows from them where ``kind`` does not name it.
+    """
+
+    kind: ColumnKind | None = None
     missing: Share = 0.0
+    min: float | datetime | date | None = None
+    max: float | datetime | date | None = None
+    values: list[bool | int | float | str] | None = None
+    pattern: str | None = None
+    min_length: Annotated[int, Field(ge=0)] | None = None
+    max_length: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_one_kind(self) -> ColumnLimits:
+        kinds = self._kinds_of_limits
+        if self.kind in ("boolean", "categorical"):
+            kinds.discard("categorical")
+        if len(kinds | ({self.kind} if self.kind else set())) > 1:
+            raise ValueError(f"limits of several kinds of columns: {', '.join(sorted(kinds))}")
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern: {error}") from None
+        return self
+
+    @property
+    def needed_kind(self) -> ColumnKind | None:
+        """The kind that the column has to be of; None: any."""
+        return self.kind or next(iter(self._kinds_of_limits), None)
+
+    @property
+    def reads_as_text(self) -> bool:
+        """Whether values stay text: 01234 is a code and NA is no missing value."""
+        if self.kind is None and self.values is not None:
+            return all(isinstance(value, str) for value in self.values)
+        return self.needed_kind in ("text", "categorical")
+
+    @property
+    def _kinds_of_limits(self) -> set[ColumnKind]:
+        ends = [each for each in (self.min, self.max) if each is not None]
+        kinds: set[ColumnKind] = {"date" if isinstance(x, date) else "numeric" for x in ends}
+        if (self.pattern, self.min_length, self.max_length) != (None,) * 3:
+            kinds.add("text")
+        if self.values is not None:
+            kinds.add("categorical")
+        return kinds
+
+
+class LabelLimits(_Part):
+    """The label of a classifier: its classes, and the smallest share of the rows of each."""
+
+    values: list[bool | int | float | str] | None = None
+    smallest_share: Share | None = None
 
 
 class DataCriteria(_Part):
-    """Checks of the training data."""
+    """Checks of the training data; ``drift`` is the largest stability index of a column."""
 
-    columns: dict[str, Range] = Field(default_factory=dict)
+    columns: dict[str, ColumnLimits] = Field(default_factory=dict)
+    label: LabelLimits = LabelLimits()
     id_column: str | None = None
     duplicates: Share = 0.0
     overlap: Share = 0.0
@@ -97,7 +152,9 @@ class Monitor(_Part):
 
     An effect size counts from its limit on, and only when the finding is significant after Holm's
     correction. ``wasserstein`` is in standard deviations of the reference, ``missing`` and
-    ``accuracy_loss`` are shares of the rows. An alarm needs ``breached`` of ``windows``.
+    ``accuracy_loss`` are shares of the rows, ``vocabulary_loss`` is a share of a text's words, and
+    ``error_increase`` a share of the mean absolute error. Columns of ``ignore`` are not compared.
+    An alarm needs ``breached`` of ``windows``.
     """
 
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.01
@@ -106,7 +163,10 @@ class Monitor(_Part):
     psi: Annotated[float, Field(gt=0)] = 0.1
     cramers_v: Annotated[float, Field(gt=0)] = 0.1
     missing: Share = 0.02
+    vocabulary_loss: Share = 0.1
     accuracy_loss: Share = 0.05
+    error_increase: Annotated[float, Field(gt=0)] = 0.25
+    ignore: list[str] = Field(default_factory=list)
     windows: Annotated[int, Field(ge=1)] = 3
     breached: Annotated[int, Field(ge=1)] = 2
 
@@ -182,5 +242,6 @@ def _explain(error: ValidationError) -> str:
 
 
 _PARTS: tuple[type[BaseModel], ...] = (
-    Criteria, DataCriteria, Limit, Monitor, Range, RequestLimits, Slices, Waiver,
+    ColumnLimits, Criteria, DataCriteria, LabelLimits, Limit, Monitor, RequestLimits, Slices,
+    Waiver,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from nbrelease.quality.columns import Kind, detect_kind
 from nbrelease.records.published import Fairness, Importance
 
 if TYPE_CHECKING:
@@ -36,11 +37,14 @@ def render(figure: Figure, alt: str) -> Any:
 def plot_distributions(
     reference: pd.DataFrame, current: pd.DataFrame, *, drifted: Collection[str] = ()
 ) -> Figure:
-    """Histograms of each column of ``reference`` (grey) and ``current`` (blue), in shares of rows.
+    """The distribution of each column of ``reference`` (grey) and ``current`` (blue).
+
+    Numbers, dates and lengths of texts have histograms, categories have bars; all are shares of
+    the rows.
 
     Args:
-        reference: numeric columns.
-        current: the same columns; one that is missing has no histogram.
+        reference: its values decide the kind of each column.
+        current: the same columns; one that is missing has no bars.
         drifted: columns to mark.
     """
     from matplotlib.figure import Figure
@@ -50,23 +54,34 @@ def plot_distributions(
     figure = Figure(figsize=(3.2 * COLUMNS, 2.3 * lines), layout="constrained")
     for number, name in enumerate(reference):
         axes = figure.add_subplot(lines, COLUMNS, number + 1)
-        old = reference[name].dropna().to_numpy(float)
-        column = pd.to_numeric(current[name], errors="coerce") if name in current else pd.Series()
-        new = column.dropna().to_numpy(float)
-        both = np.concatenate([old, new])
-        low, high = np.quantile(both, [0.005, 0.995]) if len(both) else (0.0, 1.0)
-        edges = np.linspace(float(low), float(high), BINS + 1).tolist()
-        if len(old):
-            axes.hist(old, bins=edges, weights=np.full(len(old), 1 / len(old)), color=GREY)
-        if len(new):
-            shares = np.full(len(new), 1 / len(new))
-            axes.hist(new, bins=edges, weights=shares, color=BLUE, histtype="step", lw=1.5)
+        kind = detect_kind(reference[name])
+        now = current[name] if name in current else pd.Series(dtype=object)
+        _draw_bars(axes, kind, *(kind.convert(each).dropna() for each in (reference[name], now)))
         title, color = (f"{name}: drift", RED) if name in drifted else (str(name), "black")
         axes.set_title(title, fontsize=10, color=color, loc="left")
         axes.tick_params(labelsize=8)
         axes.set_yticks([])
         axes.spines[["top", "right", "left"]].set_visible(False)
     return figure
+
+
+def _draw_bars(axes: Any, kind: Kind, before: pd.Series, now: pd.Series) -> None:
+    bars = kind.bars(before, now)
+    if bars.edges is None:
+        places: Any = np.arange(len(bars.before))
+        axes.bar(places, bars.before, width=0.8, color=GREY)
+        axes.bar(places, bars.now, width=0.8, fill=False, edgecolor=BLUE, lw=1.5)
+        shown = [label if len(label) <= 10 else f"{label[:9]}…" for label in bars.labels or ()]
+        axes.set_xticks(places, shown, rotation=45, ha="right")
+        return
+    edges: list[Any] = [*bars.edges]
+    if kind.name == "date":
+        edges = [np.datetime64(round(edge * 1000), "ms") for edge in edges]
+    axes.stairs(bars.before, edges, fill=True, color=GREY)
+    if len(now):
+        axes.stairs(bars.now, edges, color=BLUE, lw=1.5)
+    if kind.name == "text":
+        axes.set_xlabel("characters", fontsize=8)
 
 
 def plot_importance(importances: Sequence[Importance], metric: str | None) -> Figure:

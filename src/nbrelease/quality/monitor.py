@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from nbrelease.quality import drift
+from nbrelease.quality.columns import format_value, statistics
 from nbrelease.quality.criteria import Monitor
+from nbrelease.quality.finding import Finding
 
 PREDICTION = "prediction"
 LABEL = "label"
@@ -26,12 +30,14 @@ TIME = "time"
 class Reference:
     """The held-out rows of the model's training, shape (rows, columns).
 
-    ``predictions`` holds the model's class for each row and ``labels`` the true one.
+    ``predictions`` holds the model's class or number for each row and ``labels`` the true one;
+    which of the two it is follows from ``task``, and from the values where the task does not say.
     """
 
     features: pd.DataFrame
     predictions: pd.Series
     labels: pd.Series
+    task: str = ""
 
 
 class Window(BaseModel):
@@ -49,7 +55,7 @@ class Window(BaseModel):
     labels: int
     judged: bool
     breached: bool
-    findings: list[drift.Finding]
+    findings: list[Finding]
     why: list[str]
 
 
@@ -129,23 +135,56 @@ def _judge_window(
     )
 
 
-def _find_drift(rows: pd.DataFrame, reference: Reference, limits: Monitor) -> list[drift.Finding]:
+def _find_drift(rows: pd.DataFrame, reference: Reference, limits: Monitor) -> list[Finding]:
     more = []
     predicted = rows[rows[PREDICTION].notna()] if PREDICTION in rows else rows.head(0)
     if len(predicted):
-        before, now = reference.predictions.astype(float), predicted[PREDICTION].astype(float)
-        more.append(drift.compare_categories(PREDICTION, before, now, limits))
+        more += drift.compare_predictions(
+            PREDICTION, reference.predictions, predicted[PREDICTION], limits, reference.task
+        )
     labelled = predicted[predicted[LABEL].notna()] if LABEL in predicted else predicted.head(0)
     if len(labelled) >= limits.smallest:
-        wrong = labelled[PREDICTION].astype(float) != labelled[LABEL].astype(float)
-        wrong_before = reference.predictions.to_numpy(float) != reference.labels.to_numpy(float)
-        more.append(
-            drift.compare_shares(
-                "performance",
-                "share of wrong predictions",
-                (int(wrong_before.sum()), len(wrong_before)),
-                (int(wrong.sum()), len(wrong)),
-                limits.accuracy_loss,
-            )
-        )
+        numbers = drift.are_numbers(reference.predictions, reference.task)
+        compare = _compare_errors if numbers else _compare_wrong
+        more += compare(reference, labelled, limits)
     return drift.find_drift(reference.features, rows, limits, *more)
+
+
+def _compare_wrong(reference: Reference, labelled: pd.DataFrame, limits: Monitor) -> list[Finding]:
+    """Are more predictions wrong?"""
+    before = _count_wrong(reference.predictions, reference.labels)
+    now = _count_wrong(labelled[PREDICTION], labelled[LABEL])
+    question = "share of wrong predictions"
+    return [statistics.compare_shares("performance", question, before, now, limits.accuracy_loss)]
+
+
+def _compare_errors(reference: Reference, labelled: pd.DataFrame, limits: Monitor) -> list[Finding]:
+    """Is the mean absolute error larger?"""
+    before = _absolute_errors(reference.predictions, reference.labels)
+    now = _absolute_errors(labelled[PREDICTION], labelled[LABEL])
+    if not len(before) or not len(now):
+        return []
+    means = float(before.mean()), float(now.mean())
+    increase = means[1] / means[0] - 1 if means[0] else float(means[1] > 0)
+    finding = statistics.compare_means(
+        "performance",
+        "mean absolute error",
+        before,
+        now,
+        ("error_increase", increase, limits.error_increase),
+        (f"{means[0]:.4g}", f"{means[1]:.4g}"),
+    )
+    return [finding]
+
+
+def _count_wrong(predictions: pd.Series, labels: pd.Series) -> tuple[int, int]:
+    """The wrong predictions, and all."""
+    pairs = zip(predictions, labels, strict=True)
+    wrong = sum(format_value(prediction) != format_value(label) for prediction, label in pairs)
+    return wrong, len(predictions)
+
+
+def _absolute_errors(predictions: pd.Series, labels: pd.Series) -> NDArray[np.float64]:
+    known = [pd.to_numeric(each, errors="coerce").to_numpy(float) for each in (predictions, labels)]
+    errors: NDArray[np.float64] = np.abs(known[0] - known[1])
+    return errors[np.isfinite(errors)]

@@ -30,25 +30,30 @@ class MirrorResult(BaseModel):
     drift: float | None = None
 
 
-def compare_mirrored(result: MirrorResult, live: pd.DataFrame, new: pd.DataFrame) -> MirrorResult:
+def compare_mirrored(
+    result: MirrorResult, live: pd.DataFrame, new: pd.DataFrame, task: str = ""
+) -> MirrorResult:
     """Add the comparison of the collected answers.
 
     Args:
         result: of :meth:`nbrelease.rollout.Rollout.mirror`.
         live: of :func:`nbrelease.quality.collected.read_collected`, for the live deployment.
         new: the same for the new one.
+        task: of the model: predictions are compared as numbers or as classes.
     """
     from nbrelease.quality.collected import match_predictions
     from nbrelease.quality.drift import prediction_drift
+    from nbrelease.quality.payload import compare_answers
 
     both = match_predictions(live, new)
     if both.empty:
         return result
-    drift = prediction_drift(both["before"].tolist(), both["after"].tolist())
+    answers = both["before"].tolist(), both["after"].tolist()
+    drift = prediction_drift(*answers, task)
     return result.model_copy(
         update={
             "rows": len(both),
-            "differ": round(float((both["before"] != both["after"]).mean()), 4),
+            "differ": round(len(compare_answers(*answers).different) / len(both), 4),
             "drift": round(drift, 6),
         }
     )

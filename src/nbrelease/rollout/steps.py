@@ -88,6 +88,7 @@ class Rollout:
         rows: pd.DataFrame,
         limits: RequestLimits,
         *,
+        task: str = "",
         observe_seconds: float = 2,
         patience_seconds: float = 600,
         retry_seconds: float = 5,
@@ -102,6 +103,7 @@ class Rollout:
             scoring: sends requests to the endpoint.
             rows: what to request predictions for.
             limits: of the criteria file.
+            task: of the model: predictions are compared as numbers or as classes.
             observe_seconds: how long each step is observed.
             patience_seconds: how long a rollback is tried while the workspace does not answer.
             retry_seconds: the pause between two tries.
@@ -109,7 +111,7 @@ class Rollout:
         """
         self._endpoint = EndpointTraffic(client, endpoint)
         self._scoring, self._rows, self._limits = scoring, rows, limits
-        self._observe_seconds = observe_seconds
+        self._task, self._observe_seconds = task, observe_seconds
         self._patience_seconds, self._retry_seconds = patience_seconds, retry_seconds
         self._log = log
         state = self._endpoint.read()
@@ -282,7 +284,8 @@ class Rollout:
         from nbrelease.quality.drift import prediction_drift
 
         names = (previous, self.deployment)
-        drift = prediction_drift(*(self._scoring.predict(self._rows, name) for name in names))
+        live, new = (self._scoring.predict(self._rows, name) for name in names)
+        drift = prediction_drift(live, new, self._task)
         return observed.model_copy(update={"drift": drift})
 
     def _has_traffic(self) -> bool:

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score, roc_curve
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality import compare, criteria, data, figures, responsible
+from nbrelease.quality import compare, criteria, figures, responsible
 from nbrelease.quality.compare import compare_models
-from nbrelease.quality.drift import stability_index
 from nbrelease.quality.gate import Measurements, evaluate_criteria
 from nbrelease.quality.metrics.probability import roc_auc
 from nbrelease.quality.predictions import Predictions, Scores
@@ -208,44 +207,6 @@ def test_held_out_rows_that_are_training_rows_fail_the_gate():
         evaluate_criteria(PLAIN, Measurements(comparison=result, data_profile=profile))
     )
     assert unmet == [("overlap", None, False)]
-
-
-def test_stability_index():
-    random = np.random.default_rng(0)
-    old = random.normal(size=5000)
-    assert stability_index(old, old) == 0
-    assert stability_index(old, random.normal(size=5000)) < 0.02
-    assert stability_index(old, random.normal(0.3, size=5000)) > 0.05
-    assert stability_index(old, random.normal(2, size=5000)) > 1
-    assert np.isnan(stability_index(old, np.array([np.nan])))
-
-
-LEAKAGE = "id_leakage"
-
-
-def sample(**columns) -> pd.DataFrame:
-    rows = pd.read_csv(Path(__file__).parents[4] / "data" / "diabetes-sample.csv")
-    return rows.assign(**columns)
-
-
-@pytest.mark.parametrize(
-    ("change", "failed"),
-    [
-        (lambda rows: rows, []),
-        (lambda rows: rows.drop(columns="BMI"), [("column", "BMI")]),
-        (lambda rows: rows.drop(columns="PatientID"), [("column", "PatientID")]),
-        (lambda rows: pd.concat([rows, rows.head(100).assign(PatientID=range(100))]), [("duplicates", None)]),
-        (lambda rows: rows.assign(Age=rows.Age.where(rows.index != 3, 190)), [("most", "Age")]),
-        (lambda rows: rows.assign(BMI=rows.BMI.where(rows.index > 9)), [("missing", "BMI")]),
-        (lambda rows: pd.concat([rows, rows.head(100)]), [("duplicates", None)]),
-        (lambda rows: rows.assign(Diabetic=1), [("label_values", "Diabetic"), (LEAKAGE, "PatientID")]),
-        (lambda rows: rows.assign(PatientID=rows.Diabetic * 10_000 + range(len(rows))), [(LEAKAGE, "PatientID")]),
-    ],
-)  # fmt: skip
-def test_data_checks(change, failed):
-    profile = data.profile_data(change(sample()), CRITERIA, "Diabetic")
-    assert [(x.metric, x.slice) for x in profile.checks if not x.passed] == failed
-    json.dumps(profile.model_dump(mode="json"), allow_nan=False)
 
 
 def test_importance_and_fairness():

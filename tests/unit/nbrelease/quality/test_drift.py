@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nbrelease.errors import SettingsError
 from nbrelease.quality import criteria, drift, monitor
+from nbrelease.quality.columns import statistics
 from nbrelease.quality.criteria import Monitor
 
 ROOT = Path(__file__).parents[4]
@@ -54,13 +55,13 @@ def test_holm_equals_a_manual_calculation():
 def test_new_and_missing_categories_are_drift():
     before = pd.Series(["a"] * 500 + ["b"] * 500)
     now = pd.Series(["a"] * 480 + ["c"] * 520)
-    [finding] = drift.correct([drift.compare_categories("city", before, now, LIMITS)], LIMITS)
+    [finding] = drift.correct([statistics.compare_categories("city", before, now, LIMITS)], LIMITS)
     assert finding.drifted
     assert finding.effects["cramers_v"] > 0.5
     assert (finding.column, finding.before, finding.now) == ("city", "a (50%)", "c (52%)")
     assert finding.why.startswith("city: ")
     sample = before.sample(300, random_state=1)
-    [same] = drift.correct([drift.compare_categories("city", before, sample, LIMITS)], LIMITS)
+    [same] = drift.correct([statistics.compare_categories("city", before, sample, LIMITS)], LIMITS)
     assert not same.drifted
     assert same.why == ""
 

@@ -1,0 +1,250 @@
+"""Read tables: a CSV or Parquet file, or a folder of files of one of the two kinds.
+
+Types are kept. A column that is read as text keeps ``01234`` and ``NA`` as they are, and only its
+empty fields are missing. Floating-point numbers are read exactly as they were written.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbrelease.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+SUFFIXES = (".csv", ".parquet")
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""What is missing in columns that are not read as text: as ``pandas.read_csv`` has it."""
+BLOCK_BYTES = 16 * 2**20
+BATCH_ROWS = 200_000
+CONVERSION_ERROR = re.compile(
+    r"In CSV column #(?P<column>\d+): .*conversion error to (?P<type>\w+).*?"
+    r"(invalid value '(?P<value>.*)'|invalid UTF8 data|$)"
+)
+
+
+def find_files(path: Path) -> list[Path]:
+    """The files of a table, in the order of their names; hidden files are left out.
+
+    Raises:
+        DataError: there is no such file or folder, or a folder with no files, with files of both
+            kinds, or with one that is neither.
+    """
+    if path.is_file():
+        if path.suffix.lower() not in SUFFIXES:
+            raise DataError(f"{path}: not a CSV or Parquet file: name it .csv or .parquet")
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder")
+    visible = [
+        each
+        for each in sorted(path.rglob("*"))
+        if each.is_file()
+        and not any(part.startswith((".", "_")) for part in each.relative_to(path).parts)
+    ]
+    suffixes = {each.suffix.lower() for each in visible}
+    if not suffixes:
+        raise DataError(f"{path}: the folder has no CSV or Parquet files")
+    if len(suffixes) > 1 or not suffixes <= set(SUFFIXES):
+        shown = ", ".join(sorted(suffix or "without a suffix" for suffix in suffixes))
+        raise DataError(
+            f"{path}: the files of a folder have to be all CSV or all Parquet (found {shown})"
+        )
+    return visible
+
+
+def read_table(path: Path | str, columns_as_text: Collection[str] = ()) -> pd.DataFrame:
+    """Read all rows.
+
+    Args:
+        path: a CSV or Parquet file, or a folder.
+        columns_as_text: columns that stay text, as those that the signature says are text.
+
+    Raises:
+        DataError: the files cannot be read, or have different columns.
+    """
+    import pandas as pd
+
+    files = find_files(Path(path))
+    tables = [_read_file(file, columns_as_text) for file in files]
+    for file, table in zip(files, tables, strict=True):
+        _require_same_columns(file, list(map(str, table)), files[0], list(map(str, tables[0])))
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+
+
+@dataclass
+class BatchReader:
+    """Reads a table in batches, so that its rows are never in memory all at once.
+
+    ``types`` are the types of the columns after all batches. ``ragged_rows`` are the CSV rows,
+    ``<file>:<row>`` with the header as row 1, whose number of fields is not that of the header;
+    they are in no batch.
+    """
+
+    path: Path
+    columns_as_text: Collection[str] = ()
+    types: dict[str, pa.DataType] = field(default_factory=dict)
+    ragged_rows: list[str] = field(default_factory=list)
+
+    def read(self) -> Iterator[pd.DataFrame]:
+        """The batches; columns of texts are pandas categoricals.
+
+        Raises:
+            DataError: a file cannot be read, or files have different columns.
+            RetypeError: a later batch has values of another type than the first: start again.
+        """
+        files = find_files(self.path)
+        self.ragged_rows = []
+        for file in files:
+            batches = self._read_parquet(file) if _is_parquet(file) else self._read_csv(file)
+            for batch in batches:
+                known = self.types or {each.name: each.type for each in batch.schema}
+                _require_same_columns(file, batch.schema.names, files[0], list(known))
+                self.types = known
+                yield self._to_pandas(batch)
+
+    def _read_parquet(self, file: Path) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            yield from parquet.ParquetFile(file).iter_batches(BATCH_ROWS)
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{file}: {_first_line(error)}") from None
+
+    def _read_csv(self, file: Path) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        def note_ragged(row: Any) -> str:
+            self.ragged_rows.append(f"{file.name}:{row.number}")
+            return "skip"
+
+        types = self.types | {name: pa.string() for name in self.columns_as_text}
+        try:
+            reader = arrow_csv.open_csv(
+                file,
+                # Rows are numbered only when a single thread reads them.
+                read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+                parse_options=arrow_csv.ParseOptions(
+                    newlines_in_values=True, invalid_row_handler=note_ragged
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=types, null_values=list(MISSING), strings_can_be_null=False
+                ),
+            )
+            if any(pa.types.is_binary(kind) for kind in reader.schema.types):
+                raise DataError(f"{file}: the text is not in UTF-8")
+            yield from reader
+        except pa.ArrowInvalid as error:
+            message = _first_line(error)
+            if (failed := CONVERSION_ERROR.search(message)) is None or failed["type"] == "string":
+                raise DataError(f"{file}: {message}") from None
+            name = _read_header(file)[int(failed["column"])]
+            self.types[name] = _find_wider_type(failed["type"], failed["value"])
+            raise RetypeError(name) from None
+
+    def _to_pandas(self, batch: pa.RecordBatch) -> pd.DataFrame:
+        import pandas as pd
+        import pyarrow as pa
+
+        nullable = {
+            pa.bool_(): pd.BooleanDtype(), pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(),
+            pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(),
+            pa.uint16(): pd.UInt16Dtype(), pa.uint32(): pd.UInt32Dtype(),
+            pa.uint64(): pd.UInt64Dtype(),
+        }  # fmt: skip
+        arrays = {
+            name: self._encode_texts(name, column)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        }
+        frame: pd.DataFrame = pa.table(arrays).to_pandas(
+            date_as_object=False, types_mapper=nullable.get, split_blocks=True
+        )
+        return frame
+
+    def _encode_texts(self, name: str, column: pa.Array) -> pa.Array:
+        """A column of texts as a dictionary, without those that are missing; others unchanged."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        if pa.types.is_nested(column.type):
+            return pa.array([None if each is None else str(each) for each in column.to_pylist()])
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            return column
+        encoded = column.dictionary_encode()
+        if _is_parquet(find_files(self.path)[0]):
+            return encoded
+        missing = pa.array(("",) if name in self.columns_as_text else MISSING, column.type)
+        if not compute.any(compute.is_in(encoded.dictionary, missing)).as_py():
+            return encoded
+        present = compute.if_else(
+            compute.is_in(column, missing), pa.scalar(None, column.type), column
+        )
+        return present.dictionary_encode()
+
+
+class RetypeError(Exception):
+    """A later batch has values of another type than the first: read again from the start."""
+
+
+def _read_file(file: Path, columns_as_text: Collection[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        if _is_parquet(file):
+            return pd.read_parquet(file)
+        names = pd.read_csv(file, nrows=0).columns
+        missing = {name: [""] if name in columns_as_text else list(MISSING) for name in names}
+        return pd.read_csv(
+            file,
+            dtype={name: str for name in names if name in columns_as_text},
+            keep_default_na=False,
+            na_values=missing,
+            float_precision="round_trip",
+        )
+    except (ValueError, OSError) as error:
+        raise DataError(f"{file}: {_first_line(error)}") from None
+
+
+def _require_same_columns(file: Path, names: list[str], first: Path, known: list[str]) -> None:
+    if different := sorted(set(names) ^ set(known)):
+        raise DataError(f"{file}: not the columns of {first.name}: {', '.join(different)}")
+
+
+def _read_header(file: Path) -> list[str]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        return next(csv.reader(lines), [])
+
+
+def _find_wider_type(narrow: str, value: str) -> pa.DataType:
+    """The type that a column needs for a value that its present type cannot hold."""
+    import pyarrow as pa
+
+    if narrow in ("null", "int64"):
+        for parse, wider in ((int, pa.int64()), (float, pa.float64())):
+            try:
+                parse(value)
+            except ValueError:
+                continue
+            if str(wider) != narrow:
+                return wider
+    return pa.string()
+
+
+def _is_parquet(file: Path) -> bool:
+    return file.suffix.lower() == ".parquet"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
