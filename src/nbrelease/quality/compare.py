@@ -156,6 +156,7 @@ def _measure_metrics(
             published.Metric(
                 name=each.metric.name,
                 direction=each.metric.direction,
+                help=each.metric.help,
                 challenger=value,
                 challenger_interval=own.challenger,
                 champion=champion,

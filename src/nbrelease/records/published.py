@@ -99,11 +99,12 @@ class Metric(_Value):
     """A metric of both models on the same rows; intervals are (low, high).
 
     ``difference`` is challenger minus champion, whatever the direction. ``resamples``: bootstrap
-    samples of the intervals.
+    samples of the intervals. ``help`` describes a metric of the project.
     """
 
     name: str
     direction: Direction = "higher"
+    help: str = ""
     challenger: float
     challenger_interval: Interval | None = None
     champion: float | None = None

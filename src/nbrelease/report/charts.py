@@ -79,6 +79,11 @@ class HorizonTable:
     models: list[str]
     rows: list[tuple[float, list[float | None]]]
 
+    @property
+    def size(self) -> float:
+        """The largest error."""
+        return max((each or 0.0 for _step, errors in self.rows for each in errors), default=0.0)
+
 
 class Charts:
     """The charts of a record; the page takes those that it shows."""
@@ -115,7 +120,8 @@ class Charts:
                 "Challenger minus champion. Left of the dotted line the challenger is better."
             ),
         }
-        for direction, title in titles.items():
+        for direction in dict.fromkeys(each.direction for each in compared):
+            title = titles[direction]
             same = [each for each in compared if each.direction == direction]
             for group in _group_metrics(same, _largest_of_difference):
                 ranges = [_difference_range(each, _) for each in group]
@@ -186,11 +192,8 @@ class Charts:
                 yield self._("Champion"), "old", both.champion
 
     @property
-    def predictions(self) -> list[Chart]:
-        """Predicted against actual values, and residuals: a chart of each model, on one scale."""
-        return [*self._predicted_actual(), *self._residuals()]
-
-    def _predicted_actual(self) -> Iterator[Chart]:
+    def predicted_actual(self) -> Iterator[Chart]:
+        """Predicted against actual values: a chart of each model, on one scale."""
         _, models = self._, self._lines(lambda curves: curves.predicted_actual, is_line=False)
         ends = [value for model in models for point in model.points for value in point]
         x, y = svg.Axis.around(_("Predicted"), ends), svg.Axis.around(_("Actual"), ends)
@@ -200,7 +203,9 @@ class Charts:
             drawing = svg.plot(title, [model], x, y, diagonal)
             yield Chart("predicted_actual", title, drawing, _("prediction equals actual value"))
 
-    def _residuals(self) -> Iterator[Chart]:
+    @property
+    def residuals(self) -> Iterator[Chart]:
+        """Residuals: a chart of each model, on one scale."""
         _, models = self._, self._lines(lambda curves: curves.residuals, is_line=False)
         points = [point for model in models for point in model.points]
         x = svg.Axis.around(_("Predicted"), [predicted for predicted, _residual in points])

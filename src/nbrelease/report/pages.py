@@ -61,6 +61,7 @@ def render_index(record: ReleaseRecord, *, has_card: bool = False) -> str:
             charts=Charts(record),
             slices=SliceNames(record.comparison, _),
             slice_metrics=sections.slice_metrics(record),
+            has_more_slice_metrics=sections.has_more_slice_metrics(record),
             group_keys=sections.group_keys(record),
             metric_sizes=sections.metric_sizes(record),
             metric_directions=directions(record),

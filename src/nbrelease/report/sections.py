@@ -12,6 +12,9 @@ from nbrelease.report import svg
 from nbrelease.report.labels import tone_of
 from nbrelease.report.translations import Translate
 
+SLICE_METRICS = 2
+"""Metrics of a slice that are always in the table: the main one and the next one."""
+
 CellOfRunbook = tuple[RunbookResult, CellResult]
 
 
@@ -27,9 +30,21 @@ class MaskedSecret:
 
 
 def slice_metrics(record: ReleaseRecord) -> list[str]:
-    """The metrics of the slices, in the order in which they first appear."""
+    """The metrics in the table of slices, in the order in which they first appear.
+
+    They are the first metrics, and those that criteria compare with the champion in a slice.
+    """
     slices = record.comparison.slices if record.comparison else []
-    return list(dict.fromkeys(name for each in slices for name in each.metrics))
+    names = list(dict.fromkeys(name for each in slices for name in each.metrics))
+    compared = {name for each in slices for name in each.difference_intervals or {}}
+    return [name for name in names if name in compared or name in names[:SLICE_METRICS]]
+
+
+def has_more_slice_metrics(record: ReleaseRecord) -> bool:
+    """Whether slices have metrics that are not in their table."""
+    slices = record.comparison.slices if record.comparison else []
+    shown = set(slice_metrics(record))
+    return any(name not in shown for each in slices for name in each.metrics)
 
 
 def group_keys(record: ReleaseRecord) -> list[str]:

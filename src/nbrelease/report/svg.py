@@ -157,7 +157,7 @@ def plot(
         y: the vertical axis.
         guide: the two ends of the dotted line.
     """
-    size, left, top = 250.0, 48.0, 10.0
+    size, left, top = 250.0, 58.0, 10.0
     width, height = left + size + 12, top + size + 42
 
     def at(point: Point) -> Point:

@@ -45,20 +45,20 @@ def kind_name(kind: ColumnKind | None, _: Translate) -> str:
 
 
 def describe_task(comparison: Comparison, _: Translate) -> str:
-    """The task with its label, for example "Binary classification of Churn (positive: yes)"."""
+    """The task with its label, for example "Regression, label rentals"."""
     name = task_name(comparison.task, _)
     if comparison.label is None:
         return name
     values = {"task": name, "label": comparison.label}
     if comparison.positive is not None:
-        return _("%(task)s of %(label)s, positive class %(positive)s") % {
+        return _("%(task)s, label %(label)s, positive class %(positive)s") % {
             **values, "positive": comparison.positive,
         }  # fmt: skip
     if comparison.classes:
-        return _("%(task)s of %(label)s, %(count)s classes") % {
+        return _("%(task)s, label %(label)s, %(count)s classes") % {
             **values, "count": len(comparison.classes),
         }  # fmt: skip
-    return _("%(task)s of %(label)s") % values
+    return _("%(task)s, label %(label)s") % values
 
 
 class SliceNames:

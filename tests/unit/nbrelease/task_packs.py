@@ -270,7 +270,7 @@ def custom(evidence: Path, hour: int = 4, **identity: Any) -> Path:
         """Cost of unsold and missing units per day."""
         return float(np.mean(np.where(prediction > label, 1.5, 6.0) * abs(prediction - label)))
 
-    own = make_own_metric("mean_cost", "lower", mean_cost)
+    own = make_own_metric("mean_cost", "lower", mean_cost, str(mean_cost.__doc__))
     values, decided = measure(
         "custom", "demand", pd.DataFrame({"store": random.choice(["north", "south"], ROWS)}),
         Predictions(demand, Scores(demand + random.normal(3, 4, ROWS))),

@@ -27,7 +27,7 @@ class Metric:
 
     ``kind``: which labels it is for. ``probability``: whether it needs probabilities.
     ``resamples``: how many bootstrap samples its interval has. ``prepare`` gives the measure of
-    one model's rows.
+    one model's rows. ``help`` describes a metric of the project.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Metric:
     prepare: Callable[[ScoredRows], Measure]
     probability: bool = False
     resamples: int = VECTORIZED_RESAMPLES
+    help: str = ""
 
     def value(self, rows: ScoredRows) -> float:
         """The value on all rows."""

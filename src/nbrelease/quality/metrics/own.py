@@ -38,12 +38,14 @@ def read_own_metrics(folder: Path) -> list[Metric]:
     main = folder / "main.py"
     tree = ast.parse(main.read_text(encoding="utf-8"))
     return [
-        make_own_metric(each.name, each.direction, _load_function(each.name, tree, main))
+        make_own_metric(each.name, each.direction, _load_function(each.name, tree, main), each.help)
         for each in metrics
     ]
 
 
-def make_own_metric(name: str, direction: Direction, function: Callable[..., Any]) -> Metric:
+def make_own_metric(
+    name: str, direction: Direction, function: Callable[..., Any], help: str = ""
+) -> Metric:
     """A function as a metric.
 
     Args:
@@ -51,6 +53,7 @@ def make_own_metric(name: str, direction: Direction, function: Callable[..., Any
         direction: which values are better.
         function: of label and prediction, each of shape (rows,) and with its own values, and of
             the probabilities of shape (rows, classes) if it has a parameter ``probability``.
+        help: what it measures, for readers.
     """
     needs_probability = "probability" in inspect.signature(function).parameters
 
@@ -74,8 +77,9 @@ def make_own_metric(name: str, direction: Direction, function: Callable[..., Any
         return measure_each(score)
 
     return Metric(
-        name, direction, "any", prepare, probability=needs_probability, resamples=SINGLE_RESAMPLES
-    )
+        name, direction, "any", prepare, probability=needs_probability,
+        resamples=SINGLE_RESAMPLES, help=help,
+    )  # fmt: skip
 
 
 def _load_function(name: str, tree: ast.Module, main: Path) -> Callable[..., Any]:
