@@ -20,8 +20,11 @@ FOLDERS = {
     "pipelines-local": ROOT / "packages" / "pipelines-local",
     "nbrelease": ROOT,
 }
-# Imported when it is there: what a deployment's own environment brings, or the tools of the user.
-OPTIONAL = {"azureml-local": {"skops"}}
+# Imported when they are installed: extras, what a deployment's own environment brings, or the tools
+# of the user.
+OPTIONAL = {
+    "azureml-local": {"skops", "azure-ai-ml", "azure-core", "azure-identity", "marshmallow"},
+}
 
 
 def _project(name: str) -> dict:

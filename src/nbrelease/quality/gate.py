@@ -32,12 +32,13 @@ Verdict = Literal["passed", "failed", "waived"]
 class Measurement(NamedTuple):
     """A metric's value, and the interval of its difference from the champion's.
 
-    ``compared``: whether there is a champion; then an unknown interval does not pass.
+    ``direction``: of a metric of the model. ``compared``: whether there is a champion; then an
+    unknown interval does not pass.
     """
 
     value: float | None
     difference: Interval | None = None
-    direction: Direction = "higher"
+    direction: Direction | None = None
     compared: bool = False
 
 
@@ -97,14 +98,7 @@ def evaluate_limits(
             close = difflib.get_close_matches(limit.metric, measured, n=1)
             hint = f"did you mean {close[0]}?" if close else f"measured: {', '.join(measured)}"
             raise SettingsError(f"criteria: {limit.metric} is not measured; {hint}")
-        measurement = measured[limit.metric]
-        value = measurement.value
-        if limit.at_least is not None:
-            results.append(_compare(limit.metric, name, value, "at least", limit.at_least))
-        if limit.at_most is not None:
-            results.append(_compare(limit.metric, name, value, "at most", limit.at_most))
-        if measurement.compared or measurement.difference is not None:
-            results += _compare_with_champion(limit, name, measurement)
+        results += _evaluate_limit(limit, name, measured[limit.metric])
     return results
 
 
@@ -151,6 +145,19 @@ def decide_gate(
     )
 
 
+def _evaluate_limit(
+    limit: Limit, name: str | None, measurement: Measurement
+) -> list[CriterionResult]:
+    results = []
+    if limit.at_least is not None:
+        results.append(_compare(limit.metric, name, measurement.value, "at least", limit.at_least))
+    if limit.at_most is not None:
+        results.append(_compare(limit.metric, name, measurement.value, "at most", limit.at_most))
+    if measurement.compared or measurement.difference is not None:
+        results += _compare_with_champion(limit, name, measurement)
+    return [each.model_copy(update={"direction": measurement.direction}) for each in results]
+
+
 def _compare(
     metric: str,
     name: str | None,
@@ -177,7 +184,7 @@ def _compare_with_champion(
     ``margin`` is about the end of its interval at which the challenger is worst, ``loss`` about
     that at which it is best.
     """
-    higher = measurement.direction == "higher"
+    higher = measurement.direction != "lower"
     worst: Literal["low", "high"] = "low" if higher else "high"
     best: Literal["low", "high"] = "high" if higher else "low"
     minimums = [(worst, limit.margin), (best, None if limit.loss is None else -limit.loss)]
@@ -211,7 +218,7 @@ def _evaluate_slices(comparison: Comparison, criteria: Slices) -> list[Criterion
             name: Measurement(
                 value,
                 intervals.get(name),
-                directions.get(name, "higher"),
+                directions.get(name),
                 comparison.champion is not None,
             )
             for name, value in each.metrics.items()

@@ -28,6 +28,7 @@ class CriterionResult(_Result):
     has ``champion: report``.
     ``interval_end``: with a baseline, which end of the confidence interval of the difference
     challenger minus champion ``value`` is; None where it is no such end (drift of the data).
+    ``direction``: of a metric of the model, which of its values are better.
     """
 
     metric: str
@@ -37,6 +38,7 @@ class CriterionResult(_Result):
     value: float | None = None
     baseline: Literal["champion"] | None = None
     interval_end: Literal["low", "high"] | None = None
+    direction: Literal["higher", "lower"] | None = None
     passed: bool
 
     @property
@@ -81,7 +83,9 @@ class CriterionResult(_Result):
         if self.operator == "present":
             return f"{self.name}: {'in the data' if self.passed else 'not in the data'}"
         value = "not measured" if self.value is None else f"{self.value:.4g}"
-        return f"{self.name}: {value}, required {self.limit}" + ("" if self.passed else ": not met")
+        better = f" ({self.direction} is better)" if self.direction else ""
+        result = "" if self.passed else ": not met"
+        return f"{self.name}: {value}, required {self.limit}{better}{result}"
 
 
 class CriterionText(_Result):

@@ -19,6 +19,8 @@ import child_processes
 from azureml_local.errors import LocalError
 
 DEFAULT_DATA = "~/.azureml-local"
+BIN_VARIABLE = "AZUREML_LOCAL_BIN"
+"""The variable with the folder of the program az; it goes first on the PATH."""
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
@@ -124,6 +126,7 @@ def env(data: Path, output_format: str) -> None:
         return
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo(f'export PATH={shlex.quote(variables[BIN_VARIABLE])}:"$PATH"')
 
 
 @group.command()
@@ -148,7 +151,9 @@ def run(
     if info is None:
         server, info = _start_for_program(data, _serve_command(data, port, strict, isolation))
     try:
-        with subprocess.Popen(command, env={**os.environ, **info["env"]}) as process:
+        env = {**os.environ, **info["env"]}
+        env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
+        with subprocess.Popen(command, env=env) as process:
             while True:
                 try:
                     return process.wait()
@@ -159,6 +164,15 @@ def run(
     finally:
         if server is not None:
             child_processes.end_group(server, grace=10)
+
+
+@group.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@_data
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def az(data: Path, arguments: tuple[str, ...]) -> int:
+    """Run a command of the Azure CLI in the local workspace. The server must be running."""
+    program = Path(_require_server(data)["env"][BIN_VARIABLE]) / "az"
+    return subprocess.run([program, *arguments], check=False).returncode
 
 
 @group.command()

@@ -36,6 +36,7 @@ from azureml_local import (
     unsupported,
     workspaces,
 )
+from azureml_local.az.service import BIN_VARIABLE, AzService, write_program
 from azureml_local.batch import routes as batch_routes
 from azureml_local.batch.invocation import Invocations
 from azureml_local.errors import LocalError
@@ -101,6 +102,8 @@ class Server:
         self._schedules = Schedules(self.state, self._runner)
         self._schedules.register(self.routes)
         studio_routes.register(self.routes, self.state, self._tracking, authorities)
+        self._az = AzService(data, self.environment)
+        self._az.register(self.routes)
         unsupported.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,6 +143,7 @@ class Server:
         await self._serving.stop_all()
         self._online.stop()
         self._batch.processes.stop()
+        self._az.stop()
         await self._tracking.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)
@@ -272,6 +276,7 @@ async def _close_idle_connections(http_server: uvicorn.Server) -> None:
 
 def _write_server_file(data: Path, server: Server, port: int) -> None:
     """Publish that the server is ready, and its address and client environment."""
+    bin_folder = write_program(data)
     content = {
         "pid": os.getpid(),
         "pid_started": psutil.Process().create_time(),
@@ -279,7 +284,7 @@ def _write_server_file(data: Path, server: Server, port: int) -> None:
         "port": port,
         "started": datetime.now(UTC).isoformat(),
         "version": version("azureml-local"),
-        "env": server.environment,
+        "env": {**server.environment, BIN_VARIABLE: str(bin_folder)},
         "studio": studio_access.link(server.state),
     }
     temporary = data / f".{FILE}"

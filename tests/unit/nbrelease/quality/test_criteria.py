@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality.criteria import Limit, Waiver, load
+from nbrelease.quality.criteria import Criteria, Limit, Waiver, load
 from nbrelease.quality.gate import Measurement, decide_gate, decide_verdict, evaluate_limits
+from nbrelease.quality.tasks import TASKS
 
 SHIPPED = Path(__file__).parents[4] / "runbooks" / "criteria.yml"
 
@@ -62,13 +65,83 @@ def test_a_missing_file_is_an_error(tmp_path):
         (Limit(metric="a", loss=0.02), 0.5, (-0.1, -0.01), [True]),
         (Limit(metric="a", loss=0.02), 0.5, (-0.1, -0.03), [False]),
     ],
-)
+)  # fmt: skip
 def test_limits(limit, value, difference, passed):
     results = evaluate_limits([limit], {"a": Measurement(value, difference)}, "Age 0 to 30")
     assert [each.passed for each in results] == passed
     assert [each.slice for each in results] == ["Age 0 to 30"] * len(passed)
     ends = {"low" if limit.margin is not None else "high"} if difference else {None}
     assert {each.interval_end for each in results} <= ends
+
+
+@pytest.mark.parametrize(
+    ("limit", "difference", "result"),
+    [
+        (Limit(metric="rmse", margin=0), (-2, -1), ("at most", 0, -1, "high", True)),
+        (Limit(metric="rmse", margin=0), (-2, 1), ("at most", 0, 1, "high", False)),
+        (Limit(metric="rmse", margin=-1.5), (-2, 1), ("at most", 1.5, 1, "high", True)),
+        (Limit(metric="rmse", loss=0.5), (0.4, 3), ("at most", 0.5, 0.4, "low", True)),
+        (Limit(metric="rmse", loss=0.5), (0.6, 3), ("at most", 0.5, 0.6, "low", False)),
+        (Limit(metric="rmse", margin=0), None, ("at most", 0, None, "high", False)),
+    ],
+)
+def test_limits_of_a_metric_that_is_better_when_it_is_lower(limit, difference, result):
+    measured = {"rmse": Measurement(5.0, difference, "lower", compared=True)}
+    [each] = evaluate_limits([limit], measured)
+    assert (each.operator, each.threshold, each.value, each.interval_end, each.passed) == result
+    assert (each.baseline, each.direction) == ("champion", "lower")
+
+
+def test_a_rejection_names_metric_value_threshold_and_direction():
+    limit = Limit(metric="rmse", at_most=4)
+    [each] = evaluate_limits([limit], {"rmse": Measurement(5.25, direction="lower")})
+    assert not each.passed
+    assert {"rmse", "5.25", "4", "lower"} <= set(re.findall(r"[\w.]+", each.why))
+    assert {"metric": "rmse", "value": 5.25, "threshold": 4, "direction": "lower"}.items() <= each.model_dump().items()  # fmt: skip
+
+
+SECTIONS = ["metrics", "smallest_sample", "confidence", "slices", "fairness", "data", "endpoint", "rollout", "monitor"]  # fmt: skip
+
+
+@pytest.mark.parametrize("section", [*SECTIONS, ("slices", "fairness"), tuple(SECTIONS)])
+def test_every_section_is_optional(tmp_path, section):
+    sections = (section,) if isinstance(section, str) else section
+    content = YAML(typ="safe").load(SHIPPED.read_text(encoding="utf-8"))
+    assert set(SECTIONS) == set(content)
+    for name in sections:
+        del content[name]
+    if sections == ("slices",):
+        del content["fairness"]
+    with (tmp_path / "criteria.yml").open("w") as file:
+        YAML().dump(content or None, file)
+    criteria = load(tmp_path / "criteria.yml")
+    defaults = Criteria()
+    assert all(getattr(criteria, name) == getattr(defaults, name) for name in sections)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("metrics: [{metric: neg_log_loss, at_most: 1}]", "metrics.0: write log_loss"),
+        ("slices: {column: a, edges: [0, 1], categories: [b]}", "edges or categories"),
+        ("slices: {column: a, edges: [1, 0]}", "edges must rise"),
+        ("slices: {column: a, categories: []}", "slices.categories"),
+        ("slices: {column: a, category: [b]}", "did you mean categories"),
+        ("fairness: [{metric: accuracy_difference, at_most: 1}]", "fairness needs slices"),
+    ],
+)
+def test_invalid_sections(tmp_path, text, hint):
+    (tmp_path / "criteria.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=re.escape(hint)):
+        load(tmp_path / "criteria.yml")
+
+
+def test_the_documentation_has_every_key():
+    text = (SHIPPED.parents[1] / "docs" / "criteria.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    schema = Criteria.model_json_schema()
+    parts = [schema, *schema["$defs"].values()]
+    assert set(documented) - set(TASKS) == {name for part in parts for name in part["properties"]}
 
 
 def test_a_metric_that_is_not_measured_is_an_error():

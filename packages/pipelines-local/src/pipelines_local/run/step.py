@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -183,13 +184,17 @@ class ProcessRunner:
         env: Mapping[str, str] | None = None,
         *,
         fail_on_stderr: bool = False,
+        programs: str = "",
     ) -> int:
         """Run a process; returns its exit code, or 1 for forbidden output on standard error."""
         wrote_stderr = threading.Event()
+        variables = {**self.env, **(env or {})}
+        if programs:
+            variables["PATH"] = os.pathsep.join([programs, variables["PATH"]])
         code = process.run(
             argv,
             cwd=cwd,
-            env={**self.env, **(env or {})},
+            env=variables,
             on_line=self.run.handle_output,
             cancellation=self.cancellation,
             deadline=self.deadline,

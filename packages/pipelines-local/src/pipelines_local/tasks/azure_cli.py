@@ -2,6 +2,7 @@
 
 Each step has its own AZURE_CONFIG_DIR, which is deleted at its end, unless ``useGlobalConfig`` is
 true. So ``az configure`` does not reach the next step, as in version 2.277 and later of the task.
+If the connection leads to a local workspace of azureml-local, ``az`` is the one of that workspace.
 Source: ``AzureCliConfigDir.ts`` of azure-pipelines-tasks (PR 22221).
 """
 
@@ -20,6 +21,8 @@ from pipelines_local.tasks.scripts import run_script, write_script
 SETS_DEFAULTS = re.compile(r"\baz\s+(configure\b|config\s+set\b)")
 """Commands that store values in AZURE_CONFIG_DIR."""
 CALLS_AZ = re.compile(r"\baz\s+\w")
+PROGRAMS = "AZUREML_LOCAL_BIN"
+"""The variable of a local workspace's connection with the folder of its program ``az``."""
 
 
 def run_azure_cli(context: TaskContext) -> None:
@@ -36,7 +39,8 @@ def run_azure_cli(context: TaskContext) -> None:
     with _config_dir(context) as variables:
         env = {**context.connections[name], **variables}
         try:
-            run_script(context, script, "failonstandarderror", env)
+            programs = env.get(PROGRAMS, "")
+            run_script(context, script, "failonstandarderror", env, programs)
         except TaskFailed:
             _explain_missing_defaults(context, text)
             raise

@@ -52,8 +52,9 @@ class RunProcess(Protocol):
         env: Mapping[str, str] | None = None,
         *,
         fail_on_stderr: bool = False,
+        programs: str = "",
     ) -> int:
-        """Return the exit code."""
+        """Return the exit code. ``programs`` is a folder that goes first on the PATH."""
 
 
 class AddIssue(Protocol):

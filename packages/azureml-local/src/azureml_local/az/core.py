@@ -1,0 +1,272 @@
+"""The commands of ``az`` that are not of the extension ``ml``; they do not import the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from knack.config import CLIConfig
+from knack.log import get_logger
+
+from azureml_local.az.errors import AzError, NotSupported
+from azureml_local.az.profile import Profile
+from azureml_local.az.program import Arguments, Handler
+from azureml_local.az.server_client import ServerClient
+
+logger = get_logger(__name__)
+
+CLI_VERSION, ML_VERSION = "2.91.0", "2.15.0"
+"""The versions whose commands the table has."""
+EXTENSION = "ml"
+
+ACCOUNT_COLUMNS = (
+    "{Name: name, CloudName: environmentName, SubscriptionId: id, TenantId: tenantId, "
+    "State: state, IsDefault: isDefault}"
+)
+TABLE_TRANSFORMERS = {
+    "account list": f"[].{ACCOUNT_COLUMNS}",
+    "account show": (
+        "{EnvironmentName: environmentName, HomeTenantId: homeTenantId, IsDefault: isDefault, "
+        "Name: name, State: state, TenantId: tenantId}"
+    ),
+    "configure": "[].{Name: name, Source: source, Value: value}",
+    "extension list": (
+        "[].{Experimental: experimental, ExtensionType: extensionType, Name: name, Path: path, "
+        "Preview: preview, Version: version}"
+    ),
+    "group show": "{Location: location, Name: name}",
+}
+"""The columns of ``-o table``."""
+
+HANDLERS: dict[str, Handler] = {}
+
+
+def _command(name: str) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        HANDLERS[name] = handler
+        return handler
+
+    return register
+
+
+def _config(profile: Profile) -> CLIConfig:
+    return CLIConfig(config_dir=str(profile.folder), config_env_var_prefix="AZURE")
+
+
+@_command("account show")
+def _account_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+    return profile.account(arguments.subscription)
+
+
+@_command("account list")
+def _account_list(profile: Profile, _arguments: Arguments) -> list[dict[str, Any]]:
+    return profile.accounts()
+
+
+@_command("account set")
+def _account_set(profile: Profile, arguments: Arguments) -> None:
+    profile.set_subscription(arguments.subscription)
+
+
+@_command("account get-access-token")
+def _account_token(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+    if arguments.scope and arguments.resource:
+        raise AzError("resource and scope can't be provided at the same time.")
+    if arguments.tenant and arguments.subscription:
+        raise AzError("--tenant and --subscription can't be provided at the same time.")
+    server = ServerClient.of(profile.data)
+    scope = (arguments.scope or "").removesuffix("/.default")
+    token = server.token(arguments.resource or scope or f"{server.url}/")
+    expires = datetime.fromtimestamp(int(token["expires_on"]), UTC).astimezone()
+    result = {
+        "accessToken": token["access_token"],
+        "expiresOn": expires.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "expires_on": int(token["expires_on"]),
+        "tenant": arguments.tenant or profile.account()["tenantId"],
+        "tokenType": token["token_type"],
+    }
+    if not arguments.tenant:
+        result["subscription"] = profile.subscription(arguments.subscription)
+    return result
+
+
+@_command("login")
+def _login(profile: Profile, arguments: Arguments) -> list[dict[str, Any]]:
+    if arguments.identity and (arguments.service_principal or arguments.username):
+        raise AzError("usage error: --identity | --service-principal -u USERNAME -t TENANT")
+    if arguments.service_principal:
+        secret = arguments.password or arguments.certificate or arguments.federated_token
+        if not (arguments.username and arguments.tenant and secret):
+            raise AzError(
+                "usage error: --service-principal -u USERNAME -t TENANT and one of --password, "
+                "--certificate, --federated-token"
+            )
+    elif not arguments.identity:
+        raise NotSupported("an interactive 'az login'")
+    if arguments.subscription:
+        profile.set_subscription(arguments.subscription)
+    return profile.accounts()
+
+
+@_command("logout")
+def _logout(_profile: Profile, _arguments: Arguments) -> None:
+    logger.warning("The local az is always logged in.")
+
+
+@_command("version")
+def _version(profile: Profile, _arguments: Arguments) -> dict[str, Any]:
+    return {
+        "azure-cli": CLI_VERSION,
+        "azure-cli-core": CLI_VERSION,
+        "azureml-local": profile.version,
+        "extensions": {EXTENSION: ML_VERSION},
+    }
+
+
+@_command("configure")
+def _configure(profile: Profile, arguments: Arguments) -> list[dict[str, str]] | None:
+    config = _config(profile)
+    config.set_to_use_local_config(arguments.scope == "local")
+    if arguments.defaults:
+        for pair in arguments.defaults:
+            name, equals, value = pair.partition("=")
+            if not equals:
+                raise AzError("usage error: --defaults STRING=STRING STRING=STRING ...")
+            _set_value(config, config.defaults_section_name, name, value)
+        return None
+    if arguments.list_defaults:
+        config.set_to_use_local_config(True)
+        items: list[dict[str, str]] = config.items(config.defaults_section_name)
+        return items
+    raise NotSupported("an interactive 'az configure'")
+
+
+def _set_value(config: CLIConfig, section: str, name: str, value: str) -> None:
+    """Set a value; an empty one removes it."""
+    if value:
+        config.set_value(section, name, value)
+    elif config.has_option(section, name):
+        config.remove_option(section, name)
+
+
+@_command("config set")
+def _config_set(profile: Profile, arguments: Arguments) -> None:
+    config = _config(profile)
+    config.set_to_use_local_config(arguments.local)
+    for pair in arguments.key_value:
+        key, equals, value = pair.partition("=")
+        section, dot, name = key.partition(".")
+        if not (equals and dot and name):
+            raise AzError(f"Invalid key-value pair '{pair}': use SECTION.NAME=VALUE.")
+        config.set_value(section, name, value)
+
+
+@_command("config get")
+def _config_get(profile: Profile, arguments: Arguments) -> Any:
+    config = _config(profile)
+    config.set_to_use_local_config(True)
+    if not arguments.key:
+        return {section: config.items(section) for section in config.sections()}
+    section, dot, name = arguments.key.partition(".")
+    items = config.items(section)
+    if not dot:
+        return items
+    for item in items:
+        if item["name"] == name:
+            return item
+    raise AzError(f"Configuration '{arguments.key}' is not set.")
+
+
+@_command("config unset")
+def _config_unset(profile: Profile, arguments: Arguments) -> None:
+    config = _config(profile)
+    config.set_to_use_local_config(arguments.local)
+    for key in arguments.key:
+        section, _, name = key.partition(".")
+        config.remove_option(section, name)
+
+
+def _extension(profile: Profile) -> dict[str, Any]:
+    return {
+        "experimental": False,
+        "extensionType": "whl",
+        "name": EXTENSION,
+        "path": str(profile.data),
+        "preview": False,
+        "version": ML_VERSION,
+    }
+
+
+def _require_ml(name: str) -> None:
+    if name != EXTENSION:
+        raise AzError(f"The extension {name} is not installed.")
+
+
+@_command("extension add")
+def _extension_add(_profile: Profile, arguments: Arguments) -> None:
+    if not arguments.name:
+        raise AzError("usage error: --name NAME | --source SOURCE")
+    if arguments.name != EXTENSION:
+        raise NotSupported(f"the extension {arguments.name}")
+    logger.warning("Extension '%s' %s is already installed.", EXTENSION, ML_VERSION)
+
+
+@_command("extension update")
+def _extension_update(_profile: Profile, arguments: Arguments) -> None:
+    _require_ml(arguments.name)
+    logger.warning("Latest version of '%s' is already installed.", EXTENSION)
+
+
+@_command("extension remove")
+def _extension_remove(_profile: Profile, arguments: Arguments) -> None:
+    _require_ml(arguments.name)
+    logger.warning("The local az always has the extension '%s'.", EXTENSION)
+
+
+@_command("extension list")
+def _extension_list(profile: Profile, _arguments: Arguments) -> list[dict[str, Any]]:
+    return [_extension(profile)]
+
+
+@_command("extension show")
+def _extension_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+    _require_ml(arguments.name)
+    return _extension(profile)
+
+
+def _group(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+    subscription = profile.subscription(arguments.subscription)
+    path = f"/subscriptions/{subscription}/resourceGroups/{quote(arguments.name, safe='')}"
+    group = ServerClient.of(profile.data).request("GET", path)
+    return {
+        "id": path,
+        "location": group["location"],
+        "managedBy": None,
+        "name": group["name"],
+        "properties": {"provisioningState": "Succeeded"},
+        "tags": None,
+        "type": "Microsoft.Resources/resourceGroups",
+    }
+
+
+@_command("group show")
+def _group_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+    return _group(profile, arguments)
+
+
+@_command("group exists")
+def _group_exists(profile: Profile, arguments: Arguments) -> bool:
+    return bool(_group(profile, arguments))
+
+
+@_command("group create")
+def _group_create(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+    tags = dict(pair.partition("=")[::2] for pair in arguments.tags or ())
+    return {
+        **_group(profile, arguments),
+        "location": arguments.location.lower().replace(" ", ""),
+        "managedBy": arguments.managed_by,
+        "tags": tags or None,
+    }

@@ -1,0 +1,1 @@
+"""The commands of the extension ``ml``: each calls one operation of the unmodified SDK."""

@@ -1,0 +1,279 @@
+"""Online and batch endpoints and their deployments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azureml_local.az.errors import AzError, NotSupported
+from azureml_local.az.ml.assets import Command, overrides
+from azureml_local.az.ml.clients import finish, list_entities, to_json
+from azureml_local.az.ml.generic_update import parse_pairs, parse_traffic, update_properties
+from azureml_local.az.program import Arguments
+
+_READ_ONLY = {
+    "id", "creation_context", "provisioning_state", "scoring_uri", "openapi_uri", "kind",
+    "location", "properties", "provisioning_details", "identity",
+}  # fmt: skip
+"""Properties that the service sets."""
+
+
+def _load(kind: str, arguments: Arguments, names: tuple[str, ...]) -> Any:
+    """The entity of a file with ``--set`` and options; without a file, of the options alone."""
+    from azure.ai import ml
+
+    load = getattr(ml, f"load_{kind}")
+    return load(source=arguments.file, params_override=overrides(arguments, names))
+
+
+def _updated(kind: str, entity: Any, arguments: Arguments) -> Any:
+    """An entity with the changes of ``--set``, ``--add`` and ``--remove``."""
+    from azure.ai import ml
+
+    properties = update_properties(
+        to_json(entity),
+        set_pairs=arguments.set,
+        add=arguments.add,
+        remove=arguments.remove,
+        force_string=arguments.force_string,
+    )
+    changed = {name: value for name, value in properties.items() if name not in _READ_ONLY}
+    load = getattr(ml, f"load_{kind}")
+    values = [{name: value} for name, value in changed.items() if value is not None]
+    updated = load(source=None, params_override=values)
+    if getattr(entity, "identity", None) is not None:
+        updated.identity = entity.identity
+    if getattr(entity, "location", None) is not None:
+        updated.location = entity.location
+    return updated
+
+
+def _require_name(arguments: Arguments) -> None:
+    if not arguments.file and not arguments.name:
+        raise AzError("the following arguments are required: --name/-n or --file/-f")
+
+
+def _endpoints(client: Any, kind: str) -> Any:
+    return getattr(client, f"{kind}_endpoints")
+
+
+def _deployments(client: Any, kind: str) -> Any:
+    return getattr(client, f"{kind}_deployments")
+
+
+def _create_endpoint(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        _require_name(arguments)
+        endpoint = _load(f"{kind}_endpoint", arguments, ("name", "auth_mode"))
+        result = finish(_endpoints(client, kind).begin_create_or_update(endpoint), arguments)
+        return to_json(result)
+
+    return run
+
+
+def _update_endpoint(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        _require_name(arguments)
+        operations = _endpoints(client, kind)
+        if arguments.file:
+            loaded = _load(f"{kind}_endpoint", arguments, ("name",))
+            operations.get(loaded.name)  # an endpoint that does not exist is not created
+        else:
+            current = operations.get(arguments.name)
+            loaded = _updated(f"{kind}_endpoint", current, arguments)
+        if kind == "online":
+            if arguments.traffic is not None:
+                loaded.traffic = parse_traffic(arguments.traffic)
+            if arguments.mirror_traffic is not None:
+                loaded.mirror_traffic = parse_traffic(arguments.mirror_traffic)
+        elif arguments.defaults:
+            loaded.defaults = _batch_defaults(arguments.defaults)
+        return to_json(finish(operations.begin_create_or_update(loaded), arguments))
+
+    return run
+
+
+def _batch_defaults(text: str) -> Any:
+    from azure.ai.ml.entities import BatchEndpointDefaults
+
+    pairs = parse_pairs(text, "--defaults") or {}
+    if set(pairs) != {"deployment_name"}:
+        raise AzError("usage error: --defaults deployment_name=NAME")
+    return BatchEndpointDefaults(deployment_name=pairs["deployment_name"])
+
+
+def _show_endpoint(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        return to_json(_endpoints(client, kind).get(arguments.name))
+
+    return run
+
+
+def _list_endpoints(kind: str) -> Command:
+    def run(client: Any, _arguments: Arguments) -> Any:
+        return list_entities(_endpoints(client, kind).list())
+
+    return run
+
+
+def _delete_endpoint(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> None:
+        finish(_endpoints(client, kind).begin_delete(name=arguments.name), arguments)
+
+    return run
+
+
+def _invoke_online(client: Any, arguments: Arguments) -> Any:
+    return client.online_endpoints.invoke(
+        endpoint_name=arguments.name,
+        request_file=arguments.request_file,
+        deployment_name=arguments.deployment_name,
+    )
+
+
+def _invoke_batch(client: Any, arguments: Arguments) -> Any:
+    from azure.ai.ml import Input
+
+    if arguments.input_type not in (None, "uri_file", "uri_folder"):
+        raise AzError("--input-type: Supported values: uri_folder, uri_file.")
+    options: dict[str, Any] = {"params_override": []}
+    if arguments.input:
+        options["input"] = Input(path=arguments.input, type=arguments.input_type or "uri_folder")
+    for key, name in {
+        "mini_batch_size": arguments.mini_batch_size,
+        "compute.instance_count": arguments.instance_count,
+        "output_dataset.path": arguments.output_path,
+    }.items():
+        if name is not None:
+            raise NotSupported(f"the option of 'az ml batch-endpoint invoke' that sets {key}")
+    for name in ("job_name", "experiment_name"):
+        if getattr(arguments, name):
+            options[name] = getattr(arguments, name)
+    job = client.batch_endpoints.invoke(
+        endpoint_name=arguments.name, deployment_name=arguments.deployment_name, **options
+    )
+    return to_json(job)
+
+
+def _list_endpoint_jobs(client: Any, arguments: Arguments) -> Any:
+    return list_entities(client.batch_endpoints.list_jobs(endpoint_name=arguments.name))
+
+
+def _list_deployment_jobs(client: Any, arguments: Arguments) -> Any:
+    jobs = client.batch_deployments.list_jobs(
+        endpoint_name=arguments.endpoint_name, name=arguments.name
+    )
+    return list_entities(jobs)
+
+
+def _get_credentials(client: Any, arguments: Arguments) -> Any:
+    return client.online_endpoints.get_keys(name=arguments.name)
+
+
+def _regenerate_keys(client: Any, arguments: Arguments) -> None:
+    poller = client.online_endpoints.begin_regenerate_keys(
+        name=arguments.name, key_type=arguments.key_type
+    )
+    finish(poller, arguments)
+
+
+def _create_deployment(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        deployment = _load(f"{kind}_deployment", arguments, ("name", "endpoint_name"))
+        poller = _deployments(client, kind).begin_create_or_update(
+            deployment, skip_script_validation=arguments.skip_script_validation
+        )
+        result = finish(poller, arguments)
+        if kind == "online" and arguments.all_traffic:
+            endpoint = client.online_endpoints.get(deployment.endpoint_name)
+            endpoint.traffic = {deployment.name: 100}
+            finish(client.online_endpoints.begin_create_or_update(endpoint), arguments)
+        if kind == "batch" and arguments.set_default:
+            endpoint = client.batch_endpoints.get(deployment.endpoint_name)
+            endpoint.defaults = _batch_defaults(f"deployment_name={deployment.name}")
+            finish(client.batch_endpoints.begin_create_or_update(endpoint), arguments)
+        return to_json(result)
+
+    return run
+
+
+def _update_deployment(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        operations = _deployments(client, kind)
+        if arguments.file:
+            loaded = _load(f"{kind}_deployment", arguments, ("name", "endpoint_name"))
+            operations.get(name=loaded.name, endpoint_name=loaded.endpoint_name)
+        elif arguments.name and arguments.endpoint_name:
+            current = operations.get(name=arguments.name, endpoint_name=arguments.endpoint_name)
+            loaded = _updated(f"{kind}_deployment", current, arguments)
+        else:
+            raise AzError(
+                "the following arguments are required: --file/-f or --name/-n, --endpoint-name/-e"
+            )
+        return to_json(finish(operations.begin_create_or_update(loaded), arguments))
+
+    return run
+
+
+def _show_deployment(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        deployment = _deployments(client, kind).get(
+            name=arguments.name, endpoint_name=arguments.endpoint_name
+        )
+        return to_json(deployment)
+
+    return run
+
+
+def _list_deployments(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        deployments = _deployments(client, kind).list(endpoint_name=arguments.endpoint_name)
+        return list_entities(deployments)
+
+    return run
+
+
+def _delete_deployment(kind: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> None:
+        poller = _deployments(client, kind).begin_delete(
+            name=arguments.name, endpoint_name=arguments.endpoint_name
+        )
+        finish(poller, arguments)
+
+    return run
+
+
+def _get_logs(client: Any, arguments: Arguments) -> Any:
+    return client.online_deployments.get_logs(
+        name=arguments.name,
+        endpoint_name=arguments.endpoint_name,
+        lines=arguments.lines,
+        container_type=arguments.container,
+    )
+
+
+def _for_kind(kind: str) -> dict[str, Command]:
+    return {
+        f"{kind}-endpoint create": _create_endpoint(kind),
+        f"{kind}-endpoint update": _update_endpoint(kind),
+        f"{kind}-endpoint show": _show_endpoint(kind),
+        f"{kind}-endpoint list": _list_endpoints(kind),
+        f"{kind}-endpoint delete": _delete_endpoint(kind),
+        f"{kind}-deployment create": _create_deployment(kind),
+        f"{kind}-deployment update": _update_deployment(kind),
+        f"{kind}-deployment show": _show_deployment(kind),
+        f"{kind}-deployment list": _list_deployments(kind),
+        f"{kind}-deployment delete": _delete_deployment(kind),
+    }
+
+
+COMMANDS: dict[str, Command] = {
+    **_for_kind("online"),
+    **_for_kind("batch"),
+    "online-endpoint invoke": _invoke_online,
+    "online-endpoint get-credentials": _get_credentials,
+    "online-endpoint regenerate-keys": _regenerate_keys,
+    "online-deployment get-logs": _get_logs,
+    "batch-endpoint invoke": _invoke_batch,
+    "batch-endpoint list-jobs": _list_endpoint_jobs,
+    "batch-deployment list-jobs": _list_deployment_jobs,
+}

@@ -1,0 +1,201 @@
+"""Compute, datastores, workspaces and registries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azureml_local.az.errors import AzError
+from azureml_local.az.ml.assets import Command, changed_properties, overrides
+from azureml_local.az.ml.clients import finish, list_entities, to_json
+from azureml_local.az.ml.generic_update import parse_pairs
+from azureml_local.az.program import Arguments
+
+_COMPUTE_OPTIONS = (
+    "name", "type", "size", "tier", "location", "description", "min_instances", "max_instances",
+    "idle_time_before_scale_down",
+)  # fmt: skip
+_COMPUTE_CHANGES = (
+    "min_instances", "max_instances", "idle_time_before_scale_down", "tags", "description",
+)  # fmt: skip
+_WORKSPACE_OPTIONS = ("name", "display_name", "description", "location")
+_WORKSPACE_CHANGES = ("display_name", "description", "tags")
+_DATASTORE_CHANGES = ("description", "tags")
+
+
+def _create_compute(client: Any, arguments: Arguments) -> Any:
+    from azure.ai.ml import load_compute
+
+    if not arguments.file and not (arguments.name and arguments.type):
+        raise AzError("--name/-n and --type/-t are required if --file/-f is not provided.")
+    if arguments.identity_type or arguments.user_assigned_identities:
+        values = [{"identity": {"type": _identity_type(arguments.identity_type)}}]
+    else:
+        values = []
+    compute = load_compute(
+        source=arguments.file, params_override=overrides(arguments, _COMPUTE_OPTIONS) + values
+    )
+    return to_json(finish(client.compute.begin_create_or_update(compute), arguments))
+
+
+def _identity_type(text: str | None) -> str:
+    types = {"systemassigned": "system_assigned", "userassigned": "user_assigned"}
+    identity = types.get((text or "").lower().replace("_", ""))
+    if identity is None:
+        raise AzError("--identity-type: Allowed values: SystemAssigned, UserAssigned.")
+    return identity
+
+
+def _update_compute(client: Any, arguments: Arguments) -> Any:
+    compute = client.compute.get(arguments.name)
+    changed_properties(compute, arguments, _COMPUTE_CHANGES)
+    for name in ("min_instances", "max_instances", "idle_time_before_scale_down"):
+        value = getattr(arguments, name)
+        if value is not None:
+            setattr(compute, name, value)
+    tags = parse_pairs(arguments.tags, "--tags")
+    if tags is not None:
+        compute.tags = tags
+    return to_json(finish(client.compute.begin_update(compute), arguments))
+
+
+def _compute_operation(operation: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> None:
+        finish(getattr(client.compute, operation)(arguments.name), arguments)
+
+    return run
+
+
+def _show_compute(client: Any, arguments: Arguments) -> Any:
+    return to_json(client.compute.get(arguments.name))
+
+
+def _list_compute(client: Any, arguments: Arguments) -> Any:
+    computes = client.compute.list(compute_type=arguments.type)
+    return list_entities(computes, arguments.max_results)
+
+
+def _list_nodes(client: Any, arguments: Arguments) -> Any:
+    return list_entities(client.compute.list_nodes(arguments.name))
+
+
+def _list_sizes(client: Any, arguments: Arguments) -> Any:
+    sizes = client.compute.list_sizes(location=arguments.location, compute_type=arguments.type)
+    return list_entities(sizes)
+
+
+def _create_datastore(client: Any, arguments: Arguments) -> Any:
+    from azure.ai.ml import load_datastore
+
+    datastore = load_datastore(
+        source=arguments.file, params_override=overrides(arguments, ("name",))
+    )
+    return to_json(client.datastores.create_or_update(datastore))
+
+
+def _update_datastore(client: Any, arguments: Arguments) -> Any:
+    if arguments.file:
+        return _create_datastore(client, arguments)
+    if not arguments.name:
+        raise AzError("the following arguments are required: --name/-n or --file/-f")
+    datastore = client.datastores.get(arguments.name)
+    changed_properties(datastore, arguments, _DATASTORE_CHANGES)
+    return to_json(client.datastores.create_or_update(datastore))
+
+
+def _show_datastore(client: Any, arguments: Arguments) -> Any:
+    return to_json(client.datastores.get(arguments.name))
+
+
+def _list_datastores(client: Any, arguments: Arguments) -> Any:
+    return list_entities(client.datastores.list(), arguments.max_results)
+
+
+def _delete_datastore(client: Any, arguments: Arguments) -> None:
+    client.datastores.delete(arguments.name)
+
+
+def _create_workspace(client: Any, arguments: Arguments) -> Any:
+    from azure.ai.ml import load_workspace
+
+    if not arguments.file and not arguments.name:
+        raise AzError("the following arguments are required: --name/-n or --file/-f")
+    workspace = load_workspace(
+        source=arguments.file, params_override=overrides(arguments, _WORKSPACE_OPTIONS)
+    )
+    return to_json(finish(client.workspaces.begin_create(workspace), arguments))
+
+
+def _update_workspace(client: Any, arguments: Arguments) -> Any:
+    workspace = client.workspaces.get(arguments.name)
+    changed_properties(workspace, arguments, _WORKSPACE_CHANGES)
+    for name in ("display_name", "description"):
+        if getattr(arguments, name) is not None:
+            setattr(workspace, name, getattr(arguments, name))
+    return to_json(finish(client.workspaces.begin_update(workspace), arguments))
+
+
+def _show_workspace(client: Any, arguments: Arguments) -> Any:
+    return to_json(client.workspaces.get(arguments.name))
+
+
+def _list_workspaces(client: Any, arguments: Arguments) -> Any:
+    scope = "resource_group" if arguments.resource_group else "subscription"
+    return list_entities(client.workspaces.list(scope=scope), arguments.max_results)
+
+
+def _delete_workspace(client: Any, arguments: Arguments) -> None:
+    poller = client.workspaces.begin_delete(
+        name=arguments.name,
+        delete_dependent_resources=arguments.all_resources,
+        permanently_delete=arguments.permanently_delete,
+    )
+    finish(poller, arguments)
+
+
+def _create_registry(client: Any, arguments: Arguments) -> Any:
+    from azure.ai.ml import load_registry
+
+    options = ("name", "display_name", "location")
+    registry = load_registry(source=arguments.file, params_override=overrides(arguments, options))
+    return to_json(finish(client.registries.begin_create(registry), arguments))
+
+
+def _show_registry(client: Any, arguments: Arguments) -> Any:
+    return to_json(client.registries.get(arguments.name))
+
+
+def _list_registries(client: Any, arguments: Arguments) -> Any:
+    scope = "resource_group" if arguments.resource_group else "subscription"
+    return list_entities(client.registries.list(scope=scope), arguments.max_results)
+
+
+def _delete_registry(client: Any, arguments: Arguments) -> None:
+    finish(client.registries.begin_delete(name=arguments.name), arguments)
+
+
+COMMANDS: dict[str, Command] = {
+    "compute create": _create_compute,
+    "compute update": _update_compute,
+    "compute show": _show_compute,
+    "compute list": _list_compute,
+    "compute list-nodes": _list_nodes,
+    "compute list-sizes": _list_sizes,
+    "compute delete": _compute_operation("begin_delete"),
+    "compute start": _compute_operation("begin_start"),
+    "compute stop": _compute_operation("begin_stop"),
+    "compute restart": _compute_operation("begin_restart"),
+    "datastore create": _create_datastore,
+    "datastore update": _update_datastore,
+    "datastore show": _show_datastore,
+    "datastore list": _list_datastores,
+    "datastore delete": _delete_datastore,
+    "workspace create": _create_workspace,
+    "workspace update": _update_workspace,
+    "workspace show": _show_workspace,
+    "workspace list": _list_workspaces,
+    "workspace delete": _delete_workspace,
+    "registry create": _create_registry,
+    "registry show": _show_registry,
+    "registry list": _list_registries,
+    "registry delete": _delete_registry,
+}

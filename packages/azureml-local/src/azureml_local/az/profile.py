@@ -1,0 +1,104 @@
+"""The configuration of ``az``: its folder, its defaults and the current subscription.
+
+The files and keys are those of the Azure CLI, so that steps that share ``AZURE_CONFIG_DIR`` share
+them, and others do not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from azureml_local.az.errors import AzError
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
+"""The SDK sends no telemetry for this subscription."""
+SUBSCRIPTION_NAME = "azureml-local"
+TENANT = "00000000-0000-0000-0000-000000000000"
+CLOUD = "AzureMLLocal"
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{9,12}", re.IGNORECASE)
+_FILE = "azureProfile.json"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The configuration of one call.
+
+    Attributes:
+        data: the data folder of the local workspace.
+        folder: the configuration folder.
+    """
+
+    data: Path
+    folder: Path
+
+    @property
+    def version(self) -> str:
+        """The version of azureml-local."""
+        return version("azureml-local")
+
+    def default(self, config: Any, key: str) -> str | None:
+        """A default of ``az configure`` or of ``AZURE_DEFAULTS_...``; None without one."""
+        config.set_to_use_local_config(True)
+        try:
+            return config.get(config.defaults_section_name, key, fallback=None) or None
+        finally:
+            config.set_to_use_local_config(False)
+
+    def subscription(self, name: str | None = None) -> str:
+        """The id of a subscription by id or name; without one, of the current subscription.
+
+        Raises:
+            AzError: the subscription is unknown.
+        """
+        if name is None:
+            return self._current()
+        if name.lower() == SUBSCRIPTION_NAME:
+            return SUBSCRIPTION
+        if not _ID.fullmatch(name):
+            raise AzError(
+                f"The subscription of '{name}' doesn't exist in cloud '{CLOUD}'. The local az "
+                f"accepts any subscription id, and the name {SUBSCRIPTION_NAME}."
+            )
+        return name
+
+    def set_subscription(self, name: str) -> None:
+        """Make a subscription the current one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps({"subscription": self.subscription(name)})
+        temporary = self.folder / f".{_FILE}.{os.getpid()}"
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(self.folder / _FILE)
+
+    def account(self, name: str | None = None) -> dict[str, Any]:
+        """A subscription as ``az account show`` prints it."""
+        subscription = self.subscription(name)
+        return {
+            "environmentName": CLOUD,
+            "homeTenantId": TENANT,
+            "id": subscription,
+            "isDefault": subscription == self._current(),
+            "managedByTenants": [],
+            "name": SUBSCRIPTION_NAME if subscription == SUBSCRIPTION else subscription,
+            "state": "Enabled",
+            "tenantId": TENANT,
+            "user": {"name": TENANT, "type": "servicePrincipal"},
+        }
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """All subscriptions that were used with this configuration."""
+        current = self._current()
+        others = [] if current == SUBSCRIPTION else [self.account(current)]
+        return [self.account(SUBSCRIPTION), *others]
+
+    def _current(self) -> str:
+        try:
+            content = json.loads((self.folder / _FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return SUBSCRIPTION
+        return str(content["subscription"])

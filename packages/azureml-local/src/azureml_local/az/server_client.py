@@ -1,0 +1,79 @@
+"""Requests to the server of the local workspace without importing the SDK."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azureml_local.az.errors import AzError, NotFound
+
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class ServerClient:
+    """A client of a running server.
+
+    Attributes:
+        url: the server's address.
+        env: the client environment.
+    """
+
+    url: str
+    env: dict[str, str]
+
+    @classmethod
+    def of(cls, data: Path) -> ServerClient:
+        """The client of the server of a data folder.
+
+        Raises:
+            AzError: no server is running.
+        """
+        try:
+            content = json.loads((data / "server.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise AzError(
+                f"the local workspace in {data} is not running; start it: azureml-local start"
+            ) from None
+        return cls(content["url"], content["env"])
+
+    def token(self, resource: str) -> dict[str, Any]:
+        """A token for a resource: ``access_token``, ``expires_on``, ``resource``."""
+        query = urllib.parse.urlencode({"resource": resource, "api-version": "2019-08-01"})
+        headers = {"X-IDENTITY-HEADER": self.env["IDENTITY_HEADER"]}
+        return self._send("GET", f"{self.env['IDENTITY_ENDPOINT']}?{query}", headers)
+
+    def request(self, method: str, path: str) -> dict[str, Any]:
+        """Send a request with a token.
+
+        Raises:
+            NotFound: status 404.
+            AzError: another error.
+        """
+        token = self.token(f"{self.url}/")["access_token"]
+        return self._send(method, self.url + path, {"Authorization": f"Bearer {token}"})
+
+    def _send(self, method: str, url: str, headers: dict[str, str]) -> dict[str, Any]:
+        request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
+        authorities = self.env["REQUESTS_CA_BUNDLE"]
+        is_folder = Path(authorities).is_dir()
+        context = ssl.create_default_context(
+            **{"capath" if is_folder else "cafile": authorities}  # type: ignore[arg-type]
+        )
+        handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
+        opener = urllib.request.build_opener(*handlers)
+        try:
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
+                content: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as error:
+            text = error.read().decode("utf-8", "replace")
+            raise (NotFound if error.code == 404 else AzError)(text) from None
+        except urllib.error.URLError as error:
+            raise AzError(f"the local workspace does not respond: {error.reason}") from None
+        return content

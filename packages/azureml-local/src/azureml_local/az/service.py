@@ -1,0 +1,94 @@
+"""The server's part of ``az``: the program file, and the preloaded process of its calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from azureml_local.az import preloaded
+from azureml_local.forked_workers import ForkedWorkers
+from azureml_local.routing import Routes
+from child_processes import preload
+
+BIN_VARIABLE = "AZUREML_LOCAL_BIN"
+"""The variable of the client environment with the folder that contains ``az``."""
+_MODULES = (
+    "azureml_local.az.ml.imports",
+    "azureml_local.az.ml.commands",
+    # The SDK imports these in some operations, if they are installed.
+    "IPython",
+    "azure.identity._credentials.app_service",
+    "mlflow",
+    "azureml.mlflow.entry_point_loaders",
+    "azureml.mlflow._internal.service_context_loader",
+)
+
+
+class AzService:
+    """Starts the preloaded process of ``az ml`` on its first use."""
+
+    def __init__(self, data: Path, env: Mapping[str, str]) -> None:
+        """Configure the process; it is not started yet.
+
+        Args:
+            data: the data folder.
+            env: the client environment.
+        """
+        self._data = data
+        self._env = {**os.environ, **env}
+        self._workers = ForkedWorkers(_MODULES, env=self._env, log=data / "az.log")
+
+    def register(self, routes: Routes) -> None:
+        """Add the operations of this module."""
+
+        @routes.add("POST", preloaded.PATH, "Preloaded process of az")
+        async def start(request: Request) -> Response:
+            return JSONResponse(self._write_address(self._workers.preload()))
+
+    def stop(self) -> None:
+        """End the preloaded process."""
+        self._workers.stop()
+        (self._data / preloaded.FILE).unlink(missing_ok=True)
+
+    def _write_address(self, address: Path | None) -> dict[str, object]:
+        """Store the address of the process for later calls; returns the content of the file."""
+        variables = {
+            name: value
+            for name, value in self._env.items()
+            if name.startswith(preload.READ_AT_IMPORT)
+        }
+        content: dict[str, object] = {
+            "address": str(address) if address else "",
+            "python": sys.executable,
+            "variables": variables,
+        }
+        temporary = self._data / f".{preloaded.FILE}"
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        temporary.replace(self._data / preloaded.FILE)
+        return content
+
+
+def write_program(data: Path) -> Path:
+    """Write the file ``az`` of a data folder; returns its folder, which belongs on a PATH."""
+    folder = data / "bin"
+    folder.mkdir(exist_ok=True)
+    program = folder / "az"
+    temporary = folder / f".az.{os.getpid()}"
+    # -I: the variables and folders of a pipeline's own Python have no effect.
+    command = f"exec {shlex.quote(sys.executable)} -I -m {preloaded.MODULE}"
+    temporary.write_text(
+        f'#!/bin/sh\nexport AZUREML_LOCAL_DATA={shlex.quote(str(data))}\n{command} "$@"\n',
+        encoding="utf-8",
+    )
+    temporary.chmod(0o700)
+    temporary.replace(program)
+    return folder
