@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import logging
 import os
 import sys
 import tempfile
@@ -137,6 +138,9 @@ def _evaluate_champion(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line; an :class:`EvaluationError` ends the job with one line."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the log is evidence
+    # A model also needs packages of the server that will serve it: no fault of the job.
+    logging.getLogger("mlflow.utils.requirements_utils").setLevel(logging.ERROR)
     argv = list(sys.argv[1:] if argv is None else argv)
     argv, arguments = _split_arguments(argv)
     parser = argparse.ArgumentParser(
