@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
+import yaml
 
 from nbrelease.cli import main
 from nbrelease.pack import build_pack, load_record
 from nbrelease.records import read_identity, result_of
 from nbrelease.verification import verify
+from pipelines_local.load import load_pipeline
 
 pytestmark = pytest.mark.functional
+ROOT = Path(__file__).parents[3]
 MODELS = """
 [train]
 rate = 0.5
@@ -157,3 +163,17 @@ def test_settings_show_a_model(two, capsys):
     assert main(["settings"]) == 2
     line = text.splitlines().index("depth = 5") + 1
     assert f"settings.ini:{line} [model:rentals:prod] depth:" in capsys.readouterr().err
+
+
+def test_a_model_can_have_the_pipeline_of_the_docs(tmp_path):
+    shutil.copytree(ROOT / ".ado", tmp_path / ".ado")
+    page = (ROOT / "docs" / "azure-devops.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"```yaml\n# \.ado/weather-dev\.yml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / ".ado" / "weather-dev.yml").write_text(text)
+    loaded = load_pipeline(tmp_path / ".ado" / "weather-dev.yml", tmp_path)
+    assert loaded.warnings == ()
+    pipeline = yaml.safe_load(text)
+    template = yaml.safe_load((tmp_path / ".ado" / pipeline["extends"]["template"]).read_text())
+    passed = pipeline["extends"]["parameters"].keys()
+    assert passed == {each["name"] for each in template["parameters"]}
+    assert 'release begin --env dev --model "weather"' in repr(loaded)
