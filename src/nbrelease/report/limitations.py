@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nbrelease.records import ReleaseRecord
 from nbrelease.records.published import Comparison
+from nbrelease.report.metric_labels import metric_name
 from nbrelease.report.tasks import SliceNames, measurement_name
 from nbrelease.report.training_parameters import different_parameters
 from nbrelease.report.translations import Translate
@@ -26,14 +27,21 @@ def _of_the_model(record: ReleaseRecord, _: Translate) -> Iterator[str]:
         yield from _of_the_comparison(record.comparison, _)
     elif record.runbooks:
         yield _("The model was not compared with the champion on the same rows.")
-    if record.runbooks and record.data_profile is None:
+    profile = record.data_profile
+    if record.runbooks and profile is None:
         yield _("No profile of the training data was published.")
-    elif record.data_profile is not None and record.data_profile.overlap is None:
+    if profile is not None and profile.overlap is None and "overlap" not in record.not_measured:
         yield _("The overlap of training rows and held-out rows was not measured.")
-    for name, why in record.not_measured.items():
-        values = {"name": measurement_name(name, _), "why": why}
-        yield _("%(name)s: not measured: %(why)s") % values
+    yield from _not_measured(record, _)
     yield from _of_the_training(record, _)
+
+
+def _not_measured(record: ReleaseRecord, _: Translate) -> Iterator[str]:
+    metrics = record.comparison.not_measured if record.comparison else {}
+    named = [(metric_name(name, _), why) for name, why in metrics.items()]
+    named += [(measurement_name(name, _), why) for name, why in record.not_measured.items()]
+    for name, why in named:
+        yield _("%(name)s: not measured: %(why)s") % {"name": name, "why": why}
 
 
 def _of_the_comparison(comparison: Comparison, _: Translate) -> Iterator[str]:

@@ -77,6 +77,21 @@ METRICS = {
     "most": N_("Maximum"),
     "label_values": N_("Distinct values of the label"),
     "id_leakage": N_("Label leakage through the id column"),
+    "data_rows": N_("Rows of data"),
+    "ragged_rows": N_("CSV rows with another number of values"),
+    "unreadable": N_("Values of another type"),
+    "too_early": N_("Dates before the first allowed date"),
+    "too_late": N_("Dates after the last allowed date"),
+    "other_values": N_("Values that are not allowed"),
+    "mismatches": N_("Texts that do not match the pattern"),
+    "shortest": N_("Shortest text"),
+    "longest": N_("Longest text"),
+    "missing_labels": N_("Rows without a label"),
+    "unreadable_labels": N_("Labels that are not numbers"),
+    "constant_label": N_("All labels are equal"),
+    "other_labels": N_("Labels that are not allowed"),
+    "absent_classes": N_("Classes without rows"),
+    "smallest_class": N_("Share of the smallest class"),
 }
 AVERAGES = {
     "macro": N_("macro"),
@@ -91,7 +106,11 @@ GROUPS = {
 }
 DIRECTIONS = {"higher": N_("higher is better"), "lower": N_("lower is better")}
 ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
-COUNTS = {"rows", "test_rows", "train_rows", "overlap_rows", "label_values"}
+COUNTS = {
+    "rows", "test_rows", "train_rows", "overlap_rows", "label_values", "data_rows", "ragged_rows",
+    "unreadable", "too_early", "too_late", "other_values", "mismatches", "shortest", "longest",
+    "missing_labels", "unreadable_labels", "constant_label", "other_labels", "absent_classes",
+}  # fmt: skip
 """Metrics that are whole numbers."""
 
 

@@ -28,8 +28,7 @@ MEASUREMENTS = {
     "fairness": N_("Fairness"),
     "slices": N_("Slices"),
     "overlap": N_("Overlap of training rows and held-out rows"),
-    "calibration": N_("Calibration curve"),
-    "probabilities": N_("Probabilities"),
+    "drift": N_("Drift from the champion's data"),
 }
 RANGE = re.compile(r"((?:.+ )?)(\S+) to (\S+)\Z", re.DOTALL)
 

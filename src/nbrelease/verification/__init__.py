@@ -14,6 +14,7 @@ from pathlib import Path
 from nbrelease.attestation.sign import PublicKey
 from nbrelease.errors import NbreleaseError, UsageError
 from nbrelease.verification import (
+    comparison,
     contents,
     decisions,
     later_entries,
@@ -43,6 +44,7 @@ CHECKS: dict[str, Check] = {
     "tests": measurements.tests,
     "order": order.order,
     "rows": measurements.rows,
+    "comparison": comparison.comparison,
     "parity": measurements.parity,
     "versions": measurements.versions,
     "gate": decisions.gate_follows_criteria,

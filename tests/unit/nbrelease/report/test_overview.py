@@ -17,7 +17,7 @@ from nbrelease.verification import verify
 OUTCOMES = [
     ("full", "passed", "", ["diabetes-classifier", "2", "100 %", "prod"]),
     ("first", "passed", "", ["diabetes-classifier", "1", "100 %", "prod"]),
-    ("refused", "failed", "gate", ["03_register", "0.4100", "0.3"]),
+    ("refused", "failed", "gate", ["03_register", "0.0330", "0.03"]),
     ("rejected", "rejected", "rejected", ["Bob", "not before the audit"]),
     ("interrupted", "interrupted", "runbook interrupted", ["02_train"]),
     ("gave_back", "rolled back", "gave traffic back", ["model-2", "50 %", "31 of 240 requests"]),
@@ -171,7 +171,7 @@ def test_criteria_that_were_not_met_are_first(english):
     rows = page.html.select("#quality tr[data-passed]")
     assert [row["data-passed"] for row in rows] == ["false", "true", "true"]
     assert rows[0]["data-metric"] == "accuracy_difference"
-    assert [words(each) for each in rows[0].find_all("td")] == ["at most 0.3", "0.4100", "not met"]
+    assert [words(each) for each in rows[0].find_all("td")] == ["at most 0.03", "0.0330", "not met"]
 
 
 def test_a_failed_cell_is_first_with_its_error(english):

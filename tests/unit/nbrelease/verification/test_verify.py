@@ -23,16 +23,16 @@ BEYOND = {
     "full": set(),
     "refused": {"parity", "versions", "approvals"},
     "rejected": {"parity", "versions", "gate"},
-    "interrupted": {"rows", "parity", "versions", "gate", "approvals"},
+    "interrupted": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
     "gave_back": {"approvals"},
     "left": {"approvals"},
     "given_none": {"approvals"},
-    "rolled_back": {"rows", "parity", "versions", "gate", "approvals"},
-    "checked": {"rows", "parity", "versions", "gate", "approvals"},
+    "rolled_back": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
+    "checked": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
     "waiting": {"parity", "versions", "gate", "approvals"},
-    "crashed": {"rows", "parity", "versions", "gate", "approvals"},
+    "crashed": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
     "empty": {
-        "cells", "reports", "tests", "rows", "parity", "versions", "gate", "approvals",
+        "cells", "reports", "tests", "rows", "comparison", "parity", "versions", "gate", "approvals",
     },
 }  # fmt: skip
 # These packs carry no code, nobody signed them, and nothing came later.
