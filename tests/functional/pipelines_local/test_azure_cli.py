@@ -121,3 +121,17 @@ def test_a_known_input_that_is_not_implemented_is_an_error(run: Any) -> None:
     with pytest.raises(InvalidPipeline) as caught:
         run(text)
     assert caught.value.code == "unsupported-input"
+
+
+def test_the_az_of_a_local_workspace_is_on_the_path_of_its_steps_only(
+    run: Any, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "az"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho local $1\n")
+    program.chmod(0o700)
+    connections = {"c": {"AZUREML_LOCAL_BIN": str(program.parent)}}
+    text = "steps:\n" + step("az version") + "- bash: command -v az || echo none\n"
+    log = run(text, service_connections=connections).stages[0].jobs[0].log
+    assert "local version" in log
+    assert str(program) not in log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 from knack.arguments import CLICommandArgument
 from knack.cli import CLI
 from knack.commands import CLICommand, CLICommandsLoader
-from knack.log import get_logger
+from knack.log import CLI_LOGGER_NAME, get_logger
 from knack.parser import CLICommandParser
 from knack.util import CLIError
 
@@ -113,8 +114,11 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
     def _create(self, command: syntax.Command) -> CLICommand:
         context: Program = self.cli_ctx
 
+        confirms = command.name.endswith(" delete")
+
         def load_arguments() -> list[tuple[str, CLICommandArgument]]:
-            options = [each for each in command.options if each.dest != "yes"]
+            # knack adds --yes to commands with a confirmation
+            options = [each for each in command.options if each.dest != "yes" or not confirms]
             if not any("--subscription" in each.names for each in options):
                 options.append(syntax.Option(("--subscription",)))
             return [(each.dest, _argument(each, context.default(each))) for each in options]
@@ -127,7 +131,7 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
             command.name,
             run,
             arguments_loader=load_arguments,
-            confirmation=any(each.dest == "yes" for each in command.options),
+            confirmation=confirms and any(each.dest == "yes" for each in command.options),
             table_transformer=context.table_transformer(command.name),
         )
 
@@ -203,6 +207,8 @@ class Program(CLI):  # type: ignore[misc]
 def run(program: Program, argv: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
     arguments = list(argv)
+    for name in ("", CLI_LOGGER_NAME):  # knack configures no logging if a library has
+        logging.getLogger(name).handlers.clear()
     try:
         _require_supported(arguments)
         return int(program.invoke(arguments) or 0)
@@ -216,7 +222,7 @@ def run(program: Program, argv: Sequence[str]) -> int:
         return 1
 
 
-def _require_supported(argv: Sequence[str]) -> None:
+def _require_supported(argv: list[str]) -> None:
     """Refuse a command that the table does not have, or has as not supported."""
     words = _words(argv)
     if not words or words == ["help"]:
@@ -226,6 +232,8 @@ def _require_supported(argv: Sequence[str]) -> None:
     if len(names) == 1:
         is_command = f"{matched} ".startswith(f"{names[0]} ")
         if is_command and syntax.get_command(names[0]).supported:
+            command = names[0].split()
+            argv[: len(command)] = command  # the names of commands are case-insensitive
             return
     else:
         is_group = all(name.startswith(f"{matched} ") for name in names)

@@ -92,13 +92,11 @@ def _update_endpoint(kind: str) -> Command:
     return run
 
 
-def _batch_defaults(text: str) -> Any:
-    from azure.ai.ml.entities import BatchEndpointDefaults
-
+def _batch_defaults(text: str) -> dict[str, str]:
     pairs = parse_pairs(text, "--defaults") or {}
     if set(pairs) != {"deployment_name"}:
         raise AzError("usage error: --defaults deployment_name=NAME")
-    return BatchEndpointDefaults(deployment_name=pairs["deployment_name"])
+    return pairs
 
 
 def _show_endpoint(kind: str) -> Command:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+
+from knack.log import get_logger
 
 from azureml_local.az.errors import AzError
 from azureml_local.az.ml.assets import Command, changed_properties, overrides
 from azureml_local.az.ml.clients import finish, list_entities, to_json
 from azureml_local.az.ml.generic_update import parse_pairs
 from azureml_local.az.program import Arguments
+
+logger = get_logger(__name__)
 
 _COMPUTE_OPTIONS = (
     "name", "type", "size", "tier", "location", "description", "min_instances", "max_instances",
@@ -18,7 +23,6 @@ _COMPUTE_CHANGES = (
     "min_instances", "max_instances", "idle_time_before_scale_down", "tags", "description",
 )  # fmt: skip
 _WORKSPACE_OPTIONS = ("name", "display_name", "description", "location")
-_WORKSPACE_CHANGES = ("display_name", "description", "tags")
 _DATASTORE_CHANGES = ("description", "tags")
 
 
@@ -116,22 +120,20 @@ def _delete_datastore(client: Any, arguments: Arguments) -> None:
 
 def _create_workspace(client: Any, arguments: Arguments) -> Any:
     from azure.ai.ml import load_workspace
+    from azure.core.exceptions import ResourceNotFoundError
 
     if not arguments.file and not arguments.name:
         raise AzError("the following arguments are required: --name/-n or --file/-f")
     workspace = load_workspace(
         source=arguments.file, params_override=overrides(arguments, _WORKSPACE_OPTIONS)
     )
+    # Without --strict a workspace exists on its first use, and azure-ai-ml 1.35 updates one that
+    # exists; its update fails: it sets attributes of a dict.
+    with contextlib.suppress(ResourceNotFoundError):
+        existing = client.workspaces.get(workspace.name)
+        logger.warning("The workspace %s exists and was not changed.", workspace.name)
+        return to_json(existing)
     return to_json(finish(client.workspaces.begin_create(workspace), arguments))
-
-
-def _update_workspace(client: Any, arguments: Arguments) -> Any:
-    workspace = client.workspaces.get(arguments.name)
-    changed_properties(workspace, arguments, _WORKSPACE_CHANGES)
-    for name in ("display_name", "description"):
-        if getattr(arguments, name) is not None:
-            setattr(workspace, name, getattr(arguments, name))
-    return to_json(finish(client.workspaces.begin_update(workspace), arguments))
 
 
 def _show_workspace(client: Any, arguments: Arguments) -> Any:
@@ -190,7 +192,6 @@ COMMANDS: dict[str, Command] = {
     "datastore list": _list_datastores,
     "datastore delete": _delete_datastore,
     "workspace create": _create_workspace,
-    "workspace update": _update_workspace,
     "workspace show": _show_workspace,
     "workspace list": _list_workspaces,
     "workspace delete": _delete_workspace,

@@ -88,14 +88,14 @@ def _archive(operation: str) -> Command:
 
 
 def _create_schedule(client: Any, arguments: Arguments) -> Any:
-    from azure.ai.ml import load_schedule
+    from azure.ai.ml.entities._load_functions import load_schedule  # not exported by the SDK
 
     schedule = load_schedule(source=arguments.file, params_override=overrides(arguments, ("name",)))
     return to_json(finish(client.schedules.begin_create_or_update(schedule), arguments))
 
 
 def _list_schedules(client: Any, arguments: Arguments) -> Any:
-    from azure.ai.ml.constants import ScheduleListViewType as View
+    from azure.ai.ml.operations._schedule_operations import ScheduleListViewType as View
 
     if arguments.disabled_only and arguments.include_disabled:
         raise AzError("Cannot provide both disabled-only and include-disabled.")
