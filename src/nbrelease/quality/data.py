@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nbrelease.quality.columns import KINDS, Kind, detect_kind, format_value
+from nbrelease.quality.columns.statistics import count_distinct
 from nbrelease.quality.criteria import ColumnLimits, Criteria, LabelLimits, Limit
 from nbrelease.quality.gate import Measurement, evaluate_limits
 from nbrelease.quality.metrics.probability import roc_auc
@@ -163,8 +164,8 @@ class _DataSummary:
                 self._ids.append(_sortable(known[id_column]))
 
     def profile(self, reader: BatchReader) -> DataProfile:
-        hashes = np.concatenate(self._hashes) if self._hashes else np.array([], np.uint64)
-        rows, duplicates = len(hashes), len(hashes) - len(np.unique(hashes))
+        rows = sum(map(len, self._hashes))
+        duplicates = rows - count_distinct(self._hashes)
         return DataProfile(
             rows=rows,
             duplicates=duplicates,
@@ -291,8 +292,9 @@ def _measure_area(ids: NDArray[Any], classes: NDArray[np.int32]) -> float | None
     counts = np.bincount(classes, minlength=2)
     if len(counts) != 2 or not counts.all():
         return None
-    ranks = np.unique(ids, return_inverse=True)[1]
-    return roc_auc(classes == 1, ranks.astype(float))
+    if ids.dtype.kind == "S":
+        ids = np.unique(ids, return_inverse=True)[1].astype(float)
+    return roc_auc(classes == 1, ids)
 
 
 def _name_type(kind: pa.DataType) -> str:

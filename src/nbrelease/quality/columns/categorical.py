@@ -57,9 +57,8 @@ class CategoricalProfile:
 
     def add(self, values: pd.Series) -> None:
         """Add values."""
-        for value, count in values.value_counts().items():
-            if count:
-                self._counts[format_value(value)] += int(count)
+        for value, count in zip(*statistics.count_values(values), strict=True):
+            self._counts[format_value(value)] += int(count)
 
     def describe(self) -> dict[str, Any]:
         """``distinct``, ``most_frequent`` and its share; none without values."""

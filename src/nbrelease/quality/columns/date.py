@@ -74,13 +74,12 @@ class DateProfile:
 
     def __init__(self, limits: ColumnLimits) -> None:
         self._limits = limits
-        self._distinct: list[NDArray[np.int64]] = []
+        self._times: list[NDArray[np.int64]] = []
         self._early = self._late = 0
 
     def add(self, values: pd.Series) -> None:
         """Add times."""
-        times = values.astype("int64")
-        self._distinct.append(np.unique(times.to_numpy(np.int64)))
+        self._times.append(values.astype("int64").to_numpy(np.int64))
         if isinstance(self._limits.min, date):
             self._early += int((values < _first_moment(self._limits.min)).sum())
         if isinstance(self._limits.max, date):
@@ -88,11 +87,13 @@ class DateProfile:
 
     def describe(self) -> dict[str, Any]:
         """``distinct``, ``first`` and ``last``."""
-        if not (known := [each for each in self._distinct if len(each)]):
+        distinct = statistics.count_distinct(self._times)
+        if not distinct:
             return {"distinct": 0}
-        times = np.unique(np.concatenate(known))
-        first, last = (pd.Timestamp(int(each)).isoformat() for each in (times[0], times[-1]))
-        return {"distinct": len(times), "first": first, "last": last}
+        first = min(int(each.min()) for each in self._times if len(each))
+        last = max(int(each.max()) for each in self._times if len(each))
+        ends = (pd.Timestamp(each).isoformat() for each in (first, last))
+        return {"distinct": distinct, **dict(zip(("first", "last"), ends, strict=True))}
 
     def measure(self) -> dict[str, float]:
         """``too_early`` and ``too_late``: rows before ``min`` and after ``max``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
@@ -195,6 +196,28 @@ def count_categories(before: pd.Series, now: pd.Series) -> pd.DataFrame:
     counts = {"before": before.map(format_value), "now": now.map(format_value)}
     table = pd.DataFrame({name: values.value_counts() for name, values in counts.items()})
     return table.fillna(0).astype(int)
+
+
+def count_distinct(parts: Sequence[NDArray[Any]]) -> int:
+    """The number of different integers in several arrays.
+
+    Sorted, because ``numpy.unique`` of integers is many times slower since NumPy 2.3.
+    """
+    if not parts:
+        return 0
+    values = np.concatenate(parts)
+    values.sort()
+    return int((values[1:] != values[:-1]).sum()) + min(len(values), 1)
+
+
+def count_values(values: pd.Series) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+    """The different values and how often each occurs; fast for a pandas categorical."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        counts = np.bincount(values.cat.codes, minlength=len(values.cat.categories))
+        names = values.cat.categories.to_numpy(object)
+        return names[counts > 0], counts[counts > 0]
+    table = values.value_counts()
+    return table.index.to_numpy(object), table.to_numpy(np.intp)
 
 
 def bin_numbers(before: NDArray[np.float64], now: NDArray[np.float64]) -> Bars:

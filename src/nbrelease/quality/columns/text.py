@@ -46,6 +46,10 @@ class Text:
 
     def convert(self, column: pd.Series) -> pd.Series:
         """As texts."""
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            categories = column.cat.categories
+            if pd.api.types.infer_dtype(categories) in ("string", "empty"):
+                return column
         return column.astype(object).where(column.isna(), column.astype(str))
 
     def start_profile(self, limits: ColumnLimits) -> TextProfile:
@@ -80,26 +84,20 @@ class TextProfile:
 
     def add(self, values: pd.Series) -> None:
         """Add texts."""
-        counts = values.value_counts()
-        counts = counts[counts > 0]
-        if counts.empty:
+        texts, counts = statistics.count_values(values)
+        if not len(texts):
             return
-        texts = counts.index.astype(object)
-        self._hashes.append(
-            pd.util.hash_array(texts.to_numpy(), categorize=False).astype(np.uint64)
-        )
+        self._hashes.append(pd.util.hash_array(texts, categorize=False).astype(np.uint64))
         lengths = [len(text) for text in texts]
         self._shortest = min(self._shortest, min(lengths))
         self._longest = max(self._longest, max(lengths))
         if self._pattern is not None:
             matches = np.array([self._pattern.fullmatch(text) is not None for text in texts])
-            self._mismatches += int(counts.to_numpy()[~matches].sum())
+            self._mismatches += int(counts[~matches].sum())
 
     def describe(self) -> dict[str, Any]:
         """``distinct``; ``min`` and ``max`` are of numbers and stay empty."""
-        if not self._hashes:
-            return {"distinct": 0}
-        return {"distinct": len(np.unique(np.concatenate(self._hashes)))}
+        return {"distinct": statistics.count_distinct(self._hashes)}
 
     def measure(self) -> dict[str, float]:
         """``shortest`` and ``longest`` in characters, and ``mismatches`` of the pattern in rows."""
