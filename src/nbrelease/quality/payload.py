@@ -10,7 +10,7 @@ import base64
 import csv
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -175,23 +175,48 @@ class Payload:
         return [_read_record(each) for each in body]
 
     def invalid_requests(self, rows: pd.DataFrame) -> dict[str, Any]:
-        """Bodies that a deployment has to reject, by what is wrong with them."""
+        """Bodies that a deployment has to reject, by what is wrong with them.
+
+        They were checked with Azure's server. It accepts 7 or a list for text, any value for a
+        boolean and unknown parameters, so that none of these is here. Bytes are sent as they are.
+        """
         if invalid := getattr(self._hooks, "invalid", None):
             return dict(invalid(rows))
+        bodies: dict[str, Any] = {"not JSON": b'{"input_data": '}
         if hasattr(self._hooks, "request"):
-            return {"an empty object": {}}
-        bodies: dict[str, Any] = {"no input_data": {"rows": []}}
+            return {**bodies, "an empty object": {}}
+        bodies["no input_data"] = {"rows": []}
+        return bodies | (
+            self._invalid_tables(rows) if self.signature.columns else self._invalid_tensors(rows)
+        )
+
+    def _invalid_tables(self, rows: pd.DataFrame) -> dict[str, Any]:
+        features = self.signature.features(rows)
+        wide = _json_rows(features.head(1))
+        wide["data"][0].append(1)
+        bodies = {"a value too many": {"input_data": wide}}
         required = [each for each in self.signature.columns if each.required]
         if required:
-            features = self.signature.features(rows)
             short = features.drop(columns=required[0].name)
             bodies["a column missing"] = {"input_data": _json_rows(short)}
-            for each in required:
-                if (wrong := _wrong_value(each)) is not None and wrong[0] not in bodies:
+        for each in self.signature.columns:
+            for name, value in _wrong_values(each):
+                if name not in bodies and each.name in features:
                     body = _json_rows(features.head(1))
-                    body["data"][0][list(features.columns).index(each.name)] = wrong[1]
-                    bodies[wrong[0]] = {"input_data": body}
+                    body["data"][0][list(features.columns).index(each.name)] = value
+                    bodies[name] = {"input_data": body}
+        numbers = (k for k, v in self.signature.parameters.items() if type(v) in (int, float))
+        if (number := next(numbers, None)) is not None:
+            table = _json_rows(features.head(1))
+            bodies["text for a parameter"] = {"input_data": table, "params": {number: "many"}}
         return bodies
+
+    def _invalid_tensors(self, rows: pd.DataFrame) -> dict[str, Any]:
+        [row] = _json_rows(rows.head(1))["data"]
+        return {
+            "another shape": {"input_data": [[*row, row[-1]]]},
+            "text for a number": {"input_data": [["many" for _ in row]]},
+        }
 
     def valid_files(self, rows: pd.DataFrame) -> dict[str, BatchFile]:
         """CSV files that a batch deployment has to score: the rows, and other forms of some."""
@@ -308,13 +333,16 @@ def _tolerance(expected: Any) -> float:
     return ABSOLUTE + RELATIVE * float(np.abs(np.nan_to_num(values)).max(initial=0.0))
 
 
-def _wrong_value(column: Column) -> tuple[str, Any] | None:
-    """A value of another type than the column's, and what it is; None where MLflow converts all."""
+def _wrong_values(column: Column) -> Iterator[tuple[str, Any]]:
+    """Values that are not of the column's type, and what they are."""
+    from nbrelease.quality.columns import KINDS
+
     if column.type in NUMBERS:
-        return "text for a number", "many"
-    if column.type == "boolean":
-        return "text for a boolean", "many"
-    return ("a number for text", 7) if column.type == "string" else None
+        yield "text for a number", KINDS["numeric"].invalid_value
+    if column.type in INTEGERS:
+        yield "no value for a whole number", None
+    if column.type == "datetime":
+        yield "text for a date", KINDS["date"].invalid_value
 
 
 def _read_record(value: Any) -> Any:

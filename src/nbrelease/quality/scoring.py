@@ -81,16 +81,17 @@ class ScoringClient:
         """Send one request.
 
         Args:
-            body: what to send as JSON.
+            body: what to send as JSON; bytes are sent as they are.
             deployment: the deployment to call, whatever its traffic; None: the traffic map decides.
             timeout: in seconds.
             session: for further requests on the same connection.
         """
-        headers = {"Authorization": f"Bearer {self.key}"}
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         if deployment is not None:
             headers[DEPLOYMENT_HEADER] = deployment
         post = (session or requests).post
-        return post(self.scoring_uri, json=body, headers=headers, timeout=timeout)
+        content = {"data": body} if isinstance(body, bytes) else {"json": body}
+        return post(self.scoring_uri, headers=headers, timeout=timeout, **content)
 
     def score(self, rows: pd.DataFrame, **options: Any) -> requests.Response:
         """Request predictions for rows; ``options`` are those of :meth:`post`."""

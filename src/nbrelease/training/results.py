@@ -57,8 +57,9 @@ class TrainingResults:
 
     @property
     def features(self) -> pd.DataFrame:
-        """The held-out rows with the columns of the model's signature."""
-        return self.signature.features(self.held_out)
+        """The held-out rows with the columns of the model's signature; never the label."""
+        label = str(self.facts["label"])
+        return self.signature.features(self.held_out.drop(columns=label, errors="ignore"))
 
     @cached_property
     def answers(self) -> list[Any]:

@@ -17,7 +17,7 @@ class Boolean(Categorical):
 
     name: ColumnKind = "boolean"
     valid_value: Any = True
-    invalid_value: Any = "perhaps"
+    invalid_value: Any = None  # Azure's server converts any value to true or false
 
     def matches(self, column: pd.Series) -> bool:
         """Whether all values are true or false, and there is one."""

@@ -79,7 +79,7 @@ class DateProfile:
 
     def add(self, values: pd.Series) -> None:
         """Add times."""
-        self._times.append(values.astype("int64").to_numpy(np.int64))
+        self._times.append(values.astype("int64").to_numpy().astype(np.int64))
         if isinstance(self._limits.min, date):
             self._early += int((values < _first_moment(self._limits.min)).sum())
         if isinstance(self._limits.max, date):

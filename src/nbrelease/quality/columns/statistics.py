@@ -210,7 +210,7 @@ def count_distinct(parts: Sequence[NDArray[Any]]) -> int:
     return int((values[1:] != values[:-1]).sum()) + min(len(values), 1)
 
 
-def count_values(values: pd.Series) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+def count_values(values: pd.Series) -> tuple[NDArray[Any], NDArray[Any]]:
     """The different values and how often each occurs; fast for a pandas categorical."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         counts = np.bincount(values.cat.codes, minlength=len(values.cat.categories))

@@ -6,6 +6,7 @@ import io
 import json
 from datetime import datetime
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,22 +114,81 @@ def answer(body):
     payload = make_payload(COLUMNS, hooks, parameters)
     assert payload.request(ROWS.head(1)) == {"rows": [0.1], "factor": 2.0}
     assert payload.answer({"values": {"y": [4]}}) == [4]
-    assert payload.invalid_requests(ROWS) == {"an empty object": {}}
+    assert payload.invalid_requests(ROWS)["an empty object"] == {}
 
 
 def test_invalid_requests_for_each_type_of_column(make_payload) -> None:
     bodies = make_payload(COLUMNS).invalid_requests(ROWS)
     assert bodies["a column missing"]["input_data"]["columns"] == ["code", "open", "since"]
     changed = {
-        name: body["input_data"]["data"][0]
-        for name, body in bodies.items()
-        if name not in ("no input_data", "a column missing")
+        name: bodies[name]["input_data"]["data"][0]
+        for name in ("text for a number", "text for a date", "a value too many")
     }
     assert changed == {
         "text for a number": ["many", "01234", True, "2026-01-01T00:00:00"],
-        "a number for text": [0.1, 7, True, "2026-01-01T00:00:00"],
-        "text for a boolean": [0.1, "01234", "many", "2026-01-01T00:00:00"],
+        "text for a date": [0.1, "01234", True, "the day after"],
+        "a value too many": [0.1, "01234", True, "2026-01-01T00:00:00", 1],
     }
+    assert isinstance(bodies["not JSON"], bytes)
+
+
+class Constant(mlflow.pyfunc.PythonModel):
+    """Predicts its parameter for each row."""
+
+    def predict(self, context, model_input, params=None):
+        return [float((params or {}).get("factor", 1.0))] * len(model_input)
+
+
+FRAME = pd.DataFrame(
+    {
+        "size": [1.5, 2.0],
+        "count": [1, 2],
+        "open": [True, False],
+        "code": ["NA", "01234"],
+        "since": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+        "weight": [1.0, None],
+        "note": ["x", None],
+    }
+)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("rows", "params", "refused"),
+    [
+        (FRAME, {"factor": 2.0, "mode": "fast"}, 8),
+        (FRAME[["code"]], None, 4),
+        (FRAME[["size", "weight"]], None, 5),
+        (np.array([[1.0, 2.0], [3.0, 4.0]]), None, 4),
+    ],
+)
+def test_the_server_of_mlflow_models_accepts_and_refuses_as_it_should(
+    tmp_path, rows, params, refused
+):
+    from azureml_local.online.nocode import load_model_server
+    from azureml_local.scoring.frames import ScoringRequest
+
+    signature = mlflow.models.infer_signature(rows, [0.5], params=params)
+    mlflow.pyfunc.save_model(tmp_path / "model", python_model=Constant(), signature=signature)
+    server = load_model_server(tmp_path / "model", "endpoint", with_mlflow=True)
+    payload = Payload.load(tmp_path / "model", tmp_path)
+    table = pd.DataFrame(rows)
+
+    def send(body) -> tuple[int, bytes]:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = [["content-type", "application/json"]]
+        response = server.answer(ScoringRequest(content, "POST", "/score", "", headers))
+        return response.status, response.body
+
+    status, body = send(payload.request(table))
+    assert (status, payload.answer(json.loads(body))) == (
+        200,
+        [params["factor"] if params else 1.0] * 2,
+    )
+    statuses = {name: send(each)[0] for name, each in payload.invalid_requests(table).items()}
+    # The front end turns 500 of the container into 424.
+    assert {name for name, status in statuses.items() if status < 400} == set()
+    assert len(statuses) == refused
 
 
 def test_files_of_a_batch_test(make_payload) -> None:
