@@ -75,15 +75,19 @@ def _explained(*, centered: bool) -> Callable[[ScoredRows], Measure]:
 
     def prepare(rows: ScoredRows) -> Measure:
         label, prediction = rows.numbers
-        error = label - prediction
+        error, deviation = label - prediction, label - label.mean()
+        if centered:
+            error = error - error.mean()
+        spread = np.mean(deviation**2)
 
         def measure(positions: NDArray[np.intp]) -> Numbers:
             errors = error[positions]
-            residual = np.var(errors, axis=-1) if centered else np.mean(errors**2, axis=-1)
-            labels = label[positions]
-            # Exactly zero for a constant label, which rounding does not give.
-            constant = labels.max(axis=-1) == labels.min(axis=-1)
-            total = np.where(constant, 0, np.var(labels, axis=-1))
+            residual = _variance(errors) if centered else _mean_square(errors)
+            total = _variance(deviation[positions])
+            # Rounding does not give exactly zero for a constant label.
+            if (total <= 1e-12 * spread).any():
+                labels = label[positions]
+                total = np.where(labels.max(axis=-1) == labels.min(axis=-1), 0, total)
             perfect = np.where(residual == 0, 1.0, 0.0)  # of a constant label, as in scikit-learn
             values = np.where(total == 0, perfect, 1 - divide(residual, total))
             return values if positions.shape[-1] > 1 else np.full_like(values, np.nan)
@@ -91,6 +95,16 @@ def _explained(*, centered: bool) -> Callable[[ScoredRows], Measure]:
         return measure
 
     return prepare
+
+
+def _mean_square(values: Numbers) -> Numbers:
+    squares: Numbers = np.einsum("...i,...i->...", values, values)
+    return squares / values.shape[-1]
+
+
+def _variance(values: Numbers) -> Numbers:
+    """The variance in one pass; the values are centered already, so that it loses no digits."""
+    return np.maximum(_mean_square(values) - values.mean(axis=-1) ** 2, 0)
 
 
 _LOWER = {
