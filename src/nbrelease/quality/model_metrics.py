@@ -21,6 +21,8 @@ def find_metrics(criteria: Criteria, task: str, own_metrics: Sequence[Metric] = 
     of_task = get_task(task)
     limits = [*criteria.metrics, *(criteria.slices.limits if criteria.slices else ())]
     names = dict.fromkeys([*(each.metric for each in limits), *of_task.metrics])
+    if not names:
+        raise SettingsError(f"criteria: metrics: name one; task = {task} has none of its own")
     metrics = [get_metric(name, own_metrics) for name in names]
     for each in metrics:
         check_kind(each, task)

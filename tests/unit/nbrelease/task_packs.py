@@ -10,8 +10,9 @@ import numpy as np
 import packs
 import pandas as pd
 
-from nbrelease.quality import compare, gate, responsible
+from nbrelease.quality import compare, gate
 from nbrelease.quality.criteria import Criteria
+from nbrelease.quality.fairness import measure_fairness
 from nbrelease.quality.metrics.own import make_own_metric
 from nbrelease.quality.predictions import Predictions, Scores
 
@@ -69,9 +70,7 @@ def measure(
         predictions, task=task, version="3" if predictions.champion else None, features=features,
         criteria=checked, label_column=label, own_metrics=own, **options,
     )  # fmt: skip
-    fairness = responsible.measure_fairness(
-        predictions, features, checked, task=task, own_metrics=own
-    )
+    fairness = measure_fairness(predictions, features, checked, task=task, own_metrics=own)
     measurements = gate.Measurements(comparison=comparison, fairness=fairness)
     result = gate.decide_gate(
         gate.evaluate_criteria(checked, measurements), checked, commit="4f1d2c7be1a0"

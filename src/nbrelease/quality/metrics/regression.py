@@ -98,13 +98,14 @@ def _explained(*, centered: bool) -> Callable[[ScoredRows], Measure]:
 
 
 def _mean_square(values: Numbers) -> Numbers:
-    squares: Numbers = np.einsum("...i,...i->...", values, values)
-    return squares / values.shape[-1]
+    mean: Numbers = np.einsum("...i,...i->...", values, values) / values.shape[-1]
+    return mean
 
 
 def _variance(values: Numbers) -> Numbers:
     """The variance in one pass; the values are centered already, so that it loses no digits."""
-    return np.maximum(_mean_square(values) - values.mean(axis=-1) ** 2, 0)
+    variance: Numbers = np.maximum(_mean_square(values) - values.mean(axis=-1) ** 2, 0)
+    return variance
 
 
 _LOWER = {

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score, roc_curve
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality import compare, criteria, figures, responsible
+from nbrelease.quality import compare, criteria, figures
 from nbrelease.quality.compare import compare_models
+from nbrelease.quality.fairness import measure_fairness
 from nbrelease.quality.gate import Measurements, evaluate_criteria
 from nbrelease.quality.metrics.probability import roc_auc
 from nbrelease.quality.predictions import Predictions, Scores
@@ -209,31 +210,12 @@ def test_held_out_rows_that_are_training_rows_fail_the_gate():
     assert unmet == [("overlap", None, False)]
 
 
-def test_importance_and_fairness():
-    from sklearn.linear_model import LogisticRegression
-
-    random = np.random.default_rng(2)
-    features = pd.DataFrame({"Age": random.uniform(20, 80, 900), "noise": random.normal(size=900)})
-    label = pd.Series((features.Age + random.normal(0, 5, 900) > 50).astype(int))
-    model = LogisticRegression().fit(features, label)
-    age, noise = responsible.measure_importance(model, features, label)
-    assert age.feature == "Age"
-    assert age.mean > 0.3 > noise.mean + 0.25
-    assert (age.best_rank, age.worst_rank) == (1, 1)
-    predictions = predict(label.to_numpy(), model.predict_proba(features)[:, 1])
-    fairness = responsible.measure_fairness(predictions, features, CRITERIA)
-    assert sum(group["rows"] for group in fairness.groups) == 900
-    assert fairness.differences["selection_rate"] == pytest.approx(1, abs=0.05)
-
-
 def test_calibration_is_measured_by_group():
     draw = np.random.default_rng(0)
     age, truth = draw.uniform(20, 80, 6000), draw.uniform(0, 1, 6000)
     label = (draw.random(6000) < truth).astype(int)
     probability = np.where(age < 30, np.clip(truth + 0.2, 0, 1), truth)
-    fairness = responsible.measure_fairness(
-        predict(label, probability), pd.DataFrame({"Age": age}), CRITERIA
-    )
+    fairness = measure_fairness(predict(label, probability), pd.DataFrame({"Age": age}), CRITERIA)
     errors = {each["group"]: each["calibration_error"] for each in fairness.groups}
     assert errors["0 to 30"] == pytest.approx(0.18, abs=0.04)
     assert max(error for group, error in errors.items() if group != "0 to 30") < 0.06

@@ -1,4 +1,4 @@
-"""Feature importance, and fairness between the slices of the criteria file."""
+"""Fairness between the slices of the criteria file."""
 
 from __future__ import annotations
 
@@ -18,51 +18,7 @@ from nbrelease.quality.metrics.groups import (
 from nbrelease.quality.model_metrics import Models, check_kind
 from nbrelease.quality.predictions import Predictions
 from nbrelease.quality.slices import RowSlice, split_rows
-from nbrelease.records.published import Fairness, Importance, Point
-
-REPEATS = 5
-MAXIMUM_ROWS = 1_500
-
-
-def measure_importance(
-    model: Any, features: pd.DataFrame, label: pd.Series, seed: int = 0
-) -> list[Importance]:
-    """Permutation importance: the loss of ROC AUC when a column is shuffled.
-
-    Args:
-        model: a fitted classifier with ``predict_proba``.
-        features: held-out rows; at most 1,500 of them are used.
-        label: 0 or 1 for each row.
-        seed: of the choice of rows and of the shuffles.
-
-    Returns:
-        One result for each feature, the largest first. ``std`` over five shuffles, ``best_rank``
-        and ``worst_rank`` show how stable the order is.
-    """
-    from sklearn.inspection import permutation_importance
-
-    rows = np.random.default_rng(seed).permutation(len(features))[:MAXIMUM_ROWS]
-    result = permutation_importance(
-        model,
-        features.iloc[rows],
-        label.iloc[rows],
-        scoring="roc_auc",
-        n_repeats=REPEATS,
-        random_state=seed,
-    )
-    # Shape (features, shuffles): the rank of each feature in each shuffle, from 1.
-    ranks = (-result.importances).argsort(axis=0).argsort(axis=0) + 1
-    importances = [
-        Importance(
-            feature=str(name),
-            mean=float(result.importances_mean[number]),
-            std=float(result.importances_std[number]),
-            best_rank=int(ranks[number].min()),
-            worst_rank=int(ranks[number].max()),
-        )
-        for number, name in enumerate(features.columns)
-    ]
-    return sorted(importances, key=lambda each: -each.mean)
+from nbrelease.records.published import Fairness, Point
 
 
 def measure_fairness(
