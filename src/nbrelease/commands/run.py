@@ -82,7 +82,7 @@ def command(
         current = release.find(settings.root, common, release_id)
         if model not in ("", current.identity.settings_model):
             of = current.identity.settings_model or "the model of [DEFAULT]"
-            raise UsageError(f"--model {model}: release {release_id} is of {of}")
+            raise UsageError(f"--model {model}: release {release_id} belongs to {of}")
         env = settings.environment(env_name, current.identity.settings_model)
     else:
         current = release.newest_open(settings.root, env_name, common, model) or release.begin(

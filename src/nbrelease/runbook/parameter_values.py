@@ -2,7 +2,8 @@
 
 A value comes from the command line, else from an earlier runbook of the release that published it,
 else from the release's identity, else from settings.ini. A parameter without a value keeps the
-notebook's default. Each value is converted to the declared type or rejected.
+notebook's default. So does one that was published as None, which says that it was not measured,
+unless the parameter accepts None. Each value is converted to the declared type or rejected.
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ def resolve(
             close = difflib.get_close_matches(name, declared, n=1)
             hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(declared)}"
             raise UsageError(f"{runbook.path}: unknown parameter {name}; {hint}")
+    published = {
+        name: value
+        for name, value in published.items()
+        if value is not None or (name in declared and declared[name].optional)
+    }
     values = {}
     for name, parameter in declared.items():
         for source in (arguments, published, identity, settings):

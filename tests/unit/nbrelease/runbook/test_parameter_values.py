@@ -30,6 +30,17 @@ def test_sources_in_order_of_precedence(runbook):
     assert type(values["limit"]) is float
 
 
+def test_a_value_published_as_none_keeps_the_default(runbook, tmp_path):
+    values = resolve(runbook, arguments={}, published={"count": None}, identity={}, settings={})
+    assert values == {}
+    source = "count: int | None = 1"
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "s.ipynb")
+    optional = read(tmp_path / "s.ipynb")
+    values = resolve(optional, arguments={}, published={"count": None}, identity={}, settings={})
+    assert values == {"count": None}
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
