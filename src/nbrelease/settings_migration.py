@@ -16,7 +16,7 @@ from nbrelease.settings.keys import Environment
 
 SECTION = re.compile(r"^\[([^]]+)]\s*$")
 KEY = re.compile(r"^([A-Za-z_]\w*)\s*[=:]")
-COMMENT = "# parameters of notebooks/train.ipynb"
+COMMENT = "# parameters of notebooks/train.ipynb; [train:prod] overrides them in prod"
 
 
 def move_parameters(root: Path) -> list[str]:

@@ -44,7 +44,7 @@ def command(
     if list_tasks:
         for option, kinds in (("--task", TASKS), ("--example", EXAMPLES)):
             for kind, summary in kinds.items():
-                default = " (default)" if kind == "diabetes" else ""
+                default = " (default)" if kind == "binary" else ""
                 console.out(f"{f'{option} {kind}':20}  {summary}{default}")
         return
     if folder is None:
@@ -55,6 +55,8 @@ def command(
         name = re.sub(r"[^a-z0-9-]+", "-", folder.resolve().name.lower()).strip("-")
         if sys.stdin.isatty():
             name = click.prompt("Name of the project", default=name)
+            if not task and not example:
+                task = click.prompt("Task", default="binary", type=click.Choice(list(TASKS)))
             subscription = subscription or click.prompt(
                 "Azure subscription of dev (empty: a local workspace)",
                 default="",
@@ -63,8 +65,7 @@ def command(
             if subscription:
                 resource_group = resource_group or click.prompt("Its resource group")
                 workspace = workspace or click.prompt("Its workspace")
-    example = example or ("" if task else "diabetes")
-    project = Identity(name, task or "binary", example)
+    project = Identity(name, task or "binary", example or "")
     written = create(folder, project, _azure(subscription, resource_group, workspace))
     console.out(f"{len(written)} files in {os.path.relpath(folder)}")
     console.out(f"next: cd {os.path.relpath(folder)} && git init && git add . && make rehearse")

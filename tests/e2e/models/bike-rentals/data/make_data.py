@@ -12,7 +12,7 @@ dates = pd.date_range("2023-01-01", periods=1_400)
 day = np.arange(len(dates))
 angle = 2 * np.pi * dates.dayofyear / 365
 season = np.array(["winter", "spring", "summer", "autumn"])[(dates.month % 12) // 3]
-temperature = 12 - 10 * np.cos(angle) + random.normal(0, 3, len(dates))
+temperature = np.array(12 - 10 * np.cos(angle) + random.normal(0, 3, len(dates)))
 weather = random.choice(["clear", "cloudy", "rain"], len(dates), p=[0.55, 0.3, 0.15])
 holiday = random.uniform(size=len(dates)) < 0.04
 humidity = random.uniform(35, 95, len(dates))
