@@ -1,4 +1,4 @@
-"""Figures for runbooks: distributions, feature importance, calibration by group."""
+"""Figures for runbooks: distributions, feature importance, calibration, charts of a comparison."""
 
 from __future__ import annotations
 
@@ -10,14 +10,26 @@ import numpy as np
 import pandas as pd
 
 from nbrelease.quality.columns import Kind, detect_kind
-from nbrelease.records.published import Fairness, Importance
+from nbrelease.records.published import Comparison, Fairness, Importance, Point
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BINS = 30
 COLUMNS = 4
 GREY, BLUE, RED = "#8a8f98", "#1f5fbf", "#b3261e"
+LABELLED_CLASSES = 12
+"""More classes than these have a confusion matrix without numbers."""
+CURVES = {
+    "roc": ("ROC curve", "false positive rate", "true positive rate"),
+    "precision_recall": ("Precision-recall curve", "recall", "precision"),
+    "calibration": ("Calibration curve", "predicted probability", "observed share"),
+    "predicted_actual": ("Predicted and actual", "predicted", "actual"),
+    "residuals": ("Residuals", "predicted", "actual minus predicted"),
+    "errors_by_horizon": ("Error by horizon", "steps ahead", "mean absolute error"),
+}
+"""Title and axes of each kind of curves."""
 
 
 def render(figure: Figure, alt: str) -> Any:
@@ -121,3 +133,60 @@ def plot_calibration(fairness: Fairness) -> Figure:
         axes.tick_params(labelsize=8)
     panels[0][0].set_ylabel("observed", fontsize=9)
     return figure
+
+
+def plot_curves(comparison: Comparison) -> Figure | None:
+    """The charts of both models, a panel for each kind; None where the task has none."""
+    from matplotlib.figure import Figure
+
+    if comparison.curves is None:
+        return None
+    models = {"challenger": comparison.curves.challenger}
+    if comparison.curves.champion is not None:
+        models = {"champion": comparison.curves.champion, **models}
+    confusion = comparison.curves.challenger.confusion
+    kinds = [kind for kind in CURVES if any(getattr(each, kind) for each in models.values())]
+    if not (count := len(kinds) + (confusion is not None)):
+        return None
+    figure = Figure(figsize=(3.4 * count, 3.2), layout="constrained")
+    panels = list(figure.subplots(1, count, squeeze=False)[0])
+    for axes, kind in zip(panels, kinds, strict=False):
+        _plot_curve(axes, kind, {name: getattr(each, kind) for name, each in models.items()})
+    if confusion is not None:
+        _plot_confusion(panels[-1], confusion, comparison.classes)
+    return figure
+
+
+def _plot_curve(axes: Axes, kind: str, points: dict[str, Sequence[Point]]) -> None:
+    title, x_label, y_label = CURVES[kind]
+    scattered = kind in ("predicted_actual", "residuals")
+    for name, pairs in points.items():
+        color = BLUE if name == "challenger" else GREY
+        line, size = ("", 3) if scattered else ("-", 4)
+        x, y = np.reshape(pairs, (-1, 2)).T
+        axes.plot(x, y, color=color, label=name, ls=line, marker=".", ms=size)
+    if kind in ("roc", "calibration", "predicted_actual"):
+        axes.axline((0, 0), slope=1, color=GREY, lw=0.8)
+    if kind == "residuals":
+        axes.axhline(0, color=GREY, lw=0.8)
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlabel(x_label, fontsize=9)
+    axes.set_ylabel(y_label, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.legend(fontsize=8)
+
+
+def _plot_confusion(axes: Axes, confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
+    """The challenger's confusion matrix; a cell is darker the more of the actual class it has."""
+    counts = np.array(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(classes) <= LABELLED_CLASSES:
+        for (row, column), number in np.ndenumerate(counts):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(number), ha="center", va="center", color=color, fontsize=8)
+        axes.set_xticks(range(len(classes)), classes, fontsize=8, rotation=90)
+        axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    axes.set_title("Confusion matrix of the challenger", fontsize=10, loc="left")
+    axes.set_xlabel("predicted", fontsize=9)
+    axes.set_ylabel("actual", fontsize=9)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,8 @@ def _load_function(name: str, tree: ast.Module, main: Path) -> Callable[..., Any
     module = ast.Module(body=body, type_ignores=[])
     namespace: dict[str, Any] = {"__name__": main.stem}
     try:
-        exec(compile(module, str(main), "exec"), namespace)  # noqa: S102 - the project's own code
+        with _shared_modules(main.parent):
+            exec(compile(module, str(main), "exec"), namespace)  # noqa: S102 - the project's code
     except ImportError as error:
         raise SettingsError(
             f"{main}: metric {name}: {error}; metrics are measured here, without the packages of "
@@ -111,6 +114,16 @@ def _load_function(name: str, tree: ast.Module, main: Path) -> Callable[..., Any
         ) from None
     function: Callable[..., Any] = namespace[name]
     return function
+
+
+@contextmanager
+def _shared_modules(folder: Path) -> Iterator[None]:
+    """Lets the shared modules of the project be imported, which the export copies to a folder."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _bound_names(statement: ast.stmt) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import warnings
 
 import numpy as np
@@ -211,6 +212,7 @@ MAIN = '''
 """An export."""
 import a_package_of_the_model
 import numpy as np
+from shared_tolerance_module import TOLERANCE
 
 COST = {"no": 1.0, "yes": 5.0}
 
@@ -226,6 +228,10 @@ def cost(label, prediction):
 
 def confidence(label, prediction, probability):
     return float(probability.max(axis=1).mean())
+
+
+def rounded(label, prediction):
+    return cost(label, prediction) // TOLERANCE * TOLERANCE
 
 
 def fails(label, prediction):
@@ -258,6 +264,16 @@ def test_own_metrics_get_the_labels_own_values(exported):
     assert cost.prepare(rows)(samples()) == pytest.approx(expected[samples()].mean(axis=1))
     assert confidence.value(rows) == pytest.approx(rows.scores.probability.max(axis=1).mean())
     assert get_metric("cost", [cost]) is cost
+
+
+def test_an_own_metric_may_use_a_shared_module_of_the_project(exported):
+    folder = exported(rounded="lower")
+    module = folder / "shared_tolerance_module" / "__init__.py"
+    module.parent.mkdir()
+    module.write_text("TOLERANCE = 0.5\n", encoding="utf-8")
+    [rounded] = read_own_metrics(folder)
+    assert rounded.value(classifier(("no", "yes"))) % 0.5 == 0
+    assert str(folder) not in sys.path
 
 
 def test_own_metrics_need_no_other_package_of_the_notebook(exported):

@@ -13,6 +13,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from nbrelease.errors import SettingsError
+from nbrelease.quality import figures
 from nbrelease.quality.compare import compare_models
 from nbrelease.quality.criteria import Criteria
 from nbrelease.quality.fairness import measure_fairness
@@ -375,3 +376,31 @@ def test_every_section_of_the_criteria_is_optional(task):
     comparison = compare(predictions, task)
     results = evaluate_criteria(criteria(), Measurements(comparison=comparison))
     assert [(each.metric, each.passed) for each in results] == [("rows", True)]
+
+
+@pytest.mark.parametrize(
+    ("task", "titles"),
+    [
+        ("binary", ["ROC curve", "Precision-recall curve", "Calibration curve", "Confusion matrix of the challenger"]),
+        ("multiclass", ["Calibration curve", "Confusion matrix of the challenger"]),
+        ("regression", ["Predicted and actual", "Residuals"]),
+        ("forecasting", ["Predicted and actual", "Residuals", "Error by horizon"]),
+    ],
+)  # fmt: skip
+def test_charts_of_a_task(task, titles):
+    predictions = classes(["a", "b"]) if get_task(task).classifier else REGRESSION
+    comparison = compare(predictions, task, horizon_column="steps" if task == "forecasting" else "")
+    figure = figures.plot_curves(comparison)
+    assert [axes.get_title(loc="left") for axes in figure.get_axes()] == titles
+    legend = [text.get_text() for text in figure.get_axes()[0].get_legend().get_texts()]
+    assert legend == ["champion", "challenger"]
+    lines = figure.get_axes()[0].get_lines()
+    name = next(name for name in figures.CURVES if figures.CURVES[name][0] == titles[0])
+    drawn = getattr(comparison.curves.challenger, name)
+    assert lines[1].get_xydata() == pytest.approx(np.array(drawn))
+    assert figures.render(figure, "charts").data.startswith(b"\x89PNG")
+
+
+def test_a_custom_task_has_no_charts():
+    content = {"metrics": [{"metric": "max_error", "at_most": 99}]}
+    assert figures.plot_curves(compare(REGRESSION, "custom", content)) is None
