@@ -125,4 +125,9 @@ def test_a_raw_response_takes_azures_arguments():
 def test_an_array_of_objects_has_its_text_as_example():
     """As in Azure's inference-schema; outputs of models with labels of text are such arrays."""
     schema = NumpyParameterType(np.array([0, "a"], dtype=object)).input_to_swagger()
-    assert schema == {"type": "array", "items": {"type": "object"}, "example": ["0", "a"], "format": "numpy.ndarray"}
+    assert schema == {
+        "type": "array",
+        "items": {"type": "object"},
+        "example": ["0", "a"],
+        "format": "numpy.ndarray",
+    }
