@@ -15,7 +15,6 @@ import configparser
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,47 +26,17 @@ from nbrelease.errors import SettingsError
 from nbrelease.export.generated_contract import CONTRACT_FILE
 from nbrelease.settings.keys import (
     INVALID,
-    MODEL_SUFFIX,
     NOTEBOOK_KEYS,
     WORKSPACE_KEYS,
     Environment,
 )
-from nbrelease.settings.sections import DEFAULT, MODEL, TRAIN, Sections, interpolate, suggest
+from nbrelease.settings.layers import KEYS, OVERRIDES, Entry, Values, collect
+from nbrelease.settings.sections import DEFAULT, TRAIN, Sections, suggest
 
 FILE = "settings.ini"
 PREFIX = "NBRELEASE_SET_"
 LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 """One of the test ids for which the Azure ML SDK sends no telemetry."""
-KEYS = tuple(Environment.model_fields)
-OVERRIDES = ""
-"""In place of a section: variables and arguments."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A text of settings.ini or of an override, and its section."""
-
-    text: str
-    section: str
-
-
-@dataclass
-class _Values:
-    """What counts for an environment and a model: keys, and parameters of the notebook."""
-
-    keys: dict[str, _Entry] = field(default_factory=dict)
-    parameters: dict[str, _Entry] = field(default_factory=dict)
-
-    def texts(self, names: Iterable[str]) -> dict[str, str]:
-        """The texts of names, with their references to others; without empty ones.
-
-        Raises:
-            configparser.Error: a reference has no value or is malformed.
-        """
-        entries = {**self.parameters, **self.keys}
-        raw = {name: entry.text for name, entry in entries.items()}
-        texts = {name: interpolate(raw, name) for name in names}
-        return {name: text for name, text in texts.items() if text != ""}
 
 
 class Settings:
@@ -170,7 +139,7 @@ class Settings:
             values.parameters = self._without_foreign(values.parameters, self.contract(env))
         self._type_parameters(env, values)
 
-    def _type_parameters(self, env: Environment, values: _Values) -> dict[str, Any]:
+    def _type_parameters(self, env: Environment, values: Values) -> dict[str, Any]:
         exported = self.root / env.exported / env.training_notebook
         if not values.parameters and not (exported / CONTRACT_FILE).is_file():
             return {}  # a project without a training notebook
@@ -191,8 +160,8 @@ class Settings:
         }
 
     def _without_foreign(
-        self, entries: Mapping[str, _Entry], contract: Contract
-    ) -> dict[str, _Entry]:
+        self, entries: Mapping[str, Entry], contract: Contract
+    ) -> dict[str, Entry]:
         """The entries without overrides for another notebook than the one of the contract."""
         own = {each.name.lower() for each in contract.parameters}
         return {
@@ -229,44 +198,8 @@ class Settings:
         entry = values.keys.get(key) or values.parameters.get(key)
         return self._place(entry.section if entry else name, key)
 
-    def _collect(self, name: str, model: str) -> _Values:
-        """The values that count for an environment and a model.
-
-        Raises:
-            SettingsError: there is no such environment or model, or an environment has an unknown
-                key.
-        """
-        file = self._file
-        if name not in self.names:
-            hint = suggest(name, self.names, "use one of")
-            raise SettingsError(f"{file.name}: no section [{name}]; {hint}")
-        if model and model not in self.models:
-            hint = suggest(model, self.models, "use one of") if self.models else "there is none"
-            raise SettingsError(f"{file.name}: no section [{MODEL}:{model}]; {hint}")
-        values = _Values()
-        for section in (DEFAULT, name):
-            for key, text in file.values.get(section, {}).items():
-                values.keys[key] = _Entry(text, section)
-        for section in (TRAIN, f"{TRAIN}:{name}"):
-            for key, text in file.values.get(section, {}).items():
-                values.parameters[key] = _Entry(text, section)
-        default_notebook = values.keys.get("training_notebook")
-        if model:
-            section = f"{MODEL}:{model}"
-            for key in MODEL_SUFFIX:  # names of their own for the assets of the model
-                if key in values.keys:
-                    values.keys[key] = _Entry(f"{values.keys[key].text}-{model}", section)
-            values.keys["model_name"] = _Entry(model, section)
-            _add(values, section, file.values.get(section, {}))
-            _add(values, f"{section}:{name}", file.values.get(f"{section}:{name}", {}))
-            if values.keys.get("training_notebook") != default_notebook:
-                values.parameters = {
-                    key: entry
-                    for key, entry in values.parameters.items()
-                    if entry.section.partition(":")[0] != TRAIN  # of another notebook
-                }
-        _add(values, OVERRIDES, self.overrides)
-        return values
+    def _collect(self, name: str, model: str) -> Values:
+        return collect(self._file, name, model, self.overrides)
 
     def _place(self, section: str, name: str) -> str:
         if section != OVERRIDES:
@@ -274,7 +207,7 @@ class Settings:
         return f"--set {name}" if name in self._arguments else f"variable {PREFIX}{name.upper()}"
 
     def _check_parameters(
-        self, entries: Mapping[str, _Entry], contract: Contract, keys: Sequence[str] = ()
+        self, entries: Mapping[str, Entry], contract: Contract, keys: Sequence[str] = ()
     ) -> None:
         """Refuse names that are not parameters of the training notebook, or that jobs set.
 
@@ -297,13 +230,13 @@ class Settings:
                 hint = suggest(name, [*names.values(), *keys], "use one of")
                 raise SettingsError(f"{place}: unknown parameter of {contract.notebook}; {hint}")
 
-    def _read_texts(self, values: _Values, names: Iterable[str]) -> dict[str, str]:
+    def _read_texts(self, values: Values, names: Iterable[str]) -> dict[str, str]:
         try:
             return values.texts(names)
         except configparser.Error as error:
             raise SettingsError(f"{self.path.name}: {' '.join(str(error).split())}") from None
 
-    def _validate(self, name: str, values: _Values) -> Environment:
+    def _validate(self, name: str, values: Values) -> Environment:
         for key, entry in values.keys.items():
             if key not in KEYS:
                 place = self._place(entry.section, key)
@@ -337,13 +270,6 @@ class Settings:
             if parameter in {each.name.lower() for each in contract.parameters}:
                 return contract.notebook
         return ""
-
-
-def _add(values: _Values, section: str, texts: Mapping[str, str]) -> None:
-    """Add names of which each is a key, or else a parameter of the training notebook."""
-    for key, text in texts.items():
-        entries = values.keys if key in KEYS else values.parameters
-        entries[key] = _Entry(text, section)
 
 
 def _explain(error: ErrorDetails, key: str, texts: Mapping[str, str]) -> str:

@@ -92,17 +92,6 @@ def _find_lines(text: str) -> dict[tuple[str, str], int]:
     return lines
 
 
-def interpolate(values: dict[str, str], key: str) -> str:
-    """The text of a key with the texts of the keys that it refers to, ``%(name)s``.
-
-    Raises:
-        configparser.Error: a reference has no value or is malformed.
-    """
-    parser = configparser.ConfigParser()
-    parser.add_section("values")
-    return parser.get("values", key, vars=values)
-
-
 def suggest(name: str, valid: Sequence[str], otherwise: str = "the keys are") -> str:
     """The closest valid name, else all of them."""
     close = difflib.get_close_matches(name, valid, n=1)

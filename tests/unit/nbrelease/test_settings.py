@@ -162,6 +162,7 @@ depth = 5
 online_endpoint = bikes
 
 [model:forest]
+training_notebook = train
 estimator = random_forest
 
 [dev]"""
