@@ -24,7 +24,7 @@ class TaskPack(packs.Pack):
 
     def __init__(self, evidence: Path, asset: str, **identity: Any) -> None:
         self.asset, self.model = asset, f"{asset}-model"
-        super().__init__(evidence, **identity)
+        super().__init__(evidence, **{"parameters": {}, **identity})
 
     def release_model(self, values: dict[str, Any], gate_result: dict[str, Any]) -> Path:
         """Prepare, train, register, deploy and release; stop at a gate that failed."""
