@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nbrelease"))
 
 import packs
+import task_packs
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from visit import Screen
 
@@ -76,6 +77,16 @@ def english(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def japanese(tmp_path_factory) -> Path:
     return _evidence(tmp_path_factory.mktemp("browser") / "evidence", "ja")
+
+
+@pytest.fixture(scope="session")
+def of_tasks(tmp_path_factory) -> Path:
+    """The folder of releases of five models in one repository, one of each task."""
+    folder = tmp_path_factory.mktemp("browser") / "evidence"
+    for make in task_packs.ALL:
+        build_pack(make(folder, settings_model=make.__name__))
+    site.build_site(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

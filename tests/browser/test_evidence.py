@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+import task_packs
 from playwright.sync_api import expect
 from visit import check_views
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 FULL, REFUSED, CHECKED, BACK, REJECTED = "T090000Z", "T100000Z", "T150000Z", "T140000Z", "T110000Z"
 WAITING = "T180000Z"
+TASKS = [make.__name__ for make in task_packs.ALL]
 PAGES = {
     "index": f"*{FULL}*/index.html",
     "refused": f"*{REFUSED}*/index.html",
@@ -50,6 +52,21 @@ def test_in_english(english, screen, screenshots, name):
 @pytest.mark.parametrize("name", ["index", "checked", "later", "site"])
 def test_in_japanese(japanese, screen, screenshots, name):
     check_page(screen, find(japanese, name), screenshots, f"ja-{name}")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_models_of_every_task(of_tasks, screen, screenshots, name):
+    [pack] = of_tasks.glob(f"prod-{name}-*")
+    check_page(screen, pack / "index.html", screenshots, f"task-{name}")
+
+
+def test_several_models_on_one_page(of_tasks, screen, screenshots):
+    check_page(screen, of_tasks / "index.html", screenshots, "task-site")
+
+
+def test_a_card_with_columns_of_all_kinds(of_tasks, screen, screenshots):
+    [pack] = of_tasks.glob("prod-regression-*")
+    check_page(screen, pack / "model-card.html", screenshots, "task-card")
 
 
 def test_axe_finds_violations(screen, tmp_path):

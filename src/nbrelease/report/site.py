@@ -218,7 +218,7 @@ def read_release(folder: Path, digest: str, language: Language) -> Release:
         version=record.model.version if record.model else None,
         metrics=main_metrics(record, CHARTED_METRICS),
         directions=directions(record),
-        parameters=join_parameters(changed_parameters(record) or used_parameters(record), _),
+        parameters=_parameters(record, _),
         tests=f"{record.tests.passed} / {record.tests.total}",
         traffic=merge_values(record.runbooks).get("traffic"),
         deployment=record.endpoints.online.deployment if record.endpoints.online else None,
@@ -251,6 +251,12 @@ def _model_name(record: ReleaseRecord) -> str | None:
         return record.model.name
     names = [str(each.parameters.get("model_name") or "") for each in record.runbooks]
     return next(filter(None, names), None)
+
+
+def _parameters(record: ReleaseRecord, _: Translate) -> str:
+    """The parameters that changed since the previous release; all of the first one."""
+    changed = changed_parameters(record)
+    return join_parameters(used_parameters(record) if changed is None else changed, _)
 
 
 def _render(releases: list[Release], language: Language) -> str:

@@ -195,7 +195,7 @@ def intervals(label: str, rows: Sequence[Range], zero: bool = False) -> Any:
     low, high = min(ends), max(ends)
     if zero:
         low, high = min(low, 0), max(high, 0)
-    pad = (high - low) * 0.08 or 0.01
+    pad = (high - low) * 0.08 or abs(high) * 0.02 or 0.01
     low, high = low - pad, high + pad
     left = _label_width((row.name for row in rows), 118)
     right, row_height = left + 212.0, 30.0
@@ -307,7 +307,7 @@ def trend(label: str, marks: Sequence[Mark]) -> Any:
     if len(known) < 2:
         return ""  # one point is no trend
     low, high = min(value for *_, value in known), max(value for *_, value in known)
-    pad = (high - low) * 0.15 or 0.02
+    pad = (high - low) * 0.15 or abs(high) * 0.02 or 0.02
     low, high = low - pad, high + pad
     left, right, top, bottom = 56.0, 460.0, 10.0, 150.0
     step = (right - left - 16) / max(len(marks) - 1, 1)

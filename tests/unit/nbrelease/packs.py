@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease.published_values import MEDIA_TYPE
+from nbrelease.records import release_prefix
 from nbrelease.records.criterion import CriterionResult
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -212,7 +213,8 @@ class Pack:
     def __init__(self, evidence: Path, env: str = "prod", hour: int = 0, **identity: Any) -> None:
         self.begun = START + timedelta(hours=hour)
         self.clock = self.begun + timedelta(seconds=3)
-        self.id = f"{env}-{self.begun:%Y%m%dT%H%M%SZ}-a1b2c3d4"
+        prefix = release_prefix(env, identity.get("settings_model", ""))
+        self.id = f"{prefix}-{self.begun:%Y%m%dT%H%M%SZ}-a1b2c3d4"
         self.env = env
         self.folder = evidence / self.id
         (self.folder / "notebooks").mkdir(parents=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import packs
 import pytest
+import task_packs
 from html_page import Page, words
 
 from nbrelease.attestation import chain
@@ -163,3 +164,67 @@ def test_no_releases(tmp_path):
     built = site.build_site(tmp_path)
     assert built.releases == 0
     assert rows(Page(built.page)) == []
+
+
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory) -> Page:
+    """The page of a repository with the example and a second model, [model:rentals]."""
+    folder = tmp_path_factory.mktemp("two") / "evidence"
+    for make in (packs.first, packs.full, packs.rejected):
+        build_pack(make(folder), card=False)
+    for hour in (0, 1):
+        build_pack(task_packs.regression(folder, hour=hour, settings_model="rentals"), card=False)
+    build_pack(
+        task_packs.regression(folder, hour=2, limit=10, settings_model="rentals"), card=False
+    )
+    return Page(site.build_site(folder).page)
+
+
+def test_releases_are_grouped_by_model(two_models):
+    groups = two_models.html.select("section[data-model]")
+    assert [each["data-model"] for each in groups] == ["diabetes-classifier", "rentals-model"]
+    assert [len(each.select("tr[data-release]")) for each in groups] == [3, 3]
+    for release in groups[1].select("tr[data-release]"):
+        assert release["data-release"].startswith("prod-rentals-2026")
+    links = [each["href"] for each in two_models.html.select("nav.here a")]
+    assert links == ["#model-1", "#model-2"]
+    assert two_models.broken_links() == []
+    ids = [each["id"] for each in two_models.html.find_all(id=True)]
+    assert len(ids) == len(set(ids))
+
+
+def test_each_model_has_its_own_metrics_trends_and_live_deployment(two_models):
+    example, rentals = two_models.html.select("section[data-model]")
+    heads = [words(each) for each in example.select("thead th.number")]
+    assert heads == ["ROC AUC", "Accuracy", "Tests"]
+    heads = [words(each) for each in rentals.select("thead th.number")]
+    assert heads == ["RMSE ↓ lower is better", "R²", "Tests"]
+    titles = [words(each) for each in rentals.find_all("figcaption")]
+    assert titles == ["RMSE in prod, oldest first (↓ lower is better)", "R² in prod, oldest first"]
+    [live] = rentals.select("[data-env]")
+    assert words(live.select_one(".lead")) == "rentals-model version 2 · 100 %"
+    verdicts = [each["data-verdict"] for each in rentals.select("tr[data-release]")]
+    assert verdicts == ["failed", "passed", "passed"]
+
+
+def test_one_model_needs_no_group(releases):
+    page = Page(site.build_site(releases).page)
+    assert page.html.select("section[data-model]") == []
+    assert page.html.find(id="live") is not None
+    assert page.html.find("nav") is None
+
+
+def test_a_release_shows_its_parameters_and_then_what_changed(two_models):
+    texts = [words(each) for each in two_models.html.select("#model-2 .parameters")]
+    assert texts == ["learning_rate 0.05, max_iter 400, max_leaf_nodes 15"]
+
+
+def test_an_unreadable_release_is_in_the_group_of_its_model(tmp_path):
+    for name in ("prod-20261124T090000Z-a1b2c3d4", "prod-big-rentals-20261125T090000Z-a1b2c3d4"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text("{")
+        (tmp_path / name / "manifest.json").write_text("{}")
+    page = Page(site.build_site(tmp_path).page)
+    groups = page.html.select("section[data-model]")
+    assert [each["data-model"] for each in groups] == ["Default model", "big-rentals"]
+    assert words(groups[1].select_one("[data-env] h4")) == "prod"
