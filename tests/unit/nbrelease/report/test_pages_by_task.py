@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import task_packs
-from html_page import words
+from html_page import Page, words
 from sklearn.metrics import get_scorer_names
 
-from conftest import Built
 from nbrelease.pack import build_pack
+from nbrelease.records import ReleaseRecord
 from nbrelease.report import labels, metric_labels
 from nbrelease.report.translations import translator
 
@@ -49,6 +50,21 @@ METRICS = {
 }  # fmt: skip
 # Words that only a page of the example may have.
 EXAMPLE = re.compile(r"diabet|patient|\bestimator|regulari[sz]ation", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A pack with its record."""
+
+    folder: Path
+    record: ReleaseRecord
+
+    def page(self, name: str = "index.html") -> Page:
+        return Page(self.folder / name)
+
+    @property
+    def pages(self) -> list[Page]:
+        return [Page(path) for path in sorted(self.folder.rglob("*.html"))]
 
 
 def build_all(folder: Path, language: str) -> dict[str, Built]:
