@@ -1,141 +1,140 @@
-"""Measure whether the monitor detects drift, and raises no alarm without it.
+"""Measure whether monitor and rollout detect drift, and raise no alarm without it, for each task.
 
-    python benchmarks/drift.py [--data data/diabetes.csv] [--seed 0]
+    python -m benchmarks.drift [--data data/diabetes.csv] [--seed 0] [--task regression]
 
-Twenty samples of unseen rows with a known shift each (mean, scale, a missing category, missing
-values, flipped labels) and twenty without a shift. Prints the drift that was detected and the time
-of one window.
+For each task: samples of unseen rows with a known shift each (of a column of each kind, of missing
+values, of labels, of predictions) and twenty without a shift; and the predictions of a model that
+was trained again on other rows, as a rollout compares them, as they are and shifted. Prints the
+rates with their limits, and returns 1 when one is exceeded.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestClassifier
+from benchmarks.drift_tasks import DATA, TaskSample, make_tasks
 from sklearn.model_selection import train_test_split
 
 from nbrelease.quality import monitor
 from nbrelease.quality.criteria import Monitor
+from nbrelease.quality.drift import prediction_drift
 
-LABEL = "Diabetic"
-Change = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
-
-
-def moved(column: str, deviations: float) -> Change:
-    """Add a number of standard deviations to each value."""
-    return lambda rows, draw: rows.assign(
-        **{column: rows[column] + deviations * rows[column].std()}
-    )
-
-
-def scaled(column: str, factor: float) -> Change:
-    """Scale the values around their mean."""
-    return lambda rows, draw: rows.assign(
-        **{column: rows[column].mean() + factor * (rows[column] - rows[column].mean())}
-    )
+SAMPLES_WITHOUT_SHIFT = 20
+MOST_FALSE_ALARMS = 1
+ROLLOUT_LIMIT = 1.0
+"""``rollout.drift`` of the shipped criteria file."""
+ROLLOUT_ROWS = 200
+END = pd.Timestamp("2026-01-02T00:00:00Z").to_pydatetime()
+TASKS = {"text": "binary"}
 
 
-def without(column: str, low: float, high: float) -> Change:
-    """Remove the rows with a value in this range."""
-    return lambda rows, draw: rows[~rows[column].between(low, high)]
+class Judged(NamedTuple):
+    """One window: its shift (empty: none), the drift that was detected, and the seconds."""
+
+    shift: str
+    why: list[str]
+    seconds: float
 
 
-def emptied(column: str, share: float) -> Change:
-    """Remove the values of a share of the rows."""
-    return lambda rows, draw: rows.assign(
-        **{column: rows[column].where(draw.random(len(rows)) >= share)}
-    )
+class _Fitted(NamedTuple):
+    """A live model, one that was trained on other rows, and rows that neither has seen."""
+
+    live: Any
+    new: Any
+    held_out: pd.DataFrame
+    pool: pd.DataFrame
 
 
-def flipped(share: float) -> Change:
-    """Flip the true label of a share of the rows."""
-
-    def change(rows: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
-        turned = draw.random(len(rows)) < share
-        return rows.assign(label=np.where(turned, 1 - rows["label"], rows["label"]))
-
-    return change
-
-
-SHIFTS: dict[str, Change] = {
-    "PlasmaGlucose +0.3 sd": moved("PlasmaGlucose", 0.3),
-    "BMI -0.4 sd": moved("BMI", -0.4),
-    "Age +0.5 sd": moved("Age", 0.5),
-    "DiastolicBloodPressure +1 sd": moved("DiastolicBloodPressure", 1.0),
-    "SerumInsulin x 1.6": scaled("SerumInsulin", 1.6),
-    "BMI x 1.5": scaled("BMI", 1.5),
-    "TricepsThickness x 2": scaled("TricepsThickness", 2.0),
-    "PlasmaGlucose x 0.5": scaled("PlasmaGlucose", 0.5),
-    "no Pregnancies 0": without("Pregnancies", 0, 0),
-    "no Age under 25": without("Age", 0, 24),
-    "no Age over 40": without("Age", 41, 200),
-    "no Pregnancies from 6": without("Pregnancies", 6, 99),
-    "SerumInsulin 6 % missing": emptied("SerumInsulin", 0.06),
-    "Age 10 % missing": emptied("Age", 0.10),
-    "BMI 20 % missing": emptied("BMI", 0.20),
-    "PlasmaGlucose all missing": emptied("PlasmaGlucose", 1.0),
-    "labels 12 % flipped": flipped(0.12),
-    "labels 15 % flipped": flipped(0.15),
-    "labels 20 % flipped": flipped(0.20),
-    "labels 30 % flipped": flipped(0.30),
-}
-
-
-def drill(data: Path, seed: int = 0, rows: int = 1000) -> Iterator[tuple[str, list[str], float]]:
-    """Judge one window for each shift, and twenty without one.
-
-    Yields:
-        The shift (empty: none), the drift that the monitor detected, and the seconds.
-    """
-    table = pd.read_csv(data).drop(columns="PatientID")
-    train, unseen = train_test_split(table, test_size=0.6, random_state=seed)
-    held_out, pool = train_test_split(unseen, test_size=0.5, random_state=seed)
-    model = RandomForestClassifier(n_estimators=50, min_samples_leaf=5, random_state=seed)
-    model.fit(train.drop(columns=LABEL), train[LABEL])
-    features = held_out.drop(columns=LABEL)
-    answers = pd.Series(model.predict(features))
-    reference = monitor.Reference(features, answers, held_out[LABEL])
-    pool = pool.rename(columns={LABEL: "label"})
-    end = pd.Timestamp("2026-01-02T00:00:00Z").to_pydatetime()
+def drill(sample: TaskSample, task: str, seed: int = 0, rows: int = 1000) -> Iterator[Judged]:
+    """Judge one window for each shift of a task, and twenty without one."""
+    fitted = _fit(sample, seed)
+    features = fitted.held_out.drop(columns="label")
+    predictions = pd.Series(fitted.live.predict(features), index=features.index)
+    labels = fitted.held_out["label"]
+    reference = monitor.Reference(features, predictions, labels, TASKS.get(task, task))
     limits = Monitor(windows=1, breached=1)
-    for number, name in enumerate([*SHIFTS, *[""] * 20]):
+    names = [*sample.shifts, *sample.prediction_shifts, *[""] * SAMPLES_WITHOUT_SHIFT]
+    for number, name in enumerate(names):
         draw = np.random.default_rng([seed, number])
-        window = pool.sample(rows, replace=True, random_state=draw.integers(2**32))
-        if name:
-            window = SHIFTS[name](window, draw)
-        known = window[list(features)]
+        window = fitted.pool.sample(rows, replace=True, random_state=draw.integers(2**32))
+        if name in sample.shifts:
+            window = sample.shifts[name](window, draw)
         window = window.assign(
-            prediction=model.predict(known.fillna(features.median())),
+            prediction=fitted.live.predict(window[list(features)]),
             time=pd.Timestamp("2026-01-01T12:00:00Z"),
         )
+        if name in sample.prediction_shifts:
+            window = sample.prediction_shifts[name](window, draw)
         started = time.perf_counter()
-        [judged] = monitor.judge_windows(window, reference, limits, until=end, hours=24)
-        yield name, judged.why, time.perf_counter() - started
+        [judged] = monitor.judge_windows(window, reference, limits, until=END, hours=24)
+        yield Judged(name, judged.why, time.perf_counter() - started)
 
 
-def main() -> None:
-    """Print a line for each sample and a summary."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=Path("data/diabetes-sample.csv"))
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    detected = false_alarms = 0
-    seconds = []
-    for name, why, duration in drill(given.data, given.seed):
-        detected += bool(name and why)
-        false_alarms += bool(not name and why)
-        seconds.append(duration)
-        print(f"{name or 'none':30} {why[0] if why else '-'}")
-    print(
-        f"detected {detected} of {len(SHIFTS)} shifts; {false_alarms} of 20 false alarms (limit 1)"
+def measure_rollout(sample: TaskSample, task: str, seed: int = 0) -> dict[str, float]:
+    """The drift that a rollout measures: of a new model, and of shifted predictions."""
+    fitted = _fit(sample, seed)
+    rows = fitted.pool.head(ROLLOUT_ROWS).drop(columns="label")
+    live, new = (list(model.predict(rows)) for model in (fitted.live, fitted.new))
+    drift = {"new model": prediction_drift(live, new, TASKS.get(task, task))}
+    table, draw = pd.DataFrame({"prediction": new}), np.random.default_rng(seed)
+    shifts = {name: change for name, change in sample.prediction_shifts.items() if "+25" in name}
+    if not shifts:  # classes: all predictions are the first class
+        shifts = {"one class only": lambda rows, draw: rows.assign(prediction=live[0])}
+    for name, change in shifts.items():
+        shifted = change(table, draw)["prediction"].tolist()
+        drift[name] = prediction_drift(live, shifted, TASKS.get(task, task))
+    return drift
+
+
+def _fit(sample: TaskSample, seed: int) -> _Fitted:
+    train, unseen = train_test_split(sample.rows, test_size=0.6, random_state=seed)
+    held_out, pool = train_test_split(unseen, test_size=0.5, random_state=seed)
+    parts = train_test_split(train, test_size=0.5, random_state=seed)
+    live, new = (
+        sample.make_model(number).fit(rows.drop(columns="label"), rows["label"])
+        for number, rows in enumerate((train, parts[0]))
     )
-    print(f"one window of 1000 rows: {np.median(seconds) * 1000:.0f} ms")
+    return _Fitted(live, new, held_out, pool)
+
+
+def main() -> int:
+    """Print a line for each sample, then the rates of each task."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--task", help="only this one")
+    arguments = parser.parse_args()
+    lines, failed = [], False
+    for task, sample in make_tasks(arguments.data).items():
+        if arguments.task not in (None, task):
+            continue
+        windows = list(drill(sample, task, arguments.seed))
+        for each in windows:
+            print(f"{task:12} {each.shift or 'none':30} {each.why[0] if each.why else '-'}")
+        shifted = [each for each in windows if each.shift]
+        detected = sum(bool(each.why) for each in shifted)
+        false_alarms = sum(bool(each.why) for each in windows if not each.shift)
+        rollout = measure_rollout(sample, task, arguments.seed)
+        first, *others = rollout.values()
+        failed |= detected < len(shifted) or false_alarms > MOST_FALSE_ALARMS
+        failed |= first > ROLLOUT_LIMIT or min(others) <= ROLLOUT_LIMIT
+        lines.append(
+            f"{task:12} detected {detected} of {len(shifted)} shifts (limit: all), false alarms"
+            f" {false_alarms} of {SAMPLES_WITHOUT_SHIFT} (limit {MOST_FALSE_ALARMS}); rollout: "
+            + ", ".join(f"{name} {value:.3f}" for name, value in rollout.items())
+            + f" (limit {ROLLOUT_LIMIT:g}); one window of 1000 rows"
+            f" {np.median([each.seconds for each in windows]) * 1000:.0f} ms"
+        )
+    print("\n".join(lines))
+    return int(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

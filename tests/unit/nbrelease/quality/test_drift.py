@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.drift import SHIFTS, drill
+from benchmarks.drift import ROLLOUT_LIMIT, drill, measure_rollout
+from benchmarks.drift_tasks import make_tasks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,24 +20,41 @@ from nbrelease.quality.columns import statistics
 from nbrelease.quality.criteria import Monitor
 
 ROOT = Path(__file__).parents[4]
-# The sample, and the public file where it was downloaded.
-FILES = [
-    ROOT / "data" / "diabetes-sample.csv",
-    ROOT / "data" / "diabetes.csv",
-    ROOT.parent / "shared" / "data" / "diabetes.csv",
-]
+TASKS = ["binary", "multiclass", "regression", "text", "forecasting"]
+FILES = [ROOT / "data" / "diabetes.csv", ROOT.parent / "shared" / "data" / "diabetes.csv"]
+PUBLIC = next((path for path in FILES if path.is_file()), FILES[0])
+"""Tested as well as the sample, where it was downloaded."""
 END = datetime(2026, 1, 4, tzinfo=UTC)
 LIMITS = Monitor(smallest=50)
 
 
-@pytest.mark.parametrize("data", [path for path in FILES if path.is_file()])
-def test_known_shifts_are_detected_without_false_alarms(data):
-    windows = list(drill(data, seed=1))
-    missed = [name for name, why, _ in windows if name and not why]
-    false_alarms = [why for name, why, _ in windows if not name and why]
-    assert len(windows) == len(SHIFTS) + 20
-    assert missed == []
-    assert len(false_alarms) <= 1
+@pytest.fixture(scope="module")
+def samples():
+    return make_tasks()
+
+
+def check_windows(sample, task) -> None:
+    windows = list(drill(sample, task, seed=1))
+    assert [each.shift for each in windows if each.shift and not each.why] == []
+    assert len(windows) == len(sample.shifts) + len(sample.prediction_shifts) + 20
+    assert sum(bool(each.why) for each in windows if not each.shift) <= 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_known_shifts_are_detected_without_false_alarms(samples, task):
+    check_windows(samples[task], task)
+
+
+@pytest.mark.skipif(not PUBLIC.is_file(), reason="data/diabetes.csv was not downloaded")
+def test_known_shifts_of_the_public_file():
+    check_windows(make_tasks(PUBLIC)["binary"], "binary")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_rollout_of_a_similar_model_goes_on_and_one_of_another_does_not(samples, task):
+    new, *shifted = measure_rollout(samples[task], task, seed=1).values()
+    assert new < ROLLOUT_LIMIT / 5
+    assert min(shifted) > ROLLOUT_LIMIT
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -152,6 +170,30 @@ def test_drift_of_predictions_and_of_performance(reference):
     drifted = [[each.column for each in window.findings if each.drifted] for window in (one, two)]
     assert drifted == [["prediction"], ["performance"]]
     assert two.labels == 300
+
+
+@pytest.mark.parametrize(("deviations", "drifted"), [(0, False), (0.4, True), (25, True)])
+def test_shifted_numbers_are_drift_of_the_predictions_without_any_label(deviations, drifted):
+    draw = np.random.default_rng(3)
+    answers = pd.Series(draw.normal(200, 40, 1000))
+    features = pd.DataFrame({"x": draw.normal(0, 1, 1000)})
+    reference = monitor.Reference(features, answers, answers + 1, "regression")
+    rows = collected(False).assign(prediction=draw.normal(200 + 40 * deviations, 40, 300))
+    [*_, last] = monitor.judge_windows(rows, reference, LIMITS, until=END, hours=24)
+    assert [each.column for each in last.findings if each.drifted] == ["prediction"] * drifted
+
+
+def test_larger_errors_of_numbers_are_drift():
+    draw = np.random.default_rng(4)
+    answers = pd.Series(draw.normal(200, 40, 1000))
+    features = pd.DataFrame({"x": draw.normal(0, 1, 1000)})
+    labels = answers + draw.normal(0, 5, 1000)
+    reference = monitor.Reference(features, answers, labels, "regression")
+    rows = collected(False).assign(prediction=draw.normal(200, 40, 300))
+    for spread, drifted in ((5, []), (10, ["performance"])):
+        rows["label"] = rows["prediction"] + draw.normal(0, spread, 300)
+        [*_, last] = monitor.judge_windows(rows, reference, LIMITS, until=END, hours=24)
+        assert [each.column for each in last.findings if each.drifted] == drifted
 
 
 def test_limits_that_can_never_be_reached_are_an_error(tmp_path):
