@@ -15,12 +15,14 @@ from nbrelease.records import (
     ReleaseRecord,
     RunbookResult,
 )
+from nbrelease.settings.keys import Environment
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, passed_unless
 
 # Values are published with whole seconds, runbooks' times with fractions.
 SECOND = timedelta(seconds=1)
 EXACT = 0.01
+SETTINGS = frozenset(Environment.model_fields)
 
 
 def order(pack: Pack) -> Result:
@@ -45,7 +47,8 @@ def _runbooks(record: ReleaseRecord) -> Iterator[str]:
         late = {
             sources[-1].name
             for name in runbook.parameters
-            if (sources := publishers.get(name))
+            if name not in SETTINGS  # also has a value where nothing was published
+            and (sources := publishers.get(name))
             and not any(each.ended and each.ended <= runbook.started for each in sources)
         }
         for source in sorted(late):

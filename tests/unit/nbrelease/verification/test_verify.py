@@ -250,3 +250,14 @@ def test_a_runbook_starts_after_one_that_published_its_value(tmp_path, names, pr
         pack.runbook(name, [packs.cell("x")], **use)
     build_pack(pack.folder, card=False)
     assert len(verify(pack.folder).results["order"].problems) == problems
+
+
+def test_a_runbook_may_start_before_one_that_publishes_a_name_of_the_settings(tmp_path):
+    """The monitor runs before 01_prepare; it has the environment's name from settings.ini."""
+    pack = packs.Pack(tmp_path)
+    pack.prepare()
+    value = {"environment_name": "train"}
+    pack.runbook("11_monitor", [packs.cell("x")], parameters=value)
+    pack.runbook("01_prepare", [packs.cell("x")], values=value)
+    build_pack(pack.folder, card=False)
+    assert verify(pack.folder).results["order"].problems == []
