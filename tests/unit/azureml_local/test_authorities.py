@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from azureml_local import authorities
+from azureml_local import authorities, certificates
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program")
@@ -30,3 +30,17 @@ def test_two_certificates_with_the_same_name(tmp_path: Path) -> None:
     one = authorities.CERTIFICATE.findall(Path(certifi.where()).read_bytes())[0]
     authorities.write(tmp_path, [one, one])
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".0", ".1"]
+
+
+def test_certificates_of_the_user_are_trusted_too(tmp_path, monkeypatch) -> None:
+    other = certificates.ensure(tmp_path / "other").bundle.read_bytes()
+    own = authorities.CERTIFICATE.findall(other)[0]
+    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    bundle = tmp_path / "company.pem"
+    bundle.write_bytes(own + broken)
+    for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    files = certificates.ensure(tmp_path / "tls")
+    assert own in files.bundle.read_bytes()
+    assert any(path.read_bytes().strip() == own.strip() for path in files.authorities.iterdir())

@@ -34,7 +34,10 @@ def write(folder: Path, bundles: Iterable[bytes]) -> None:
             with warnings.catch_warnings():
                 # The serial number of one public root is not valid by current rules.
                 warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-                name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
+                try:
+                    name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
+                except ValueError:
+                    continue  # a bundle of the user; OpenSSL cannot use this certificate either
             (folder / f"{name}.{taken[name]}").write_bytes(pem)
             taken[name] += 1
 

@@ -110,12 +110,23 @@ def _make(folder: Path, files: Certificates) -> None:
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
-    trusted = [authority.public_bytes(pem), Path(certifi.where()).read_bytes()]
+    trusted = [authority.public_bytes(pem), Path(certifi.where()).read_bytes(), *_own_bundles()]
     _private(files.bundle, b"".join(trusted))
     beside = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
     authorities.write(beside, trusted)
     shutil.rmtree(files.authorities, ignore_errors=True)
     beside.rename(files.authorities)
+
+
+def _own_bundles() -> list[bytes]:
+    """The CA certificates of this machine's user, as of a company's proxy.
+
+    The client environment sets ``REQUESTS_CA_BUNDLE``. Without them, pip would reach no package
+    index behind such a proxy.
+    """
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    paths = {os.environ[name] for name in names if os.environ.get(name)}
+    return [Path(path).read_bytes() for path in sorted(paths) if Path(path).is_file()]
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:
