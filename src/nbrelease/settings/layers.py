@@ -15,6 +15,8 @@ from nbrelease.settings.keys import MODEL_SUFFIX, Environment
 from nbrelease.settings.sections import DEFAULT, MODEL, TRAIN, Sections, suggest
 
 KEYS = tuple(Environment.model_fields)
+PROJECT_KEYS = {"evidence", "exported", "exported_tests", "notebooks"}
+"""Folders of the project, which a further model cannot have for itself."""
 OVERRIDES = ""
 """In place of a section: variables and arguments."""
 
@@ -56,7 +58,8 @@ def collect(file: Sections, name: str, model: str, overrides: Mapping[str, str])
         overrides: texts of this run.
 
     Raises:
-        SettingsError: there is no such environment or model.
+        SettingsError: there is no such environment or model, or the model has a folder of its own
+            where there is one for all.
     """
     if name not in file.environments:
         hint = suggest(name, file.environments, "use one of")
@@ -86,6 +89,9 @@ def _add_model(values: Values, file: Sections, name: str, model: str) -> None:
     values.keys["model_name"] = Entry(model, section)
     own = Values()
     for part in (section, f"{section}:{name}"):
+        for key in PROJECT_KEYS & file.values.get(part, {}).keys():
+            place = file.where(part, key)
+            raise SettingsError(f"{place}: the same for all models; move it to [{DEFAULT}]")
         _add(own, part, file.values.get(part, {}))
     values.keys.update(own.keys)
     if _notebook(values) != notebook:

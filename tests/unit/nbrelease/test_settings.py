@@ -234,6 +234,7 @@ def test_an_unknown_model_gives_the_nearest_one(two, edited):
         ("depht = 3", "settings.ini:{line} [model:rentals] depht:", "depth?"),
         ("compte = x", "settings.ini:{line} [model:rentals] compte:", "compute?"),
         ("observe_seconds = x", "settings.ini:{line} [model:rentals] observe_seconds:", "(got x)"),
+        ("evidence = mine", "settings.ini:{line} [model:rentals] evidence:", "[DEFAULT]"),
     ],
 )
 def test_errors_of_a_model_name_its_section(two, new, place, named):
