@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -65,15 +66,18 @@ class Bootstrap:
         def statistic(positions: NDArray[np.intp], axis: int = -1) -> NDArray[np.float64]:
             return np.stack([measure(positions) for measure in measures])
 
-        result = stats.bootstrap(
-            (rows,),
-            statistic,
-            vectorized=True,
-            n_resamples=resamples,
-            batch=max(1, min(BATCH, BATCH_CELLS // len(rows))),
-            method="percentile",
-            rng=np.random.default_rng(self.seed),
-        )
+        with warnings.catch_warnings():
+            # SciPy's interval is undefined where one sample is; ours leaves such samples out.
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+            result = stats.bootstrap(
+                (rows,),
+                statistic,
+                vectorized=True,
+                n_resamples=resamples,
+                batch=max(1, min(BATCH, BATCH_CELLS // len(rows))),
+                method="percentile",
+                rng=np.random.default_rng(self.seed),
+            )
         samples: NDArray[np.float64] = result.bootstrap_distribution
         return samples
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import Criteria
 from nbrelease.quality.metrics import Measure, Metric, get_metric
-from nbrelease.quality.predictions import Predictions, ScoredRows
+from nbrelease.quality.predictions import Predictions, ScoredRows, class_name
 from nbrelease.quality.tasks import Task, get_task
 
 
@@ -44,6 +45,10 @@ class Models:
     def __init__(self, predictions: Predictions, task: str) -> None:
         self.name = task
         self.task: Task = get_task(task)
+        if task == "binary" and predictions.positive is None and len(predictions.classes) == 2:
+            # Also where a model predicts a third value, the second class is the positive one.
+            positive = class_name(predictions.classes[1])
+            predictions = replace(predictions, positive=positive)
         self._predictions = predictions
         self._rows: dict[bool, tuple[ScoredRows, ScoredRows | None]] = {}
 

@@ -231,6 +231,30 @@ def test_a_class_that_only_the_champion_predicts():
     assert comparison.metrics[0].champion == pytest.approx((prediction == predictions.label).mean())
 
 
+def test_a_third_value_that_the_champion_of_two_classes_predicts():
+    predictions = classes(["no", "yes"])
+    prediction = predictions.champion.prediction.astype(object)
+    prediction[:5] = "maybe"
+    champion = Scores(prediction, predictions.champion.probability)
+    comparison = compare(replace(predictions, champion=champion), "binary")
+    assert (comparison.classes, comparison.positive) == (["no", "yes", "maybe"], "yes")
+    area = sklearn_metrics.roc_auc_score(predictions.label == "yes", champion.probability[:, 1])
+    metrics = {each.name: each for each in comparison.metrics}
+    assert metrics["roc_auc"].champion == pytest.approx(area)
+    assert metrics["accuracy"].champion == pytest.approx((prediction == predictions.label).mean())
+
+
+@pytest.mark.parametrize(("positives", "known"), [(2, False), (8, True)])
+def test_an_interval_where_samples_may_have_one_class_only(positives, known):
+    label = (np.arange(ROWS) < positives).astype(int)  # 13 % of the samples, or 0.03 %
+    probability = np.random.default_rng(0).random(ROWS)
+    scores = Scores(probability > 0.5, np.column_stack([1 - probability, probability]))
+    area, accuracy = compare(Predictions(label, scores, scores, (0, 1)), "binary").metrics
+    assert (area.challenger_interval is not None) == known
+    assert (area.difference_interval is not None) == known
+    assert accuracy.challenger_interval is not None
+
+
 def test_a_custom_task_has_the_metrics_of_its_criteria_only():
     own = make_own_metric("within_5", "higher", lambda a, b: float((abs(a - b) < 5).mean()))
     content = {"metrics": [{"metric": "within_5", "margin": 0}, {"metric": "max_error", "margin": 0}]}  # fmt: skip
