@@ -260,4 +260,4 @@ def test_a_runbook_may_start_before_one_that_publishes_a_name_of_the_settings(tm
     pack.runbook("11_monitor", [packs.cell("x")], parameters=value)
     pack.runbook("01_prepare", [packs.cell("x")], values=value)
     build_pack(pack.folder, card=False)
-    assert verify(pack.folder).results["order"].problems == []
+    assert not verify(pack.folder).results["order"].problems
