@@ -240,6 +240,8 @@ REJECTED: list[tuple[str, str]] = [
     (f"ml online-deployment create -f d.yml {W} --package-model", "--package-model"),
     (f"ml job create -f j.yml {W} --save-as x", "--save-as"),
     (f"ml batch-endpoint invoke -n e {W} --f inputs.yml", "--file"),
+    (f"ml batch-endpoint invoke -n e {W} --mini-batch-size 3", "--mini-batch-size"),
+    (f"ml batch-endpoint invoke -n e {W} -c 2", "-c"),
     (f"ml compute create -n c --type t {W} --subnet s", "--subnet"),
     ("ml workspace create -n w -g g --kind hub", "--kind"),
     ("extension add --source x.whl", "--source"),

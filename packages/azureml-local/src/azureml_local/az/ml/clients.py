@@ -31,8 +31,11 @@ def connect(profile: Profile, arguments: Arguments) -> Any:
     if arguments.only_show_errors:
         warnings.simplefilter("ignore")
         logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)
-    from azure.ai.ml import MLClient
-    from azure.identity import ManagedIdentityCredential
+    try:
+        from azure.ai.ml import MLClient
+        from azure.identity import ManagedIdentityCredential
+    except ModuleNotFoundError as error:
+        raise AzError(f'{error}; install the SDK: pip install "azureml-local[az]"') from None
 
     subscription = profile.subscription(arguments.subscription)
     group = getattr(arguments, "resource_group", None)

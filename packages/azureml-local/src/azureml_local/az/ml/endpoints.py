@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from azureml_local.az.errors import AzError, NotSupported
+from azureml_local.az.errors import AzError
 from azureml_local.az.ml.assets import Command, overrides
 from azureml_local.az.ml.clients import finish, list_entities, to_json
 from azureml_local.az.ml.generic_update import parse_pairs, parse_traffic, update_properties
@@ -136,13 +136,6 @@ def _invoke_batch(client: Any, arguments: Arguments) -> Any:
     options: dict[str, Any] = {"params_override": []}
     if arguments.input:
         options["input"] = Input(path=arguments.input, type=arguments.input_type or "uri_folder")
-    for key, name in {
-        "mini_batch_size": arguments.mini_batch_size,
-        "compute.instance_count": arguments.instance_count,
-        "output_dataset.path": arguments.output_path,
-    }.items():
-        if name is not None:
-            raise NotSupported(f"the option of 'az ml batch-endpoint invoke' that sets {key}")
     for name in ("job_name", "experiment_name"):
         if getattr(arguments, name):
             options[name] = getattr(arguments, name)
