@@ -93,10 +93,12 @@ def prediction_drift(before: list[Any], after: list[Any], task: str = "") -> flo
         raise ValueError("there are no predictions to compare")
     samples = [pd.Series(values, dtype=object).map(_read_scalar) for values in (before, after)]
     kind = _kind_of_predictions(pd.concat(samples, ignore_index=True), task)
-    known = [kind.convert(each.infer_objects()).dropna() for each in samples]
-    if len(known[1]) < len(after):  # the new deployment has predictions of another kind
-        kind, known = KINDS["categorical"], samples
-    return kind.stability_index(*known)
+    converted = [kind.convert(each.infer_objects()) for each in samples]
+    old, new = (each.dropna() for each in converted)
+    if not len(old) or not len(new):  # no prediction of one of them is of this kind
+        return statistics.category_stability_index(*samples)
+    missing = statistics.category_stability_index(*(each.isna() for each in converted))
+    return max(kind.stability_index(old, new), missing)
 
 
 def holm(p_values: Iterable[float]) -> NDArray[np.float64]:

@@ -111,7 +111,7 @@ class BatchReader:
                 known = self.types or {each.name: each.type for each in batch.schema}
                 _require_same_columns(file, batch.schema.names, files[0], list(known))
                 self.types = known
-                yield self._to_pandas(batch)
+                yield self._to_pandas(batch, is_parquet=_is_parquet(file))
 
     def _read_parquet(self, file: Path) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -154,7 +154,7 @@ class BatchReader:
             self.types[name] = _find_wider_type(failed["type"], failed["value"])
             raise RetypeError(name) from None
 
-    def _to_pandas(self, batch: pa.RecordBatch) -> pd.DataFrame:
+    def _to_pandas(self, batch: pa.RecordBatch, *, is_parquet: bool) -> pd.DataFrame:
         import pandas as pd
         import pyarrow as pa
 
@@ -165,7 +165,7 @@ class BatchReader:
             pa.uint64(): pd.UInt64Dtype(),
         }  # fmt: skip
         arrays = {
-            name: self._encode_texts(name, column)
+            name: self._encode_texts(name, column, is_parquet=is_parquet)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
         }
         frame: pd.DataFrame = pa.table(arrays).to_pandas(
@@ -173,7 +173,7 @@ class BatchReader:
         )
         return frame
 
-    def _encode_texts(self, name: str, column: pa.Array) -> pa.Array:
+    def _encode_texts(self, name: str, column: pa.Array, *, is_parquet: bool) -> pa.Array:
         """A column of texts as a dictionary, without those that are missing; others unchanged."""
         import pyarrow as pa
         from pyarrow import compute
@@ -183,7 +183,7 @@ class BatchReader:
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             return column
         encoded = column.dictionary_encode()
-        if _is_parquet(find_files(self.path)[0]):
+        if is_parquet:  # what is missing is null
             return encoded
         missing = pa.array(("",) if name in self.columns_as_text else MISSING, column.type)
         if not compute.any(compute.is_in(encoded.dictionary, missing)).as_py():

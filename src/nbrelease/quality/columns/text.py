@@ -37,10 +37,10 @@ class Text:
         known = column.dropna()
         if pd.api.types.is_numeric_dtype(column) or not len(known):
             return False
+        if not all(isinstance(each, str) for each in known):
+            return False
         distinct = known.nunique()
         if distinct <= SMALLEST_SAMPLE:
-            return False
-        if not all(isinstance(each, str) for each in known.unique()[:1000]):
             return False
         return distinct > MOST_CATEGORIES or distinct > DISTINCT_SHARE * len(known)
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from nbrelease.quality.collected import add_labels, match_predictions, read_collected
+from nbrelease.rollout.mirror import MirrorResult, compare_mirrored
 
 
 def write(folder: Path, collection: str, *events: dict, end: str = "\n", name: str = "a") -> None:
@@ -100,3 +101,23 @@ def test_predictions_for_the_same_values_are_joined(tmp_path):
         read_collected(old, since=since), read_collected(new, since=since)
     ).empty
     assert len(read_collected(new, since=since)) == 2
+
+
+def test_predictions_are_joined_whatever_the_types_and_missing_values(tmp_path):
+    old, new = tmp_path / "model-1", tmp_path / "model-2"
+    rows = [{"x": 1, "name": "NA"}, {"x": None, "name": None}]
+    write(old, "model_inputs", event("a", rows))
+    write(old, "model_outputs", event("a", [1.5, 2.5]))
+    write(new, "model_inputs", event("b", [{"x": 1.0, "name": "NA"}]), event("c", rows[1:]))
+    write(new, "model_outputs", event("b", [1.5]), event("c", [2.5 + 1e-12]))
+    live, collected = read_collected(old), read_collected(new)
+    assert match_predictions(live, collected)["before"].tolist() == [1.5, 2.5]
+    result = compare_mirrored(MirrorResult(percent=20), live, collected, "regression")
+    assert (result.rows, result.differ) == (2, 0)
+    assert result.drift == 0
+
+
+def test_the_column_named_prediction_is_the_prediction(tmp_path):
+    write(tmp_path, "model_inputs", event("a", [{"x": 1}]))
+    write(tmp_path, "model_outputs", event("a", [{"low": 1, "prediction": 2, "high": 3}]))
+    assert read_collected(tmp_path)["prediction"].tolist() == [2]

@@ -46,6 +46,7 @@ def texts(seed: int, rows: int = 500, words=WORDS, length: int = 8) -> pd.Series
         ([f"city {n % 50}" for n in range(500)], "categorical"),
         ([f"city {n % 250}" for n in range(5000)], "text"),
         (texts(0), "text"),
+        ([[1, 2], [3]] * 20, "categorical"),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_column(values, kind):
@@ -152,6 +153,10 @@ def test_a_constant_that_moves_is_a_shift():
         ([{"a": 1, "b": 2}] * 9, [{"a": 1, "b": 2}] * 9, "custom", False),
         (list(np.arange(200) / 200), list(np.arange(200) / 200 + 1e-4), "binary", False),
         ([1, 2, 1, None], [1, 2, 1, None], "", False),
+        ([1.5, 2.5, None] * 50, [1.5, 2.5, None] * 50, "regression", False),
+        ([1.5, 2.5] * 50, [1.5, None] * 50, "regression", True),
+        ([1.5, 2.5] * 50, [None] * 100, "regression", True),
+        ([None] * 100, [1.5, 2.5] * 50, "regression", True),
     ],
 )
 def test_drift_of_predictions(before, after, task, drifted):

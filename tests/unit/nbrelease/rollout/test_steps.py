@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests
@@ -15,6 +16,7 @@ from nbrelease.quality.criteria import RequestLimits
 from nbrelease.rollout import Rollout
 
 LIMITS = RequestLimits(p95_ms=100, drift=1.0)
+LINE = np.arange(200) / 7
 LIVE = {"a": 100, "b": 0}
 
 
@@ -109,6 +111,27 @@ def test_no_request_to_the_new_deployment_is_observed_again():
 
 def test_answers_without_a_name_are_no_reason_to_stop():
     assert run(FakeClient(LIVE), FakeScoring(observation(answered_by=""))).completed
+
+
+@pytest.mark.parametrize(
+    ("task", "live", "new", "code"),
+    [
+        ("regression", LINE, LINE + 0.01, []),
+        ("", LINE, LINE + 0.01, []),
+        ("regression", LINE, LINE + 900, ["drift"]),
+        ("forecasting", LINE, LINE * 3, ["drift"]),
+        ("multiclass", ["a", "b"] * 50, ["b", "a"] * 50, []),
+        ("multiclass", ["a", "b"] * 50, ["a", "c"] * 50, ["drift"]),
+        ("binary", LINE / 30, LINE / 30 + 1e-4, []),
+    ],
+)
+def test_predictions_are_compared_as_numbers_or_as_classes(task, live, new, code):
+    client, scoring = FakeClient(LIVE), FakeScoring()
+    scoring.predictions = {"a": list(live), "b": list(new)}
+    rollout = run(client, scoring, task=task)
+    assert rollout.steps[-1].problems == code
+    assert rollout.completed == (not code)
+    assert client.endpoint.traffic == ({"a": 0, "b": 100} if not code else {"a": 100, "b": 0})
 
 
 def test_predictions_that_drift_roll_back():
