@@ -109,7 +109,8 @@ class Charts:
                     title,
                     svg.intervals(title, [_own_range(each, _) for each in group]),
                 )
-                for group in _group_metrics(comparison.metrics, _largest_of_own)
+                for same in _by_direction(comparison.metrics)
+                for group in _group_metrics(same, _largest_of_own)
             ]
         charts = []
         titles = {
@@ -120,9 +121,8 @@ class Charts:
                 "Challenger minus champion. Left of the dotted line the challenger is better."
             ),
         }
-        for direction in dict.fromkeys(each.direction for each in compared):
-            title = titles[direction]
-            same = [each for each in compared if each.direction == direction]
+        for same in _by_direction(compared):
+            title = titles[same[0].direction]
             for group in _group_metrics(same, _largest_of_difference):
                 ranges = [_difference_range(each, _) for each in group]
                 charts.append(Chart("intervals", title, svg.intervals(title, ranges, zero=True)))
@@ -318,6 +318,12 @@ def _largest_of_own(metric: Metric) -> float:
 def _largest_of_difference(metric: Metric) -> float:
     low, high = metric.difference_interval or (0.0, 0.0)
     return max(abs(metric.difference or 0.0), abs(low), abs(high))
+
+
+def _by_direction(metrics: Sequence[Metric]) -> list[list[Metric]]:
+    """Metrics of one direction, the direction of the main metric first."""
+    directions = dict.fromkeys(each.direction for each in metrics)
+    return [[each for each in metrics if each.direction == name] for name in directions]
 
 
 def _group_metrics(

@@ -30,12 +30,12 @@ class MaskedSecret:
 
 
 def slice_metrics(record: ReleaseRecord) -> list[str]:
-    """The metrics in the table of slices, in the order in which they first appear.
+    """The metrics in the table of slices, in the order of the comparison.
 
     They are the first metrics, and those that criteria compare with the champion in a slice.
     """
     slices = record.comparison.slices if record.comparison else []
-    names = list(dict.fromkeys(name for each in slices for name in each.metrics))
+    names = _in_order(record, {name for each in slices for name in each.metrics})
     compared = {name for each in slices for name in each.difference_intervals or {}}
     return [name for name in names if name in compared or name in names[:SLICE_METRICS]]
 
@@ -48,10 +48,17 @@ def has_more_slice_metrics(record: ReleaseRecord) -> bool:
 
 
 def group_keys(record: ReleaseRecord) -> list[str]:
-    """The columns of the table of groups: their rows first, then metrics as they were published."""
+    """The columns of the table of groups: their rows, then metrics as in the comparison."""
     groups = record.fairness.groups if record.fairness else []
-    keys = dict.fromkeys(name for group in groups for name in group if name != "group")
-    return sorted(keys, key=lambda name: name != "rows")
+    keys = {name for group in groups for name in group} - {"group"}
+    return sorted(_in_order(record, keys), key=lambda name: name != "rows")
+
+
+def _in_order(record: ReleaseRecord, names: set[str]) -> list[str]:
+    """Metrics in the order of the comparison, others behind them by name: JSON has no order."""
+    metrics = record.comparison.metrics if record.comparison else []
+    places = {each.name: place for place, each in enumerate(metrics)}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def metric_sizes(record: ReleaseRecord) -> dict[str, float]:

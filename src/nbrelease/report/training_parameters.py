@@ -8,6 +8,7 @@ from nbrelease.records import ReleaseRecord
 from nbrelease.report import formats
 from nbrelease.report.translations import Translate
 
+LABEL = "label_column"
 MAX_PARAMETERS = 3
 """Parameters in a line of text; the section on the lineage has all of them."""
 MAX_LENGTH = 60
@@ -53,8 +54,9 @@ def changed_parameters(record: ReleaseRecord) -> list[str] | None:
 
 
 def used_parameters(record: ReleaseRecord) -> list[str]:
-    """The parameters that the training job logged, each with its value."""
-    return [f"{name} {value}" for name, value in (record.job_parameters or {}).items() if value]
+    """The parameters that the training job logged, each with its value, without the label."""
+    used = record.job_parameters or {}
+    return [f"{name} {value}" for name, value in used.items() if value and name != LABEL]
 
 
 def join_parameters(texts: list[str], _: Translate) -> str:
