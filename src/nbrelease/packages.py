@@ -32,6 +32,10 @@ PACKAGES = {
     "PIL": "pillow",
     "dateutil": "python-dateutil",
 }
+SERVER_PACKAGES = frozenset(
+    {"azureml-ai-monitoring", "azureml-defaults", "azureml-inference-server-http"}
+)
+"""Packages that only a deployment on Azure needs: rehearsals and tests do not install them."""
 
 
 @dataclass(frozen=True)

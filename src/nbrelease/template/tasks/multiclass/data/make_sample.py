@@ -9,12 +9,12 @@ from sklearn.datasets import load_iris
 
 
 def make_rows() -> pd.DataFrame:
-    """Measurements of flowers in cm, and their species."""
+    """Measurements of flowers in cm, and their species; without a flower that occurs twice."""
     iris = load_iris(as_frame=True)
     names = {name: name.removesuffix(" (cm)").replace(" ", "_") for name in iris.feature_names}
     species = pd.Series(iris.target_names[iris.target], name="species")
     rows: pd.DataFrame = iris.data.rename(columns=names).join(species)
-    return rows
+    return rows.drop_duplicates(ignore_index=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""Releases of models that are not the example: five tasks, and two models in one repository."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.e2e import overlays
+from tests.e2e.packs import check_pack, newest, read_record, read_values
+from tests.e2e.projects import left_behind, nbrelease, rehearse
+
+pytestmark = pytest.mark.e2e
+
+ADA = ["--approve", "prod=Ada:first", "--approve", "blue=Ada:all green"]
+# model: its task, its main metric, a parameter with the values of a challenger that is as good as
+# the champion, and of a model that does not meet the release criteria
+MODELS = {
+    "bike-rentals": ("regression", "root_mean_squared_error", "max_iter", "120", "1"),
+    "parcels": ("multiclass", "f1_macro", "n_estimators", "60", "1"),
+    "tickets": ("binary", "roc_auc", "longest_phrase", "2", ""),
+    "sales": ("forecasting", "mean_absolute_error", "n_estimators", "40", ""),
+    "quotes": ("custom", "pinball_loss", "n_neighbors", "80", ""),
+}
+# Where no parameter makes the model bad enough, the criteria ask for more.
+STRICTER = {
+    "tickets": ("at_least: 0.75", "at_least: 0.9999"),
+    "sales": ("at_most: 45", "at_most: 0.1"),
+    "quotes": ("at_most: 4", "at_most: 0.01"),
+}
+
+
+def check_release(project: Path, env: str, model: str) -> dict:
+    """The newest pack of a release that passed; returns the values of 02_train."""
+    pack = newest(project, env)
+    record = read_record(pack)
+    assert record["verdict"] == "passed", record["reason"]
+    check_pack(project, pack)
+    values = read_values(pack, "02_train")
+    task, metric, parameter, *_ = MODELS[model]
+    assert values["comparison"]["task"] == task
+    assert values["comparison"]["metrics"][0]["name"] == metric
+    assert parameter in values["job_parameters"]
+    assert not {"estimator", "regularization_rate"} & set(values["job_parameters"])
+    return values
+
+
+def check_rejection(project: Path, model: str) -> None:
+    """A release whose model does not meet the criteria registers nothing."""
+    *_, parameter, _, worse = MODELS[model]
+    words = ["--set", f"{parameter}={worse}"] if worse else []
+    if not worse:
+        criteria = project / "runbooks" / "criteria.yml"
+        old, new = STRICTER[model]
+        text = criteria.read_text()
+        assert old in text
+        criteria.write_text(text.replace(old, new, 1))
+        overlays.commit(project, "Stricter criteria")
+    done = rehearse(project, *words)
+    assert done.returncode == 1, done.stdout + done.stderr
+    record = read_record(newest(project))
+    assert record["verdict"] == "failed"
+    last = record["runbooks"][-1]
+    assert last["name"] == "03_register"
+    states = {cell["id"]: cell["state"] for cell in last["cells"]}
+    assert states["test-gate"] == "failed"
+    assert states["register"] == "not run"
+
+
+def test_a_regression_passes_dev_and_one_that_is_too_bad_does_not(tmp_path):
+    project = overlays.create(tmp_path / "bike-rentals", "bike-rentals", "regression")
+    done = rehearse(project)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    check_release(project, "dev", "bike-rentals")
+    check_rejection(project, "bike-rentals")
+    assert not left_behind(project)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("model", MODELS)
+def test_a_challenger_replaces_a_champion_in_prod(model, tmp_path):
+    task, metric, parameter, better, _ = MODELS[model]
+    project = overlays.create(tmp_path / model, model, task)
+    for version in (1, 2):
+        if version == 2:
+            sections = overlays.read_sections(model)
+            overlays.set_keys(
+                project, {"DEFAULT": {}, "train": {**sections["train"], parameter: better}}
+            )
+            overlays.commit(project, "A challenger")
+        for env, words in (("dev", []), ("prod", ADA)):
+            done = rehearse(project, *words, pipeline=env)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+            values = check_release(project, env, model)
+            assert (values["comparison"]["champion"] is None) == (version == 1)
+    main_metric = values["comparison"]["metrics"][0]
+    assert (main_metric["name"], main_metric["champion"] is None) == (metric, False)
+    assert str(values["job_parameters"][parameter]) == better
+    check_rejection(project, model)
+    assert not left_behind(project)
+
+
+@pytest.mark.drill
+def test_two_models_of_one_repository_are_released_independently(tmp_path):
+    project = overlays.create(tmp_path / "parcels", "parcels", "multiclass")
+    overlays.add(project, "tickets", "binary")
+    done = nbrelease(project, "settings")
+    assert done.returncode == 0, done.stderr
+    for model, words in (("tickets", ["--model", "tickets"]), ("parcels", [])):
+        done = rehearse(project, *words)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        check_release(project, "dev", model)
+    names = [
+        json.loads(path.read_text())["settings_model"]
+        for path in sorted(project.glob("evidence/*/record.json"))
+    ]
+    assert sorted(names) == ["", "tickets"]
