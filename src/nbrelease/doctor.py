@@ -23,8 +23,8 @@ from typing import Any
 from nbrelease import files
 from nbrelease.export.layout import Layout
 from nbrelease.notebook import read
+from nbrelease.packages import SERVER_PACKAGES, read_environment_file
 from nbrelease.packages import check as check_packages
-from nbrelease.packages import read_environment_file
 
 # VS Code and JupyterLab start git without the environment's PATH, so name the interpreter.
 PYTHON = f'"{Path(sys.executable).as_posix()}"'
@@ -149,7 +149,7 @@ def _check_packages(folder: Path) -> Iterator[Check]:
         wrong = {
             name: version
             for name, version in environment.pins.items()
-            if _installed(name) != version
+            if name not in SERVER_PACKAGES and _installed(name) != version
         }
         if not wrong:
             yield Check(relative, True, "matches the installed packages")
