@@ -153,6 +153,7 @@ FRAME = pd.DataFrame(
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("with_example", [False, True])
 @pytest.mark.parametrize(
     ("rows", "params", "refused"),
     [
@@ -163,13 +164,19 @@ FRAME = pd.DataFrame(
     ],
 )
 def test_the_server_of_mlflow_models_accepts_and_refuses_as_it_should(
-    tmp_path, rows, params, refused
+    tmp_path, rows, params, refused, with_example
 ):
     from azureml_local.online.nocode import load_model_server
     from azureml_local.scoring.frames import ScoringRequest
 
     signature = mlflow.models.infer_signature(rows, [0.5], params=params)
-    mlflow.pyfunc.save_model(tmp_path / "model", python_model=Constant(), signature=signature)
+    mlflow.pyfunc.save_model(
+        tmp_path / "model",
+        python_model=Constant(),
+        signature=signature,
+        input_example=rows if with_example else None,
+        pip_requirements=["mlflow"],
+    )
     server = load_model_server(tmp_path / "model", "endpoint", with_mlflow=True)
     payload = Payload.load(tmp_path / "model", tmp_path)
     table = pd.DataFrame(rows)
