@@ -40,7 +40,7 @@ class Axis:
 
     @classmethod
     def around(cls, label: str, values: Iterable[float]) -> Axis:
-        """An axis that has all values, with a margin; around 0 and 1 if there are none."""
+        """An axis that has all values, with a margin; 0 to 1 without any value."""
         known = [*values] or [0.0, 1.0]
         low, high = min(known), max(known)
         margin = (high - low) * 0.04 or abs(high) * 0.04 or 1.0
