@@ -36,11 +36,13 @@ class Update:
     Attributes:
         changed: the files that differ from the last commit, relative to the project.
         conflicts: the files with conflicts, which the user resolves.
+        moved: the keys of settings.ini that moved to the section of the training notebook.
         todo: what else the user has to do, one line each.
     """
 
     changed: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     todo: list[str] = field(default_factory=list)
 
 
@@ -67,7 +69,7 @@ def update(root: Path) -> Update:
         base, current = folder / "base", folder / "current"
         _render_base(root, identity, folder / "wheels", base)
         new.create(current, identity)
-        result.todo += _migrate_settings(root, base)
+        result.moved = _migrate_settings(root, base)
         _merge(root, base, current, folder)
         _replace_wheels(root, current / "wheels")
         files.write_bytes(root / new.IDENTITY, (current / new.IDENTITY).read_bytes())

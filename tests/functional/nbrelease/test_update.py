@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import shutil
 import subprocess
 import sys
@@ -152,6 +153,32 @@ def test_a_notebook_that_both_changed_is_merged_by_cell_and_exported_again(older
         assert text in notebook.read_text()
         assert text in exported
     assert nbrelease(project, "export", "--check").returncode == 0
+
+
+def test_keys_that_became_parameters_of_the_notebook_move_to_its_section(older, current):
+    def edit(template: Path) -> None:
+        settings = template / "project" / "settings.ini"
+        lines = settings.read_text().splitlines(keepends=True)
+        start = lines.index("[train]\n")
+        settings.write_text("".join([*lines[: start - 1], *lines[start + 1 :]]))
+
+    project = older(edit)
+    settings = project / "settings.ini"
+    change(settings, "test_size = 0.3", "test_size = 0.25")
+    change(settings, "promotion = code", "promotion = code\nestimator = random_forest")
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    moved = [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("moved ")]
+    assert moved == ["[train]", "[train:prod]"]
+    parser = configparser.ConfigParser()
+    parser.read(settings)
+    assert set(parser["train"]) - set(parser.defaults()) == {
+        "estimator", "test_size", "regularization_rate", "random_state",
+    }  # fmt: skip
+    assert (parser["train"]["test_size"], parser["train"]["estimator"]) == ("0.25", "logistic")
+    assert parser["train:prod"]["estimator"] == "random_forest"
+    assert nbrelease(project, "settings").returncode == 0
 
 
 def test_a_project_in_a_subfolder_of_a_repository_is_merged(older, tmp_path):
