@@ -54,12 +54,12 @@ class Signature:
         Raises:
             SettingsError: there is no model, or it has no signature.
         """
-        import yaml
+        from ruamel.yaml import YAML
 
         file = next(iter(sorted(folder.rglob("MLmodel"))), None)
         if file is None:
             raise SettingsError(f"{folder.name}: no MLmodel: it is not an MLflow model")
-        signature = yaml.safe_load(file.read_text(encoding="utf-8")).get("signature")
+        signature = YAML(typ="safe").load(file.read_text(encoding="utf-8")).get("signature")
         if not signature or not signature.get("inputs"):
             raise SettingsError("the model has no signature: save it with signature=...")
         inputs = json.loads(signature["inputs"])

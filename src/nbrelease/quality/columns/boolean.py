@@ -16,7 +16,6 @@ class Boolean(Categorical):
     """True and false; compared as two categories."""
 
     name: ColumnKind = "boolean"
-    valid_value: Any = True
     invalid_value: Any = None  # Azure's server converts any value to true or false
 
     def matches(self, column: pd.Series) -> bool:

@@ -18,7 +18,6 @@ class Categorical:
     """Categories. Values are compared by their text: 1, 1.0 and "1" are the same."""
 
     name: ColumnKind = "categorical"
-    valid_value: Any = "a"
     invalid_value: Any = None
 
     def matches(self, column: pd.Series) -> bool:

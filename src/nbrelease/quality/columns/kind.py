@@ -45,8 +45,6 @@ class Kind(Protocol):
     """One kind of column. Samples are series without missing values."""
 
     name: ColumnKind
-    valid_value: Any
-    """As a request has it in JSON."""
     invalid_value: Any
     """A value that a server has to refuse; None where any value is valid."""
 

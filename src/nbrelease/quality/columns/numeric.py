@@ -21,7 +21,6 @@ class Numeric:
     """Numbers, infinite ones excepted."""
 
     name: ColumnKind = "numeric"
-    valid_value: Any = 1.5
     invalid_value: Any = "many"
 
     def matches(self, column: pd.Series) -> bool:

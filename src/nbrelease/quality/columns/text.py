@@ -29,7 +29,6 @@ class Text:
     """Free text, and codes with so many values that they are no categories."""
 
     name: ColumnKind = "text"
-    valid_value: Any = "some words"
     invalid_value: Any = None
 
     def matches(self, column: pd.Series) -> bool:
