@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nbrelease.records import in_order_of_execution
+from nbrelease.records import ReleaseRecord, in_order_of_execution
+from nbrelease.records.criterion import CriterionResult
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, not_applicable, passed, passed_unless
 
@@ -55,10 +56,23 @@ def rows(pack: Pack) -> Result:
         if profile.rows != record.data.rows:
             problems.append(f"{record.data.rows} rows of data, {profile.rows} described")
         if profile.overlap:
-            problems.append(f"{profile.overlap} rows are in both training and test")
+            shared = f"{profile.overlap} rows are in both training and test"
+            (counts if _gate_judged(record, profile.overlap) else problems).append(shared)
     if not counts and not problems:
         return not_applicable(_missing(pack, "no published row counts"))
     return _expect(pack, problems, ", ".join(counts))
+
+
+def _gate_judged(record: ReleaseRecord, overlap: int) -> bool:
+    """Whether a release criterion has this number of rows, as a share of the held-out rows."""
+    if record.gate is None or record.comparison is None:
+        return False
+    share = overlap / record.comparison.rows
+    return any(
+        each.metric == "overlap" and each.slice is None and each.value == share
+        for each in record.gate.criteria
+        if isinstance(each, CriterionResult)
+    )
 
 
 def parity(pack: Pack) -> Result:

@@ -104,6 +104,22 @@ def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
     assert (found.state, len(found.problems)) == ("failed", 1)
 
 
+@pytest.mark.parametrize(
+    ("judged", "state"), [(45, "passed"), (44, "failed"), (None, "failed")], ids=str
+)
+def test_rows_in_training_and_test_have_to_be_judged_by_a_criterion(tmp_path, judged, state):
+    pack = packs.Pack(tmp_path)
+    pack.prepare()
+    pack.train(data_profile={**packs.profile(), "overlap": 45})
+    gate = packs.make_gate()
+    if judged is not None:
+        gate["criteria"].append(packs.criterion("overlap", judged / 4500, "at most", 0.02))
+    pack.register(gate=gate)
+    build_pack(pack.folder, card=False)
+    result = verify(pack.folder).results["rows"]
+    assert result.state == state, result
+
+
 @pytest.fixture
 def broken(tmp_path, english) -> Path:
     folder = packs.checked(tmp_path)
