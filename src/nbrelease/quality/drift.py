@@ -95,7 +95,7 @@ def prediction_drift(before: list[Any], after: list[Any], task: str = "") -> flo
     kind = _kind_of_predictions(pd.concat(samples, ignore_index=True), task)
     converted = [kind.convert(each.infer_objects()) for each in samples]
     old, new = (each.dropna() for each in converted)
-    if not len(old) or not len(new):  # no prediction of one of them is of this kind
+    if not len(old) or not len(new):  # one of them has no prediction of this kind
         return statistics.category_stability_index(*samples)
     missing = statistics.category_stability_index(*(each.isna() for each in converted))
     return max(kind.stability_index(old, new), missing)

@@ -65,7 +65,11 @@ def collect(file: Sections, name: str, model: str, overrides: Mapping[str, str])
         hint = suggest(name, file.environments, "use one of")
         raise SettingsError(f"{file.name}: no section [{name}]; {hint}")
     if model and model not in file.models:
-        hint = suggest(model, file.models, "use one of") if file.models else "there is none"
+        hint = (
+            suggest(model, file.models, "use one of")
+            if file.models
+            else "the file has no such section"
+        )
         raise SettingsError(f"{file.name}: no section [{MODEL}:{model}]; {hint}")
     values = Values()
     for section in (DEFAULT, name):

@@ -34,7 +34,7 @@ def parse_reference(training_data: str) -> Reference | None:
 
 
 def guess_type(training_data: str) -> DataType:
-    """Whether a datastore address is of a file or of a folder: a file's name has a suffix."""
+    """The type of the data at a datastore address: the name of a file has a suffix."""
     return "uri_file" if Path(urlsplit(training_data).path).suffix else "uri_folder"
 
 
