@@ -13,10 +13,10 @@ DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipeli
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAINING_DATA=file.csv] [ESTIMATOR=...]
+rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAINING_DATA=file.csv] [ARGS="--set name=value"]
 	@exec "$(BIN)/nbrelease" rehearse $(ENV) --follow-parent \
 		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
-		$(if $(ESTIMATOR),--set estimator="$(ESTIMATOR)") $(ARGS)
+		$(ARGS)
 
 # Three workers for two processors: a test that waits leaves one to the others. Files go to them in
 # the order of tests/conftest.py.
