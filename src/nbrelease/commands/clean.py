@@ -64,9 +64,12 @@ def _filter_stdin() -> int:
 
 def all_notebooks() -> list[Path]:
     """The notebooks and runbooks of the project."""
+    from nbrelease.errors import SettingsError
     from nbrelease.settings import load  # pydantic is slow to import and git filters often
 
     settings = load()
+    if not settings.names:
+        raise SettingsError("settings.ini: no section of an environment; add one, such as [dev]")
     env = settings.environment(settings.names[0])
     return sorted(
         path

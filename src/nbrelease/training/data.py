@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from nbrelease.errors import SettingsError
+from nbrelease.quality.tables import find_files
 
-SUFFIXES = (".csv", ".parquet")
 DataType = Literal["uri_file", "uri_folder"]
 
 
@@ -46,7 +46,8 @@ def find_local(training_data: str, project: Path) -> Path:
         project: root of the project.
 
     Raises:
-        SettingsError: there is no such file, or it cannot be read.
+        SettingsError: there is no such file or address.
+        DataError: it is neither CSV nor Parquet.
     """
     if training_data.startswith("https://"):
         name = Path(unquote(urlsplit(training_data).path)).name or "data.csv"
@@ -61,7 +62,7 @@ def find_local(training_data: str, project: Path) -> Path:
         raise SettingsError(
             f"training_data: {training_data}: no such file or folder; see settings.ini"
         )
-    list_files(path)
+    find_files(path)
     return path
 
 
@@ -71,22 +72,6 @@ def find_copy(folder: Path, data_type: str) -> Path:
     if data_type == "uri_folder":
         return root
     return next(file for file in sorted(root.rglob("*")) if file.is_file())
-
-
-def list_files(path: Path) -> list[Path]:
-    """The data files: the path itself, or all CSV or all Parquet files below a folder.
-
-    Raises:
-        SettingsError: a folder without such files, or with both formats.
-    """
-    if path.is_file():
-        return [path]
-    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES]
-    if not files:
-        raise SettingsError(f"training_data: {path.name} has no .csv or .parquet file")
-    if len({file.suffix.lower() for file in files}) > 1:
-        raise SettingsError(f"training_data: {path.name} has CSV and Parquet files; use one format")
-    return files
 
 
 def digest(path: Path) -> str:

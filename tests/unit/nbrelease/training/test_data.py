@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from nbrelease.errors import SettingsError
-from nbrelease.training.data import digest, find_local, guess_type, list_files, parse_reference
+from nbrelease.errors import DataError, SettingsError
+from nbrelease.training.data import digest, find_local, guess_type, parse_reference
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,11 @@ def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path) -> None:
     assert digest(tmp_path / "a") != before
 
 
-def test_the_files_of_a_folder(tmp_path) -> None:
-    with pytest.raises(SettingsError):
-        list_files(tmp_path)
-    for name in ("b.csv", "a.csv", "notes.txt"):
-        (tmp_path / name).write_text("x\n1\n")
-    assert [file.name for file in list_files(tmp_path)] == ["a.csv", "b.csv"]
-    (tmp_path / "c.parquet").write_text("")
-    with pytest.raises(SettingsError):
-        list_files(tmp_path)
+def test_a_folder_without_data_is_an_error(tmp_path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "notes.txt").write_text("x")
+    with pytest.raises(DataError):
+        find_local("data", tmp_path)
 
 
 def test_a_file_that_is_not_there_is_an_error_of_the_settings(tmp_path) -> None:
