@@ -24,8 +24,8 @@ from nbrelease.export.diagnostic import RULES
 HERE = Path(__file__).parent / "mirror"
 NAMES = sorted(path.stem for path in (HERE / "inputs").glob("*.ipynb"))
 OTHER_NOTEBOOKS = {"same-module": ["whole"]}
-# Rules about exported files, which have tests of their own.
-FILE_RULES = {"NBR502", "NBR601", "NBR602", "NBR603", "NBR604"}
+# Rules about exported files and package lists, which have tests of their own.
+FILE_RULES = {"NBR502", "NBR601", "NBR602", "NBR603", "NBR604", "NBR701", "NBR702", "NBR703"}
 
 
 def layout(root: Path) -> Layout:
