@@ -11,8 +11,10 @@ from pathlib import Path
 from nbrelease.verification import verify
 
 
-def newest(project: Path, env: str = "dev") -> Path:
-    return max((project / "evidence").glob(f"{env}-*"), key=lambda path: path.name)
+def newest(project: Path, env: str = "dev", model: str = "") -> Path:
+    """The newest pack of an environment; ``model``: of that section ``[model:NAME]``."""
+    start = f"{env}-{model}-" if model else f"{env}-"
+    return max((project / "evidence").glob(f"{start}20*"), key=lambda path: path.name)
 
 
 def finished(project: Path) -> set[Path]:
