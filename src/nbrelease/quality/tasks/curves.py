@@ -17,16 +17,28 @@ CALIBRATION_BINS = 10
 
 
 def roc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> list[Point]:
-    """The ROC curve: (false, true positive rate)."""
-    hits, misses, steps = _ranked(positive, score)
-    rates = [(_share(misses[i], misses[-1]), _share(hits[i], hits[-1])) for i in steps]
-    return [(0.0, 0.0), *rates]
+    """The ROC curve: (false, true positive rate); empty where the label has one class only."""
+    from sklearn.metrics import roc_curve
+
+    if positive.all() or not positive.any():
+        return []
+    false_rate, true_rate, _ = roc_curve(positive, score)
+    return _thin_out(false_rate, true_rate)
 
 
 def precision_recall(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> list[Point]:
-    """The precision-recall curve: (recall, precision)."""
-    hits, misses, steps = _ranked(positive, score)
-    return [(_share(hits[i], hits[-1]), _share(hits[i], hits[i] + misses[i])) for i in steps]
+    """The precision-recall curve: (recall, precision), by rising recall.
+
+    It begins at the first positive: before it the precision is 0 or undefined, and a line from
+    there would look like a drop of the model. Empty where the label has one class only.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    if positive.all() or not positive.any():
+        return []
+    precision, recall, _ = precision_recall_curve(positive, score)
+    known = recall > 0
+    return _thin_out(recall[known][::-1], precision[known][::-1])
 
 
 def calibration(actual: NDArray[Any], probability: NDArray[np.float64]) -> list[Point]:
@@ -69,20 +81,11 @@ def errors_by_horizon(rows: ScoredRows, steps_ahead: NDArray[Any]) -> list[Point
     ]
 
 
-def _ranked(
-    positive: NDArray[np.bool_], score: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], list[int]]:
-    """Positives and negatives from each rank on upwards, and the ranks that are points."""
-    order = np.argsort(-score, kind="stable")
-    hits: NDArray[np.intp] = np.cumsum(positive[order])
-    misses = np.arange(1, len(order) + 1) - hits
-    steps = np.unique(np.linspace(0, len(order) - 1, CURVE_POINTS).astype(int))
-    return hits, misses, steps.tolist()
+def _thin_out(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Point]:
+    """At most ``CURVE_POINTS`` points of a curve, with both ends."""
+    steps = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).astype(int))
+    return [(round(float(x[i]), 6), round(float(y[i]), 6)) for i in steps]
 
 
 def _rounded(number: Any) -> float:
     return float(f"{float(number):.6g}")
-
-
-def _share(part: Any, whole: Any) -> float:
-    return round(float(part) / float(whole), 6) if whole else 0.0

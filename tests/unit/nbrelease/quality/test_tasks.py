@@ -173,6 +173,17 @@ def test_two_classes_of_any_values(names):
         assert np.min(np.abs(np.c_[recall, precision] - point).sum(axis=1)) < 1e-5
 
 
+def test_curves_of_equal_probabilities_are_those_of_their_thresholds():
+    """The most probable row is negative, and six rows have the same probability."""
+    actual = np.array([0, 1, 1, 0, 1, 0, 1, 0])
+    probability = np.array([0.9, 0.8, *[0.5] * 6])
+    both = np.column_stack([1 - probability, probability])
+    scores = Scores((probability > 0.6).astype(int), both)
+    drawn = compare(Predictions(actual, scores, None, (0, 1)), "binary").curves.challenger
+    assert drawn.roc == [(0, 0), (0.25, 0), (0.25, 0.25), (1, 1)]
+    assert drawn.precision_recall == [(0.25, 0.5), (1, 0.5)]
+
+
 def test_the_positive_class_may_be_the_first():
     predictions = classes(["no", "yes"], positive="no")
     comparison = compare(predictions, "binary", {"metrics": [{"metric": "recall", "margin": 0}]})
