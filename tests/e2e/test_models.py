@@ -9,9 +9,38 @@ import pytest
 from tests.e2e import overlays
 from tests.e2e.packs import check_pack, newest, read_record, read_values
 from tests.e2e.projects import left_behind, nbrelease, rehearse
+from tests.e2e.scripts import Scripts
 
 pytestmark = pytest.mark.e2e
 
+TRAFFIC = """
+import json
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+print(json.dumps({each.name: each.traffic for each in client.online_endpoints.list()}))
+"""
+ASK_QUANTILES = """
+import json
+import requests
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+endpoint = client.online_endpoints.get("quotes-online")
+key = client.online_endpoints.get_keys("quotes-online").primary_key
+rows = {"columns": ["distance_km", "weight_kg", "hour", "vehicle"], "index": [0],
+        "data": [[4.4, 2.7, 20.0, "car"]]}
+answers = [
+    requests.post(
+        endpoint.scoring_uri,
+        json={"input_data": rows, "params": {"quantile": quantile}},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=60,
+    ).json()
+    for quantile in (0.1, 0.5, 0.9)
+]
+print(json.dumps(answers))
+"""
 ADA = ["--approve", "prod=Ada:first", "--approve", "blue=Ada:all green"]
 # model: its task, its main metric, a parameter with the values of a challenger that is as good as
 # the champion, and of a model that does not meet the release criteria
@@ -96,8 +125,18 @@ def test_a_challenger_replaces_a_champion_in_prod(model, tmp_path):
     main_metric = values["comparison"]["metrics"][0]
     assert (main_metric["name"], main_metric["champion"] is None) == (metric, False)
     assert str(values["job_parameters"][parameter]) == better
+    if model == "quotes":
+        check_request_parameters(project)
     check_rejection(project, model)
     assert not left_behind(project)
+
+
+def check_request_parameters(project: Path) -> None:
+    """The scoring script of the endpoint passes the parameters of a request to the model."""
+    scripts = Scripts(project)
+    [low], [median], [high] = json.loads(scripts.run(ASK_QUANTILES))
+    scripts.end()
+    assert low < median < high
 
 
 @pytest.mark.drill
@@ -107,11 +146,25 @@ def test_two_models_of_one_repository_are_released_independently(tmp_path):
     done = nbrelease(project, "settings")
     assert done.returncode == 0, done.stderr
     for model, section in (("tickets", "tickets"), ("parcels", "")):
-        done = rehearse(project, *(["--model", section] if section else []))
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-        check_release(project, "dev", model, section)
+        words = ["--model", section] if section else []
+        for env, approvals in (("dev", []), ("prod", ADA)):
+            done = rehearse(project, *words, *approvals, pipeline=env)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+            check_release(project, env, model, section)
+        traffic = read_traffic(project)
+        if model == "tickets":
+            first = traffic
+    assert first == {"parcels-online-tickets": {"model-1": 100}}
+    assert traffic == {**first, "parcels-online": {"model-1": 100}}
     names = [
         json.loads(path.read_text())["settings_model"]
         for path in sorted(project.glob("evidence/*/record.json"))
     ]
-    assert sorted(names) == ["", "tickets"]
+    assert sorted(names) == ["", "", "tickets", "tickets"]
+
+
+def read_traffic(project: Path) -> dict[str, dict[str, int]]:
+    scripts = Scripts(project)
+    traffic = json.loads(scripts.run(TRAFFIC))
+    scripts.end()
+    return traffic
