@@ -42,14 +42,6 @@ class Profile:
         """The version of azureml-local."""
         return version("azureml-local")
 
-    def default(self, config: Any, key: str) -> str | None:
-        """A default of ``az configure`` or of ``AZURE_DEFAULTS_...``; None without one."""
-        config.set_to_use_local_config(True)
-        try:
-            return config.get(config.defaults_section_name, key, fallback=None) or None
-        finally:
-            config.set_to_use_local_config(False)
-
     def subscription(self, name: str | None = None) -> str:
         """The id of a subscription by id or name; without one, of the current subscription.
 

@@ -25,7 +25,6 @@ logger = get_logger(__name__)
 
 CONFIGURED_DEFAULTS = {"resource_group": "group", "workspace_name": "workspace"}
 """Attributes of options to their keys in ``az configure --defaults``."""
-HELP = {"-h", "--help"}
 TRUE, FALSE = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
 
 Arguments = argparse.Namespace
@@ -52,8 +51,7 @@ class _Parser(CLICommandParser):  # type: ignore[misc]
 
     def error(self, message: str) -> NoReturn:
         logger.error(message)
-        self.exit(2)
-        raise AssertionError  # exit does not return
+        sys.exit(2)
 
 
 def _boolean(text: str) -> bool:
@@ -62,14 +60,8 @@ def _boolean(text: str) -> bool:
     return text.lower() in TRUE
 
 
-def _argument(option: syntax.Option, default: str | None) -> CLICommandArgument:
-    """An option as an argument of knack.
-
-    Args:
-        option: the option.
-        default: the value of ``az configure --defaults``, which takes the place of a required
-            value; None without one.
-    """
+def _argument(option: syntax.Option) -> CLICommandArgument:
+    """An option as an argument of knack."""
     settings: dict[str, Any] = {"options_list": list(option.names), "help": ""}
     if option.kind == syntax.FLAG:
         settings["action"] = "store_true"
@@ -83,23 +75,17 @@ def _argument(option: syntax.Option, default: str | None) -> CLICommandArgument:
         settings["type"] = int
     if option.choices:
         settings["choices"] = list(option.choices)
-    if default is not None or option.default is not None:
-        settings["default"] = default if default is not None else _typed_default(option)
+    if option.default is not None:
+        settings["default"] = option.default
     if not option.supported:
         settings["action"] = _Unsupported
         if option.kind == syntax.FLAG:
             settings["nargs"] = 0
-    argument = CLICommandArgument(
-        option.dest, required=option.required and default is None, **settings
-    )
+    argument = CLICommandArgument(option.dest, required=option.required, **settings)
     if not option.names[0].startswith("-"):
         argument.options_list = []
         argument.nargs = settings.get("nargs", "?")
     return argument
-
-
-def _typed_default(option: syntax.Option) -> Any:
-    return int(option.default or 0) if option.kind == syntax.INTEGER else option.default
 
 
 class _Loader(CLICommandsLoader):  # type: ignore[misc]
@@ -109,11 +95,14 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
         for name in syntax.find_commands(_words(args)):
             self._populate_command_group_table_with_subgroups(" ".join(name.split()[:-1]))
             self.command_table[name] = self._create(syntax.get_command(name))
+        for attribute, key in CONFIGURED_DEFAULTS.items():
+            self.argument_registry.register_cli_argument(
+                "", attribute, None, configured_default=key
+            )
         return super().load_command_table(args)
 
     def _create(self, command: syntax.Command) -> CLICommand:
         context: Program = self.cli_ctx
-
         confirms = command.name.endswith(" delete")
 
         def load_arguments() -> list[tuple[str, CLICommandArgument]]:
@@ -121,7 +110,7 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
             options = [each for each in command.options if each.dest != "yes" or not confirms]
             if not any("--subscription" in each.names for each in options):
                 options.append(syntax.Option(("--subscription",)))
-            return [(each.dest, _argument(each, context.default(each))) for each in options]
+            return [(each.dest, _argument(each)) for each in options]
 
         def run(params: Mapping[str, Any]) -> Any:
             return context.run_command(command.name, Arguments(**params))
@@ -173,11 +162,6 @@ class Program(CLI):  # type: ignore[misc]
         self._profile = profile
         self._run_command = run_command
         self._table_transformers = table_transformers
-
-    def default(self, option: syntax.Option) -> str | None:
-        """The configured default of an option; None without one."""
-        key = CONFIGURED_DEFAULTS.get(option.dest)
-        return self._profile.default(self.config, key) if key else None
 
     def run_command(self, name: str, arguments: Arguments) -> Any:
         """Run a command and return its result."""
