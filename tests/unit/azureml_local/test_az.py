@@ -257,8 +257,7 @@ def test_accepted(az, line, values):
     call = az(line)
     assert call.code == 0, call.err
     assert call.name == " ".join(word.lower() for word in shlex.split(line)[:3])
-    if "local" not in values:
-        assert {key: call.values[key] for key in values} == values
+    assert {key: call.values[key] for key in values} == values
 
 
 @pytest.mark.parametrize(("line", "named"), REJECTED, ids=[line for line, _ in REJECTED])
@@ -269,7 +268,7 @@ def test_rejected(az, line, named):
 
 
 def test_each_command_has_a_handler():
-    names = [name for name in syntax.command_names() if syntax.get_command(name).supported]
+    names = [name for name in syntax.find_commands([]) if syntax.get_command(name).supported]
     handled = {*core.HANDLERS, *(f"ml {name}" for name in COMMANDS)}
     assert set(names) == handled
     assert set(core.TABLE_TRANSFORMERS) <= handled
@@ -351,10 +350,19 @@ def test_defaults_need_a_value(az):
     assert az("configure --defaults group").code == 1
 
 
-def test_defaults_of_the_folder(az, tmp_path):
+def test_defaults_of_the_folder(az, tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     az("configure --defaults group=g1 workspace=w1 --scope local")
-    assert (tmp_path / "config" / "config").is_file()
+    assert (folder / "config" / "config").is_file()
     assert az("ml job show -n j").values["resource_group"] == "g1"
+    assert az("config get defaults.group --local --query value -o tsv").out == "g1\n"
+    assert az("config get defaults.group").code == 1
+    assert az("configure --list-defaults").out == "[]\n"
+    assert az("configure --list-defaults --scope local --query [].value -o tsv").out == "g1\nw1\n"
+    monkeypatch.chdir(tmp_path)
+    assert az("ml job show -n j").code == 2
 
 
 def test_config(az):
@@ -364,6 +372,8 @@ def test_config(az):
     assert az("config unset defaults.group").code == 0
     assert az("config get defaults.group").code == 1
     assert az("config set nonsense").code == 1
+    assert az("config set nonsense=1").code == 1
+    assert az("config unset defaults").code == 1
 
 
 def test_account(az):

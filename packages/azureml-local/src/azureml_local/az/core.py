@@ -51,8 +51,23 @@ def _command(name: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def _config(profile: Profile) -> CLIConfig:
-    return CLIConfig(config_dir=str(profile.folder), config_env_var_prefix="AZURE")
+def _config(profile: Profile, *, local: bool) -> CLIConfig:
+    """The configuration.
+
+    Args:
+        profile: has the folder of the global configuration.
+        local: whether to use the configuration of the working directory, too.
+    """
+    return CLIConfig(
+        config_dir=str(profile.folder), config_env_var_prefix="AZURE", use_local_config=local
+    )
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    section, _, name = key.partition(".")
+    if not name:
+        raise AzError(f"Invalid key '{key}': use SECTION.NAME.")
+    return section, name
 
 
 @_command("account show")
@@ -127,46 +142,32 @@ def _version(profile: Profile, _arguments: Arguments) -> dict[str, Any]:
 
 @_command("configure")
 def _configure(profile: Profile, arguments: Arguments) -> list[dict[str, str]] | None:
-    config = _config(profile)
-    config.set_to_use_local_config(arguments.scope == "local")
+    config = _config(profile, local=arguments.scope == "local")
     if arguments.defaults:
         for pair in arguments.defaults:
             name, equals, value = pair.partition("=")
             if not equals:
                 raise AzError("usage error: --defaults STRING=STRING STRING=STRING ...")
-            _set_value(config, config.defaults_section_name, name, value)
+            config.set_value(config.defaults_section_name, name, value)
         return None
     if arguments.list_defaults:
-        config.set_to_use_local_config(True)
-        items: list[dict[str, str]] = config.items(config.defaults_section_name)
-        return items
+        return [item for item in config.items(config.defaults_section_name) if item["value"]]
     raise NotSupported("an interactive 'az configure'")
-
-
-def _set_value(config: CLIConfig, section: str, name: str, value: str) -> None:
-    """Set a value; an empty one removes it."""
-    if value:
-        config.set_value(section, name, value)
-    elif config.has_option(section, name):
-        config.remove_option(section, name)
 
 
 @_command("config set")
 def _config_set(profile: Profile, arguments: Arguments) -> None:
-    config = _config(profile)
-    config.set_to_use_local_config(arguments.local)
+    config = _config(profile, local=arguments.local)
     for pair in arguments.key_value:
         key, equals, value = pair.partition("=")
-        section, dot, name = key.partition(".")
-        if not (equals and dot and name):
+        if not equals:
             raise AzError(f"Invalid key-value pair '{pair}': use SECTION.NAME=VALUE.")
-        config.set_value(section, name, value)
+        config.set_value(*_split_key(key), value)
 
 
 @_command("config get")
 def _config_get(profile: Profile, arguments: Arguments) -> Any:
-    config = _config(profile)
-    config.set_to_use_local_config(True)
+    config = _config(profile, local=arguments.local)
     if not arguments.key:
         return {section: config.items(section) for section in config.sections()}
     section, dot, name = arguments.key.partition(".")
@@ -181,11 +182,9 @@ def _config_get(profile: Profile, arguments: Arguments) -> Any:
 
 @_command("config unset")
 def _config_unset(profile: Profile, arguments: Arguments) -> None:
-    config = _config(profile)
-    config.set_to_use_local_config(arguments.local)
+    config = _config(profile, local=arguments.local)
     for key in arguments.key:
-        section, _, name = key.partition(".")
-        config.remove_option(section, name)
+        config.remove_option(*_split_key(key))
 
 
 def _extension(profile: Profile) -> dict[str, Any]:

@@ -75,11 +75,6 @@ def _lines() -> dict[str, str | None]:
     return lines
 
 
-def command_names() -> tuple[str, ...]:
-    """All commands of the table, also those that are not supported."""
-    return tuple(_lines())
-
-
 def get_command(name: str) -> Command:
     """A command of the table."""
     options = _lines()[name]
@@ -88,7 +83,10 @@ def get_command(name: str) -> Command:
 
 
 def find_commands(words: list[str]) -> list[str]:
-    """The command that the first words of a command line name, or the commands of that group."""
+    """The command that the first words of a command line name, or the commands of that group.
+
+    Without such words: all commands, also those that are not supported.
+    """
     for length in range(len(words), 0, -1):
         prefix = " ".join(words[:length]).lower()
         if prefix in _lines():
