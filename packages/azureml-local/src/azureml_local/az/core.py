@@ -10,7 +10,7 @@ from urllib.parse import quote
 from knack.config import CLIConfig
 from knack.log import get_logger
 
-from azureml_local.az.errors import AzError, NotSupported
+from azureml_local.az.errors import AzError, NotFound, NotSupported
 from azureml_local.az.profile import Profile
 from azureml_local.az.program import Arguments, Handler
 from azureml_local.az.server_client import ServerClient
@@ -257,7 +257,11 @@ def _group_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
 
 @_command("group exists")
 def _group_exists(profile: Profile, arguments: Arguments) -> bool:
-    return bool(_group(profile, arguments))
+    try:
+        _group(profile, arguments)
+    except NotFound:
+        return False
+    return True
 
 
 @_command("group create")
