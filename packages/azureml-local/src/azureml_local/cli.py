@@ -16,11 +16,10 @@ from typing import Any
 import click
 
 import child_processes
+from azureml_local.az import BIN_VARIABLE
 from azureml_local.errors import LocalError
 
 DEFAULT_DATA = "~/.azureml-local"
-BIN_VARIABLE = "AZUREML_LOCAL_BIN"
-"""The variable with the folder of the program az; it goes first on the PATH."""
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 

@@ -36,7 +36,8 @@ from azureml_local import (
     unsupported,
     workspaces,
 )
-from azureml_local.az.service import BIN_VARIABLE, AzService, write_program
+from azureml_local.az import BIN_VARIABLE
+from azureml_local.az.service import AzService, write_program
 from azureml_local.batch import routes as batch_routes
 from azureml_local.batch.invocation import Invocations
 from azureml_local.errors import LocalError

@@ -7,17 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from azureml_local.az import core, preloaded, program
-from azureml_local.az.profile import Profile
-
-DATA = "AZUREML_LOCAL_DATA"
-DEFAULT_DATA = "~/.azureml-local"
+from azureml_local.az import DATA_VARIABLE, core, preloaded, program
+from azureml_local.az.profile import Profile, config_folder
 
 
 def main(argv: list[str]) -> int:
     """Run a command line and return its exit code."""
     is_fork = preloaded.restore_environment()
-    data = Path(os.environ.get(DATA) or DEFAULT_DATA).expanduser().resolve()
+    data = Path(os.environ[DATA_VARIABLE])
 
     def run_command(profile: Profile, name: str, arguments: program.Arguments) -> Any:
         if not name.startswith("ml "):
@@ -30,7 +27,7 @@ def main(argv: list[str]) -> int:
 
         return run_ml_command(profile, name, arguments)
 
-    profile = Profile(data, program.default_folder(data))
+    profile = Profile(data, config_folder(data))
     return program.run(program.Program(profile, run_command, core.TABLE_TRANSFORMERS), argv)
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,12 @@ TENANT = "00000000-0000-0000-0000-000000000000"
 CLOUD = "AzureMLLocal"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{9,12}", re.IGNORECASE)
 _FILE = "azureProfile.json"
+
+
+def config_folder(data: Path) -> Path:
+    """The configuration folder: ``AZURE_CONFIG_DIR``, else one of this workspace."""
+    configured = os.environ.get("AZURE_CONFIG_DIR")
+    return Path(configured).expanduser() if configured else data / ".azure"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Profile:
     @property
     def version(self) -> str:
         """The version of azureml-local."""
+        from importlib.metadata import version  # slow, and only two commands need it
+
         return version("azureml-local")
 
     def subscription(self, name: str | None = None) -> str:

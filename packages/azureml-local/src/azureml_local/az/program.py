@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from knack.arguments import CLICommandArgument
@@ -103,7 +103,8 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
 
     def _create(self, command: syntax.Command) -> CLICommand:
         context: Program = self.cli_ctx
-        confirms = command.name.endswith(" delete")
+        has_yes = any(each.dest == "yes" for each in command.options)
+        confirms = has_yes and command.name.endswith(" delete")
 
         def load_arguments() -> list[tuple[str, CLICommandArgument]]:
             # knack adds --yes to commands with a confirmation
@@ -120,19 +121,14 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
             command.name,
             run,
             arguments_loader=load_arguments,
-            confirmation=confirms and any(each.dest == "yes" for each in command.options),
+            confirmation=confirms,
             table_transformer=context.table_transformer(command.name),
         )
 
 
 def _words(argv: Sequence[str]) -> list[str]:
     """The words before the first option."""
-    words: list[str] = []
-    for each in argv:
-        if each.startswith("-"):
-            break
-        words.append(each)
-    return words
+    return list(takewhile(lambda each: not each.startswith("-"), argv))
 
 
 class Program(CLI):  # type: ignore[misc]
@@ -224,9 +220,3 @@ def _require_supported(argv: list[str]) -> None:
         if is_group:
             return
     raise NotSupported(f"'az {' '.join(words)}'")
-
-
-def default_folder(data: Path) -> Path:
-    """The configuration folder: ``AZURE_CONFIG_DIR``, else one of this workspace."""
-    configured = os.environ.get("AZURE_CONFIG_DIR")
-    return Path(configured).expanduser() if configured else data / ".azure"

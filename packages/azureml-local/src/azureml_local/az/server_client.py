@@ -35,12 +35,13 @@ class ServerClient:
         Raises:
             AzError: no server is running.
         """
-        try:
-            content = json.loads((data / "server.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        from azureml_local.server_file import read_server_file
+
+        content = read_server_file(data)
+        if content is None:
             raise AzError(
                 f"the local workspace in {data} is not running; start it: azureml-local start"
-            ) from None
+            )
         return cls(content["url"], content["env"])
 
     def token(self, resource: str) -> dict[str, Any]:
@@ -61,11 +62,7 @@ class ServerClient:
 
     def _send(self, method: str, url: str, headers: dict[str, str]) -> dict[str, Any]:
         request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
-        authorities = self.env["REQUESTS_CA_BUNDLE"]
-        is_folder = Path(authorities).is_dir()
-        context = ssl.create_default_context(
-            **{"capath" if is_folder else "cafile": authorities}  # type: ignore[arg-type]
-        )
+        context = ssl.create_default_context(capath=self.env["REQUESTS_CA_BUNDLE"])
         handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
         opener = urllib.request.build_opener(*handlers)
         try:

@@ -12,16 +12,19 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.az import preloaded
+from azureml_local.az import DATA_VARIABLE, preloaded
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.routing import Routes
 from child_processes import preload
 
-BIN_VARIABLE = "AZUREML_LOCAL_BIN"
-"""The variable of the client environment with the folder that contains ``az``."""
 _MODULES = (
-    "azureml_local.az.ml.imports",
+    "azure.ai.ml.entities",
+    "azure.identity",
+    "azureml_local.az.core",
     "azureml_local.az.ml.commands",
+    "azureml_local.server_file",
+    "jmespath",
+    "yaml",
     # The SDK imports these in some operations, if they are installed.
     "IPython",
     "azure.identity._credentials.app_service",
@@ -86,7 +89,7 @@ def write_program(data: Path) -> Path:
     # -I: the variables and folders of a pipeline's own Python have no effect.
     command = f"exec {shlex.quote(sys.executable)} -I -m {preloaded.MODULE}"
     temporary.write_text(
-        f'#!/bin/sh\nexport AZUREML_LOCAL_DATA={shlex.quote(str(data))}\n{command} "$@"\n',
+        f'#!/bin/sh\nexport {DATA_VARIABLE}={shlex.quote(str(data))}\n{command} "$@"\n',
         encoding="utf-8",
     )
     temporary.chmod(0o700)
