@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from azureml_local.az import core, program, syntax
+from azureml_local.az import core, preloaded, program, syntax
 from azureml_local.az.ml.commands import COMMANDS
 from azureml_local.az.profile import Profile
 
@@ -344,6 +344,21 @@ def test_defaults_of_configure_and_environment(az, monkeypatch):
     ]  # fmt: skip
     az("configure -d group=")
     assert az("ml job show -n j").code == 2
+
+
+def test_a_fork_has_the_variables_of_its_caller(monkeypatch):
+    caller = {"AZURE_DEFAULTS_GROUP": "caller", "LANG": "C"}
+    environ = {
+        "AZURE_DEFAULTS_GROUP": "server",
+        "AZURE_DEFAULTS_WORKSPACE": "server",
+        "ARM_CLOUD_METADATA_URL": "https://localhost",
+        "OTHER": "1",
+        preloaded.CALLER: json.dumps(caller),
+    }
+    monkeypatch.setattr("os.environ", environ)
+    assert preloaded.restore_environment()
+    assert environ == {**caller, "ARM_CLOUD_METADATA_URL": "https://localhost", "OTHER": "1"}
+    assert not preloaded.restore_environment()
 
 
 def test_defaults_need_a_value(az):

@@ -1,8 +1,8 @@
 """Runs ``az ml`` commands in forks of a process that has imported the SDK.
 
-The import of the SDK takes seconds, and a pipeline calls ``az`` sixty times. The server owns the
-preloaded process, because it must outlive single calls; a call asks the server for its address if
-the address that it knows does not respond.
+The import of the SDK takes seconds, and a pipeline calls ``az`` dozens of times. The server owns
+the preloaded process, because it must outlive single calls. A call reads its address from a file.
+If that address does not respond, the call asks the server for a new one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MODULE = "azureml_local.az"
 CALLER = "AZUREML_LOCAL_AZ_CALLER"
 """The variables of the caller that modules read at import, as JSON: a fork sets them itself."""
 CONNECTION = ("ARM_", "AZUREML_", "REQUESTS_")
-"""Prefixes of variables that connect to a server: those of the preloaded process are right."""
+"""Prefixes of variables that connect to a server: a fork keeps those of the preloaded process."""
 
 
 def run(data: Path, argv: list[str]) -> int | None:
@@ -53,11 +53,7 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
     Args:
         variables: the variables of the preloaded process that modules read at import.
     """
-    caller = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(preload.READ_AT_IMPORT) and not name.startswith(CONNECTION)
-    }
+    caller = {name: value for name, value in os.environ.items() if _is_of_caller(name)}
     rest = {
         name: value
         for name, value in os.environ.items()
@@ -66,10 +62,16 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
     return {**rest, **variables, CALLER: json.dumps(caller)}
 
 
+def _is_of_caller(name: str) -> bool:
+    return name.startswith(preload.READ_AT_IMPORT) and not name.startswith(CONNECTION)
+
+
 def restore_environment() -> bool:
     """In a fork: set the variables of the caller; returns whether this process is a fork."""
     text = os.environ.pop(CALLER, None)
     if text is None:
         return False
+    for name in filter(_is_of_caller, list(os.environ)):
+        del os.environ[name]  # of the server; the caller may not have it
     os.environ.update(json.loads(text))
     return True
