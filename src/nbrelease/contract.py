@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nbrelease.errors import SettingsError
-from nbrelease.export.generated_contract import CONTRACT_FILE, SCHEMA
 from nbrelease.notebook import Parameter
 
+CONTRACT_FILE = "contract.json"
+SCHEMA = 1
 DATA_PARAMETER = "input_data"
 """The parameter for the training data, of any type."""
 OUTPUT_PREFIX = "output"

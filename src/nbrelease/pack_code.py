@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbrelease import files
+from nbrelease.contract import CONTRACT_FILE
 from nbrelease.export import export_state
-from nbrelease.export.generated_contract import CONTRACT_FILE
 from nbrelease.export.layout import Layout, load
 from nbrelease.output_comparison import SANITIZE_FILE
 from nbrelease.records import Masked

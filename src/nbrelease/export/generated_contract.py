@@ -13,13 +13,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nbrelease.contract import SCHEMA
 from nbrelease.export import diagnostic as rules
 from nbrelease.export import generated_module
 from nbrelease.export.source import CodeCell, Source
 from nbrelease.notebook import Parameter
 
-CONTRACT_FILE = "contract.json"
-SCHEMA = 1
 ARGUMENTS = (("label", "prediction"), ("label", "prediction", "probability"))
 """The arguments that a metric may have."""
 

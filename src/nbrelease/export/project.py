@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nbrelease.contract import CONTRACT_FILE
 from nbrelease.errors import NotebookFormatError, UsageError
 from nbrelease.export import (
     blocks,
@@ -264,5 +265,5 @@ def _render(planner: _Planner, export: Export, source: Source) -> None:
         copies.append(SharedCopy(file, other.path))
     add_generated_files(layout, export, source, module_blocks, copies)
     if source.runnable:
-        path = folder / generated_contract.CONTRACT_FILE
+        path = folder / CONTRACT_FILE
         export.files.append(file_with_text(path, generated_contract.render(source)))

@@ -21,9 +21,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nbrelease.contract import DATA_PARAMETER, Contract
+from nbrelease.contract import CONTRACT_FILE, DATA_PARAMETER, Contract
 from nbrelease.errors import SettingsError
-from nbrelease.export.generated_contract import CONTRACT_FILE
 from nbrelease.settings.keys import (
     INVALID,
     NOTEBOOK_KEYS,
