@@ -108,3 +108,13 @@ def test_a_file_that_is_not_yaml_is_reported(project):
 def test_a_project_without_an_environment_file_is_not_checked(project):
     (project / "conda" / "train.yml").unlink()
     assert check(project, "import lightgbm") == (0, [])
+
+
+def test_an_exported_module_that_is_not_valid_python_is_reported(project):
+    assert check(project, "import mlflow") == (0, [])
+    with (project / "exported" / "train" / "main.py").open("a") as file:
+        file.write("def (\n")
+    done = nbrelease(project, "export", "--check", "--format", "json")
+    codes = {each["code"] for each in json.loads(done.stdout)}
+    assert (done.returncode, "NBR201" in codes) == (1, True)
+    assert nbrelease(project, "doctor").returncode == 1
