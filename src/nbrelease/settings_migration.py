@@ -30,7 +30,7 @@ def move_parameters(root: Path) -> list[str]:
     path = root / FILE
     names = _parameter_names(root)
     lines = path.read_text(encoding="utf-8").splitlines()
-    kept: list[str] = []
+    remaining: list[str] = []
     moved: dict[str, list[str]] = {}
     section = ""
     for line in lines:
@@ -42,17 +42,17 @@ def move_parameters(root: Path) -> list[str]:
             target = "train" if section == "DEFAULT" else f"train:{section}"
             moved.setdefault(target, []).append(line)
         else:
-            kept.append(line)
+            remaining.append(line)
     if not moved:
         return []
     first = next(
-        (n for n, line in enumerate(kept) if SECTION.match(line) and line != "[DEFAULT]"),
-        len(kept),
+        (n for n, line in enumerate(remaining) if SECTION.match(line) and line != "[DEFAULT]"),
+        len(remaining),
     )
     added = [COMMENT]
     for target in sorted(moved):
         added += [f"[{target}]", *moved[target], ""]
-    text = "\n".join([*kept[:first], *added, *kept[first:]]) + "\n"
+    text = "\n".join([*remaining[:first], *added, *remaining[first:]]) + "\n"
     files.write_text(path, text)
     return [
         f"{', '.join(str(line).partition('=')[0].strip() for line in moved[target])} "

@@ -85,16 +85,16 @@ class SliceNames:
             return self._parse(text)
         if each.category is not None:
             return f"{each.column} = {each.category}"
-        return f"{each.column} {self._band(each)}"
+        return f"{each.column} {self._range(each)}"
 
     def of_group(self, column: str, text: str) -> str:
         """The name of a group of a sensitive column, for example "0 to 30" or "winter"."""
         each = self._groups.get((column, text))
         if each is None:
             return self._parse(text)
-        return each.category if each.category is not None else self._band(each)
+        return each.category if each.category is not None else self._range(each)
 
-    def _band(self, each: Slice) -> str:
+    def _range(self, each: Slice) -> str:
         _, low, high = self._, each.low, each.high
         if low is not None and high is not None:
             values = {"low": formats.exact(low), "high": formats.exact(high)}

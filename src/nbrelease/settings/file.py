@@ -95,7 +95,7 @@ class Settings:
         }
         if others:
             contract = self.contract(env)
-            self._check_parameters(self._without_foreign(others, contract), contract, KEYS)
+            self._check_parameters(self._exclude_other_notebooks(others, contract), contract, KEYS)
         return env
 
     def contract(self, env: Environment) -> Contract:
@@ -135,7 +135,7 @@ class Settings:
         """
         env, values = self.environment(name, model), self._collect(name, model)
         if values.parameters:
-            values.parameters = self._without_foreign(values.parameters, self.contract(env))
+            values.parameters = self._exclude_other_notebooks(values.parameters, self.contract(env))
         self._type_parameters(env, values)
 
     def _type_parameters(self, env: Environment, values: Values) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Settings:
             **{each: text for each, text in data.items() if text},
         }
 
-    def _without_foreign(
+    def _exclude_other_notebooks(
         self, entries: Mapping[str, Entry], contract: Contract
     ) -> dict[str, Entry]:
         """The entries without overrides for another notebook than the one of the contract."""
