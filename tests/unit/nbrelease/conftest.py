@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import packs
-from html_page import Page
-
-from nbrelease.pack import build_pack
-from nbrelease.records import ReleaseRecord
-
-
-@dataclass(frozen=True)
-class Built:
-    """A pack with its record."""
-
-    folder: Path
-    record: ReleaseRecord
-
-    def page(self, name: str = "index.html") -> Page:
-        return Page(self.folder / name)
-
-    @property
-    def pages(self) -> list[Page]:
-        return [Page(path) for path in sorted(self.folder.rglob("*.html"))]
+from built_packs import Built, build
 
 
 def _build_all(evidence_folder: Path, language: str) -> dict[str, Built]:
     evidence_folder.mkdir()
     built = {}
     for make in packs.ALL:
-        folder = make(evidence_folder, language=language)
-        built[make.__name__] = Built(folder, build_pack(folder))
+        built[make.__name__] = build(make(evidence_folder, language=language))
     return built
 
 

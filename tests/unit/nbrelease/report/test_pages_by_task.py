@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import task_packs
-from html_page import Page, words
+from built_packs import Built, build
+from html_page import words
 from sklearn.metrics import get_scorer_names
 
 from nbrelease.pack import build_pack
-from nbrelease.records import ReleaseRecord
 from nbrelease.report import labels, metric_labels
 from nbrelease.report.translations import translator
 
@@ -52,26 +51,11 @@ METRICS = {
 EXAMPLE = re.compile(r"diabet|patient|\bestimator|regulari[sz]ation", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Built:
-    """A pack with its record."""
-
-    folder: Path
-    record: ReleaseRecord
-
-    def page(self, name: str = "index.html") -> Page:
-        return Page(self.folder / name)
-
-    @property
-    def pages(self) -> list[Page]:
-        return [Page(path) for path in sorted(self.folder.rglob("*.html"))]
-
-
 def build_all(folder: Path, language: str) -> dict[str, Built]:
     built = {}
     for make in task_packs.ALL:
         pack = make(folder / make.__name__, language=language)  # each without earlier releases
-        built[make.__name__] = Built(pack, build_pack(pack))
+        built[make.__name__] = build(pack)
     return built
 
 
@@ -259,8 +243,7 @@ def test_columns_have_their_kind(of_tasks):
 def test_parameters_are_those_that_the_job_used(tmp_path):
     settings = {"learning_rate": 0.1, "max_iter": 400, "training_data": "rentals.parquet"}
     pack = task_packs.regression(tmp_path, parameters=settings)
-    built = Built(pack, build_pack(pack))
-    page = built.page()
+    page = build(pack).page()
     rows = page.html.select("tr[data-parameter]")
     used = {row["data-parameter"]: words(row.td) for row in rows}
     assert used == {"learning_rate": "0.05", "max_iter": "400", "max_leaf_nodes": "15"}
@@ -281,12 +264,12 @@ def test_parameters_are_compared_with_the_release_before(tmp_path):
     notebook = pack / "notebooks" / "02_train.ipynb"
     text = notebook.read_text(encoding="utf-8")
     notebook.write_text(text.replace('"max_iter": "400"', '"max_iter": "900"'))
-    page = Built(pack, build_pack(pack, card=False)).page()
+    page = build(pack, card=False).page()
     assert page.overview["changes"].details["changed-parameters"].endswith("max_iter 400 → 900")
     again = task_packs.regression(tmp_path, hour=2)
     again_notebook = again / "notebooks" / "02_train.ipynb"
     again_notebook.write_text(again_notebook.read_text().replace('"max_iter": "400"', '"max_iter": "900"'))  # fmt: skip
-    page = Built(again, build_pack(again, card=False)).page()
+    page = build(again, card=False).page()
     assert "same-parameters" in page.overview["changes"].details
 
 
