@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 import stat
@@ -20,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files
+from nbrelease import files, git
 from nbrelease.export.layout import Layout
 from nbrelease.notebook import read
 from nbrelease.packages import SERVER_PACKAGES, read_environment_file
@@ -184,11 +183,8 @@ def _install(pins: dict[str, str]) -> None:
 
 
 def _git(root: Path, *words: str) -> str:
-    """The output of git; empty if it fails. GIT_DIR is set in programs that git starts."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_DIR")}
-    done = subprocess.run(
-        ["git", "-C", str(root), *words], capture_output=True, text=True, check=False, env=clean
-    )
+    """The output of git; empty if it fails."""
+    done = git.run(root, *words)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

@@ -1,4 +1,4 @@
-"""The state of the git checkout."""
+"""Calls of git, and the state of the checkout."""
 
 from __future__ import annotations
 
@@ -22,17 +22,32 @@ class Source:
         return self.commit[:8] or "nocommit"
 
 
-def _git(root: Path, *args: str) -> str | None:
+def run(root: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run git in a folder.
+
+    Args:
+        root: the folder.
+        words: the command and its options.
+        variables: environment variables for git.
+
+    Raises:
+        FileNotFoundError: git is not installed.
+    """
+    # In a hook these variables name another repository.
+    clean = {k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE")}
+    return subprocess.run(
+        ["git", "-C", str(root), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, **variables},
+    )
+
+
+def _git(root: Path, *words: str) -> str | None:
     """The output of a git command without the final newline; None if it fails."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *args],
-            capture_output=True,
-            text=True,
-            check=False,
-            # In a hook these variables name another repository.
-            env={k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE")},
-        )
+        done = run(root, *words)
     except FileNotFoundError:  # git is not installed: the same as no repository
         return None
     return done.stdout.rstrip("\n") if done.returncode == 0 else None

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbrelease import files, new, settings_migration, wheels
+from nbrelease import files, git, new, settings_migration, wheels
+from nbrelease.doctor import NBDIME
 from nbrelease.errors import NbreleaseError, RunFailed, UsageError
 from nbrelease.export import plan
 from nbrelease.export.diagnostic import Level
@@ -26,7 +27,7 @@ from nbrelease.export.layout import load
 
 NOT_MERGED = ("exported", "wheels", new.IDENTITY, ".git")
 """``exported/`` is exported again; the wheels and the identity are replaced."""
-MERGE_DRIVER = "jupyternotebook"
+MERGE_DRIVER = "merge.jupyternotebook.driver"
 
 
 @dataclass
@@ -122,11 +123,11 @@ def _merge(root: Path, base: Path, current: Path, folder: Path) -> None:
     parent = _commit(root, base, prefix, folder)
     commit = _commit(root, current, prefix, folder, "-p", parent)
     attributes = folder / "attributes"
-    attributes.write_text(f"*.ipynb merge={MERGE_DRIVER}\n", encoding="utf-8")
-    driver = f'"{sys.executable}" -m nbdime.vcs.git.mergedriver merge %O %A %B %L %P'
-    done = _run_git(
+    attributes.write_text("*.ipynb merge=jupyternotebook\n", encoding="utf-8")
+    done = git.run(
         root,
-        *("-c", f"core.attributesFile={attributes}", "-c", f"merge.{MERGE_DRIVER}.driver={driver}"),
+        *("-c", f"core.attributesFile={attributes}"),
+        *("-c", f"{MERGE_DRIVER}={NBDIME[MERGE_DRIVER]}"),
         *("-c", "merge.directoryRenames=false", "cherry-pick", "--no-commit", commit),
     )
     if done.returncode and not _list_paths(root, "diff", "--name-only", "--diff-filter=U"):
@@ -193,19 +194,7 @@ def _list_paths(root: Path, *words: str) -> list[str]:
 
 
 def _git(folder: Path, *words: str, **variables: str) -> str:
-    done = _run_git(folder, *words, **variables)
+    done = git.run(folder, *words, **variables)
     if done.returncode:
         raise UsageError(f"git {words[0]}: {' '.join(done.stderr.split()) or 'failed'}")
     return done.stdout
-
-
-def _run_git(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    # In a hook these variables name another repository.
-    clean = {k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE")}
-    return subprocess.run(
-        ["git", "-C", str(folder), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**clean, **variables},
-    )
