@@ -18,15 +18,16 @@ from nbrelease import files, wheels
 from nbrelease.errors import RunFailed, UsageError
 
 TASKS = {
-    "binary": "One of two values (yes/no): logistic regression of numbers and categories.",
-    "multiclass": "One of several values: logistic regression of numbers.",
-    "regression": "A number: random forest of numbers and categories.",
-    "forecasting": "A number, steps ahead in time: a folder of Parquet files, split by time.",
+    "binary": "One of two values (yes/no): logistic regression on numeric and categorical columns.",
+    "multiclass": "One of several values: logistic regression on numeric columns.",
+    "regression": "A number: random forest on numeric and categorical columns.",
+    "forecasting": "A number some steps ahead in time: a folder of Parquet files, split by time.",
     "custom": "A model class and metric of your own, served by a scoring script of your own.",
 }
-EXAMPLES = {"diabetes": "The example of the documentation: binary, numbers only, three estimators."}
+DEFAULT_TASK = "binary"
+EXAMPLES = {"diabetes": "The example of the documentation: binary, numeric, three estimators."}
 IDENTITY = ".nbrelease.json"
-"""The file that says what ``new`` wrote, for ``update``."""
+"""The file that records what ``new`` wrote, for ``update``."""
 SHARED = ("runbooks", "conda", ".ado")
 EXAMPLE = ("notebooks", "data", "tests/exported", "runbooks/criteria.yml")
 SINGLE = ("settings.ini", "requirements.txt", ".gitignore", ".gitattributes")
@@ -50,7 +51,7 @@ class Identity:
     """
 
     name: str
-    task: str = "binary"
+    task: str = DEFAULT_TASK
     example: str = ""
     version: str = ""
     digest: str = ""

@@ -11,15 +11,21 @@ import click
 
 from nbrelease import console
 from nbrelease.errors import UsageError
-from nbrelease.new import EXAMPLES, TASKS, Identity, create
+from nbrelease.new import DEFAULT_TASK, EXAMPLES, TASKS, Identity, create
 
 SUBSCRIPTION = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-@click.option("--task", type=click.Choice(list(TASKS)), help="What the model predicts.")
-@click.option("--example", type=click.Choice(list(EXAMPLES)), help="Copy an example instead.")
+@click.option(
+    "--task",
+    type=click.Choice(list(TASKS)),
+    help=f"What the model predicts. Default: {DEFAULT_TASK}.",
+)
+@click.option(
+    "--example", type=click.Choice(list(EXAMPLES)), help="Copy an example instead of a starter."
+)
 @click.option("--list", "list_tasks", is_flag=True, help="List tasks and examples and exit.")
 @click.option("--name", help="Assets and endpoints are named after it. Default: the folder's name.")
 @click.option(
@@ -44,7 +50,7 @@ def command(
     if list_tasks:
         for option, kinds in (("--task", TASKS), ("--example", EXAMPLES)):
             for kind, summary in kinds.items():
-                default = " (default)" if kind == "binary" else ""
+                default = " Default." if kind == DEFAULT_TASK else ""
                 console.out(f"{f'{option} {kind}':20}  {summary}{default}")
         return
     if folder is None:
@@ -56,7 +62,7 @@ def command(
         if sys.stdin.isatty():
             name = click.prompt("Name of the project", default=name)
             if not task and not example:
-                task = click.prompt("Task", default="binary", type=click.Choice(list(TASKS)))
+                task = click.prompt("Task", default=DEFAULT_TASK, type=click.Choice(list(TASKS)))
             subscription = subscription or click.prompt(
                 "Azure subscription of dev (empty: a local workspace)",
                 default="",
@@ -65,7 +71,7 @@ def command(
             if subscription:
                 resource_group = resource_group or click.prompt("Its resource group")
                 workspace = workspace or click.prompt("Its workspace")
-    project = Identity(name, task or "binary", example or "")
+    project = Identity(name, task or DEFAULT_TASK, example or "")
     written = create(folder, project, _azure(subscription, resource_group, workspace))
     console.out(f"{len(written)} files in {os.path.relpath(folder)}")
     console.out(f"next: cd {os.path.relpath(folder)} && git init && git add . && make rehearse")
