@@ -1,4 +1,7 @@
-"""Write sample/*.parquet: synthetic daily sales of three stores, a file for each month. The same seed gives the same file."""
+"""Write sample/*.parquet: synthetic daily sales of three stores, a file for each month.
+
+The same seed gives the same rows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write sample.csv: the iris flowers that scikit-learn brings with it."""
+"""Write sample.csv: the iris data set of scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 
 
 def make_rows() -> pd.DataFrame:
-    """Measurements of flowers in cm, and their species; without a flower that occurs twice."""
+    """Measurements of flowers in cm, and their species, without duplicates."""
     iris = load_iris(as_frame=True)
     names = {name: name.removesuffix(" (cm)").replace(" ", "_") for name in iris.feature_names}
     species = pd.Series(iris.target_names[iris.target], name="species")
