@@ -5,7 +5,7 @@ ENV ?= dev
 PYTHON ?= python3
 BIN := $(VENV)/bin
 # The environment is identified by content, not by time: a fresh checkout installs nothing again.
-CONTENT := $(shell cat requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
+CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
 .PHONY: rehearse test drills setup tools lint typecheck browser chromium lab docs schema lock help
@@ -59,7 +59,7 @@ ifneq ($(firstword $(VENV)),$(patsubst /%,,$(firstword $(VENV))))
 # A rehearsal's jobs work in copies of the checkout, with the environment that started it.
 setup:
 	@test -e "$(VENV)/.installed-$(CONTENT)" || ! ls "$(VENV)"/.installed-* >/dev/null 2>&1 \
-		|| { echo "$(VENV) is older than requirements.txt or a pyproject.toml; run in its own checkout: make setup" >&2; exit 2; }
+		|| { echo "$(VENV) is older than its requirements or a pyproject.toml; run in its own checkout: make setup" >&2; exit 2; }
 else
 setup: $(VENV)/.installed-$(CONTENT) ## the virtual environment with the pinned versions
 
@@ -68,7 +68,7 @@ $(VENV)/.installed-$(CONTENT):
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
 	@"$(PYTHON)" -m venv "$(VENV)"
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be installed; pip takes a minute or two"
-	@$(call install,--requirement requirements.txt)
+	@$(call install,--requirement requirements.txt --requirement tests/requirements.txt)
 	@$(call install,--no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%))
 	@env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m compileall -q src packages
 	@env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -c "from nbrelease.report import templating; templating.compile_all()"
@@ -93,4 +93,4 @@ schema: setup ## write the JSON Schema of record.json and its reference from the
 
 lock: ## write requirements.txt from what is installed and tested
 	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt
-	@"$(BIN)/python" -m pip freeze --exclude-editable | grep -v '^pip==' >> requirements.txt
+	@"$(BIN)/python" -m pip freeze --exclude-editable | grep -v '^pip==' | grep -vxFf tests/requirements.txt >> requirements.txt
