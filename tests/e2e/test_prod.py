@@ -108,7 +108,8 @@ import sys, time
 import pandas as pd
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
-from nbrelease.quality.payload import Column, Payload, Signature
+from nbrelease.quality.payload import Payload
+from nbrelease.quality.signature import Column, Signature
 from nbrelease.quality.scoring import ScoringClient
 client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
 endpoint = client.online_endpoints.get("diabetes-online")

@@ -11,81 +11,21 @@ import csv
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nbrelease.errors import SettingsError
+from nbrelease.quality.signature import INTEGERS, NUMBERS, Column, Signature
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HOOKS = "payload.py"
 ANSWER_KEYS = ("predictions", "prediction", "result", "results", "output", "outputs")
-INTEGERS = ("integer", "long")
-NUMBERS = (*INTEGERS, "float", "double")
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
-"""How far an answer may be from the job's prediction: libraries sum in another order."""
 FEW = 20
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a signature; ``type`` is MLflow's name: ``double``, ``string``, ``boolean``..."""
-
-    name: str
-    type: str
-    required: bool = True
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a model accepts. A model of tensors has no columns."""
-
-    columns: tuple[Column, ...] = ()
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, folder: Path) -> Signature:
-        """Read it from the ``MLmodel`` in a folder or below; no model is loaded.
-
-        Raises:
-            SettingsError: there is no model, or it has no signature.
-        """
-        from ruamel.yaml import YAML
-
-        file = next(iter(sorted(folder.rglob("MLmodel"))), None)
-        if file is None:
-            raise SettingsError(f"{folder.name}: no MLmodel: it is not an MLflow model")
-        signature = YAML(typ="safe").load(file.read_text(encoding="utf-8")).get("signature")
-        if not signature or not signature.get("inputs"):
-            raise SettingsError("the model has no signature: save it with signature=...")
-        inputs = json.loads(signature["inputs"])
-        columns = tuple(
-            Column(str(each["name"]), str(each["type"]), bool(each.get("required", True)))
-            for each in inputs
-            if "name" in each
-        )
-        parameters = json.loads(signature.get("params") or "[]")
-        return cls(columns, {str(each["name"]): each.get("default") for each in parameters})
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the columns, in order."""
-        return [column.name for column in self.columns]
-
-    @property
-    def text_columns(self) -> set[str]:
-        """The columns whose values are text, as codes with leading zeros are."""
-        return {column.name for column in self.columns if column.type == "string"}
-
-    def features(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The model's columns of held-out rows; optional ones may be missing."""
-        if not self.columns:
-            return rows
-        return rows[[each.name for each in self.columns if each.required or each.name in rows]]
 
 
 @dataclass(frozen=True)
@@ -100,22 +40,8 @@ class BatchFile:
     changed: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True)
-class Parity:
-    """Answers compared with the job's predictions.
-
-    ``different``: positions of the rows that differ. ``max_abs_diff``: of numbers; of labels 1
-    where any differs. ``tolerance``: how far the largest number may be off; 0 for labels.
-    """
-
-    rows: int
-    different: list[int]
-    max_abs_diff: float
-    tolerance: float
-
-
 class Payload:
-    """How a model's deployments are asked, and how they answer."""
+    """Makes requests to a model's deployments, and reads the predictions in their answers."""
 
     def __init__(self, signature: Signature, hooks: ModuleType | None = None) -> None:
         self.signature = signature
@@ -126,7 +52,7 @@ class Payload:
         """Read the signature of a model, and ``payload.py`` of the runbooks' assets if it exists.
 
         Raises:
-            SettingsError: no signature, or ``payload.py`` has neither of the functions.
+            SettingsError: no signature, or ``payload.py`` has none of the functions.
         """
         signature = Signature.read(model_folder)
         file = assets / HOOKS
@@ -246,29 +172,6 @@ class Payload:
         return files
 
 
-def compare_answers(expected: Sequence[Any], answers: Sequence[Any]) -> Parity:
-    """Compare answers with the job's predictions: numbers by closeness, labels by equality.
-
-    Args:
-        expected: the predictions of the job, of length rows.
-        answers: of an endpoint.
-
-    Raises:
-        ValueError: another number of answers.
-    """
-    if len(expected) != len(answers):
-        raise ValueError(f"{len(expected)} rows in, {len(answers)} predictions out")
-    differences = [_difference(one, other) for one, other in zip(expected, answers, strict=True)]
-    tolerances = [_tolerance(one) for one in expected]
-    different = [
-        row
-        for row, (difference, tolerance) in enumerate(zip(differences, tolerances, strict=True))
-        if not difference <= tolerance
-    ]
-    largest, tolerance = max(differences, default=0.0), max(tolerances, default=0.0)
-    return Parity(len(expected), different, largest, tolerance)
-
-
 def read_batch_output(folder: Path, like: Sequence[Any]) -> dict[str, list[Any]]:
     """The predictions of a batch job, by the name of the file that they are for.
 
@@ -304,33 +207,6 @@ def _reader(like: Sequence[Any]) -> Callable[[str], Any]:
 
         return read
     return str if isinstance(first, str) else json.loads
-
-
-def _difference(expected: Any, answer: Any) -> float:
-    import numpy as np
-
-    if hasattr(expected, "tolist"):
-        expected = expected.tolist()
-    if isinstance(expected, list) and isinstance(answer, list) and len(expected) == len(answer):
-        pairs = zip(expected, answer, strict=True)
-        return max((_difference(*pair) for pair in pairs), default=0.0)
-    if isinstance(expected, float):
-        number = isinstance(answer, int | float) and not isinstance(answer, bool)
-        if not number and answer is not None:
-            return float("inf")
-        if expected != expected:  # NaN is null in JSON
-            return 0.0 if answer is None or answer != answer else float("inf")
-        return abs(float(np.inf if answer is None else answer) - expected)
-    return 0.0 if type(expected) is type(answer) and expected == answer else 1.0
-
-
-def _tolerance(expected: Any) -> float:
-    import numpy as np
-
-    values = np.asarray(expected)
-    if values.dtype.kind != "f":
-        return 0.0
-    return ABSOLUTE + RELATIVE * float(np.abs(np.nan_to_num(values)).max(initial=0.0))
 
 
 def _wrong_values(column: Column) -> Iterator[tuple[str, Any]]:

@@ -43,7 +43,7 @@ def compare_mirrored(
     """
     from nbrelease.quality.collected import match_predictions
     from nbrelease.quality.drift import prediction_drift
-    from nbrelease.quality.payload import compare_answers
+    from nbrelease.quality.parity import compare_answers
 
     both = match_predictions(live, new)
     if both.empty:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality.payload import Signature
+from nbrelease.quality.signature import Signature
 
 if TYPE_CHECKING:
     import pandas as pd

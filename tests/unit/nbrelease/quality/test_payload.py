@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from nbrelease.errors import SettingsError
-from nbrelease.quality.payload import Payload, Signature, compare_answers
+from nbrelease.quality.parity import compare_answers
+from nbrelease.quality.payload import Payload
+from nbrelease.quality.signature import Signature
 
 COLUMNS = [
     {"name": "size", "type": "double", "required": True},

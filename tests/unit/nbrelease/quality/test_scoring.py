@@ -15,8 +15,9 @@ import requests
 
 from nbrelease.quality.criteria import RequestLimits
 from nbrelease.quality.drift import prediction_drift
-from nbrelease.quality.payload import Column, Payload, Signature
+from nbrelease.quality.payload import Payload
 from nbrelease.quality.scoring import Observation, ScoringClient, check_limits
+from nbrelease.quality.signature import Column, Signature
 
 ROWS = pd.DataFrame({"a": np.arange(25.0)})
 PAYLOAD = Payload(Signature((Column("a", "double"),)))
