@@ -6,7 +6,6 @@ Labels and predictions keep their own values. Where classes are compared, ``1``,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -144,6 +143,21 @@ class Predictions:
         return rows[0], rows[1] if len(rows) > 1 else None
 
 
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read ``evaluation.json`` of the folder ``evaluation`` that a job left.
+
+    Raises:
+        SettingsError: there is none, or it has another form.
+    """
+    file = folder / FACTS
+    try:
+        return Evaluation.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(f"{folder}: has no {FACTS}; 02_train's job writes it") from None
+    except ValidationError as error:
+        raise SettingsError(f"{file}: {' '.join(str(error).split())}") from None
+
+
 def read_predictions(path: Path | str) -> ScoredRows:
     """Read the folder ``evaluation`` that a job left.
 
@@ -154,14 +168,9 @@ def read_predictions(path: Path | str) -> ScoredRows:
         SettingsError: a file is missing or has another form.
     """
     folder = Path(path)
-    for name in (FILE, FACTS):
-        if not (folder / name).is_file():
-            raise SettingsError(f"{folder}: has no {name}; 02_train's job writes it")
-    try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        evaluation = Evaluation.model_validate(facts)
-    except (json.JSONDecodeError, ValidationError) as error:
-        raise SettingsError(f"{folder / FACTS}: {' '.join(str(error).split())}") from None
+    evaluation = read_evaluation(folder)
+    if not (folder / FILE).is_file():
+        raise SettingsError(f"{folder}: has no {FILE}; 02_train's job writes it")
     table = pd.read_parquet(folder / FILE)
     names = [f"probability_{number}" for number in range(len(evaluation.classes))]
     known = [name for name in names if name in table]

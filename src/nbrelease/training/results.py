@@ -1,8 +1,7 @@
-"""What a training job left, read on the release agent; no model is loaded."""
+"""The results of a training job, read on the release agent without loading the model."""
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from nbrelease.quality.signature import Signature
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nbrelease.quality.predictions import Evaluation
 
 
 class TrainingResults:
@@ -33,12 +34,11 @@ class TrainingResults:
         self.model = file.parents[1] / "model"
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Evaluation:
         """The content of ``evaluation.json``."""
-        facts: dict[str, Any] = json.loads(
-            (self.evaluation / "evaluation.json").read_text(encoding="utf-8")
-        )
-        return facts
+        from nbrelease.quality.predictions import read_evaluation
+
+        return read_evaluation(self.evaluation)
 
     @cached_property
     def signature(self) -> Signature:
@@ -58,8 +58,8 @@ class TrainingResults:
     @property
     def features(self) -> pd.DataFrame:
         """The held-out rows with the columns of the model's signature; never the label."""
-        label = str(self.facts["label"])
-        return self.signature.features(self.held_out.drop(columns=label, errors="ignore"))
+        rows = self.held_out.drop(columns=self.facts.label, errors="ignore")
+        return self.signature.features(rows)
 
     @cached_property
     def answers(self) -> list[Any]:
