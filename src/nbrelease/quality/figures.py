@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BINS = 30
 COLUMNS = 4
 GREY, BLUE, RED = "#8a8f98", "#1f5fbf", "#b3261e"
 LABELLED_CLASSES = 12

@@ -182,8 +182,9 @@ def _measure_importance(
     own = getattr(training, settings.metric) if settings.metric in settings.own_metrics else None
     try:
         importance = measure_importance(model, held_out, settings, own)
-    except (ImportError, ValueError, TypeError, AttributeError, KeyError) as error:
-        # Not a reason to lose the trained model: the page says that it was not measured, and why.
+    except (ImportError, ValueError, TypeError, AttributeError) as error:
+        # No scikit-learn; a metric that does not fit the label, the types of the predictions or a
+        # model without probabilities. The trained model is not lost: the page shows the reason.
         return {"importance": None, "importance_reason": f"{type(error).__name__}: {error}"}
     return {"importance": importance, "importance_metric": settings.metric}
 

@@ -36,15 +36,15 @@ def measure_importance(
 
     rows = np.random.default_rng(SEED).permutation(len(held_out))[:IMPORTANCE_ROWS]
     features = model.features(held_out.drop(columns=settings.label_column)).iloc[rows]
-    label = read_label(held_out, settings)[rows]
-    classes = find_classes(model, label, settings)
+    label = read_label(held_out, settings)
+    classes = find_classes(model, label, settings)  # of all rows: a rare one may not be drawn
     # Functions of the notebook get the classes as they are, scikit-learn's get 0 and 1.
     positive = None if own_metric else find_positive(classes, settings)
     estimator = _make_estimator(model, features, classes, positive)
     result = permutation_importance(
         estimator,
         features,
-        estimator.encode(label),
+        estimator.encode(label[rows]),
         scoring=_find_scorer(settings, own_metric),
         n_repeats=IMPORTANCE_REPEATS,
         random_state=SEED,
@@ -79,7 +79,7 @@ class _Estimator:
         )
 
     def fit(self, *_: Any) -> None:
-        """permutation_importance takes only what has it."""
+        """Never called; permutation_importance accepts only objects that have it."""
         raise NotImplementedError
 
     def predict(self, features: pd.DataFrame) -> NDArray[Any]:
@@ -121,6 +121,10 @@ def _find_scorer(settings: Settings, own_metric: Any) -> Any:
         values = [label, estimator.predict(features)]
         if "probability" in inspect.signature(own_metric).parameters:
             values.append(estimator.predict_proba(features))
-        return sign * float(own_metric(*values))
+        try:
+            return sign * float(own_metric(*values))
+        except Exception as error:
+            reason = f"metric {settings.metric}: {type(error).__name__}: {error}"
+            raise ValueError(reason) from error
 
     return score

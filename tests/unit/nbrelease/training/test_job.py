@@ -12,6 +12,7 @@ import mlflow
 import pandas as pd
 import pytest
 
+from nbrelease.training.job import importance
 from nbrelease.training.job.__main__ import main
 from nbrelease.training.job.settings import Settings
 from nbrelease.training.job_code import write_job_code
@@ -78,6 +79,16 @@ def main(*, input_data, label_column="y"):
         mlflow.log_text(test.to_csv(index=False), "evaluation/held_out.csv")
 """
 )
+BY_SIZE = (
+    CODES.replace(
+        '["code"].map(lambda code: 1.5 if code == "01234" else 0.5)', '["size"].map(name)'
+    )
+    .replace('[["code"]], [0.5]', '[["size"]], ["no"]')
+    .replace(
+        "class ByCode", "def name(size):\n    return 'no' if size < 20 else 'yes'\n\n\nclass ByCode"
+    )
+)
+"""Its model does not know its classes: predictions are all that it has."""
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +192,15 @@ def test_text_of_the_signature_stays_text(start_job, data) -> None:
     assert facts["importance"] is None
 
 
+def test_importance_knows_classes_that_its_sample_of_the_rows_does_not_have(
+    start_job, data, monkeypatch
+) -> None:
+    monkeypatch.setattr(importance, "IMPORTANCE_ROWS", 1)
+    settings = Settings("binary", "y", metric="accuracy")
+    _, facts = read(start_job(BY_SIZE, settings, "train", "--", "--input_data", data))
+    assert [each["feature"] for each in facts["importance"]] == ["size"]
+
+
 def test_an_own_metric_is_a_function_of_the_notebook(start_job, data) -> None:
     program = (
         REGRESSION + "\n\ndef worst(label, prediction):\n    return abs(label - prediction).max()\n"
@@ -189,6 +209,18 @@ def test_an_own_metric_is_a_function_of_the_notebook(start_job, data) -> None:
     arguments = ("train", "--", "--input_data", data, "--label_column", "number")
     _, facts = read(start_job(program, settings, *arguments))
     assert facts["importance"][0]["mean"] > 1
+
+
+@pytest.mark.parametrize(("metric", "error"), [("cost", "KeyError"), ("roc_auc", "AttributeError")])
+def test_a_metric_that_cannot_be_measured_is_the_reason_without_importance(
+    start_job, data, metric, error
+) -> None:
+    program = BY_SIZE + "\n\ndef cost(label, prediction):\n    return {}[label[0]]\n"
+    settings = Settings("binary", "y", metric=metric, own_metrics={"cost": "lower"})
+    predictions, facts = read(start_job(program, settings, "train", "--", "--input_data", data))
+    assert len(predictions) == facts["rows"] == 20
+    assert facts["importance"] is None
+    assert error in facts["importance_reason"]
 
 
 def test_the_champion_predicts_the_same_rows(start_job, data, tmp_path) -> None:
