@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from nbrelease.quality.columns import format_value
+from nbrelease.quality.values import format_value
 
 INPUTS, OUTPUTS = "model_inputs", "model_outputs"
 CORRELATION, ROW = "correlationid", "row"

@@ -22,8 +22,9 @@ from nbrelease.quality.criteria import Criteria
 from nbrelease.quality.metrics import Measure, Metric
 from nbrelease.quality.metrics.classification import is_correct
 from nbrelease.quality.model_metrics import ModelMetric, Models, find_metrics
-from nbrelease.quality.predictions import Predictions, class_name
+from nbrelease.quality.predictions import Predictions
 from nbrelease.quality.slices import split_rows
+from nbrelease.quality.values import format_value
 from nbrelease.records import published
 from nbrelease.records.published import Comparison, McNemar, Slice
 
@@ -65,8 +66,8 @@ def compare_models(
     return Comparison(
         task=task,
         label=label_column,
-        classes=[class_name(each) for each in challenger.classes],
-        positive=class_name(challenger.classes[challenger.positive_code])
+        classes=[format_value(each) for each in challenger.classes],
+        positive=format_value(challenger.classes[challenger.positive_code])
         if task == "binary"
         else None,
         rows=len(predictions.label),

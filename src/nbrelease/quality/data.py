@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nbrelease.quality.columns import KINDS, Kind, detect_kind, format_value
+from nbrelease.quality.columns import KINDS, Kind, detect_kind
 from nbrelease.quality.columns.statistics import count_distinct
 from nbrelease.quality.criteria import ColumnLimits, Criteria, LabelLimits, Limit
 from nbrelease.quality.gate import Measurement, evaluate_limits
 from nbrelease.quality.metrics.probability import roc_auc
 from nbrelease.quality.tables import BatchReader, RetypeError
+from nbrelease.quality.values import format_value
 from nbrelease.records.criterion import CriterionResult
 from nbrelease.records.published import Column, DataProfile, Drift
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import Criteria
 from nbrelease.quality.metrics import Measure, Metric, get_metric
-from nbrelease.quality.predictions import Predictions, ScoredRows, class_name
+from nbrelease.quality.predictions import Predictions, ScoredRows
 from nbrelease.quality.tasks import Task, get_task
+from nbrelease.quality.values import format_value
 
 
 def find_metrics(criteria: Criteria, task: str, own_metrics: Sequence[Metric] = ()) -> list[Metric]:
@@ -47,7 +48,7 @@ class Models:
         self.task: Task = get_task(task)
         if task == "binary" and predictions.positive is None and len(predictions.classes) == 2:
             # Also where a model predicts a third value, the second class is the positive one.
-            positive = class_name(predictions.classes[1])
+            positive = format_value(predictions.classes[1])
             predictions = replace(predictions, positive=positive)
         self._predictions = predictions
         self._rows: dict[bool, tuple[ScoredRows, ScoredRows | None]] = {}

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from nbrelease.quality import drift
-from nbrelease.quality.columns import format_value, statistics
+from nbrelease.quality.columns import statistics
 from nbrelease.quality.criteria import Monitor
 from nbrelease.quality.finding import Finding
+from nbrelease.quality.values import format_value
 
 PREDICTION = "prediction"
 LABEL = "label"

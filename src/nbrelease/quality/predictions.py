@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbrelease.errors import SettingsError
+from nbrelease.quality.values import format_value
 from nbrelease.records.published import Importance
 
 FILE, FACTS = "predictions.parquet", "evaluation.json"
@@ -92,7 +93,7 @@ class ScoredRows:
         Raises:
             SettingsError: there is no such class.
         """
-        names = [class_name(each) for each in self.classes]
+        names = [format_value(each) for each in self.classes]
         if self.positive is None and len(names) > 1:
             return 1
         if self.positive not in names:
@@ -227,18 +228,11 @@ def encode(
     """The position of each value in ``classes``; -1 for other values."""
     positions: dict[Any, int] = {}
     for number, each in enumerate(classes):
-        positions |= {class_name(each): number, each: number}
+        positions |= {format_value(each): number, each: number}
     array = np.asarray(values) if len(values) else np.empty(0, dtype=object)
     codes, distinct = pd.factorize(array, use_na_sentinel=False)
-    lookup = [positions.get(x, positions.get(class_name(x), -1)) for x in distinct.tolist()]
+    lookup = [positions.get(x, positions.get(format_value(x), -1)) for x in distinct.tolist()]
     return np.array(lookup, dtype=np.intp)[codes]
-
-
-def class_name(value: Any) -> str:
-    """A class as text; whole numbers have no decimals."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _complete(classes: Sequence[Any], values: Iterable[NDArray[Any]]) -> tuple[Any, ...]:
@@ -247,7 +241,7 @@ def _complete(classes: Sequence[Any], values: Iterable[NDArray[Any]]) -> tuple[A
     for array in values:
         distinct = pd.unique(array)
         unknown = encode(distinct, classes) < 0
-        other |= {class_name(each): each for each in distinct[unknown].tolist()}
+        other |= {format_value(each): each for each in distinct[unknown].tolist()}
     try:
         return (*classes, *sorted(other.values()))
     except TypeError:  # values of several types

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nbrelease.errors import SettingsError
 from nbrelease.quality.criteria import Slices
-from nbrelease.quality.predictions import class_name
+from nbrelease.quality.values import format_value
 
 MOST_FREQUENT = 10
 """How many categories have a slice where the criteria name none."""
@@ -62,9 +62,9 @@ def _ranges(column: pd.Series, edges: list[float]) -> list[RowSlice]:
 
 def _categories(column: pd.Series, criteria: Slices) -> list[RowSlice]:
     codes, distinct = pd.factorize(column)
-    names = [class_name(each) for each in distinct.tolist()]
+    names = [format_value(each) for each in distinct.tolist()]
     if criteria.categories is not None:
-        chosen = [class_name(each) for each in criteria.categories]
+        chosen = [format_value(each) for each in criteria.categories]
     else:
         if pd.api.types.is_float_dtype(column) and len(names) > MOST_FREQUENT:
             raise SettingsError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nbrelease.quality.columns.boolean import Boolean
 from nbrelease.quality.columns.categorical import Categorical
 from nbrelease.quality.columns.date import Date
-from nbrelease.quality.columns.kind import Bars, Kind, Profile, format_value
+from nbrelease.quality.columns.kind import Bars, Kind, Profile
 from nbrelease.quality.columns.numeric import Numeric
 from nbrelease.quality.columns.text import Text
 from nbrelease.records.published import ColumnKind
@@ -20,7 +20,7 @@ from nbrelease.records.published import ColumnKind
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KINDS", "Bars", "Kind", "Profile", "detect_kind", "format_value"]
+__all__ = ["KINDS", "Bars", "Kind", "Profile", "detect_kind"]
 
 KINDS: dict[ColumnKind, Kind] = {
     "boolean": Boolean(),

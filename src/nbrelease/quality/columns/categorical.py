@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from nbrelease.quality.columns import statistics
-from nbrelease.quality.columns.kind import Bars, format_value
+from nbrelease.quality.columns.kind import Bars
 from nbrelease.quality.criteria import ColumnLimits, Monitor
 from nbrelease.quality.finding import Finding
+from nbrelease.quality.values import format_value
 from nbrelease.records.published import ColumnKind
 
 

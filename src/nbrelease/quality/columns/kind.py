@@ -71,14 +71,3 @@ class Kind(Protocol):
 
     def bars(self, before: pd.Series, now: pd.Series) -> Bars:
         """Two samples for a figure."""
-
-
-def format_value(value: Any) -> str:
-    """A value as text, the same whatever type a file or a request gave it.
-
-    >>> format_value(1.0), format_value(1), format_value(True), format_value("1")
-    ('1', '1', 'True', '1')
-    """
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

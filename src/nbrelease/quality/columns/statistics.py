@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from nbrelease.quality.columns.kind import Bars, format_value
+from nbrelease.quality.columns.kind import Bars
 from nbrelease.quality.criteria import Monitor
 from nbrelease.quality.finding import Finding
+from nbrelease.quality.values import format_value
 
 MINIMUM_EXPECTED = 5
 """Categories with fewer expected rows are combined, as the chi-square test requires."""
