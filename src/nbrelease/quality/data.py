@@ -16,6 +16,7 @@ from nbrelease.quality.criteria import ColumnLimits, Criteria, LabelLimits, Limi
 from nbrelease.quality.gate import Measurement, evaluate_limits
 from nbrelease.quality.metrics.probability import roc_auc
 from nbrelease.quality.tables import BatchReader, RetypeError
+from nbrelease.quality.tasks import CLASSIFICATION, NUMBERS
 from nbrelease.quality.values import format_value
 from nbrelease.records.criterion import CriterionResult
 from nbrelease.records.published import Column, DataProfile, Drift
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 LEAKAGE_LIMIT = 0.1
 """How far from 0.5 the area under the ROC curve of ids as a score of the label may be."""
-CLASSIFICATION = ("binary", "multiclass")
-NUMBERS = ("regression", "forecasting")
 SHOWN_ROWS = 5
 
 

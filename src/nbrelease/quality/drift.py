@@ -1,4 +1,4 @@
-"""Detect drift: have the requests to a model, or its predictions, moved from its training data?
+"""Detect drift of the requests to a model, or of its predictions, from its training data.
 
 A finding counts as drift when it is both significant and large: the p-value of a test after Holm's
 correction over all tests (S. Holm, Scandinavian Journal of Statistics 6, 1979), and an effect size
@@ -18,11 +18,7 @@ from numpy.typing import NDArray
 from nbrelease.quality.columns import KINDS, Kind, detect_kind, numeric, statistics
 from nbrelease.quality.criteria import Monitor
 from nbrelease.quality.finding import Finding
-
-NUMBERS = ("regression", "forecasting")
-"""The tasks whose predictions are numbers."""
-CLASSES = ("binary", "multiclass")
-"""The tasks whose predictions are classes."""
+from nbrelease.quality.tasks import CLASSIFICATION, NUMBERS
 
 
 def find_drift(
@@ -133,7 +129,7 @@ def are_numbers(predictions: pd.Series, task: str = "") -> bool:
         return False
     if (known != known.round()).any():
         return True
-    return task not in CLASSES and not numeric.has_few_values(known)
+    return task not in CLASSIFICATION and not numeric.has_few_values(known)
 
 
 def _kind_of_predictions(values: pd.Series, task: str) -> Kind:

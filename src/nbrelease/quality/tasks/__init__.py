@@ -8,7 +8,7 @@ from nbrelease.errors import SettingsError
 from nbrelease.quality.tasks import binary, custom, forecasting, multiclass, regression
 from nbrelease.quality.tasks.task import Task
 
-__all__ = ["TASKS", "Task", "get_task"]
+__all__ = ["CLASSIFICATION", "NUMBERS", "TASKS", "Task", "get_task"]
 
 TASKS = {
     "binary": binary.TASK,
@@ -17,6 +17,10 @@ TASKS = {
     "forecasting": forecasting.TASK,
     "custom": custom.TASK,
 }
+CLASSIFICATION = tuple(name for name, task in TASKS.items() if task.classifier)
+"""The tasks whose label has classes."""
+NUMBERS = ("regression", "forecasting")
+"""The tasks whose label is a number. A custom task may have either."""
 
 
 def get_task(name: str) -> Task:
