@@ -63,25 +63,6 @@ def find_files(path: Path) -> list[Path]:
     return visible
 
 
-def read_table(path: Path | str, columns_as_text: Collection[str] = ()) -> pd.DataFrame:
-    """Read all rows.
-
-    Args:
-        path: a CSV or Parquet file, or a folder.
-        columns_as_text: columns that stay text, as those that the signature says are text.
-
-    Raises:
-        DataError: the files cannot be read, or have different columns.
-    """
-    import pandas as pd
-
-    files = find_files(Path(path))
-    tables = [_read_file(file, columns_as_text) for file in files]
-    for file, table in zip(files, tables, strict=True):
-        _require_same_columns(file, list(map(str, table)), files[0], list(map(str, tables[0])))
-    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
-
-
 @dataclass
 class BatchReader:
     """Reads a table in batches, so that its rows are never in memory all at once.
@@ -196,25 +177,6 @@ class BatchReader:
 
 class RetypeError(Exception):
     """A later batch has values of another type than the first: read again from the start."""
-
-
-def _read_file(file: Path, columns_as_text: Collection[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        if _is_parquet(file):
-            return pd.read_parquet(file)
-        names = pd.read_csv(file, nrows=0).columns
-        missing = {name: [""] if name in columns_as_text else list(MISSING) for name in names}
-        return pd.read_csv(
-            file,
-            dtype={name: str for name in names if name in columns_as_text},
-            keep_default_na=False,
-            na_values=missing,
-            float_precision="round_trip",
-        )
-    except (ValueError, OSError) as error:
-        raise DataError(f"{file}: {_first_line(error)}") from None
 
 
 def _require_same_columns(file: Path, names: list[str], first: Path, known: list[str]) -> None:
