@@ -5,8 +5,7 @@
 Both draw the same 999 samples of the held-out rows and measure challenger and champion on each, for
 two classes (ROC AUC and accuracy), three classes (macro F1) and numbers (RMSE and R2). nbrelease
 measures many samples at once; the loop calls scikit-learn for each sample. The intervals have to be
-equal. The limit is a fifth of the loop's time. The loop may draw fewer samples, of which its time
-for 999 follows.
+equal. The limit is a fifth of the loop's time, which is scaled to 999 samples where it draws fewer.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def _prepare(
     challenger, champion = models.scored_rows
     rows = np.arange(len(challenger.label))
     measured, reasons = [], {}
-    for metric in find_metrics(criteria, models.name, own_metrics):
+    for metric in find_metrics(criteria, models.task_name, own_metrics):
         if metric.name not in required and not models.has_probability(metric):
             reasons[metric.name] = "the model has no probabilities"
             continue

@@ -72,7 +72,7 @@ def measure_drift(older: pd.DataFrame, newer: pd.DataFrame) -> list[Drift]:
 
 
 class _ColumnSummary:
-    """What is known of one column after some batches."""
+    """A summary of one column, batch by batch."""
 
     def __init__(self, sample: pd.Series, limits: ColumnLimits) -> None:
         needed = limits.needed_kind
@@ -134,7 +134,7 @@ class _ColumnSummary:
 
 
 class _DataSummary:
-    """What is known of the data after some batches."""
+    """A summary of the data, batch by batch."""
 
     def __init__(self, criteria: Criteria, label: str, task: str) -> None:
         self._criteria, self._label, self._task = criteria.data, label, task

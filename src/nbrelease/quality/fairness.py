@@ -95,7 +95,7 @@ def _find_group_metrics(
     metrics = []
     for name in dict.fromkeys([*of_task, *named]):
         metric = get_group_metric(name, own_metrics)
-        check_kind(metric, models.name)
+        check_kind(metric, models.task_name)
         if models.has_probability(metric) or name in named:
             metrics.append(metric)
     return metrics

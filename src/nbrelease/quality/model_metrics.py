@@ -41,10 +41,10 @@ def check_kind(metric: Metric, task: str) -> None:
 
 
 class Models:
-    """Both models as metrics measure them."""
+    """The predictions of challenger and champion in the form that metrics need."""
 
     def __init__(self, predictions: Predictions, task: str) -> None:
-        self.name = task
+        self.task_name = task
         self.task: Task = get_task(task)
         if task == "binary" and predictions.positive is None and len(predictions.classes) == 2:
             # Also where a model predicts a third value, the second class is the positive one.

@@ -38,7 +38,7 @@ class Scores:
 
 
 class Evaluation(BaseModel):
-    """``evaluation.json``: what the job knows of its predictions."""
+    """``evaluation.json``: facts about a job's predictions."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -148,7 +148,7 @@ def read_evaluation(folder: Path) -> Evaluation:
     """Read ``evaluation.json`` of the folder ``evaluation`` that a job left.
 
     Raises:
-        SettingsError: there is none, or it has another form.
+        SettingsError: it is missing or has another form.
     """
     file = folder / FACTS
     try:

@@ -1,1 +1,1 @@
-"""The jobs of 02_train: their code, their inputs, and what they leave."""
+"""The jobs of 02_train: their code, inputs and results."""

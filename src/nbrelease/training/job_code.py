@@ -1,4 +1,4 @@
-"""The code folder of a job: the exported notebook, and what evaluates its model."""
+"""The code folder of a job: the exported notebook, and the code that evaluates its model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_job_code(settings: Settings, exported: Path | None = None) -> Path:
     """Write the code folder of a job; the same content gives the same files.
 
     Args:
-        settings: what the job needs to know to evaluate a model.
+        settings: of the job, for the evaluation of a model.
         exported: folder of the exported training notebook; None for a job that only predicts.
 
     Returns:

@@ -18,7 +18,7 @@ from nbrelease.records.published import ColumnKind
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 SAMPLE = 1000
-"""So many texts decide whether a column of texts holds dates."""
+"""How many texts of a column are read to decide whether they are dates."""
 
 
 class Date:

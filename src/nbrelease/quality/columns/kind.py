@@ -1,4 +1,4 @@
-"""What a kind of column can do, whatever uses it."""
+"""The protocol of the kinds of columns."""
 
 from __future__ import annotations
 

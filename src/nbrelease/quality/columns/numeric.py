@@ -18,7 +18,7 @@ FEW_VALUES = 12
 
 
 class Numeric:
-    """Numbers, infinite ones excepted."""
+    """Finite numbers."""
 
     name: ColumnKind = "numeric"
     invalid_value: Any = "many"

@@ -1,4 +1,4 @@
-"""Texts: most rows have their own. Their lengths and their words are compared."""
+"""Free text, which differs in most rows. Lengths and words are compared."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Text:
     invalid_value: Any = None
 
     def matches(self, column: pd.Series) -> bool:
-        """Whether all values are texts, and most rows have their own or there are many."""
+        """Whether all values are texts, and they differ in most rows or there are many."""
         known = column.dropna()
         if pd.api.types.is_numeric_dtype(column) or not len(known):
             return False

@@ -44,7 +44,7 @@ def calibration_error(actual: NDArray[Any], probability: NDArray[np.float64]) ->
 
 
 def calibrated_values(rows: ScoredRows) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """What happened and its predicted probability, for each row.
+    """The outcome of each row and its predicted probability.
 
     Of the positive one of two classes; of several classes, that the predicted class is correct.
     """
@@ -58,7 +58,7 @@ def calibrated_values(rows: ScoredRows) -> tuple[NDArray[np.bool_], NDArray[np.f
 def _calibration_bins(
     actual: NDArray[Any], probability: NDArray[np.float64]
 ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """What happened and its probability in bins, by rising probability."""
+    """Outcomes and their probabilities in bins, by rising probability."""
     order = np.argsort(probability, kind="stable")
     parts = np.array_split(order, min(CALIBRATION_BINS, len(order)))
     return [(actual[part], probability[part]) for part in parts]

@@ -1,4 +1,4 @@
-"""What a metric is, and how samples are counted."""
+"""The class of metrics, and functions that count and average in samples."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Metrics of the project: functions of the training notebook.
 
-The agent has not the packages of the model. So only the functions and what they use are run, not
-the whole ``main.py``.
+The release agent does not have the packages of the model. So only the functions and the code that
+they use are run, not the whole ``main.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a task is."""
+"""The class of tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbrelease.records.published import Curves
 
 @dataclass(frozen=True)
 class Task:
-    """What is measured and charted.
+    """The metrics and the charts of a task.
 
     ``classifier``: whether the label has classes; then McNemar's test applies. ``metrics``: those
     that are measured without criteria, the main one first. ``group_metrics``: those of groups.

@@ -1,1 +1,1 @@
-"""What runs in the jobs; 02_train copies it there as the package ``nbrelease_job``."""
+"""Code that runs in the jobs; 02_train copies it there as the package ``nbrelease_job``."""

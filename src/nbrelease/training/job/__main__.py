@@ -1,4 +1,4 @@
-"""Train or take a model in a job, and let it predict the held-out rows.
+"""Train a model in a job, or take an existing one, and predict the held-out rows with it.
 
 ``02_train`` copies this package into the code of its jobs, beside the exported ``main.py``. It
 needs mlflow, pandas, numpy and pyarrow; scikit-learn for the feature importance.

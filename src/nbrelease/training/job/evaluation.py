@@ -1,4 +1,4 @@
-"""Predictions of the held-out rows, and what is stored of them."""
+"""Predictions of the held-out rows and facts about them, as a job stores them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import CLASSIFICATION, EvaluationError, Settings
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions of a model and what is known of them, as they are stored."""
+    """Predictions of a model and facts about them, as they are stored."""
 
     predictions: pd.DataFrame
     facts: dict[str, Any]

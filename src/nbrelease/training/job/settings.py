@@ -11,7 +11,7 @@ CLASSIFICATION = ("binary", "multiclass")
 
 
 class EvaluationError(Exception):
-    """What the training notebook or the settings have to change; one line."""
+    """The training notebook or the settings have to change; the message is one line."""
 
 
 @dataclass(frozen=True)
