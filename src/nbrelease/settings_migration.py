@@ -6,6 +6,7 @@ Until ``[train]`` existed, some parameters of the training notebook were keys of
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 from nbrelease import files
@@ -61,14 +62,20 @@ def move_parameters(root: Path) -> list[str]:
     ]
 
 
-def check(root: Path) -> list[str]:
-    """The errors of the settings, one for each environment."""
+def check(root: Path, *, exported: bool) -> list[str]:
+    """The errors of the settings, at most one for each environment and model.
+
+    Args:
+        root: the project.
+        exported: whether the exported code is up to date. Only then are parameters checked too.
+    """
     errors: dict[str, None] = {}
     try:
         settings = Settings(root / FILE)
-        for name in settings.names:
+        read_settings = settings.check_parameters if exported else settings.environment
+        for name, model in product(settings.names, ("", *settings.models)):
             try:
-                settings.environment(name)
+                read_settings(name, model)
             except NbreleaseError as error:
                 errors[str(error)] = None
     except NbreleaseError as error:

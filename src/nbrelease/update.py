@@ -76,9 +76,9 @@ def update(root: Path) -> Update:
         files.write_bytes(root / new.IDENTITY, (current / new.IDENTITY).read_bytes())
         _git(root, "add", new.IDENTITY)
     result.conflicts = _list_paths(root, "diff", "--name-only", "--diff-filter=U")
-    result.todo += _export(root, result.conflicts)
+    result.todo = _export(root, result.conflicts)
     if "settings.ini" not in result.conflicts:
-        result.todo += settings_migration.check(root)
+        result.todo += settings_migration.check(root, exported=not result.todo)
     result.changed = _list_paths(root, "diff", "--name-only", "HEAD")
     return result
 

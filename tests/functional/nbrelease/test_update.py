@@ -181,6 +181,16 @@ def test_keys_that_became_parameters_of_the_notebook_move_to_its_section(older, 
     assert nbrelease(project, "settings").returncode == 0
 
 
+def test_a_parameter_that_the_notebook_does_not_have_is_left_to_do(older):
+    project = older(age)
+    change(project / "settings.ini", "[dev]", "[train:prod]\nestimater = pipeline\n\n[dev]")
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 1
+    [todo] = [line for line in done.stdout.splitlines() if line.startswith("to do ")]
+    assert "[train:prod] estimater: " in todo
+
+
 def test_a_project_in_a_subfolder_of_a_repository_is_merged(older, tmp_path):
     project = older(age)
     shutil.rmtree(project / ".git")
