@@ -2,7 +2,7 @@
 
 ``conda/train.yml`` is the one list of packages of a training job. The training notebook imports
 from it and names the model's requirements; ``requirements.txt`` is what rehearsals and tests
-install. A difference between them is seen on Azure first, when the job or the deployment starts.
+install. Without this check a difference is noticed only on Azure, when a job or deployment starts.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _compare_requirements(
                 conda_file,
                 1,
                 f"{name} {version}, but {REQUIREMENTS_FILE} has {pins[name]}",
-                "use the same version in both: a rehearsal trains with the second",
+                f"use the same version in both: rehearsals install {REQUIREMENTS_FILE}",
             )
 
 
@@ -202,7 +202,7 @@ def _compare_imports(
 
 
 def _provides(environment: EnvironmentFile, module: str) -> bool:
-    """Whether one of the packages has the module, as far as names and installed packages say."""
+    """Whether a listed package has the module, judged by its name or by the installed packages."""
     if normalize(PACKAGES.get(module, module)) in environment.names:
         return True
     return any(

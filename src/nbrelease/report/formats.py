@@ -9,7 +9,7 @@ from typing import Any
 NO_VALUE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NEGLIGIBLE = 1e-12
-"""Below it a metric is the error of the arithmetic."""
+"""A smaller metric is a rounding error."""
 
 
 def duration(seconds: float | None) -> str:

@@ -2,8 +2,8 @@
 
 ``[DEFAULT]`` holds the settings that all environments share; each environment has a section;
 ``%(name)s`` refers to another key. ``[train]`` holds parameters of the training notebook, a section
-``[model:NAME]`` what differs for a further model. Of several values of a name the last counts, in
-this order: ``DEFAULT``, environment, ``train``, ``train:ENV``, ``model:NAME``, ``model:NAME:ENV``,
+``[model:NAME]`` what differs for a further model. The last value of a name in this order is used:
+``DEFAULT``, environment, ``train``, ``train:ENV``, ``model:NAME``, ``model:NAME:ENV``,
 environment variables ``NBRELEASE_SET_<KEY>``, ``--set``.
 
 An unknown key, a missing value or a wrong type is an error with file, line, section and key.
@@ -224,7 +224,9 @@ class Settings:
             if name in outputs:
                 raise SettingsError(f"{place}: the job sets it to its output folder; remove it")
             if name in NOTEBOOK_KEYS or (name in KEYS and name not in names):
-                raise SettingsError(f"{place}: a key; move it to [{DEFAULT}] or an environment")
+                raise SettingsError(
+                    f"{place}: a key, not a parameter; move it to [{DEFAULT}] or an environment"
+                )
             if name not in names:
                 hint = suggest(name, [*names.values(), *keys], "use one of")
                 raise SettingsError(f"{place}: unknown parameter of {contract.notebook}; {hint}")

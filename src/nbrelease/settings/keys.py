@@ -14,9 +14,9 @@ from pydantic_core import PydanticCustomError
 
 WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace_name")
 NOTEBOOK_KEYS = ("label_column", "task", "positive_class", "time_column", "horizon_column")
-"""Keys whose value a parameter of the same name in the training notebook gets."""
+"""Keys that set the parameter of the same name in the training notebook."""
 MODEL_SUFFIX = ("experiment_name", "data_name", "batch_endpoint", "online_endpoint")
-"""Keys to whose value the name of a further model is added."""
+"""Keys whose values get the suffix ``-NAME`` for a further model."""
 INVALID = "invalid_setting"
 ARM_PARAMETERS = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
 

@@ -1,6 +1,6 @@
-"""The texts that count for an environment and a model, from the sections of settings.ini.
+"""The texts of an environment and a model, from the sections of settings.ini.
 
-Of several texts of a name the last counts, in this order: ``DEFAULT``, environment, ``train``,
+The last text of a name in this order is used: ``DEFAULT``, environment, ``train``,
 ``train:ENV``, ``model:NAME``, ``model:NAME:ENV``, overrides.
 """
 
@@ -16,7 +16,7 @@ from nbrelease.settings.sections import DEFAULT, MODEL, TRAIN, Sections, suggest
 
 KEYS = tuple(Environment.model_fields)
 PROJECT_KEYS = {"evidence", "exported", "exported_tests", "notebooks"}
-"""Folders of the project, which a further model cannot have for itself."""
+"""Folders of the project, the same for all models."""
 OVERRIDES = ""
 """In place of a section: variables and arguments."""
 
@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass
 class Values:
-    """What counts for an environment and a model: keys, and parameters of the notebook."""
+    """The texts of an environment and a model: keys, and parameters of the training notebook."""
 
     keys: dict[str, Entry] = field(default_factory=dict)
     parameters: dict[str, Entry] = field(default_factory=dict)
@@ -58,8 +58,8 @@ def collect(file: Sections, name: str, model: str, overrides: Mapping[str, str])
         overrides: texts of this run.
 
     Raises:
-        SettingsError: there is no such environment or model, or the model has a folder of its own
-            where there is one for all.
+        SettingsError: there is no such environment or model, or a section of the model has a key
+            of :data:`PROJECT_KEYS`.
     """
     if name not in file.environments:
         hint = suggest(name, file.environments, "use one of")

@@ -34,8 +34,8 @@ class Sections:
         """Read a file.
 
         Raises:
-            SettingsError: the file does not exist or cannot be parsed, or a section has a name
-                that nothing reads.
+            SettingsError: the file does not exist or cannot be parsed, or the name of a section
+                is invalid.
         """
         self.name = path.name
         try:
@@ -59,7 +59,7 @@ class Sections:
         self.models = tuple(dict.fromkeys(part[1] for part in parts if part[0] == MODEL))
 
     def _check(self, parts: Sequence[str]) -> None:
-        """Refuse a section name with a colon that nothing reads."""
+        """Refuse an invalid section name with a colon."""
         section = f"{self.name} [{':'.join(parts)}]"
         kind, *rest = parts
         if kind not in (TRAIN, MODEL) or len(rest) > (kind == MODEL) + 1:

@@ -1,4 +1,4 @@
-"""Check of the comparison: what it says twice agrees, and the gate used its values.
+"""Check that the values of the comparison agree with each other, and that the gate used them.
 
 Differences are challenger minus champion whatever the direction of the metric; the direction says
 at which end of the interval a criterion looks. Counts of the confusion matrices are recomputed.

@@ -47,7 +47,7 @@ def _runbooks(record: ReleaseRecord) -> Iterator[str]:
         late = {
             sources[-1].name
             for name in runbook.parameters
-            if name not in SETTINGS  # also has a value where nothing was published
+            if name not in SETTINGS  # settings.ini sets it too
             and (sources := publishers.get(name))
             and not any(each.ended and each.ended <= runbook.started for each in sources)
         }
