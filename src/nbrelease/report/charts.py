@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean, quantiles
 from typing import Any
 
@@ -159,7 +160,7 @@ class Charts:
                 kind, title, svg.plot(title, series, svg.Axis(x), svg.Axis(y), line), guides[kind]
             )
             for kind, title, x, y, line in kinds
-            if (series := self._lines(lambda curves, kind=kind: getattr(curves, kind)))  # type: ignore[misc]
+            if (series := self._lines(attrgetter(kind)))
         ]
 
     def _positive_share(self) -> float | None:
