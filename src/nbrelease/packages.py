@@ -21,7 +21,8 @@ from nbrelease.export import diagnostic as rules
 from nbrelease.export.diagnostic import Diagnostic
 from nbrelease.export.layout import SETTINGS_FILE, Layout
 
-CONDA_FILE = "conda/train.yml"
+# The defaults of settings.ini. The module with its keys imports pydantic, which is slow.
+TRAINING_NOTEBOOK, CONDA_FILE = "train", "conda/train.yml"
 REQUIREMENTS_FILE = "requirements.txt"
 # name==version without extras. A line with an environment marker is not a pin.
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*={1,2}\s*([^\s;#=*]+)\s*(?:#|$)")
@@ -141,7 +142,7 @@ def _list_trainings(root: Path) -> list[tuple[str, str]]:
     sections = [name for name in parser.sections() if re.fullmatch(r"model:[^:]+", name)]
     return [
         (
-            section.get("training_notebook", "train"),
+            section.get("training_notebook", TRAINING_NOTEBOOK),
             section.get("conda_file", CONDA_FILE),
         )
         for section in [parser.defaults(), *(parser[name] for name in sections)]

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from nbrelease import packages
 from nbrelease.errors import ExitCode, SettingsError
 from nbrelease.settings import LOCAL_SUBSCRIPTION, Environment, Settings, load, reference
 
@@ -319,3 +320,9 @@ def test_the_docs_list_all_keys():
 
 def test_each_key_has_a_description():
     assert not [key for key, field in Environment.model_fields.items() if not field.description]
+
+
+def test_package_checks_use_the_defaults_of_the_keys():
+    fields = Environment.model_fields
+    assert fields["training_notebook"].default == packages.TRAINING_NOTEBOOK
+    assert fields["conda_file"].default.as_posix() == packages.CONDA_FILE
