@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from azureml_local.az.errors import AzError
-from azureml_local.az.ml.clients import finish, list_entities, to_json
+from azureml_local.az.ml.clients import list_entities, to_json
 from azureml_local.az.ml.generic_update import parse_overrides, parse_pairs, update_properties
 from azureml_local.az.program import Arguments
 
@@ -74,14 +74,15 @@ def _environment_options(arguments: Arguments) -> list[dict[str, Any]]:
     return values
 
 
+def _get(operations: Any, arguments: Arguments) -> Any:
+    if bool(arguments.version) == bool(arguments.label):
+        raise AzError("Must provide either version or label.")
+    return operations.get(name=arguments.name, version=arguments.version, label=arguments.label)
+
+
 def _show(kind: str) -> Command:
     def run(client: Any, arguments: Arguments) -> Any:
-        if bool(arguments.version) == bool(arguments.label):
-            raise AzError("Must provide either version or label.")
-        entity = _operations(client, kind).get(
-            name=arguments.name, version=arguments.version, label=arguments.label
-        )
-        return to_json(entity)
+        return to_json(_get(_operations(client, kind), arguments))
 
     return run
 
@@ -137,13 +138,7 @@ def changed_properties(entity: Any, arguments: Arguments, allowed: tuple[str, ..
         AzError: a property cannot change.
     """
     before = to_json(entity)
-    after = update_properties(
-        to_json(entity),
-        set_pairs=arguments.set,
-        add=arguments.add,
-        remove=arguments.remove,
-        force_string=arguments.force_string,
-    )
+    after = update_properties(to_json(entity), arguments)
     changes = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     for key in changes:
         if key not in allowed:
@@ -155,15 +150,11 @@ def changed_properties(entity: Any, arguments: Arguments, allowed: tuple[str, ..
 def _update(kind: str) -> Command:
     def run(client: Any, arguments: Arguments) -> Any:
         operations = _operations(client, kind)
-        if bool(arguments.version) == bool(arguments.label):
-            raise AzError("Must provide either version or label.")
-        entity = operations.get(
-            name=arguments.name, version=arguments.version, label=arguments.label
-        )
+        entity = _get(operations, arguments)
         changed_properties(entity, arguments, _ASSET_CHANGES)
         if getattr(arguments, "stage", None):
             entity.stage = arguments.stage
-        return to_json(finish(operations.create_or_update(entity), arguments))
+        return to_json(operations.create_or_update(entity))
 
     return run
 

@@ -29,13 +29,7 @@ def _updated(kind: str, entity: Any, arguments: Arguments) -> Any:
     """An entity with the changes of ``--set``, ``--add`` and ``--remove``."""
     from azure.ai import ml
 
-    properties = update_properties(
-        to_json(entity),
-        set_pairs=arguments.set,
-        add=arguments.add,
-        remove=arguments.remove,
-        force_string=arguments.force_string,
-    )
+    properties = update_properties(to_json(entity), arguments)
     changed = {name: value for name, value in properties.items() if name not in _READ_ONLY}
     load = getattr(ml, f"load_{kind}")
     values = [{name: value} for name, value in changed.items() if value is not None]

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from azureml_local.az.errors import AzError
+from azureml_local.az.program import Arguments
 
 _PART = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
@@ -26,39 +27,37 @@ def parse_overrides(pairs: Sequence[str] | None) -> list[dict[str, Any]]:
     return [{path: value} for path, value in map(_split, pairs or ())]
 
 
-def update_properties(
-    properties: dict[str, Any],
-    *,
-    set_pairs: Sequence[str] | None,
-    add: Sequence[str] | None,
-    remove: Sequence[str] | None,
-    force_string: bool,
-) -> dict[str, Any]:
+def update_properties(properties: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
     """Change the properties of a resource; returns them.
+
+    Args:
+        properties: the properties.
+        arguments: has ``--set``, ``--add``, ``--remove`` and ``--force-string``.
 
     Raises:
         AzError: a path does not exist, or an option has the wrong form.
     """
-    for pair in set_pairs or ():
+    for pair in arguments.set or ():
         path, text = _split(pair)
         *parents, last = _parts(path)
         target = _resolve(properties, parents)
-        value = text if force_string else _parse_value(text)
+        value = text if arguments.force_string else _parse_value(text)
         if isinstance(target, list):
             target[_index(target, last)] = value
         elif isinstance(target, dict):
             target[last] = value
         else:
             raise AzError(f"Couldn't set '{path}': its parent is not an object or a list.")
-    if add:
-        path, *values = add
+    if arguments.add:
+        path, *values = arguments.add
         items = _resolve(properties, _parts(path), create=list)
         if not isinstance(items, list) or not values:
             raise AzError("usage error: --add property.listProperty <key=value, string or JSON>")
         fields = dict(_split(each) for each in values if "=" in each and not each.startswith("{"))
-        items.append(fields or (values[0] if force_string else _parse_value(values[0])))
-    if remove:
-        path, *index = remove
+        value = values[0] if arguments.force_string else _parse_value(values[0])
+        items.append(fields or value)
+    if arguments.remove:
+        path, *index = arguments.remove
         *parents, last = _parts(path)
         target = _resolve(properties, parents)
         try:
@@ -67,7 +66,7 @@ def update_properties(
             else:
                 target.pop(_index(target, last) if isinstance(target, list) else last)
         except (KeyError, IndexError, ValueError, TypeError):
-            raise AzError(f"Couldn't find '{' '.join(remove)}'.") from None
+            raise AzError(f"Couldn't find '{' '.join(arguments.remove)}'.") from None
     return properties
 
 

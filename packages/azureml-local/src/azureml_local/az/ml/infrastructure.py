@@ -69,8 +69,22 @@ def _compute_operation(operation: str) -> Command:
     return run
 
 
-def _show_compute(client: Any, arguments: Arguments) -> Any:
-    return to_json(client.compute.get(arguments.name))
+def _show(operations: str) -> Command:
+    def run(client: Any, arguments: Arguments) -> Any:
+        return to_json(getattr(client, operations).get(arguments.name))
+
+    return run
+
+
+def _list_in_scope(operations: str) -> Command:
+    """Lists the resources of ``--resource-group``, else of the subscription."""
+
+    def run(client: Any, arguments: Arguments) -> Any:
+        scope = "resource_group" if arguments.resource_group else "subscription"
+        resources = getattr(client, operations).list(scope=scope)
+        return list_entities(resources, arguments.max_results)
+
+    return run
 
 
 def _list_compute(client: Any, arguments: Arguments) -> Any:
@@ -106,10 +120,6 @@ def _update_datastore(client: Any, arguments: Arguments) -> Any:
     return to_json(client.datastores.create_or_update(datastore))
 
 
-def _show_datastore(client: Any, arguments: Arguments) -> Any:
-    return to_json(client.datastores.get(arguments.name))
-
-
 def _list_datastores(client: Any, arguments: Arguments) -> Any:
     return list_entities(client.datastores.list(), arguments.max_results)
 
@@ -136,15 +146,6 @@ def _create_workspace(client: Any, arguments: Arguments) -> Any:
     return to_json(finish(client.workspaces.begin_create(workspace), arguments))
 
 
-def _show_workspace(client: Any, arguments: Arguments) -> Any:
-    return to_json(client.workspaces.get(arguments.name))
-
-
-def _list_workspaces(client: Any, arguments: Arguments) -> Any:
-    scope = "resource_group" if arguments.resource_group else "subscription"
-    return list_entities(client.workspaces.list(scope=scope), arguments.max_results)
-
-
 def _delete_workspace(client: Any, arguments: Arguments) -> None:
     poller = client.workspaces.begin_delete(
         name=arguments.name,
@@ -162,15 +163,6 @@ def _create_registry(client: Any, arguments: Arguments) -> Any:
     return to_json(finish(client.registries.begin_create(registry), arguments))
 
 
-def _show_registry(client: Any, arguments: Arguments) -> Any:
-    return to_json(client.registries.get(arguments.name))
-
-
-def _list_registries(client: Any, arguments: Arguments) -> Any:
-    scope = "resource_group" if arguments.resource_group else "subscription"
-    return list_entities(client.registries.list(scope=scope), arguments.max_results)
-
-
 def _delete_registry(client: Any, arguments: Arguments) -> None:
     finish(client.registries.begin_delete(name=arguments.name), arguments)
 
@@ -178,7 +170,7 @@ def _delete_registry(client: Any, arguments: Arguments) -> None:
 COMMANDS: dict[str, Command] = {
     "compute create": _create_compute,
     "compute update": _update_compute,
-    "compute show": _show_compute,
+    "compute show": _show("compute"),
     "compute list": _list_compute,
     "compute list-nodes": _list_nodes,
     "compute list-sizes": _list_sizes,
@@ -188,15 +180,15 @@ COMMANDS: dict[str, Command] = {
     "compute restart": _compute_operation("begin_restart"),
     "datastore create": _create_datastore,
     "datastore update": _update_datastore,
-    "datastore show": _show_datastore,
+    "datastore show": _show("datastores"),
     "datastore list": _list_datastores,
     "datastore delete": _delete_datastore,
     "workspace create": _create_workspace,
-    "workspace show": _show_workspace,
-    "workspace list": _list_workspaces,
+    "workspace show": _show("workspaces"),
+    "workspace list": _list_in_scope("workspaces"),
     "workspace delete": _delete_workspace,
     "registry create": _create_registry,
-    "registry show": _show_registry,
-    "registry list": _list_registries,
+    "registry show": _show("registries"),
+    "registry list": _list_in_scope("registries"),
     "registry delete": _delete_registry,
 }
