@@ -174,6 +174,7 @@ def test_cancel_a_job(az):
         ("ml online-endpoint create", 1),
         ("ml job create -f job.yml --set nothing", 1),
         ("ml batch-endpoint update -n x --defaults d", 3),
+        ("ml online-deployment update -f online.yml --add tags.list x", 2),
         ("ml job list --include-archived --archived-only", 1),
         ("group show -n local --subscription nonsense", 1),
     ],

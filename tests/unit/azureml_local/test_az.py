@@ -243,6 +243,8 @@ REJECTED: list[tuple[str, str]] = [
     (f"ml batch-endpoint invoke -n e {W} --mini-batch-size 3", "--mini-batch-size"),
     (f"ml batch-endpoint invoke -n e {W} -c 2", "-c"),
     (f"ml compute create -n c --type t {W} --subnet s", "--subnet"),
+    (f"ml compute create -n c --type t {W} --identity-type SystemAssigned", "--identity-type"),
+    (f"ml compute update -n c {W} --user-assigned-identities i", "--user-assigned-identities"),
     ("ml workspace create -n w -g g --kind hub", "--kind"),
     ("extension add --source x.whl", "--source"),
     ("extension add -n azure-cli-ml", "azure-cli-ml"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from azureml_local.az.errors import AzError
+from azureml_local.az.errors import AzError, NotSupported
 from azureml_local.az.ml.clients import list_entities, to_json
 from azureml_local.az.ml.generic_update import parse_overrides, parse_pairs, update_properties
 from azureml_local.az.program import Arguments
@@ -29,8 +29,15 @@ def _operations(client: Any, kind: str) -> Any:
 
 
 def overrides(arguments: Arguments, names: tuple[str, ...] = _NAMED) -> list[dict[str, Any]]:
-    """``--set`` and the options that replace values of the file, as ``params_override``."""
-    values = parse_overrides(getattr(arguments, "set", None))
+    """``--set`` and the options that replace values of the file, as ``params_override``.
+
+    Raises:
+        NotSupported: the options of an update that change a list are combined with a file.
+    """
+    for name in ("add", "remove"):
+        if getattr(arguments, name, None):
+            raise NotSupported(f"--{name} with --file")
+    values = parse_overrides(arguments.set)
     for name in names:
         value = getattr(arguments, name, None)
         if value is not None:
@@ -48,6 +55,8 @@ def _create(kind: str) -> Command:
         if kind == "environment":
             values += _environment_options(arguments)
         entity = load(source=arguments.file, params_override=values)
+        if kind == "data":
+            entity._skip_validation = arguments.skip_validation
         options = {}
         if kind == "component":
             options["skip_validation"] = arguments.skip_validation

@@ -45,8 +45,8 @@ def connect(profile: Profile, arguments: Arguments) -> Any:
     if registry and not hasattr(arguments, "share_with_name"):
         options["registry_name"] = registry
     elif hasattr(arguments, "workspace_name"):
-        options_of = {"--resource-group/-g": group, "--workspace-name/-w": workspace}
-        missing = [name for name, value in options_of.items() if not value]
+        required = {"--resource-group/-g": group, "--workspace-name/-w": workspace}
+        missing = [name for name, value in required.items() if not value]
         if missing:
             raise AzError(f"the following arguments are required: {', '.join(missing)}")
         options["workspace_name"] = workspace

@@ -31,22 +31,10 @@ def _create_compute(client: Any, arguments: Arguments) -> Any:
 
     if not arguments.file and not (arguments.name and arguments.type):
         raise AzError("--name/-n and --type/-t are required if --file/-f is not provided.")
-    if arguments.identity_type or arguments.user_assigned_identities:
-        values = [{"identity": {"type": _identity_type(arguments.identity_type)}}]
-    else:
-        values = []
     compute = load_compute(
-        source=arguments.file, params_override=overrides(arguments, _COMPUTE_OPTIONS) + values
+        source=arguments.file, params_override=overrides(arguments, _COMPUTE_OPTIONS)
     )
     return to_json(finish(client.compute.begin_create_or_update(compute), arguments))
-
-
-def _identity_type(text: str | None) -> str:
-    types = {"systemassigned": "system_assigned", "userassigned": "user_assigned"}
-    identity = types.get((text or "").lower().replace("_", ""))
-    if identity is None:
-        raise AzError("--identity-type: Allowed values: SystemAssigned, UserAssigned.")
-    return identity
 
 
 def _update_compute(client: Any, arguments: Arguments) -> Any:

@@ -15,10 +15,10 @@ _JOB_CHANGES = ("description", "tags", "display_name", "experiment_name", "prope
 _SCHEDULE_CHANGES = ("description", "tags", "display_name", "is_enabled")
 
 
-def open_page(url: str | None) -> None:
-    """``--web``: open the page of a job or an endpoint, if the user has a terminal."""
-    if url and sys.stdout.isatty():
-        webbrowser.open(url)
+def _open_page(job: Any, arguments: Arguments) -> None:
+    """``--web``: open the page of a job, if the user has a terminal."""
+    if arguments.web and job.studio_url and sys.stdout.isatty():
+        webbrowser.open(job.studio_url)
 
 
 def _load_job(arguments: Arguments) -> Any:
@@ -31,8 +31,7 @@ def _create(client: Any, arguments: Arguments) -> Any:
     job = client.jobs.create_or_update(
         _load_job(arguments), skip_validation=arguments.skip_validation
     )
-    if arguments.web:
-        open_page(job.studio_url)
+    _open_page(job, arguments)
     if arguments.stream:
         client.jobs.stream(job.name)
         job = client.jobs.get(job.name)
@@ -45,8 +44,7 @@ def _validate(client: Any, arguments: Arguments) -> Any:
 
 def _show(client: Any, arguments: Arguments) -> Any:
     job = client.jobs.get(arguments.name)
-    if arguments.web:
-        open_page(job.studio_url)
+    _open_page(job, arguments)
     return to_json(job)
 
 
@@ -60,7 +58,9 @@ def _list(client: Any, arguments: Arguments) -> Any:
 def _update(client: Any, arguments: Arguments) -> Any:
     job = client.jobs.get(arguments.name)
     changed_properties(job, arguments, _JOB_CHANGES)
-    return to_json(client.jobs.create_or_update(job))
+    job = client.jobs.create_or_update(job)
+    _open_page(job, arguments)
+    return to_json(job)
 
 
 def _download(client: Any, arguments: Arguments) -> None:
