@@ -6,6 +6,7 @@ mlops-templates, mlops-template and dstoolkit-mlops-v2, and the output rules of 
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import shlex
@@ -16,7 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from azureml_local.az import core, preloaded, program, syntax
+from azureml_local.az.errors import AzError
 from azureml_local.az.ml.commands import COMMANDS
+from azureml_local.az.ml.generic_update import update_properties
 from azureml_local.az.profile import Profile
 
 W = "-g g -w w"
@@ -87,6 +90,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     (f"ml job download -n j {W} --output-name score --download-path ./", {"output_name": "score"}),
     (f"ml job download -n j {W} --all -p out", {"all": True, "download_path": "out"}),
     (f"ml job update -n j {W} --set tags.a=b", {"set": ["tags.a=b"]}),
+    (f"ml job update -n j {W} --add a.b 1 x --remove c --remove d 0", {"add": [["a.b", "1", "x"]], "remove": [["c"], ["d", "0"]]}),
     (f"ml job archive -n j {W}", {"name": "j"}),
     (f"ml job restore -n j {W}", {"name": "j"}),
     (f"ml job validate -f j.yml {W}", {"file": "j.yml"}),
@@ -331,6 +335,48 @@ OUTPUTS: list[tuple[Any, str, str]] = [
 def test_outputs(az, result, options, output):
     call = az(f"ml job show -n j {W} {options}", result)
     assert (call.code, call.out) == (0, output)
+
+
+PROPERTIES = {"tags": {"a": "1"}, "items": [{"name": "x"}, "y"], "none": None}
+UPDATES: list[tuple[str, dict[str, Any]]] = [
+    # the options of an update, and the properties that they change
+    ("--set tags.a=2 tags.b=x=y", {"tags": {"a": 2, "b": "x=y"}}),
+    ("--set tags.a=2 --force-string", {"tags": {"a": "2"}}),
+    ("--set items[name=x].name=z items[1]=null", {"items": [{"name": "z"}, None]}),
+    ("--add items z", {"items": [{"name": "x"}, "y", "z"]}),
+    ("--add none 1 a=1 b=2 text", {"none": [1, {"a": "1", "b": "2"}, "text"]}),
+    (
+        "--add none 1 --add items z --force-string",
+        {"none": ["1"], "items": [{"name": "x"}, "y", "z"]},
+    ),
+    ("--remove items 0", {"items": ["y"]}),
+    ("--remove items[0] --remove tags.a", {"items": ["y"], "tags": {}}),
+]
+
+
+@pytest.mark.parametrize(("options", "changes"), UPDATES)
+def test_generic_update(az, options, changes):
+    arguments = program.Arguments(**az(f"ml job update -n j {W} {options}").values)
+    changed = update_properties(copy.deepcopy(PROPERTIES), arguments)
+    assert changed == {**PROPERTIES, **changes}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--set a",
+        "--set x.y.z=1",
+        "--set items[7]=1",
+        "--add tags 1",
+        "--add items",
+        "--remove x",
+        "--remove items 7",
+    ],
+)
+def test_generic_update_rejects(az, options):
+    arguments = program.Arguments(**az(f"ml job update -n j {W} {options}").values)
+    with pytest.raises(AzError):
+        update_properties(copy.deepcopy(PROPERTIES), arguments)
 
 
 def test_defaults_of_configure_and_environment(az, monkeypatch):

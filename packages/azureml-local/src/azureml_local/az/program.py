@@ -68,7 +68,8 @@ def _argument(option: syntax.Option) -> CLICommandArgument:
     elif option.kind == syntax.OPTIONAL_FLAG:
         settings |= {"nargs": "?", "const": True, "type": _boolean, "default": False}
     elif option.kind == syntax.REPEATED:
-        settings |= {"nargs": "+", "action": "extend"}
+        action = "append" if option.dest in ("add", "remove") else "extend"
+        settings |= {"nargs": "+", "action": action}
     elif option.kind == syntax.LIST:
         settings["nargs"] = "+" if option.dest in ("key", "key_value") else "*"
     elif option.kind == syntax.INTEGER:

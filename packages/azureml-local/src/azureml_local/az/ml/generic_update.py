@@ -7,6 +7,7 @@ JSON if they can be parsed, else text.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 from azureml_local.az.errors import AzError
 from azureml_local.az.program import Arguments
 
+_PAIR = re.compile(r"((?:\[[^\]]*\]|[^=\[])+)=(.*)", re.DOTALL)
 _PART = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
@@ -48,16 +50,12 @@ def update_properties(properties: dict[str, Any], arguments: Arguments) -> dict[
             target[last] = value
         else:
             raise AzError(f"Couldn't set '{path}': its parent is not an object or a list.")
-    if arguments.add:
-        path, *values = arguments.add
+    for path, *values in arguments.add or ():
         items = _resolve(properties, _parts(path), create=list)
         if not isinstance(items, list) or not values:
             raise AzError("usage error: --add property.listProperty <key=value, string or JSON>")
-        fields = dict(_split(each) for each in values if "=" in each and not each.startswith("{"))
-        value = values[0] if arguments.force_string else _parse_value(values[0])
-        items.append(fields or value)
-    if arguments.remove:
-        path, *index = arguments.remove
+        items += _new_items(values, force_string=arguments.force_string)
+    for path, *index in arguments.remove or ():
         *parents, last = _parts(path)
         target = _resolve(properties, parents)
         try:
@@ -66,8 +64,20 @@ def update_properties(properties: dict[str, Any], arguments: Arguments) -> dict[
             else:
                 target.pop(_index(target, last) if isinstance(target, list) else last)
         except (KeyError, IndexError, ValueError, TypeError):
-            raise AzError(f"Couldn't find '{' '.join(arguments.remove)}'.") from None
+            raise AzError(f"Couldn't find '{' '.join([path, *index])}'.") from None
     return properties
+
+
+def _new_items(values: Sequence[str], *, force_string: bool) -> list[Any]:
+    """The items of ``--add``; consecutive ``key=value`` are one object."""
+    items: list[Any] = []
+    for is_object, group in itertools.groupby(values, lambda x: "=" in x and not x.startswith("{")):
+        texts = list(group)
+        if is_object:
+            items.append(dict(map(_split, texts)))
+        else:
+            items += texts if force_string else map(_parse_value, texts)
+    return items
 
 
 def parse_traffic(text: str) -> dict[str, int]:
@@ -96,10 +106,10 @@ def parse_pairs(values: Sequence[str] | str | None, option: str) -> dict[str, st
 
 
 def _split(pair: str) -> tuple[str, str]:
-    path, equals, value = pair.partition("=")
-    if not equals or not path:
+    match = _PAIR.fullmatch(pair)
+    if match is None:
         raise AzError(f"Invalid value '{pair}': use --set property1.property2=<value>.")
-    return path, value
+    return match[1], match[2]
 
 
 def _parse_value(text: str) -> Any:
