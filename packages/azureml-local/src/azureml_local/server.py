@@ -41,6 +41,7 @@ from azureml_local.az.service import AzService, write_program
 from azureml_local.batch import routes as batch_routes
 from azureml_local.batch.invocation import Invocations
 from azureml_local.errors import LocalError
+from azureml_local.files import write_text
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import artifacts, tracking
@@ -288,8 +289,4 @@ def _write_server_file(data: Path, server: Server, port: int) -> None:
         "env": {**server.environment, BIN_VARIABLE: str(bin_folder)},
         "studio": studio_access.link(server.state),
     }
-    temporary = data / f".{FILE}"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-    temporary.replace(data / FILE)
+    write_text(data / FILE, json.dumps(content, indent=2))

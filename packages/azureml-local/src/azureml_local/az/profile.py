@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local.az.errors import AzError
+from azureml_local.files import write_text
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 """The SDK sends no telemetry for this subscription."""
@@ -69,10 +70,7 @@ class Profile:
     def set_subscription(self, name: str) -> None:
         """Make a subscription the current one."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"subscription": self.subscription(name)})
-        temporary = self.folder / f".{_FILE}.{os.getpid()}"
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(self.folder / _FILE)
+        write_text(self.folder / _FILE, json.dumps({"subscription": self.subscription(name)}))
 
     def account(self, name: str | None = None) -> dict[str, Any]:
         """A subscription as ``az account show`` prints it."""

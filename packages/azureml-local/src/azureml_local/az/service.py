@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.az import DATA_VARIABLE, preloaded
+from azureml_local.files import write_text
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.routing import Routes
 from child_processes import preload
@@ -72,11 +73,7 @@ class AzService:
             "python": sys.executable,
             "variables": variables,
         }
-        temporary = self._data / f".{preloaded.FILE}"
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        temporary.replace(self._data / preloaded.FILE)
+        write_text(self._data / preloaded.FILE, json.dumps(content))
         return content
 
 
@@ -84,14 +81,8 @@ def write_program(data: Path) -> Path:
     """Write the file ``az`` of a data folder; returns its folder, which belongs on a PATH."""
     folder = data / "bin"
     folder.mkdir(exist_ok=True)
-    program = folder / "az"
-    temporary = folder / f".az.{os.getpid()}"
     # -I: the variables and folders of a pipeline's own Python have no effect.
     command = f"exec {shlex.quote(sys.executable)} -I -m {preloaded.MODULE}"
-    temporary.write_text(
-        f'#!/bin/sh\nexport {DATA_VARIABLE}={shlex.quote(str(data))}\n{command} "$@"\n',
-        encoding="utf-8",
-    )
-    temporary.chmod(0o700)
-    temporary.replace(program)
+    text = f'#!/bin/sh\nexport {DATA_VARIABLE}={shlex.quote(str(data))}\n{command} "$@"\n'
+    write_text(folder / "az", text, mode=0o700)
     return folder
