@@ -237,12 +237,14 @@ class JobRun:
         if self._state == "Canceled":
             cancellation = Cancellation(cancellation, only_force=True)
         deadline = min(deadlines, default=None)
+        environment = self._environment(step)
         return TaskContext(
             inputs={name: expand(value) for name, value in step.inputs.items()},
             folders=self._folders,
             log=run.write,
             add_issue=run.add_issue,
-            run_process=ProcessRunner(run, self._environment(step), cancellation, deadline),
+            environment=environment,
+            run_process=ProcessRunner(run, environment, cancellation, deadline),
             prepend_path=lambda path: run.effects.path.append(str(path)),
             set_variable=lambda name, value: run.effects.changes.append(
                 VariableChange(name, value)

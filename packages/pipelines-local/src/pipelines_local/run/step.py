@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -184,17 +183,13 @@ class ProcessRunner:
         env: Mapping[str, str] | None = None,
         *,
         fail_on_stderr: bool = False,
-        programs: str = "",
     ) -> int:
         """Run a process; returns its exit code, or 1 for forbidden output on standard error."""
         wrote_stderr = threading.Event()
-        variables = {**self.env, **(env or {})}
-        if programs:
-            variables["PATH"] = os.pathsep.join([programs, variables["PATH"]])
         code = process.run(
             argv,
             cwd=cwd,
-            env=variables,
+            env={**self.env, **(env or {})},
             on_line=self.run.handle_output,
             cancellation=self.cancellation,
             deadline=self.deadline,

@@ -2,13 +2,15 @@
 
 Each step has its own AZURE_CONFIG_DIR, which is deleted at its end, unless ``useGlobalConfig`` is
 true. So ``az configure`` does not reach the next step, as in version 2.277 and later of the task.
-If the connection leads to a local workspace of azureml-local, ``az`` is the one of that workspace.
+If the variables of the connection lead to a workspace of azureml-local, its ``az`` goes first on
+the PATH.
 Source: ``AzureCliConfigDir.ts`` of azure-pipelines-tasks (PR 22221).
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -38,9 +40,11 @@ def run_azure_cli(context: TaskContext) -> None:
     text = script.read_text(encoding="utf-8", errors="replace") if script.is_file() else ""
     with _config_dir(context) as variables:
         env = {**context.connections[name], **variables}
+        if PROGRAMS in env:
+            path = env.get("PATH", context.environment["PATH"])
+            env["PATH"] = os.pathsep.join([env[PROGRAMS], path])
         try:
-            programs = env.get(PROGRAMS, "")
-            run_script(context, script, "failonstandarderror", env, programs)
+            run_script(context, script, "failonstandarderror", env)
         except TaskFailed:
             _explain_missing_defaults(context, text)
             raise

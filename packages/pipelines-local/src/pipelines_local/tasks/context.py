@@ -52,9 +52,8 @@ class RunProcess(Protocol):
         env: Mapping[str, str] | None = None,
         *,
         fail_on_stderr: bool = False,
-        programs: str = "",
     ) -> int:
-        """Return the exit code. ``programs`` is a folder that goes first on the PATH."""
+        """Return the exit code."""
 
 
 class AddIssue(Protocol):
@@ -100,7 +99,8 @@ class TaskContext:
         folders: folders of the job.
         log: writes a line to the log.
         add_issue: adds an error or a warning.
-        run_process: runs a process.
+        environment: environment variables of the step.
+        run_process: runs a process in this environment.
         prepend_path: puts a folder first in the PATH of later steps.
         set_variable: sets a variable of the job.
         artifacts: artifacts of this run.
@@ -123,6 +123,7 @@ class TaskContext:
     folders: JobFolders
     log: Callable[[str], None]
     add_issue: AddIssue
+    environment: Mapping[str, str]
     run_process: RunProcess
     prepend_path: Callable[[Path], None]
     set_variable: Callable[[str, str], None]

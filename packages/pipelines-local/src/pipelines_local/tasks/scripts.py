@@ -55,9 +55,8 @@ def run_script(
     script: Path,
     fail_on_stderr: str,
     env: Mapping[str, str] | None = None,
-    programs: str = "",
 ) -> None:
-    """Run a script file with bash; ``programs`` is a folder that goes first on the PATH.
+    """Run a script file with bash.
 
     Raises:
         TaskFailed: the script or the working directory is missing, or the exit code is not 0.
@@ -65,7 +64,7 @@ def run_script(
     if not script.is_file():
         raise TaskFailed("missing-path", f"no such script: {script}")
     arguments = shlex.split(context.text("arguments"))
-    _run(context, ["bash", str(script), *arguments], fail_on_stderr, env, programs=programs)
+    _run(context, ["bash", str(script), *arguments], fail_on_stderr, env)
 
 
 def _run(
@@ -74,14 +73,11 @@ def _run(
     fail_on_stderr: str,
     env: Mapping[str, str] | None = None,
     program: str = "Bash",
-    programs: str = "",
 ) -> None:
     folder = context.path("workingdirectory", context.folders.sources)
     if not folder.is_dir():
         raise TaskFailed("missing-path", f"the working directory does not exist: {folder}")
     strict = context.flag(fail_on_stderr)
-    context.exit_code = context.run_process(
-        argv, folder, env, fail_on_stderr=strict, programs=programs
-    )
+    context.exit_code = context.run_process(argv, folder, env, fail_on_stderr=strict)
     if context.exit_code:
         raise TaskFailed("exit-code", f"{program} exited with code '{context.exit_code}'.")
