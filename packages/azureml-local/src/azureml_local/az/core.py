@@ -1,4 +1,4 @@
-"""The commands of ``az`` that are not of the extension ``ml``; they do not import the SDK."""
+"""The commands outside the extension ``ml``; they do not import the SDK."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from knack.config import CLIConfig
 from knack.log import get_logger
 
 from azureml_local.az.errors import AzError, NotFound, NotSupported
+from azureml_local.az.ml.generic_update import parse_pairs
 from azureml_local.az.profile import Profile
 from azureml_local.az.program import Arguments, Handler
 from azureml_local.az.server_client import ServerClient
@@ -18,7 +19,7 @@ from azureml_local.az.server_client import ServerClient
 logger = get_logger(__name__)
 
 CLI_VERSION, ML_VERSION = "2.91.0", "2.15.0"
-"""The versions whose commands the table has."""
+"""The versions whose commands ``commands.txt`` lists."""
 EXTENSION = "ml"
 
 ACCOUNT_COLUMNS = (
@@ -266,10 +267,9 @@ def _group_exists(profile: Profile, arguments: Arguments) -> bool:
 
 @_command("group create")
 def _group_create(profile: Profile, arguments: Arguments) -> dict[str, Any]:
-    tags = dict(pair.partition("=")[::2] for pair in arguments.tags or ())
     return {
         **_group(profile, arguments),
         "location": arguments.location.lower().replace(" ", ""),
         "managedBy": arguments.managed_by,
-        "tags": tags or None,
+        "tags": parse_pairs(arguments.tags, "--tags") or None,
     }

@@ -25,6 +25,7 @@ logger = get_logger(__name__)
 
 CONFIGURED_DEFAULTS = {"resource_group": "group", "workspace_name": "workspace"}
 """Attributes of options to their keys in ``az configure --defaults``."""
+NOT_SUPPORTED = "Not supported by the local az."
 TRUE, FALSE = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
 
 Arguments = argparse.Namespace
@@ -42,7 +43,7 @@ class _Unsupported(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        if values is not False:  # --local false
+        if values is not False:  # `--local false` is the default
             raise NotSupported(f"{option_string} of '{parser.prog}'")
 
 
@@ -62,7 +63,8 @@ def _boolean(text: str) -> bool:
 
 def _argument(option: syntax.Option) -> CLICommandArgument:
     """An option as an argument of knack."""
-    settings: dict[str, Any] = {"options_list": list(option.names), "help": ""}
+    description = "" if option.supported else NOT_SUPPORTED
+    settings: dict[str, Any] = {"options_list": list(option.names), "help": description}
     if option.kind == syntax.FLAG:
         settings["action"] = "store_true"
     elif option.kind == syntax.OPTIONAL_FLAG:
@@ -121,6 +123,7 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
             context,
             command.name,
             run,
+            description=None if command.supported else NOT_SUPPORTED,
             arguments_loader=load_arguments,
             confirmation=confirms,
             table_transformer=context.table_transformer(command.name),
@@ -133,7 +136,7 @@ def _words(argv: Sequence[str]) -> list[str]:
 
 
 class Program(CLI):  # type: ignore[misc]
-    """``az``: its commands are those of the table, and run by ``run_command``."""
+    """``az`` with the commands of ``commands.txt``."""
 
     def __init__(
         self,
@@ -204,7 +207,7 @@ def run(program: Program, argv: Sequence[str]) -> int:
 
 
 def _require_supported(argv: list[str]) -> None:
-    """Refuse a command that the table does not have, or has as not supported."""
+    """Refuse a command that is unknown or not supported."""
     words = _words(argv)
     if not words or words == ["help"]:
         return

@@ -174,7 +174,7 @@ def _create_deployment(kind: str) -> Command:
             finish(client.online_endpoints.begin_create_or_update(endpoint), arguments)
         if kind == "batch" and arguments.set_default:
             endpoint = client.batch_endpoints.get(deployment.endpoint_name)
-            endpoint.defaults = _batch_defaults(f"deployment_name={deployment.name}")
+            endpoint.defaults = {"deployment_name": deployment.name}
             finish(client.batch_endpoints.begin_create_or_update(endpoint), arguments)
         return to_json(result)
 

@@ -143,7 +143,7 @@ def _resolve(properties: Any, parts: list[str], create: type[Any] = dict) -> Any
             continue
         if not isinstance(value, dict) or (part not in value and position < len(parts) - 1):
             available = ", ".join(sorted(value)) if isinstance(value, dict) else ""
-            raise AzError(f"Couldn't find '{part}' in ''. Available options: [{available}]")
+            raise AzError(f"Couldn't find '{part}'. Available properties: [{available}]")
         if value.get(part) is None:
             value[part] = create() if position == len(parts) - 1 else {}
         value = value[part]
