@@ -37,7 +37,7 @@ def write(folder: Path, bundles: Iterable[bytes]) -> None:
                 try:
                     name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
                 except ValueError:
-                    continue  # a bundle of the user; OpenSSL cannot use this certificate either
+                    continue  # invalid, from a bundle of the user; OpenSSL ignores it, too
             (folder / f"{name}.{taken[name]}").write_bytes(pem)
             taken[name] += 1
 

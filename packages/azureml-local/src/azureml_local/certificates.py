@@ -110,7 +110,7 @@ def _make(folder: Path, files: Certificates) -> None:
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
-    trusted = [authority.public_bytes(pem), Path(certifi.where()).read_bytes(), *_own_bundles()]
+    trusted = [authority.public_bytes(pem), Path(certifi.where()).read_bytes(), *_user_bundles()]
     _private(files.bundle, b"".join(trusted))
     beside = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
     authorities.write(beside, trusted)
@@ -118,11 +118,11 @@ def _make(folder: Path, files: Certificates) -> None:
     beside.rename(files.authorities)
 
 
-def _own_bundles() -> list[bytes]:
-    """The CA certificates of this machine's user, as of a company's proxy.
+def _user_bundles() -> list[bytes]:
+    """The CA bundles of the user, for example with the CA of a company's proxy.
 
-    The client environment sets ``REQUESTS_CA_BUNDLE``. Without them, pip would reach no package
-    index behind such a proxy.
+    The client environment replaces the user's ``REQUESTS_CA_BUNDLE``. Without these CAs, pip could
+    not reach a package index behind the proxy.
     """
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     paths = {os.environ[name] for name in names if os.environ.get(name)}

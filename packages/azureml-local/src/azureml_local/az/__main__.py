@@ -1,4 +1,4 @@
-"""``python -m azureml_local.az``: the program that the file ``az`` of a data folder starts."""
+"""``python -m azureml_local.az``: started by the program file ``az`` of a data folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors of ``az`` and their exit codes: 1 in general, 2 for the usage, 3 for not found.
+"""The errors of ``az`` and their exit codes: 1 failed, 2 wrong usage, 3 not found.
 
 Source: ``azure.cli.core.util.handle_exception`` and the parser of the Azure CLI.
 """

@@ -18,7 +18,7 @@ FILE = "az.json"
 PATH = "/az/preloaded"
 MODULE = "azureml_local.az"
 CALLER = "AZUREML_LOCAL_AZ_CALLER"
-"""The variables of the caller that modules read at import, as JSON: a fork sets them itself."""
+"""The variables of the caller that modules read at import, as JSON; the fork sets them."""
 CONNECTION = ("ARM_", "AZUREML_", "REQUESTS_")
 """Prefixes of variables that connect to a server: a fork keeps those of the preloaded process."""
 

@@ -1,7 +1,7 @@
 """The configuration of ``az``: its folder, its defaults and the current subscription.
 
-The files and keys are those of the Azure CLI, so that steps that share ``AZURE_CONFIG_DIR`` share
-them, and others do not.
+The folder is ``AZURE_CONFIG_DIR``, as for the Azure CLI: pipeline steps that share it share the
+configuration, and other steps do not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def config_folder(data: Path) -> Path:
 
 @dataclass(frozen=True)
 class Profile:
-    """The configuration of one call.
+    """The configuration of a call.
 
     Attributes:
         data: the data folder of the local workspace.

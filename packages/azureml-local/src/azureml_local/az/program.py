@@ -34,7 +34,7 @@ Handler = Callable[[Profile, Arguments], Any]
 
 
 class _Unsupported(argparse.Action):
-    """An option of the Azure CLI that is not supported here."""
+    """An option of the Azure CLI that the local ``az`` does not support."""
 
     def __call__(
         self,
@@ -48,7 +48,7 @@ class _Unsupported(argparse.Action):
 
 
 class _Parser(CLICommandParser):  # type: ignore[misc]
-    """The parser of knack; a wrong usage is one line on standard error and exit code 2."""
+    """The parser of knack; wrong usage prints one line to standard error and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
         logger.error(message)

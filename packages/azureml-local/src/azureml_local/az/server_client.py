@@ -1,4 +1,4 @@
-"""Requests to the server of the local workspace without importing the SDK."""
+"""Requests to the server of the local workspace; they do not need the SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's part of ``az``: the program file, and the preloaded process of its calls."""
+"""The server's part of ``az``: the program file, and the preloaded process for ``az ml``."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ class AzService:
 
 
 def write_program(data: Path) -> Path:
-    """Write the file ``az`` of a data folder; returns its folder, which belongs on a PATH."""
+    """Write the program file ``az`` of a data folder; returns its folder, for the PATH."""
     folder = data / "bin"
     folder.mkdir(exist_ok=True)
-    # -I: the variables and folders of a pipeline's own Python have no effect.
+    # -I: PYTHONPATH, PYTHONHOME and the working directory of a pipeline step have no effect.
     command = f"exec {shlex.quote(sys.executable)} -I -m {preloaded.MODULE}"
     text = f'#!/bin/sh\nexport {DATA_VARIABLE}={shlex.quote(str(data))}\n{command} "$@"\n'
     write_text(folder / "az", text, mode=0o700)

@@ -20,11 +20,11 @@ class Option:
 
     Attributes:
         names: its long and short names; the first is the long one.
-        kind: one of the constants of this module; empty for a text.
+        kind: FLAG, OPTIONAL_FLAG, INTEGER, REPEATED or LIST; empty for text.
         required: whether it is required.
-        choices: the allowed values; empty for any.
+        choices: the allowed values; empty: all values.
         default: the default value; None without one.
-        supported: whether it is supported here.
+        supported: whether the local ``az`` supports it.
     """
 
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command; ``supported`` is whether it can be run here."""
+    """A command; ``supported``: whether the local ``az`` can run it."""
 
     name: str
     options: tuple[Option, ...]

@@ -278,7 +278,7 @@ def _json_value(value: Any) -> Any:
     """A numpy value as a JSON value."""
     if getattr(value, "shape", ()):
         return [_json_value(each) for each in value]
-    if not hasattr(value, "dtype"):  # of an array of objects: the schema's example is its text
+    if not hasattr(value, "dtype"):  # an item of an array of objects: the example is its text
         return str(value)
     names = value.dtype.names
     if names:

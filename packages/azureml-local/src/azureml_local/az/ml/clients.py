@@ -1,4 +1,4 @@
-"""Clients of the SDK for one call, entities as the CLI prints them, and the end of operations."""
+"""The SDK's client of a call, and the JSON output of entities and operations."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ def connect(profile: Profile, arguments: Arguments) -> Any:
 
 
 def to_json(entity: Any) -> Any:
-    """An entity as the CLI prints it; other objects are left to knack."""
+    """An entity as the CLI prints it; other objects are returned unchanged."""
     if not hasattr(entity, "_to_dict"):
         return entity
-    if hasattr(entity, "_to_job"):  # a node of a pipeline, as which the SDK reads command jobs
+    if hasattr(entity, "_to_job"):  # the SDK returns command jobs as nodes of a pipeline
         entity = entity._to_job()
     return _plain(entity._to_dict(), entity)
 
 
 def _plain(value: Any, source: Any) -> Any:
-    """A value with ordinary mappings and the values of enumerations.
+    """A value with plain dicts and lists, and the values of enumerations.
 
     Args:
-        value: a value of ``_to_dict``.
-        source: the object that it was made of. The schemas of the SDK write the names of some
-            enumerations instead of their values.
+        value: a part of the result of ``_to_dict``.
+        source: the object that the SDK converted to ``value``. The schemas of the SDK write the
+            names of some enumerations instead of their values.
     """
     if isinstance(source, Enum):
         return source.value

@@ -18,14 +18,14 @@ _READ_ONLY = {
 
 
 def _load(kind: str, arguments: Arguments, names: tuple[str, ...]) -> Any:
-    """The entity of a file with ``--set`` and options; without a file, of the options alone."""
+    """An entity from ``--file``, ``--set`` and these options; the file is optional."""
     from azure.ai import ml
 
     load = getattr(ml, f"load_{kind}")
     return load(source=arguments.file, params_override=overrides(arguments, names))
 
 
-def _updated(kind: str, entity: Any, arguments: Arguments) -> Any:
+def _apply_update(kind: str, entity: Any, arguments: Arguments) -> Any:
     """An entity with the changes of ``--set``, ``--add`` and ``--remove``."""
     from azure.ai import ml
 
@@ -73,7 +73,7 @@ def _update_endpoint(kind: str) -> Command:
             operations.get(loaded.name)  # an endpoint that does not exist is not created
         else:
             current = operations.get(arguments.name)
-            loaded = _updated(f"{kind}_endpoint", current, arguments)
+            loaded = _apply_update(f"{kind}_endpoint", current, arguments)
         if kind == "online":
             if arguments.traffic is not None:
                 loaded.traffic = parse_traffic(arguments.traffic)
@@ -189,7 +189,7 @@ def _update_deployment(kind: str) -> Command:
             operations.get(name=loaded.name, endpoint_name=loaded.endpoint_name)
         elif arguments.name and arguments.endpoint_name:
             current = operations.get(name=arguments.name, endpoint_name=arguments.endpoint_name)
-            loaded = _updated(f"{kind}_deployment", current, arguments)
+            loaded = _apply_update(f"{kind}_deployment", current, arguments)
         else:
             raise AzError(
                 "the following arguments are required: --file/-f or --name/-n, --endpoint-name/-e"
