@@ -1,13 +1,13 @@
-"""Measure the local ``az`` against its limits: the time of one call as a pipeline makes it.
+"""Compare the time of one call of the local ``az`` with its limit.
 
     python benchmarks/az.py [--runs 15]
 
-Each call is a process of its own, started by the file ``az`` of a workspace. Prints the median wall
-time, the median CPU time of the call, the limit, and the share of the limit. The core commands run
-in the call itself, so their limit is for the CPU time, which depends less on other processes; the
-commands of ``ml`` run in forks, so their limit is for the wall time. Also prints the time of a bare
-Python, the first call of ``az ml``, which starts the preloaded process, and the ratio of a call
-without the preloaded process. Exit code 1 if a median exceeds its limit.
+Each call is a new process, started by the program file ``az`` of a workspace, as in a pipeline.
+Prints the median wall time and CPU time of the call, its limit, and the ratio of time and limit.
+The core commands run in the call itself, so their limit is for the CPU time, which depends less on
+other processes. The ``ml`` commands run in forks, so their limit is for the wall time. Also prints
+the time of an empty Python program, of the first ``az ml`` call, which starts the preloaded
+process, and of a call without it. Exit code 1 if a median exceeds its limit.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def report(program: list[str], data: Path, env: dict[str, str], runs: int) -> in
     bare = statistics.median(
         measure([sys.executable, "-I", "-c"], "0", env)[0] for _ in range(runs)
     )
-    print(f"bare Python: {bare:.3f} s, load average {os.getloadavg()[0]:.1f}")
+    print(f"empty Python program: {bare:.3f} s, load average {os.getloadavg()[0]:.1f}")
     print(f"first call of az ml: {measure(program, create, env)[0]:.2f} s")
-    measure(program, "ml workspace show -n bench -g local", env)  # until all imports are done
+    measure(program, "ml workspace show -n bench -g local", env)  # waits for the last imports
     failed = False
     print(f"{'command':56} {'wall':>8} {'CPU':>8} {'limit':>7} {'ratio':>6}")
     medians = {}
@@ -100,7 +100,7 @@ def report(program: list[str], data: Path, env: dict[str, str], runs: int) -> in
     alone = {**env, "AZUREML_LOCAL_DATA": str(data), "AZUREML_LOCAL_AZ_CALLER": "{}"}
     interpreter = [sys.executable, "-I", "-m", "azureml_local.az"]
     new = statistics.median(measure(interpreter, line, alone)[0] for _ in range(3))
-    print(f"without the preloaded process: {new:.2f} s, {new / medians[line]:.0f} times as long")
+    print(f"without the preloaded process: {new:.2f} s ({new / medians[line]:.0f} times)")
     print("FAILED" if failed else "passed")
     return int(failed)
 

@@ -1,4 +1,4 @@
-"""``az ml`` against a real local workspace: what it prints is what the SDK has."""
+"""``az ml`` in a local workspace: its output equals the results of the SDK."""
 
 from __future__ import annotations
 

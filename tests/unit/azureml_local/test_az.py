@@ -1,4 +1,4 @@
-"""The command line of ``az``: what it accepts, what it rejects, and how it prints results.
+"""The command line of ``az``: accepted and rejected usage, and the output of results.
 
 Sources of the cases: the reference of the Azure CLI (ml 2.15), the scripts of azureml-examples/cli,
 mlops-templates, mlops-template and dstoolkit-mlops-v2, and the output rules of knack's own tests.
@@ -194,7 +194,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 REJECTED: list[tuple[str, str]] = [
-    # what the Azure CLI rejects: exit code 2, and the message names the argument
+    # the Azure CLI rejects these, too: exit code 2, and the message names the argument
     ("ml job show -n j", "--resource-group/-g, --workspace-name/-w"),
     ("ml job show -g g -w w", "--name/-n"),
     (f"ml job create {W}", "--file/-f"),
@@ -227,7 +227,7 @@ REJECTED: list[tuple[str, str]] = [
     ("account show --foo", "--foo"),
     ("group create -n g", "--location/-l"),
     ("ml", "_subcommand"),
-    # what the local az does not support: exit code 2, and the message names it
+    # the local az does not support these: exit code 2, and the message names the command or option
     ("storage account list", "storage account list"),
     ("acr build", "acr build"),
     ("vm list", "vm list"),

@@ -2,8 +2,8 @@
 
 Pipelines call ``az ml ...``, and this package runs these calls against the local workspace. Its
 commands are data (``commands.txt``). knack, the framework of the Azure CLI, parses the command line
-and writes the output. Each ``ml`` command calls one operation of the unmodified SDK, as the extension
-does. A command or option of the Azure CLI that is not supported ends with exit code 2.
+and writes the output. Each ``ml`` command calls one operation of the unmodified SDK, as the
+extension does. A command or option that is not supported ends with exit code 2.
 """
 
 BIN_VARIABLE = "AZUREML_LOCAL_BIN"
