@@ -74,30 +74,21 @@ def _make_score(
 
     label, prediction, probability = _values(rows)
 
-    class Estimator(BaseEstimator):  # type: ignore[misc]
-        """A fitted model whose rows are their positions."""
+    # The rows of this model are their positions.
+    def predict(_: Any, positions: NDArray[np.intp]) -> NDArray[Any]:
+        return prediction[positions[:, 0]]
 
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
-
-        def fit(self, features: Any, label: Any) -> Any:
-            raise NotImplementedError
-
-        def predict(self, positions: NDArray[np.intp]) -> NDArray[Any]:
-            return prediction[positions[:, 0]]
-
-    mixin: Any = ClassifierMixin if rows.classes else RegressorMixin
-    members: dict[str, Any] = {}
+    members: dict[str, Any] = {"predict": predict}
     if rows.classes:
-        two = rows.positive is not None
-        members["classes_"] = np.arange(2 if two else len(rows.classes))
+        members["classes_"] = np.arange(2 if rows.positive is not None else len(rows.classes))
     if probability is not None:
 
         def predict_proba(_: Any, positions: NDArray[np.intp]) -> NDArray[np.float64]:
             return probability[positions[:, 0]]
 
         members["predict_proba"] = predict_proba
-    estimator = type("ScoredModel", (mixin, Estimator), members)()
+    mixin: Any = ClassifierMixin if rows.classes else RegressorMixin
+    estimator = type("ScoredModel", (mixin, BaseEstimator), members)()
     scorer = get_scorer(scorer_name)
 
     def score(positions: NDArray[np.intp]) -> float:
