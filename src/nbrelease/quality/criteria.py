@@ -140,7 +140,7 @@ class DataCriteria(_Part):
 
 
 class RequestLimits(_Part):
-    """Limits on requests to a deployment; ``drift`` is that of its predictions."""
+    """Limits on requests to a deployment; ``drift`` of its predictions is only in ``rollout``."""
 
     error_rate: Share = 0.0
     p95_ms: Annotated[float, Field(gt=0)] = 1000
@@ -204,6 +204,12 @@ class Criteria(_Part):
     def _fairness_has_groups(self) -> Criteria:
         if self.fairness and self.slices is None:
             raise ValueError("fairness needs slices: they are its groups")
+        return self
+
+    @model_validator(mode="after")
+    def _endpoint_has_no_drift(self) -> Criteria:
+        if self.endpoint.drift is not None:
+            raise ValueError("endpoint.drift is not measured; use rollout.drift")
         return self
 
 

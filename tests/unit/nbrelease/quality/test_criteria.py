@@ -128,6 +128,7 @@ def test_every_section_is_optional(tmp_path, section):
         ("slices: {column: a, categories: []}", "slices.categories"),
         ("slices: {column: a, category: [b]}", "did you mean categories"),
         ("fairness: [{metric: accuracy_difference, at_most: 1}]", "fairness needs slices"),
+        ("endpoint: {drift: 0.5}", "endpoint.drift"),
     ],
 )
 def test_invalid_sections(tmp_path, text, hint):
