@@ -1,7 +1,8 @@
 """Requests and files for a model's endpoints, made from its signature and its held-out rows.
 
 A project with another form of request or answer, as its own scoring script may have, defines
-``request`` and ``answer`` in ``runbooks/assets/payload.py``.
+functions in ``runbooks/assets/payload.py``: ``request(rows, parameters)``, ``answer(body)`` and
+``invalid(rows)``.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class Payload:
         hooks = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(hooks)
         if not any(hasattr(hooks, name) for name in ("request", "answer", "invalid")):
-            raise SettingsError(f"{file}: define request(rows, parameters) or answer(body)")
+            raise SettingsError(
+                f"{file}: define request(rows, parameters), answer(body) or invalid(rows)"
+            )
         return cls(signature, hooks)
 
     def request(self, rows: pd.DataFrame) -> Any:

@@ -119,6 +119,16 @@ def answer(body):
     assert payload.invalid_requests(ROWS)["an empty object"] == {}
 
 
+def test_a_project_may_have_its_own_invalid_requests(make_payload) -> None:
+    hooks = "def invalid(rows):\n    return {'no size': {'rows': len(rows)}}\n"
+    assert make_payload(COLUMNS, hooks).invalid_requests(ROWS) == {"no size": {"rows": 3}}
+
+
+def test_a_file_without_any_of_the_functions_is_an_error(make_payload) -> None:
+    with pytest.raises(SettingsError, match=r"payload\.py"):
+        make_payload(COLUMNS, "def requests(rows): ...\n")
+
+
 def test_invalid_requests_for_each_type_of_column(make_payload) -> None:
     bodies = make_payload(COLUMNS).invalid_requests(ROWS)
     assert bodies["a column missing"]["input_data"]["columns"] == ["code", "open", "since"]
