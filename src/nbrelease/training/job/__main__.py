@@ -121,7 +121,7 @@ def _evaluate(
     output: Path,
 ) -> None:
     evaluation = evaluate_model(model, held_out, settings)
-    evaluation.facts.update(_measure_split(recorded, model))
+    evaluation.facts.update(_measure_split(recorded, model, settings))
     evaluation.facts.update(_measure_importance(model, held_out, settings, training))
     evaluation.write(output)
     sys.stdout.write(f"{len(held_out)} held-out rows predicted\n")
@@ -189,11 +189,13 @@ def _measure_importance(
     return {"importance": importance, "importance_metric": settings.metric}
 
 
-def _measure_split(recorded: Sequence[Split], model: EvaluatedModel) -> dict[str, Any]:
+def _measure_split(
+    recorded: Sequence[Split], model: EvaluatedModel, settings: Settings
+) -> dict[str, Any]:
     if not recorded:
         return {"train_rows": None, "overlap": None}
     split = recorded[-1]
-    columns = model.columns or [str(name) for name in split.held_out.columns]
+    columns = model.columns or split.held_out.columns.difference([settings.label_column]).tolist()
     return {"train_rows": len(split.training), "overlap": count_overlap(split, columns)}
 
 

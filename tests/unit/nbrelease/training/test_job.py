@@ -89,6 +89,25 @@ BY_SIZE = (
     )
 )
 """Its model does not know its classes: predictions are all that it has."""
+TENSORS = (
+    (
+        CODES.replace(
+            'model_input["code"].map(lambda code: 1.5 if code == "01234" else 0.5).to_numpy()',
+            "model_input[:, 0]",
+        )
+        .replace(
+            'train[["code"]], [0.5]', 'train[["size", "age"]].to_numpy(float), np.array([0.5])'
+        )
+        .replace("import mlflow\n", "import mlflow\nimport numpy as np\n", 1)
+    )
+    + """
+
+def split(input_data, label_column):
+    train = rows(input_data)[["size", "age", label_column]].astype(float)
+    return train, train.assign(**{label_column: train[label_column] + 1})
+"""
+)
+"""Its model has no named columns; the held-out rows are training rows with another label."""
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +228,14 @@ def test_an_own_metric_is_a_function_of_the_notebook(start_job, data) -> None:
     arguments = ("train", "--", "--input_data", data, "--label_column", "number")
     _, facts = read(start_job(program, settings, *arguments))
     assert facts["importance"][0]["mean"] > 1
+
+
+def test_rows_of_a_model_without_named_columns_overlap_whatever_their_label(
+    start_job, data
+) -> None:
+    arguments = ("train", "--", "--input_data", data, "--label_column", "number")
+    _, facts = read(start_job(TENSORS, Settings("regression", "number"), *arguments))
+    assert (facts["rows"], facts["overlap"]) == (40, 40)
 
 
 @pytest.mark.parametrize(("metric", "error"), [("cost", "KeyError"), ("roc_auc", "AttributeError")])
