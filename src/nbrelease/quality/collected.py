@@ -40,13 +40,15 @@ def read_collected(
     inputs = pd.DataFrame(_read_rows(folder, INPUTS))
     if inputs.empty:
         return pd.DataFrame({KEY: [], "time": pd.to_datetime([], utc=True), prediction: []})
-    outputs = pd.DataFrame(_read_rows(folder, OUTPUTS))
+    # As objects: a missing prediction would turn the others from integers into floats.
+    outputs = pd.DataFrame(_read_rows(folder, OUTPUTS), dtype=object)
     if outputs.empty:
         inputs[prediction] = float("nan")
     else:
         names = [name for name in outputs if name not in (CORRELATION, ROW, "time")]
         source = prediction if prediction in names else names[0]
         outputs = outputs.rename(columns={source: prediction})[[CORRELATION, ROW, prediction]]
+        outputs[ROW] = outputs[ROW].astype(int)
         inputs = inputs.merge(outputs, on=[CORRELATION, ROW], how="left")
     inputs["time"] = pd.to_datetime(inputs["time"], utc=True, format="ISO8601")
     inputs.insert(0, KEY, inputs[CORRELATION] + "_" + inputs[ROW].astype(str))

@@ -117,6 +117,23 @@ def test_predictions_are_joined_whatever_the_types_and_missing_values(tmp_path):
     assert result.drift == 0
 
 
+@pytest.mark.parametrize(
+    "outputs",
+    [[event("d", [0]), event("e", [1])], [event("d", [0]), event("e", [1]), event("f", [None])]],
+)
+def test_a_missing_prediction_does_not_make_the_others_differ(tmp_path, outputs):
+    old, new = tmp_path / "model-1", tmp_path / "model-2"
+    rows = [{"x": 1}, {"x": 2}, {"x": 3}]
+    write(old, "model_inputs", event("a", rows))
+    write(old, "model_outputs", event("a", [0, 1, 1]))
+    write(new, "model_inputs", *(event(name, [row]) for name, row in zip("def", rows, strict=True)))
+    write(new, "model_outputs", *outputs)
+    live, collected = read_collected(old), read_collected(new)
+    assert collected["prediction"].isna().tolist() == [False, False, True]
+    result = compare_mirrored(MirrorResult(percent=20), live, collected, "binary")
+    assert (result.rows, result.differ) == (2, 0)
+
+
 def test_the_column_named_prediction_is_the_prediction(tmp_path):
     write(tmp_path, "model_inputs", event("a", [{"x": 1}]))
     write(tmp_path, "model_outputs", event("a", [{"low": 1, "prediction": 2, "high": 3}]))
