@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nbrelease.errors import SettingsError
 from nbrelease.quality.columns import KINDS, Kind, detect_kind
 from nbrelease.quality.columns.statistics import count_distinct
 from nbrelease.quality.criteria import ColumnLimits, Criteria, LabelLimits, Limit
@@ -45,6 +46,7 @@ def profile_data(
 
     Raises:
         DataError: the data cannot be read.
+        SettingsError: the limits of the label do not fit the task.
     """
     limits = criteria.data.columns
     reader = BatchReader(Path(path), {name for name in limits if limits[name].reads_as_text})
@@ -140,7 +142,9 @@ class _DataSummary:
         self._criteria, self._label, self._task = criteria.data, label, task
         self._limits = dict(criteria.data.columns)
         if task in NUMBERS:
-            self._limits.setdefault(label, ColumnLimits(kind="numeric"))
+            self._limits[label] = _limit_number(
+                self._limits.get(label, ColumnLimits()), label, task
+            )
         self._columns: dict[str, _ColumnSummary] = {}
         self._hashes: list[NDArray[np.uint64]] = []
         self._ids: list[NDArray[Any]] = []
@@ -254,6 +258,16 @@ class _ClassSummary:
             "absent_classes": len(allowed - self._names.keys()),
             "smallest_class": counts.min() / counts.sum() if len(counts) else float("nan"),
         }
+
+
+def _limit_number(limits: ColumnLimits, label: str, task: str) -> ColumnLimits:
+    """The limits of a label that is a number."""
+    if limits.needed_kind not in (None, "numeric"):
+        raise SettingsError(
+            f"criteria: data.columns.{label}: task = {task} needs a number, and these limits are "
+            f"for the kind {limits.needed_kind}; use min, max and missing"
+        )
+    return limits.model_copy(update={"kind": "numeric"})
 
 
 def _limit_classes(limits: LabelLimits) -> list[Limit]:

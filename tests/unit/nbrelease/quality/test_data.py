@@ -193,6 +193,26 @@ def test_a_constant_label_is_no_regression(tmp_path):
     assert failed(result) == [("constant_label", "demand")]
 
 
+@pytest.mark.parametrize(
+    ("label", "limits", "expected"),
+    [
+        ("demand", {"missing": 0.1}, []),
+        ("demand", {"min": 0, "max": 50}, []),
+        ("note", {"missing": 0.1}, [("unreadable", "note"), ("unreadable_labels", "note")]),
+    ],
+)
+def test_a_label_with_limits_of_its_own_has_to_be_a_number(tmp_path, label, limits, expected):
+    data = with_data(columns={label: limits})
+    assert failed(profile(tmp_path, MIXED, data, label, "regression")) == expected
+
+
+@pytest.mark.parametrize("limits", [{"values": [1, 2]}, {"kind": "text"}])
+def test_limits_of_another_kind_for_a_numeric_label_are_an_error(tmp_path, limits):
+    data = with_data(columns={"demand": limits})
+    with pytest.raises(SettingsError, match=r"data\.columns\.demand"):
+        profile(tmp_path, MIXED, data, "demand", "regression")
+
+
 def test_ragged_rows_are_a_failed_check_with_their_rows(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("a,b,y\n1,2,0\n1,2\n3,4,1\n5,6,1,9\n")
