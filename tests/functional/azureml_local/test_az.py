@@ -210,6 +210,9 @@ def test_online(az, client):
     deployment = az(line).value
     assert (deployment["name"], deployment["endpoint_name"]) == ("blue", "az-online")
     assert client("az").online_endpoints.get("az-online").traffic == {"blue": 100}
+    assert az(line).code == 1  # it exists
+    assert az(f"{line} --set name=green --no-wait").code == 1  # Azure needs the wait for the traffic
+    assert az("ml online-deployment list -e az-online --query [].name").value == ["blue"]
     assert az("ml online-endpoint invoke -n az-online -r request.json").value == "[3]"
     line = "ml online-endpoint invoke -n az-online --deployment blue --request-file request.json"
     assert az(f"{line} -o tsv").out == "[3]\n"

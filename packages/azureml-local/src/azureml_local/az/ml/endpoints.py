@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from azureml_local.az.errors import AzError
@@ -162,23 +163,42 @@ def _regenerate_keys(client: Any, arguments: Arguments) -> None:
 
 
 def _create_deployment(kind: str) -> Command:
+    option = "all_traffic" if kind == "online" else "set_default"
+
     def run(client: Any, arguments: Arguments) -> Any:
+        activates = getattr(arguments, option)
+        if activates and arguments.no_wait:
+            raise AzError(f"--{option.replace('_', '-')} does not work with --no-wait")
         deployment = _load(f"{kind}_deployment", arguments, ("name", "endpoint_name"))
-        poller = _deployments(client, kind).begin_create_or_update(
+        operations = _deployments(client, kind)
+        if kind == "online":
+            _require_new(operations, deployment)
+        poller = operations.begin_create_or_update(
             deployment, skip_script_validation=arguments.skip_script_validation
         )
         result = finish(poller, arguments)
-        if kind == "online" and arguments.all_traffic:
-            endpoint = client.online_endpoints.get(deployment.endpoint_name)
-            endpoint.traffic = {deployment.name: 100}
-            finish(client.online_endpoints.begin_create_or_update(endpoint), arguments)
-        if kind == "batch" and arguments.set_default:
-            endpoint = client.batch_endpoints.get(deployment.endpoint_name)
-            endpoint.defaults = {"deployment_name": deployment.name}
-            finish(client.batch_endpoints.begin_create_or_update(endpoint), arguments)
+        if activates:
+            endpoint = _endpoints(client, kind).get(deployment.endpoint_name)
+            if kind == "online":
+                endpoint.traffic = {deployment.name: 100}
+            else:
+                endpoint.defaults = {"deployment_name": deployment.name}
+            finish(_endpoints(client, kind).begin_create_or_update(endpoint), arguments)
         return to_json(result)
 
     return run
+
+
+def _require_new(operations: Any, deployment: Any) -> None:
+    """Refuse an online deployment that exists, as Azure does; a batch deployment is replaced."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with contextlib.suppress(ResourceNotFoundError):
+        operations.get(name=deployment.name, endpoint_name=deployment.endpoint_name)
+        raise AzError(
+            f"The deployment {deployment.name} of the endpoint {deployment.endpoint_name} exists. "
+            "Change it with: az ml online-deployment update"
+        )
 
 
 def _update_deployment(kind: str) -> Command:
