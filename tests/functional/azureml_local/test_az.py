@@ -136,6 +136,7 @@ def test_a_job(az, client):
     names = [each.name for each in client("az").jobs.list()]
     assert az("ml job list --query [].name").value == names
     assert az(f"ml job update -n {name} --set tags.a=c --query tags.a").value == "c"
+    assert az(f"ml job update -n {name} --set experiment_name=other").code == 1
     assert az(f"ml job download -n {name} --all -p out").code == 0
     [log] = az.folder.glob("out/**/std_log.txt")
     assert "['--n', '7']" in log.read_text()
@@ -211,7 +212,7 @@ def test_online(az, client):
     assert (deployment["name"], deployment["endpoint_name"]) == ("blue", "az-online")
     assert client("az").online_endpoints.get("az-online").traffic == {"blue": 100}
     assert az(line).code == 1  # it exists
-    assert az(f"{line} --set name=green --no-wait").code == 1  # Azure needs the wait for the traffic
+    assert az(f"{line} --set name=green --no-wait").code == 1
     assert az("ml online-deployment list -e az-online --query [].name").value == ["blue"]
     assert az("ml online-endpoint invoke -n az-online -r request.json").value == "[3]"
     line = "ml online-endpoint invoke -n az-online --deployment blue --request-file request.json"

@@ -151,7 +151,7 @@ def changed_properties(entity: Any, arguments: Arguments, allowed: tuple[str, ..
     changes = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     for key in changes:
         if key not in allowed:
-            raise AzError(f"{key} cannot be changed; only {', '.join(allowed)}")
+            raise AzError(f"{key} cannot be changed; these can: {', '.join(allowed)}")
         setattr(entity, key, after.get(key))
     return changes
 

@@ -11,7 +11,7 @@ from azureml_local.az.ml.assets import Command, changed_properties, overrides, v
 from azureml_local.az.ml.clients import finish, list_entities, to_json
 from azureml_local.az.program import Arguments
 
-_JOB_CHANGES = ("description", "tags", "display_name", "experiment_name", "properties")
+_JOB_CHANGES = ("description", "tags", "display_name", "properties")
 _SCHEDULE_CHANGES = ("description", "tags", "display_name", "is_enabled")
 
 
