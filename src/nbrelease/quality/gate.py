@@ -239,9 +239,11 @@ def _evaluate_profile(
     criteria: Criteria, comparison: Comparison, profile: DataProfile
 ) -> list[CriterionResult]:
     results = []
-    if profile.overlap is not None:
-        share = {"overlap": Measurement(profile.overlap / comparison.rows)}
-        results += evaluate_limits([Limit(metric="overlap", at_most=criteria.data.overlap)], share)
+    # A default limit does not apply where overlap cannot be measured; one in the file fails then.
+    if profile.overlap is not None or "overlap" in criteria.data.model_fields_set:
+        share = None if profile.overlap is None else profile.overlap / comparison.rows
+        limit = Limit(metric="overlap", at_most=criteria.data.overlap)
+        results += evaluate_limits([limit], {"overlap": Measurement(share)})
     if criteria.data.drift is not None:
         limit = Limit(metric="drift", at_most=criteria.data.drift)
         for each in profile.drift or []:

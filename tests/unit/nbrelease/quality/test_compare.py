@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score, roc
 from nbrelease.errors import SettingsError
 from nbrelease.quality import compare, criteria, figures
 from nbrelease.quality.compare import compare_models
+from nbrelease.quality.criteria import DataCriteria
 from nbrelease.quality.fairness import measure_fairness
 from nbrelease.quality.gate import Measurements, evaluate_criteria
 from nbrelease.quality.metrics.probability import roc_auc
@@ -208,6 +209,15 @@ def test_held_out_rows_that_are_training_rows_fail_the_gate():
         evaluate_criteria(PLAIN, Measurements(comparison=result, data_profile=profile))
     )
     assert unmet == [("overlap", None, False)]
+
+
+@pytest.mark.parametrize(("data", "unmet"), [({}, []), ({"overlap": 0.1}, ["overlap"])])
+def test_overlap_that_is_not_measured_fails_where_the_file_limits_it(data, unmet):
+    criteria = PLAIN.model_copy(update={"data": DataCriteria.model_validate(data)})
+    measured = Measurements(
+        comparison=compared(*scores(5), None), data_profile=DataProfile(rows=600, overlap=None)
+    )
+    assert [name for name, _, _ in failures(evaluate_criteria(criteria, measured))] == unmet
 
 
 def test_calibration_is_measured_by_group():
