@@ -3,6 +3,8 @@
 No annotations from the future here: ``dsl.pipeline`` reads those of its function.
 """
 
+import io
+import sys
 import textwrap
 import time
 
@@ -56,12 +58,29 @@ def download(ml, name, output, folder):
     return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, capfd):
+class SignalOnText(io.StringIO):
+    """A standard output that creates ``signal`` as soon as ``text`` is written to it."""
+
+    def __init__(self, text, signal):
+        super().__init__()
+        self.text, self.signal = text, signal
+
+    def write(self, chunk):
+        count = super().write(chunk)
+        if self.text in self.getvalue():
+            self.signal.touch()
+        return count
+
+
+def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, monkeypatch):
     from azure.ai.ml import Input, Output, dsl
 
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("given\n")
-    copy = step("cat ${{inputs.d}}/*.txt > ${{outputs.out}}/b.txt", ["d"])
+    # The SDK streams the log of a job only while it runs: the first step ends when its line was read.
+    output = SignalOnText("step first submitted", tmp_path / "streamed")
+    wait = f"timeout 120 sh -c 'until [ -e {output.signal} ]; do sleep 0.1; done'"
+    copy = step(f"{wait} && cat ${{{{inputs.d}}}}/*.txt > ${{{{outputs.out}}}}/b.txt", ["d"])
     add = step(
         "(cat ${{inputs.d}}/b.txt; echo ${{inputs.word}} $LETTER) > ${{outputs.out}}/c.txt",
         ["d"],
@@ -79,10 +98,11 @@ def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, capfd):
     job = chain(source=Input(type="uri_folder", path=str(tmp_path / "in")), word="said")
     job.outputs.final = Output(type="uri_folder", name="chained", version="3", mode="upload")
     made = ml.jobs.create_or_update(job)
-    ml.jobs.stream(made.name)
-    out = capfd.readouterr().out
-    assert "step first submitted" in out
-    assert "step second Completed" in out
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        ml.jobs.stream(made.name)
+    assert output.signal.exists()
+    assert "step second Completed" in output.getvalue()
     found = ml.jobs.get(made.name)
     assert (found.status, found.type, found.tags) == ("Completed", "pipeline", {"kind": "chain"})
     assert set(found.jobs) == {"first", "second", "third"}
