@@ -87,8 +87,8 @@ def started(project: Path, line: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def has_ended(project: Path) -> bool:
-    """Whether all processes of a rehearsal end within 15 seconds."""
-    deadline = time.monotonic() + 15
+    """Whether all processes of a rehearsal end within a minute."""
+    deadline = time.monotonic() + 60
     while left_behind(project):
         if time.monotonic() > deadline:
             return False

@@ -253,7 +253,7 @@ def test_a_call_without_a_name_goes_to_the_default_deployment(ml, local, deploy,
         endpoint.scoring_uri,
         json={"properties": {"inputData": {"data": given}}},
         headers={"Authorization": f"Bearer {local.state()['env']['MLFLOW_TRACKING_TOKEN']}"},
-        timeout=30,
+        timeout=120,
     )
     assert answer.status_code == 201, answer.text
     ml.jobs.stream(answer.json()["name"])

@@ -72,7 +72,7 @@ def deployed(client, model):
 def ask(client, deployed, name: str, payload: dict) -> requests.Response:
     key = client().online_endpoints.get_keys("kept").primary_key
     headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": name}
-    return requests.post(deployed.scoring_uri, json=payload, headers=headers, timeout=30)
+    return requests.post(deployed.scoring_uri, json=payload, headers=headers, timeout=120)
 
 
 def split(*rows):
@@ -85,16 +85,20 @@ def collected(local, deployment: str, collection: str) -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
+def wait_for_lines(local, deployment: str, collection: str) -> None:
+    deadline = time.monotonic() + 90
+    while not collected(local, deployment, collection):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_line_for_each_request_in_azures_layout(client, local, deployed):
     before = datetime.now(UTC)
     body = {"input_data": {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}}
     answer = ask(client, deployed, "all", body)
     assert answer.json() == [1, 1]
     assert ask(client, deployed, "all", split(["many", 1])).status_code == 424
-    deadline = time.monotonic() + 10
-    while not collected(local, "all", "model_outputs"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_lines(local, "all", "model_outputs")
     [asked], [answered] = (collected(local, "all", f"model_{w}") for w in ("inputs", "outputs"))
     assert asked["data"] == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
     assert answered["data"] == [{"prediction": 1}, {"prediction": 1}]
@@ -112,13 +116,13 @@ def test_nothing_is_kept_where_nobody_asked_for_it(client, local, deployed):
     assert not list(local.data.glob("blobs/*/*/modelDataCollector/kept/off"))
 
 
-def test_a_job_reads_what_was_collected(client, deployed):
+def test_a_job_reads_what_was_collected(client, local, deployed):
     from azure.ai.ml import Input, command
     from azure.ai.ml.entities import Environment
 
     ml_client = client()
     ask(client, deployed, "all", split([1, 2]))
-    time.sleep(1)
+    wait_for_lines(local, "all", "model_inputs")
     ml_client.environments.create_or_update(Environment(name="e", image="none:1"))
     path = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/kept/all"
     job = ml_client.jobs.create_or_update(

@@ -116,7 +116,7 @@ def test_invalid_json_is_refused(local, ml):
         data='{"properties": {"trigger": {"interval": 1e999}}}',
         headers={"Authorization": f"Bearer {env['MLFLOW_TRACKING_TOKEN']}"},
         verify=env["REQUESTS_CA_BUNDLE"],
-        timeout=30,
+        timeout=120,
     )
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "BadRequest"

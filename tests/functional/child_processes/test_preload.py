@@ -83,7 +83,7 @@ def imported(preloaded: preload.Preloaded, folder: Path) -> bool:
 
 def up(output: Path) -> None:
     """Wait until the sleeper is running."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while "up" not in output.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -240,7 +240,7 @@ def test_it_exits_when_it_is_idle(folder: Path) -> None:
     time.sleep(0.6)  # three times as long
     assert started.alive, "it has a fork"
     process.kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while started.alive:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -253,5 +253,5 @@ def test_watch_exports_saved_notebooks(tmp_path):
         assert "notebooks/some.ipynb: exported/some/main.py (" in process.stdout.readline()
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert process.returncode == 130

@@ -87,7 +87,7 @@ def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path):
             assert "NBR304" in page.text
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def test_errors_are_printed_and_nothing_is_written(tmp_path):

@@ -205,7 +205,7 @@ def in_terminal(words: list[str], answers: dict[str, str]) -> tuple[int, str]:
     )  # fmt: skip
     os.close(follower)
     shown, left = "", dict(answers)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
             data = os.read(owner, 4096)
