@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from nbrelease.contract import CONTRACT_FILE
 from nbrelease.errors import NotebookFormatError, UsageError
@@ -29,7 +30,10 @@ from nbrelease.notebook import parse
 
 
 def plan(
-    layout: Layout, notebooks: Sequence[Path] = (), cache: Cache | None = None
+    layout: Layout,
+    notebooks: Sequence[Path] = (),
+    cache: Cache | None = None,
+    unsaved: Mapping[Path, bytes] = MappingProxyType({}),
 ) -> list[Export]:
     """Check notebooks and render their files. Nothing is written.
 
@@ -37,13 +41,14 @@ def plan(
         layout: the project's folders.
         notebooks: the notebooks; by default all with cells to export.
         cache: results of notebooks that have not changed.
+        unsaved: the content of notebooks that an editor holds, used instead of the file.
 
     Raises:
         UsageError: a notebook does not exist or lies outside the project.
     """
     project_notebooks = _find_notebooks(layout)
     for path in notebooks:
-        if not path.is_file():
+        if path not in unsaved and not path.is_file():
             raise UsageError(f"{path}: no such notebook{_suggestion(path, project_notebooks)}")
         if not path.resolve().is_relative_to(layout.root.resolve()):
             raise UsageError(
@@ -51,7 +56,11 @@ def plan(
             )
     by_path = {path.resolve(): path for path in (*project_notebooks, *notebooks)}
     selected = {layout.relative(path) for path in notebooks or project_notebooks}
-    planner = _Planner(layout, list(by_path.values()), cache or Cache())
+    content = {layout.relative(path): text for path, text in unsaved.items()}
+    for path in by_path.values():
+        if layout.relative(path) not in content:
+            content[layout.relative(path)] = _read_bytes(path)
+    planner = _Planner(layout, content, cache or Cache())
     exports = [planner.export(path) for path in planner.paths if path in selected]
     if not notebooks:
         exports += planner.orphans()
@@ -65,15 +74,15 @@ def plan(
 
 def shared_module_names(layout: Layout, cache: Cache | None = None) -> frozenset[str]:
     """The names of the shared modules of a project."""
-    return frozenset(_Planner(layout, _find_notebooks(layout), cache or Cache()).shared)
+    content = {layout.relative(path): _read_bytes(path) for path in _find_notebooks(layout)}
+    return frozenset(_Planner(layout, content, cache or Cache()).shared)
 
 
 class _Planner:
     """Exports the notebooks of a project; parses those that are not in the cache."""
 
-    def __init__(self, layout: Layout, notebooks: list[Path], cache: Cache) -> None:
-        self.layout, self.cache = layout, cache
-        self.content = {layout.relative(path): _read_bytes(path) for path in notebooks}
+    def __init__(self, layout: Layout, content: dict[str, bytes], cache: Cache) -> None:
+        self.layout, self.cache, self.content = layout, cache, content
         self.paths = sorted(self.content)
         self.sha256 = {
             path: hashlib.sha256(content).hexdigest() for path, content in self.content.items()
