@@ -83,7 +83,7 @@ def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path):
             assert page.headers["content-disposition"].endswith("whole.py")
             assert "def main(" in page.text
             page = client.get("/nbconvert/nbrelease/hidden-state.ipynb", timeout=60)
-            assert page.status_code == 500
+            assert page.status_code == 422
             assert "NBR304" in page.text
     finally:
         process.terminate()

@@ -1,0 +1,26 @@
+"""The server extension of JupyterLab: what the command line does, for the notebook on the screen.
+
+``pip install nbrelease`` enables it. The pages of the extension are in ``lab/``. A Jupyter server
+imports this package when it starts, so it imports the rest of nbrelease on the first request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tornado.web
+    from jupyter_server.serverapp import ServerApp
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """The modules with ``_load_jupyter_server_extension``; Jupyter requires the name."""
+    return [{"module": "nbrelease.lab"}]
+
+
+def _load_jupyter_server_extension(app: ServerApp) -> None:
+    """Add the handlers to a Jupyter server; Jupyter requires the name."""
+    from nbrelease.lab.handlers import list_handlers
+
+    application: tornado.web.Application = app.web_app
+    application.add_handlers(".*$", list_handlers(app.base_url))

@@ -1,0 +1,79 @@
+"""A Jupyter server with the extension, as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+import child_processes
+
+TOKEN = "token-of-a-test"
+NO_UPDATES = "jupyterlab.NeverCheckForUpdate"
+
+
+@dataclass(frozen=True)
+class LabServer:
+    """Address and folder of a server. ``url`` ends with its base path and a slash."""
+
+    url: str
+    root: Path
+    log: Path
+
+    def client(self, token: str = TOKEN) -> httpx.Client:
+        headers = {"Authorization": f"token {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=120)
+
+
+@contextlib.contextmanager
+def open_server(root: Path, state: Path, program: str = "server") -> Iterator[LabServer]:
+    """Start ``jupyter server`` or ``jupyter lab`` under a base path and stop it at the end.
+
+    Args:
+        root: the folder that the server shows.
+        state: a folder for its log and its own files.
+        program: the command of jupyter.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    log = state / "log"
+    folders = {f"JUPYTER_{name}_DIR": str(state / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    command = [
+        *(sys.executable, "-m", "jupyter", program, "--no-browser", "--allow-root"),
+        *("--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}"),
+        *("--ServerApp.base_url=/user/ada", f"--ServerApp.root_dir={root}"),
+    ]
+    if program == "lab":
+        command += ["--LabApp.news_url=None", f"--LabApp.check_for_updates_class={NO_UPDATES}"]
+    with log.open("wb") as output:
+        process = child_processes.spawn(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **folders},
+        )
+    try:
+        yield LabServer(_address(process, state, log), root, log)
+    finally:
+        child_processes.end_group(process, grace=10)
+
+
+def _address(process: subprocess.Popen, state: Path, log: Path) -> str:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        for path in (state / "RUNTIME").glob("jpserver-*.json"):
+            with contextlib.suppress(ValueError, KeyError, httpx.TransportError):
+                url = str(json.loads(path.read_text("utf-8"))["url"])
+                if httpx.get(f"{url}api", timeout=60).status_code == 200:
+                    return url
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
