@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from nbrelease.export import command_line, imports, name_usage
 from nbrelease.export import diagnostic as rules
@@ -20,6 +20,11 @@ RESERVED_NAMES = ("main", "_arguments", "_Parser")
 def check(source: Source) -> None:
     """Check every name that an exported cell reads or binds."""
     _NameScopes(source).check()
+
+
+def find_unused_imports(source: Source) -> Iterator[tuple[CodeCell, imports.Import, ast.stmt]]:
+    """Imports that the module has and no cell uses, each with its cell and its statement."""
+    return _NameScopes(source).unused_imports()
 
 
 class _NameScopes:
@@ -258,7 +263,17 @@ class _NameScopes:
                 definitions[name] = cell
 
     def _check_unused_imports(self) -> None:
-        """Report imports that the module has and no cell uses; a word in a string counts as use."""
+        for cell, each, node in self.unused_imports():
+            self.source.report(
+                rules.UNUSED_IMPORT,
+                cell.cell,
+                node,
+                f"no cell uses {each.bound}",
+                "remove the import, or add `# noqa: F401` if it has a side effect",
+            )
+
+    def unused_imports(self) -> Iterator[tuple[CodeCell, imports.Import, ast.stmt]]:
+        """Imports that the module has and no cell uses; a word in a string counts as use."""
         cells = self.source.cells
         read = _union(cell.names.immediate | cell.names.deferred for cell in cells)
         for cell in (*self.export_cells, *self.main_cells):
@@ -267,13 +282,7 @@ class _NameScopes:
                     continue
                 string = re.compile(rf"""["'][^"'\n]*\b{each.bound}\b""")
                 if each.alias != each.name and not any(string.search(c.code) for c in cells):
-                    self.source.report(
-                        rules.UNUSED_IMPORT,
-                        cell.cell,
-                        node,
-                        f"no cell uses {each.bound}",
-                        "remove the import, or add `# noqa: F401` if it has a side effect",
-                    )
+                    yield cell, each, node
 
     def _report_assignment(
         self, rule: rules.Rule, cell: CodeCell, name: str, message: str, fix: str
