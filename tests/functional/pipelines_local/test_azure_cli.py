@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,28 @@ def test_the_az_of_a_local_workspace_is_on_the_path_of_its_steps_only(
     log = run(text, service_connections=connections).stages[0].jobs[0].log
     assert "local version" in log
     assert str(program) not in log
+
+
+@pytest.mark.parametrize(
+    ("options", "inputs", "variables", "login"),
+    [
+        ({}, {}, {}, r"h;login=[0-9a-f]{32},\d+\.\d{3},600\.000"),
+        ({"id_token_seconds": 3}, {}, {}, r"h;login=[0-9a-f]{32},\d+\.\d{3},3\.000"),
+        ({"id_token_seconds": 0}, {}, {}, "h"),
+        ({}, {"keepAzSessionActive": "true"}, {}, "h"),
+        ({}, {}, {"AZUREML_LOCAL_BIN": None}, "h"),
+    ],
+)
+def test_the_login_of_a_step_in_a_local_workspace(
+    run: Any, tmp_path: Path, options: Any, inputs: Any, variables: Any, login: str
+) -> None:
+    env = {"AZUREML_LOCAL_BIN": os.fspath(tmp_path), "IDENTITY_HEADER": "h"} | variables
+    connections = {"c": {name: value for name, value in env.items() if value is not None}}
+    text = "steps:\n" + step("echo $IDENTITY_HEADER", **inputs)
+    log = run(text, service_connections=connections, **options).stages[0].jobs[0].log
+    assert re.fullmatch(login, log[-1])
+
+
+def test_the_lifetime_of_the_id_token_is_not_negative(tmp_path: Path) -> None:
+    (tmp_path / "p.yml").write_text("steps: [{bash: x}]")
+    assert main(["run", os.fspath(tmp_path / "p.yml"), "--id-token-seconds", "-1"]) == 2

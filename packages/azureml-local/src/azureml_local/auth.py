@@ -51,9 +51,18 @@ def identity_scope(secret: str, header: str) -> str:
     return workspace
 
 
-def issue_token(secret: str, audience: str, workspace: str = "") -> tuple[str, int]:
-    """A token for an audience, and its expiry in seconds since 1970."""
-    expires = int(time.time()) + VALID_SECONDS
+def issue_token(
+    secret: str, audience: str, workspace: str = "", expiry: int | None = None
+) -> tuple[str, int]:
+    """A token for an audience, and its expiry in seconds since 1970.
+
+    Args:
+        secret: the server's secret.
+        audience: the resource.
+        workspace: the key of the only workspace that the token opens; empty: all.
+        expiry: None for a token that does not expire during the life of a workspace.
+    """
+    expires = int(time.time()) + VALID_SECONDS if expiry is None else expiry
     claims = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
     return sign_token(secret, {**claims, "ws": workspace}), expires
 

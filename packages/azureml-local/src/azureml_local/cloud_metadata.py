@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
+from azureml_local.federated_logins import IdTokenExpired, TokenCaches, split_header
 from azureml_local.routing import Routes
 from azureml_local.state import State
 
@@ -23,6 +24,7 @@ STORAGE_SUFFIX = "core.windows.net"
 
 def register(routes: Routes, state: State) -> None:
     """Add the operations of this module."""
+    caches = TokenCaches(state.url)
 
     @routes.add("GET", METADATA, "Cloud metadata")
     async def metadata(request: Request) -> Response:
@@ -43,10 +45,14 @@ def register(routes: Routes, state: State) -> None:
 
     @routes.add("GET", TOKEN, "Token of the managed identity")
     async def issue(request: Request) -> Response:
-        header = request.headers.get("x-identity-header", "")
+        header, login = split_header(request.headers.get("x-identity-header", ""))
         workspace = auth.identity_scope(state.secret, header)
         audience = request.query_params.get("resource", "")
-        value, expires = auth.issue_token(state.secret, audience, workspace)
+        try:
+            expiry = caches.token_expiry(login, audience) if login else None
+        except IdTokenExpired as error:  # the form that MSAL reads
+            return JSONResponse({"statusCode": 401, "message": str(error)}, status_code=401)
+        value, expires = auth.issue_token(state.secret, audience, workspace, expiry)
         return JSONResponse(
             {
                 "access_token": value,

@@ -125,6 +125,13 @@ _RUN_OPTIONS = _add_options(
         is_flag=True,
         help="Use the Python of this machine, not a virtual environment of the run.",
     ),
+    click.option(
+        "--id-token-seconds",
+        type=click.FloatRange(0),
+        default=600,
+        show_default=True,
+        help="Lifetime of the ID token of AzureCLI steps in a local workspace; 0: no limit.",
+    ),
 )
 
 
@@ -242,6 +249,7 @@ def run(file: Path | None, output_format: str, **options: Any) -> int:
         "jobs": options["jobs"],
         "shared_az_config": options["shared_az_config"],
         "host_python": options["host_python"],
+        "id_token_seconds": options["id_token_seconds"],
     }
     root = _find_root(file or Path("x"), options["root"])
     work = options["work_dir"] or root / ".pipelines-local"

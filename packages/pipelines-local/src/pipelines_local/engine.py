@@ -38,6 +38,7 @@ from pipelines_local.run.scheduler import Scheduler
 from pipelines_local.run.variables import ReadOnlyError, Variables
 from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.context import TaskOptions
+from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
 from pipelines_local.tasks.python_environment import create_python_shims, own_interpreter
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import load, to_data
@@ -79,6 +80,7 @@ def run_pipeline(
     keep: int = folders.KEEP,
     shared_az_config: bool = False,
     host_python: bool = False,
+    id_token_seconds: float = ID_TOKEN_SECONDS,
 ) -> RunResult:
     """Run the pipeline in a file on this machine.
 
@@ -103,6 +105,8 @@ def run_pipeline(
             version 2.277 of the task.
         host_python: whether steps use the Python of this machine; by default they use a virtual
             environment of the run, so that they cannot install into it.
+        id_token_seconds: lifetime of the ID token of an AzureCLI step whose service connection
+            leads to a local workspace; 0 for no limit.
 
     Returns:
         The result, also after a failure or a cancellation.
@@ -114,7 +118,7 @@ def run_pipeline(
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.variables, options.pipelines = variables or {}, pipelines or {}
     options.repositories = resolve_folders(repositories or {})
-    options.tasks = TaskOptions(shared_az_config, host_python)
+    options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
     path, root = Path(path), Path(root).resolve()
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
@@ -155,6 +159,7 @@ def resume_pipeline(
     jobs: int | None = None,
     shared_az_config: bool = False,
     host_python: bool = False,
+    id_token_seconds: float = ID_TOKEN_SECONDS,
 ) -> RunResult:
     """Resume a run that waits for an approval.
 
@@ -166,7 +171,7 @@ def resume_pipeline(
         InvalidPipeline: a service connection is missing.
     """
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
-    options.tasks = TaskOptions(shared_az_config, host_python)
+    options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
     folder = folders.open_run(options.work, run)
     try:
         stored = state.load(folder)

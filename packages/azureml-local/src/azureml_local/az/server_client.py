@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import urllib.error
 import urllib.parse
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local.az.errors import AzError, NotFound
+from azureml_local.federated_logins import ERROR_CODE
 
 TIMEOUT_SECONDS = 60.0
+HEADER = "IDENTITY_HEADER"
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,16 @@ class ServerClient:
             raise AzError(
                 f"the local workspace in {data} is not running; start it: azureml-local start"
             )
-        return cls(content["url"], content["env"])
+        env = dict(content["env"])
+        header = os.environ.get(HEADER, "")
+        if header.startswith(f"{env[HEADER]};"):  # with the login of a pipeline step
+            env[HEADER] = header
+        return cls(content["url"], env)
 
     def token(self, resource: str) -> dict[str, Any]:
         """A token for a resource: ``access_token``, ``expires_on``, ``resource``."""
         query = urllib.parse.urlencode({"resource": resource, "api-version": "2019-08-01"})
-        headers = {"X-IDENTITY-HEADER": self.env["IDENTITY_HEADER"]}
+        headers = {"X-IDENTITY-HEADER": self.env[HEADER]}
         return self._send("GET", f"{self.env['IDENTITY_ENDPOINT']}?{query}", headers)
 
     def request(self, method: str, path: str) -> dict[str, Any]:
@@ -70,6 +77,8 @@ class ServerClient:
                 content: dict[str, Any] = json.load(response)
         except urllib.error.HTTPError as error:
             text = error.read().decode("utf-8", "replace")
+            if ERROR_CODE in text:
+                text = json.loads(text)["message"]
             raise (NotFound if error.code == 404 else AzError)(text) from None
         except urllib.error.URLError as error:
             raise AzError(f"the local workspace does not respond: {error.reason}") from None

@@ -263,6 +263,7 @@ class JobRun:
             display=step.display,
             job=self._job.base_name,
             validation=self._context.validations.get((self._stage.name, self._job.name)),
+            recent_output=run.tail,
         )
 
     def _environment(self, step: Step) -> dict[str, str]:

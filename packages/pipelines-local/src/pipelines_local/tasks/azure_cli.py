@@ -3,7 +3,7 @@
 Each step has its own AZURE_CONFIG_DIR, which is deleted at its end, unless ``useGlobalConfig`` is
 true. So ``az configure`` does not reach the next step, as in version 2.277 and later of the task.
 If the variables of the connection lead to a workspace of azureml-local, its ``az`` goes first on
-the PATH.
+the PATH, and the login of the step expires (:mod:`.federated_login`).
 Source: ``AzureCliConfigDir.ts`` of azure-pipelines-tasks (PR 22221).
 """
 
@@ -17,14 +17,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines_local.tasks import federated_login
 from pipelines_local.tasks.context import TaskContext, TaskFailed
 from pipelines_local.tasks.scripts import run_script, write_script
 
 SETS_DEFAULTS = re.compile(r"\baz\s+(configure\b|config\s+set\b)")
 """Commands that store values in AZURE_CONFIG_DIR."""
 CALLS_AZ = re.compile(r"\baz\s+\w")
-PROGRAMS = "AZUREML_LOCAL_BIN"
-"""The variable of a local workspace's connection with the folder of its program ``az``."""
 
 
 def run_azure_cli(context: TaskContext) -> None:
@@ -40,13 +39,19 @@ def run_azure_cli(context: TaskContext) -> None:
     text = script.read_text(encoding="utf-8", errors="replace") if script.is_file() else ""
     with _config_dir(context) as variables:
         env = {**context.connections[name], **variables}
-        if PROGRAMS in env:
+        env |= federated_login.login(
+            {**context.environment, **env},
+            context.options.id_token_seconds,
+            renewed=context.flag("keepazsessionactive"),
+        )
+        if federated_login.WORKSPACE in env:
             path = env.get("PATH", context.environment["PATH"])
-            env["PATH"] = os.pathsep.join([env[PROGRAMS], path])
+            env["PATH"] = os.pathsep.join([env[federated_login.WORKSPACE], path])
         try:
             run_script(context, script, "failonstandarderror", env)
         except TaskFailed:
             _explain_missing_defaults(context, text)
+            _explain_expired_login(context)
             raise
         finally:
             if SETS_DEFAULTS.search(text) and not _is_shared(context):
@@ -85,4 +90,16 @@ def _explain_missing_defaults(context: TaskContext, text: str) -> None:
             f"'az configure' of the step {steps[-1]!r} has no effect here: each AzureCLI step has "
             "its own AZURE_CONFIG_DIR. Use useGlobalConfig: true in both steps, pass the values as "
             "options, or run with --shared-az-config to simulate an old version of the task.",
+        )
+
+
+def _explain_expired_login(context: TaskContext) -> None:
+    """Add a hint if the step failed because its login expired."""
+    if federated_login.has_expired(context.recent_output):
+        context.add_issue(
+            "warning",
+            "az-session-expired",
+            f"The login of the step expired ({federated_login.ERROR}): its ID token is valid for "
+            f"{context.options.id_token_seconds:g} seconds. Set keepAzSessionActive: true, or use "
+            "AzurePipelinesCredential of azure-identity.",
         )

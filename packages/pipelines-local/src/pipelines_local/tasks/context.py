@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pipelines_local.approvals import Decision
 from pipelines_local.run.artifacts import Artifacts
+from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
 
 
 class TaskFailed(Exception):
@@ -71,10 +72,13 @@ class TaskOptions:
         shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
             version 2.277 of the task.
         host_python: whether steps use the Python of this machine, not an environment of the run.
+        id_token_seconds: lifetime of the ID token of an AzureCLI step in a local workspace; 0 for
+            no limit.
     """
 
     shared_az_config: bool = False
     host_python: bool = False
+    id_token_seconds: float = ID_TOKEN_SECONDS
 
 
 @dataclass
@@ -117,6 +121,7 @@ class TaskContext:
         display: display name of the step.
         job: name of the job.
         validation: the decision about a manual validation.
+        recent_output: the last lines of the log of the step.
     """
 
     inputs: Mapping[str, str]
@@ -141,6 +146,7 @@ class TaskContext:
     display: str = ""
     job: str = ""
     validation: Decision | None = None
+    recent_output: Iterable[str] = ()
     exit_code: int | None = field(default=None)
 
     def text(self, name: str, default: str = "") -> str:
