@@ -1,7 +1,19 @@
-"""Run the command line with ``python -m nbrelease``."""
+"""Entry point of ``nbrelease`` and ``python -m nbrelease``."""
 
 import sys
 
-from nbrelease.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line with the arguments of ``sys.argv``; return the exit code."""
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        from nbrelease.help_text import render
+
+        sys.stdout.write(render())
+        return 0
+    from nbrelease.cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,21 +15,7 @@ import click
 
 from nbrelease import console
 from nbrelease.errors import ExitCode, NbreleaseError
-
-COMMANDS = {
-    "check": "Compare executed notebooks with the outputs committed in their source.",
-    "clean": "Strip run outputs from notebooks. Also works as a git filter.",
-    "doctor": "Check the development environment and fix what is missing.",
-    "evidence": "Build, verify and sign evidence packs.",
-    "export": "Export main.py and its tests from the tagged cells of notebooks.",
-    "new": "Create a new project from the template.",
-    "rehearse": "Run a pipeline of .ado/ on this machine.",
-    "release": "Start a release, or collect its parts from several jobs.",
-    "run": "Run runbooks and add the executed notebooks to the release.",
-    "settings": "Show or check the settings of an environment.",
-    "sync": "Copy edits of main.py and its tests back to the notebook.",
-    "update": "Merge the template of the installed nbrelease into the project.",
-}
+from nbrelease.help_text import COMMANDS, DESCRIPTION
 
 
 class _LazyGroup(click.Group):
@@ -51,10 +37,12 @@ class _LazyGroup(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup, help=DESCRIPTION, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="nbrelease")
 def group() -> None:
-    """Release models from notebooks to Azure ML, with the executed notebooks as evidence."""
+    """The command line, without the handling of errors."""
 
 
 def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
