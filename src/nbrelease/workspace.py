@@ -26,13 +26,30 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
-def read_variables(data: Path) -> dict[str, str] | None:
-    """The client variables of the local workspace running on ``data``; None if none is running."""
+def read_variables(data: Path, *, isolation: str = "") -> dict[str, str] | None:
+    """The client variables of the local workspace running on ``data``; None if none is running.
+
+    Args:
+        data: the data folder.
+        isolation: the isolation that the workspace must have; empty: any.
+
+    Raises:
+        UsageError: it runs with another isolation.
+    """
     try:
         state = json.loads((data / "server.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return dict(state["env"]) if psutil.pid_exists(state["pid"]) else None
+    if not psutil.pid_exists(state["pid"]):
+        return None
+    running = state.get("isolation", "none")
+    if isolation and running != isolation:
+        raise UsageError(
+            f"local workspace: the server on {data.name} runs with isolation "
+            f"{running}, settings.ini has {isolation}; stop it: azureml-local stop "
+            f"--data {data.name}"
+        )
+    return dict(state["env"])
 
 
 @contextlib.contextmanager
@@ -55,21 +72,24 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
         yield {}
         return
     data = (root / env.local_data).resolve()
-    variables = read_variables(data)
+    variables = read_variables(data, isolation=env.isolation)
     if variables is not None:
         yield variables
         return
-    process, variables = _start_server(data, env.local_port)
+    process, variables = _start_server(data, env.local_port, env.isolation)
     try:
         yield variables
     finally:
         child_processes.end_group(process, grace=10)
 
 
-def _start_server(data: Path, port: int) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def _start_server(
+    data: Path, port: int, isolation: str
+) -> tuple[subprocess.Popen[str], dict[str, str]]:
     data.mkdir(parents=True, exist_ok=True)
     log = data / "serve.log"
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
+    command += ["--isolation", isolation]
     if port:
         command += ["--port", str(port)]
     with log.open("w", encoding="utf-8") as file:

@@ -23,7 +23,16 @@ FOLDERS = {
 # Imported when they are installed: extras, what a deployment's own environment brings, or the tools
 # of the user.
 OPTIONAL = {
-    "azureml-local": {"skops", "azure-ai-ml", "azure-core", "azure-identity", "marshmallow"},
+    "azureml-local": {
+        "skops",
+        "azure-ai-ml",
+        "azure-core",
+        "azure-identity",
+        "marshmallow",
+        "inference-schema",
+        "inference_schema",
+        "azureml-mlflow",
+    },
 }
 
 

@@ -1,7 +1,9 @@
 """A drill: deployments answer as Microsoft's own inference server, with the same requests.
 
-The server is installed in an environment of its own. For no-code deployments it runs a script with
-the rules of Azure's. The differences are written to ``AZUREML_LOCAL_DIFFERENCES``, if it is set.
+The server is installed in an environment of its own. For no-code deployments it runs the script that
+azureml-local runs in a deployment's own environment. A model or script is a job of two processes,
+one for each server, which fork for it. The counts of the differences are printed at the end; the
+differences themselves are written to ``AZUREML_LOCAL_DIFFERENCES``, if it is set.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,9 +22,15 @@ import pytest
 from tests.functional.azureml_local.azure_server import scripts
 from tests.functional.azureml_local.azure_server.generate_requests import generate
 
+import azureml_local.online
+import child_processes
+from azureml_local import interpreters
+
 pytestmark = [pytest.mark.functional, pytest.mark.drill]
 
 HERE = Path(__file__).parent / "azure_server"
+NOCODE_SCRIPT = Path(azureml_local.online.__file__).with_name("mlflow_score.py")
+SECONDS = 900
 SERVER_PACKAGES = ["azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
 SAME_VERSION = ["mlflow-skinny", "pandas", "numpy", "scikit-learn", "cloudpickle"]
 HEADERS = ("x-request-id", "x-ms-request-id", "x-ms-client-request-id", "traceid",
@@ -42,7 +50,7 @@ def azure_python(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("azure") / "venv"
     packages = [*SERVER_PACKAGES, *(f"{name}=={version(name)}" for name in SAME_VERSION)]
     python = folder / "bin" / "python"
-    if uv := shutil.which("uv"):
+    if uv := interpreters.find_uv():
         subprocess.run([uv, "-q", "venv", "--python", sys.executable, folder], check=True)
         install = [uv, "-q", "pip", "install", "--python", python]
     else:
@@ -52,54 +60,113 @@ def azure_python(tmp_path_factory) -> Path:
     return python
 
 
+@dataclass
+class Case:
+    """The requests of a model or script, and the answers of both servers; None: not started."""
+
+    name: str
+    requests: list[dict]
+    folder: Path
+    here: list[dict] | None = None
+    there: list[dict] | None = None
+
+    def log(self, side: str) -> str:
+        return (self.folder / side / "log").read_text()
+
+
 @pytest.fixture(scope="module")
-def differences():
-    """All differences, by kind; written to a file at the end."""
-    found = {"counts": Counter(), "cases": []}
-    yield found
-    if target := os.environ.get("AZUREML_LOCAL_DIFFERENCES"):
-        Path(target).write_text(json.dumps(found, indent=1))
+def cases(azure_python, tmp_path_factory) -> dict[str, Case]:
+    """All models and scripts with their answers, by name."""
+    from tests.functional.azureml_local.azure_server import models
+
+    root = tmp_path_factory.mktemp("cases")
+    cases, here, there = {}, [], []
+
+    def add(name, requests, spec, variables):
+        case = cases[name] = Case(name, requests, root / name)
+        for side, jobs in (("here", here), ("there", there)):
+            (case.folder / side).mkdir(parents=True)
+            jobs.append({"folder": str(case.folder / side), "spec": spec, "variables": variables})
+        (case.folder / "requests.json").write_text(json.dumps(requests))
+
+    for name in MODELS:
+        model = root / name / "model"
+        columns = models.save(name, model)
+        row = ROW.get(name, [1.5, 2.0] if name != "boolean" else [True, 2.0])
+        add(
+            name, generate(columns, row), {"model": str(model), "name": "ML service"},
+            {"AZUREML_MODEL_DIR": str(model), "AML_APP_ROOT": str(model),
+             "AZUREML_ENTRY_SCRIPT": str(NOCODE_SCRIPT)},
+        )  # fmt: skip
+    for name, text in {**scripts.SCRIPTS, **scripts.BROKEN}.items():
+        code = root / name / "code"
+        code.mkdir(parents=True)
+        (code / "score.py").write_text(text)
+        add(
+            name, generate(["a", "b"], [1.5, 2.0]),
+            {"code": str(code), "script": "score.py", "name": "ML service"},
+            {"AML_APP_ROOT": str(code), "AZUREML_ENTRY_SCRIPT": "score.py"},
+        )  # fmt: skip
+    run_both(azure_python, root, here, there)
+    for case in cases.values():
+        case.here, case.there = (read_answers(case.folder / side) for side in ("here", "there"))
+    return cases
 
 
-def run_there(python, folder, requests, **variables):
-    """The answers of Microsoft's server; None if it does not start."""
-    return run([python, HERE / "answer_requests.py"], folder / "there", requests, variables)
+def run_both(azure_python: Path, root: Path, here: list[dict], there: list[dict]) -> None:
+    """Answer all requests with both servers at the same time."""
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    processes = []
+    for python, script, jobs, environment in (
+        (sys.executable, "answer_requests_locally.py", here, os.environ),
+        (azure_python, "answer_requests.py", there, clean),
+    ):
+        file = root / f"{script}.json"
+        file.write_text(json.dumps(jobs))
+        processes.append(child_processes.spawn([python, HERE / script, file], env=environment))
+    try:
+        assert [process.wait(SECONDS) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            child_processes.end_group(process)
 
 
-def run_here(folder, requests, spec):
-    """The answers of azureml-local; None if the worker does not start."""
-    command = [sys.executable, HERE / "answer_requests_locally.py", json.dumps(spec)]
-    return run(command, folder / "here", requests, {})
-
-
-def run(command, folder, requests, variables):
-    folder.mkdir()
-    (folder / "requests.json").write_text(json.dumps(requests))
-    environment = {**os.environ, **variables}
-    if variables:
-        environment.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        [*command, folder / "requests.json", folder / "responses.json"],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    (folder / "log").write_text(done.stdout + done.stderr)
+def read_answers(folder: Path) -> list[dict] | None:
     file = folder / "responses.json"
     return json.loads(file.read_text()) if file.is_file() else None
 
 
-def compare(differences, name, requests, here, there):
-    """Count and list the differences; returns those that may not be."""
+@pytest.fixture(scope="module")
+def differences(request):
+    """All differences, by kind; counted on the terminal and written to a file at the end."""
+    found = {"counts": Counter(), "cases": []}
+    yield found
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        sys.stdout.write(f"\nanswers compared: {json.dumps(found['counts'])}\n")
+    if target := os.environ.get("AZUREML_LOCAL_DIFFERENCES"):
+        Path(target).write_text(json.dumps(found, indent=1))
+
+
+def compare(differences, case: Case):
+    """Count and list the differences; returns them."""
+    name, here, there = case.name, case.here, case.there
     if here is None or there is None:
         kind = "same" if here is there else "started only " + ("there" if here is None else "here")
         differences["counts"][kind] += 1
         return [] if here is there else [(name, kind)]
     wrong = []
-    for request, ours, theirs in zip(requests, here, there, strict=True):
+    for request, ours, theirs in zip(case.requests, here, there, strict=True):
         kind = difference(ours, theirs)
         differences["counts"][kind] += 1
         if kind != "same":
-            case = {"of": name, "kind": kind, "request": request, "here": ours, "there": theirs}
-            differences["cases"].append(case)
+            different = {
+                "of": name,
+                "kind": kind,
+                "request": request,
+                "here": ours,
+                "there": theirs,
+            }
+            differences["cases"].append(different)
             wrong.append((name, kind, request, ours["status"], theirs["status"]))
     return wrong
 
@@ -153,31 +220,15 @@ def equal(ours, theirs) -> bool:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_models_without_code(azure_python, differences, tmp_path, name):
-    from tests.functional.azureml_local.azure_server import models
-
-    names = models.save(name, tmp_path / "model")
-    requests = generate(names, ROW.get(name, [1.5, 2.0] if name != "boolean" else [True, 2.0]))
-    assert len(requests) >= 80
-    here = run_here(tmp_path, requests, {"model": str(tmp_path / "model"), "name": "ML service"})
-    there = run_there(
-        azure_python, tmp_path, requests, TEST_MODEL=str(tmp_path / "model"),
-        AML_APP_ROOT=str(HERE), AZUREML_ENTRY_SCRIPT="nocode_score.py",
-    )  # fmt: skip
-    assert there is not None, (tmp_path / "there" / "log").read_text()[-2000:]
-    assert not compare(differences, name, requests, here, there)
+def test_models_without_code(cases, differences, name):
+    case = cases[name]
+    assert len(case.requests) >= 80
+    assert case.there is not None, case.log("there")[-2000:]
+    assert not compare(differences, case)
 
 
 @pytest.mark.parametrize("name", [*scripts.SCRIPTS, *scripts.BROKEN])
-def test_scripts(azure_python, differences, tmp_path, name):
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "score.py").write_text({**scripts.SCRIPTS, **scripts.BROKEN}[name])
-    requests = generate(["a", "b"], [1.5, 2.0])
-    spec = {"code": str(code), "script": "score.py", "name": "ML service"}
-    here = run_here(tmp_path, requests, spec)
-    there = run_there(
-        azure_python, tmp_path, requests, AML_APP_ROOT=str(code), AZUREML_ENTRY_SCRIPT="score.py"
-    )
-    assert (there is None) == (name in scripts.BROKEN), (tmp_path / "there" / "log").read_text()
-    assert not compare(differences, name, requests, here, there)
+def test_scripts(cases, differences, name):
+    case = cases[name]
+    assert (case.there is None) == (name in scripts.BROKEN), case.log("there")
+    assert not compare(differences, case)

@@ -43,7 +43,7 @@ _isolation = click.option(
     default="none",
     show_default=True,
     envvar="AZUREML_LOCAL_ISOLATION",
-    help="uv: build an interpreter for each job from its environment's conda file.",
+    help="uv: build interpreters for jobs and deployments from their conda files.",
 )
 _port = click.option(
     "--port", type=click.IntRange(1, 65535), help="Listen on this port. By default any free port."

@@ -85,6 +85,7 @@ class ForkedWorkers:
         log: Path,
         stdin: socket.socket | None = None,
         fork: bool = True,
+        python: str = "",
     ) -> RunningProcess:
         """Start a Python module as a process.
 
@@ -95,12 +96,13 @@ class ForkedWorkers:
             log: the file that its output is appended to.
             stdin: its standard input; the caller closes it.
             fork: whether it may be a fork; a refused fork starts as a new process.
+            python: the interpreter of a new process; empty: this process's own.
         """
         address = self.preload() if fork else None
         full_env = {**self.env, **env}
         # A duplicate, because the caller may not wait until the process has started.
         stdin_fd = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())
-        argv = [sys.executable, "-m", *command]
+        argv = [python or sys.executable, "-m", *command]
 
         def start() -> subprocess.Popen[bytes] | preload.Process:
             try:

@@ -88,7 +88,12 @@ class Server:
         self.state.on_workspace_used = self._tracking.start_server
         self.state.before_workspace_delete = self._stop_workspace
         self._operations = operations.Operations(self.state)
-        self._online = OnlineEndpoints(self.state, self._serving, self._operations)
+        self._online = OnlineEndpoints(
+            self.state,
+            self._serving,
+            self._operations,
+            self._runner.interpreters if isolate else None,
+        )
         self._online.register_scoring(self.routes)
         for service in (cloud_metadata, blobs, workspaces, registries, datastores, assets):
             service.register(self.routes, self.state)
@@ -173,7 +178,7 @@ def serve(data: Path, port: int | None, *, strict: bool = False, isolate: bool =
         data: the data folder.
         port: the port; None: the port of the last server if it is free, else any free one.
         strict: whether workspaces and compute must be created before they are used.
-        isolate: whether each job gets an interpreter built from its conda file.
+        isolate: whether jobs and deployments get an interpreter built from their conda file.
 
     Raises:
         LocalError: the port is in use, or another server uses the data folder.
@@ -247,7 +252,7 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
     serving = asyncio.create_task(http_server.serve([listener]))
     while not http_server.started and not serving.done():
         await asyncio.sleep(0.005)
-    _write_server_file(data, server, port)
+    _write_server_file(data, server, port, isolate=isolate)
     try:
         await serving
     finally:
@@ -276,7 +281,7 @@ async def _close_idle_connections(http_server: uvicorn.Server) -> None:
     http_server.force_exit = True
 
 
-def _write_server_file(data: Path, server: Server, port: int) -> None:
+def _write_server_file(data: Path, server: Server, port: int, *, isolate: bool) -> None:
     """Publish that the server is ready, and its address and client environment."""
     bin_folder = write_program(data)
     content = {
@@ -286,6 +291,7 @@ def _write_server_file(data: Path, server: Server, port: int) -> None:
         "port": port,
         "started": datetime.now(UTC).isoformat(),
         "version": version("azureml-local"),
+        "isolation": "uv" if isolate else "none",
         "env": {**server.environment, BIN_VARIABLE: str(bin_folder)},
         "studio": studio_access.link(server.state),
     }

@@ -1,18 +1,28 @@
-"""Answers requests as a deployment of azureml-local does: ``python … SPEC IN OUT``."""
+"""Answers requests as deployments of azureml-local do: ``python answer_requests_locally.py JOBS``."""
+
+from __future__ import annotations
 
 import base64
+import importlib
 import json
 import sys
 from pathlib import Path
 
+from forked_jobs import run_jobs
+
 from azureml_local.online.scorer import load_scorer
 from azureml_local.scoring.frames import ScoringRequest
 
+IMPORTS = (
+    "azureml_local.online.nocode", "flask", "mlflow", "mlflow.pyfunc", "sklearn.ensemble",
+    "sklearn.linear_model", "sklearn.compose", "cloudpickle",
+)  # fmt: skip
 
-def main(spec: str, requests: Path, responses: Path) -> None:
-    scorer = load_scorer(json.loads(spec))
+
+def answer(job: dict) -> list[dict]:
+    scorer = load_scorer(job["spec"])
     answers = []
-    for request in json.loads(requests.read_text()):
+    for request in json.loads(Path("../requests.json").read_text()):
         headers = [[key.lower(), value] for key, value in request["headers"].items()]
         body = base64.b64decode(request["body"])
         response = scorer.answer(
@@ -25,8 +35,10 @@ def main(spec: str, requests: Path, responses: Path) -> None:
                 "headers": dict(map(tuple, response.headers)),
             }
         )
-    responses.write_text(json.dumps(answers))
+    return answers
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    for module in IMPORTS:
+        importlib.import_module(module)
+    run_jobs(Path(sys.argv[1]), answer)

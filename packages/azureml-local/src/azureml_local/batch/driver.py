@@ -99,10 +99,12 @@ class Worker:
 
 def _start_process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | preload.Process:
     scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
-    command = [sys.executable, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
+    python = spec.get("python") or sys.executable
+    command = [python, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
     env = {**os.environ, **spec["environment"]}
     address = os.environ.get(PRELOADED_PROCESS)
-    if address and not spec.get("script"):  # a script starts without preloaded imports
+    # A script and another interpreter start without preloaded imports.
+    if address and not spec.get("script") and not spec.get("python"):
         with contextlib.suppress(preload.Refused):  # its log has the reason
             return preload.popen(address, command, env=env, stdin=stdin)
     # In the job's own process group, so that it ends with the job.

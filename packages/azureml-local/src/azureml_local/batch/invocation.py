@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 import uuid
@@ -25,6 +26,7 @@ from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, plans, records, validation
 from azureml_local.jobs.runner import Cancelled, Runner
+from azureml_local.scoring.conda_files import find_conda_file
 from azureml_local.scoring.deployment_files import DeploymentFiles
 from azureml_local.state import State, Workspace, object_of, text_of
 from azureml_local.store import Resource
@@ -214,6 +216,28 @@ class Invocations:
             spec |= {"script": files.script, "code": str(folder / files.code)}
         return spec
 
+    async def _isolate(
+        self, workspace: Workspace, child: str, deployment: Resource, spec: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The part of the specification that starts workers in the deployment's environment.
+
+        Empty without isolation, and without a conda file.
+
+        Raises:
+            AzureError: the environment cannot be built.
+        """
+        if not self._runner.isolate:
+            return {}
+        model = Path(spec["model"]) if "model" in spec else None
+        conda_file = await asyncio.to_thread(
+            find_conda_file, self._state, workspace, deployment.body["properties"], model
+        )
+        if conda_file is None:
+            return {}
+        interpreter = await self._runner.build_interpreter(workspace, child, conda_file.text)
+        variables = interpreter.variables(os.environ.get("PATH", ""))
+        return {"python": interpreter.python, "environment": {**variables, **spec["environment"]}}
+
     async def _run(
         self,
         workspace: Workspace,
@@ -243,11 +267,13 @@ class Invocations:
                 places = await asyncio.to_thread(
                     inputs.resolve_inputs, state, workspace, {"input": source}, folder / "inputs"
                 )
+                spec.update(await self._isolate(workspace, child, deployment, spec))
                 file = folder / "spec.json"
                 file.write_text(json.dumps(spec | places), encoding="utf-8")
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
                 extra = {"AZUREML_RUN_ID": child}
-                if "script" not in spec and (address := self.processes.preload()) is not None:
+                own_process = "script" in spec or "python" in spec
+                if not own_process and (address := self.processes.preload()) is not None:
                     extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
                     workspace, child, command, folder=folder, log=log, variables=extra

@@ -6,8 +6,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from azureml_local import addresses, compute
-from azureml_local.jobs import environments, inputs, interpreters, packages, records
+from azureml_local import addresses, compute, interpreters
+from azureml_local.jobs import environments, inputs, packages, records
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
 from azureml_local.state import ARTIFACTS, State, Workspace
@@ -137,14 +137,8 @@ async def _prepare_interpreter(
         with log.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         return interpreters.SERVER_BIN
-    build_log = runner.log_file(workspace, name, interpreters.LOG)
-
-    async def run_build_step(command: list[str]) -> int:
-        return await runner.run_process(
-            workspace, name, command, folder=build_log.parent, log=build_log, status="Preparing"
-        )
-
-    return await runner.interpreters.bin_folder(conda_file, run_build_step)
+    interpreter = await runner.build_interpreter(workspace, name, conda_file)
+    return interpreter.folder / "bin"
 
 
 def _job_variables(

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import child_processes
+from azureml_local import interpreters
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.cloud_metadata import credentials
 from azureml_local.errors import AzureError
-from azureml_local.jobs import interpreters, packages, records
+from azureml_local.jobs import packages, records
 from azureml_local.jobs.slots import Slots
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import ARTIFACTS, State, Workspace
@@ -236,6 +237,27 @@ class Runner:
             del self._processes[workspace.key, name]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)  # processes that the command left running
+
+    async def build_interpreter(
+        self, workspace: Workspace, name: str, conda_file: str
+    ) -> interpreters.Interpreter:
+        """The interpreter of a job's environment; the build's output is among the job's logs.
+
+        Raises:
+            AzureError: it cannot be built.
+            Cancelled: the job was cancelled.
+        """
+        log = self.log_file(workspace, name, interpreters.LOG)
+
+        async def run(command: list[str]) -> int:
+            return await self.run_process(
+                workspace, name, command, folder=log.parent, log=log, status="Preparing"
+            )
+
+        try:
+            return await self.interpreters.get(conda_file, log, run)
+        except AzureError as error:
+            raise AzureError(f"{error.message} ({interpreters.LOG})", error.code) from None
 
     async def _cancel_after_timeout(
         self,

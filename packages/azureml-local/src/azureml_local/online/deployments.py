@@ -14,11 +14,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import assets
-from azureml_local.errors import AzureError, BadRequest, Conflict
+from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
+from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
-from azureml_local.online.requirements import check_requirements, find_conda_file
 from azureml_local.online.resources import (
     BASE,
     DEPLOYMENTS,
@@ -50,10 +49,17 @@ VARIABLE_NAME = re.compile(r"[^=\0]+\Z")
 class Deployments:
     """Online deployments: their documents in the store, their processes in ``serving``."""
 
-    def __init__(self, state: State, serving: Serving, operations: Operations) -> None:
+    def __init__(
+        self,
+        state: State,
+        serving: Serving,
+        operations: Operations,
+        environments: DeploymentEnvironments,
+    ) -> None:
         self._state = state
         self._serving = serving
         self._operations = operations
+        self._environments = environments
 
     def register(self, routes: Routes) -> None:
         """Add the operations."""
@@ -90,7 +96,7 @@ class Deployments:
     async def _restart_previous(self, workspace: Workspace, deployment: Resource) -> None:
         """Start the version that was served before an update failed."""
         with contextlib.suppress(AzureError):  # its log has the reason
-            await self._start(workspace, deployment.name, deployment.body["before"])
+            await self._start(workspace, deployment, deployment.body["before"])
 
     async def _put(self, request: Request) -> Response:
         state = self._state
@@ -135,7 +141,7 @@ class Deployments:
         """Start a deployment and write the result into its document."""
         error = None
         try:
-            await self._start(workspace, deployment.name, deployment.body)
+            await self._start(workspace, deployment, deployment.body)
         except AzureError as failed:
             error = {"code": failed.code, "message": failed.message}
         with self._state.store.transaction():
@@ -152,9 +158,11 @@ class Deployments:
                 if before and not error:
                     self._remove(before["folder"])
 
-    async def _start(self, workspace: Workspace, name: str, body: dict[str, Any]) -> None:
+    async def _start(
+        self, workspace: Workspace, deployment: Resource, body: dict[str, Any]
+    ) -> None:
         folder = self._state.data / body["folder"]
-        properties = body["properties"]
+        properties, name = body["properties"], deployment.name
         files = DeploymentFiles(**body.get("files") or {})
         spec = {"name": name.partition("/")[0]}
         environment = {
@@ -173,44 +181,15 @@ class Deployments:
         launch = LaunchSettings(
             spec, working_directory, _log_file(folder), environment | own, forkable
         )
-        await asyncio.to_thread(self._check_requirements, workspace, properties, launch)
+        launch = await self._environments.prepare(
+            workspace, properties, launch, _build_log_file(folder)
+        )
+        now = self._state.store.get(workspace.key, DEPLOYMENTS, name)
+        if now is None or now.serial != deployment.serial:
+            raise NotFound(f"{name} was deleted while its environment was built")
         await self._serving.start(
             pool_key(workspace, name), launch, parse_limits(properties, body["sku"])
         )
-
-    def _check_requirements(
-        self, workspace: Workspace, properties: dict[str, Any], launch: LaunchSettings
-    ) -> None:
-        """Log how the environment differs from this interpreter.
-
-        Raises:
-            AzureError: a no-code deployment's environment lacks a package of the server.
-        """
-        source, conda_file = "the model's conda.yaml", None
-        reference = text_of(properties, "environmentId")
-        if reference:
-            try:
-                environment = assets.find_by_id(self._state, workspace, "environments", reference)
-            except AzureError:
-                return  # of Azure's own registry: its packages are not known here
-            anonymous = environment.name in assets.ANONYMOUS_NAMES
-            source = "the environment" if anonymous else environment.name
-            conda_file = environment.body.get("condaFile")
-        elif "model" in launch.spec:
-            file = find_conda_file(Path(launch.spec["model"]))
-            conda_file = file.read_text(encoding="utf-8") if file else None
-        if not conda_file:
-            return
-        check = check_requirements(source, conda_file)
-        no_code = "script" not in launch.spec
-        for line in check.log_lines if no_code else check.differences:
-            launch.write_log(line)
-        if no_code and check.missing:
-            raise AzureError(
-                f"the container crashed: {source} lacks {', '.join(check.missing)}, which Azure's "
-                "inference server needs; add it to the model's pip requirements",
-                "ContainerCrashed",
-            )
 
     async def _get(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
@@ -253,7 +232,8 @@ class Deployments:
     def _remove(self, relative: str) -> None:
         folder = self._state.data / relative
         shutil.rmtree(folder, ignore_errors=True)
-        _log_file(folder).unlink(missing_ok=True)
+        for log in (_log_file(folder), _build_log_file(folder)):
+            log.unlink(missing_ok=True)
 
     async def _get_logs(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
@@ -263,12 +243,12 @@ class Deployments:
         if tail is not None and (isinstance(tail, bool) or not isinstance(tail, int) or tail < 0):
             raise BadRequest(f"tail must be a number of lines, not {tail!r}", target="tail")
         folder = self._state.data / deployment.body["folder"]
+        lines = _read_lines(_build_log_file(folder))
         if text_of(body, "containerType").lower() == STORAGE_INITIALIZER:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
-            lines = [f"copied {path.relative_to(folder)}" for path in files]
+            lines += [f"copied {path.relative_to(folder)}" for path in files]
         else:
-            log = _log_file(folder)
-            lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+            lines += _read_lines(_log_file(folder))
         count = DEFAULT_LOG_LINES if tail is None else tail
         return JSONResponse({"content": "\n".join(lines[-count:] if count else [])})
 
@@ -324,6 +304,15 @@ def _version(body: dict[str, Any]) -> dict[str, Any]:
 def _log_file(folder: Path) -> Path:
     """The log of a deployment's processes, next to its folder."""
     return folder.with_name(f"{folder.name}.log")
+
+
+def _build_log_file(folder: Path) -> Path:
+    """The log of the build of a deployment's environment, next to its folder."""
+    return folder.with_name(f"{folder.name}.build.log")
+
+
+def _read_lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.is_file() else []
 
 
 def _document(workspace: Workspace, deployment: Resource) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
+from typing import Any
 
 RAW_REQUEST = (
     "azureml.contrib.services.aml_request",
@@ -59,13 +61,16 @@ PARENTS.discard("azureml.contrib.services")
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the modules in ``NAMES`` and their parents."""
+    """Finds modules of ``NAMES`` and their parents."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The module's spec; None for other modules."""
-        if name not in NAMES and name not in PARENTS:
+        if name not in self._names:
             return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
@@ -84,4 +89,21 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def install() -> None:
     """Make the replacements importable."""
     if not any(isinstance(each, Finder) for each in sys.meta_path):
-        sys.meta_path.append(Finder())
+        sys.meta_path.append(Finder({*NAMES, *PARENTS}))
+
+
+def install_collector() -> None:
+    """Replace an installed data collector, which would send its data to a container of Azure."""
+    try:
+        installed = importlib.util.find_spec(MONITORING) is not None
+    except ModuleNotFoundError:  # no parent package
+        installed = False
+    if installed:
+        sys.meta_path.insert(0, Finder({MONITORING, f"{MONITORING}.context"}))
+
+
+def take_collected() -> list[list[Any]]:
+    """What the replaced data collector has got since the last call."""
+    module = sys.modules.get(MONITORING)
+    take = getattr(module, "take_collected", None)
+    return take() if take is not None else []

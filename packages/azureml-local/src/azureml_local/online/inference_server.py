@@ -124,9 +124,7 @@ class InferenceServer:
             response = _to_response(value)
             spent = 1000 * (time.perf_counter() - begun)
             response.headers.append(["x-ms-run-fn-exec-ms", f"{spent:.3f}"])
-        monitoring = sys.modules.get(import_shims.MONITORING)
-        if monitoring is not None and hasattr(monitoring, "take_collected"):
-            response.collected = monitoring.take_collected()
+        response.collected = import_shims.take_collected()
         return response
 
     def _arguments(self, request: ScoringRequest) -> dict[str, Any]:

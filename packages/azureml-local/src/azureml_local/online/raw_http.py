@@ -6,7 +6,6 @@ response, as in Azure's inference server.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from flask import Request, Response
 
 from azureml_local.scoring.frames import ScoringRequest
+from azureml_local.scoring.wsgi import make_environ
 
 _rawHttpRequested = False  # noqa: N816 - Azure's name
 
@@ -65,27 +65,4 @@ class AMLResponse(Response):
 
 def to_flask_request(request: ScoringRequest) -> AMLRequest:
     """A request as flask's."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": request.path,
-        "QUERY_STRING": request.query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "443",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "https",
-        "wsgi.input": io.BytesIO(request.body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for key, value in request.headers:
-        name = key.upper().replace("-", "_")
-        if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            name = f"HTTP_{name}"
-        environ[name] = f"{environ[name]},{value}" if name in environ else value
-    environ["CONTENT_LENGTH"] = str(len(request.body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    return AMLRequest(environ)
+    return AMLRequest(make_environ(request))

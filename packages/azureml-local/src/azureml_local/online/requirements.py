@@ -8,7 +8,6 @@ the deployment runs in the server's own interpreter, so the file is only checked
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -81,10 +80,3 @@ def _package_names(content: Any) -> set[str] | None:
             except InvalidRequirement:
                 return None
     return names
-
-
-def find_conda_file(model: Path) -> Path | None:
-    """The ``conda.yaml`` next to ``MLmodel``; None without one."""
-    files = sorted(model.rglob("MLmodel"), key=lambda path: len(path.parts))
-    conda_file = files[0].with_name("conda.yaml") if files else None
-    return conda_file if conda_file is not None and conda_file.is_file() else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from azureml_local.interpreters import Interpreters
 from azureml_local.online.collector import Collector
 from azureml_local.online.deployments import Deployments
 from azureml_local.online.endpoints import Endpoints
+from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.scoring import Scoring
 from azureml_local.online.serving import Serving
 from azureml_local.operations import Operations
@@ -15,9 +17,24 @@ from azureml_local.state import State
 class OnlineEndpoints:
     """Online endpoints: their documents in the store, their processes in ``serving``."""
 
-    def __init__(self, state: State, serving: Serving, operations: Operations) -> None:
+    def __init__(
+        self,
+        state: State,
+        serving: Serving,
+        operations: Operations,
+        interpreters: Interpreters | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            state: the server's state.
+            serving: the deployments' processes.
+            operations: the asynchronous operations.
+            interpreters: builds the deployments' environments; None: they are not built.
+        """
         self._collector = Collector(state)
-        self._deployments = Deployments(state, serving, operations)
+        environments = DeploymentEnvironments(state, interpreters)
+        self._deployments = Deployments(state, serving, operations, environments)
         self._endpoints = Endpoints(state, self._deployments)
         self._scoring = Scoring(state, serving, self._collector)
 

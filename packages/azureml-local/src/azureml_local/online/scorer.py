@@ -5,7 +5,8 @@ it is ready, then answers one request after the other until the server closes th
 is the deployment's log.
 
 SPEC is a JSON object: ``model`` is the folder of an MLflow model that is deployed without code;
-``script`` is the scoring script, in the folder ``code``.
+``script`` is the scoring script, in the folder ``code``. With ``server`` set to ``azure`` the
+process answers with Microsoft's inference server, which its interpreter must have.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from azureml_local.scoring.frames import (
     receive_request,
 )
 
+AZURE_SERVER = "azure"
 HEALTHY = ScoringResponse(b"Healthy", 200, [["content-type", "text/plain"]])
 
 
@@ -40,6 +42,10 @@ def load_scorer(spec: dict[str, str]) -> Scorer:
     Raises:
         Exception: whatever the model or the script raises while it is loaded.
     """
+    if spec.get("server") == AZURE_SERVER:
+        from azureml_local.online.azure_server import load_azure_server
+
+        return load_azure_server()
     if spec.get("script"):
         from azureml_local.online.script import load_script_server
 

@@ -199,9 +199,10 @@ def _render_response(response: ScoringResponse, name: str, request_id: str) -> R
     good = response.status == 200
     rendered = Response(response.body, response.status if good else 424)
     headers = [pair for pair in response.headers if pair[0] not in SET_BY_SERVER]
-    headers += [[DEPLOYMENT_HEADER, name], ["x-ms-server-version", SERVER_VERSION]]
-    if not any(key == "x-ms-request-id" for key, _ in headers):
-        headers.append(["x-ms-request-id", request_id])
+    headers.append([DEPLOYMENT_HEADER, name])
+    for key, value in (("x-ms-server-version", SERVER_VERSION), ("x-ms-request-id", request_id)):
+        if not any(name == key for name, _ in headers):
+            headers.append([key, value])
     if not good:
         headers.append(["ms-azureml-model-error-reason", "model_error"])
         headers.append(["ms-azureml-model-error-statuscode", str(response.status)])

@@ -30,6 +30,7 @@ class LaunchSettings:
         environment: the deployment's environment variables.
         forkable: whether a fork of the preloaded process can serve it: no code and no environment
             variables of its own.
+        python: the interpreter of its environment; empty: the server's own.
     """
 
     spec: dict[str, str]
@@ -37,6 +38,7 @@ class LaunchSettings:
     log: Path
     environment: dict[str, str]
     forkable: bool = False
+    python: str = ""
 
     def write_log(self, line: str) -> None:
         """Append a line to the deployment's log."""
@@ -139,6 +141,7 @@ async def start_worker(
             log=launch.log,
             stdin=theirs,
             fork=launch.forkable,
+            python=launch.python,
         )
     loop = asyncio.get_running_loop()
     _, worker = await loop.create_unix_connection(lambda: Worker(process, on_idle), sock=ours)

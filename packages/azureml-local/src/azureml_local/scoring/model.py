@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 
 class InvalidInput(Exception):
     """The input does not match the model's signature."""
@@ -84,6 +82,8 @@ class Description:
         Raises:
             FileNotFoundError: there is no ``MLmodel``.
         """
+        import yaml  # a script in its own environment may not have it
+
         files = sorted(folder.rglob("MLmodel"), key=lambda path: len(path.parts))
         if not files:
             raise FileNotFoundError(f"no MLmodel in {folder.name}: not an MLflow model")

@@ -1,0 +1,121 @@
+"""The environment of an online deployment: its conda file, its check, its interpreter."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from azureml_local.errors import AzureError
+from azureml_local.interpreters import Interpreter, Interpreters
+from azureml_local.online import azure_server
+from azureml_local.online.requirements import check_requirements
+from azureml_local.online.scorer import AZURE_SERVER
+from azureml_local.online.worker import LaunchSettings
+from azureml_local.scoring.conda_files import CondaFile, find_conda_file
+from azureml_local.state import State, Workspace
+
+NOCODE_SCRIPT = Path(__file__).with_name("mlflow_score.py")
+"""The scoring script of no-code deployments in Microsoft's server."""
+
+
+class DeploymentEnvironments:
+    """Prepares the environments of deployments."""
+
+    def __init__(self, state: State, interpreters: Interpreters | None) -> None:
+        """Make it; without ``interpreters`` all deployments run in the server's interpreter."""
+        self._state = state
+        self._interpreters = interpreters
+
+    async def prepare(
+        self,
+        workspace: Workspace,
+        properties: dict[str, Any],
+        launch: LaunchSettings,
+        build_log: Path,
+    ) -> LaunchSettings:
+        """How to start the deployment's processes in its environment.
+
+        Without isolation the log lists how the environment differs from the server's interpreter.
+
+        Args:
+            workspace: of the deployment.
+            properties: of the deployment.
+            launch: how to start its processes in the server's interpreter.
+            build_log: the file for the output of the build.
+
+        Raises:
+            AzureError: the environment cannot be built, or a no-code deployment's environment
+                lacks a package of Azure's server.
+        """
+        model = Path(launch.spec["model"]) if "model" in launch.spec else None
+        conda_file = await asyncio.to_thread(
+            find_conda_file, self._state, workspace, properties, model
+        )
+        if conda_file is None:
+            if self._interpreters is not None:
+                launch.write_log(
+                    "warning: no conda file to build an environment from; the deployment uses the "
+                    "packages of azureml-local's interpreter"
+                )
+            return launch
+        isolated = self._interpreters is not None
+        await asyncio.to_thread(_check, conda_file, launch, isolated=isolated)
+        if self._interpreters is None:
+            return launch
+        interpreter = await self._interpreters.get(conda_file.text, build_log)
+        return _isolate(launch, interpreter, conda_file.source)
+
+
+def _check(conda_file: CondaFile, launch: LaunchSettings, *, isolated: bool) -> None:
+    """Log the differences from this interpreter, and check the server's packages.
+
+    Raises:
+        AzureError: a no-code deployment's environment lacks a package of Azure's server.
+    """
+    check = check_requirements(conda_file.source, conda_file.text)
+    no_code = "script" not in launch.spec
+    lines = check.log_lines if no_code else check.differences
+    for line in lines:
+        if not isolated or line not in check.differences:
+            launch.write_log(line)
+    if no_code and check.missing:
+        raise _missing_server(conda_file.source, *check.missing)
+
+
+def _missing_server(source: str, *packages: str) -> AzureError:
+    return AzureError(
+        f"the container crashed: {source} lacks {', '.join(packages)}, which Azure's "
+        "inference server needs; add it to the model's pip requirements",
+        "ContainerCrashed",
+    )
+
+
+def _isolate(launch: LaunchSettings, interpreter: Interpreter, source: str) -> LaunchSettings:
+    """The settings to start the processes with an interpreter of their own.
+
+    Raises:
+        AzureError: a no-code deployment's environment has not Azure's server.
+    """
+    environment = {**interpreter.variables(os.environ.get("PATH", "")), **launch.environment}
+    spec = dict(launch.spec)
+    if interpreter.has_package(azure_server.PACKAGE):
+        spec["server"] = AZURE_SERVER
+        environment["SERVICE_NAME"] = launch.spec["name"]
+        environment.setdefault("AZUREML_ENTRY_SCRIPT", str(NOCODE_SCRIPT))
+    elif "script" not in spec:
+        raise _missing_server(source, azure_server.DISTRIBUTION)
+    else:
+        launch.write_log(
+            f"warning: {source} has not {azure_server.DISTRIBUTION}; azureml-local's own server "
+            "answers. On Azure the image must bring a server"
+        )
+    return replace(
+        launch,
+        spec=spec,
+        environment=environment,
+        python=interpreter.python,
+        forkable=False,
+    )

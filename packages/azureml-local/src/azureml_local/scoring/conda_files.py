@@ -1,0 +1,54 @@
+"""Finds the conda file of a deployment: of its environment, else of its model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azureml_local import assets
+from azureml_local.errors import AzureError
+from azureml_local.state import State, Workspace, text_of
+
+
+@dataclass(frozen=True)
+class CondaFile:
+    """A conda file: what it belongs to, and its text."""
+
+    source: str
+    text: str
+
+
+def find_conda_file(
+    state: State, workspace: Workspace, properties: dict[str, Any], model: Path | None
+) -> CondaFile | None:
+    """The conda file of a deployment's environment, else of its model.
+
+    Args:
+        state: the server's state.
+        workspace: the deployment's workspace.
+        properties: of the deployment.
+        model: the folder of its model; None without one.
+
+    Returns:
+        None if there is no conda file, or if the environment is Microsoft's.
+    """
+    reference = text_of(properties, "environmentId")
+    if not reference:
+        return _model_conda_file(model) if model is not None else None
+    try:
+        environment = assets.find_by_id(state, workspace, "environments", reference)
+    except AzureError:
+        return None  # of Azure's own registry: its packages are not known here
+    anonymous = environment.name in assets.ANONYMOUS_NAMES
+    text = environment.body.get("condaFile")
+    return CondaFile("the environment" if anonymous else environment.name, text) if text else None
+
+
+def _model_conda_file(model: Path) -> CondaFile | None:
+    """The ``conda.yaml`` next to ``MLmodel``."""
+    files = sorted(model.rglob("MLmodel"), key=lambda path: len(path.parts))
+    file = files[0].with_name("conda.yaml") if files else None
+    if file is None or not file.is_file():
+        return None
+    return CondaFile("the model's conda.yaml", file.read_text(encoding="utf-8"))

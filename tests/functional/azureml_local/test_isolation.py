@@ -1,0 +1,165 @@
+"""Jobs and deployments in interpreters built from their conda files (``--isolation uv``).
+
+The environments hold small wheels that the test makes, so that nothing is downloaded: a package of
+the project, and a stand-in for Microsoft's server. ``test_azure_server.py`` has the real server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+CONDA = "name: {name}\ndependencies:\n  - python={python}\n  - pip\n  - pip:\n{lines}"
+SCRIPT = """
+import json, sys
+import own_package
+
+def init():
+    print("init in", sys.prefix)
+
+def run(raw_data):
+    return {"version": own_package.VERSION, "prefix": sys.prefix, "data": json.loads(raw_data)}
+"""
+BATCH_SCRIPT = """
+import own_package
+
+def init():
+    pass
+
+def run(mini_batch):
+    return [f"{own_package.VERSION} {name[-5:]}" for name in mini_batch]
+"""
+SERVER = """
+import importlib.util, json, os
+
+def create():
+    path = os.path.join(os.environ["AML_APP_ROOT"], os.environ["AZUREML_ENTRY_SCRIPT"])
+    spec = importlib.util.spec_from_file_location("entry_module", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.init()
+
+    def app(environ, start_response):
+        version = os.environ["HTTP_X_MS_SERVER_VERSION"]
+        start_response("200 OK", [("X-Ms-Server-Version", version), ("X-Stand-In", "yes")])
+        return [json.dumps(module.run(environ["wsgi.input"].read().decode())).encode()]
+
+    return app
+"""
+
+
+def wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:
+    """A wheel with some files."""
+    module = name.replace("-", "_")
+    about = f"{module}-{version}.dist-info"
+    texts = {
+        **files,
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": "",
+    }
+    path = folder / f"{module}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        for member, text in texts.items():
+            file.writestr(member, text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("isolation")
+    own = wheel(folder, "own-package", "1.5", {"own_package/__init__.py": "VERSION = '1.5'\n"})
+    server = wheel(
+        folder, "azureml-inference-server-http", "1.5.1",
+        {
+            "azureml_inference_server_http/__init__.py": "",
+            "azureml_inference_server_http/server/__init__.py": "",
+            "azureml_inference_server_http/server/create_app.py": SERVER,
+        },
+    )  # fmt: skip
+    for name, packages in (
+        ("own", [own]), ("server", [own, server]), ("missing", [folder / "nowhere.whl"]),
+    ):  # fmt: skip
+        lines = "".join(f"      - {package}\n" for package in packages)
+        (folder / f"{name}.yml").write_text(CONDA.format(name=name, python=PYTHON, lines=lines))
+    for name in ("code", "data"):
+        (folder / name).mkdir()
+    (folder / "code" / "score.py").write_text(SCRIPT)
+    (folder / "code" / "batch.py").write_text(BATCH_SCRIPT)
+    (folder / "data" / "a.txt").write_text("a")
+    (folder / "data" / "b.txt").write_text("b")
+    data = folder / "workspace"
+    command = [sys.executable, "-m", "azureml_local", "run", "--data", data, "--isolation", "uv"]
+    scenario = Path(__file__).with_name("isolation_scenario.py")
+    environment = {
+        key: value for key, value in os.environ.items()
+        if key not in ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD")
+    }  # fmt: skip
+    done = subprocess.run(
+        [*command, "--", sys.executable, "-W", "ignore", scenario, folder],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads((folder / "results.json").read_text())
+    return results | {"folder": folder, "interpreters": data / "interpreters"}
+
+
+def test_a_deployment_runs_in_the_interpreter_of_its_environment(results):
+    deployment = results["own"]
+    assert deployment["state"] == "Succeeded"
+    assert deployment["body"]["version"] == "1.5"
+    assert deployment["body"]["data"] == {"a": 1}
+    assert Path(deployment["body"]["prefix"]).parent == results["interpreters"]
+    assert deployment["headers"]["x-ms-server-version"] == "azureml-local"
+    assert "azureml-inference-server-http" in deployment["log"]  # the warning that it is missing
+
+
+def test_jobs_and_deployments_share_an_interpreter(results):
+    prefix = results["own"]["body"]["prefix"]
+    assert results["again"]["body"]["prefix"] == prefix
+    assert results["job"] == "Completed"
+    (log,) = (results["folder"] / "job").rglob("std_log.txt")
+    assert log.read_text().split()[-2:] == ["1.5", prefix]
+    assert "is already built" in results["again"]["log"]
+    assert (
+        len([path for path in results["interpreters"].iterdir() if (path / "complete").is_file()])
+        == 2
+    )
+
+
+def test_the_log_shows_the_build(results):
+    for log in (results["own"]["log"], results["own"]["initializer"]):
+        assert "building the environment" in log
+        assert "own-package" in log
+        assert "built the environment in" in log
+
+
+def test_microsofts_server_answers_where_the_environment_has_it(results):
+    deployment = results["server"]
+    assert deployment["state"] == "Succeeded"
+    assert deployment["headers"]["x-ms-server-version"] == "azmlinfsrv/1.5.1"
+    assert deployment["headers"]["x-stand-in"] == "yes"
+    assert deployment["body"]["version"] == "1.5"
+
+
+def test_an_environment_that_cannot_be_built_fails_the_deployment(results):
+    deployment = results["missing"]
+    assert deployment["state"] == "Failed"
+    assert "ImageBuildFailure" in deployment["error"]
+    assert "nowhere.whl" in deployment["error"]
+    assert "nowhere.whl" in deployment["log"]
+    assert "nowhere.whl" in deployment["initializer"]
+
+
+def test_batch_deployments_run_in_their_environment(results):
+    assert sorted(results["batch"].split("\n")) == ["", "1.5 a.txt", "1.5 b.txt"]
+    assert results["batch that cannot be built"] == "Failed"
