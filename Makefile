@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test drills setup tools lint typecheck browser chromium lab docs schema lock help
+.PHONY: rehearse test drills conformance setup tools lint typecheck browser chromium lab docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -31,6 +31,9 @@ test: setup lint typecheck ## everything that CI runs: all but the drills
 drills: setup ## the long tests: faults in a rollout, a server killed and under load
 	@$(PYTEST) -m drill tests/e2e
 	@$(PYTEST) -m drill tests/functional/azureml_local
+
+conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component]
+	@"$(BIN)/python" tests/conformance/run.py $(FOLDER)
 
 browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
 	@"$(BIN)/python" -m pytest tests/browser

@@ -214,11 +214,21 @@ def test_datastores_are_containers_of_the_workspace(ml, tmp_path):
         AzureBlobDatastore(name="lake", account_name="elsewhere", container_name="raw")
     )
     assert "lake" in [each.name for each in ml.datastores.list()]
+    lake = ml.datastores.get("lake")
+    assert (lake.container_name, lake.credentials.type.lower()) == ("raw", "none")
+    other = AzureBlobDatastore(name="other", account_name="second", container_name="raw")
+    assert ml.datastores.create_or_update(other).container_name != "raw"
+    with pytest.raises(HttpResponseError) as caught:
+        ml.datastores.create_or_update(
+            AzureBlobDatastore(name="wrong", account_name="a", container_name="No_Container")
+        )
+    assert (caught.value.status_code, caught.value.error.target) == (400, "containerName")
     folder = write(tmp_path / "d", a__csv="1\n")
     data = ml.data.create_or_update(
         Data(name="inlake", path=folder, type="uri_folder", datastore="lake")
     )
     assert "/datastores/lake/paths/" in data.path
+    assert data.path.endswith("/d/")
     ml.datastores.delete("lake")
     with pytest.raises(ResourceNotFoundError):
         ml.datastores.get("lake")
@@ -259,14 +269,26 @@ def test_workspaces_are_created_updated_and_deleted(client):
 
     ml = client("short-lived")
     made = ml.workspaces.begin_create(
-        Workspace(name="short-lived", location="local", description="first", tags={"a": "b"})
+        Workspace(name="short-lived", location="westeurope", description="first", tags={"a": "b"})
     ).result()
-    assert made.name == "short-lived"
+    assert (made.name, made.public_network_access) == ("short-lived", "Enabled")
     ml.data.create_or_update(Data(name="web", path="https://example.org/a.csv", type="uri_file"))
     made.description = "second"
-    assert ml.workspaces.begin_update(made).result().description == "second"
+    changed = ml.workspaces.begin_update(made, public_network_access="Disabled").result()
+    assert (changed.description, changed.public_network_access) == ("second", "Disabled")
     assert "short-lived" in [each.name for each in ml.workspaces.list()]
     assert "short-lived" in [each.name for each in ml.workspaces.list(scope="subscription")]
-    ml.workspaces.begin_delete("short-lived", delete_dependent_resources=False).result()
+    ml.workspaces.begin_delete("short-lived", delete_dependent_resources=True).result()
     assert "short-lived" not in [each.name for each in ml.workspaces.list()]
     assert "web" not in [each.name for each in ml.data.list()]
+
+
+def test_feature_stores_are_refused_and_leave_no_workspace(client):
+    from azure.ai.ml.entities import FeatureStore
+    from azure.core.exceptions import HttpResponseError
+
+    ml = client("plain")
+    with pytest.raises(HttpResponseError) as caught:
+        ml.feature_stores.begin_create(FeatureStore(name="store", location="westeurope")).result()
+    assert caught.value.status_code == 501
+    assert "store" not in [each.name for each in ml.workspaces.list()]

@@ -15,9 +15,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
+from azureml_local import auth, components
 from azureml_local.addresses import blob_endpoint, resolve_job_uri
-from azureml_local.errors import BadRequest, Conflict, NotFound, NotSupported
+from azureml_local.errors import BadRequest, Conflict, NotFound
 from azureml_local.models import prepare_model
 from azureml_local.routing import ASSETS_OF_REGISTRY, WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of, text_of
@@ -35,8 +35,11 @@ DATA_TYPES = ("uri_file", "uri_folder", "mltable")
 DEFAULT_VERSION = "azureml_default"
 """The version that the SDK requests for a component without a version: the latest."""
 IN_REGISTRY = re.compile(r"azureml://registries/([^/]+)/", re.IGNORECASE)
+LABEL = (
+    r"/{kind}/(?:azureml:)?([^/]+)/labels/(?:latest|default)$|^azureml:([^:@]+)@(?:latest|default)$"
+)
 # The names under which the SDK registers assets without a name.
-ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", "azureml_anonymous")
+ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", components.ANONYMOUS)
 # The fields of an existing version that may change.
 MUTABLE = ("tags", "description", "isArchived", "properties", "stage")
 CONTENT = {
@@ -132,11 +135,11 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     @routes.add("GET", base + "/versions/{version}", f"{title} versions - Get")
     async def version(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        return JSONResponse(
-            version_document(
-                workspace, find(state, workspace, kind, params["name"], params["version"])
-            )
-        )
+        asset = find(state, workspace, kind, params["name"], params["version"])
+        document = version_document(workspace, asset)
+        if params["version"] == DEFAULT_VERSION:
+            document["id"] = f"{workspace.path}/{kind}/{asset.name}/labels/default"
+        return JSONResponse(document)
 
     @routes.add("PUT", base + "/versions/{version}", f"{title} versions - Create or update")
     async def put(request: Request) -> Response:
@@ -165,6 +168,11 @@ def register_version(
         Conflict: the version exists with other content.
     """
     properties = PREPARE[kind](state, workspace, new_properties)
+    if kind == "components":
+        spec = components.complete_spec(name, properties)
+        properties = {**properties, "componentSpec": spec}
+        if name == components.ANONYMOUS:
+            version = components.content_version(spec)
     with state.store.transaction():
         old = state.store.get(workspace.key, kind, name, version)
         if old is not None:
@@ -173,8 +181,10 @@ def register_version(
 
 
 def next_version(state: State, workspace: Workspace, kind: str, name: str) -> str:
-    """The greatest number among the versions, plus one."""
+    """The greatest number among the versions, plus one; for a component, the time."""
     assets = state.store.entries(workspace.key, kind, name)
+    if kind == "components" and assets:
+        return components.next_version()
     numbers = [int(asset.version) for asset in assets if asset.version.isdigit()]
     return str(max(numbers, default=0) + 1)
 
@@ -205,19 +215,10 @@ def _data(state: State, workspace: Workspace, properties: dict[str, Any]) -> dic
         )
     if not uri:
         raise BadRequest("dataUri: data must have an address", "UserError", target="dataUri")
-    return {**properties, "dataUri": resolve_job_uri(state, workspace, uri), "dataType": kind}
-
-
-def _component(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
-    spec = object_of(properties, "componentSpec")
-    if spec.get("type", "command") not in ("command", "pipeline"):
-        raise NotSupported(
-            f"Component versions - Create: {spec['type']} components are not supported by "
-            "azureml-local"
-        )
-    # Name and version are not part of the content; `version_document` adds them again.
-    spec = {key: value for key, value in spec.items() if key not in ("name", "version", "_source")}
-    return {**properties, "componentSpec": {"type": "command", **spec}}
+    uri = resolve_job_uri(state, workspace, uri)
+    if kind != "uri_file" and uri.startswith("azureml://") and not uri.endswith("/"):
+        uri += "/"  # as the service returns folders
+    return {**properties, "dataUri": uri, "dataType": kind}
 
 
 def _environment(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
@@ -240,7 +241,7 @@ PREPARE: dict[str, Callable[[State, Workspace, dict[str, Any]], dict[str, Any]]]
     "environments": _environment,
     "data": _data,
     "models": prepare_model,
-    "components": _component,
+    "components": _as_given,
     "codes": _as_given,
 }
 
@@ -279,9 +280,9 @@ def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) ->
         if registry is None:
             raise NotFound(f"Registry {shared[1]} was not found.", "UserError")
         workspace = registry
-        newest = re.search(rf"/{kind}/([^/]+)/labels/latest$", reference, re.IGNORECASE)
-        if newest is not None:
-            return find(state, workspace, kind, newest[1], DEFAULT_VERSION)
+    newest = re.search(LABEL.format(kind=kind), reference, re.IGNORECASE)
+    if newest is not None:
+        return find(state, workspace, kind, newest[1] or newest[2], DEFAULT_VERSION)
     match = re.search(rf"/{kind}/(?:azureml:)?([^/]+)/versions/([^/]+)$", reference, re.IGNORECASE)
     match = match or re.fullmatch(r"azureml:([^:]+):([^:]+)", reference)
     if match is None:
@@ -294,7 +295,7 @@ def version_document(workspace: Workspace, asset: Resource) -> dict[str, Any]:
     body = asset.body
     if asset.kind == "components":
         identity = {"name": asset.name, "version": asset.version}
-        body = {**body, "componentSpec": {**body["componentSpec"], **identity}}
+        body = {**body, "componentSpec": {**identity, **body["componentSpec"]}}
     return {
         "id": f"{workspace.path}/{asset.kind}/{asset.name}/versions/{asset.version}",
         "name": asset.version,
@@ -398,11 +399,17 @@ def _updated(old: Resource, properties: dict[str, Any], kind: str, title: str) -
         Conflict: another field differs; the SDK then uses the next version.
     """
     for key in CONTENT[kind]:
-        if properties.get(key) != old.body.get(key):
+        new, existing = properties.get(key), old.body.get(key)
+        if kind == "components":
+            new, existing = (
+                components.unchangeable_content(each or {}) for each in (new, existing)
+            )
+        if new != existing:
             raise Conflict(
                 f"{title} exists with another {key}, and versions cannot be changed; "
                 "register a new version",
                 "UserError",
                 target=key,
             )
-    return old.body | {key: properties[key] for key in MUTABLE if key in properties}
+    changeable = (*MUTABLE, *CONTENT["components"]) if kind == "components" else MUTABLE
+    return old.body | {key: properties[key] for key in changeable if key in properties}

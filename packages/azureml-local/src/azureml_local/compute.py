@@ -45,7 +45,8 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
             )
         old = state.store.get(workspace.key, KIND, name)
         properties = _validate_properties(old, body)
-        new = {"tags": object_of(body, "tags"), "properties": properties}
+        location = text_of(body, "location") or (old.body.get("location", "") if old else "")
+        new = {"tags": object_of(body, "tags"), "location": location, "properties": properties}
         target = state.store.put(workspace.key, KIND, name, "", new)
         return JSONResponse(_shown(workspace, target), status_code=200 if old else 201)
 
@@ -174,7 +175,7 @@ def _shown(workspace: Workspace, target: Resource) -> dict[str, Any]:
         "id": f"{workspace.path}/computes/{target.name}",
         "name": target.name,
         "type": "Microsoft.MachineLearningServices/workspaces/computes",
-        "location": LOCATION,
+        "location": target.body.get("location") or LOCATION,
         "tags": target.body.get("tags") or {},
         "properties": {
             **target.body["properties"],

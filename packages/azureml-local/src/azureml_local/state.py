@@ -51,7 +51,7 @@ class Workspace:
     def path(self) -> str:
         """Its resource id, which is the base path of its resources."""
         if self.registry:
-            return f"azureml://registries/{self.name}"
+            return f"azureml://registries/{self.name.lower()}"
         return (
             f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"

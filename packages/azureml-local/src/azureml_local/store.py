@@ -149,6 +149,14 @@ class Store:
             )
         return cursor.rowcount > 0
 
+    def has_documents(self, workspace: str) -> bool:
+        """Whether a workspace has any document."""
+        with self._lock:
+            row = self._connection.execute(
+                "select 1 from resources where workspace = ? limit 1", (workspace,)
+            ).fetchone()
+        return row is not None
+
     def purge(self, workspace: str) -> None:
         """Delete a workspace with all its documents."""
         with self.transaction():

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from azureml_local.routing import WORKSPACE, Routes
+from azureml_local.routing import GROUP, WORKSPACE, Routes
 
 SERVICE = "it needs services of Azure"
+VALIDATE = GROUP + "/providers/Microsoft.Resources/deployments/{name}/validate"
+OTHER_STORAGE = "use a datastore of type azure_blob"
 UNSUPPORTED = (
+    ("Azure Data Lake Storage Gen2", "/{account}.dfs.core.windows.net", OTHER_STORAGE),
+    ("Azure Files", "/{account}.file.core.windows.net", OTHER_STORAGE),
     ("Feature sets", WORKSPACE + "/featuresets", SERVICE),
     ("Feature store entities", WORKSPACE + "/featurestoreEntities", SERVICE),
     ("Serverless endpoints", WORKSPACE + "/serverlessEndpoints", SERVICE),
     ("Marketplace subscriptions", WORKSPACE + "/marketplaceSubscriptions", SERVICE),
     ("Connections", WORKSPACE + "/connections", "use environment variables of jobs"),
+    ("Indexes", WORKSPACE + "/indexes", SERVICE),
+    (
+        "Compute - Update data mounts",
+        WORKSPACE + "/computes/{compute}/updateDataMounts",
+        "jobs mount their inputs",
+    ),
+    ("Deployments of templates - Validate", VALIDATE, "the SDK validates components itself"),
     ("Managed networks", WORKSPACE + "/outboundRules", SERVICE),
 )
 

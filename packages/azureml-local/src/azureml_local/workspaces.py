@@ -15,7 +15,23 @@ from azureml_local.errors import NotSupported
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
 
-ABOUT = ("tags", "description", "friendlyName")
+SETTINGS = (
+    "tags",
+    "description",
+    "friendlyName",
+    "publicNetworkAccess",
+    "imageBuildCompute",
+    "applicationInsights",
+    "containerRegistry",
+    "location",
+)
+"""The settings of a workspace that are stored; those of networks and resources have no effect."""
+KINDS_OF_SERVICES = "hubs, projects and feature stores need services of Azure"
+DEPENDENT_RESOURCES = {
+    "storageAccount": "Microsoft.Storage/storageAccounts",
+    "keyVault": "Microsoft.KeyVault/vaults",
+    "applicationInsights": "Microsoft.Insights/components",
+}
 OF_SUBSCRIPTION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/workspaces"
 TEMPLATES = "only templates that create a workspace"
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}\Z")
@@ -32,7 +48,10 @@ def register(routes: Routes, state: State) -> None:
     async def update(request: Request) -> Response:
         workspace, body = state.workspace(request), await json_of(request)
         properties = {**object_of(body, "properties"), **body}
-        changes = {key: properties[key] for key in ABOUT if properties.get(key) is not None}
+        if properties.get("featureStoreSettings"):
+            _delete_if_unused(state, workspace.key)
+            raise NotSupported(f"Workspaces - Create or update: {KINDS_OF_SERVICES}")
+        changes = _settings(properties)
         with state.store.transaction():
             resource = state.store.get("", "workspaces", workspace.key)
             state.store.put(
@@ -66,11 +85,18 @@ def register(routes: Routes, state: State) -> None:
         name = request.path_params["group"]
         return JSONResponse({"id": request.url.path, "name": name, "location": LOCATION})
 
+    routes.refuse(
+        WORKSPACE + "/diagnose",
+        "Workspaces - Diagnose",
+        "it checks networks and resources of Azure",
+    )
+
     @routes.add("GET", "/discovery", "Discovery")
     async def discover(request: Request) -> Response:
         return JSONResponse({"api": state.url, "history": state.url, "studio": state.url})
 
     _creation(routes, state)
+    _dependent_resources(routes, state)
 
 
 def _creation(routes: Routes, state: State) -> None:
@@ -92,11 +118,16 @@ def _creation(routes: Routes, state: State) -> None:
                 f"Deployments of templates - Create: azureml-local supports {TEMPLATES}"
             )
         key = workspace_key(params["subscription"], params["group"], name)
+        if str(parameter("kind", "default")).lower() != "default":
+            _delete_if_unused(state, key)
+            raise NotSupported(f"Workspaces - Create or update: {KINDS_OF_SERVICES}")
         if state.store.get("", "workspaces", key) is None:
             description = {
                 "tags": parameter("tagValues", {}),
                 "description": parameter("description"),
                 "friendlyName": parameter("friendlyName"),
+                "location": parameter("location") or LOCATION,
+                "publicNetworkAccess": parameter("publicNetworkAccess") or "Enabled",
             }
             state.create_workspace(params["subscription"], params["group"], name, description)
         result = {"provisioningState": "Succeeded", "outputs": {}}
@@ -126,24 +157,74 @@ def _creation(routes: Routes, state: State) -> None:
         return Response(status_code=200)
 
 
+def _dependent_resources(routes: Routes, state: State) -> None:
+    """The storage account, key vault and Application Insights that a workspace names.
+
+    They exist as long as the workspace. The SDK deletes them before a workspace if the caller asks
+    for it; here the workspace's deletion deletes the files.
+    """
+    for kind in DEPENDENT_RESOURCES.values():
+        _register_dependent_resource(routes, state, kind)
+
+
+def _register_dependent_resource(routes: Routes, state: State, kind: str) -> None:
+    one = f"{GROUP}/providers/{kind}/{{name}}"
+
+    @routes.add("GET", one, f"{kind} - Get", partly="the resources of workspaces")
+    async def get(request: Request) -> Response:
+        workspace = state.workspace_by_key(request.path_params["name"])
+        return JSONResponse(
+            {
+                "id": request.url.path,
+                "name": workspace.key,
+                "type": kind,
+                "location": _workspace(state, workspace)["location"],
+                "properties": {"provisioningState": "Succeeded"},
+            }
+        )
+
+    @routes.add(
+        "DELETE", one, f"{kind} - Delete", partly="no effect until the workspace is deleted"
+    )
+    async def delete(request: Request) -> Response:
+        state.workspace_by_key(request.path_params["name"])
+        return Response(status_code=200)
+
+
+def _settings(properties: dict[str, Any]) -> dict[str, Any]:
+    """The settings in the body of an update, without the location, which cannot change."""
+    names = [name for name in SETTINGS if name != "location"]
+    return {name: properties[name] for name in names if properties.get(name) is not None}
+
+
+def _delete_if_unused(state: State, key: str) -> None:
+    """Delete a workspace that a refused request has created: the SDK's GET came first."""
+    if not state.store.has_documents(key):
+        state.store.purge(key)
+
+
 def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
     resource = state.store.get("", "workspaces", workspace.key)
-    description = {key: resource.body[key] for key in ABOUT if resource and resource.body.get(key)}
+    settings = {key: resource.body[key] for key in SETTINGS if resource and resource.body.get(key)}
+    group = f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.group}"
     return {
         "id": workspace.path,
         "name": workspace.name,
         "type": "Microsoft.MachineLearningServices/workspaces",
-        "location": LOCATION,
-        "tags": description.pop("tags", {}),
+        "location": settings.pop("location", LOCATION),
+        "tags": settings.pop("tags", {}),
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
             "friendlyName": workspace.name,
-            **description,
+            "publicNetworkAccess": "Enabled",
+            **{
+                name: f"{group}/providers/{kind}/{workspace.key}"
+                for name, kind in DEPENDENT_RESOURCES.items()
+            },
+            **settings,
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
             "discoveryUrl": f"{state.url}/discovery",
             "mlFlowTrackingUri": addresses.mlflow_tracking_uri(state, workspace),
-            "storageAccount": addresses.storage_account(state, workspace),
-            "publicNetworkAccess": "Disabled",
         },
     }

@@ -1,0 +1,163 @@
+"""Run Microsoft's end-to-end tests of azure-ai-ml against a local workspace and print a table.
+
+The tests are in the source distribution of azure-ai-ml, without the YAML files that they read:
+`test_configs` has stand-ins, written from what the tests assert. `tests.json` says which tests can
+pass on one machine ("local"), which need services of Azure ("azure_only"), and which Microsoft
+skips or whose files are missing ("broken"). Only local tests run. The exit code is 1 if a folder
+passes fewer tests than `floors.json` demands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import results
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PIN = re.compile(r"^azure-ai-ml==(\S+)$", re.MULTILINE)
+RUN_SECONDS = 3600
+MODEL = "deployments/model-1/model/sklearn_regression_model.pkl"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    arguments = _parse(argv)
+    work: Path = arguments.work.resolve()
+    catalog = results.Catalog.read(HERE)
+    if not arguments.report:
+        unknown = sorted(set(arguments.folders) - set(catalog.folders))
+        if unknown:
+            print(f"unknown folder {unknown[0]}; use one of {', '.join(catalog.folders)}")
+            return 2
+        work.mkdir(parents=True, exist_ok=True)
+        sdk = unpack_sdk(work, arguments.sdk)
+        python = create_environment(work, arguments.sdk)
+        for folder in arguments.folders or catalog.folders:
+            run_folder(catalog, folder, work, sdk, python, arguments.select)
+    outcomes = results.read(work, catalog)
+    print(results.table(catalog, outcomes))
+    shortfalls = results.shortfalls(catalog, outcomes, arguments.folders)
+    for line in [*results.details(outcomes, arguments.folders), *shortfalls]:
+        print(line)
+    return 1 if shortfalls else 0
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folders", nargs="*", help="Run these folders of tests. Default: all.")
+    parser.add_argument(
+        "--report", action="store_true", help="Print the last results without running tests."
+    )
+    parser.add_argument("-k", dest="select", help="Run the tests that match, as pytest -k does.")
+    parser.add_argument("--sdk", default=_pinned_version(), help="Test this version.")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / ".conformance", help="Use this folder for all files."
+    )
+    return parser.parse_args(argv)
+
+
+def _pinned_version() -> str:
+    pin = PIN.search((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    if pin is None:
+        raise SystemExit("requirements.txt: no line azure-ai-ml==VERSION")
+    return pin[1]
+
+
+def unpack_sdk(work: Path, version: str) -> Path:
+    """Download and unpack the source distribution once; returns its folder with our files."""
+    target = work / f"azure_ai_ml-{version}"
+    if not target.is_dir():
+        download: list[str] = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        download += ["--no-binary", ":all:", "--dest", str(work), f"azure-ai-ml=={version}"]
+        subprocess.run(download, check=True)
+        with tarfile.open(work / f"azure_ai_ml-{version}.tar.gz") as archive:
+            archive.extractall(work, filter="data")
+    configs = target / "tests" / "test_configs"
+    _copy_missing(HERE / "test_configs", configs)
+    _save_scikit_learn_model(configs / MODEL)
+    return target
+
+
+def _copy_missing(source: Path, target: Path) -> None:
+    """Copy the files that the target does not have; those of Microsoft stay."""
+    for path in source.rglob("*"):
+        copy = target / path.relative_to(source)
+        if path.is_file() and not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+
+
+def _save_scikit_learn_model(path: Path) -> None:
+    """Save the model of the tests of online deployments, which has ten features."""
+    import joblib
+    import numpy as np
+    from sklearn.linear_model import Ridge
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    joblib.dump(Ridge().fit(np.eye(10), np.arange(10.0)), path)
+
+
+def create_environment(work: Path, version: str) -> Path:
+    """Create the environment of the tests once; returns its interpreter."""
+    folder = work / f"venv-{version}"
+    python = folder / "bin" / "python"
+    requirements = HERE / "requirements.txt"
+    installed = folder / requirements.name
+    if not installed.is_file() or installed.read_bytes() != requirements.read_bytes():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install += ["--requirement", str(requirements), f"azure-ai-ml=={version}"]
+        subprocess.run(install, check=True)
+        shutil.copy(requirements, installed)
+    return python
+
+
+def run_folder(
+    catalog: results.Catalog,
+    folder: str,
+    work: Path,
+    sdk: Path,
+    python: Path,
+    select: str | None = None,
+) -> None:
+    """Run the local tests of one folder in a fresh local workspace."""
+    output = work / "results" / folder
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    (output / "tests.txt").write_text("\n".join(catalog.local[folder]), encoding="utf-8")
+    files = sorted({test.partition("::")[0] for test in catalog.local[folder]})
+    local = [sys.executable, "-m", "azureml_local", "run", "--strict"]
+    local += ["--data", str(output / "workspace")]
+    command = [*local, "--", str(python), str(HERE / "client" / "run_tests.py"), *files]
+    command += ["-q", "--tb=short", "-W", "ignore", "-p", "no:cacheprovider"]
+    command += ["-c", os.devnull, "--rootdir", str(sdk)]  # not the configuration of this project
+    command += ["-k", select] if select else []
+    variables = {
+        "PYTHONPATH": str(HERE / "client"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "CONFORMANCE_RESULTS": str(output / results.FILE),
+        "CONFORMANCE_TESTS": str(output / "tests.txt"),
+    }
+    with (output / "log.txt").open("w", encoding="utf-8") as log:
+        subprocess.run(
+            command,
+            cwd=sdk,
+            env={**os.environ, **variables},
+            stdout=log,
+            stderr=log,
+            timeout=RUN_SECONDS,
+            check=False,  # failed tests are in the results
+        )
+    print(f"{folder}: {output / 'log.txt'}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
