@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 
 import psutil
@@ -259,3 +260,79 @@ def _mlflow_processes(local) -> set[int]:
         if "mlflow.server" in child.cmdline()
         for copy in child.children()
     }
+
+
+NESTED = "deep/er/model"
+
+
+@pytest.fixture(scope="module")
+def nested(ml, job, tmp_path_factory):
+    """A run with a model in a nested folder, and in its root the same model."""
+    import mlflow
+    import numpy as np
+    from sklearn.linear_model import LinearRegression
+
+    mlflow.set_tracking_uri(ml.workspaces.get("tracked").mlflow_tracking_uri)
+    folder = tmp_path_factory.mktemp("models") / "m"
+    requirements = ["scikit-learn", "azureml-inference-server-http", "azureml-ai-monitoring"]
+    rows = np.arange(8.0).reshape(4, 2)
+    model = LinearRegression().fit(rows, rows[:, 0])
+    mlflow.sklearn.save_model(
+        model, folder, serialization_format="cloudpickle", pip_requirements=requirements
+    )
+    mlflow.set_experiment("nested")
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(folder), artifact_path=NESTED)
+        mlflow.log_artifacts(str(folder))
+    return run.info.run_id
+
+
+SOURCES = {
+    "run": "runs:/{run}/deep/er/model",
+    "artifact": "{artifacts}/deep/er/model",
+    "root": "{artifacts}",
+    "job": "azureml://jobs/{run}/outputs/artifacts/paths/deep/er/model/",
+    "version": "models:/{name}/1",
+    "source": "{source}",
+}
+
+
+@both
+@pytest.mark.parametrize("kind", SOURCES)
+def test_the_path_of_a_version_has_the_mlmodel_file(tracked, ml, nested, request, kind):
+    name = f"path-{kind}-{request.node.callspec.params['tracked']}"
+    client = tracked.MlflowClient()
+    client.create_registered_model(name)
+    artifacts = tracked.get_run(nested).info.artifact_uri
+    first = client.create_model_version(name, f"{artifacts}/{NESTED}", run_id=nested)
+    text = SOURCES[kind].format(run=nested, artifacts=artifacts, name=name, source=first.source)
+    version = client.create_model_version(name, text)
+    model = ml.models.get(name, version.version)
+    folder = f"ExperimentRun/dcid.{nested}" + ("" if kind == "root" else f"/{NESTED}")
+    assert (version.run_id, model.type) == (nested, "mlflow_model")
+    assert model.path.rstrip("/").endswith(f"/datastores/workspaceartifactstore/paths/{folder}")
+    assert tracked.pyfunc.load_model(f"models:/{name}/{version.version}").predict([[2.0, 3.0]])[
+        0
+    ] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("tracked", ["plain"], indirect=True)
+def test_a_model_of_register_model_is_deployed(tracked, ml, nested, tmp_path):
+    from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint
+
+    version = tracked.register_model(f"runs:/{nested}/{NESTED}", "to-deploy")
+    ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="by-mlflow")).result()
+    deployment = ManagedOnlineDeployment(
+        name="blue",
+        endpoint_name="by-mlflow",
+        model=f"azureml:to-deploy:{version.version}",
+        instance_type="Standard_DS3_v2",
+        instance_count=1,
+    )
+    ml.online_deployments.begin_create_or_update(deployment).result()
+    (tmp_path / "rows.json").write_text('{"input_data": [[2.0, 3.0]]}')
+    answer = ml.online_endpoints.invoke(
+        "by-mlflow", request_file=tmp_path / "rows.json", deployment_name="blue"
+    )
+    assert json.loads(answer) == pytest.approx([2.0])
+    ml.online_endpoints.begin_delete("by-mlflow").result()

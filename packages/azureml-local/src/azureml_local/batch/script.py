@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from azureml_local.scoring.script_loader import InvalidScript, load_script
+from azureml_local.scoring.script_loader import InvalidScript, call_init, load_script
 
 
 class Script:
@@ -27,7 +27,7 @@ class Script:
             InvalidScript: it has no ``init`` or no ``run``.
         """
         module = load_script(folder, script)
-        module.init()
+        call_init(module)
         self._run = module.run
 
     def score(self, files: list[Path], part: Path | None) -> tuple[int, int]:

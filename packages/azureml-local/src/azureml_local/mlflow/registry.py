@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse, Response
 from azureml_local import assets
 from azureml_local.addresses import ARTIFACT_PATH, RUN_PATH, run_artifacts_path
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
-from azureml_local.mlflow import filters
-from azureml_local.mlflow.entities import ModelView, stage_of, tags_of, with_tag
+from azureml_local.mlflow import artifacts, filters
+from azureml_local.mlflow.entities import ModelView, run_of, stage_of, tags_of, with_tag
 from azureml_local.state import ARTIFACTS, State, Workspace, json_of, text_of
 from azureml_local.store import Resource
 
@@ -26,9 +26,12 @@ PATH = re.compile(
 )
 KIND, CONTAINERS = "models", "modelsContainers"
 STAGES = ("None", "Staging", "Production", "Archived")
-RUN_ARTIFACT = re.compile(r"^azureml://.*/runs/([^/?]+)/artifacts/(.+?)/?\Z")
-ARTIFACT = re.compile(r"^azureml://artifacts/([^/]+)/([^/]+)/(.+?)/?\Z")
+RUN_ARTIFACT = re.compile(r"^azureml://.*/runs/([^/?]+)/artifacts(?:/(.*?))?/?\Z")
+ARTIFACT = re.compile(r"^azureml://artifacts/([^/]+/[^/]+(?:/.+?)?)/?\Z")
 MLFLOW_ARTIFACT = re.compile(r"^mlflow-artifacts:(?://[^/]+)?/(.+?)/?\Z")
+RUN_FOLDER = re.compile(r"ExperimentRun/dcid\.([^/]+)(?:/|\Z)")
+MODEL_FOLDER = re.compile(rf"{artifacts.MODELS}/([^/]+)/([^/]+)\Z")
+"""The address of a version's files, which MLflow shows as its source."""
 MODEL_URI = re.compile(r"^models:/([^/]+)/([^/]+)\Z")
 ERROR_CODES = {
     NotFound: "RESOURCE_DOES_NOT_EXIST",
@@ -274,25 +277,17 @@ class Registry:
         """
         run = RUN_ARTIFACT.match(source) or RUN_PATH.match(source) or ARTIFACT_PATH.match(source)
         if run:
-            path, job = f"{run_artifacts_path(run[1])}/{run[2]}", run[1]
-            return self._state.datastore_uri(self._workspace, ARTIFACTS, path), job
-        model_uri = MODEL_URI.match(source)
-        if model_uri:
-            model = assets.find(self._state, self._workspace, KIND, model_uri[1], model_uri[2])
-            return str(model.body["modelUri"]), str(model.body.get("jobName") or "")
-        artifact = ARTIFACT.match(source)
-        mlflow_artifact = MLFLOW_ARTIFACT.match(source)
-        if artifact or mlflow_artifact:
-            path = (
-                "/".join(artifact.groups())
-                if artifact
-                else mlflow_artifact[1]
-                if mlflow_artifact
-                else ""
-            )
-            match_ = re.match(r"ExperimentRun/dcid\.([^/]+)/", path)
-            uri = self._state.datastore_uri(self._workspace, ARTIFACTS, path)
-            return uri, match_[1] if match_ else ""
+            path = "/".join(filter(None, (run_artifacts_path(run[1]), run[2])))
+            return self._state.datastore_uri(self._workspace, ARTIFACTS, path), run[1]
+        artifact = ARTIFACT.match(source) or MLFLOW_ARTIFACT.match(source)
+        model = MODEL_URI.match(source) or (artifact and MODEL_FOLDER.match(artifact[1]))
+        if model:
+            version = assets.find(self._state, self._workspace, KIND, model[1], model[2])
+            return str(version.body["modelUri"]), run_of(version.body)
+        if artifact:
+            owner = RUN_FOLDER.match(artifact[1])
+            uri = self._state.datastore_uri(self._workspace, ARTIFACTS, artifact[1])
+            return uri, owner[1] if owner else ""
         if source.startswith("azureml://"):
             return source, ""
         raise BadRequest(

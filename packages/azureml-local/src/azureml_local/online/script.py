@@ -10,7 +10,7 @@ from typing import Any
 
 from azureml_local.online import import_shims
 from azureml_local.online.inference_server import InferenceServer
-from azureml_local.scoring.script_loader import load_script
+from azureml_local.scoring.script_loader import call_init, load_script
 
 RAW_HTTP_MODULES = ("azureml_local.online.raw_http", *import_shims.RAW_REQUEST)
 SCHEMA_MODULE = "inference_schema.schema_util"
@@ -33,7 +33,7 @@ def load_script_server(folder: Path, script: str, name: str) -> InferenceServer:
     raw = any(getattr(each, "_rawHttpRequested", False) for each in raw_modules)
     schema = _schema_module(module.run)
     server = InferenceServer(module.run, name, schema=schema, raw=raw, folder=folder)
-    module.init()
+    call_init(module)
     print(f"{script}: init() is done", flush=True)
     return server
 

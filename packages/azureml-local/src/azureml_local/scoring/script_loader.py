@@ -1,8 +1,9 @@
-"""Loads a scoring script and checks that it defines ``init`` and ``run``."""
+"""Loads a scoring script, checks that it defines ``init`` and ``run``, and calls ``init``."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,3 +39,19 @@ def load_script(folder: Path, script: str) -> Any:
         if not callable(getattr(module, name, None)):
             raise InvalidScript(f"{script} defines no function {name}()")
     return module
+
+
+def call_init(module: Any) -> None:
+    """Call ``init``; if it does not find the model, write the path of the model to the log.
+
+    As on Azure, the model is in a folder of ``AZUREML_MODEL_DIR`` with the name of the last folder
+    of the registered path, also if it was registered through MLflow.
+    """
+    try:
+        module.init()
+    except Exception as error:
+        models = os.environ.get("AZUREML_MODEL_DIR")
+        if models and models in str(error) and Path(models).is_dir():
+            names = ", ".join(sorted(each.name for each in Path(models).iterdir()))
+            sys.stderr.write(f"azureml-local: the content of AZUREML_MODEL_DIR is: {names}\n")
+        raise
