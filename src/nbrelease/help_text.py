@@ -13,6 +13,7 @@ COMMANDS = {
     "doctor": "Check the development environment and fix what is missing.",
     "evidence": "Build, verify and sign evidence packs.",
     "export": "Export main.py and its tests from the tagged cells of notebooks.",
+    "lsp": "Start the language server of notebooks, for editors.",
     "new": "Create a new project from the template.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",
     "release": "Start a release, or collect its parts from several jobs.",

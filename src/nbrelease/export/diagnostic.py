@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+DOCS_URL = "https://github.com/nbrelease/nbrelease/blob/main/docs/diagnostics.md"
+
 
 class Level(StrEnum):
     """Severity of a diagnostic. An error prevents the export of the notebook."""
@@ -33,6 +35,11 @@ class Rule:
     name: str
     level: Level
     summary: str
+
+    @property
+    def url(self) -> str:
+        """Address of its documentation."""
+        return f"{DOCS_URL}#{self.code.lower()}"
 
 
 @dataclass(frozen=True)

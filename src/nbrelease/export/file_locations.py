@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,30 +32,54 @@ def locate_in_file(diagnostic: Diagnostic, root: Path) -> tuple[int, int]:
     """
     if not diagnostic.cell:
         return diagnostic.line, diagnostic.column
-    text, spans = _source_spans(root / diagnostic.path)
-    span = spans.get(diagnostic.cell)
+    text, spans = _read_source_spans(root / diagnostic.path)
+    return locate_in_text(text, spans, diagnostic.cell, diagnostic.line, diagnostic.column)
+
+
+def locate_in_text(
+    text: str, spans: Mapping[str, Span], cell: str, line: int, column: int
+) -> tuple[int, int]:
+    """The 1-based line and column, in a notebook's JSON text, of a line and column of a cell.
+
+    Args:
+        text: the JSON text.
+        spans: the spans of the cells' sources (:func:`find_source_spans`).
+        cell: id of the cell.
+        line: 1-based line within the cell.
+        column: 1-based column.
+
+    Returns:
+        ``line`` and ``column`` if the text has no such cell.
+    """
+    span = spans.get(cell)
     if span is None:
-        return diagnostic.line, diagnostic.column
-    offset = _text_offset(text, span, diagnostic.line, diagnostic.column)
-    line = text.count("\n", 0, offset) + 1
-    return line, offset - text.rfind("\n", 0, offset)
+        return line, column
+    offset = _text_offset(text, span, line, column)
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 @lru_cache(maxsize=64)
-def _source_spans(path: Path) -> tuple[str, dict[str, Span]]:
-    """The text of a notebook, and the span of each cell's source by the id of the cell."""
+def _read_source_spans(path: Path) -> tuple[str, dict[str, Span]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        cells = json_text.cells(text)
-    except (OSError, ValueError, KeyError, IndexError, RecursionError):
+    except (OSError, ValueError):
         return "", {}
+    return text, find_source_spans(text)
+
+
+def find_source_spans(text: str) -> dict[str, Span]:
+    """The span of each cell's source in a notebook's JSON text by the id of the cell."""
+    try:
+        cells = json_text.cells(text)
+    except (ValueError, KeyError, IndexError, RecursionError):
+        return {}
     spans: dict[str, Span] = {}
     for index, keys in enumerate(cells):
         cell_id = text[keys["id"].start : keys["id"].end] if "id" in keys else ""
         name = json.loads(cell_id) if cell_id else reader.default_id(index)
         if "source" in keys and isinstance(name, str):
             spans.setdefault(name, keys["source"])
-    return text, spans
+    return spans
 
 
 def _text_offset(text: str, source: Span, line: int, column: int) -> int:

@@ -87,7 +87,7 @@ def apply_fixes(notebook: Notebook, fixes: Iterable[Fix]) -> dict[int, str]:
     for cell in notebook.cells:
         own = [edit for edit in edits if edit.cell == cell.id]
         if own:
-            sources[cell.index] = _apply_edits(cell.source, own)
+            sources[cell.index] = apply_edits(cell.source, own)
     return sources
 
 
@@ -101,7 +101,8 @@ def _overlap(one: CellEdit, other: CellEdit) -> bool:
     )
 
 
-def _apply_edits(text: str, edits: list[CellEdit]) -> str:
+def apply_edits(text: str, edits: Iterable[CellEdit]) -> str:
+    """The text of a cell with edits that do not overlap."""
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)

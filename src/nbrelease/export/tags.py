@@ -15,6 +15,21 @@ from nbrelease.export.source import ROLES, Role, Source
 from nbrelease.notebook import Cell
 
 DIRECTIONS = ("higher", "lower")
+DESCRIPTIONS = {
+    "parameters": "Each assignment becomes an argument of `main()` and an option of the command "
+    "line. papermill uses the same cell.",
+    "export": "The code goes to the module; its public names are in `__all__`.",
+    "exporti": "The code goes to the module, but its names are not in `__all__`.",
+    "metric": "The code goes to the module; its public functions are metrics for `criteria.yml`.",
+    "main": "The code goes to the body of `main()`, in the order of the notebook.",
+    "test": "The cell becomes a test of the module.",
+    "check": "The output of the cell is compared with the committed output.",
+    "skip": "The cell never runs in a release.",
+    "hide": "No effect here; nbdev omits the cell from its pages.",
+    "eval": "`#| eval: false`: the cell never runs in a release.",
+    "default_exp": "The name of the module; the default is the name of the file.",
+}
+"""What each tag or directive does, for editors."""
 TAGS = frozenset({*ROLES, "exports", "hide", "skip", "check"})
 DIRECTIVES = TAGS | {"eval", "default_exp"}
 # Directives of nbdev and Quarto for the layout of a page.

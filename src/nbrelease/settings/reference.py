@@ -36,14 +36,15 @@ def update(text: str) -> str:
 def _render_group(group: type[BaseModel]) -> str:
     heading = (group.__doc__ or "").rstrip(".")
     rows = [
-        f"| `{key}` | {_describe_type(field)} | {_describe_default(field)} | {field.description} |"
+        f"| `{key}` | {describe_type(field)} | {describe_default(field)} | {field.description} |"
         for key, field in group.model_fields.items()
     ]
     head = ["| key | type | default | description |", "|---|---|---|---|"]
     return "\n".join([f"## {heading}", "", *head, *rows])
 
 
-def _describe_type(field: FieldInfo) -> str:
+def describe_type(field: FieldInfo) -> str:
+    """The type of a key, as Markdown."""
     kind: Any = field.annotation
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
@@ -58,7 +59,8 @@ def _describe_type(field: FieldInfo) -> str:
     return ", ".join([field.title or TYPES[kind], *limits])
 
 
-def _describe_default(field: FieldInfo) -> str:
+def describe_default(field: FieldInfo) -> str:
+    """The default of a key, as Markdown; ``required``, or empty for an empty one."""
     if field.is_required():
         return "required"
     value = field.default

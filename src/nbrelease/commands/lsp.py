@@ -1,0 +1,19 @@
+"""``nbrelease lsp``: a language server for notebooks."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--stdio", is_flag=True, help="Use standard input and output, as always.")
+def command(stdio: bool) -> None:
+    """Start the language server for notebooks on standard input and output.
+
+    An editor starts it. It shows the diagnostics of nbrelease export in the cells, with quick fixes
+    and hovers. docs/editors.md describes how to set up VS Code, Neovim and jupyterlab-lsp.
+    """
+    del stdio  # many clients pass it
+    from nbrelease.language_server.server import create_server  # imports pygls
+
+    create_server().start_io()
