@@ -139,6 +139,8 @@ def _check_outputs(stage: Stage, job: Job) -> Iterator[Diagnostic]:
 def _expressions(job: Job) -> Iterator[tuple[Expression, Condition]]:
     if job.condition:
         yield job.condition.tree, job.condition
+    if job.matrix:
+        yield job.matrix.tree, job.matrix
     for variable in job.variables:
         if variable.tree is not None:
             yield variable.tree, Condition(variable.value, variable.tree, variable.at)

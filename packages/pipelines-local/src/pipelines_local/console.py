@@ -16,6 +16,7 @@ from pipelines_local.events import (
     JobFinished,
     JobStarted,
     Listener,
+    MatrixExpanded,
     RunFinished,
     RunStarted,
     StageFinished,
@@ -188,6 +189,13 @@ class LiveTable:
                 self._live.start()  # a prompt may have stopped it
             case StageFinished(stage=stage):
                 self._stages[stage.stage] = stage.result
+            case MatrixExpanded(stage=name):
+                jobs = list(self._plan[name])
+                at = jobs.index(event.job)
+                jobs[at : at + 1] = event.displays
+                self._plan[name] = tuple(jobs)
+                self._rows |= {(name, job): _JobRow() for job in event.displays}
+                self._displays |= {f"{name}.{job}": text for job, text in event.displays.items()}
             case JobStarted():
                 row = self._rows[event.stage, event.job]
                 row.state, row.started = "running", time.monotonic()

@@ -54,6 +54,15 @@ class JobStarted:
 
 
 @dataclass(frozen=True)
+class MatrixExpanded:
+    """A job with ``matrix: $[ ]`` is replaced by its copies; has their display names by name."""
+
+    stage: str
+    job: str
+    displays: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class JobFinished:
     """A job has a result; sent for skipped jobs too."""
 
@@ -128,6 +137,7 @@ Event: TypeAlias = Union[  # noqa: UP007
     StageFinished,
     JobStarted,
     JobFinished,
+    MatrixExpanded,
     StepStarted,
     StepFinished,
     LogLine,

@@ -168,6 +168,16 @@ def parse_expression(text: str, slot: Slot, at: Position) -> Expression:
         raise InvalidPipeline(error.code, f"in '{short}': {error}", at) from None
 
 
+def parse_runtime_expression(value: Scalar, slot: Slot) -> Expression | None:
+    """Parse a ``$[ ]`` value; None for another value.
+
+    Raises:
+        InvalidPipeline: the expression has a syntax error.
+    """
+    runtime = _RUNTIME.match(value.text)
+    return parse_expression(runtime[1], slot, value.at) if runtime else None
+
+
 def read_variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
     """Read declared variables; after expansion they are always a list.
 
@@ -198,6 +208,5 @@ def _read_variable(item: Node, slot: Slot) -> Variable:
     if not name:
         raise InvalidPipeline("missing-name", "a variable needs a name", fields.at)
     value = fields.scalar("value") or Scalar("", fields.at)
-    runtime = _RUNTIME.match(value.text)
-    tree = parse_expression(runtime[1], slot, value.at) if runtime else None
+    tree = parse_runtime_expression(value, slot)
     return Variable(name, value.text, value.at, fields.flag("readonly", False), tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Map
 
-from pipelines_local.errors import InvalidPipeline
+from pipelines_local.errors import InvalidPipeline, Position
 from pipelines_local.model.fields import IDENTIFIER, Fields
 from pipelines_local.model.types import PipelineResource, RepositoryResource
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
@@ -45,11 +45,20 @@ def read_image(node: Node | None, variables: Map[str, str] | None = None) -> str
     image = fields.scalar("vmImage")
     if image is None:
         return ""
-    macro = _MACRO.match(image.text)
-    name = (variables or {}).get(macro[1].lower(), "") if macro else image.text
+    return resolve_image(image.text, variables or {}, image.at)
+
+
+def resolve_image(image: str, variables: Map[str, str], at: Position) -> str:
+    """Replace the macro in the name of an image; an unknown macro stays.
+
+    Raises:
+        InvalidPipeline: the image has another operating system.
+    """
+    macro = _MACRO.match(image)
+    name = variables.get(macro[1].lower(), image) if macro else image
     if name.lower().startswith(_OTHER_SYSTEMS):
         message = f"the image {name!r} is not supported: jobs run on this machine"
-        raise InvalidPipeline("unsupported-image", message, image.at)
+        raise InvalidPipeline("unsupported-image", message, at)
     return name
 
 

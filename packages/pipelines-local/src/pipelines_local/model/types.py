@@ -11,7 +11,7 @@ from pipelines_local.expressions import Expression
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of a stage, a job or a step."""
+    """An expression: the condition of a stage, a job or a step, or a matrix."""
 
     text: str
     tree: Expression
@@ -79,6 +79,7 @@ class Job:
     """A job; a deployment job has an ``environment``. Timeouts are in seconds.
 
     Attributes:
+        matrix: the expression of ``matrix: $[ ]``; its copies are known when the job starts.
         leg: name of the copy, for a job with ``strategy: matrix`` or ``parallel``.
         position: number of the copy, from 1.
         total: number of copies.
@@ -98,6 +99,7 @@ class Job:
     timeout: float | None = None
     cancel_timeout: float = 300.0
     environment: str = ""
+    matrix: Condition | None = None
     group: str = ""
     leg: str = ""
     position: int = 1

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines_local.errors import ExpressionError
-from pipelines_local.expressions import Object, evaluate, from_python, is_true
+from pipelines_local.expressions import Object, evaluate, from_python, is_true, to_text
 from pipelines_local.model import Condition, Job, Pipeline, Stage
+from pipelines_local.model.strategy import expand_matrix, restore_copy
 from pipelines_local.results import JobResult, Result, RunResult, StageResult
 from pipelines_local.run.context import RunContext
 from pipelines_local.run.status import DependencyStatus, stage_result, transitive_dependencies
@@ -31,6 +32,20 @@ class StageState:
     def copies(self, name: str) -> list[Job]:
         """Return the jobs with a base name: one, or the copies of a matrix."""
         return [job for job in self.stage.jobs if job.base_name.lower() == name.lower()]
+
+    def replace_job(self, job: Job, copies: tuple[Job, ...]) -> None:
+        """Replace a job by its copies."""
+        jobs = list(self.stage.jobs)
+        at = jobs.index(job)
+        jobs[at : at + 1] = copies
+        self.stage = replace(self.stage, jobs=tuple(jobs))
+
+    def restore_copies(self) -> None:
+        """Replace each job with ``matrix: $[ ]`` by the copies that have results."""
+        for job in self.stage.jobs:
+            names = [r.job for r in self.jobs.values() if r.job.startswith(f"{job.name}.")]
+            if job.matrix is not None and names:
+                self.replace_job(job, tuple(restore_copy(job, name) for name in names))
 
     def is_done(self, name: str) -> bool:
         """Whether a job and all of its copies are done."""
@@ -101,6 +116,8 @@ class RunGraph:
             for job in initial.jobs:
                 state.jobs[job.job.lower()] = job
                 state.outputs[job.job.lower()] = job.outputs
+            if state.done:
+                state.restore_copies()
             self.stages[stage.name.lower()] = state
 
     def is_ready(self, state: StageState) -> bool:
@@ -133,11 +150,29 @@ class RunGraph:
             transitive_dependencies(job.base_name.lower(), dependencies),
             self._context.cancellation.requested,
         )
+        variables = self._stage_variables(state.stage)
+        return self._check(job.condition, status, self.job_dependencies(state, job), variables)
+
+    def expand_matrix(self, state: StageState, job: Job) -> tuple[Job, ...]:
+        """Return the copies of a ready job with ``matrix: $[ ]``.
+
+        Raises:
+            ExpressionError: the expression cannot be evaluated.
+            InvalidPipeline: its value is not a matrix.
+        """
+        assert job.matrix is not None  # noqa: S101 - the caller has checked it
+        names = self.job_dependencies(state, job)
+        variables = self._stage_variables(state.stage)
+        context = self._context.expression_context(variables, names=dict(names))
+        return expand_matrix(job, to_text(evaluate(job.matrix.tree, context)))
+
+    def _stage_variables(self, stage: Stage) -> Variables:
+        """Return the variables of a stage with constant values."""
         variables = self._context.variables.copy()
-        for variable in state.stage.variables:
+        for variable in stage.variables:
             if variable.tree is None:
                 variables.set(variable.name, variable.value)
-        return self._check(job.condition, status, self.job_dependencies(state, job), variables)
+        return variables
 
     def _check(
         self,

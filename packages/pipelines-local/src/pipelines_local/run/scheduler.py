@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipelines_local.approvals import ApprovalRequest, Approver, Decision, PresetApprovals
+from pipelines_local.errors import ExpressionError, InvalidPipeline
 from pipelines_local.events import (
     ApprovalDecided,
     ApprovalRequested,
     CancelRequested,
     JobFinished,
     JobStarted,
+    MatrixExpanded,
     StageFinished,
     StageStarted,
 )
@@ -188,6 +190,9 @@ class Scheduler:
             if skip is not None:
                 self._finish_job(state, name, skip.job_result(job, skip.result))
                 changed = True
+            elif job.matrix is not None:
+                self._expand_matrix(state, job)
+                return True
             elif job.validations and not self._is_validated(state, job):
                 continue
             elif self._running < self._max_jobs and not _at_limit(state, job):
@@ -218,6 +223,21 @@ class Scheduler:
             self._reports.put(report)
 
         threading.Thread(target=run_job, name=f"{stage.name}.{job.name}", daemon=True).start()
+
+    def _expand_matrix(self, state: StageState, job: Job) -> None:
+        """Replace a job with ``matrix: $[ ]`` by its copies, or fail it."""
+        try:
+            copies = self._graph.expand_matrix(state, job)
+        except (ExpressionError, InvalidPipeline) as error:
+            result = JobResult(job.name, job.display, "Failed")
+            at = job.matrix.at if job.matrix else job.at
+            text = error.message if isinstance(error, InvalidPipeline) else str(error)
+            result.issues.add("error", error.code, f"{at}: {text}")
+            self._finish_job(state, job.name.lower(), result)
+            return
+        state.replace_job(job, copies)
+        displays = {copy.name: copy.display for copy in copies}
+        self._context.events.send(MatrixExpanded(state.stage.name, job.name, displays))
 
     def _finish_job(self, state: StageState, name: str, result: JobResult) -> None:
         state.jobs[name] = result

@@ -2,7 +2,7 @@
 
 The cache is saved at the end of a successful job. A segment of the key that looks like a path
 stands for the content of the files that it matches; any other segment is a string.
-Source: ``FingerprintCreator.cs`` of azure-pipelines-agent.
+Source: ``FingerprintCreator.cs`` and ``TarUtils.cs`` of azure-pipelines-agent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pipelines_local.tasks.report_files import find_reports
 def restore_cache(context: TaskContext) -> None:
     """Restore the cache with the same key, else the newest one that matches a restore key."""
     if "\n" in context.text("path").strip():
-        raise TaskFailed("cache-path", "a cache with several paths is not supported")
+        # Azure cannot save such a cache: the agent uses the input as the path of one folder.
+        message = "Cache@2 saves one folder: use one step for each path"
+        raise TaskFailed("cache-path", message)
     path = context.path("path", context.folders.sources)
     key = _fingerprint(context, context.text("key"))
     lines = [line for line in context.text("restorekeys").splitlines() if line.strip()]
