@@ -19,8 +19,8 @@ RESOURCES = (
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Path:
-    """A repository with templates on the branch main and a branch other."""
+def shared(tmp_path: Path, monkeypatch: Any) -> Path:
+    """A repository with templates on the branch main, and a newer branch other."""
     folder = tmp_path / "shared"
     files = {
         "a/steps.yml": "steps:\n- template: more.yml\n- template: /root.yml\n- template: own.yml@self\n",
@@ -31,10 +31,33 @@ def shared(tmp_path: Path) -> Path:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
-    for argv in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-q", "-m", "one"],
-                 [*who, "commit", "-q", "--allow-empty", "-m", "two"], ["branch", "other", "HEAD~1"]):  # fmt: skip
+    commit = [
+        "-c",
+        "user.name=T",
+        "-c",
+        "user.email=t@example.org",
+        "commit",
+        "-q",
+        "-a",
+        "-m",
+        "x",
+    ]
+
+    def git(*argv: str) -> None:
         subprocess.run(["git", "-C", str(folder), *argv], check=True)
+
+    for argv in (
+        ["init", "-q", "-b", "main"],
+        ["add", "."],
+        commit,
+        ["checkout", "-q", "-b", "other"],
+    ):
+        git(*argv)
+    (folder / "root.yml").write_text("steps: [{bash: echo other root}]\n")
+    (folder / "script.sh").write_text("echo other script\n")
+    for argv in (commit, ["tag", "v1"], ["checkout", "-q", "main"]):
+        git(*argv)
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path / "cache"))
     return folder
 
 
@@ -66,6 +89,46 @@ def test_checkouts_of_another_repository(run: Any, shared: Path, steps: str, lin
     assert (result.result, log(result)[-1]) == ("Succeeded", line)
 
 
+AT_REF = "steps:\n- checkout: shared\n- template: root.yml@shared\n- bash: cat script.sh"
+MAIN, OTHER = ["root", "echo script"], ["other root", "echo other script"]
+
+
+@pytest.mark.parametrize(
+    ("ref", "option", "lines"),
+    [
+        ("main", "", MAIN),
+        ("other", "", OTHER),
+        ("refs/heads/other", "", OTHER),
+        ("refs/tags/v1", "", OTHER),
+        ("main", "@v1", OTHER),
+        ("nope", "@other", OTHER),
+        ("other", "@main", MAIN),
+    ],
+)
+def test_templates_and_checkouts_have_the_files_of_the_ref(
+    run: Any, shared: Path, ref: str, option: str, lines: list[str]
+) -> None:
+    result = run(RESOURCES % ref + AT_REF, repositories={"shared": f"{shared}{option}"})
+    assert (result.result, log(result)) == ("Succeeded", lines)
+    head = subprocess.check_output(["git", "-C", shared, "rev-parse", "--abbrev-ref", "HEAD"])
+    assert head == b"main\n"
+
+
+def test_a_ref_from_a_parameter(run: Any, shared: Path) -> None:
+    parameters = "parameters: [{name: ref, type: string, default: main}]\n"
+    text = parameters + RESOURCES.replace("%s", "'${{ parameters.ref }}'") + AT_REF
+    result = run(text, repositories={"shared": shared}, parameters={"ref": "other"})
+    assert log(result) == OTHER
+
+
+def test_changes_that_are_not_committed_are_used_at_the_ref_of_the_folder(
+    run: Any, shared: Path
+) -> None:
+    (shared / "script.sh").write_text("echo changed\n")
+    for ref, line in (("main", "echo changed"), ("other", "echo other script")):
+        assert log(run(RESOURCES % ref + AT_REF, repositories={"shared": shared}))[-1] == line
+
+
 def test_a_folder_without_git_is_used_as_it_is(run: Any, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "x.txt").write_text("plain\n")
@@ -76,7 +139,6 @@ def test_a_folder_without_git_is_used_as_it_is(run: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "given", "code"),
     [
-        (RESOURCES % "other" + "steps: [{checkout: shared}]", True, "repository-ref"),
         (RESOURCES % "nope" + "steps: [{checkout: shared}]", True, "repository-ref"),
         (RESOURCES % "main" + "steps: [{checkout: shared}]", False, "missing-repository"),
         (RESOURCES % "main" + "steps: [{template: root.yml@shared}]", False, "missing-repository"),
@@ -103,5 +165,9 @@ def test_the_option_of_the_command_line(run: Any, shared: Path, capsys: Any) -> 
     capsys.readouterr()
     assert main(["validate", path, "--repository", "shared=nope", "--format", "json"]) == 2
     assert json.loads(capsys.readouterr().out)["code"] == "missing-folder"
-    with pytest.raises(UsageError):
-        run(text, repositories={"shared": Path("nope")})
+    assert main(["validate", path, "--repository", f"shared={shared}@other"]) == 0
+    capsys.readouterr()
+    for folder, code in (("nope", "missing-folder"), (f"{shared}@nope", "repository-ref")):
+        with pytest.raises(UsageError) as caught:
+            run(text, repositories={"shared": folder})
+        assert caught.value.code == code

@@ -491,7 +491,7 @@ def test_a_job_that_exceeds_its_timeout(run: Any) -> None:
 
 
 def test_the_number_of_parallel_jobs_is_limited(run: Any) -> None:
-    body = "  steps:\n  - checkout: none\n  - bash: touch $(Agent.TempDirectory)/go; for i in $(seq 200); do test -e $(Agent.TempDirectory)/../../$O/_temp/go && echo met && exit 0; sleep 0.05; done; exit 1\n"
+    body = "  steps:\n  - checkout: none\n  - bash: touch $(Build.ArtifactStagingDirectory)/go; for i in $(seq 200); do test -e $(Build.ArtifactStagingDirectory)/../../$O/a/go && echo met && exit 0; sleep 0.05; done; exit 1\n"
     text = "jobs:\n" + "".join(
         f"- job: {name}\n  variables: {{O: {other}}}\n{body}" for name, other in ("ab", "ba")
     )

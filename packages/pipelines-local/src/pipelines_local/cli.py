@@ -74,8 +74,8 @@ _TEMPLATE_OPTIONS = _add_options(
         "--repository",
         "repositories",
         multiple=True,
-        metavar="ALIAS=FOLDER",
-        help="Use FOLDER for a repository of resources.repositories.",
+        metavar="ALIAS=FOLDER[@REF]",
+        help="Use FOLDER, at the ref of the pipeline or at REF, for a repository resource.",
     ),
 )
 _RUN_OPTIONS = _add_options(
@@ -147,7 +147,7 @@ def _find_root(file: Path, root: Path | None) -> Path:
 
 
 _TemplateArguments: TypeAlias = tuple[
-    Path, Path, dict[str, Any], dict[str, str], dict[str, dict[str, str]], dict[str, Path]
+    Path, Path, dict[str, Any], dict[str, str], dict[str, dict[str, str]], dict[str, Path | str]
 ]
 
 
@@ -162,11 +162,8 @@ def _template_arguments(file: Path, options: Mapping[str, Any]) -> _TemplateArgu
     return file, root, _parameters(options), static, groups, _repositories(options)
 
 
-def _repositories(options: Mapping[str, Any]) -> dict[str, Path]:
-    from pipelines_local.load import resolve_folders
-
-    folders = option_values.parse_pairs(options["repositories"], "--repository")
-    return resolve_folders({alias: Path(folder) for alias, folder in folders.items()})
+def _repositories(options: Mapping[str, Any]) -> dict[str, Path | str]:
+    return {**option_values.parse_pairs(options["repositories"], "--repository")}
 
 
 def _parameters(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from pipelines_local.load import (
     LoadedPipeline,
     check_external_resources,
     load_pipeline,
-    resolve_folders,
 )
 from pipelines_local.model import Pipeline, read_pipeline
 from pipelines_local.results import GOOD, Result, RunResult
@@ -40,6 +39,7 @@ from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.context import TaskOptions
 from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
 from pipelines_local.tasks.python_environment import create_python_shims, own_interpreter
+from pipelines_local.variable_groups import check_groups, read_secrets, read_variable_groups
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import load, to_data
 
@@ -58,7 +58,6 @@ class _RunOptions:
     max_jobs: int
     variables: Mapping[str, str] = field(default_factory=dict)
     pipelines: Mapping[str, Path] = field(default_factory=dict)
-    repositories: Mapping[str, Path] = field(default_factory=dict)
     tasks: TaskOptions = field(default_factory=TaskOptions)
 
 
@@ -76,7 +75,7 @@ def run_pipeline(
     jobs: int | None = None,
     pipelines: Mapping[str, Path] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
-    repositories: Mapping[str, Path] | None = None,
+    repositories: Mapping[str, Path | str] | None = None,
     keep: int = folders.KEEP,
     shared_az_config: bool = False,
     host_python: bool = False,
@@ -98,8 +97,9 @@ def run_pipeline(
         jobs: maximum number of parallel jobs; by default the number of cores.
         pipelines: folders with the artifacts of ``resources.pipelines``, by alias; by default the
             artifacts of the last successful run in ``work_dir`` of the pipeline with that name.
-        groups: values of variable groups by name.
-        repositories: folders of ``resources.repositories`` by alias.
+        groups: values of variable groups by name; by default those of ``pipelines-local.yml``.
+        repositories: folders of ``resources.repositories`` by alias; ``FOLDER@REF`` is a folder at
+            another ref than that of the pipeline.
         keep: number of run folders to keep in ``work_dir``.
         shared_az_config: whether the AzureCLI steps of a job share AZURE_CONFIG_DIR, as before
             version 2.277 of the task.
@@ -117,27 +117,25 @@ def run_pipeline(
     """
     options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.variables, options.pipelines = variables or {}, pipelines or {}
-    options.repositories = resolve_folders(repositories or {})
     options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
     path, root = Path(path), Path(root).resolve()
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
-    loaded = load_pipeline(
-        path, root, parameters, static, groups, options.repositories, options.variables
-    )
+    loaded = load_pipeline(path, root, parameters, static, groups, repositories, options.variables)
+    secrets_of_groups = read_secrets(loaded.pipeline, loaded.groups)
     artifacts, resource_variables = _find_pipeline_artifacts(loaded.pipeline, options)
-    check_external_resources(loaded.pipeline, options.connections, artifacts, options.repositories)
+    check_external_resources(loaded.pipeline, options.connections, artifacts, loaded.repositories)
     folder = folders.create_run(options.work)
     try:
         context = _create_context(
-            loaded, folder, options, artifacts, {**static, **resource_variables}
+            loaded, folder, options, artifacts, {**static, **resource_variables}, secrets_of_groups
         )
         files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
         for name in _checked_out_repositories(loaded.pipeline):
             if name == "self":
                 context.create_snapshot(root, folder.sources)
             else:
-                context.create_snapshot(options.repositories[name], folder.repositories / name)
+                context.create_snapshot(loaded.repositories[name], folder.repositories / name)
         result = RunResult(
             folder.run, context.build_number, "Succeeded", folder.path, folder.artifacts,
             loaded.path, context.started, warnings=[w.to_dict() for w in loaded.warnings],
@@ -186,7 +184,10 @@ def resume_pipeline(
         Artifacts(folder.artifacts).delete_except(stored.artifacts)
         copies = [path.name for path in folder.repositories.glob("*")]
         check_external_resources(pipeline, options.connections, artifacts, copies)
-        context = _restore_context(stored, folder, options, artifacts)
+        groups = read_variable_groups(Path(stored.root), None)
+        check_groups(pipeline, groups)
+        secrets_of_groups = read_secrets(pipeline, groups)
+        context = _restore_context(stored, folder, options, artifacts, pipeline, secrets_of_groups)
         return _execute(context, pipeline, stored.result, options)
     finally:
         folder.unlock()
@@ -247,6 +248,7 @@ def _create_context(
     options: _RunOptions,
     artifacts: Mapping[str, Artifacts],
     static: Mapping[str, str],
+    group_secrets: Mapping[str, Mapping[str, str]],
 ) -> RunContext:
     """Create the context of a new run with its variables."""
     masker = Masker()
@@ -276,6 +278,7 @@ def _create_context(
         connections=options.connections,
         environment=_environment(),
         options=options.tasks,
+        group_secrets=group_secrets,
     )
     _set_root_variables(context, loaded.pipeline)
     context.build_number = predefined.build_number(
@@ -292,6 +295,9 @@ def _set_root_variables(context: RunContext, pipeline: Pipeline) -> None:
         InvalidPipeline: a variable is read-only, or its ``$[ ]`` cannot be evaluated.
     """
     for variable in pipeline.variables:
+        if variable.group:
+            context.set_group_secrets(context.variables, variable.group)
+            continue
         value = variable.value
         if variable.tree is not None:
             try:
@@ -319,6 +325,8 @@ def _restore_context(
     folder: folders.RunFolder,
     options: _RunOptions,
     artifacts: Mapping[str, Artifacts],
+    pipeline: Pipeline,
+    group_secrets: Mapping[str, Mapping[str, str]],
 ) -> RunContext:
     masker = Masker()
     variables = Variables(masker)
@@ -326,7 +334,7 @@ def _restore_context(
         variables.set(entry.name, entry.value, readonly=entry.readonly)
     for name, value in options.secrets.items():
         variables.set(name, value, secret=True)
-    return RunContext(
+    context = RunContext(
         root=Path(stored.root),
         work=options.work,
         folder=folder,
@@ -344,7 +352,12 @@ def _restore_context(
         build_number=stored.result.name,
         summaries=list(stored.result.summaries),
         tests=list(stored.result.tests),
+        group_secrets=group_secrets,
     )
+    for variable in pipeline.variables:
+        if variable.group:
+            context.set_group_secrets(variables, variable.group)
+    return context
 
 
 def _checked_out_repositories(pipeline: Pipeline) -> set[str]:

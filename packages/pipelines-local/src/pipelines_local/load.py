@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,18 @@ from pipelines_local.errors import (
     UsageError,
 )
 from pipelines_local.model import Pipeline, read_pipeline
+from pipelines_local.model.resources import read_repositories
 from pipelines_local.model.types import RepositoryResource, Step
-from pipelines_local.run.sources import describe_repository, resolve_ref
+from pipelines_local.repositories import check_out_refs, check_ref, parse_folders
 from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.specs import TASKS
 from pipelines_local.template import ExpandedPipeline, expand
-from pipelines_local.variable_groups import insert_group_values
+from pipelines_local.variable_groups import (
+    VariableGroups,
+    check_groups,
+    insert_group_values,
+    read_variable_groups,
+)
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import Node, Scalar, Sequence, load, loads
 
@@ -32,7 +39,12 @@ _INDEPENDENT = ("unknown-key", "unknown-task", "unsupported-", "invalid-value", 
 
 @dataclass(frozen=True)
 class LoadedPipeline:
-    """A valid pipeline with its expanded document and all files that were read."""
+    """A valid pipeline with its expanded document and all files that were read.
+
+    Attributes:
+        repositories: folders with the files of other repositories by lower-case alias.
+        groups: the variable groups that this machine knows.
+    """
 
     pipeline: Pipeline
     document: MappingNode
@@ -40,6 +52,8 @@ class LoadedPipeline:
     root: Path
     files: tuple[Path, ...]
     warnings: tuple[Diagnostic, ...] = ()
+    repositories: Mapping[str, Path] = field(default_factory=dict)
+    groups: VariableGroups = field(default_factory=VariableGroups)
 
 
 def expand_pipeline(
@@ -48,7 +62,7 @@ def expand_pipeline(
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
-    repositories: Mapping[str, Path] | None = None,
+    repositories: Mapping[str, Path | str] | None = None,
 ) -> ExpandedPipeline:
     """Expand the pipeline in a file; parts with problems are left out.
 
@@ -59,7 +73,7 @@ def expand_pipeline(
             is read as YAML.
         variables: the predefined variables that templates see.
         groups: values of variable groups by name.
-        repositories: folders of other repositories by lower-case alias.
+        repositories: folders of other repositories by alias, or FOLDER@REF.
 
     Raises:
         InvalidPipeline: the file or its parameters are wrong.
@@ -75,12 +89,13 @@ def expand_pipeline(
             name: _parameter_node(name, value, types.get(name.lower(), ""), path)
             for name, value in (parameters or {}).items()
         }
-        expanded = expand(source, root, arguments, dict(variables or {}), repositories)
+        folders = _find_repositories(source, root, arguments, variables or {}, repositories or {})
+        expanded = expand(source, root, arguments, dict(variables or {}), folders)
     except OSError as error:
         raise UsageError("unreadable-file", f"{path}: {error.strerror}") from None
     except RecursionError:
         raise LimitExceeded("too-deep", "nested too deeply", Position(path, 1, 1)) from None
-    document = insert_group_values(expanded.document, groups or {})
+    document = insert_group_values(expanded.document, read_variable_groups(root, groups))
     assert isinstance(document, MappingNode)  # noqa: S101 - the root keeps its type
     return replace(expanded, document=document)
 
@@ -91,7 +106,7 @@ def load_pipeline(
     parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
     groups: Mapping[str, Mapping[str, str]] | None = None,
-    repositories: Mapping[str, Path] | None = None,
+    repositories: Mapping[str, Path | str] | None = None,
     run_variables: Mapping[str, str] | None = None,
 ) -> LoadedPipeline:
     """Expand the pipeline in a file and read its model.
@@ -115,8 +130,12 @@ def load_pipeline(
     if expanded.problems:  # do not report what is missing because it could not be expanded
         independent = [d for d in problems.diagnostics if d.code.startswith(_INDEPENDENT)]
         raise InvalidPipeline.of((*expanded.problems, *independent))
-    for resource in pipeline.repositories if pipeline else ():
-        problems.collect(_check_ref, resource, (repositories or {}).get(resource.alias.lower()))
+    if pipeline is not None:
+        folders = parse_folders(repositories or {})
+        for resource in pipeline.repositories:
+            problems.collect(check_ref, resource, folders.get(resource.alias.lower()))
+        known_groups = read_variable_groups(root.resolve(), groups)
+        problems.collect(check_groups, pipeline, known_groups)
     problems.raise_all()
     assert pipeline is not None  # noqa: S101 - without a problem there is a pipeline
     pipeline = resolve_static_macros(pipeline, {**(variables or {}), **(run_variables or {})})
@@ -127,6 +146,8 @@ def load_pipeline(
         root.resolve(),
         expanded.files,
         check_azure(pipeline),
+        expanded.repositories,
+        known_groups,
     )
 
 
@@ -186,16 +207,27 @@ def _check_download(step: Step, aliases: set[str]) -> None:
     )
 
 
-def resolve_folders(folders: Mapping[str, Path]) -> dict[str, Path]:
-    """Return absolute folders by lower-case alias.
+def _find_repositories(
+    document: MappingNode,
+    root: Path,
+    arguments: Mapping[str, Node],
+    variables: Mapping[str, str],
+    given: Mapping[str, Path | str],
+) -> dict[str, Path]:
+    """Return the folders of other repositories at their refs.
 
-    Raises:
-        UsageError: a folder does not exist.
+    ``resources`` are expanded first, because templates need them.
     """
-    for alias, folder in folders.items():
-        if not Path(folder).is_dir():
-            raise UsageError("missing-folder", f"{alias}: no such folder: {folder}")
-    return {alias.lower(): Path(folder).resolve() for alias, folder in folders.items()}
+    folders = parse_folders(given)
+    entries = tuple(e for e in document.entries if e[0].text in ("parameters", "resources"))
+    resources: tuple[RepositoryResource, ...] = ()
+    if folders and document.get("resources") is not None:
+        only_resources = MappingNode(entries, document.at)
+        # Their problems are reported with those of the whole document.
+        with contextlib.suppress(InvalidPipeline):
+            expanded = expand(only_resources, root, arguments, dict(variables))
+            resources = read_repositories(expanded.document.get("resources"))
+    return check_out_refs(folders, resources)
 
 
 def _check_checkout(step: Step, repositories: Collection[str]) -> None:
@@ -206,20 +238,6 @@ def _check_checkout(step: Step, repositories: Collection[str]) -> None:
             f"the repository {name!r} is not available on this machine",
             step.at,
             f"use --repository {name}=FOLDER",
-        )
-
-
-def _check_ref(resource: RepositoryResource, folder: Path | None) -> None:
-    """Check that the folder of a repository is at the ``ref`` of the pipeline."""
-    if folder is None or not resource.ref:
-        return
-    head = describe_repository(folder).commit
-    if head and resolve_ref(folder, resource.ref) != head:
-        raise InvalidPipeline(
-            "repository-ref",
-            f"{folder} is not at {resource.ref!r}",
-            resource.at,
-            f"run: git -C {folder} checkout {resource.ref.removeprefix('refs/heads/')}",
         )
 
 

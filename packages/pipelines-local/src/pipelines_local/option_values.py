@@ -26,8 +26,12 @@ def parse_pairs(options: Iterable[str], option: str) -> dict[str, str]:
     return values
 
 
-def parse_secrets(options: Iterable[str]) -> dict[str, str]:
+def parse_secrets(options: Iterable[str], origin: str = "--secret") -> dict[str, str]:
     """Parse NAME=VALUE options; NAME alone is read from the environment.
+
+    Args:
+        options: the options.
+        origin: their place in messages.
 
     Raises:
         UsageError: the environment variable does not exist.
@@ -37,7 +41,7 @@ def parse_secrets(options: Iterable[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals:
             if name not in os.environ:
-                message = f"--secret {name}: the environment variable {name} is not set"
+                message = f"{origin} {name}: the environment variable {name} is not set"
                 raise UsageError("missing-secret", message)
             value = os.environ[name]
         values[name] = value

@@ -38,7 +38,7 @@ def resolve_static_macros(pipeline: Pipeline, values: Mapping[str, str]) -> Pipe
 
 def _add(variables: Variables, declared: tuple[Variable, ...]) -> None:
     for variable in declared:
-        if variable.tree is None:
+        if variable.is_constant:
             variables.set(variable.name, variable.value)
 
 

@@ -182,7 +182,7 @@ def read_variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
     """Read declared variables; after expansion they are always a list.
 
     Raises:
-        InvalidPipeline: a variable is wrong, or a variable group has no values.
+        InvalidPipeline: a variable is wrong.
     """
     if node is None:
         return ()
@@ -197,12 +197,7 @@ def read_variables(node: Node | None, slot: Slot) -> tuple[Variable, ...]:
 def _read_variable(item: Node, slot: Slot) -> Variable:
     if isinstance(item, Mapping) and item.get("group") is not None:
         name = Fields(item, "a variable group", ("group",)).text("group")
-        raise InvalidPipeline(
-            "missing-group",
-            f"the variable group {name!r} has no values on this machine",
-            item.at,
-            f"use --group '{name}=FILE'",
-        )
+        return Variable("", "", item.at, group=name)
     fields = Fields(item, "a variable", ("name", "value", "readonly"))
     name = fields.text("name")
     if not name:

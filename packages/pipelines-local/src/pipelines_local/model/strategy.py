@@ -145,4 +145,4 @@ def expand_job(job: Job, strategy: Strategy) -> tuple[Job, ...]:
 
 def leg_values(job: Job) -> Map[str, str]:
     """Return the constant variables of a job by lower-case name."""
-    return {v.name.lower(): v.value for v in job.variables if v.tree is None}
+    return {v.name.lower(): v.value for v in job.variables if v.is_constant}

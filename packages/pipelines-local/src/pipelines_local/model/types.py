@@ -20,13 +20,24 @@ class Condition:
 
 @dataclass(frozen=True)
 class Variable:
-    """A declared variable; ``tree`` is the expression of a ``$[ ]`` value."""
+    """A declared variable.
+
+    Attributes:
+        tree: the expression of a ``$[ ]`` value.
+        group: a reference to the secrets of a variable group, with neither name nor value.
+    """
 
     name: str
     value: str
     at: Position
     readonly: bool = False
     tree: Expression | None = None
+    group: str = ""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is known before the run."""
+        return self.tree is None and not self.group
 
 
 @dataclass(frozen=True)

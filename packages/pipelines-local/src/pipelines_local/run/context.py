@@ -34,6 +34,7 @@ class RunContext:
         environment: environment variables of this process.
         options: options of the run for tasks.
         python_path: folders of the Python environment of the run.
+        group_secrets: secrets of variable groups by lower-case name of the group.
         validations: decisions about manual validations by stage and job.
     """
 
@@ -52,6 +53,7 @@ class RunContext:
     environment: Mapping[str, str]
     options: TaskOptions = field(default_factory=TaskOptions)
     python_path: list[str] = field(default_factory=list)
+    group_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     validations: dict[tuple[str, str], Decision] = field(default_factory=dict)
     build_number: str = ""
     summaries: list[Path] = field(default_factory=list)
@@ -80,6 +82,11 @@ class RunContext:
             message = self._snapshot_errors.get(folder, "the sources of this run were deleted")
             raise OSError(message)
         return folder
+
+    def set_group_secrets(self, variables: Variables, group: str) -> None:
+        """Set the secrets of a variable group."""
+        for name, value in self.group_secrets[group.lower()].items():
+            variables.set(name, value, secret=True)
 
     def next_counter(self, prefix: str, seed: int) -> int:
         """Return the next value of a counter of this pipeline."""

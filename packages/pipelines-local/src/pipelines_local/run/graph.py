@@ -170,7 +170,7 @@ class RunGraph:
         """Return the variables of a stage with constant values."""
         variables = self._context.variables.copy()
         for variable in stage.variables:
-            if variable.tree is None:
+            if variable.is_constant:
                 variables.set(variable.name, variable.value)
         return variables
 

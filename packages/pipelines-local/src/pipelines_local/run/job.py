@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -77,6 +78,8 @@ class JobRun:
         finally:
             if self._number:
                 process.kill_job_processes(self._mark)
+            # As the agent: it has scripts with the values of secrets.
+            shutil.rmtree(self._folders.temp, ignore_errors=True)
             self.result.finished = datetime.now(UTC)
         self._set_result()
         return self.result
@@ -91,6 +94,9 @@ class JobRun:
         for name, value in predefined_values.items():
             self._variables.set(name, value, readonly=True)
         for variable in (*self._stage.variables, *self._job.variables):
+            if variable.group:
+                self._context.set_group_secrets(self._variables, variable.group)
+                continue
             value = variable.value
             try:
                 if variable.tree is not None:

@@ -72,6 +72,18 @@ def resolve_ref(root: Path, ref: str) -> str:
     return ""
 
 
+def clone_commit(root: Path, commit: str, target: Path) -> None:
+    """Check out a commit of the repository at ``root`` to a new folder.
+
+    Raises:
+        PipelinesError: git failed.
+        OSError: the folder cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _git(root, "clone", "--quiet", "--no-checkout", str(root), str(target))
+    _git(target, "checkout", "--quiet", "--detach", commit)
+
+
 def create_snapshot(root: Path, target: Path, work: Path) -> None:
     """Copy the repository at ``root`` to ``target``.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines_local.errors import Diagnostic, InvalidPipeline, Position, Problems
@@ -39,12 +39,14 @@ class ExpandedPipeline:
         parameters: the values of its parameters.
         files: all files that were read.
         problems: diagnostics of the parts that could not be expanded and are left out.
+        repositories: folders of other repositories by lower-case alias.
     """
 
     document: Mapping
     parameters: Map[str, Value]
     files: tuple[Path, ...]
     problems: tuple[Diagnostic, ...] = ()
+    repositories: Map[str, Path] = field(default_factory=dict)
 
 
 def expand(
@@ -77,7 +79,11 @@ def expand(
     expander = _Expander(files)
     expanded = expander.expand_root(document, Scope(values, variables or {}))
     return ExpandedPipeline(
-        expanded, values, tuple(files.documents), tuple(expander.problems.diagnostics)
+        expanded,
+        values,
+        tuple(files.documents),
+        tuple(expander.problems.diagnostics),
+        files.repositories,
     )
 
 
