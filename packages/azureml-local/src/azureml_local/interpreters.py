@@ -153,7 +153,9 @@ async def _build(folder: Path, python: str, lines: tuple[str, ...], log: Path, r
     uv, new_python = find_uv(), str(folder / "bin" / "python")
     if uv:
         steps = [[uv, "venv", "--python", python, str(folder)]]
-        steps += [[uv, "pip", "install", "--python", new_python, "-r", str(requirements)]]
+        # Like pip. Otherwise the first import of each module compiles it, or each import does.
+        install = [uv, "pip", "install", "--compile-bytecode", "--python", new_python]
+        steps += [[*install, "-r", str(requirements)]]
     else:
         pip = [new_python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         pip += ["--progress-bar", "off"]
