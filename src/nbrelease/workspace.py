@@ -26,15 +26,15 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
-def read_variables(data: Path, *, isolation: str = "") -> dict[str, str] | None:
+def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | None:
     """The client variables of the local workspace running on ``data``; None if none is running.
 
     Args:
         data: the data folder.
-        isolation: the isolation that the workspace must have; empty: any.
+        isolated: whether the workspace must build environments.
 
     Raises:
-        UsageError: it runs with another isolation.
+        UsageError: it runs without isolation.
     """
     try:
         state = json.loads((data / "server.json").read_text(encoding="utf-8"))
@@ -42,12 +42,10 @@ def read_variables(data: Path, *, isolation: str = "") -> dict[str, str] | None:
         return None
     if not psutil.pid_exists(state["pid"]):
         return None
-    running = state.get("isolation", "none")
-    if isolation and running != isolation:
+    if isolated and state.get("isolation", "none") == "none":
         raise UsageError(
-            f"local workspace: the server on {data.name} runs with isolation "
-            f"{running}, settings.ini has {isolation}; stop it: azureml-local stop "
-            f"--data {data.name}"
+            f"local workspace: the server on {data.name} runs without isolation, and settings.ini "
+            f"has isolation = uv; stop it: azureml-local stop --data {data.name}"
         )
     return dict(state["env"])
 
@@ -72,7 +70,7 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
         yield {}
         return
     data = (root / env.local_data).resolve()
-    variables = read_variables(data, isolation=env.isolation)
+    variables = read_variables(data, isolated=env.isolation == "uv")
     if variables is not None:
         yield variables
         return

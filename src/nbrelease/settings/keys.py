@@ -59,11 +59,12 @@ class WorkspaceSettings(_Group):
     local_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="Port of the local workspace; 0: any free port."
     )
-    isolation: Literal["none", "uv"] = Field(
+    isolation: Literal["none", "uv", "auto"] = Field(
         "none",
         description="`uv`: the local workspace builds an interpreter for each job and deployment "
         "from its conda file, as Azure builds an image, and serves with Microsoft's own server. "
-        "`none`: all use the interpreter of nbrelease. No effect on Azure.",
+        "`auto`: the same if the package index can be reached. `none`: all use the interpreter of "
+        "nbrelease. No effect on Azure.",
     )
     service_connection: Name = Field(description="Azure DevOps service connection.")
     kernel_name: str = Field(

@@ -1,10 +1,13 @@
-"""The reason of a build that failed, from what pip or uv printed."""
+"""Builds of interpreters that fail: the reason, from what pip or uv printed."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from azureml_local.interpreters import Requirements, build_error
+from azureml_local.errors import AzureError
+from azureml_local.interpreters import Interpreters, Requirements, build_error
 
 UV = """\
 Using Python 3.11.7 environment at: interpreters/1
@@ -12,6 +15,11 @@ Using Python 3.11.7 environment at: interpreters/1
   ╰─▶ Because no-such-package was not found in the package registry and you
       require no-such-package==1.0, we can conclude that your requirements are
       unsatisfiable.
+"""
+UNREACHABLE = """\
+error: Request failed after 3 retries in 8.7s
+  cause: Failed to fetch: http://127.0.0.1:9/simple/some-package/
+  cause: error sending request for url (http://127.0.0.1:9/simple/some-package/)
 """
 PIP = """Looking in links: wheels
 ERROR: Could not find a version that satisfies the requirement no-such-package==1.0
@@ -40,3 +48,37 @@ def test_the_requirements_of_a_conda_file():
     requirements = Requirements.from_conda_file(text)
     assert str(requirements.python) == "==3.11.*"
     assert requirements.lines == ("numpy>=2", "mlflow==3.15.0", "a @ file:///a.whl")
+
+
+CONDA = "dependencies: [{pip: [no-such-package==1.0]}]"
+
+
+def run_that_prints(output, log, calls):
+    async def run(command):
+        calls.append(command)
+        with log.open("a") as file:
+            file.write(output)
+        return 1
+
+    return run
+
+
+def get(interpreters, output, log, calls):
+    return asyncio.run(interpreters.get(CONDA, log, run_that_prints(output, log, calls)))
+
+
+def test_an_optional_build_without_a_package_index_is_no_error_and_not_repeated(tmp_path):
+    log, calls = tmp_path / "log", []
+    interpreters = Interpreters(tmp_path / "interpreters", optional=True)
+    assert get(interpreters, UNREACHABLE, log, calls) is None
+    assert get(interpreters, UNREACHABLE, log, calls) is None
+    assert len(calls) == 1
+    assert log.read_text().count("warning: ") == 2
+
+
+@pytest.mark.parametrize(("output", "optional"), [(UNREACHABLE, False), (PIP, False), (PIP, True)])
+def test_other_builds_that_fail_are_errors(tmp_path, output, optional):
+    interpreters = Interpreters(tmp_path / "interpreters", optional=optional)
+    with pytest.raises(AzureError) as raised:
+        get(interpreters, output, tmp_path / "log", [])
+    assert raised.value.code == "ImageBuildFailure"

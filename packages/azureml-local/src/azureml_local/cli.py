@@ -39,11 +39,12 @@ _strict = click.option(
 )
 _isolation = click.option(
     "--isolation",
-    type=click.Choice(["none", "uv"]),
+    type=click.Choice(["none", "uv", "auto"]),
     default="none",
     show_default=True,
     envvar="AZUREML_LOCAL_ISOLATION",
-    help="uv: build interpreters for jobs and deployments from their conda files.",
+    help="uv: build interpreters for jobs and deployments from their conda files. "
+    "auto: the same, if the package index can be reached.",
 )
 _port = click.option(
     "--port", type=click.IntRange(1, 65535), help="Listen on this port. By default any free port."
@@ -65,7 +66,7 @@ def serve(data: Path, port: int | None, strict: bool, isolation: str) -> None:
     """Run the server in the foreground until Ctrl-C."""
     from azureml_local.server import serve as run
 
-    run(data, port, strict=strict, isolate=isolation == "uv")
+    run(data, port, strict=strict, isolation=isolation)
 
 
 @group.command()

@@ -1,9 +1,12 @@
-"""Python interpreters built from conda files when the server runs with ``--isolation uv``.
+"""Python interpreters built from conda files when the server runs with ``--isolation``.
 
 On Azure an environment is an image with the packages of its conda file. Here its Python packages
 are installed into a virtual environment, by uv if it is installed, else by pip. The folder's name
 is a digest of the packages, so the next job or deployment with the same packages starts at once. A
 package that conda has and PyPI does not have fails the build.
+
+With ``--isolation auto`` a build that cannot reach the package index is no error: the server's own
+interpreter is used, with a warning in the log.
 """
 
 from __future__ import annotations
@@ -38,6 +41,13 @@ SERVER_BIN = Path(sys.executable).parent
 UV_SIGN = "\N{MULTIPLICATION SIGN}"
 UV_FRAME = re.compile(rf"^(error:|hint:|[{UV_SIGN}╰─▶│\s])+")
 """What uv writes before the lines of an error."""
+UNREACHABLE = re.compile(
+    r"error sending request|tcp connect error|dns error|network was disabled"
+    r"|NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError"
+)
+"""What uv and pip print if they cannot reach the package index."""
+RETRY_SECONDS = 600.0
+"""How long no build is tried after the package index could not be reached."""
 Run = Callable[[list[str]], Awaitable[int]]
 """Runs a command with its output in the build log; returns the exit code."""
 
@@ -100,15 +110,29 @@ class Interpreter:
         }
 
 
+class _IndexUnreachable(AzureError):
+    """The build could not reach the package index."""
+
+
 class Interpreters:
     """The virtual environments of one data folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, optional: bool = False) -> None:
+        """Make it.
+
+        Args:
+            folder: that holds the virtual environments.
+            optional: whether an unreachable package index is no error.
+        """
         self._folder = folder
+        self._optional = optional
+        self._no_builds_until = 0.0
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def get(self, conda_file: str, log: Path, run: Run | None = None) -> Interpreter:
+    async def get(self, conda_file: str, log: Path, run: Run | None = None) -> Interpreter | None:
         """The interpreter of an environment, which is built if it is missing.
+
+        None if it is optional and the package index cannot be reached.
 
         Args:
             conda_file: the text of the environment's conda file.
@@ -125,15 +149,31 @@ class Interpreters:
         folder = self._folder / name
         # If two jobs need it and the first is cancelled, the second builds it.
         async with self._locks.setdefault(name, asyncio.Lock()):
-            if not (folder / COMPLETE).is_file():
-                begun = time.monotonic()
-                _write(log, f"building the environment {name} with {len(requirements.lines)} lines")
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-                await _build(folder, python, requirements.lines, log, run or _runner(log))
-                _write(log, f"built the environment in {time.monotonic() - begun:.1f} s")
-            else:
+            if (folder / COMPLETE).is_file():
                 _write(log, f"the environment {name} is already built")
+            elif not await self._build(folder, python, requirements.lines, log, run):
+                return None
         return Interpreter(folder, self._own_modules())
+
+    async def _build(
+        self, folder: Path, python: str, lines: tuple[str, ...], log: Path, run: Run | None
+    ) -> bool:
+        """Build an interpreter; False if that is optional and the index cannot be reached."""
+        begun = time.monotonic()
+        try:
+            if begun < self._no_builds_until:
+                raise _IndexUnreachable("the package index could not be reached")
+            _write(log, f"building the environment {folder.name} with {len(lines)} packages")
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await _build(folder, python, lines, log, run or _runner(log))
+        except _IndexUnreachable as error:
+            if not self._optional:
+                raise
+            self._no_builds_until = max(self._no_builds_until, begun + RETRY_SECONDS)
+            _write(log, f"warning: {error.message}; the packages of azureml-local are used")
+            return False
+        _write(log, f"built the environment in {time.monotonic() - begun:.1f} s")
+        return True
 
     def _own_modules(self) -> Path:
         """The folder with a link to this package; its other files would hide those of a job."""
@@ -164,9 +204,8 @@ async def _build(folder: Path, python: str, lines: tuple[str, ...], log: Path, r
         start = log.stat().st_size if log.is_file() else 0
         if await run(step) != 0:
             output = log.read_bytes()[start:].decode(errors="replace")
-            raise AzureError(
-                f"the environment could not be built: {build_error(output)}", BUILD_FAILED
-            )
+            kind = _IndexUnreachable if UNREACHABLE.search(output) else AzureError
+            raise kind(f"the environment could not be built: {build_error(output)}", BUILD_FAILED)
     (folder / COMPLETE).touch()
 
 

@@ -77,13 +77,13 @@ class Server:
         authorities: Path,
         *,
         strict: bool = False,
-        isolate: bool = False,
+        isolation: str = "none",
     ) -> None:
         self.state = State(data, f"https://localhost:{port}", strict=strict)
         self.environment = cloud_metadata.client_environment(self.state, authorities)
         self.routes = Routes()
         self._tracking = tracking.Tracking(self.state)
-        self._runner = Runner(self.state, self._tracking, self.environment, isolate=isolate)
+        self._runner = Runner(self.state, self._tracking, self.environment, isolation=isolation)
         self._serving = Serving(data / "online.log")
         self.state.on_workspace_used = self._tracking.start_server
         self.state.before_workspace_delete = self._stop_workspace
@@ -92,7 +92,7 @@ class Server:
             self.state,
             self._serving,
             self._operations,
-            self._runner.interpreters if isolate else None,
+            self._runner.interpreters,
         )
         self._online.register_scoring(self.routes)
         for service in (cloud_metadata, blobs, workspaces, registries, datastores, assets):
@@ -171,14 +171,15 @@ def operations_table() -> str:
     return "\n".join(lines)
 
 
-def serve(data: Path, port: int | None, *, strict: bool = False, isolate: bool = False) -> None:
+def serve(data: Path, port: int | None, *, strict: bool = False, isolation: str = "none") -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         data: the data folder.
         port: the port; None: the port of the last server if it is free, else any free one.
         strict: whether workspaces and compute must be created before they are used.
-        isolate: whether jobs and deployments get an interpreter built from their conda file.
+        isolation: ``uv``: jobs and deployments get an interpreter built from their conda file;
+            ``auto``: if the packages can be reached; ``none``: this server's interpreter.
 
     Raises:
         LocalError: the port is in use, or another server uses the data folder.
@@ -193,7 +194,7 @@ def serve(data: Path, port: int | None, *, strict: bool = False, isolate: bool =
     listener = _listen(data, port)
     # Most of a scoring request's time is spent in sockets and TLS: uvloop's are faster.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(data, listener, strict=strict, isolate=isolate))
+        runner.run(_serve(data, listener, strict=strict, isolation=isolation))
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
@@ -222,11 +223,11 @@ def _last_port(data: Path) -> list[int]:
         return []
 
 
-async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: bool) -> None:
+async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolation: str) -> None:
     port = int(listener.getsockname()[1])
     (data / "port").write_text(str(port), encoding="utf-8")
     files = certificates.ensure(data / "tls")
-    server = Server(data, port, files.authorities, strict=strict, isolate=isolate)
+    server = Server(data, port, files.authorities, strict=strict, isolation=isolation)
     config = uvicorn.Config(
         server,
         ssl_certfile=str(files.certificate),
@@ -252,7 +253,7 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolate: 
     serving = asyncio.create_task(http_server.serve([listener]))
     while not http_server.started and not serving.done():
         await asyncio.sleep(0.005)
-    _write_server_file(data, server, port, isolate=isolate)
+    _write_server_file(data, server, port, isolation=isolation)
     try:
         await serving
     finally:
@@ -281,7 +282,7 @@ async def _close_idle_connections(http_server: uvicorn.Server) -> None:
     http_server.force_exit = True
 
 
-def _write_server_file(data: Path, server: Server, port: int, *, isolate: bool) -> None:
+def _write_server_file(data: Path, server: Server, port: int, *, isolation: str) -> None:
     """Publish that the server is ready, and its address and client environment."""
     bin_folder = write_program(data)
     content = {
@@ -291,7 +292,7 @@ def _write_server_file(data: Path, server: Server, port: int, *, isolate: bool) 
         "port": port,
         "started": datetime.now(UTC).isoformat(),
         "version": version("azureml-local"),
-        "isolation": "uv" if isolate else "none",
+        "isolation": isolation,
         "env": {**server.environment, BIN_VARIABLE: str(bin_folder)},
         "studio": studio_access.link(server.state),
     }

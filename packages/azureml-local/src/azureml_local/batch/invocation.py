@@ -226,7 +226,7 @@ class Invocations:
         Raises:
             AzureError: the environment cannot be built.
         """
-        if not self._runner.isolate:
+        if self._runner.interpreters is None:
             return {}
         model = Path(spec["model"]) if "model" in spec else None
         conda_file = await asyncio.to_thread(
@@ -235,6 +235,8 @@ class Invocations:
         if conda_file is None:
             return {}
         interpreter = await self._runner.build_interpreter(workspace, child, conda_file.text)
+        if interpreter is None:
+            return {}
         variables = interpreter.variables(os.environ.get("PATH", ""))
         return {"python": interpreter.python, "environment": {**variables, **spec["environment"]}}
 

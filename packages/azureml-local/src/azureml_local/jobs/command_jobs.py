@@ -93,7 +93,7 @@ async def _run_command(
         **_job_variables(state, workspace, name, experiment, root),
         **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
         **{f"AZURE_ML_OUTPUT_{key}": value for key, value in output_paths.items()},
-        **({"VIRTUAL_ENV": str(bin_folder.parent)} if runner.isolate else {}),
+        **({"VIRTUAL_ENV": str(bin_folder.parent)} if runner.interpreters else {}),
         **(properties.get("environmentVariables") or {}),
     }
     code = await runner.run_process(
@@ -130,15 +130,16 @@ async def _prepare_interpreter(
     properties = records.find(state, workspace, name).body["properties"]
     reference = properties.get("environmentId") or ""
     conda_file = environments.conda_file(state, workspace, reference)
-    if not runner.isolate or conda_file is None:
-        lines = environments.environment_warnings(state, workspace, reference)
-        if runner.isolate:
-            lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
-        with log.open("a", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        return interpreters.SERVER_BIN
-    interpreter = await runner.build_interpreter(workspace, name, conda_file)
-    return interpreter.folder / "bin"
+    if conda_file is not None:
+        interpreter = await runner.build_interpreter(workspace, name, conda_file)
+        if interpreter is not None:
+            return interpreter.folder / "bin"
+    lines = environments.environment_warnings(state, workspace, reference)
+    if runner.interpreters is not None and conda_file is None:
+        lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    return interpreters.SERVER_BIN
 
 
 def _job_variables(

@@ -46,7 +46,7 @@ class Runner:
         tracking: Tracking,
         environment: dict[str, str],
         *,
-        isolate: bool = False,
+        isolation: str = "none",
     ) -> None:
         """Make a runner.
 
@@ -54,13 +54,17 @@ class Runner:
             state: the server's state.
             tracking: the MLflow servers, which hold the jobs' runs.
             environment: the variables that a job needs to reach this server.
-            isolate: whether each job gets an interpreter built from its conda file.
+            isolation: ``uv``: each job gets an interpreter built from its conda file; ``auto``:
+                if the packages can be reached.
         """
         self._state = state
         self.tracking = tracking
         self._environment = environment
-        self.isolate = isolate
-        self.interpreters = interpreters.Interpreters(state.data / "interpreters")
+        self.interpreters = (
+            interpreters.Interpreters(state.data / "interpreters", optional=isolation == "auto")
+            if isolation != "none"
+            else None
+        )
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._cancel_events: dict[tuple[str, str], asyncio.Event] = {}
         self.slots = Slots()
@@ -240,13 +244,17 @@ class Runner:
 
     async def build_interpreter(
         self, workspace: Workspace, name: str, conda_file: str
-    ) -> interpreters.Interpreter:
+    ) -> interpreters.Interpreter | None:
         """The interpreter of a job's environment; the build's output is among the job's logs.
+
+        None without isolation, or if the interpreter is optional and cannot be built.
 
         Raises:
             AzureError: it cannot be built.
             Cancelled: the job was cancelled.
         """
+        if self.interpreters is None:
+            return None
         log = self.log_file(workspace, name, interpreters.LOG)
 
         async def run(command: list[str]) -> int:

@@ -61,25 +61,25 @@ class DeploymentEnvironments:
                     "packages of azureml-local's interpreter"
                 )
             return launch
-        isolated = self._interpreters is not None
-        await asyncio.to_thread(_check, conda_file, launch, isolated=isolated)
-        if self._interpreters is None:
-            return launch
-        interpreter = await self._interpreters.get(conda_file.text, build_log)
-        return _isolate(launch, interpreter, conda_file.source)
+        if self._interpreters is not None:
+            await asyncio.to_thread(_check, conda_file, launch, differences=False)
+            interpreter = await self._interpreters.get(conda_file.text, build_log)
+            if interpreter is not None:
+                return _isolate(launch, interpreter, conda_file.source)
+        await asyncio.to_thread(_check, conda_file, launch)
+        return launch
 
 
-def _check(conda_file: CondaFile, launch: LaunchSettings, *, isolated: bool) -> None:
-    """Log the differences from this interpreter, and check the server's packages.
+def _check(conda_file: CondaFile, launch: LaunchSettings, *, differences: bool = True) -> None:
+    """Check the server's packages, and log what is missing and the differences.
 
     Raises:
         AzureError: a no-code deployment's environment lacks a package of Azure's server.
     """
     check = check_requirements(conda_file.source, conda_file.text)
     no_code = "script" not in launch.spec
-    lines = check.log_lines if no_code else check.differences
-    for line in lines:
-        if not isolated or line not in check.differences:
+    for line in check.log_lines if no_code else check.differences:
+        if differences or line not in check.differences:
             launch.write_log(line)
     if no_code and check.missing:
         raise _missing_server(conda_file.source, *check.missing)
