@@ -23,7 +23,6 @@ from pathlib import Path
 from rehearse import copy_project
 
 LIMITS = {"make setup, empty cache": 12.0, "make setup, filled cache": 4.0}
-PEER = "pip, empty cache"
 IMPORTS = "import azure.ai.ml, mlflow, mlflow.sklearn, papermill, nbconvert, matplotlib.pyplot"
 
 
@@ -64,23 +63,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = copy_project(Path(name) / "checkout")
         env = clean_environment(Path(name) / "caches")
-        times = {}
-        for what in LIMITS:
+        for what, limit in LIMITS.items():
             shutil.rmtree(folder / ".venv", ignore_errors=True)
-            times[what] = measure(setup, folder, env)
+            report(what, measure(setup, folder, env), limit)
         for what in ("first imports", "later imports"):
-            times[what] = measure([[python, "-c", IMPORTS]], folder, env)
+            report(what, measure([[python, "-c", IMPORTS]], folder, env))
         if options.pip:
             shutil.rmtree(folder / ".venv")
             create = [options.python, "-m", "venv", ".venv"]
-            times[PEER] = measure([create, install], folder, env)
-    for what, (wall, cpu) in times.items():
-        limit = LIMITS.get(what)
-        result = "" if limit is None else f"  limit {limit:.0f} s: "
-        if limit is not None:
-            result += "passed" if wall <= limit else "failed"
-        print(f"{what:26}{wall:7.1f} s wall {cpu:7.1f} s CPU{result}")
+            report("pip, empty cache", measure([create, install], folder, env))
     print(f"processes that want to run: {os.getloadavg()[0]:.1f}, processors: {os.cpu_count()}")
+
+
+def report(what: str, seconds: tuple[float, float], limit: float | None = None) -> None:
+    """Print wall time and CPU time, and whether the wall time is within the limit."""
+    wall, cpu = seconds
+    line = f"{what:26}{wall:7.1f} s wall {cpu:7.1f} s CPU"
+    if limit is not None:
+        line += f"  limit {limit:.0f} s: {'passed' if wall <= limit else 'failed'}"
+    print(line, flush=True)
 
 
 if __name__ == "__main__":
