@@ -88,9 +88,11 @@ def results(tmp_path_factory):
     )  # fmt: skip
     for name, packages in (
         ("own", [own]), ("server", [own, server]), ("missing", [folder / "nowhere.whl"]),
+        ("python", [own]),
     ):  # fmt: skip
+        python = "2.7" if name == "python" else PYTHON
         lines = "".join(f"      - {package}\n" for package in packages)
-        (folder / f"{name}.yml").write_text(CONDA.format(name=name, python=PYTHON, lines=lines))
+        (folder / f"{name}.yml").write_text(CONDA.format(name=name, python=python, lines=lines))
     for name in ("code", "data"):
         (folder / name).mkdir()
     (folder / "code" / "score.py").write_text(SCRIPT)
@@ -124,16 +126,19 @@ def test_a_deployment_runs_in_the_interpreter_of_its_environment(results):
 
 
 def test_jobs_and_deployments_share_an_interpreter(results):
-    prefix = results["own"]["body"]["prefix"]
-    assert results["again"]["body"]["prefix"] == prefix
-    assert results["job"] == "Completed"
-    (log,) = (results["folder"] / "job").rglob("std_log.txt")
-    assert log.read_text().split()[-2:] == ["1.5", prefix]
-    assert "is already built" in results["again"]["log"]
-    assert (
-        len([path for path in results["interpreters"].iterdir() if (path / "complete").is_file()])
-        == 2
-    )
+    prefix, job = results["own"]["body"]["prefix"], results["job own"]
+    assert job["error"] == ""
+    assert job["std_log.txt"].split()[-2:] == ["1.5", prefix]
+    assert "is already built" in job["20_image_build_log.txt"]
+    assert len(list(results["interpreters"].glob("*/complete"))) == 2
+
+
+def test_a_job_whose_environment_cannot_be_built_fails_with_the_reason(results):
+    missing, python = results["job missing"], results["job python"]
+    assert "azureml-logs/20_image_build_log.txt" in missing["error"]
+    assert "nowhere.whl" in missing["error"]
+    assert "nowhere.whl" in missing["20_image_build_log.txt"]
+    assert "2.7" in python["error"]
 
 
 def test_the_log_shows_the_build(results):
@@ -162,4 +167,3 @@ def test_an_environment_that_cannot_be_built_fails_the_deployment(results):
 
 def test_batch_deployments_run_in_their_environment(results):
     assert sorted(results["batch"].split("\n")) == ["", "1.5 a.txt", "1.5 b.txt"]
-    assert results["batch that cannot be built"] == "Failed"
