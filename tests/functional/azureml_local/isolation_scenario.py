@@ -16,6 +16,8 @@ from azure.ai.ml.entities import (
     AmlCompute,
     BatchEndpoint,
     CodeConfiguration,
+    DataCollector,
+    DeploymentCollection,
     Environment,
     ManagedOnlineDeployment,
     ManagedOnlineEndpoint,
@@ -45,12 +47,15 @@ def score(name):
     return {"status": answer.status_code, "headers": dict(answer.headers), "body": answer.json()}
 
 
-def deploy(name, environment):
+def deploy(name, environment, script="score.py"):
     begun = time.monotonic()
     deployment = ManagedOnlineDeployment(
         name=name, endpoint_name="isolated", instance_type="Standard_DS3_v2", instance_count=1,
-        code_configuration=CodeConfiguration(code=str(FOLDER / "code"), scoring_script="score.py"),
+        code_configuration=CodeConfiguration(code=str(FOLDER / "code"), scoring_script=script),
         environment=f"azureml:{environment}@latest",
+        data_collector=DataCollector(
+            collections={"model_inputs": DeploymentCollection(enabled="True")}
+        ),
     )  # fmt: skip
     result = {}
     try:
@@ -109,6 +114,8 @@ registered = ml.models.create_or_update(model)
 ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="isolated")).result()
 deploy("own", "own")
 deploy("server", "server")
+deploy("collects", "server", "collect.py")
+deploy("broken", "server", "broken.py")
 deploy("missing", "missing")
 for environment in ("own", "missing", "python"):
     run_job(environment)

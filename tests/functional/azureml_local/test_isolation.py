@@ -38,15 +38,43 @@ def init():
 def run(mini_batch):
     return [f"{own_package.VERSION} {name[-5:]}" for name in mini_batch]
 """
+COLLECT_SCRIPT = """
+import json
+from azureml.ai.monitoring import Collector
+
+class Frame:
+    def to_json(self, orient):
+        return json.dumps([{"a": 1}])
+
+def init():
+    global collector
+    collector = Collector(name="model_inputs")
+
+def run(raw_data):
+    collector.collect(Frame())
+    return "collected"
+"""
+BROKEN_SCRIPT = """
+def init():
+    raise ValueError("no weights")
+
+def run(raw_data):
+    return 1
+"""
 SERVER = """
-import importlib.util, json, os
+import importlib.util, json, os, sys, traceback
 
 def create():
     path = os.path.join(os.environ["AML_APP_ROOT"], os.environ["AZUREML_ENTRY_SCRIPT"])
     spec = importlib.util.spec_from_file_location("entry_module", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.init()
+    try:
+        module.init()
+    except Exception:
+        traceback.print_exc()
+        print("model/MLmodel", file=sys.stderr)
+        sys.exit(3)
 
     def app(environ, start_response):
         version = os.environ["HTTP_X_MS_SERVER_VERSION"]
@@ -86,8 +114,15 @@ def results(tmp_path_factory):
             "azureml_inference_server_http/server/create_app.py": SERVER,
         },
     )  # fmt: skip
+    monitoring = wheel(
+        folder, "azureml-ai-monitoring", "1.0.0",
+        {
+            "azureml/ai/monitoring/__init__.py": "from .collector import Collector\n",
+            "azureml/ai/monitoring/collector.py": "class Collector:\n    name = 'Azure'\n",
+        },
+    )  # fmt: skip
     for name, packages in (
-        ("own", [own]), ("server", [own, server]), ("missing", [folder / "nowhere.whl"]),
+        ("own", [own]), ("server", [own, server, monitoring]), ("missing", [folder / "nowhere.whl"]),
         ("python", [own]),
     ):  # fmt: skip
         python = "2.7" if name == "python" else PYTHON
@@ -95,8 +130,11 @@ def results(tmp_path_factory):
         (folder / f"{name}.yml").write_text(CONDA.format(name=name, python=python, lines=lines))
     for name in ("code", "data"):
         (folder / name).mkdir()
-    (folder / "code" / "score.py").write_text(SCRIPT)
-    (folder / "code" / "batch.py").write_text(BATCH_SCRIPT)
+    for name, script in (
+        ("score", SCRIPT), ("batch", BATCH_SCRIPT), ("collect", COLLECT_SCRIPT),
+        ("broken", BROKEN_SCRIPT),
+    ):  # fmt: skip
+        (folder / "code" / f"{name}.py").write_text(script)
     (folder / "data" / "a.txt").write_text("a")
     (folder / "data" / "b.txt").write_text("b")
     data = folder / "workspace"
@@ -112,7 +150,7 @@ def results(tmp_path_factory):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads((folder / "results.json").read_text())
-    return results | {"folder": folder, "interpreters": data / "interpreters"}
+    return results | {"data": data, "interpreters": data / "interpreters"}
 
 
 def test_a_deployment_runs_in_the_interpreter_of_its_environment(results):
@@ -154,6 +192,18 @@ def test_microsofts_server_answers_where_the_environment_has_it(results):
     assert deployment["headers"]["x-ms-server-version"] == "azmlinfsrv/1.5.1"
     assert deployment["headers"]["x-stand-in"] == "yes"
     assert deployment["body"]["version"] == "1.5"
+
+
+def test_collected_data_goes_to_the_workspace(results):
+    assert results["collects"]["body"] == "collected"
+    (file,) = results["data"].glob("blobs/*/*/modelDataCollector/isolated/collects/**/*.jsonl")
+    assert json.loads(file.read_text())["data"] == [{"a": 1}]
+
+
+def test_the_exception_of_a_script_is_the_reason_in_microsofts_server_too(results):
+    assert results["broken"]["state"] == "Failed"
+    assert "ContainerCrashed" in results["broken"]["error"]
+    assert "ValueError: no weights" in results["broken"]["error"]
 
 
 def test_an_environment_that_cannot_be_built_fails_the_deployment(results):
