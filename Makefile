@@ -18,10 +18,10 @@ endif
 endif
 BIN := $(VENV)/bin
 # The environment is identified by content, not by time: a fresh checkout installs nothing again.
-CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
+CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test drills conformance setup tools lint typecheck browser chromium lab docs schema lock help
+.PHONY: rehearse test drills conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -104,6 +104,13 @@ tools:
 
 lab: setup ## JupyterLab with a local workspace behind it
 	@"$(BIN)/azureml-local" run --data .azureml-local -- "$(BIN)/jupyter" lab
+
+# The bundle is committed: only who changes it needs npm.
+labextension: setup ## build the JupyterLab extension of lab/ (needs npm)
+	@cd lab && npm ci --silent && npm run --silent lint
+	@cd lab && JUPYTERLAB_STAGING="$$("$(abspath $(BIN))/python" -c 'import jupyterlab; print(f"{jupyterlab.__path__[0]}/staging")')" \
+		npm run --silent build
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
 docs: setup ## the docs site in dist/docs, with pictures from a rehearsal
 	@$(call install,--requirement docs/requirements.txt)
