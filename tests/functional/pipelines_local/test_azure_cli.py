@@ -161,3 +161,19 @@ def test_the_login_of_a_step_in_a_local_workspace(
 def test_the_lifetime_of_the_id_token_is_not_negative(tmp_path: Path) -> None:
     (tmp_path / "p.yml").write_text("steps: [{bash: x}]")
     assert main(["run", os.fspath(tmp_path / "p.yml"), "--id-token-seconds", "-1"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [([], "unresolved-macro"), (["-v", "NAME=other"], "unknown-service-connection")],
+)
+def test_a_macro_as_the_name_of_a_service_connection_is_no_internal_error(
+    tmp_path: Path, capsys: Any, variables: list[str], code: str
+) -> None:
+    path = tmp_path / "p.yml"
+    path.write_text(
+        "steps:\n" + step("x").replace("azureSubscription: c", "azureSubscription: $(NAME)")
+    )
+    argv = ["run", os.fspath(path), "--service-connection", "$(NAME)", "--format", "json"]
+    assert main([*argv, *variables]) == 2
+    assert json.loads(capsys.readouterr().out)["code"] == code
