@@ -138,6 +138,22 @@ def test_the_az_of_a_local_workspace_is_on_the_path_of_its_steps_only(
     assert str(program) not in log
 
 
+def test_the_az_of_a_local_workspace_comes_before_an_installed_one(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Public pipelines install azure-cli with pip; its az would call Azure."""
+    for name in ("bin", "installed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "az").write_text(f"#!/bin/sh\necho {name} $1\n")
+        (tmp_path / name / "az").chmod(0o700)
+    monkeypatch.setenv("AZUREML_LOCAL_BIN", str(tmp_path / "bin"))
+    text = f"steps:\n- bash: echo '##vso[task.prependpath]{tmp_path / 'installed'}'\n"
+    text += step("az version")
+    for variables, line in (({}, "bin version"), ({"AZURE_X": "1"}, "installed version")):
+        result = run(text, service_connections={"c": variables})
+        assert result.stages[0].jobs[0].log[-1] == line
+
+
 @pytest.mark.parametrize(
     ("options", "inputs", "variables", "login"),
     [

@@ -44,9 +44,11 @@ def run_azure_cli(context: TaskContext) -> None:
             context.options.id_token_seconds,
             renewed=context.flag("keepazsessionactive"),
         )
-        if federated_login.WORKSPACE in env:
+        # A connection without variables has those of this process.
+        source = context.connections[name] or context.environment
+        if federated_login.WORKSPACE in source:
             path = env.get("PATH", context.environment["PATH"])
-            env["PATH"] = os.pathsep.join([env[federated_login.WORKSPACE], path])
+            env["PATH"] = os.pathsep.join([source[federated_login.WORKSPACE], path])
         try:
             run_script(context, script, "failonstandarderror", env)
         except TaskFailed:
