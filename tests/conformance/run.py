@@ -141,7 +141,7 @@ def run_folder(
     command += ["-c", os.devnull, "--rootdir", str(sdk)]  # not the configuration of this project
     command += ["-k", select] if select else []
     variables = {
-        "PYTHONPATH": str(HERE / "client"),
+        "PYTHONPATH": os.pathsep.join([str(HERE / "client"), *_python_path()]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "CONFORMANCE_RESULTS": str(output / results.FILE),
         "CONFORMANCE_TESTS": str(output / "tests.txt"),
@@ -157,6 +157,11 @@ def run_folder(
             check=False,  # failed tests are in the results
         )
     print(f"{folder}: {output / 'log.txt'}", flush=True)
+
+
+def _python_path() -> list[str]:
+    """The folders in this program's PYTHONPATH."""
+    return [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 if __name__ == "__main__":

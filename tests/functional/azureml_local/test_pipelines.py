@@ -112,7 +112,7 @@ def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, monkeypatch)
     )
     assert download(ml, made.name, "final", tmp_path / "o") == {"c.txt": "given\nsaid x\n"}
     assert download(ml, made.name, "other", tmp_path / "p") == {"c.txt": "given\ndefault x\n"}
-    assert ml.data.get("chained", "3").path.endswith(f"{steps['second'].name}/out")
+    assert ml.data.get("chained", "3").path.endswith(f"{steps['second'].name}/out/")
     assert made.name in [each.name for each in ml.jobs.list()]
     assert not {each.name for each in ml.jobs.list()} & {each.name for each in steps.values()}
 

@@ -36,7 +36,8 @@ DEFAULT_VERSION = "azureml_default"
 """The version that the SDK requests for a component without a version: the latest."""
 IN_REGISTRY = re.compile(r"azureml://registries/([^/]+)/", re.IGNORECASE)
 LABEL = (
-    r"/{kind}/(?:azureml:)?([^/]+)/labels/(?:latest|default)$|^azureml:([^:@]+)@(?:latest|default)$"
+    r"/{kind}/(?:azureml:)?([^/]+)/labels/(?:latest|default)$"
+    r"|^(?:azureml:)?([^/:@]+)@(?:latest|default)$"
 )
 # The names under which the SDK registers assets without a name.
 ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", components.ANONYMOUS)
@@ -268,7 +269,7 @@ def find(state: State, workspace: Workspace, kind: str, name: str, version: str)
 
 
 def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Resource:
-    """One version of an asset by its resource id, or by ``azureml:name:version``.
+    """One version of an asset by its resource id, or by ``name:version``, also after ``azureml:``.
 
     Raises:
         BadRequest: the reference is neither.
@@ -284,7 +285,7 @@ def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) ->
     if newest is not None:
         return find(state, workspace, kind, newest[1] or newest[2], DEFAULT_VERSION)
     match = re.search(rf"/{kind}/(?:azureml:)?([^/]+)/versions/([^/]+)$", reference, re.IGNORECASE)
-    match = match or re.fullmatch(r"azureml:([^:]+):([^:]+)", reference)
+    match = match or re.fullmatch(r"(?:azureml:)?([^/:]+):([^/:]+)", reference)
     if match is None:
         raise BadRequest(f"{reference!r} is not the id of a {KINDS[kind]} version", "UserError")
     return find(state, workspace, kind, match[1], match[2])

@@ -20,8 +20,8 @@ from azureml_local.state import object_of, text_of
 ANONYMOUS = "azureml_anonymous"
 """The name under which the SDK registers components of steps."""
 TYPES = ("command", "pipeline", "parallel")
-CHANGEABLE = ("description", "display_name", "tags", "inputs")
-"""The fields of a registered specification that a client can change."""
+CONTENT = ("type", "command", "code", "environment", "task", "jobs", "outputs")
+"""The fields of a registered specification that a client cannot change."""
 COMPUTE_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w\-]+)\s*\}\}")
 
 
@@ -47,6 +47,7 @@ def complete_spec(name: str, properties: dict[str, Any]) -> dict[str, Any]:
         for key, value in object_of(spec, "inputs").items()
     }
     if spec["type"] == "pipeline":
+        spec.setdefault("is_deterministic", False)
         for key in _compute_inputs(spec):
             default = object_of(inputs, key).get("default")
             if isinstance(default, str):
@@ -79,7 +80,11 @@ def content_version(spec: dict[str, Any]) -> str:
 
 def unchangeable_content(spec: dict[str, Any]) -> dict[str, Any]:
     """The part of a specification that must be equal in each update of a version."""
-    return {key: value for key, value in spec.items() if key not in CHANGEABLE}
+    return {
+        key: value.removeprefix("azureml:") if isinstance(value, str) else value
+        for key, value in spec.items()
+        if key in CONTENT
+    }
 
 
 def next_version() -> str:

@@ -48,7 +48,11 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
         location = text_of(body, "location") or (old.body.get("location", "") if old else "")
         new = {"tags": object_of(body, "tags"), "location": location, "properties": properties}
         target = state.store.put(workspace.key, KIND, name, "", new)
-        return JSONResponse(_shown(workspace, target), status_code=200 if old else 201)
+        return JSONResponse(
+            _shown(workspace, target),
+            status_code=200 if old else 201,
+            headers=operations.completed_headers(workspace),
+        )
 
     @routes.add("GET", ONE, "Compute - Get")
     async def get(request: Request) -> Response:
@@ -82,15 +86,14 @@ def _register_action(
             raise BadRequest(f"{target.name} is not a compute instance", "UserError")
         target.body["properties"]["properties"]["state"] = new_state
         state.store.put(workspace.key, KIND, target.name, "", target.body)
-        operation = operations.start(workspace)
-        operations.finish(workspace, operation)
         # The SDK accepts only 202 here, although the operation is complete.
-        return Response(status_code=202, headers=operations.polling_headers(workspace, operation))
+        return Response(status_code=202, headers=operations.completed_headers(workspace))
 
 
 def compute_name(compute: str) -> str:
     """The compute's name in a job's ``computeId``: a resource id or ``azureml:name``."""
-    return compute.rsplit("/", 1)[-1].removeprefix("azureml:")
+    name = compute.rsplit("/", 1)[-1].removeprefix("azureml:")
+    return SERVERLESS if name.lower() == "serverless" else name
 
 
 def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:

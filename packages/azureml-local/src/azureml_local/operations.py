@@ -42,6 +42,16 @@ class Operations:
             if self._state.store.get(workspace.key, KIND, name):  # the workspace was not deleted
                 self._state.store.put(workspace.key, KIND, name, "", {"id": name, **result})
 
+    def completed_headers(self, workspace: Workspace) -> dict[str, str]:
+        """The response headers of a request that is long-running on Azure and complete here.
+
+        Clients of azure-ai-ml before 1.32 deserialize the response of such a request twice, and
+        fail the second time. With these headers they read the resource again instead.
+        """
+        name = self.start(workspace)
+        self.finish(workspace, name)
+        return self.polling_headers(workspace, name)
+
     def mark_resumed(self, name: str) -> None:
         """Mark an operation of the previous server as continued by this one."""
         self._resumed.add(name)

@@ -104,7 +104,7 @@ class Server:
         artifacts.register(self.routes, self.state)
         job_routes.register(self.routes, self.state, self._runner)
         self._batch = Invocations(self.state, self._runner)
-        batch_routes.register(self.routes, self.state, self._batch)
+        batch_routes.register(self.routes, self.state, self._batch, self._operations)
         self._online.register(self.routes)
         self._schedules = Schedules(self.state, self._runner)
         self._schedules.register(self.routes)

@@ -112,7 +112,7 @@ class Invocations:
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
         }
-        plan = plans.Plan.read(self._state, workspace, properties)
+        plan = plans.Plan.read(self._state, workspace, properties, reuse=False)
         body = {
             "properties": properties,
             "status": "NotStarted",

@@ -15,6 +15,7 @@ from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.jobs import records
+from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
@@ -26,7 +27,9 @@ BASE = WORKSPACE + "/batchEndpoints/{endpoint}"
 ONE = BASE + "/deployments/{deployment}"
 
 
-def register(routes: Routes, state: State, invocations: Invocations) -> None:
+def register(
+    routes: Routes, state: State, invocations: Invocations, operations: Operations
+) -> None:
     """Add the operations of this module."""
 
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
@@ -39,7 +42,11 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
             _deployment(state, workspace, name, default)
         document = {"tags": object_of(body, "tags"), "properties": properties}
         endpoint = state.store.put(workspace.key, ENDPOINTS, name, "", document)
-        return JSONResponse(_endpoint_document(state, workspace, endpoint), status_code=201)
+        return JSONResponse(
+            _endpoint_document(state, workspace, endpoint),
+            status_code=201,
+            headers=operations.completed_headers(workspace),
+        )
 
     @routes.add("GET", BASE, "Batch endpoints - Get")
     async def get_endpoint(request: Request) -> Response:
@@ -97,7 +104,11 @@ def register(routes: Routes, state: State, invocations: Invocations) -> None:
             if not files.script:
                 invocations.processes.preload()  # an invocation will follow
         deployment = state.store.put(workspace.key, DEPLOYMENTS, name, "", document)
-        return JSONResponse(_deployment_document(workspace, deployment), status_code=201)
+        return JSONResponse(
+            _deployment_document(workspace, deployment),
+            status_code=201,
+            headers=operations.completed_headers(workspace),
+        )
 
     @routes.add("GET", ONE, "Batch deployments - Get")
     async def get_deployment(request: Request) -> Response:
@@ -179,6 +190,7 @@ def _endpoint_document(state: State, workspace: Workspace, endpoint: Resource) -
         "name": endpoint.name,
         "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints",
         "location": LOCATION,
+        "systemData": endpoint.system_data,
         "tags": endpoint.body["tags"],
         "properties": {
             "properties": {},
@@ -196,11 +208,15 @@ def _deployment_document(workspace: Workspace, deployment: Resource) -> dict[str
     endpoint, _, name = deployment.name.partition("/")
     properties = deployment.body["properties"]
     model = properties.get("model")
+    if component_of(properties):  # the SDK requires the settings
+        configuration = {"settings": {}, **object_of(properties, "deploymentConfiguration")}
+        properties = {**properties, "deploymentConfiguration": configuration}
     return {
         "id": f"{workspace.path}/batchEndpoints/{endpoint}/deployments/{name}",
         "name": name,
         "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments",
         "location": LOCATION,
+        "systemData": deployment.system_data,
         "tags": deployment.body["tags"],
         "properties": {
             "properties": {},

@@ -75,8 +75,7 @@ async def _run_command(
         for key, value in (properties.get("outputs") or {}).items()
     }
     for output in outputs.values():
-        output_folder = output.path.parent if output.kind == "uri_file" else output.path
-        output_folder.mkdir(parents=True, exist_ok=True)
+        output.folder.mkdir(parents=True, exist_ok=True)
     output_paths = {key: str(output.path) for key, output in outputs.items()}
     line = inputs.render_command(properties["command"], input_values, output_paths)
     output_uris = {key: output.uri for key, output in outputs.items()}

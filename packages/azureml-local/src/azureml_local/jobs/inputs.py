@@ -22,15 +22,17 @@ ASSET = re.compile(r"/(data|models)/[^/]+/(?:versions|labels)/[^/]+\Z", re.IGNOR
 NAME_VERSION = re.compile(r"azureml:[^:/]+:[^:/]+\Z")
 MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
 TYPES = ("literal", "uri_file", "uri_folder", "mltable", *MODEL_TYPES)
-MOUNT, DIRECT = "ReadOnlyMount", "Direct"
+PRIMITIVES = ("string", "integer", "number", "boolean")
+"""The types of outputs whose file contains a value, which later steps use as a literal."""
+MOUNT, EVAL_MOUNT, DIRECT = "ReadOnlyMount", "EvalMount", "Direct"
 COPY_MODES = ("Download", "EvalDownload")
-MODES = (MOUNT, "ReadWriteMount", "EvalMount", DIRECT, *COPY_MODES)
+MODES = (MOUNT, "ReadWriteMount", EVAL_MOUNT, DIRECT, *COPY_MODES)
 OUTPUT_MODES = ("ReadWriteMount", "Upload", "Direct")
 # The modes of components, as jobs write them.
 COMPONENT_MODES = {
     "ro_mount": MOUNT,
     "rw_mount": "ReadWriteMount",
-    "eval_mount": "EvalMount",
+    "eval_mount": EVAL_MOUNT,
     "download": "Download",
     "eval_download": "EvalDownload",
     "direct": DIRECT,
@@ -50,6 +52,11 @@ class Output:
     path: Path
     asset: str | None
     version: str | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that must exist before the job starts."""
+        return self.path.parent if self.kind in ("uri_file", *PRIMITIVES) else self.path
 
 
 def check_reference(state: State, workspace: Workspace, uri: str) -> None:
@@ -78,7 +85,7 @@ def check_output(value: Any) -> None:
     if not isinstance(value, dict):
         raise BadRequest(f"outputs: an output must be an object (got {value!r})", "UserError")
     kind = text_of(value, "jobOutputType", "uri_folder")
-    if kind not in TYPES[1:]:
+    if kind not in (*TYPES[1:], *PRIMITIVES):
         raise BadRequest(f"outputs: type {kind!r} is unknown", "UserError", target="outputs")
     mode = text_of(value, "mode", "ReadWriteMount")
     if mode not in OUTPUT_MODES:
@@ -144,6 +151,11 @@ def _resolve_input(
     state: State, workspace: Workspace, name: str, value: dict[str, Any], folder: Path
 ) -> str:
     kind, mode = value.get("jobInputType", "literal"), value.get("mode") or MOUNT
+    if kind == "literal" and value.get("uri"):
+        path = state.local_path(workspace, value["uri"])
+        if not path.is_file():
+            raise BadRequest(f"inputs.{name}: the step before wrote no value to {path}")
+        return path.read_text(encoding="utf-8").strip()
     if kind == "literal":
         return str(value.get("value", ""))
     location = locate_input(state, workspace, value["uri"])
@@ -203,6 +215,8 @@ def resolve_output(
     if uri:
         uri = re.sub(r"\$\{\{\s*name\s*\}\}", job, uri)
         uri = re.sub(r"\$\{\{\s*output_name\s*\}\}", name, uri)
+        if uri.startswith("/"):  # a path in the default datastore
+            uri = state.datastore_uri(workspace, FILES, uri.strip("/"))
         uri = resolve_job_uri(state, workspace, uri)
         path = state.local_path(workspace, uri)
     else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from azureml_local.errors import AzureError
 from azureml_local.jobs import command_jobs, records
 from azureml_local.jobs.plans import Plan, Step
+from azureml_local.jobs.reuse import CompletedSteps
 from azureml_local.jobs.runner import Runner
 from azureml_local.state import State, Workspace
 
@@ -111,11 +112,16 @@ class _PipelineRun:
         if self._failures and not self._plan.continue_on_step_failure:
             return self._skip(step, "another step failed")
         self._write_log(f"step {step.name} submitted as job {step.job}")
-        if step.plan is not None:
+        if step.reused_job:
+            await self._complete_reused(step)
+        elif step.plan is not None:
             await run_pipeline(
                 self._state, self._runner, self._workspace, step.job, step.plan, self._root
             )
         else:
+            if step.is_deterministic:
+                key = CompletedSteps(self._state, self._workspace).key(step.properties)
+                records.update(self._state, self._workspace, step.job, reuseKey=key)
             await command_jobs.run_command_job(self._runner, self._state, self._workspace, step.job)
         body = records.find(self._state, self._workspace, step.job).body
         self._write_log(f"step {step.name} {body['status']}")
@@ -131,6 +137,23 @@ class _PipelineRun:
             if not self._plan.continue_on_step_failure:
                 await self._cancel_others(step)
         return False
+
+    async def _complete_reused(self, step: Step) -> None:
+        """Complete a step with the outputs of the job that it reuses."""
+        log = self._runner.log_file(self._workspace, step.job, records.LOG)
+        log.write_text(f"reuses job {step.reused_job}\n", encoding="utf-8")
+
+        async def complete() -> int:
+            records.update(
+                self._state, self._workspace, step.job, outputs=step.outputs, tracked=True
+            )
+            experiment = step.properties.get("experimentName") or "Default"
+            await self._runner.tracking.create_job_run(
+                self._workspace, step.job, experiment, step.name, self._name
+            )
+            return 0
+
+        await self._runner.supervise(self._workspace, step.job, log, complete)
 
     async def _cancel_others(self, failed: Step) -> None:
         for step in self._plan.steps:

@@ -17,6 +17,8 @@ from typing import Any
 from azureml_local import assets
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import inputs, validation
+from azureml_local.jobs.completion import check_services
+from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
 from azureml_local.state import State, Workspace, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
@@ -28,6 +30,8 @@ API_NAMES = {
     "job_output_type": "jobOutputType",
     "asset_name": "assetName",
     "asset_version": "assetVersion",
+    "name": "assetName",
+    "version": "assetVersion",
 }
 MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
@@ -45,6 +49,14 @@ class Step:
     needs: set[str]
     properties: dict[str, Any]
     plan: Plan | None = None
+    outputs: dict[str, str] = field(default_factory=dict)
+    """The address of each output."""
+    is_deterministic: bool = True
+    """Whether its job can be reused."""
+    reuse_key: str = ""
+    """The digest of its content; empty if it is not known before earlier steps have run."""
+    reused_job: str = ""
+    """The job whose outputs it reuses; empty if it runs."""
 
 
 @dataclass
@@ -56,35 +68,54 @@ class Plan:
     continue_on_step_failure: bool = False
 
     @classmethod
-    def read(cls, state: State, workspace: Workspace, properties: dict[str, Any]) -> Plan:
+    def read(
+        cls, state: State, workspace: Workspace, properties: dict[str, Any], *, reuse: bool = True
+    ) -> Plan:
         """The plan of a pipeline job.
 
         Args:
             state: the server's state.
             workspace: the job's workspace.
             properties: the job's properties as the API has them.
+            reuse: whether steps may reuse completed jobs.
 
         Raises:
             BadRequest: a reference is unknown, or the steps depend on each other in a cycle.
             NotFound: a step's component, code, environment or compute does not exist.
             NotSupported: azureml-local does not run steps of this type.
         """
-        reader = _Reader(state, workspace, text_of(properties, "experimentName"))
-        return reader.plan(
-            object_of(properties, "jobs"),
-            _api_form(object_of(properties, "inputs")),
-            _api_form(object_of(properties, "outputs")),
-            object_of(properties, "settings"),
-        )
+        settings = object_of(properties, "settings")
+        enabled = reuse and not _setting(settings, "force_rerun")
+        completed = CompletedSteps(state, workspace, enabled)
+        reader = _Reader(state, workspace, text_of(properties, "experimentName"), completed)
+        jobs = object_of(properties, "jobs")
+        pipeline_inputs = _api_form(object_of(properties, "inputs"))
+        outputs = _api_form(object_of(properties, "outputs"))
+        component = text_of(properties, "componentId")
+        if component and not jobs:
+            spec = assets.find_by_id(state, workspace, "components", component).body
+            spec = spec["componentSpec"]
+            jobs = object_of(spec, "jobs")
+            pipeline_inputs = _inputs({"inputs": pipeline_inputs}, spec, {}, {})
+            outputs, _ = _outputs({"outputs": outputs}, spec, {})
+        return reader.plan(jobs, pipeline_inputs, outputs, settings)
 
 
 class _Reader:
     """Makes the plan of one pipeline job, and of the pipelines in it."""
 
-    def __init__(self, state: State, workspace: Workspace, experiment: str, depth: int = 0) -> None:
+    def __init__(
+        self,
+        state: State,
+        workspace: Workspace,
+        experiment: str,
+        completed: CompletedSteps,
+        depth: int = 0,
+    ) -> None:
         self._state = state
         self._workspace = workspace
         self._experiment = experiment
+        self._completed = completed
         self._depth = depth
 
     def plan(
@@ -129,8 +160,9 @@ class _Reader:
         component = text_of(node, "componentId")
         if not component:
             raise BadRequest("componentId: a step must have a component", "UserError")
-        spec = assets.find_by_id(self._state, self._workspace, "components", component).body
-        spec = spec["componentSpec"]
+        check_services(node)
+        asset = assets.find_by_id(self._state, self._workspace, "components", component)
+        spec = asset.body["componentSpec"]
         values = _inputs(node, spec, pipeline_inputs, step_outputs)
         declared_outputs, pipeline_outputs = _outputs(node, spec, outputs)
         job = str(uuid.uuid4())
@@ -138,38 +170,68 @@ class _Reader:
             "displayName": text_of(node, "display_name") or name,
             "experimentName": self._experiment,
             "tags": {**object_of(spec, "tags"), **object_of(node, "tags")},
-            "properties": {"azureml.pipelineStep": name},
+            "properties": {
+                "azureml.pipelineStep": name,
+                "azureml.moduleName": text_of(spec, "name", asset.name),
+            },
             "componentId": component,
             "inputs": values,
             "outputs": declared_outputs,
         }
         needs = set(_required_steps(node))
         if spec["type"] == "pipeline":
-            inner = _Reader(self._state, self._workspace, self._experiment, self._depth + 1)
+            inner = _Reader(
+                self._state, self._workspace, self._experiment, self._completed, self._depth + 1
+            )
             inner_settings = {**settings, **object_of(node, "settings")}
             nested = inner.plan(object_of(spec, "jobs"), values, declared_outputs, inner_settings)
             step = Step(name, job, needs, {"jobType": "Pipeline", **properties}, nested)
-            output_uris = nested.outputs
+            step.outputs = nested.outputs
         else:
             command = self._command(node, spec, settings, pipeline_inputs)
             step = Step(name, job, needs, {"jobType": "Command", **properties, **command})
             for value in values.values():
                 validation.check_input(self._state, self._workspace, value)
             validation.check_command(self._state, self._workspace, step.properties)
-            output_uris = {
+            step.outputs = {
                 key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
                 for key, value in declared_outputs.items()
             }
+            self._reuse(step, spec, plan)
         plan.outputs.update(
-            {pipeline_outputs[k]: uri for k, uri in output_uris.items() if k in pipeline_outputs}
+            {pipeline_outputs[k]: uri for k, uri in step.outputs.items() if k in pipeline_outputs}
         )
         kinds = {
             key: text_of(value, "jobOutputType", "uri_folder")
             for key, value in declared_outputs.items()
         }
         return step, {
-            key: {"jobInputType": kinds[key], "uri": uri} for key, uri in output_uris.items()
+            key: {
+                "jobInputType": "literal" if kinds[key] in inputs.PRIMITIVES else kinds[key],
+                "uri": uri,
+            }
+            for key, uri in step.outputs.items()
         }
+
+    def _reuse(self, step: Step, spec: dict[str, Any], plan: Plan) -> None:
+        """Let a step reuse a completed job, or an equal step before it."""
+        step.is_deterministic = spec.get("is_deterministic") is not False
+        if not step.is_deterministic or not self._completed.enabled:
+            return
+        step.reuse_key = self._completed.key(step.properties)
+        if not step.reuse_key:
+            return
+        equal = next((each for each in plan.steps if each.reuse_key == step.reuse_key), None)
+        job = self._completed.find(step.reuse_key)
+        if equal is not None:
+            step.reused_job, step.outputs = equal.reused_job or equal.job, equal.outputs
+            step.needs.add(equal.name)
+        elif job is not None:
+            step.reused_job, step.outputs = job.name, job.body.get("outputs") or {}
+        else:
+            return
+        pipeline = job.body.get("root", "") if job else ""
+        step.properties["properties"] |= reuse_properties(step.reused_job, pipeline)
 
     def _command(
         self,
@@ -302,7 +364,9 @@ def _replace_inputs(field: str, text: str, pipeline_inputs: InputMap) -> str:
 
     def replace(match: re.Match[str]) -> str:
         pipeline_input = pipeline_inputs.get(match[1])
-        if pipeline_input is None or pipeline_input.get("jobInputType", "literal") != "literal":
+        pipeline_input = pipeline_input or {}
+        is_literal = pipeline_input.get("jobInputType", "literal") == "literal"
+        if not is_literal or "value" not in pipeline_input:
             raise BadRequest(f"{field}: {match[0]} is not a literal with a value", "UserError")
         return str(pipeline_input.get("value", ""))
 

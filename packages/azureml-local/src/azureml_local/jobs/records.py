@@ -121,6 +121,7 @@ def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, 
         if body["properties"].get("jobType") == "Pipeline"
         else "azureml.commandjob",
         "createdUtc": job.created,
+        "lastModifiedUtc": job.modified,
         "hidden": bool(body["properties"].get("isArchived")),
     }
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from azureml_local.assets import matches_list_view
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import command_jobs, pipeline_jobs, plans, records, validation
+from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of
@@ -40,6 +41,7 @@ def create(
     Raises:
         AzureError: the job is not valid.
     """
+    properties = complete_job(properties)
     validation.check_job(state, workspace, name, properties)
     body = {
         "properties": properties,
@@ -130,14 +132,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", HISTORY + "/runs/{name}/children", "Run history - Children")
     async def children(request: Request) -> Response:
         workspace, parent = state.workspace(request), request.path_params["name"]
-        records.find(state, workspace, parent)
-        jobs = records.children(state, workspace, parent)
+        jobs = records.children(state, workspace, parent)  # none for an unknown job, as on Azure
         return JSONResponse({"value": [records.run_history(state, workspace, job) for job in jobs]})
-
-    @routes.add("GET", HISTORY + "/runs/{name}/serviceinstances/{node}", "Run history - Services")
-    async def services(request: Request) -> Response:
-        records.find(state, state.workspace(request), request.path_params["name"])
-        return JSONResponse({"instances": {}})  # no interactive services on this machine
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:

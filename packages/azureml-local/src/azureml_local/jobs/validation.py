@@ -9,6 +9,7 @@ from azureml_local import assets, compute
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import environments, inputs
+from azureml_local.jobs.completion import check_services
 from azureml_local.state import State, Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
@@ -36,6 +37,7 @@ def check_job(state: State, workspace: Workspace, name: str, properties: dict[st
             f"Jobs - Create or update: {kind} jobs are not supported by azureml-local; it runs "
             "command and pipeline jobs"
         )
+    check_services(properties)
     text_of(properties, "experimentName")
     object_of(properties, "tags")
     _check_names(properties)

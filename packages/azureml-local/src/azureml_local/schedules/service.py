@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from azureml_local.assets import validate_name
 from azureml_local.errors import AzureError, BadRequest, NotFound, NotSupported
 from azureml_local.jobs import records, routes, validation
+from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.runner import Runner
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.schedules import triggers
@@ -136,9 +137,11 @@ class Schedules:
                 f"Schedules - Create or update: action {action_type} is not supported by "
                 "azureml-local; use CreateJob"
             )
-        definition = self._job_definition(workspace, object_of(action, "jobDefinition"))
+        definition = complete_job(
+            self._job_definition(workspace, object_of(action, "jobDefinition"))
+        )
         validation.check_job(state, workspace, name, definition)
-        trigger = object_of(properties, "trigger")
+        trigger = triggers.complete_trigger(object_of(properties, "trigger"))
         begun = datetime.now(UTC).replace(microsecond=0)  # triggers are due at whole seconds
         triggers.parse_trigger(trigger, begun)
         old = state.store.get(workspace.key, KIND, name)
@@ -166,7 +169,8 @@ class Schedules:
             job = records.find(self._state, workspace, source.rsplit("/", 1)[-1])
             properties = job.body["properties"]
             copied = {k: v for k, v in properties.items() if k not in ("services", "status")}
-            return {**copied, "sourceJobId": source}
+            own = object_of({"definition": definition}, "definition")
+            return {**copied, **own, "sourceJobId": source}
         return definition
 
     async def _get(self, request: Request) -> Response:
@@ -196,7 +200,7 @@ class Schedules:
             return Response(status_code=204)
         if schedule.body["properties"]["isEnabled"]:
             raise BadRequest(
-                f"Schedule {schedule.name} is enabled; disable it first.",
+                f"Cannot delete an active trigger: disable schedule {schedule.name} first.",
                 "ScheduleEnabled",
             )
         self._state.store.delete(workspace.key, KIND, schedule.name)

@@ -105,6 +105,16 @@ class Calendar:
         return self.bounds.to_utc(self.rule.after(self.bounds.to_local(moment)))
 
 
+def complete_trigger(body: dict[str, Any]) -> dict[str, Any]:
+    """A trigger as the service returns it: the days of the week begin with a capital letter."""
+    schedule = object_of(body, "schedule")
+    days = schedule.get("weekDays")
+    if not isinstance(days, list):
+        return body
+    named = [day.title() if isinstance(day, str) else day for day in days]
+    return {**body, "schedule": {**schedule, "weekDays": named}}
+
+
 def parse_trigger(body: dict[str, Any], now: datetime) -> Trigger:
     """A trigger from the ``trigger`` of a schedule.
 

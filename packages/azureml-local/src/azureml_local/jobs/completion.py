@@ -1,0 +1,50 @@
+"""The fields that the service adds to a submitted job: the modes of its inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azureml_local.errors import NotSupported
+from azureml_local.jobs import inputs
+from azureml_local.state import object_of
+
+OWN_SERVICES = ("Tracking", "Studio")
+"""The services that each job has; clients send them back with a copy of a job."""
+
+
+def complete_job(properties: dict[str, Any]) -> dict[str, Any]:
+    """A job's properties with the default mode of each input and output that has none."""
+    job_inputs, outputs = object_of(properties, "inputs"), object_of(properties, "outputs")
+    completed = {
+        "inputs": {name: _with_input_mode(value) for name, value in job_inputs.items()},
+        "outputs": {
+            name: {"mode": inputs.OUTPUT_MODES[0], **_without_nulls(value)}
+            for name, value in outputs.items()
+        },
+    }
+    return {**properties, **{field: values for field, values in completed.items() if values}}
+
+
+def _with_input_mode(value: Any) -> Any:
+    if not isinstance(value, dict) or value.get("jobInputType", "literal") == "literal":
+        return value
+    default = inputs.EVAL_MOUNT if value["jobInputType"] == "mltable" else inputs.MOUNT
+    return {"mode": default, **_without_nulls(value)}
+
+
+def _without_nulls(value: Any) -> dict[str, Any]:
+    return object_of({"value": value}, "value")
+
+
+def check_services(properties: dict[str, Any]) -> None:
+    """Refuse interactive services of a job or step, such as JupyterLab or SSH.
+
+    Raises:
+        NotSupported: there is one.
+    """
+    for name in object_of(properties, "services"):
+        if name not in OWN_SERVICES:
+            raise NotSupported(
+                f"Jobs - Create or update: service {name} is not supported by azureml-local; "
+                "remove the job's services"
+            )
