@@ -1,14 +1,27 @@
 # Two commands: make rehearse, make test. Both set everything up, once.
 
-VENV ?= .venv
 ENV ?= dev
 PYTHON ?= python3
+# Modules are compiled when they are first imported: that is a third of what is installed.
+unexport PYTHONDONTWRITEBYTECODE
+# An active virtual or conda environment that has all pinned versions is used as it is.
+ifndef VENV
+ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
+ifneq ($(ACTIVE),$(CURDIR)/.venv)
+VENV := $(if $(ACTIVE),$(shell "$(ACTIVE)/bin/python" -m nbrelease.requirements_check requirements.txt tests/requirements.txt >/dev/null 2>&1 && echo "$(ACTIVE)"))
+endif
+ifeq ($(VENV),)
+VENV := .venv
+else
+INSTALLED := yes
+endif
+endif
 BIN := $(VENV)/bin
 # The environment is identified by content, not by time: a fresh checkout installs nothing again.
-CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml | cksum | cut -d' ' -f1)
+CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test drills conformance setup tools lint typecheck browser chromium lab docs schema lock help
+.PHONY: rehearse test drills conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -54,11 +67,19 @@ typecheck: setup
 	@"$(BIN)/mypy"
 
 # uv installs in seconds. Where it cannot be installed or cannot reach the packages, pip does the same.
-# Bytecode is compiled at once, as pip does: where PYTHONDONTWRITEBYTECODE is set it would never be.
-install = "$(BIN)/uv" pip install --quiet --compile-bytecode --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
-	|| "$(BIN)/python" -m pip install --quiet --disable-pip-version-check $(1)
+UV = "$$(command -v uv || echo "$(BIN)/uv")"
+install_uv = command -v uv >/dev/null \
+	|| "$(PYTHON)" -m pip --python "$(BIN)/python" install $(QUIET) "$$(grep '^uv==' requirements.txt || echo uv)" 2>"$(VENV)/uv.log" \
+	|| { "$(BIN)/python" -m ensurepip && "$(BIN)/python" -m pip install $(QUIET) uv; } >>"$(VENV)/uv.log" 2>&1 \
+	|| echo "uv cannot be installed; pip takes a minute or two"
+install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(UV) pip install --quiet --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
+	|| { "$(BIN)/python" -m ensurepip >/dev/null && "$(BIN)/python" -m pip install $(QUIET) $(1); }
+QUIET := --quiet --disable-pip-version-check
 
-ifneq ($(firstword $(VENV)),$(patsubst /%,,$(firstword $(VENV))))
+ifdef INSTALLED
+setup:
+else
+ifneq ($(filter /%,$(firstword $(VENV))),)
 # A rehearsal's jobs work in copies of the checkout, with the environment that started it.
 setup:
 	@test -e "$(VENV)/.installed-$(CONTENT)" || ! ls "$(VENV)"/.installed-* >/dev/null 2>&1 \
@@ -67,16 +88,15 @@ else
 setup: $(VENV)/.installed-$(CONTENT) ## the virtual environment with the pinned versions
 
 $(VENV)/.installed-$(CONTENT):
-	@echo "Setting up $(VENV): once, less than a minute"
+	@echo "Setting up $(VENV)"
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
-	@"$(PYTHON)" -m venv "$(VENV)"
-	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be installed; pip takes a minute or two"
-	@$(call install,--requirement requirements.txt --requirement tests/requirements.txt)
+	@"$(PYTHON)" -m venv --without-pip "$(VENV)"
+	@$(install_uv)
+	@$(call install,pip --requirement requirements.txt --requirement tests/requirements.txt)
 	@$(call install,--no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%))
-	@env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -m compileall -q src packages
-	@env -u PYTHONDONTWRITEBYTECODE "$(BIN)/python" -c "from nbrelease.report import templating; templating.compile_all()"
 	@rm -f "$(VENV)"/.installed-*
 	@touch $@
+endif
 endif
 
 tools:
@@ -84,6 +104,13 @@ tools:
 
 lab: setup ## JupyterLab with a local workspace behind it
 	@"$(BIN)/azureml-local" run --data .azureml-local -- "$(BIN)/jupyter" lab
+
+# The bundle is committed: only who changes it needs npm.
+labextension: setup ## build the JupyterLab extension of lab/ (needs npm)
+	@cd lab && npm ci --silent && npm run --silent lint
+	@cd lab && JUPYTERLAB_STAGING="$$("$(abspath $(BIN))/python" -c 'import jupyterlab; print(f"{jupyterlab.__path__[0]}/staging")')" \
+		npm run --silent build
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
 docs: setup ## the docs site in dist/docs, with pictures from a rehearsal
 	@$(call install,--requirement docs/requirements.txt)
@@ -95,5 +122,8 @@ schema: setup ## write the JSON Schema of record.json and its reference from the
 	@"$(BIN)/python" -m nbrelease.records.schema docs
 
 lock: ## write requirements.txt from what is installed and tested
-	@echo "# The one set of versions that is tested, on Python 3.11. Made by: make lock" > requirements.txt
-	@"$(BIN)/python" -m pip freeze --exclude-editable | grep -v '^pip==' | grep -vxFf tests/requirements.txt >> requirements.txt
+	@macos="$$(grep "sys_platform == 'darwin'" requirements.txt)"; \
+	{ echo "# The one set of versions that is tested, for Python 3.11 to 3.14. Made by: make lock"; \
+	{ echo "$$macos"; "$(BIN)/python" -m pip freeze --exclude-editable; } | sed "s/^uvloop==[^;]*/&; sys_platform != 'win32'/" \
+		| grep -v '^pip==' | grep -vxFf tests/requirements.txt | sort --ignore-case; } > "$(VENV)/lock.txt"
+	@mv "$(VENV)/lock.txt" requirements.txt

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, git
+from nbrelease import files, git, new
 from nbrelease.export.layout import Layout
 from nbrelease.notebook import read
 from nbrelease.packages import SERVER_PACKAGES, read_environment_file
@@ -41,11 +41,6 @@ NBDIME = {
 }
 MAX_NAMES = 4
 """The number of different packages that a message names."""
-VS_CODE = {
-    "jupyter.notebookFileRoot": "${fileDirname}",
-    "python.testing.pytestArgs": ["tests"],
-    "python.testing.pytestEnabled": True,
-}
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ def run_checks(layout: Layout, notebooks: list[Path]) -> Iterator[Check]:
         yield _check_filter(root)
         yield _check_nbdime(root)
         yield _check_hook(root)
-    yield _check_vs_code(root / ".vscode" / "settings.json")
+    yield _check_vs_code(root)
 
 
 def _check_kernels(notebooks: list[Path]) -> Iterator[Check]:
@@ -227,9 +222,11 @@ def _has_attribute(root: Path, attribute: str, value: str) -> bool:
 
 def _add_attribute(root: Path, words: str) -> None:
     """Add a line to ``.git/info/attributes``, which is not committed."""
-    path = _git_path(root, "info/attributes")
+    _add_line(_git_path(root, "info/attributes"), f"*.ipynb {words}\n")
+
+
+def _add_line(path: Path, line: str) -> None:
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    line = f"*.ipynb {words}\n"
     if line not in text:
         files.write_text(path, text + ("" if text.endswith("\n") or not text else "\n") + line)
 
@@ -257,23 +254,46 @@ def _check_hook(root: Path) -> Check:
     return Check("git hook", False, f"{state}; run: nbrelease doctor --fix", write)
 
 
-def _check_vs_code(path: Path) -> Check:
-    name = "VS Code"
-    if not path.is_file():
-        present: dict[str, Any] = {}
-    else:
-        try:
-            present = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:  # VS Code allows comments, which a rewrite would lose
-            missing = ", ".join(VS_CODE)
-            return Check(name, False, f"{path.name} has comments; add {missing} by hand")
-    missing_keys = [key for key in VS_CODE if key not in present]
-    if not missing_keys:
+def _check_vs_code(root: Path) -> Check:
+    """Check the settings that a new project has. A committed file is not changed."""
+    name, path = "VS Code", root / new.EDITOR[0]
+    try:
+        missing = missing_editor_settings(path)
+    except ValueError:  # VS Code allows comments, which a rewrite would lose
+        keys = ", ".join(new.editor_settings())
+        return Check(name, False, f"{path.name} has comments; add {keys} by hand")
+    if not missing:
         return Check(name, True, "finds the tests and runs notebooks in their folder")
+    keys = ", ".join(missing)
+    if _git(root, "ls-files", "--", new.EDITOR[0]):
+        return Check(
+            name, False, f"missing {keys}; add them to {new.EDITOR[0]}, which is committed"
+        )
 
     def fix() -> None:
-        content = {**present, **{key: VS_CODE[key] for key in missing_keys}}
-        files.write_text(path, json.dumps(content, indent=2) + "\n")
+        add_editor_settings(path)
+        if _git(root, "rev-parse", "--git-dir"):
+            _add_line(_git_path(root, "info/exclude"), f"/{new.EDITOR[0]}\n")
 
-    message = f"missing {', '.join(missing_keys)}; run: nbrelease doctor --fix"
-    return Check(name, False, message, fix)
+    return Check(name, False, f"missing {keys}; run: nbrelease doctor --fix", fix)
+
+
+def missing_editor_settings(path: Path) -> dict[str, Any]:
+    """The settings of a new project that a settings file of VS Code lacks.
+
+    Raises:
+        ValueError: the file has comments, or is not JSON.
+    """
+    present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {key: value for key, value in new.editor_settings().items() if key not in present}
+
+
+def add_editor_settings(path: Path) -> None:
+    """Add the settings that a settings file of VS Code lacks; others stay as they are.
+
+    Raises:
+        ValueError: the file has comments, or is not JSON.
+    """
+    present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    content = {**present, **missing_editor_settings(path)}
+    files.write_text(path, json.dumps(content, indent=2) + "\n")

@@ -13,6 +13,7 @@ import re
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 from nbrelease import files, wheels
 from nbrelease.errors import RunFailed, UsageError
@@ -31,7 +32,15 @@ IDENTITY = ".nbrelease.json"
 SHARED = ("runbooks", "conda", ".ado")
 EXAMPLE = ("notebooks", "data", "tests/exported", "runbooks/criteria.yml")
 SINGLE = ("settings.ini", "requirements.txt", ".gitignore", ".gitattributes")
-OWN = ("Makefile", "README.md", "pyproject.toml")
+EDITOR = (
+    ".vscode/settings.json",
+    ".vscode/extensions.json",
+    ".vscode/tasks.json",
+    ".vscode/launch.json",
+    ".devcontainer/devcontainer.json",
+)
+"""Files of editors. A project may have its own ones of the same names; ``update`` keeps them."""
+OWN = ("Makefile", "README.md", "pyproject.toml", *EDITOR)
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "mlruns", "mlartifacts", ".pytest_cache"}
 NAME = re.compile(r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")
 AZURE = ("subscription_id", "resource_group", "workspace_name")
@@ -108,9 +117,8 @@ def create(
 def render(project: Identity) -> dict[Path, bytes]:
     """The files of a new project without exported code, wheels and identity, by relative path."""
     content = {path: source.read_bytes() for path, source in _sources(project).items()}
-    content[Path("README.md")] = content[Path("README.md")].replace(
-        b"{{ project }}", project.name.encode()
-    )
+    for path in (Path("README.md"), Path(EDITOR[-1])):
+        content[path] = content[path].replace(b"{{ project }}", project.name.encode())
     requirements = [f"./wheels/{name}\n" for name in wheels.names()]
     content[Path("requirements.txt")] += "".join(requirements).encode()
     settings = content[Path("settings.ini")].decode()
@@ -156,6 +164,12 @@ def read_identity(root: Path) -> Identity:
 
 def _to_json(identity: Identity) -> bytes:
     return (json.dumps({"schema_version": 1, **asdict(identity)}, indent=2) + "\n").encode()
+
+
+def editor_settings() -> dict[str, Any]:
+    """The settings of VS Code in a new project."""
+    text = (_template() / EDITOR[0]).read_text(encoding="utf-8")
+    return dict(json.loads(text))
 
 
 def _template() -> Path:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbrelease import files, git, new, settings_migration, wheels
-from nbrelease.doctor import NBDIME
+from nbrelease.doctor import NBDIME, add_editor_settings
 from nbrelease.errors import NbreleaseError, RunFailed, UsageError
 from nbrelease.export import plan
 from nbrelease.export.diagnostic import Level
@@ -71,14 +71,16 @@ def update(root: Path) -> Update:
         _render_base(root, identity, folder / "wheels", base)
         new.create(current, identity)
         result.moved = _migrate_settings(root, base)
+        result.todo = _keep_editor_files(root, base, current)
         _merge(root, base, current, folder)
         _replace_wheels(root, current / "wheels")
         files.write_bytes(root / new.IDENTITY, (current / new.IDENTITY).read_bytes())
         _git(root, "add", new.IDENTITY)
     result.conflicts = _list_paths(root, "diff", "--name-only", "--diff-filter=U")
-    result.todo = _export(root, result.conflicts)
+    todo = _export(root, result.conflicts)
     if "settings.ini" not in result.conflicts:
-        result.todo += settings_migration.check(root, exported=not result.todo)
+        todo += settings_migration.check(root, exported=not todo)
+    result.todo += todo
     result.changed = _list_paths(root, "diff", "--name-only", "HEAD")
     return result
 
@@ -115,6 +117,30 @@ def _migrate_settings(root: Path, base: Path) -> list[str]:
     moved = settings_migration.move_parameters(root)
     _git(root, "add", "settings.ini")
     return [f"settings.ini: {line}" for line in moved]
+
+
+def _keep_editor_files(root: Path, base: Path, current: Path) -> list[str]:
+    """Keep files of editors that the project had before the template; add missing settings.
+
+    git would report a conflict in each of them, or overwrite one that it ignores.
+
+    Returns:
+        What the user has to do.
+    """
+    todo = []
+    for name in new.EDITOR:
+        if not (root / name).is_file() or (base / name).is_file():
+            continue
+        (current / name).unlink()
+        if name != new.EDITOR[0]:
+            continue
+        try:
+            add_editor_settings(root / name)
+        except ValueError:
+            todo.append(f"{name}: has comments; run nbrelease doctor for the missing settings")
+        if _git(root, "ls-files", "--", name):
+            _git(root, "add", name)
+    return todo
 
 
 def _merge(root: Path, base: Path, current: Path, folder: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "nbrelease"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "functional" / "nbrelease"))
 
 import packs
 import task_packs

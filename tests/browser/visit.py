@@ -53,6 +53,12 @@ def axe_of(context: BrowserContext, page: Page) -> list[str]:
     return _violations(page)
 
 
+def axe_violations(page: Page, selectors: list[str]) -> list[str]:
+    """The violations in a part of a page that is not ours as a whole."""
+    page.evaluate(_axe())
+    return _violations(page, {"include": [[each] for each in selectors]})
+
+
 def check_views(page: Page, axe: Callable[[], list[str]], folder: Path, name: str) -> None:
     """Check that no view overflows or has violations, and take a screenshot of each."""
     for width, scheme, looked_at in VIEWS:
@@ -71,8 +77,10 @@ def _overflow(page: Page) -> int:
     return int(page.evaluate(width))
 
 
-def _violations(page: Page) -> list[str]:
-    result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+def _violations(page: Page, part: dict[str, Any] | None = None) -> list[str]:
+    result: dict[str, Any] = page.evaluate(
+        "part => axe.run(part || document, {resultTypes: ['violations']})", part
+    )
     return [
         f"{violation['impact']}: {violation['id']}: {node['html'][:200]}: {node['failureSummary']}"
         for violation in result["violations"]

@@ -90,6 +90,31 @@ def site(name: str | None) -> None:
     console.out(os.path.relpath(made.page))
 
 
+@command.command("open")
+@click.option("--env", "name", help="A section of settings.ini. Default: the first one.")
+@click.option("--serve", is_flag=True, help="Serve the pages, as on a machine without a desktop.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any free port.")
+@click.argument("release_id", metavar="[RELEASE]", required=False)
+def open_page(name: str | None, serve: bool, port: int, release_id: str | None) -> None:
+    """Open the evidence page of RELEASE in the browser. Default: the newest page.
+
+    On a machine without a desktop the pages are served on 127.0.0.1 until interrupted. VS Code
+    forwards the port of a remote machine and opens the address.
+    """
+    import webbrowser
+
+    from nbrelease import evidence_browser
+
+    settings = load()
+    evidence = settings.root / settings.environment(name or settings.names[0]).evidence
+    page = evidence_browser.find_page(evidence, release_id)
+    if serve or port or not evidence_browser.has_desktop():
+        evidence_browser.serve(evidence, page, port)
+    else:
+        console.out(os.path.relpath(page))
+        webbrowser.open(page.resolve().as_uri())
+
+
 @command.command()
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Default: PACK.pdf.")
 @click.argument("pack", type=click.Path(exists=True))

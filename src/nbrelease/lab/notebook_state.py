@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +13,11 @@ from nbrelease.export.blocks import HEADING, Line, cell_lines, omitted_lines
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import Diagnostic, Level
 from nbrelease.export.export_state import STATE_FILE
+from nbrelease.export.fixes import CellEdit, Fix, find_fixes
 from nbrelease.export.open_notebook import check_open_notebook, find_layout
 from nbrelease.export.source import Role
 from nbrelease.export.sync import SyncResult, sync
 from nbrelease.export.tags import TAGS
-
-DOCS = "https://github.com/nbrelease/nbrelease/blob/main/docs/diagnostics.md"
 
 
 class State(StrEnum):
@@ -32,8 +31,16 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class QuickFix:
+    """A fix of a diagnostic as edits of cells."""
+
+    title: str
+    edits: tuple[CellEdit, ...]
+
+
+@dataclass(frozen=True)
 class Finding:
-    """A diagnostic with its level and the address of its documentation."""
+    """A diagnostic with its level, the address of its documentation and its quick fixes."""
 
     code: str
     level: Level
@@ -44,10 +51,11 @@ class Finding:
     message: str
     fix: str
     link: str
+    fixes: list[QuickFix] = field(default_factory=list)
 
     @classmethod
-    def of(cls, diagnostic: Diagnostic) -> Finding:
-        """The finding of a diagnostic."""
+    def of(cls, diagnostic: Diagnostic, fixes: Iterable[Fix] = ()) -> Finding:
+        """The finding of a diagnostic, with those of the fixes that belong to it."""
         rule = diagnostic.rule
         return cls(
             rule.code,
@@ -58,7 +66,8 @@ class Finding:
             diagnostic.column,
             diagnostic.message,
             diagnostic.fix,
-            f"{DOCS}#{rule.code.lower()}",
+            rule.url,
+            [QuickFix(each.title, each.edits) for each in fixes if each.diagnostic is diagnostic],
         )
 
 
@@ -135,6 +144,7 @@ def read_state(path: Path, content: bytes, cache: Cache) -> NotebookState:
     """
     export = check_open_notebook(path, content, cache)
     layout = find_layout(path)
+    fixes = find_fixes(export)
     cells = export.source.notebook.cells if export.source else ()
     return NotebookState(
         state=_state_of(export),
@@ -142,7 +152,7 @@ def read_state(path: Path, content: bytes, cache: Cache) -> NotebookState:
         cells=[
             CellTags(cell.id, sorted(cell.tags & TAGS)) for cell in cells if cell.kind == "code"
         ],
-        findings=[Finding.of(each) for each in export.diagnostics],
+        findings=[Finding.of(each, fixes) for each in export.diagnostics],
         stale=_stale_paths(export, layout),
         edits=[Edit(each.path, each.title, each.diff()) for each in export.edits],
         untested=list(export.untested),

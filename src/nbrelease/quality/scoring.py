@@ -8,6 +8,7 @@ pandas is imported by the caller who has the rows: a rollback starts without it.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -114,30 +115,40 @@ class ScoringClient:
         seconds: float,
         connections: int = 2,
         deployment: str | None = None,
+        share: int = 100,
         limits: RequestLimits | None = None,
     ) -> Observation:
         """Send requests for some time and measure them.
+
+        A slow endpoint answers few requests in this time, and a deployment with a small share may
+        get none of them. The observation then goes on until its share has been hit with a
+        probability of 99.9 %, at most for as long as that takes at the limit of p95.
 
         Args:
             rows: sent ten at a time, again and again.
             seconds: how long.
             connections: how many requests at the same time.
             deployment: the deployment to call; None: the traffic map decides.
+            share: of the requests that the deployment under observation gets, in per cent.
             limits: of the criteria file; the timeout of a request follows from its p95.
         """
         batches = [
             rows.iloc[i : i + ROWS_PER_REQUEST] for i in range(0, len(rows), ROWS_PER_REQUEST)
         ]
         timeout: float = TIMEOUT_SECONDS
+        slowest: float = TIMEOUT_SECONDS
         if limits is not None:
+            slowest = min(slowest, limits.p95_ms / 1000)
             timeout = min(timeout, TIMEOUT_FACTOR * limits.p95_ms / 1000)
         calls: list[_Call] = []
+        minimum = _requests_for(share)
         started = time.perf_counter()
         end = time.monotonic() + seconds
+        latest = end + minimum * slowest / connections
 
         def send_requests(number: int) -> None:
             with requests.Session() as session:
-                while time.monotonic() < end:
+                while (now := time.monotonic()) < end or (len(calls) < minimum and now < latest):
                     batch = batches[number % len(batches)]
                     number += connections
                     options = {"deployment": deployment, "timeout": timeout, "session": session}
@@ -171,6 +182,13 @@ class _Call:
     milliseconds: float
     deployment: str | None
     error: str | None
+
+
+def _requests_for(share: int) -> int:
+    """How many requests hit a share (in per cent) once or more with a probability of 99.9 %."""
+    if not 0 < share < 100:
+        return 0
+    return math.ceil(math.log(0.001) / math.log(1 - share / 100))
 
 
 def _summarize(calls: list[_Call], seconds: float, connections: int) -> Observation:

@@ -81,13 +81,6 @@ def _template_class() -> Any:
     return Page
 
 
-def compile_all() -> None:
-    """Compile every template, so that the first page is as fast as later ones."""
-    made = environment("en")
-    for name in made.list_templates(["j2", "css"]):
-        made.get_template(name)
-
-
 def _as_code(text: str) -> Any:
     import markupsafe
 

@@ -30,9 +30,6 @@ from nbrelease.rollout.mirror import MirrorResult
 if TYPE_CHECKING:
     import pandas as pd
 
-ATTEMPTS = 3
-"""How often a step is observed again because no request went to the new deployment."""
-
 Decision = Literal["go on", "roll back", "done", "leave as it is", "give no traffic"]
 
 
@@ -179,7 +176,7 @@ class Rollout:
         except HttpResponseError as error:
             return MirrorResult(percent=0, why=_first_line(error))
         try:
-            observed = self._observe()
+            observed = self._observe(percent)
         finally:
             self._endpoint.update(mirror={self.deployment: 0})
         return MirrorResult(percent=percent, observed=observed)
@@ -216,7 +213,7 @@ class Rollout:
                 return self._append(before, now, None, [Problem("traffic_changed", message)])
             traffic = wanted
             traffic = self._write(wanted)
-            observed = self._observe_deployment()
+            observed = self._observe(share)
             problems = check_limits(observed, self._limits, self.deployment)
             if not problems and self.previous is not None:
                 observed = self._add_drift(observed, self.previous)
@@ -267,17 +264,11 @@ class Rollout:
             return self._endpoint.update(traffic=traffic).traffic
         return self._endpoint.update(traffic=traffic, tags=lambda t: t.start(live, shares)).traffic
 
-    def _observe(self) -> Observation:
-        return self._scoring.observe(self._rows, seconds=self._observe_seconds, limits=self._limits)
-
-    def _observe_deployment(self) -> Observation:
-        """Observe until the new deployment answered: a small share of few requests may be none."""
-        for _ in range(ATTEMPTS):
-            observed = self._observe()
-            named = observed.by_deployment  # empty where answers do not name their deployment
-            if observed.errors or not named or self.deployment in named:
-                break
-        return observed
+    def _observe(self, share: int) -> Observation:
+        """Observe long enough that the new deployment, with this share, gets requests."""
+        return self._scoring.observe(
+            self._rows, seconds=self._observe_seconds, share=share, limits=self._limits
+        )
 
     def _add_drift(self, observed: Observation, previous: str) -> Observation:
         """The observation with the drift of the predictions from the live deployment's."""

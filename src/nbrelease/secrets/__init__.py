@@ -2,8 +2,9 @@
 
 An evidence pack has many readers and a long retention, so it must not contain secrets. A secret
 parameter holds a reference instead of the value (:mod:`.reference`). Everything else is masked
-before it is written (:mod:`.masking`), by the patterns and names of :mod:`.patterns`. ``nbrelease
-evidence verify`` searches the pack again with :func:`find_in_files`.
+before it is written (:mod:`.masking`), by the formats of :mod:`.patterns` and :mod:`.issuers` and
+the names of :mod:`.names`. ``nbrelease evidence verify`` searches the pack again with
+:func:`find_in_files`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from nbrelease.secrets.masking import (
     mask_text,
     may_contain_secret,
 )
-from nbrelease.secrets.patterns import PATTERNS, is_named_secret
+from nbrelease.secrets.names import is_named_secret
+from nbrelease.secrets.patterns import PATTERNS
 from nbrelease.secrets.reference import secret
 
 __all__ = [

@@ -18,15 +18,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nbrelease.secrets.patterns import (
+from nbrelease.secrets.encoded import decoded_texts
+from nbrelease.secrets.names import (
     ASSIGNED,
+    CELL,
     LONGEST_NAME,
-    NAME_ENDS,
+    NAME_STEMS,
     OPTION,
     OPTION_NAME,
-    PATTERNS,
+    OTHER_SCRIPTS,
+    TABLE,
     is_named_secret,
 )
+from nbrelease.secrets.patterns import PATTERNS
+from nbrelease.secrets.runs import long_runs
+from nbrelease.secrets.tables import as_table, is_cell_of_html, values_in_table
 
 MASK = "***"
 NAMED_SECRET = "the value of a secret"  # noqa: S105 - a label
@@ -109,9 +115,15 @@ def find(text: str, known: Known = NO_SECRETS) -> list[Match]:
     plain = _blank_images(text) if "base64," in text else text
     lower = _lower(plain)
     matches = known.find(plain)
+    runs = long_runs(plain)
+    tokens = "\n".join(lower[start:end] for start, end in runs)
     for pattern in PATTERNS:
-        matches += [Match(*span, pattern.kind) for span in pattern.spans(plain, lower)]
-    return _merge(matches + _find_named(plain, lower))
+        if pattern.may_match(tokens if pattern.is_token else lower):
+            matches += [Match(*span, pattern.kind) for span in pattern.spans(plain, lower)]
+    matches += _find_named(plain, lower)
+    for start, end, decoded in decoded_texts(plain, runs):
+        matches += [Match(start, end, each.kind) for each in find(decoded, known)[:1]]
+    return _merge(matches)
 
 
 def mask_text(text: str, known: Known = NO_SECRETS) -> tuple[str, Counter[str]]:
@@ -233,26 +245,33 @@ def _are_lines(value: list[Any]) -> bool:
 
 
 def _find_named(text: str, lower: str) -> list[Match]:
-    matches = []
-    for word in NAME_ENDS:
-        end = lower.find(word)
-        while end >= 0:
-            end += len(word)
-            matches += _find_value(text, end)
-            end = lower.find(word, end)
+    matches, rows = [], as_table(text)
+    stems = NAME_STEMS if text.isascii() else NAME_STEMS | OTHER_SCRIPTS
+    for stem, word in stems.items():
+        at = lower.find(stem)
+        while at >= 0:
+            name = word.match(text, at)
+            if name:
+                matches += _find_values(text, rows, name.end())
+            at = lower.find(stem, at + len(stem))
     return matches
 
 
-def _find_value(text: str, end: int) -> list[Match]:
-    """The secret value after a name that ends at ``end``, if any."""
+def _find_values(text: str, rows: str, end: int) -> list[Match]:
+    """The secret values of a name that ends at ``end``; ``rows``: the text as lines of tables."""
     match = ASSIGNED.match(text, end)
     name = text[max(0, end - LONGEST_NAME) : end]
     if match is None and text[end : end + 1] == " " and OPTION_NAME.search(name):
         match = OPTION.match(text, end)
     if match is None:
-        return []
+        separator = CELL if is_cell_of_html(rows, end) else TABLE
+        return [
+            Match(*cell, NAMED_SECRET)
+            for cell in values_in_table(rows, end)
+            if is_named_secret(name, text[slice(*cell)], separator=separator)
+        ]
     group = "quoted" if match["bare"] is None else "bare"
-    separator = match["sep"] if group == "bare" else ""
+    separator = match["sep"] if group == "bare" or "," in match["sep"] else ""
     if not is_named_secret(name, match[group], separator=separator):
         return []
     return [Match(*match.span(group), NAMED_SECRET)]

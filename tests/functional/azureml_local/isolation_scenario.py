@@ -16,6 +16,8 @@ from azure.ai.ml.entities import (
     AmlCompute,
     BatchEndpoint,
     CodeConfiguration,
+    DataCollector,
+    DeploymentCollection,
     Environment,
     ManagedOnlineDeployment,
     ManagedOnlineEndpoint,
@@ -23,6 +25,7 @@ from azure.ai.ml.entities import (
     ModelBatchDeployment,
     ModelBatchDeploymentSettings,
 )
+from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
@@ -30,7 +33,7 @@ FOLDER = Path(sys.argv[1])
 IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 ml = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "dev")
 results: dict = {}
-for name in ("own", "server", "missing"):
+for name in ("own", "server", "missing", "python"):
     file = str(FOLDER / f"{name}.yml")
     ml.environments.create_or_update(Environment(name=name, image=IMAGE, conda_file=file))
 ml.compute.begin_create_or_update(AmlCompute(name="cpu", size="s", max_instances=1)).result()
@@ -44,12 +47,15 @@ def score(name):
     return {"status": answer.status_code, "headers": dict(answer.headers), "body": answer.json()}
 
 
-def deploy(name, environment):
+def deploy(name, environment, script="score.py"):
     begun = time.monotonic()
     deployment = ManagedOnlineDeployment(
         name=name, endpoint_name="isolated", instance_type="Standard_DS3_v2", instance_count=1,
-        code_configuration=CodeConfiguration(code=str(FOLDER / "code"), scoring_script="score.py"),
+        code_configuration=CodeConfiguration(code=str(FOLDER / "code"), scoring_script=script),
         environment=f"azureml:{environment}@latest",
+        data_collector=DataCollector(
+            collections={"model_inputs": DeploymentCollection(enabled="True")}
+        ),
     )  # fmt: skip
     result = {}
     try:
@@ -67,46 +73,51 @@ def deploy(name, environment):
     results[name] = result
 
 
-def run_job():
+def run_job(environment):
     line = 'python -c "import own_package, sys; print(own_package.VERSION, sys.prefix)"'
-    job = ml.jobs.create_or_update(command(command=line, environment="own@latest", compute="cpu"))
-    while ml.jobs.get(job.name).status not in ("Completed", "Failed", "Canceled"):
-        time.sleep(0.1)
-    ml.jobs.download(job.name, download_path=FOLDER / "job", all=True)
-    return ml.jobs.get(job.name).status
+    job = ml.jobs.create_or_update(
+        command(command=line, environment=f"{environment}@latest", compute="cpu")
+    )
+    result = {"error": ""}
+    try:
+        ml.jobs.stream(job.name)
+    except JobException as error:
+        result["error"] = str(error)
+    ml.jobs.download(job.name, download_path=FOLDER / "jobs" / environment, all=True)
+    for name in ("std_log.txt", "20_image_build_log.txt"):
+        files = (FOLDER / "jobs" / environment).rglob(name)
+        result[name] = "".join(path.read_text() for path in files)
+    results[f"job {environment}"] = result
 
 
-def score_batch(name, environment):
-    ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name=name)).result()
+def score_batch():
+    ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name="files")).result()
     deployment = ModelBatchDeployment(
-        name="d", endpoint_name=name, model=results["model"], compute="cpu",
-        environment=f"azureml:{environment}@latest",
+        name="d", endpoint_name="files", model=f"azureml:m:{registered.version}", compute="cpu",
+        environment="azureml:own@latest",
         code_configuration=CodeConfiguration(code=str(FOLDER / "code"), scoring_script="batch.py"),
         settings=ModelBatchDeploymentSettings(mini_batch_size=10, output_file_name="out.csv"),
     )  # fmt: skip
     ml.batch_deployments.begin_create_or_update(deployment).result()
     job = ml.batch_endpoints.invoke(
-        endpoint_name=name, deployment_name="d",
+        endpoint_name="files", deployment_name="d",
         inputs={"in": Input(type="uri_folder", path=str(FOLDER / "data"))},
     )  # fmt: skip
     while ml.jobs.get(job.name).status not in ("Completed", "Failed", "Canceled"):
         time.sleep(0.1)
-    if ml.jobs.get(job.name).status == "Completed":
-        target = FOLDER / name
-        ml.jobs.download(job.name, output_name="score", download_path=target)
-        return next(target.rglob("out.csv")).read_text()
-    return ml.jobs.get(job.name).status
+    ml.jobs.download(job.name, output_name="score", download_path=FOLDER / "scored")
+    return next((FOLDER / "scored").rglob("out.csv")).read_text()
 
 
 model = Model(name="m", path=str(FOLDER / "data"), type="custom_model")
 registered = ml.models.create_or_update(model)
-results["model"] = f"azureml:m:{registered.version}"
 ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="isolated")).result()
 deploy("own", "own")
-deploy("again", "own")
 deploy("server", "server")
+deploy("collects", "server", "collect.py")
+deploy("broken", "server", "broken.py")
 deploy("missing", "missing")
-results["job"] = run_job()
-results["batch"] = score_batch("batch-good", "own")
-results["batch that cannot be built"] = score_batch("batch-bad", "missing")
+for environment in ("own", "missing", "python"):
+    run_job(environment)
+results["batch"] = score_batch()
 (FOLDER / "results.json").write_text(json.dumps(results))

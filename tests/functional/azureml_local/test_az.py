@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.functional
 
@@ -106,6 +107,9 @@ def az(local, tmp_path_factory) -> Az:
         "score/batch.py": "def init(): pass\ndef run(files): return [len(files)]\n",
         "model/weights.txt": "1\n",
         "data/a.csv": "x\n1\n",
+        "data/b.csv": "x\n2\n",
+        "invoke.yml": "inputs: {rows: {type: uri_folder, path: data}}\nmini_batch_size: 2\n",
+        "list.yml": "- data\n",
         "request.json": "[1]",
     }
     for name, text in files.items():
@@ -125,13 +129,17 @@ def az(local, tmp_path_factory) -> Az:
 
 
 def test_a_job(az, client):
-    name = az("ml job create -f job.yml --set inputs.n=7 tags.a=b --query name -o tsv").out.strip()
+    line = "ml job create -f job.yml --set inputs.n=7 tags.a=b --save-as saved.yml"
+    name = az(f"{line} --query name -o tsv").out.strip()
+    assert yaml.safe_load((az.folder / "saved.yml").read_text())["name"] == name
     assert az(f"ml job stream -n {name}").code == 0
     job, shown = client("az").jobs.get(name), az(f"ml job show -n {name}").value
     assert shown["status"] == "Completed" == job.status
     assert (shown["tags"], shown["experiment_name"]) == ({"a": "b"}, "az")
     assert (shown["inputs"], shown["command"]) == ({"n": "7"}, job.command)
     assert az(f"ml job show -n {name} --query status -o tsv --web").out == "Completed\n"
+    assert az(f"ml job show-services -n {name}").value == {}
+    assert az("ml job show-services -n missing").code == 3
     names = [each.name for each in client("az").jobs.list()]
     assert az("ml job list --query [].name").value == names
     assert az(f"ml job update -n {name} --set tags.a=c --query tags.a").value == "c"
@@ -245,9 +253,51 @@ def test_batch(az, client):
     assert client("az").jobs.get(name).name == name
     assert az("ml batch-endpoint list-jobs -n az-batch --query [].name -o tsv").out == f"{name}\n"
     assert az(f"ml job stream -n {name}").code == 0
+    _test_invocations(az, client)
     line = "ml batch-endpoint update -n az-batch --defaults deployment_name=files"
     assert az(line).code == 0
     assert az("ml batch-deployment list -e az-batch --query [].name").value == ["files"]
+
+
+def _test_invocations(az, client):
+    """Each mini-batch writes its number of files."""
+    base, store = "ml batch-endpoint invoke -n az-batch", "azureml://datastores/workspaceblobstore"
+    for number, (options, lines) in enumerate(
+        [
+            ("-f invoke.yml", "2"),
+            ("-f invoke.yml -m 1", "1 1"),
+            ("-f invoke.yml --set mini_batch_size=1 -c 2", "1 1"),
+            ("--set inputs.rows.type=uri_folder inputs.rows.path=data -m 2", "2"),
+            ('--inputs \'{"rows": {"type": "uri_file", "path": "data/a.csv"}}\'', "1"),
+            (
+                f"--input data --output-path {store}/paths/az/out --set output_file_name=o.csv",
+                "1 1",
+            ),
+        ]
+    ):
+        name = az(f"{base} {options} --job-name invoked-{number} --query name -o tsv").out.strip()
+        assert name == f"invoked-{number}"
+        assert az(f"ml job stream -n {name}").code == 0
+        client("az").jobs.download(name, download_path=az.folder / name, output_name="score")
+        [file] = (path for path in (az.folder / name).rglob("*.csv"))
+        assert file.read_text().split() == lines.split(), options
+        assert file.name == ("o.csv" if "o.csv" in options else "predictions.csv")
+    for options in (
+        "-f missing.yml",
+        "-f list.yml",
+        "--inputs [1",
+        "--inputs [1]",
+        "--set inputs=1 inputs.rows=2",
+        "-f invoke.yml --input data",
+        "--set inputs.rows=data",
+        '--inputs \'{"rows": {"kind": 1}}\'',
+        "--set inputs.rows.type=table inputs.rows.path=data",
+        "--input data --set outputs.score.type=table",
+        "--input data --set nonsense.key=1",
+    ):
+        call = az(f"{base} {options}")
+        assert (call.code, call.out) == (1, ""), options
+        assert "unexpected error" not in call.err, call.err
 
 
 def test_compute_schedules_datastores_workspaces(az, client):

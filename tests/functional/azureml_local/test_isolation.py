@@ -38,15 +38,43 @@ def init():
 def run(mini_batch):
     return [f"{own_package.VERSION} {name[-5:]}" for name in mini_batch]
 """
+COLLECT_SCRIPT = """
+import json
+from azureml.ai.monitoring import Collector
+
+class Frame:
+    def to_json(self, orient):
+        return json.dumps([{"a": 1}])
+
+def init():
+    global collector
+    collector = Collector(name="model_inputs")
+
+def run(raw_data):
+    collector.collect(Frame())
+    return "collected"
+"""
+BROKEN_SCRIPT = """
+def init():
+    raise ValueError("no weights")
+
+def run(raw_data):
+    return 1
+"""
 SERVER = """
-import importlib.util, json, os
+import importlib.util, json, os, sys, traceback
 
 def create():
     path = os.path.join(os.environ["AML_APP_ROOT"], os.environ["AZUREML_ENTRY_SCRIPT"])
     spec = importlib.util.spec_from_file_location("entry_module", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.init()
+    try:
+        module.init()
+    except Exception:
+        traceback.print_exc()
+        print("model/MLmodel", file=sys.stderr)
+        sys.exit(3)
 
     def app(environ, start_response):
         version = os.environ["HTTP_X_MS_SERVER_VERSION"]
@@ -86,15 +114,27 @@ def results(tmp_path_factory):
             "azureml_inference_server_http/server/create_app.py": SERVER,
         },
     )  # fmt: skip
+    monitoring = wheel(
+        folder, "azureml-ai-monitoring", "1.0.0",
+        {
+            "azureml/ai/monitoring/__init__.py": "from .collector import Collector\n",
+            "azureml/ai/monitoring/collector.py": "class Collector:\n    name = 'Azure'\n",
+        },
+    )  # fmt: skip
     for name, packages in (
-        ("own", [own]), ("server", [own, server]), ("missing", [folder / "nowhere.whl"]),
+        ("own", [own]), ("server", [own, server, monitoring]), ("missing", [folder / "nowhere.whl"]),
+        ("python", [own]),
     ):  # fmt: skip
+        python = "2.7" if name == "python" else PYTHON
         lines = "".join(f"      - {package}\n" for package in packages)
-        (folder / f"{name}.yml").write_text(CONDA.format(name=name, python=PYTHON, lines=lines))
+        (folder / f"{name}.yml").write_text(CONDA.format(name=name, python=python, lines=lines))
     for name in ("code", "data"):
         (folder / name).mkdir()
-    (folder / "code" / "score.py").write_text(SCRIPT)
-    (folder / "code" / "batch.py").write_text(BATCH_SCRIPT)
+    for name, script in (
+        ("score", SCRIPT), ("batch", BATCH_SCRIPT), ("collect", COLLECT_SCRIPT),
+        ("broken", BROKEN_SCRIPT),
+    ):  # fmt: skip
+        (folder / "code" / f"{name}.py").write_text(script)
     (folder / "data" / "a.txt").write_text("a")
     (folder / "data" / "b.txt").write_text("b")
     data = folder / "workspace"
@@ -110,7 +150,7 @@ def results(tmp_path_factory):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     results = json.loads((folder / "results.json").read_text())
-    return results | {"folder": folder, "interpreters": data / "interpreters"}
+    return results | {"data": data, "interpreters": data / "interpreters"}
 
 
 def test_a_deployment_runs_in_the_interpreter_of_its_environment(results):
@@ -124,16 +164,19 @@ def test_a_deployment_runs_in_the_interpreter_of_its_environment(results):
 
 
 def test_jobs_and_deployments_share_an_interpreter(results):
-    prefix = results["own"]["body"]["prefix"]
-    assert results["again"]["body"]["prefix"] == prefix
-    assert results["job"] == "Completed"
-    (log,) = (results["folder"] / "job").rglob("std_log.txt")
-    assert log.read_text().split()[-2:] == ["1.5", prefix]
-    assert "is already built" in results["again"]["log"]
-    assert (
-        len([path for path in results["interpreters"].iterdir() if (path / "complete").is_file()])
-        == 2
-    )
+    prefix, job = results["own"]["body"]["prefix"], results["job own"]
+    assert job["error"] == ""
+    assert job["std_log.txt"].split()[-2:] == ["1.5", prefix]
+    assert "is already built" in job["20_image_build_log.txt"]
+    assert len(list(results["interpreters"].glob("*/complete"))) == 2
+
+
+def test_a_job_whose_environment_cannot_be_built_fails_with_the_reason(results):
+    missing, python = results["job missing"], results["job python"]
+    assert "azureml-logs/20_image_build_log.txt" in missing["error"]
+    assert "nowhere.whl" in missing["error"]
+    assert "nowhere.whl" in missing["20_image_build_log.txt"]
+    assert "2.7" in python["error"]
 
 
 def test_the_log_shows_the_build(results):
@@ -151,6 +194,18 @@ def test_microsofts_server_answers_where_the_environment_has_it(results):
     assert deployment["body"]["version"] == "1.5"
 
 
+def test_collected_data_goes_to_the_workspace(results):
+    assert results["collects"]["body"] == "collected"
+    (file,) = results["data"].glob("blobs/*/*/modelDataCollector/isolated/collects/**/*.jsonl")
+    assert json.loads(file.read_text())["data"] == [{"a": 1}]
+
+
+def test_the_exception_of_a_script_is_the_reason_in_microsofts_server_too(results):
+    assert results["broken"]["state"] == "Failed"
+    assert "ContainerCrashed" in results["broken"]["error"]
+    assert "ValueError: no weights" in results["broken"]["error"]
+
+
 def test_an_environment_that_cannot_be_built_fails_the_deployment(results):
     deployment = results["missing"]
     assert deployment["state"] == "Failed"
@@ -162,4 +217,3 @@ def test_an_environment_that_cannot_be_built_fails_the_deployment(results):
 
 def test_batch_deployments_run_in_their_environment(results):
     assert sorted(results["batch"].split("\n")) == ["", "1.5 a.txt", "1.5 b.txt"]
-    assert results["batch that cannot be built"] == "Failed"

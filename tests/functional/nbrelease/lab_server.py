@@ -44,6 +44,10 @@ def open_server(root: Path, state: Path, program: str = "server") -> Iterator[La
     """
     state.mkdir(parents=True, exist_ok=True)
     log = state / "log"
+    # No question about news, which would cover the page.
+    settings = state / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     folders = {f"JUPYTER_{name}_DIR": str(state / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     command = [
         *(sys.executable, "-m", "jupyter", program, "--no-browser", "--allow-root"),
@@ -51,14 +55,14 @@ def open_server(root: Path, state: Path, program: str = "server") -> Iterator[La
         *("--ServerApp.base_url=/user/ada", f"--ServerApp.root_dir={root}"),
     ]
     if program == "lab":
-        command += ["--LabApp.news_url=None", f"--LabApp.check_for_updates_class={NO_UPDATES}"]
+        command += [f"--LabApp.check_for_updates_class={NO_UPDATES}"]
     with log.open("wb") as output:
         process = child_processes.spawn(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **folders},
+            env={**os.environ, **folders, "JUPYTERLAB_SETTINGS_DIR": str(state / "settings")},
         )
     try:
         yield LabServer(_address(process, state, log), root, log)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from nbrelease.new import editor_settings
+
 pytestmark = pytest.mark.functional
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[3]
@@ -65,12 +67,18 @@ def test_missing_set_up_is_reported_and_fixed(root):
     after = states(run(root, "nbrelease", "doctor"))
     assert set(after.values()) == {"ok"}
     assert "nbdime" in after
-    assert (
-        json.loads((root / ".vscode/settings.json").read_text("utf-8"))[
-            "python.testing.pytestEnabled"
-        ]
-        is True
-    )
+    settings = json.loads((root / ".vscode/settings.json").read_text("utf-8"))
+    assert settings == editor_settings()
+    assert ".vscode" not in run(root, "git", "status", "--porcelain").stdout
+
+
+def test_committed_settings_of_vs_code_are_not_changed(root):
+    path = root / ".vscode" / "settings.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    run(root, "git", "add", ".vscode", check=True)
+    assert states(run(root, "nbrelease", "doctor", "--fix"))["VS Code"] == "missing"
+    assert path.read_text() == "{}"
 
 
 def test_committed_notebooks_are_stripped_and_the_working_copy_is_not_changed(root):

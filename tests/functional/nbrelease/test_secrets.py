@@ -22,7 +22,8 @@ from nbrelease.secrets import find_in_file
 pytestmark = pytest.mark.functional
 
 PLACES = (
-    "parameter", "stdout", "stderr", "repr", "html", "markdown", "source", "error", "value", "json"
+    "parameter", "stdout", "stderr", "repr", "html", "markdown", "source", "error", "value", "json",
+    "table",
 )  # fmt: skip
 LIST = "from nbrelease import record\nimport json, os, sys\nsecrets = json.load(open(os.environ['PLANTED']))"
 
@@ -41,7 +42,7 @@ def readings(path: Path) -> list[str]:
 
 
 @pytest.fixture
-def two_hundred(tmp_path, monkeypatch) -> dict[str, dict[str, planted.Planted]]:
+def secrets_everywhere(tmp_path, monkeypatch) -> dict[str, dict[str, planted.Planted]]:
     """Secrets by place and form; the kernel reads them from a file outside the project."""
     maker = planted.Maker(20261124)
     made = {place: {form: maker.plant(form) for form in maker.forms()} for place in PLACES}
@@ -50,6 +51,13 @@ def two_hundred(tmp_path, monkeypatch) -> dict[str, dict[str, planted.Planted]]:
         json.dumps({place: [each.text for each in of.values()] for place, of in made.items()})
     )
     monkeypatch.setenv("PLANTED", str(path))
+    # Only made-up passwords: no other secret has the column "value" or "password" alone.
+    values = [made["table"][form].secret for form in planted.PHRASES if "address" not in form]
+    values = values[: len(values) // 2 * 2]
+    made["table"] = {value: planted.Planted(value, value, value) for value in values}
+    path = tmp_path.parent / "planted-values.json"
+    path.write_text(json.dumps(values))
+    monkeypatch.setenv("PLANTED_VALUES", str(path))
     return made
 
 
@@ -63,15 +71,21 @@ def plant(project, made) -> None:
         ("p", ["parameters"], "notes: list = []\nplain: str = 'x'"),
         ("load", [], LIST),
         ("source", [], source),
-        ("stdout", [], "for each in secrets['stdout']:\n    print('INFO', each)"),
+        ("stdout", [], "for each in secrets['stdout']:\n    print('INFO', each, sep='\\n')"),
         ("strokes", [], "text = secrets['stdout'][0]\nprint(text[:70], end='', flush=True)\n"
          "import time; time.sleep(0.3)\nprint(text[70:])"),
         ("stderr", [], "for each in secrets['stderr']:\n    print(each, file=sys.stderr)"),
         ("repr", [], "dict(enumerate(secrets['repr']))"),
         ("html", [], "from IPython.display import HTML, JSON, display\nimport html\n"
-         "HTML(''.join(f'<p>{html.escape(each)}</p>' for each in secrets['html']))"),
+         "HTML(''.join(f'<pre>{html.escape(each)}</pre>' for each in secrets['html']))"),
         ("json", [], "display(JSON({str(i): each for i, each in enumerate(secrets['json'])}))"),
         ("value", [], "record(seen=secrets['value'])"),
+        ("table", [], "import pandas as pd\nvalues = json.load(open(os.environ['PLANTED_VALUES']))\n"
+         "rows = pd.DataFrame({'name': ['DB_PASS', 'pw'] * (len(values) // 2), 'value': values})\n"
+         "columns = pd.DataFrame({'user': 'ada', 'password': values, 'host': 'h'})\n"
+         "display(rows, columns)\nprint(rows, columns, sep='\\n\\n')\n"
+         "print(rows.to_csv(), columns.to_csv(index=False), sep='\\n')\n"
+         "print(rows.to_csv(sep='\\t'))"),
         ("error", ["raises-exception"], "raise ValueError('\\n'.join(secrets['error'][:10]))"),
         ("no", ["test"], "assert not secrets, '\\n'.join(secrets['error'][10:])"),
     )  # fmt: skip
@@ -82,12 +96,12 @@ def plant(project, made) -> None:
     nbformat.write(notebook, path)
 
 
-def test_no_planted_secret_is_in_any_file(project, two_hundred, capfd):
-    plant(project, two_hundred)
-    given = json.dumps([each.text for each in two_hundred["parameter"].values()])
+def test_no_planted_secret_is_in_any_file(project, secrets_everywhere, capfd):
+    plant(project, secrets_everywhere)
+    given = json.dumps([each.text for each in secrets_everywhere["parameter"].values()])
     assert main(["run", "01_a", "--env", "dev", "-p", f"notes={given}"]) == 1
     folder = release_of(project)
-    comment = two_hundred["stdout"]["GitHub"]
+    comment = secrets_everywhere["stdout"]["GitHub"]
     decision = {
         "environment": "prod", "stage": "register", "decision": "rejected", "name": "Ada",
         "time": "2026-11-24T12:00:00Z", "comment": f"do not use {comment.text}",
@@ -99,19 +113,20 @@ def test_no_planted_secret_is_in_any_file(project, two_hundred, capfd):
 
     files = [path for path in folder.parent.rglob("*") if path.is_file()]
     assert {".ipynb", ".html", ".json", ".xml"} <= {path.suffix for path in files}
-    assert len([each for of in two_hundred.values() for each in of.values()]) == 200
+    assert len(planted.Maker(0).forms()) >= 90
+    assert len([each for of in secrets_everywhere.values() for each in of.values()]) > 900
     leaked = [
         (place, each.form, path.name)
         for path in files
         for text in readings(path)
-        for place, of in two_hundred.items()
+        for place, of in secrets_everywhere.items()
         for each in of.values()
         for part in each.secret.split("\n")
         if part in text
     ]
     assert not leaked
     assert not [
-        each for of in two_hundred.values() for each in of.values() if each.secret in printed
+        each for of in secrets_everywhere.values() for each in of.values() if each.secret in printed
     ]
     assert "a phrase that is one" not in "".join(path.read_text() for path in files)
     assert not {path.name: found for path in files if (found := find_in_file(path))}
@@ -122,14 +137,15 @@ def test_no_planted_secret_is_in_any_file(project, two_hundred, capfd):
         ("injected-parameters", "code"), ("source", "code"), ("prose", "code"),
         ("stdout", "output"), ("strokes", "output"), ("stderr", "output"), ("repr", "output"),
         ("html", "output"), ("json", "output"), ("value", "output"), ("error", "output"),
+        ("table", "output"),
         ("no", "output"), ("", "file"), ("", "metadata"),
     } <= listed  # fmt: skip
     stdout = [each for each in record["masked"] if each["cell"] == "stdout"]
-    assert sum(each["times"] for each in stdout) == 20
+    assert sum(each["times"] for each in stdout) >= 90
     assert "html/01_a.html#stdout" in (folder / "index.html").read_text()
 
 
-def test_a_killed_run_leaves_no_secret(project, two_hundred):
+def test_a_killed_run_leaves_no_secret(project, secrets_everywhere):
     project.runbook(
         "01_a", ("load", [], LIST),
         ("out", [], "print('\\n'.join(secrets['stdout']), flush=True)"),
@@ -147,7 +163,7 @@ def test_a_killed_run_leaves_no_secret(project, two_hundred):
     process.kill()
     process.wait()
     assert "AccountKey=***" in text
-    assert not [each for each in two_hundred["stdout"].values() if each.secret in text]
+    assert not [each for each in secrets_everywhere["stdout"].values() if each.secret in text]
     (path,) = project.root.glob("evidence/*/notebooks/*.ipynb")
     assert {each.cell for each in result_of(path).masked} == {"out"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from nbrelease.new import EDITOR
 
 pytestmark = pytest.mark.functional
 KIND = ("--example", "diabetes")
@@ -205,6 +208,40 @@ def test_a_project_in_a_subfolder_of_a_repository_is_merged(older, tmp_path):
     assert "merged    Makefile" in done.stdout
     assert (repository / "Makefile").read_text() == "# not of the project\n"
     assert (project / "Makefile").read_text().startswith("# Two commands")
+
+
+def without_editor_files(template: Path) -> None:
+    for name in EDITOR:
+        (template / name).unlink()
+    new = template.parent / "new.py"
+    change(new, '"pyproject.toml", *EDITOR)', '"pyproject.toml")')
+    change(new, 'Path("README.md"), Path(EDITOR[-1])', 'Path("README.md"),')
+
+
+def test_an_older_project_gets_the_files_of_editors(older, current):
+    project = older(without_editor_files)
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in EDITOR:
+        assert f"merged    {name}" in done.stdout
+        assert (project / name).read_text() == (current / name).read_text()
+
+
+def test_own_files_of_editors_stay_and_get_the_missing_settings(older):
+    project = older(without_editor_files)
+    own = {".vscode/settings.json": '{"editor.rulers": [100]}', ".vscode/tasks.json": "// mine"}
+    (project / ".vscode").mkdir()
+    for name, text in own.items():
+        (project / name).write_text(text)
+    change(project / ".gitignore", "dist/\n", "dist/\n/.vscode/tasks.json\n")  # not in git
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = json.loads((project / ".vscode/settings.json").read_text())
+    assert settings["editor.rulers"] == [100]
+    assert settings["python.testing.pytestEnabled"] is True
+    assert (project / ".vscode/tasks.json").read_text() == "// mine"
+    assert (project / ".vscode/launch.json").is_file()
 
 
 def test_uncommitted_changes_and_a_missing_wheel_are_refused(older):

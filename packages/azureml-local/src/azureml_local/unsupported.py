@@ -21,6 +21,11 @@ UNSUPPORTED = (
         WORKSPACE + "/computes/{compute}/updateDataMounts",
         "jobs mount their inputs",
     ),
+    (
+        "Model versions - Package",
+        WORKSPACE + "/models/{model}/versions/{version}/package",
+        "no images are built",
+    ),
     ("Deployments of templates - Validate", VALIDATE, "the SDK validates components itself"),
     ("Managed networks", WORKSPACE + "/outboundRules", SERVICE),
 )

@@ -138,14 +138,15 @@ def load_pipeline(
         problems.collect(check_groups, pipeline, known_groups)
     problems.raise_all()
     assert pipeline is not None  # noqa: S101 - without a problem there is a pipeline
-    pipeline = resolve_static_macros(pipeline, {**(variables or {}), **(run_variables or {})})
+    values = {**(variables or {}), **(run_variables or {})}
+    pipeline = resolve_static_macros(pipeline, values)
     return LoadedPipeline(
         pipeline,
         expanded.document,
         path.resolve(),
         root.resolve(),
         expanded.files,
-        check_azure(pipeline),
+        check_azure(pipeline, root.resolve(), values),
         expanded.repositories,
         known_groups,
     )

@@ -127,6 +127,19 @@ def test_limits_that_are_exceeded_and_no_requests_are_problems():
     assert codes(nothing, RequestLimits(p95_ms=100)) == ["no_requests"]
 
 
+@pytest.mark.parametrize(("share", "fewest"), [(1, 688), (10, 66), (50, 10), (100, 0)])
+def test_an_observation_goes_on_until_a_small_share_was_hit(endpoint, share, fewest):
+    result = client(endpoint).observe(ROWS, seconds=0, share=share, connections=1)
+    assert result.requests == fewest
+
+
+def test_a_slow_endpoint_is_not_observed_for_ever(endpoint):
+    endpoint.RequestHandlerClass.mode = "hang"
+    limits = RequestLimits(p95_ms=2)
+    result = client(endpoint).observe(ROWS, seconds=0, share=10, limits=limits)
+    assert 0 < result.requests < 66
+
+
 def test_each_deployment_is_measured_on_its_own(endpoint):
     endpoint.RequestHandlerClass.named = ["model-1", "model-2"] * 5000
     result = client(endpoint).observe(ROWS, seconds=1, connections=1)

@@ -91,12 +91,14 @@ class FakeScoring:
     def __init__(self, *observations: Observation) -> None:
         self.observations = list(observations) or [observation()]
         self.observed = 0
+        self.shares: list[int] = []
         self.predictions: dict[str, list[int]] = {"a": [0, 1], "b": [0, 1]}
         self.before_observing: Callable[[], None] = lambda: None
         self.error: Exception | None = None
 
-    def observe(self, rows: Any, **options: Any) -> Observation:
+    def observe(self, rows: Any, *, share: int, **options: Any) -> Observation:
         self.before_observing()
+        self.shares.append(share)
         self.observed += 1
         return self.observations[min(self.observed, len(self.observations)) - 1]
 

@@ -102,11 +102,10 @@ def test_a_limit_that_is_exceeded_rolls_back(seen, code):
     assert set(client.endpoint.tags) == {"keep-b"}
 
 
-def test_no_request_to_the_new_deployment_is_observed_again():
-    missed, scoring = observation(answered_by="a"), FakeScoring()
-    scoring.observations = [missed, missed, observation()]
+def test_a_step_is_observed_until_its_share_was_hit():
+    scoring = FakeScoring()
     assert run(FakeClient(LIVE), scoring).completed
-    assert scoring.observed == 5
+    assert scoring.shares == [10, 50, 100]
 
 
 def test_answers_without_a_name_are_no_reason_to_stop():
@@ -253,6 +252,7 @@ def test_mirrored_requests_end_before_the_traffic_moves():
     assert mirror(client, scoring, rows=5, drift=0.1).completed
     assert seen == [{"b": 20}, {"b": 0}]
     assert client.mirrors == [{"b": 20}, {"b": 0}]
+    assert scoring.shares[0] == 20
 
 
 @pytest.mark.parametrize(

@@ -105,10 +105,14 @@ def test_a_stream_holds_incomplete_lines_and_keys():
 
 
 @pytest.mark.parametrize("form", Maker(0).forms())
-@pytest.mark.parametrize("neighbour", ["", "a", "9", "key", "=", "\x1b[31mred\x1b[0m", "'"])
-def test_joined_texts_give_the_same_result_as_single_texts(form, neighbour):
+def test_joined_texts_give_the_same_result_as_single_texts(form):
     """The fast search of all texts of a file misses no secret."""
     planted = Maker(1).plant(form)
+    for neighbour in ("", "a", "9", "key", "=", "\x1b[31mred\x1b[0m", "'"):
+        check_joined(planted, neighbour)
+
+
+def check_joined(planted, neighbour):
     texts = ["first", neighbour, planted.text, neighbour, '{"a": 1}']
     assert may_contain_secret(texts)
     assert mask(texts) == ([mask_text(text)[0] for text in texts], mask_text(planted.text)[1])

@@ -135,6 +135,11 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         jobs = records.children(state, workspace, parent)  # none for an unknown job, as on Azure
         return JSONResponse({"value": [records.run_history(state, workspace, job) for job in jobs]})
 
+    @routes.add("GET", HISTORY + "/runs/{name}/serviceinstances/{node}", "Run history - Services")
+    async def services(request: Request) -> Response:
+        records.find(state, state.workspace(request), request.path_params["name"])
+        return JSONResponse({"instances": {}})  # no interactive services on this machine
+
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]

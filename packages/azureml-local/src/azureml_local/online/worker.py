@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from azureml_local.scoring.frames import (
     ScoringResponse,
     pack_request,
 )
+
+EXCEPTION = re.compile(
+    r"^(?!azureml_inference_server_http)[\w.]*(?:Error|Exception|Exit)(?:: .*)?$", re.MULTILINE
+)
+"""The last line of a traceback, but not of an exception of Microsoft's server."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,14 @@ class LaunchSettings:
             file.write(f"azureml-local: {line}\n")
 
     def crash_message(self) -> str:
-        """The error message for a process that ended: the last line of its log."""
-        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()]
-        last = next((line for line in reversed(lines) if line), "its log is empty")
+        """The error message for a process that ended: the last line of its log.
+
+        Microsoft's server logs more after the exception of a script: there it is the exception.
+        """
+        text = self.log.read_text(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        exceptions = EXCEPTION.findall(text) if "server" in self.spec else []
+        last = (exceptions or lines or ["its log is empty"])[-1]
         return f"the deployment's process ended: {last}"
 
 

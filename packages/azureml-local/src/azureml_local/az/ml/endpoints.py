@@ -6,6 +6,7 @@ import contextlib
 from typing import Any
 
 from azureml_local.az.errors import AzError
+from azureml_local.az.ml import batch_invocations
 from azureml_local.az.ml.assets import Command, overrides
 from azureml_local.az.ml.clients import finish, list_entities, to_json
 from azureml_local.az.ml.generic_update import parse_pairs, parse_traffic, update_properties
@@ -121,23 +122,6 @@ def _invoke_online(client: Any, arguments: Arguments) -> Any:
         request_file=arguments.request_file,
         deployment_name=arguments.deployment_name,
     )
-
-
-def _invoke_batch(client: Any, arguments: Arguments) -> Any:
-    from azure.ai.ml import Input
-
-    if arguments.input_type not in (None, "uri_file", "uri_folder"):
-        raise AzError("--input-type: Supported values: uri_folder, uri_file.")
-    options: dict[str, Any] = {"params_override": []}
-    if arguments.input:
-        options["input"] = Input(path=arguments.input, type=arguments.input_type or "uri_folder")
-    for name in ("job_name", "experiment_name"):
-        if getattr(arguments, name):
-            options[name] = getattr(arguments, name)
-    job = client.batch_endpoints.invoke(
-        endpoint_name=arguments.name, deployment_name=arguments.deployment_name, **options
-    )
-    return to_json(job)
 
 
 def _list_endpoint_jobs(client: Any, arguments: Arguments) -> Any:
@@ -278,7 +262,7 @@ COMMANDS: dict[str, Command] = {
     "online-endpoint get-credentials": _get_credentials,
     "online-endpoint regenerate-keys": _regenerate_keys,
     "online-deployment get-logs": _get_logs,
-    "batch-endpoint invoke": _invoke_batch,
+    "batch-endpoint invoke": batch_invocations.invoke,
     "batch-endpoint list-jobs": _list_endpoint_jobs,
     "batch-deployment list-jobs": _list_deployment_jobs,
 }

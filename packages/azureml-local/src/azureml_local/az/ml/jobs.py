@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Any
 
 from azureml_local.az.errors import AzError
@@ -32,10 +33,27 @@ def _create(client: Any, arguments: Arguments) -> Any:
         _load_job(arguments), skip_validation=arguments.skip_validation
     )
     _open_page(job, arguments)
+    if arguments.save_as:
+        _save(job, arguments.save_as)
     if arguments.stream:
         client.jobs.stream(job.name)
         job = client.jobs.get(job.name)
     return to_json(job)
+
+
+def _save(job: Any, name: str) -> None:
+    """``--save-as``: write the state of the created job to a YAML file.
+
+    Raises:
+        AzError: the file cannot be written.
+    """
+    import yaml
+
+    text = yaml.safe_dump(to_json(job), sort_keys=False, allow_unicode=True)
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AzError(f"--save-as {name}: {error.strerror}") from None
 
 
 def _validate(client: Any, arguments: Arguments) -> Any:
@@ -74,6 +92,11 @@ def _download(client: Any, arguments: Arguments) -> None:
 
 def _cancel(client: Any, arguments: Arguments) -> None:
     client.jobs.begin_cancel(arguments.name).result()
+
+
+def _show_services(client: Any, arguments: Arguments) -> Any:
+    services = client.jobs.show_services(arguments.name, arguments.node_index)
+    return {name: vars(service) for name, service in (services or {}).items()}
 
 
 def _stream(client: Any, arguments: Arguments) -> None:
@@ -127,6 +150,7 @@ COMMANDS: dict[str, Command] = {
     "job update": _update,
     "job download": _download,
     "job cancel": _cancel,
+    "job show-services": _show_services,
     "job stream": _stream,
     "job archive": _archive("archive"),
     "job restore": _archive("restore"),

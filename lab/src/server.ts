@@ -1,0 +1,104 @@
+/** Requests to the server extension; the types are those of nbrelease.lab in Python. */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+/** A replacement in a cell: lines and columns count from 1, columns in code points. */
+export interface ICellEdit {
+  cell: string;
+  start: [number, number];
+  end: [number, number];
+  text: string;
+}
+
+export interface IQuickFix {
+  title: string;
+  edits: ICellEdit[];
+}
+
+export interface IFinding {
+  code: string;
+  level: 'error' | 'warning' | 'note';
+  path: string;
+  cell: string;
+  line: number;
+  column: number;
+  message: string;
+  fix: string;
+  link: string;
+  fixes: IQuickFix[];
+}
+
+export interface IEdit {
+  path: string;
+  title: string;
+  diff: string;
+}
+
+export interface IPreviewLine {
+  text: string;
+  cell: string;
+  line: number;
+}
+
+export interface INotebookState {
+  state: 'not tagged' | 'failed' | 'edited by hand' | 'stale' | 'fresh';
+  module: string;
+  cells: { id: string; tags: string[] }[];
+  findings: IFinding[];
+  stale: string[];
+  edits: IEdit[];
+  untested: string[];
+  preview: IPreviewLine[];
+}
+
+export interface IWritten {
+  files: string[];
+  findings: IFinding[];
+  refused: IEdit[];
+}
+
+const settings = ServerConnection.makeSettings();
+
+/** The address of a page of the server. */
+export function address(...parts: string[]): string {
+  return URLExt.join(settings.baseUrl, ...parts);
+}
+
+export async function fetchFrom(
+  url: string,
+  init: RequestInit = {}
+): Promise<Response> {
+  return ServerConnection.makeRequest(url, init, settings);
+}
+
+async function read<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  if (response.ok) {
+    return JSON.parse(text) as T;
+  }
+  let message = `${response.status} ${response.statusText}`;
+  try {
+    message = (JSON.parse(text) as { message: string }).message;
+  } catch {
+    // a proxy's page and not an answer of the extension: its status is the message
+  }
+  throw new Error(message);
+}
+
+export async function get<T>(
+  name: string,
+  query: Record<string, string>
+): Promise<T> {
+  const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
+  return read<T>(await fetchFrom(url));
+}
+
+export async function post<T>(
+  name: string,
+  query: Record<string, string>,
+  body = ''
+): Promise<T> {
+  const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
+  return read<T>(await fetchFrom(url, { method: 'POST', body }));
+}

@@ -1,0 +1,210 @@
+"""The JupyterLab extension, used as a data scientist would, with the example of this repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_server import TOKEN, LabServer, open_server
+from playwright.sync_api import Locator, Page, expect
+from visit import axe_violations, size
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("notebooks", "exported", "tests/exported", "runbooks", "conda", "data")
+FILES = ("settings.ini", "pyproject.toml", "requirements.txt")
+NOTEBOOK = "notebooks/train.ipynb"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Iterator[LabServer]:
+    """A JupyterLab in a copy of the example."""
+    folder = tmp_path_factory.mktemp("lab")
+    root = folder / "project"
+    for name in FOLDERS:
+        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "diabetes.csv")
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    for name in FILES:
+        shutil.copy(ROOT / name, root)
+    with open_server(root, folder / "state", "lab") as server:
+        yield server
+
+
+class Window:
+    """A JupyterLab window with an open notebook."""
+
+    def __init__(self, page: Page, lab: LabServer) -> None:
+        self.page, self.lab = page, lab
+        self.errors: list[str] = []
+        page.on(
+            "console",
+            lambda message: self.errors.append(message.text) if message.type == "error" else None,
+        )
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, notebook: str) -> None:
+        # The export menu has its formats after this answer.
+        with self.page.expect_response(re.compile("api/nbconvert"), timeout=90_000):
+            self.page.goto(f"{self.lab.url}lab/tree/{notebook}?token={TOKEN}&reset")
+        expect(self.badges.first).to_be_visible(timeout=90_000)
+
+    def open_panel(self) -> None:
+        if not self.panel.is_visible():
+            self.page.locator('.lm-TabBar-tab[data-id="nbrelease-export"]').click()
+
+    @property
+    def badges(self) -> Locator:
+        return self.page.locator(".nbr-badge:visible")
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.get_by_role("region", name="nbrelease")
+
+    def cell(self, number: int) -> Locator:
+        """A code cell by its number."""
+        return self.page.locator(".jp-CodeCell").nth(number)
+
+    def type_at_start(self, number: int, text: str) -> None:
+        self.cell(number).locator(".cm-content").click()
+        self.page.keyboard.press("Control+Home")
+        self.page.keyboard.type(text)
+
+
+@pytest.fixture
+def window(browser, lab) -> Iterator[Window]:
+    """A window on a notebook that the test may change."""
+    original = (lab.root / NOTEBOOK).read_bytes()
+    exported = {
+        path: path.read_bytes() for path in (lab.root / "exported").rglob("*") if path.is_file()
+    }
+    context = browser.new_context(viewport=size(1280))
+    window = Window(context.new_page(), lab)
+    window.open(NOTEBOOK)
+    yield window
+    context.close()
+    (lab.root / NOTEBOOK).write_bytes(original)
+    for path, content in exported.items():
+        path.write_bytes(content)
+
+
+def test_the_badge_shows_and_sets_the_role_of_a_cell(window):
+    badge = window.badges.nth(1)
+    expect(badge).to_have_text("export")
+    badge.focus()
+    window.page.keyboard.press("Enter")
+    window.page.get_by_role("menuitem", name="test", exact=True).click()
+    expect(badge).to_have_text("test")
+    window.page.keyboard.press("Control+s")
+    saved = window.lab.root / NOTEBOOK
+    window.page.wait_for_function("document.querySelector('.jp-mod-dirty') === null")
+    tags = [cell["metadata"].get("tags") for cell in json.loads(saved.read_bytes())["cells"]]
+    assert tags[2] == ["test"]
+    assert window.errors == []
+
+
+def test_a_typing_error_gets_a_marker_with_code_fix_and_link(window):
+    window.type_at_start(2, "missing_name\n")
+    marker = window.page.locator(".cm-lintRange-error")
+    expect(marker).to_have_text("missing_name")
+    marker.hover()
+    tooltip = window.page.locator(".cm-tooltip-lint")
+    expect(tooltip.get_by_role("link", name="NBR302")).to_have_attribute(
+        "href", re.compile(r"diagnostics\.md#nbr302$")
+    )
+    expect(tooltip).to_contain_text("Fix:")
+    window.page.keyboard.press("Control+Home")
+    window.page.keyboard.press("Control+Delete")
+    expect(marker).to_have_count(0)
+    assert window.errors == []
+
+
+def test_a_quick_fix_changes_the_cell(window):
+    window.type_at_start(2, "#| exprot\n")
+    marker = window.page.locator(".cm-lintRange-warning")
+    marker.first.hover()
+    window.page.locator(".cm-tooltip-lint").get_by_role("button", name="#| export").click()
+    expect(window.cell(2).locator(".cm-line").first).to_have_text("#| export")
+    expect(marker).to_have_count(0)
+
+
+def test_the_panel_shows_the_state_and_follows_the_cursor(window):
+    window.open_panel()
+    expect(window.panel.get_by_role("heading", level=2)).to_have_text("exported/train/main.py")
+    expect(window.panel.locator("strong")).to_have_text("fresh")
+    window.type_at_start(2, "EXTRA = 1\n")
+    expect(window.panel.locator("strong")).to_have_text("stale")
+    window.page.keyboard.press("ArrowUp")
+    expect(window.panel.locator(".cm-activeLine, .cm-line", has_text="EXTRA = 1")).to_be_visible()
+    window.panel.get_by_role("button", name="Export").click()
+    expect(window.panel.get_by_role("status")).to_contain_text("exported/train/main.py")
+    expect(window.panel.locator("strong")).to_have_text("fresh")
+    module = window.lab.root / "exported" / "train" / "main.py"
+    assert "\nEXTRA = 1\n" in module.read_text("utf-8")
+
+    module.write_text(module.read_text("utf-8").replace("EXTRA = 1", "EXTRA = 2"), "utf-8")
+    window.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(window.panel.locator("strong")).to_have_text("edited by hand")
+    expect(window.panel.locator("pre")).to_contain_text("+EXTRA = 2")
+    window.panel.get_by_role("button", name="Sync").click()
+    expect(window.panel.get_by_role("status")).to_contain_text(NOTEBOOK)
+    expect(window.cell(2)).to_contain_text("EXTRA = 2")
+    expect(window.panel.locator("strong")).to_have_text("fresh")
+    assert window.errors == []
+
+
+def test_a_finding_of_the_panel_leads_to_its_line(window):
+    window.open_panel()
+    window.type_at_start(2, "missing_name\n")
+    window.cell(0).locator(".cm-content").click()
+    window.panel.get_by_role("button", name="missing_name").click()
+    expect(window.cell(2)).to_have_class(re.compile("jp-mod-active"))
+    window.page.keyboard.type("x")
+    expect(window.cell(2).locator(".cm-line").first).to_have_text("xmissing_name")
+
+
+def test_the_export_menu_downloads_the_module_or_shows_the_findings(window):
+    export = ("File", "Save and Export Notebook As", "Nbrelease")
+    with window.page.expect_download() as download:
+        _choose(window.page, *export)
+    assert download.value.suggested_filename == "train.py"
+    text = Path(download.value.path()).read_text("utf-8")
+    assert text == (window.lab.root / "exported" / "train" / "main.py").read_text("utf-8")
+    window.type_at_start(2, "missing_name\n")
+    _choose(window.page, *export)
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog.get_by_role("link", name="NBR302")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+
+
+def test_layout_and_accessibility(window, screenshots):
+    window.type_at_start(2, "missing_name\n")
+    for width in (1280, 1920):
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            _use_theme(window.page, theme)
+            window.page.set_viewport_size(size(width))
+            window.open_panel()
+            expect(window.panel.get_by_role("link", name="NBR302")).to_be_visible()
+            where = f"lab-notebook-{width}-{theme.split()[1].lower()}"
+            window.page.screenshot(path=screenshots / f"{where}.png")
+            assert axe_violations(window.page, [".nbr-panel", ".nbr-badge"]) == [], where
+    assert window.errors == []
+
+
+def _use_theme(page: Page, theme: str) -> None:
+    current = page.locator("body").get_attribute("data-jp-theme-name")
+    if current != theme:
+        _choose(page, "Settings", "Theme", theme)
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+
+
+def _choose(page: Page, menu: str, submenu: str, item: str) -> None:
+    """Choose an item of a submenu; JupyterLab gives an item with a submenu no role."""
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    page.locator(".lm-Menu-itemLabel").get_by_text(submenu, exact=True).hover()
+    page.get_by_role("menuitem", name=item, exact=True).click()
