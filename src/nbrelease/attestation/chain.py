@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nbrelease import files
 from nbrelease.attestation import manifest, sign
+from nbrelease.attestation.problem import Problem
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.secrets import Known, find_in_file, mask_text
 
@@ -132,7 +133,7 @@ def append(
     return target
 
 
-def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry], list[str]]:
+def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry], list[Problem]]:
     """The entries of a pack in order, and the problems of the chain.
 
     Args:
@@ -140,29 +141,35 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
         keys: required signers of each entry.
     """
     top = folder / manifest.LATER
-    problems: list[str] = []
+    problems: list[Problem] = []
     entries: list[Entry] = []
     known = {HEAD, PAGE}
     paths = sorted(path for path in top.glob("*.json") if path.stem.isdigit())
     for number, path in enumerate(paths, start=1):
         where = f"{manifest.LATER}/{path.name}"
         if path.name != f"{entry_name(number)}.json":
-            problems.append(f"{manifest.LATER}/{entry_name(number)}.json: missing")
+            problems.append(
+                Problem("NBV711", f"{manifest.LATER}/{entry_name(number)}.json: missing")
+            )
             break
         try:
             entry = Entry.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
-            problems.append(f"{where}: not an entry: {str(error).splitlines()[0]}")
+            problems.append(
+                Problem("NBV712", f"{where}: not an entry: {str(error).splitlines()[0]}")
+            )
             break
         if entry.number != number:
-            problems.append(f"{where}: has number {entry.number}")
+            problems.append(Problem("NBV713", f"{where}: has number {entry.number}"))
         if entry.release_id != _release_id(folder):
-            problems.append(f"{where}: belongs to release {entry.release_id}")
+            problems.append(Problem("NBV714", f"{where}: belongs to release {entry.release_id}"))
         if entry.follows != digest_of(folder, number - 1):
             before = f"{entry_name(number - 1)}.json" if number > 1 else manifest.NAME
-            problems.append(f"{where}: does not follow {before}, which was changed")
+            problems.append(
+                Problem("NBV715", f"{where}: does not follow {before}, which was changed")
+            )
         if entries and entry.time < entries[-1].time:
-            problems.append(f"{where}: earlier than the entry before")
+            problems.append(Problem("NBV716", f"{where}: earlier than the entry before"))
         problems += _check_files(folder, entry)
         problems += _check_signature(top / f"{entry_name(number)}{sign.SUFFIX}", path, keys)
         known |= {path.name, f"{entry_name(number)}{sign.SUFFIX}"}
@@ -172,53 +179,62 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
     if not problems:
         existing = {p.relative_to(top).as_posix() for p in top.rglob("*") if not p.is_dir()}
         problems += [
-            f"{manifest.LATER}/{n}: not part of an entry" for n in sorted(existing - known)
+            Problem("NBV726", f"{manifest.LATER}/{n}: not part of an entry")
+            for n in sorted(existing - known)
         ]
     return entries, problems
 
 
-def _check_files(folder: Path, entry: Entry) -> list[str]:
+def _check_files(folder: Path, entry: Entry) -> list[Problem]:
     problems = []
     for name, sha256 in entry.files.items():
         shown = f"{manifest.LATER}/{entry_name(entry.number)}/{name}"
         path = folder / shown
         if "/" in name or not path.is_file() or path.is_symlink():
-            problems.append(f"{shown}: missing")
+            problems.append(Problem("NBV717", f"{shown}: missing"))
         elif files.sha256(path) != sha256:
-            problems.append(f"{shown}: changed")
+            problems.append(Problem("NBV718", f"{shown}: changed"))
     return problems
 
 
-def _check_signature(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]) -> list[str]:
+def _check_signature(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]) -> list[Problem]:
     shown = f"{manifest.LATER}/{envelope.name}"
     if not envelope.is_file():
-        return [f"{manifest.LATER}/{entry.name}: not signed with key {k.id}" for k in keys]
+        return [
+            Problem("NBV719", f"{manifest.LATER}/{entry.name}: not signed with key {k.id}")
+            for k in keys
+        ]
     try:
         signature = sign.read(envelope)
     except sign.NoEnvelope as error:
-        return [f"{shown}: {error}"]
+        return [Problem("NBV720", f"{shown}: {error}")]
     problems = []
     if files.sha256(entry) not in signature.digests:
-        problems.append(f"{shown}: not the signature of {entry.name}")
+        problems.append(Problem("NBV721", f"{shown}: not the signature of {entry.name}"))
     for key in keys:
         if not signature.signed_by(key):
-            problems.append(f"{shown}: not signed with key {key.id}")
+            problems.append(Problem("NBV719", f"{shown}: not signed with key {key.id}"))
     return problems
 
 
-def _check_head(folder: Path, count: int) -> list[str]:
+def _check_head(folder: Path, count: int) -> list[Problem]:
     path = folder / manifest.LATER / HEAD
     shown = f"{manifest.LATER}/{HEAD}"
     if not path.is_file():
-        return [f"{shown}: missing"] if count else []
+        return [Problem("NBV722", f"{shown}: missing")] if count else []
     try:
         head = Head.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError):
-        return [f"{shown}: malformed"]
+        return [Problem("NBV723", f"{shown}: malformed")]
     if head.entries != count:
-        return [f"{shown}: has {head.entries} entries, found {count}"]
+        return [Problem("NBV724", f"{shown}: has {head.entries} entries, found {count}")]
     if head.sha256 != digest_of(folder, count):
-        return [f"{manifest.LATER}/{entry_name(count)}.json: changed: {HEAD} has another digest"]
+        return [
+            Problem(
+                "NBV725",
+                f"{manifest.LATER}/{entry_name(count)}.json: changed: {HEAD} has another digest",
+            )
+        ]
     return []
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from nbrelease.attestation.problem import Problem
 from nbrelease.attestation.sign import PublicKey
 from nbrelease.errors import NbreleaseError, UsageError
 from nbrelease.verification import (
@@ -88,6 +89,6 @@ def _run(check: Check, pack: Pack) -> Result:
     except Unreadable as error:  # an earlier check reports what is wrong with this file
         return not_applicable(f"not readable: {error}")
     except NbreleaseError as error:
-        return failed([str(error)])
+        return failed([Problem("NBV901", str(error))])
     except MALFORMED as error:
-        return failed([f"malformed: {type(error).__name__}: {error}"])
+        return failed([Problem("NBV902", f"malformed: {type(error).__name__}: {error}")])

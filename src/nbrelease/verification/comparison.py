@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from itertools import chain
 
+from nbrelease.attestation.problem import Problem
 from nbrelease.records.criterion import CriterionResult
 from nbrelease.records.published import Comparison, Curves, Fairness, Metric, Slice
 from nbrelease.verification.pack import Pack
@@ -40,29 +41,38 @@ def comparison(pack: Pack) -> Result:
     return passed_unless(problems, f"{text} agree")
 
 
-def _check_metric(metric: Metric, compared: Comparison) -> Iterator[str]:
+def _check_metric(metric: Metric, compared: Comparison) -> Iterator[Problem]:
     for name, bounds in (
         ("challenger", metric.challenger_interval),
         ("champion", metric.champion_interval),
         ("difference", metric.difference_interval),
     ):
         if bounds is not None and bounds[0] > bounds[1]:
-            yield f"{metric.name}: the interval of {name} ends at {bounds[1]:g} before its start"
+            yield Problem(
+                "NBV321",
+                f"{metric.name}: the interval of {name} ends at {bounds[1]:g} before its start",
+            )
     if (metric.champion is None) != (metric.difference is None):
-        yield f"{metric.name}: a difference needs the champion's value, and the value a difference"
+        yield Problem(
+            "NBV322",
+            f"{metric.name}: a difference needs the champion's value, and the value a difference",
+        )
     if metric.champion is None or metric.difference is None:
         return
     if compared.champion is None:
-        yield f"{metric.name}: has a champion's value, and there is no champion"
+        yield Problem("NBV323", f"{metric.name}: has a champion's value, and there is no champion")
     difference = metric.challenger - metric.champion
     if not _is_same(difference, metric.difference, largest=abs(metric.challenger)):
         yield (
-            f"{metric.name}: difference {metric.difference:g}, challenger minus champion is "
-            f"{difference:g}"
+            Problem(
+                "NBV324",
+                f"{metric.name}: difference {metric.difference:g}, challenger minus champion is "
+                f"{difference:g}",
+            )
         )
 
 
-def _check_counts(compared: Comparison) -> Iterator[str]:
+def _check_counts(compared: Comparison) -> Iterator[Problem]:
     """The confusion matrices have the compared rows, and give the accuracies and McNemar's rows."""
     if compared.curves is None:
         return
@@ -76,26 +86,34 @@ def _check_counts(compared: Comparison) -> Iterator[str]:
     for model, count in correct.items():
         value = getattr(accuracy, model, None)
         if value is not None and not _is_same(value, count / compared.rows):
-            yield f"accuracy of the {model}: {value:g}, its confusion matrix has {count} correct"
+            yield Problem(
+                "NBV325",
+                f"accuracy of the {model}: {value:g}, its confusion matrix has {count} correct",
+            )
     if compared.mcnemar is not None and len(correct) == 2:
         more = compared.mcnemar.challenger_only - compared.mcnemar.champion_only
         if more != correct["challenger"] - correct["champion"]:
-            yield f"McNemar's test: {more} more rows correct, the confusion matrices differ"
+            yield Problem(
+                "NBV326", f"McNemar's test: {more} more rows correct, the confusion matrices differ"
+            )
 
 
-def _check_confusion(model: str, curves: Curves, compared: Comparison) -> Iterator[str]:
+def _check_confusion(model: str, curves: Curves, compared: Comparison) -> Iterator[Problem]:
     counts, size = curves.confusion or [], len(compared.classes)
     if any(len(row) != len(counts) for row in counts) or size not in (0, len(counts)):
-        yield f"confusion matrix of the {model}: not {size} by {size} classes"
+        yield Problem("NBV327", f"confusion matrix of the {model}: not {size} by {size} classes")
     elif sum(map(sum, counts)) != compared.rows:
-        yield f"confusion matrix of the {model}: {sum(map(sum, counts))} rows of {compared.rows}"
+        yield Problem(
+            "NBV328",
+            f"confusion matrix of the {model}: {sum(map(sum, counts))} rows of {compared.rows}",
+        )
 
 
-def _check_slice(part: Slice, compared: Comparison) -> Iterator[str]:
+def _check_slice(part: Slice, compared: Comparison) -> Iterator[Problem]:
     if part.rows > compared.rows:
-        yield f"slice {part.slice}: {part.rows} rows of {compared.rows}"
+        yield Problem("NBV329", f"slice {part.slice}: {part.rows} rows of {compared.rows}")
     if part.low is not None and part.high is not None and part.low >= part.high:
-        yield f"slice {part.slice}: {part.low:g} is not below {part.high:g}"
+        yield Problem("NBV330", f"slice {part.slice}: {part.low:g} is not below {part.high:g}")
 
 
 def _find_values(
@@ -130,16 +148,18 @@ def _end(bounds: tuple[float, float] | None, criterion: CriterionResult) -> floa
 
 def _check_criterion(
     criterion: CriterionResult, expected: list[float | None], compared: Comparison
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     if expected and not _is_same(criterion.value, expected[0]):
         value, measured = (_text(each) for each in (criterion.value, expected[0]))
-        yield f"criterion {criterion.name}: {value}, measured: {measured}"
+        yield Problem("NBV331", f"criterion {criterion.name}: {value}, measured: {measured}")
     directions = {each.name: each.direction for each in compared.metrics}
     if criterion.interval_end is None or criterion.metric not in directions:
         return
     better = directions[criterion.metric]
     if criterion.operator != ("at least" if better == "higher" else "at most"):
-        yield f"criterion {criterion.name}: {criterion.operator}, and {better} is better"
+        yield Problem(
+            "NBV332", f"criterion {criterion.name}: {criterion.operator}, and {better} is better"
+        )
 
 
 def _is_same(one: float | None, other: float | None, largest: float = 0.0) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from nbrelease.attestation import manifest as manifests
+from nbrelease.attestation.problem import Problem
 from nbrelease.records import SCHEMA_VERSION, release_prefix
 from nbrelease.verification.pack import Pack, Unreadable
 from nbrelease.verification.report import Result, failed, passed_unless
@@ -15,16 +16,24 @@ def manifest(pack: Pack) -> Result:
     try:
         listed = pack.manifest.files
     except Unreadable as error:
-        return failed([str(error)])
-    problems = [f"{name}: not a path inside the pack" for name in listed if not _inside(name)]
+        return failed([Problem("NBV106", str(error))])
+    problems = [
+        Problem("NBV101", f"{name}: not a path inside the pack")
+        for name in listed
+        if not _inside(name)
+    ]
     existing = set(manifests.listed(pack.folder))
-    problems += [f"{name}: missing" for name in sorted(set(listed) - existing)]
-    problems += [f"{name}: not in the manifest" for name in sorted(existing - set(listed))]
+    problems += [Problem("NBV102", f"{name}: missing") for name in sorted(set(listed) - existing)]
+    problems += [
+        Problem("NBV103", f"{name}: not in the manifest") for name in sorted(existing - set(listed))
+    ]
     for name in sorted(existing & set(listed)):
         if (pack.folder / name).is_symlink():
-            problems.append(f"{name}: is a symbolic link")
+            problems.append(Problem("NBV104", f"{name}: is a symbolic link"))
         elif pack.sha256(name) != listed[name]:
-            problems.append(f"{name}: changed: its sha256 is not the one in the manifest")
+            problems.append(
+                Problem("NBV105", f"{name}: changed: its sha256 is not the one in the manifest")
+            )
     return passed_unless(
         problems, f"{len(listed)} files with the sha256 of the manifest, no others"
     )
@@ -41,10 +50,17 @@ def schema(pack: Pack) -> Result:
         version = str(pack.raw.get("schema_version"))
         known = SCHEMA_VERSION.partition(".")[0]
         if version.partition(".")[0] != known:
-            return failed([f"record.json: schema {version}; this nbrelease supports {known}.x"])
+            return failed(
+                [
+                    Problem(
+                        "NBV111",
+                        f"record.json: schema {version}; this nbrelease supports {known}.x",
+                    )
+                ]
+            )
         _ = pack.record
     except Unreadable as error:
-        return failed([str(error)])
+        return failed([Problem("NBV112", str(error))])
     return passed_unless([], f"record.json has schema {version}")
 
 
@@ -57,18 +73,25 @@ def identity(pack: Pack) -> Result:
     problems = []
     if record.release_id != expected:
         problems.append(
-            f"record.json: release_id {record.release_id}, expected from its environment, "
-            f"start and commit: {expected}"
+            Problem(
+                "NBV121",
+                f"record.json: release_id {record.release_id}, expected from its environment, "
+                f"start and commit: {expected}",
+            )
         )
     if pack.name != record.release_id:
-        problems.append(f"the folder is {pack.name}, release_id is {record.release_id}")
+        problems.append(
+            Problem("NBV122", f"the folder is {pack.name}, release_id is {record.release_id}")
+        )
     for name, claim in pack.claims.items():
         where = f"notebooks/{name}.ipynb"
         if claim.name != name:
-            problems.append(f"{where}: has the result of {claim.name}")
+            problems.append(Problem("NBV123", f"{where}: has the result of {claim.name}"))
         if claim.release_id != record.release_id:
-            problems.append(f"{where}: belongs to release {claim.release_id}")
+            problems.append(Problem("NBV124", f"{where}: belongs to release {claim.release_id}"))
         if claim.env != record.env:
-            problems.append(f"{where}: run in environment {claim.env}, not {record.env}")
+            problems.append(
+                Problem("NBV125", f"{where}: run in environment {claim.env}, not {record.env}")
+            )
     count = len(pack.claims)
     return passed_unless(problems, f"{count} runbooks of {record.release_id}")

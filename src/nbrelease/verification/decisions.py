@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nbrelease.attestation.problem import Problem
 from nbrelease.records import ReleaseRecord
 from nbrelease.records.criterion import AnyCriterion, CriterionText
 from nbrelease.records.published import Gate
@@ -20,40 +21,42 @@ def gate_follows_criteria(pack: Pack) -> Result:
             f"{record.verdict} before the gate" if pack.negative else "no runbook published one"
         )
         return not_applicable(f"no gate: {reason}")
-    problems = [text for each in gate.criteria if (text := _contradiction(each))]
+    problems = [found for each in gate.criteria if (found := _contradiction(each))]
     counted = [each for each in gate.criteria if gate.champion == "stop" or not each.relative]
     met = bool(counted) and all(each.passed for each in counted)
     if gate.verdict == "passed" and not met:
         unmet = ", ".join(each.name for each in counted if not each.passed) or "no criterion"
-        problems.append(f"the gate passed, not met: {unmet}")
+        problems.append(Problem("NBV422", f"the gate passed, not met: {unmet}"))
     if gate.verdict == "failed" and met:
-        problems.append("the gate failed, every criterion is met")
+        problems.append(Problem("NBV423", "the gate failed, every criterion is met"))
     if gate.verdict == "waived":
         problems += _check_waiver(gate, record)
     if gate.verdict == "failed" and (record.model is not None or not pack.negative):
-        problems.append("the gate failed and the model was registered")
+        problems.append(Problem("NBV426", "the gate failed and the model was registered"))
     count = sum(1 for each in counted if each.passed)
     result = f"{gate.verdict}: {count} of {len(counted)} criteria met"
     shown = len(gate.criteria) - len(counted)
     return passed_unless(problems, result + (f", {shown} not counted" if shown else ""))
 
 
-def _contradiction(criterion: AnyCriterion) -> str:
+def _contradiction(criterion: AnyCriterion) -> Problem | None:
     """What is wrong where a criterion's value does not lead to its result."""
     if isinstance(criterion, CriterionText) or criterion.operator == "present":
-        return ""  # schema 1.0 has no threshold; a column that exists has no value
+        return None  # schema 1.0 has no threshold; a column that exists has no value
     if criterion.passed == criterion.meets_threshold:
-        return ""
+        return None
     result = "passed" if criterion.passed else "failed"
     value = "no value" if criterion.value is None else f"{criterion.value:g}"
-    return f"criterion {criterion.name}: {result} with {value}, required {criterion.limit}"
+    return Problem(
+        "NBV421", f"criterion {criterion.name}: {result} with {value}, required {criterion.limit}"
+    )
 
 
-def _check_waiver(gate: Gate, record: ReleaseRecord) -> Iterator[str]:
+def _check_waiver(gate: Gate, record: ReleaseRecord) -> Iterator[Problem]:
     if gate.waiver is None:
-        yield "the gate was waived without a waiver"
+        yield Problem("NBV424", "the gate was waived without a waiver")
     elif gate.waiver.until < record.started.date():
-        yield f"the waiver of {gate.waiver.name} expired on {gate.waiver.until}"
+        yield Problem("NBV425", f"the waiver of {gate.waiver.name} expired on {gate.waiver.until}")
 
 
 def approvals(pack: Pack) -> Result:
@@ -67,28 +70,28 @@ def approvals(pack: Pack) -> Result:
     missing = [name for name in rules.environments if name not in approved]
     if missing and not pack.negative:
         why = f"; {record.decisions_unknown}" if record.decisions_unknown else ""
-        problems.append(f"not approved: {', '.join(missing)}{why}")
+        problems.append(Problem("NBV431", f"not approved: {', '.join(missing)}{why}"))
     if missing and record.rollout and pack.negative:
-        problems.append(f"traffic moved without approval: {', '.join(missing)}")
+        problems.append(Problem("NBV432", f"traffic moved without approval: {', '.join(missing)}"))
     if rules.environments and not approved and record.model is not None:
-        problems.append("a model was registered without any approval")
+        problems.append(Problem("NBV433", "a model was registered without any approval"))
     if not record.decisions and pack.negative and not problems:
         return not_applicable(f"{record.verdict} before the first approval")
     decided = [f"{each.name} {each.decision} {each.environment}" for each in record.decisions]
     return passed_unless(problems, ", ".join(decided))
 
 
-def _check_approvers(record: ReleaseRecord) -> Iterator[str]:
+def _check_approvers(record: ReleaseRecord) -> Iterator[Problem]:
     authors = {_person(name) for name in (record.actor, record.source.author) if name.strip()}
     for each in record.decisions:
         where = f"decision on {each.environment} (stage {each.stage})"
         if not each.name.strip():
-            yield f"{where}: no approver"
+            yield Problem("NBV434", f"{where}: no approver")
         own = each.decision == "approved" and record.approval_rules.approver_is_not_author
         if own and _person(each.name) in authors:
-            yield f"{where}: {each.name} approved their own release"
+            yield Problem("NBV435", f"{where}: {each.name} approved their own release")
         if each.decision == "rejected" and record.verdict == "passed":
-            yield f"{where}: {each.name} rejected it and the release passed"
+            yield Problem("NBV436", f"{where}: {each.name} rejected it and the release passed")
 
 
 def _person(name: str) -> str:

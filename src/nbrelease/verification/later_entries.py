@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nbrelease.attestation import chain, manifest
+from nbrelease.attestation.problem import Problem
 from nbrelease.pack import render_entries_page
 from nbrelease.report.later_entries import renderer_of
 from nbrelease.verification.pack import Pack
@@ -23,14 +24,14 @@ def later(pack: Pack) -> Result:
     return passed(f"{len(entries)} in an unbroken chain{signed}: {kinds}{unknown}")
 
 
-def _page(pack: Pack, entries: list[chain.Entry]) -> tuple[list[str], str]:
+def _page(pack: Pack, entries: list[chain.Entry]) -> tuple[list[Problem], str]:
     """What differs on the page of the entries, and why it could not be compared."""
     name = f"{manifest.LATER}/{chain.PAGE}"
     if not (pack.folder / name).is_file():
-        return ([f"{name}: missing"] if pack.same_renderer else []), ""
+        return ([Problem("NBV727", f"{name}: missing")] if pack.same_renderer else []), ""
     page = pack.text(name)
     if renderer_of(page) != manifest.renderer():
         return [], f"; {name} was rendered by another nbrelease, not verified"
     if page != render_entries_page(pack.folder, entries):
-        return [f"{name}: differs from the entries"], ""
+        return [Problem("NBV728", f"{name}: differs from the entries")], ""
     return [], ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from nbrelease.attestation import manifest
+from nbrelease.attestation.problem import Problem
 from nbrelease.attestation.sign import SUFFIX
 from nbrelease.pack_code import CODE
 from nbrelease.secrets import find_in_files, kinds
@@ -36,13 +37,16 @@ def secrets(pack: Pack) -> Result:
     # A signature looks like a key; the check "signature" validates its form.
     names = [name for name in _names(pack) if not name.endswith(SUFFIX)]
     paths = {pack.folder / name: name for name in names}
-    problems = [f"{paths[path]}: contains {what}" for path, what in find_in_files(paths)]
+    problems = [
+        Problem("NBV601", f"{paths[path]}: contains {what}") for path, what in find_in_files(paths)
+    ]
     return passed_unless(problems, f"none in {len(names)} files, of {len(kinds())} kinds")
 
 
 def paths(pack: Pack) -> Result:
     """No absolute path of this machine, except in the project's own code."""
-    problems, count = [], 0
+    problems: list[Problem] = []
+    count = 0
     for name in _names(pack):
         if name.startswith(f"{CODE}/"):
             continue
@@ -52,5 +56,5 @@ def paths(pack: Pack) -> Result:
         match = next(filter(None, (FOLDERS.search(text, *place) for place in places)), None)
         if match is not None:
             line = text.count("\n", 0, match.start()) + 1
-            problems.append(f"{name}:{line}: absolute path: {match.group()}")
+            problems.append(Problem("NBV602", f"{name}:{line}: absolute path: {match.group()}"))
     return passed_unless(problems, f"none in {count} files")

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nbrelease.attestation.problem import Problem
 from nbrelease.records import ReleaseRecord, in_order_of_execution
 from nbrelease.records.criterion import CriterionResult
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, not_applicable, passed, passed_unless
 
 
-def _expect(pack: Pack, problems: list[str], reason: str) -> Result:
+def _expect(pack: Pack, problems: list[Problem], reason: str) -> Result:
     """Failed on a problem, unless the record says that the release failed."""
     if problems and pack.negative:
-        return passed(f"{'; '.join(problems)}: the release is {pack.record.verdict}")
+        return passed(f"{'; '.join(map(str, problems))}: the release is {pack.record.verdict}")
     return passed_unless(problems, reason)
 
 
@@ -24,9 +25,9 @@ def tests(pack: Pack) -> Result:
     if counted.total == 0 and pack.negative:
         return not_applicable(f"{pack.record.verdict} before the first test")
     if counted.total == 0:
-        return failed(["0 tests"])
+        return failed([Problem("NBV301", "0 tests")])
     problems = [
-        f"{runbook.name}: test {cell.id} {cell.state}"
+        Problem("NBV302", f"{runbook.name}: test {cell.id} {cell.state}")
         for runbook in pack.record.runbooks
         for cell in runbook.cells
         if cell.is_test and cell.state != "passed"
@@ -37,27 +38,37 @@ def tests(pack: Pack) -> Result:
 def rows(pack: Pack) -> Result:
     """As many predictions as rows sent; models compared on as many rows as were held out."""
     record = pack.record
-    problems, counts = [], []
+    problems: list[Problem] = []
+    counts: list[str] = []
     batch, comparison = record.endpoints.batch, record.comparison
     if batch is not None and batch.rows_in is not None:
         counts.append(f"batch: {batch.rows_in} rows in, {batch.rows_out} out")
         if batch.rows_in != batch.rows_out or not batch.rows_in:
-            problems.append(counts[-1])
+            problems.append(Problem("NBV311", counts[-1]))
     elif batch is not None and not pack.negative:
-        problems.append(f"{batch.name}: no rows were sent to deployment {batch.deployment}")
+        problems.append(
+            Problem("NBV312", f"{batch.name}: no rows were sent to deployment {batch.deployment}")
+        )
     measured = record.metrics.get("test_rows")
     if comparison is not None and measured is not None:
         counts.append(f"{comparison.rows} rows held out and compared")
         if comparison.rows != measured:
-            problems.append(f"compared on {comparison.rows} rows, measured on {measured:g}")
+            problems.append(
+                Problem("NBV313", f"compared on {comparison.rows} rows, measured on {measured:g}")
+            )
     profile = record.data_profile
     if profile is not None and record.data is not None:
         counts.append(f"{profile.rows} rows of data")
         if profile.rows != record.data.rows:
-            problems.append(f"{record.data.rows} rows of data, {profile.rows} described")
+            problems.append(
+                Problem("NBV314", f"{record.data.rows} rows of data, {profile.rows} described")
+            )
         if profile.overlap:
             shared = f"{profile.overlap} rows are in both training and test"
-            (counts if _gate_judged(record, profile.overlap) else problems).append(shared)
+            if _gate_judged(record, profile.overlap):
+                counts.append(shared)
+            else:
+                problems.append(Problem("NBV315", shared))
     if not counts and not problems:
         return not_applicable(_missing(pack, "no published row counts"))
     return _expect(pack, problems, ", ".join(counts))
@@ -84,9 +95,11 @@ def parity(pack: Pack) -> Result:
     if difference is None and pack.negative:
         return not_applicable(f"{pack.record.verdict} before {online.deployment} was tested")
     if difference is None:
-        return failed([f"{online.deployment} was not compared with the registered model"])
+        return failed(
+            [Problem("NBV341", f"{online.deployment} was not compared with the registered model")]
+        )
     text = f"largest difference to the registered model {difference:g}, tolerance {tolerance:g}"
-    return _expect(pack, [text] if not difference <= tolerance else [], text)
+    return _expect(pack, [Problem("NBV342", text)] if not difference <= tolerance else [], text)
 
 
 def _missing(pack: Pack, text: str) -> str:
@@ -102,7 +115,7 @@ def versions(pack: Pack) -> Result:
     record = pack.record
     values = list(_passed_values(pack))
     problems = [
-        f"{runbook}: run with {name} = {parameter}, {source} published {value}"
+        Problem("NBV351", f"{runbook}: run with {name} = {parameter}, {source} published {value}")
         for runbook, name, parameter, source, value in values
         if str(parameter) != str(value)
     ]
@@ -114,13 +127,17 @@ def versions(pack: Pack) -> Result:
                 consumer = f"parameters of {runbook.name}"
                 after = "model_version" in runbook.parameters
                 if after and str(parameter) != expected:
-                    problems.append(f"{consumer}: {key} {parameter}, registered: {expected}")
+                    problems.append(
+                        Problem("NBV352", f"{consumer}: {key} {parameter}, registered: {expected}")
+                    )
     if online is not None and record.previous_deployment == online.deployment:
-        problems.append(f"{online.deployment} is its own previous deployment")
+        problems.append(Problem("NBV353", f"{online.deployment} is its own previous deployment"))
     if online is not None and online.traffic is not None and not pack.negative:
         share = online.traffic.get(online.deployment, 0)
         if share != 100:
-            problems.append(f"{online.deployment} has {share} % of the traffic, not 100 %")
+            problems.append(
+                Problem("NBV354", f"{online.deployment} has {share} % of the traffic, not 100 %")
+            )
     if not values and model is None:
         return not_applicable(_missing(pack, "no values passed between runbooks"))
     results = [f"{len(values)} values passed as published"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from nbrelease.attestation.problem import Problem
 from nbrelease.records import (
     Decision,
     ReleaseRecord,
@@ -37,12 +38,12 @@ def order(pack: Pack) -> Result:
     return passed_unless(problems, f"{shown}{end}: {counts} in order")
 
 
-def _runbooks(record: ReleaseRecord) -> Iterator[str]:
+def _runbooks(record: ReleaseRecord) -> Iterator[Problem]:
     """Of several runbooks that published a value one is enough: another was perhaps retried."""
     publishers: dict[str, list[RunbookResult]] = {}
     for runbook in record.runbooks:
         if runbook.started < record.started:
-            yield f"{runbook.name} started before the release"
+            yield Problem("NBV401", f"{runbook.name} started before the release")
         yield from _duration(runbook)
         late = {
             sources[-1].name
@@ -52,59 +53,66 @@ def _runbooks(record: ReleaseRecord) -> Iterator[str]:
             and not any(each.ended and each.ended <= runbook.started for each in sources)
         }
         for source in sorted(late):
-            yield f"{runbook.name} started before the end of {source}, whose values it has"
+            yield Problem(
+                "NBV402", f"{runbook.name} started before the end of {source}, whose values it has"
+            )
         for name in runbook.values:
             publishers.setdefault(name, []).append(runbook)
 
 
-def _duration(runbook: RunbookResult) -> Iterator[str]:
+def _duration(runbook: RunbookResult) -> Iterator[Problem]:
     if runbook.ended is None:
         return
     seconds = (runbook.ended - runbook.started).total_seconds()
     if seconds < 0:
-        yield f"{runbook.name} ended before it started"
+        yield Problem("NBV403", f"{runbook.name} ended before it started")
     elif abs(seconds - (runbook.seconds or 0)) > EXACT:
-        yield f"{runbook.name}: seconds differ from its start and end"
+        yield Problem("NBV404", f"{runbook.name}: seconds differ from its start and end")
 
 
-def _stages(record: ReleaseRecord) -> Iterator[str]:
+def _stages(record: ReleaseRecord) -> Iterator[Problem]:
     for stage in record.stages:
         if stage.started and stage.ended and stage.ended < stage.started:
-            yield f"stage {stage.name} ended before it started"
+            yield Problem("NBV405", f"stage {stage.name} ended before it started")
         for runbook in record.runbooks:
             if runbook.stage != stage.name or not stage.started:
                 continue
             if runbook.started < stage.started or (
                 stage.ended and runbook.ended and runbook.ended > stage.ended
             ):
-                yield f"{runbook.name} ran outside its stage {stage.name}"
+                yield Problem("NBV406", f"{runbook.name} ran outside its stage {stage.name}")
 
 
-def _decisions(record: ReleaseRecord) -> Iterator[str]:
+def _decisions(record: ReleaseRecord) -> Iterator[Problem]:
     for each in record.decisions:
         if each.time < record.started:
-            yield f"decision of {each.name} on {each.environment} before the release started"
+            yield Problem(
+                "NBV407",
+                f"decision of {each.name} on {each.environment} before the release started",
+            )
         yield from _decision(each, record)
 
 
-def _decision(decision: Decision, record: ReleaseRecord) -> Iterator[str]:
+def _decision(decision: Decision, record: ReleaseRecord) -> Iterator[Problem]:
     """A decision comes after the earlier stages and before its own stage starts."""
     names = [stage.name for stage in record.stages]
     before = names[: names.index(decision.stage)] if decision.stage in names else []
     who = f"decision of {decision.name} on {decision.environment}"
     for runbook in record.runbooks:
         if runbook.stage == decision.stage and decision.decision == "rejected":
-            yield f"{runbook.name} ran although {decision.name} rejected its stage"
+            yield Problem(
+                "NBV408", f"{runbook.name} ran although {decision.name} rejected its stage"
+            )
         elif runbook.stage == decision.stage and runbook.started < decision.time:
-            yield f"{who} after {runbook.name} started"
+            yield Problem("NBV409", f"{who} after {runbook.name} started")
         elif runbook.stage in before and runbook.ended and decision.time < runbook.ended:
-            yield f"{who} before {runbook.name} ended"
+            yield Problem("NBV410", f"{who} before {runbook.name} ended")
 
 
-def _traffic(record: ReleaseRecord) -> Iterator[str]:
+def _traffic(record: ReleaseRecord) -> Iterator[Problem]:
     steps = [step.time for step in record.rollout or []]
     if steps != sorted(steps):
-        yield "the steps of the rollout are not in chronological order"
+        yield Problem("NBV411", "the steps of the rollout are not in chronological order")
     moments = [("rollout", time) for time in steps]
     for name in ("rollback", "rollback_drill"):
         if (event := getattr(record, name)) is not None:
@@ -113,7 +121,7 @@ def _traffic(record: ReleaseRecord) -> Iterator[str]:
         runbook = next((each for each in record.runbooks if name in each.values), None)
         if runbook is not None and not _within(time, runbook):
             what = f"{name.replace('_', ' ')} at {time:%H:%M:%S}"
-            yield f"{what}, when {runbook.name} did not run"
+            yield Problem("NBV412", f"{what}, when {runbook.name} did not run")
 
 
 def _within(time: datetime, runbook: RunbookResult) -> bool:
@@ -121,7 +129,7 @@ def _within(time: datetime, runbook: RunbookResult) -> bool:
     return runbook.started - SECOND <= time <= end + SECOND
 
 
-def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
+def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[Problem]:
     """Cells were executed one after the other, between start and end of the runbook."""
     last, before = runbook.started, "its start"
     for cell in content["cells"]:
@@ -130,9 +138,9 @@ def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
             continue
         started, ended = (datetime.fromisoformat(times[key]) for key in ("start_time", "end_time"))
         if started < last:
-            yield f"{runbook.name}: cell {cell['id']} started before {before}"
+            yield Problem("NBV413", f"{runbook.name}: cell {cell['id']} started before {before}")
         if ended < started:
-            yield f"{runbook.name}: cell {cell['id']} ended before it started"
+            yield Problem("NBV414", f"{runbook.name}: cell {cell['id']} ended before it started")
         last, before = ended, f"the end of cell {cell['id']}"
     if runbook.ended is not None and last > runbook.ended:
-        yield f"{runbook.name} ended before {before}"
+        yield Problem("NBV415", f"{runbook.name} ended before {before}")

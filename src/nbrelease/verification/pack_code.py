@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbrelease import pack_code
+from nbrelease.attestation.problem import Problem
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
 from nbrelease.notebook import Cell, read
@@ -28,25 +29,35 @@ def export(pack: Pack) -> Result:
     try:
         exports = [each for each in plan(layout) if each.exports or each.diagnostics]
     except NbreleaseError as error:
-        return failed([str(error)])
-    problems, same = [], 0
+        return failed([Problem("NBV501", str(error))])
+    problems: list[Problem] = []
+    same = 0
     for each in exports:
         for file in each.files:
             shown = layout.relative(file.path)
             if file.current is None:
-                problems.append(f"code/{shown}: missing; code/{each.path} exports to it")
+                problems.append(
+                    Problem("NBV502", f"code/{shown}: missing; code/{each.path} exports to it")
+                )
             elif file.path.read_bytes() != file.text.encode("utf-8"):
                 line = _first_line(file.current, file.text)
-                problems.append(f"code/{shown}:{line}: differs from the export of code/{each.path}")
+                problems.append(
+                    Problem(
+                        "NBV503",
+                        f"code/{shown}:{line}: differs from the export of code/{each.path}",
+                    )
+                )
             else:
                 same += 1
         if not each.files:
             reason = each.diagnostics[0].message if each.diagnostics else "no exported cells"
-            problems.append(f"code/{each.path}: cannot be exported: {reason}")
+            problems.append(Problem("NBV504", f"code/{each.path}: cannot be exported: {reason}"))
     written = {layout.relative(file.path) for each in exports for file in each.files}
     for path in sorted(layout.exported.rglob("*.py")):
         if layout.relative(path) not in written:
-            problems.append(f"code/{layout.relative(path)}: no notebook exports to it")
+            problems.append(
+                Problem("NBV505", f"code/{layout.relative(path)}: no notebook exports to it")
+            )
     if problems and not pack.same_renderer:
         return not_applicable(
             f"exported by another nbrelease; verify with that version: {problems[0]}"
@@ -66,24 +77,30 @@ def runbooks(pack: Pack) -> Result:
     """The executed runbooks equal their source in the pack; checked outputs are compared again."""
     if not any((pack.folder / pack_code.CODE / c.source).is_file() for c in pack.claims.values()):
         return not_applicable("no sources of runbooks in the pack")
-    problems: list[str] = []
+    problems: list[Problem] = []
     checked = 0
     for name, claim in pack.claims.items():
         source = f"{pack_code.CODE}/{claim.source}"
         if not (pack.folder / source).is_file():
-            problems.append(f"{source}: missing; the source of notebooks/{name}.ipynb")
+            problems.append(
+                Problem("NBV511", f"{source}: missing; the source of notebooks/{name}.ipynb")
+            )
             continue
         hidden = any(each.file == source for each in claim.masked)
         if pack.sha256(source) != claim.source_sha256 and not hidden:
-            problems.append(f"{source}: not the source that notebooks/{name}.ipynb was run from")
+            problems.append(
+                Problem(
+                    "NBV512", f"{source}: not the source that notebooks/{name}.ipynb was run from"
+                )
+            )
         where = f"notebooks/{name}.ipynb"
-        problems += [f"{where}: {text}" for text in _compare_cells(pack, claim, source)]
+        problems += [each.at(where) for each in _compare_cells(pack, claim, source)]
         checked += sum(1 for cell in claim.cells if cell.check is not None)
     result = f"{len(pack.claims)} executed runbooks equal their source in code/"
     return passed_unless(problems, f"{result}, {checked} checked outputs compared again")
 
 
-def _compare_cells(pack: Pack, claim: RunbookResult, source: str) -> Iterator[str]:
+def _compare_cells(pack: Pack, claim: RunbookResult, source: str) -> Iterator[Problem]:
     """Compare an executed notebook with its source, cell by cell."""
     cells = read(pack.folder / source).cells
     originals = [cell for cell in cells if cell.kind == "code"]
@@ -96,18 +113,18 @@ def _compare_cells(pack: Pack, claim: RunbookResult, source: str) -> Iterator[st
         if cell["cell_type"] == "code" and INJECTED not in cell["metadata"].get("tags", [])
     ]
     if [cell.id for cell in originals] != [cell["id"] for cell in executed]:
-        yield f"its cells differ from {source}"
+        yield Problem("NBV513", f"its cells differ from {source}")
         return
     results = {cell.id: cell for cell in claim.cells}
     checker = OutputComparer.for_notebook(pack.folder / source)
     for original, cell in zip(originals, executed, strict=True):
         if original.source != "".join(cell["source"]):
-            yield f"cell {original.id} differs from its code in {source}"
+            yield Problem("NBV514", f"cell {original.id} differs from its code in {source}")
         result = results.get(original.id)
         if result is None:
             continue
         if sorted(original.tags) != result.tags:
-            yield f"cell {original.id} has other tags in {source}"
+            yield Problem("NBV515", f"cell {original.id} has other tags in {source}")
         yield from _compare_output(original, raw[original.id], cell, result, checker)
 
 
@@ -117,18 +134,20 @@ def _compare_output(
     cell: Mapping[str, Any],
     result: CellResult,
     checker: OutputComparer,
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     required = "check" in original.tags or CHECK_MARKER in original.source.split("\n", 1)[0]
     if result.check is None:
         if required and result.state == "passed":
-            yield f"cell {original.id}: its output was not checked"
+            yield Problem("NBV516", f"cell {original.id}: its output was not checked")
         return
     same = _plain_outputs(reference) == _plain_outputs(cell) or _equal_by_rules(
         reference, cell, checker
     )
     if same != result.check.passed:
         word = "equals" if same else "differs from"
-        yield f"cell {original.id}: its output {word} the source, the record says otherwise"
+        yield Problem(
+            "NBV517", f"cell {original.id}: its output {word} the source, the record says otherwise"
+        )
 
 
 def _plain_outputs(cell: Mapping[str, Any]) -> list[Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree
+
+from nbrelease.attestation.problem import Problem
 
 State = Literal["passed", "failed", "not applicable", "left out"]
 MARKS: dict[State, str] = {
@@ -30,7 +32,7 @@ class Result:
 
     state: State
     reason: str
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def passed(reason: str) -> Result:
@@ -38,10 +40,11 @@ def passed(reason: str) -> Result:
     return Result("passed", reason)
 
 
-def failed(problems: Sequence[str]) -> Result:
+def failed(problems: Sequence[Problem]) -> Result:
     """The check failed."""
     more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    return Result("failed", "; ".join(problems[:SHOWN]) + more, tuple(problems))
+    first = "; ".join(f"{each.code} {each.message}" for each in problems[:SHOWN])
+    return Result("failed", first + more, tuple(problems))
 
 
 def not_applicable(reason: str) -> Result:
@@ -54,7 +57,7 @@ def left_out() -> Result:
     return Result("left out", "by request")
 
 
-def passed_unless(problems: Sequence[str], reason: str) -> Result:
+def passed_unless(problems: Sequence[Problem], reason: str) -> Result:
     """Passed where there are no problems, otherwise failed."""
     return failed(problems) if problems else passed(reason)
 
@@ -126,7 +129,7 @@ class Report:
                     "name": name,
                     "state": result.state,
                     "reason": result.reason,
-                    "problems": list(result.problems),
+                    "problems": [asdict(each) for each in result.problems],
                 }
                 for name, result in self.results.items()
             ],
@@ -151,7 +154,7 @@ def junit(reports: Sequence[Report]) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname=report.pack, name=name)
             if result.state == "failed":
                 failure = ElementTree.SubElement(case, "failure", message=result.reason)
-                failure.text = "\n".join(result.problems)
+                failure.text = "\n".join(f"{each.code} {each.message}" for each in result.problems)
             elif result.state != "passed":
                 message = f"{result.state}: {result.reason}"
                 ElementTree.SubElement(case, "skipped", message=message)

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from nbrelease import published_values
+from nbrelease.attestation.problem import Problem
 from nbrelease.pack import SUMMARY, derive_record
 from nbrelease.records import CellResult, RunbookResult, junit
 from nbrelease.report import pages as writer
@@ -31,21 +32,21 @@ TAG = re.compile(r"<[^>]*>")
 
 def cells(pack: Pack) -> Result:
     """Results follow from the cells; in a passed release all cells were executed."""
-    problems: list[str] = []
+    problems: list[Problem] = []
     try:
         claims = pack.claims
     except Unreadable as error:
-        return failed([str(error)])
+        return failed([Problem("NBV201", str(error))])
     for name, claim in claims.items():
         where = f"notebooks/{name}.ipynb"
-        problems += [f"{where}: {text}" for text in _notebook(claim, pack.notebooks[name])]
+        problems += [each.at(where) for each in _notebook(claim, pack.notebooks[name])]
         if not pack.negative:
-            problems += [f"{where}: {text}" for text in _unexecuted(claim)]
+            problems += [each.at(where) for each in _unexecuted(claim)]
     states = [cell.state for claim in claims.values() for cell in claim.cells]
     if not claims and pack.negative:
         return not_applicable(f"{pack.record.verdict} before the first runbook")
     if not claims:
-        return failed(["no runbook was run"])
+        return failed([Problem("NBV202", "no runbook was run")])
     executed = sum(1 for state in states if state in ("passed", "failed", "check failed"))
     bad = sum(1 for state in states if state in ("failed", "check failed"))
     text = f"{len(states)} cells in {len(claims)} runbooks, {executed} executed, {bad} failed"
@@ -54,17 +55,17 @@ def cells(pack: Pack) -> Result:
     )
 
 
-def _unexecuted(claim: RunbookResult) -> Iterator[str]:
+def _unexecuted(claim: RunbookResult) -> Iterator[Problem]:
     if claim.ended is None:
-        yield "was interrupted"
+        yield Problem("NBV203", "was interrupted")
     if not any(cell.state == "passed" for cell in claim.cells):
-        yield "no cell was executed"
+        yield Problem("NBV204", "no cell was executed")
     for cell in claim.cells:
         if cell.state == "not run":
-            yield f"cell {cell.id} was not executed"
+            yield Problem("NBV205", f"cell {cell.id} was not executed")
 
 
-def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]:
+def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[Problem]:
     if claim.ended is None and not claim.cells:
         return  # killed before it could write results of cells
     code_cells = {cell["id"]: cell for cell in content["cells"] if cell["cell_type"] == "code"}
@@ -72,28 +73,28 @@ def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[str]
     for result in claim.cells:
         cell = code_cells.get(result.id)
         if cell is None:
-            yield f"cell {result.id}: missing"
+            yield Problem("NBV206", f"cell {result.id}: missing")
             continue
         yield from _state(result, cell)
         values.update(published_values.read_outputs(cell.get("outputs", [])))
     known = {result.id for result in claim.cells}
     for id, cell in code_cells.items():
         if id not in known and not _has_no_result(cell):
-            yield f"cell {id}: not in the results"
+            yield Problem("NBV207", f"cell {id}: not in the results")
     states = [result.state for result in claim.cells]
     expected = "failed" if claim.reason else verdict.overall(list(states))
     if claim.verdict != expected:
-        yield f"verdict {claim.verdict}, from its cells {expected}"
+        yield Problem("NBV208", f"verdict {claim.verdict}, from its cells {expected}")
     for name in sorted(values.keys() | claim.values.keys()):
         if values.get(name) != claim.values.get(name):
             values_differ = difference(claim.values.get(name), values.get(name), name)
-            yield f"published value {values_differ} in its cell"
+            yield Problem("NBV209", f"published value {values_differ} in its cell")
     yield from _injected(claim, code_cells.values())
     counts = [
         cell["execution_count"] for cell in code_cells.values() if cell.get("execution_count")
     ]
     if counts != sorted(set(counts)):
-        yield "execution counts do not increase: cells were moved or run twice"
+        yield Problem("NBV210", "execution counts do not increase: cells were moved or run twice")
 
 
 def _has_no_result(cell: Mapping[str, Any]) -> bool:
@@ -102,18 +103,18 @@ def _has_no_result(cell: Mapping[str, Any]) -> bool:
     return INJECTED in tags or not "".join(cell["source"]).strip()
 
 
-def _state(result: CellResult, cell: Mapping[str, Any]) -> Iterator[str]:
+def _state(result: CellResult, cell: Mapping[str, Any]) -> Iterator[Problem]:
     tags = frozenset(result.tags) | set(cell.get("metadata", {}).get("tags", []))
     state, error = verdict.state_of(cell, tags)
     if state == "passed" and result.check is not None and not result.check.passed:
         state = "check failed"
     if state != result.state:
-        yield f"cell {result.id}: state {result.state}, from its outputs {state}"
+        yield Problem("NBV211", f"cell {result.id}: state {result.state}, from its outputs {state}")
     elif error != result.error:
-        yield f"cell {result.id}: its error differs from its outputs"
+        yield Problem("NBV212", f"cell {result.id}: its error differs from its outputs")
 
 
-def _injected(claim: RunbookResult, code_cells: Any) -> Iterator[str]:
+def _injected(claim: RunbookResult, code_cells: Any) -> Iterator[Problem]:
     """Parameters equal the literals that the injected cell assigns."""
     for cell in code_cells:
         if INJECTED not in cell.get("metadata", {}).get("tags", []):
@@ -131,7 +132,10 @@ def _injected(claim: RunbookResult, code_cells: Any) -> Iterator[str]:
                 continue  # float('nan') and the like
             known = claim.parameters.get(name, value)
             if known != value and MASK not in f"{known}{value}":  # hidden in code and JSON alike
-                yield f"parameter {difference(claim.parameters[name], value, name)} injected"
+                yield Problem(
+                    "NBV213",
+                    f"parameter {difference(claim.parameters[name], value, name)} injected",
+                )
 
 
 def record(pack: Pack) -> Result:
@@ -155,7 +159,9 @@ def record(pack: Pack) -> Result:
     differences = [
         difference(existing.get(name), derived.get(name), name) for name in dict.fromkeys(names)
     ]
-    return failed([f"record.json: {each} from the notebooks" for each in differences])
+    return failed(
+        [Problem("NBV221", f"record.json: {each} from the notebooks") for each in differences]
+    )
 
 
 def _keep_texts(derived: dict[str, Any], existing: dict[str, Any]) -> dict[str, Any]:
@@ -220,7 +226,7 @@ def pages(pack: Pack) -> Result:
         "index.html": writer.render_index(record, has_card=has_card),
         SUMMARY: render_summary(record),
     }
-    problems: list[str] = []
+    problems: list[Problem] = []
     for result in record.runbooks:
         content = pack.notebooks[result.name]
         rendered[f"html/{result.name}.html"] = writer.render_notebook(record, result, content)
@@ -232,22 +238,22 @@ def pages(pack: Pack) -> Result:
         try:
             existing = pack.text(name)
         except Unreadable as error:
-            problems.append(str(error))
+            problems.append(Problem("NBV231", str(error)))
             continue
         if existing != page:
-            problems.append(f"{name}: {_first_difference(existing, page)}")
+            problems.append(Problem("NBV232", f"{name}: {_first_difference(existing, page)}"))
     extra = {path.name for path in (pack.folder / "html").glob("*")}
     for name in sorted(extra - {f"{result.name}.html" for result in record.runbooks}):
-        problems.append(f"html/{name}: no executed notebook has this page")
+        problems.append(Problem("NBV233", f"html/{name}: no executed notebook has this page"))
     return passed_unless(problems, f"{len(rendered)} pages equal to a new rendering")
 
 
-def _card(pack: Pack, text: str) -> Iterator[str]:
+def _card(pack: Pack, text: str) -> Iterator[Problem]:
     from nbrelease.report.model_card import card_contents
 
     for said, times in Counter(card_contents(pack.record)).items():
         if text.count(said) < times:
-            yield f"model-card.md: does not contain '{_short(said)}'"
+            yield Problem("NBV234", f"model-card.md: does not contain '{_short(said)}'")
 
 
 def _first_difference(existing: str, rendered: str) -> str:
@@ -271,14 +277,16 @@ def reports(pack: Pack) -> Result:
     """The JUnit reports equal those rendered from the record."""
     rendered = {f"{each.name}.xml": junit.report(each) for each in pack.record.runbooks}
     existing = {path.name for path in (pack.folder / "junit").glob("*")}
-    problems = [f"junit/{name}: missing" for name in sorted(rendered.keys() - existing)]
+    problems = [
+        Problem("NBV241", f"junit/{name}: missing") for name in sorted(rendered.keys() - existing)
+    ]
     problems += [
-        f"junit/{name}: no executed notebook has this report"
+        Problem("NBV242", f"junit/{name}: no executed notebook has this report")
         for name in sorted(existing - set(rendered))
     ]
     for name in sorted(existing & rendered.keys()):
         if pack.same_renderer and pack.text(f"junit/{name}") != rendered[name]:
-            problems.append(f"junit/{name}: differs from the record")
+            problems.append(Problem("NBV243", f"junit/{name}: differs from the record"))
     if not rendered and not problems:
         return not_applicable("no runbook was run")
     return passed_unless(problems, f"{len(rendered)} reports equal to a new rendering")

@@ -67,21 +67,21 @@ def test_a_good_release_without_tests_does_not_verify(tmp_path):
     pack.runbook("01_prepare", [packs.cell("a")])
     assert build_pack(pack.folder).verdict == "passed"
     found = verify(pack.folder).results["tests"]
-    assert (found.state, found.problems) == ("failed", ("0 tests",))
+    assert (found.state, [each.code for each in found.problems]) == ("failed", ["NBV301"])
 
 
 @pytest.mark.parametrize(
-    ("rules", "decisions", "name"),
+    ("rules", "decisions", "code", "name"),
     [
-        ({"environments": ["prod"]}, [], "prod"),
-        ({"environments": ["prod", "blue"]}, [("approved", "Ada")], "blue"),
-        ({"approver_is_not_author": True}, [("approved", " grace ")], "grace"),
-        ({"approver_is_not_author": True}, [("approved", "Linus")], "Linus"),
-        ({}, [("approved", " ")], "prod"),
-        ({"environments": ["prod"], "approver_is_not_author": True}, [("approved", "Ada")], None),
+        ({"environments": ["prod"]}, [], "NBV431", "prod"),
+        ({"environments": ["prod", "blue"]}, [("approved", "Ada")], "NBV431", "blue"),
+        ({"approver_is_not_author": True}, [("approved", " grace ")], "NBV435", "grace"),
+        ({"approver_is_not_author": True}, [("approved", "Linus")], "NBV435", "Linus"),
+        ({}, [("approved", " ")], "NBV434", "prod"),
+        ({"environments": ["prod"], "approver_is_not_author": True}, [("approved", "Ada")], "", ""),
     ],
 )  # fmt: skip
-def test_the_rules_for_approvers(tmp_path, rules, decisions, name):
+def test_the_rules_for_approvers(tmp_path, rules, decisions, code, name):
     source = {"commit": "a1b2c3d4" * 5, "branch": "main", "dirty": False, "author": "Linus"}
     pack = packs.Pack(tmp_path, approval_rules=rules, source=source)
     pack.prepare()
@@ -89,8 +89,8 @@ def test_the_rules_for_approvers(tmp_path, rules, decisions, name):
         pack.decide(*decision, "register")
     build_pack(pack.folder, card=False)
     found = verify(pack.folder).results["approvals"]
-    assert (found.state == "failed") == (name is not None), found
-    assert name is None or [name in problem for problem in found.problems] == [True]
+    assert [each.code for each in found.problems] == ([code] if code else []), found
+    assert all(name in each.message for each in found.problems)
 
 
 def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
@@ -101,7 +101,7 @@ def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
     pack.runbook("04_deploy_batch", [packs.cell("deploy", state="not run")], ended=False)
     build_pack(pack.folder, card=False)
     found = verify(pack.folder).results["approvals"]
-    assert (found.state, len(found.problems)) == ("failed", 1)
+    assert [each.code for each in found.problems] == ["NBV433"]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,10 @@ def test_the_command_in_its_formats(english, broken, capfd, tmp_path):
     assert [first["verified"], second["verified"]] == [True, False]
     check = second["checks"][0]
     assert (check["name"], check["state"]) == ("manifest", "failed")
-    assert check["problems"] == [check["reason"]]
-    assert check["reason"].startswith("surplus.txt: ")
+    [problem] = check["problems"]
+    assert problem["code"] == "NBV103"
+    assert problem["message"].startswith("surplus.txt: ")
+    assert check["reason"] == f"NBV103 {problem['message']}"
     assert broken.name in shown.err
     assert "manifest" in shown.err
 
