@@ -46,6 +46,7 @@ UNREACHABLE = re.compile(
     r"|NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError"
 )
 """What uv and pip print if they cannot reach the package index."""
+POLL_SECONDS = 0.05
 RETRY_SECONDS = 600.0
 """How long no build is tried after the package index could not be reached."""
 Run = Callable[[list[str]], Awaitable[int]]
@@ -238,10 +239,13 @@ def _runner(log: Path) -> Run:
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
             )
         try:
-            return await asyncio.to_thread(process.wait)
+            # Not in a thread: the server has few, and a build takes minutes.
+            while (code := process.poll()) is None:
+                await asyncio.sleep(POLL_SECONDS)
         except asyncio.CancelledError:
             child_processes.end_group(process, 0.0)
             raise
+        return code
 
     return run
 

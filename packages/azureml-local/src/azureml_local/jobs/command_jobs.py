@@ -92,7 +92,7 @@ async def _run_command(
         **_job_variables(state, workspace, name, experiment, root),
         **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
         **{f"AZURE_ML_OUTPUT_{key}": value for key, value in output_paths.items()},
-        **({"VIRTUAL_ENV": str(bin_folder.parent)} if runner.interpreters else {}),
+        **_interpreter_variables(bin_folder),
         **(properties.get("environmentVariables") or {}),
     }
     code = await runner.run_process(
@@ -139,6 +139,13 @@ async def _prepare_interpreter(
     with log.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
     return interpreters.SERVER_BIN
+
+
+def _interpreter_variables(bin_folder: Path) -> dict[str, str]:
+    """The variables of a built interpreter, which must not see this server's modules."""
+    if bin_folder == interpreters.SERVER_BIN:
+        return {}
+    return {"VIRTUAL_ENV": str(bin_folder.parent), "PYTHONPATH": ""}
 
 
 def _job_variables(
