@@ -85,6 +85,8 @@ IDENTIFIER = re.compile(r"^[A-Za-z_]+\d{0,2}$")
 # An unquoted value that may be a variable in code, or a word in prose.
 CODE = re.compile(r"^[$%]?[A-Za-z_][\w.]*%?$")
 PROSE = re.compile(r"^[A-Za-z_][\w.'-]*[.!?,]?$")
+# An address without a user and a password, which a pattern finds.
+ADDRESS = re.compile(r"^\w[\w+.-]*://")
 # Code between two quoted texts: the first quote closes a text.
 _BETWEEN_TEXTS = re.compile(r"^\s*[+),;.\]].*[({=]|^\s*[+,)]\s*\w+\s*[+,(]", re.DOTALL)
 
@@ -95,7 +97,7 @@ ASSIGNED = re.compile(
     rf"""
     {_SUFFIX}{_QUOTE}?\]?
     (?P<sep>\s*:\s*[A-Za-z_][\w.\[\]| ]{{0,60}}?\s*=\s*(?=[rbfu]{{0,2}}["'])
-      |\s*(?:={{1,2}}|:|=>|:=|\uff1a|\uff1d)\s*|%3[dD]|(?<=["'])\s*,\s*(?=["'])|[ ]+is:?[ ]+)
+      |\s*(?:={{1,3}}|:|=>|:=|\uff1a|\uff1d)\s*|%3[dD]|(?<=["'])\s*,\s*(?=["'])|[ ]+is:?[ ]+)
     (?:[rbfu]{{0,2}}
       (?P<quote>{_QUOTE})(?P<quoted>(?:(?!(?P=quote)).){{6,4096}}?)(?P=quote)
       |(?P<bare>(?:[^\s"'<>&;,(){{}}\[\]\\]|\\(?![nrt"'\\])){{6,4096}}+)(?![(\[{{])
@@ -120,6 +122,8 @@ def is_named_secret(name: str, value: str, *, separator: str = "") -> bool:
             a quoted value.
     """
     if len(value) < 6 or not (strength := _strength(name)) or PLACEHOLDER.match(value):
+        return False
+    if ADDRESS.match(value):
         return False
     if value.isupper() and CODE.match(value) and _strength(value):
         return False  # the name of a variable: api_key = "OPENAI_API_KEY"

@@ -113,6 +113,7 @@ PROTOCOLS: tuple[SecretPattern, ...] = (
         r"(?i:authorization[\"']?\s*(?:[:=,]|%3A)\s*[\"']?(?:bearer|basic|token|apikey)\s+)"
         r"(?P<s>[A-Za-z0-9._~+/=-]{6,})",
         "authorization",
+        check=_is_password,
         multiline=True,
     ),
     pattern(
