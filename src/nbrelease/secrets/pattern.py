@@ -102,6 +102,7 @@ PLACEHOLDER = re.compile(
     r"null|todo|true|false|undefined|string|str|bytes|required|optional|default|hidden|redacted|"
     r"masked|password|passwd|secret|token|key|"
     r"postgres|example|apikey|(?-i:[A-Z]+(?:_[A-Z]+)+)|"
-    r"(?:my|the|an?|some|any|insert|enter|add|put|paste)[-_ ](?:[a-z]+[-_ ])*(?:key|token|password|secret|here))$",
+    r"(?:my|the|an?|some|any|insert|enter|add|put|paste)[-_ ]"
+    r"(?:[a-z]+[-_ ])*(?:key|token|password|secret|here))$",
     re.IGNORECASE,
 )
