@@ -25,6 +25,7 @@ from nbrelease.release import Release
 from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
 from nbrelease.runbook.injection import inject, to_json
 from nbrelease.runbook.masking import NotebookMasker
+from nbrelease.runbook.secret_receiver import receive_secrets
 from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
@@ -94,7 +95,7 @@ def run(
     if "job_name" not in release.values():  # no training yet: it will use the current exports
         pack_code.copy_exports(settings.root, release.folder)
     hidden = pack_code.copy_runbook(source, result.source, release.folder, known)
-    with chdir(settings.root):
+    with chdir(settings.root), receive_secrets(known):
         stopped = execute.execute(
             prepared,
             output,

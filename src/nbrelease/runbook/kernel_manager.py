@@ -16,7 +16,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from child_processes import preload
-from nbrelease.runbook import preloaded_kernels
+from nbrelease import sdk_secrets
+from nbrelease.runbook import preloaded_kernels, secret_receiver
 
 
 class ClientWithoutHeartbeat(AsyncKernelClient):  # type: ignore[misc]
@@ -36,6 +37,8 @@ class PreloadedProvisioner(LocalProvisioner):  # type: ignore[misc]
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         """Launch the kernel and return its connection info."""
+        if sdk_secrets.ADDRESS in os.environ:
+            cmd = [*cmd, secret_receiver.KERNEL_ARGUMENT]
         address = os.environ.get(preloaded_kernels.ADDRESS)
         if address:
             # As Jupyter's launcher does: the kernel then knows that it has a parent.

@@ -69,10 +69,23 @@ class Known:
             values: secrets to their kind, such as ``the value of the variable STORAGE_KEY``.
         """
         self._kinds: dict[str, str] = {}
+        self._pattern: re.Pattern[str] | None = None
         for value, kind in (values or {}).items():
-            if len(value.strip()) >= SHORTEST_KNOWN:
-                for encoded in _encodings(value.strip()):
-                    self._kinds.setdefault(encoded, kind)
+            self._add(value, kind)
+        self._compile()
+
+    def add(self, value: str, kind: str) -> None:
+        """Add a value that became known while the program runs; ordinary words are ignored."""
+        if value not in self._kinds and _is_distinctive(value):
+            self._add(value, kind)
+            self._compile()
+
+    def _add(self, value: str, kind: str) -> None:
+        if len(value.strip()) >= SHORTEST_KNOWN:
+            for encoded in _encodings(value.strip()):
+                self._kinds.setdefault(encoded, kind)
+
+    def _compile(self) -> None:
         longest_first = sorted(self._kinds, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if self._kinds else None
 

@@ -282,3 +282,45 @@ def test_values_of_variables_named_like_secrets_are_masked(project, monkeypatch)
     text = path.read_text()
     assert "plain-words-only-here" not in text
     assert "banana-banana-banana" in text
+
+
+SERVICE = """
+import http.server, json, threading
+keys = {"primaryKey": " ".join(("plain", "words", "of", "azure")), "secondaryKey": "b" * 24, "keyType": "Primary"}
+class Service(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.dumps(keys if self.path.lower().endswith("/listkeys") else {"key": "c" * 24}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Service)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}/onlineEndpoints/e/"
+import requests
+keys = requests.post(url + "listKeys").json(); print(keys["primaryKey"])
+print(keys["secondaryKey"], requests.post(url + "score").json()["key"])
+"""
+
+
+def test_a_value_that_the_service_returned_as_a_key_is_masked_whatever_its_form(project, capfd):
+    project.runbook(
+        "01_a", ("ask", [], SERVICE),
+        ("use", [], "import base64\nprint('Z', keys['primaryKey'].replace(' ', '%20'))\n"
+         "print(base64.b64encode(('key=' + keys['secondaryKey']).encode()).decode())\n"
+         "raise ValueError(keys['secondaryKey'])"),
+    )  # fmt: skip
+    assert main(["run", "01_a", "--env", "dev"]) == 1
+    (path,) = project.root.glob("evidence/*/notebooks/01_a.ipynb")
+    assert main(["evidence", "build", "--env", "dev", path.parents[1].name]) == 0
+    printed = "".join(capfd.readouterr())
+    for text in (
+        printed,
+        *(each for file in path.parents[1].rglob("*.*") for each in readings(file)),
+    ):
+        for value in ("of azure", "of%20azure", "bbbbbbbb", "YmJiYmJi"):
+            assert value not in text
+    assert "c" * 24 in path.read_text()  # an answer of the model, which the team may show
+    kinds = {each.what for each in result_of(path).masked}
+    assert "a secret that Azure ML returned" in kinds
