@@ -28,8 +28,8 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 import child_processes
+from azureml_local import packages
 from azureml_local.errors import AzureError, BadRequest
-from azureml_local.jobs import packages
 
 LOG = "azureml-logs/20_image_build_log.txt"
 """The file in which Azure writes the log of a job's image build."""

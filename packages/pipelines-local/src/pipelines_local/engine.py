@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines_local import files
+from pipelines_local import files, sources
 from pipelines_local.approvals import Approver, Decision, PresetApprovals
+from pipelines_local.artifacts import Artifacts
 from pipelines_local.errors import (
     Diagnostic,
     ExpressionError,
@@ -28,8 +29,7 @@ from pipelines_local.load import (
 )
 from pipelines_local.model import Pipeline, read_pipeline
 from pipelines_local.results import GOOD, Result, RunResult
-from pipelines_local.run import folders, predefined, sources, state
-from pipelines_local.run.artifacts import Artifacts
+from pipelines_local.run import folders, predefined, state
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.context import RunContext
 from pipelines_local.run.masker import Masker

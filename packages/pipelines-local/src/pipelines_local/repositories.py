@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines_local import sources
 from pipelines_local.errors import InvalidPipeline, UsageError
 from pipelines_local.model.types import RepositoryResource
-from pipelines_local.run import sources
 
 
 @dataclass(frozen=True)

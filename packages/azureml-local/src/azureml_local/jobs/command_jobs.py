@@ -6,8 +6,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from azureml_local import addresses, compute, interpreters
-from azureml_local.jobs import environments, inputs, packages, records
+from azureml_local import addresses, compute, interpreters, packages
+from azureml_local.jobs import environments, inputs, records
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
 from azureml_local.state import ARTIFACTS, State, Workspace

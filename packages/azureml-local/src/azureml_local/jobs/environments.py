@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 
-from azureml_local import assets
+from azureml_local import assets, packages
 from azureml_local.errors import AzureError
-from azureml_local.jobs import packages
 from azureml_local.state import State, Workspace
 
 CURATED = re.compile(r"/registries/|(^|^azureml:|/environments/)AzureML-", re.IGNORECASE)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import child_processes
-from azureml_local import interpreters
+from azureml_local import interpreters, packages
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.cloud_metadata import credentials
 from azureml_local.errors import AzureError
-from azureml_local.jobs import packages, records
+from azureml_local.jobs import records
 from azureml_local.jobs.slots import Slots
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import ARTIFACTS, State, Workspace

@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from azureml_local.jobs.packages import conda_packages, package_warnings, pip_lines
+from azureml_local.packages import conda_packages, package_warnings, pip_lines
 
 SERVER_PACKAGES = {
     "azureml-inference-server-http": ("azureml_inference_server_http", ("azureml-defaults",)),

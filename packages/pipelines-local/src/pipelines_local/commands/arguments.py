@@ -28,7 +28,8 @@ TemplateArguments: TypeAlias = tuple[
 
 def template_arguments(file: Path, options: Mapping[str, Any]) -> TemplateArguments:
     """Return the arguments of ``load_pipeline`` and ``expand_pipeline``."""
-    from pipelines_local.run import predefined, sources
+    from pipelines_local import sources
+    from pipelines_local.run import predefined
 
     root = find_root(file, options["root"])
     source = sources.describe_repository(root)

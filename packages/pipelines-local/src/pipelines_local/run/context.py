@@ -9,12 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines_local import sources
 from pipelines_local.approvals import Decision
+from pipelines_local.artifacts import Artifacts
 from pipelines_local.errors import PipelinesError
 from pipelines_local.events import EventDispatcher
 from pipelines_local.expressions import Context, Status, Value, from_python
-from pipelines_local.run import folders, predefined, sources
-from pipelines_local.run.artifacts import Artifacts
+from pipelines_local.run import folders, predefined
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.masker import Masker
 from pipelines_local.run.variables import Variables

@@ -15,8 +15,8 @@ from pipelines_local.errors import InvalidPipeline, Position
 from pipelines_local.expressions import functions
 from pipelines_local.model import Job, Stage
 from pipelines_local.run.folders import STATE, RunFolder, next_number
-from pipelines_local.run.sources import Source
 from pipelines_local.run.variables import Variables
+from pipelines_local.sources import Source
 from pipelines_local.tasks.context import JobFolders
 
 DEFAULT_NAME = "$(Date:yyyyMMdd).$(Rev:r)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines_local.run.artifacts import ArtifactError, Artifacts
+from pipelines_local.artifacts import ArtifactError, Artifacts
 from pipelines_local.tasks.context import TaskContext, TaskFailed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines_local.run import sources
+from pipelines_local import sources
 from pipelines_local.tasks.context import TaskContext
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pipelines_local.approvals import Decision
-from pipelines_local.run.artifacts import Artifacts
+from pipelines_local.artifacts import Artifacts
 from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
 
 
