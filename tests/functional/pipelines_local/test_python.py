@@ -1,5 +1,6 @@
 """Steps use a Python environment of the run, never that of this machine."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,16 @@ def test_the_python_of_this_machine_on_request(run: Any, task: str) -> None:
     result = run(f"steps:\n- checkout: none\n{task}- bash: {WHERE}\n", host_python=True)
     assert not Path(log(result)[-1]).is_relative_to(result.folder)
     assert Path(log(result)[-1]).is_dir()
+
+
+def test_an_old_python_must_be_installed(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Microsoft's images have no Python 3.6 any more; an own agent can have it."""
+    text = "steps:\n- checkout: none\n- task: UsePythonVersion@0\n  inputs: {versionSpec: '3.6'}\n"
+    job = run(text).stages[0].jobs[0]
+    assert (job.result, job.issues.codes) == ("Failed", ["missing-python"])
+    (tmp_path / "python3.6").write_text("#!/bin/sh\necho 3 6 15\n")
+    (tmp_path / "python3.6").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert run(text).stages[0].jobs[0].result == "Succeeded"

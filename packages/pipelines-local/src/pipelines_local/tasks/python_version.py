@@ -87,7 +87,7 @@ def _other_interpreters() -> list[tuple[tuple[int, ...], Path]]:
     """Return the other installed interpreters with their versions."""
     own = own_interpreter()
     interpreters: list[tuple[tuple[int, ...], Path]] = []
-    for minor in range(8, 20):
+    for minor in range(6, 20):
         name = shutil.which(f"python3.{minor}")
         path = Path(name).resolve() if name else own
         if path == own:
