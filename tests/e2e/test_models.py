@@ -22,6 +22,7 @@ print(json.dumps({each.name: each.traffic for each in client.online_endpoints.li
 """
 ASK_QUANTILES = """
 import json
+import time
 import requests
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
@@ -30,16 +31,20 @@ endpoint = client.online_endpoints.get("quotes-online")
 key = client.online_endpoints.get_keys("quotes-online").primary_key
 rows = {"columns": ["distance_km", "weight_kg", "hour", "vehicle"], "index": [0],
         "data": [[4.4, 2.7, 20.0, "car"]]}
-answers = [
-    requests.post(
+deadline = time.monotonic() + 90
+def ask(quantile):
+    answer = requests.post(
         endpoint.scoring_uri,
         json={"input_data": rows, "params": {"quantile": quantile}},
         headers={"Authorization": f"Bearer {key}"},
         timeout=60,
-    ).json()
-    for quantile in (0.1, 0.5, 0.9)
-]
-print(json.dumps(answers))
+    )
+    if answer.status_code == 503 and time.monotonic() < deadline:  # the server has just started
+        time.sleep(0.2)
+        return ask(quantile)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+print(json.dumps([ask(quantile) for quantile in (0.1, 0.5, 0.9)]))
 """
 ADA = ["--approve", "prod=Ada:first", "--approve", "blue=Ada:all green"]
 # model: its task, its main metric, a parameter with the values of a challenger that is as good as
