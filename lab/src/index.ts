@@ -13,6 +13,9 @@ import { Badges } from './badges';
 import { exportNotebook, handleExportMenu, syncNotebook } from './exporting';
 import { showMarkers } from './markers';
 import { ExportPanel } from './panel';
+import { ReleasesPanel } from './releases';
+import { RunbookPanel } from './runbook';
+import { showVerdict } from './verdict';
 import { NotebookWatcher } from './watcher';
 
 const CATEGORY = 'nbrelease';
@@ -34,6 +37,8 @@ function activate(
 ): void {
   const badges = new Badges(app.commands);
   const panel = new ExportPanel(editors, tracker);
+  const runbook = new RunbookPanel(app.commands);
+  const releases = new ReleasesPanel(app);
   const watchers = new WeakMap<NotebookPanel, NotebookWatcher>();
 
   const watch = async (notebook: NotebookPanel) => {
@@ -42,16 +47,23 @@ function activate(
     watchers.set(notebook, watcher);
     badges.show(watcher);
     showMarkers(watcher);
+    showVerdict(notebook);
     if (tracker.currentWidget === notebook) {
-      panel.watch(watcher);
+      show(notebook);
     }
+  };
+  const show = (notebook: NotebookPanel | null) => {
+    panel.watch((notebook && watchers.get(notebook)) ?? null);
+    runbook.showForm(notebook);
+    releases.path = notebook?.context.localPath ?? '';
   };
   tracker.forEach(notebook => void watch(notebook));
   tracker.widgetAdded.connect((_, notebook) => void watch(notebook));
   tracker.currentChanged.connect((_, notebook) => {
-    const watcher = notebook && watchers.get(notebook);
-    watcher?.checkSoon();
-    panel.watch(watcher ?? null);
+    if (notebook !== null) {
+      watchers.get(notebook)?.checkSoon();
+    }
+    show(notebook);
   });
   // Another program may have changed an exported file.
   window.addEventListener('focus', () => {
@@ -61,6 +73,8 @@ function activate(
   });
   handleExportMenu(app.serviceManager.nbconvert);
   app.shell.add(panel, 'right', { rank: 900 });
+  app.shell.add(runbook, 'right', { rank: 901 });
+  app.shell.add(releases, 'right', { rank: 902 });
 
   const add = (command: string, label: string, execute: () => unknown) => {
     app.commands.addCommand(command, {
@@ -72,6 +86,12 @@ function activate(
   };
   add('nbrelease:show', 'Show the Export Panel', () =>
     app.shell.activateById(panel.id)
+  );
+  add('nbrelease:show-runbook', 'Show the Runbook Panel', () =>
+    app.shell.activateById(runbook.id)
+  );
+  add('nbrelease:show-releases', 'Show the Releases', () =>
+    app.shell.activateById(releases.id)
   );
   add('nbrelease:export', 'Export Notebook', () => panel.act(exportNotebook));
   add('nbrelease:sync', 'Sync Notebook', () => panel.act(syncNotebook));

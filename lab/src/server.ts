@@ -102,3 +102,44 @@ export async function post<T>(
   const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
   return read<T>(await fetchFrom(url, { method: 'POST', body }));
 }
+
+export interface IFormField {
+  name: string;
+  type: string;
+  choices: string[];
+  value: string;
+  help: string;
+  group: string;
+}
+
+export interface IForm {
+  name: string;
+  env: string;
+  environments: string[];
+  fields: IFormField[];
+}
+
+export interface IProgress {
+  verdict: string;
+  message: string;
+  path: string;
+  cells: { id: string; state: string; seconds: number | null }[];
+}
+
+export interface IRelease {
+  id: string;
+  env: string;
+  started: string;
+  verdict: string;
+  headline: string;
+  model: string;
+  page: string;
+}
+
+export async function remove(
+  name: string,
+  query: Record<string, string>
+): Promise<void> {
+  const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
+  await fetchFrom(url, { method: 'DELETE' });
+}

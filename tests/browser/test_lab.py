@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from lab_server import TOKEN, LabServer, open_server
 from playwright.sync_api import Locator, Page, expect
@@ -19,11 +21,34 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("notebooks", "exported", "tests/exported", "runbooks", "conda", "data")
 FILES = ("settings.ini", "pyproject.toml", "requirements.txt")
 NOTEBOOK = "notebooks/train.ipynb"
+RUNBOOK = "runbooks/20_count.ipynb"
+# No local workspace is started for a runbook that uses none.
+AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
+PARAMETERS = """\
+from typing import Literal
+
+# Size
+rows: int = 3  # number of rows
+kind: Literal["small", "large"] = "small"
+"""
+
+
+def _runbook() -> nbformat.NotebookNode:
+    cells = [
+        nbformat.v4.new_code_cell(source, id=name, metadata={"tags": tags})
+        for name, tags, source in (
+            ("parameters", ["parameters"], PARAMETERS),
+            ("count", [], "import time\n\ntime.sleep(2)\nprint(rows, kind)"),
+            ("check", ["test"], "assert rows < 10, rows"),
+        )
+    ]
+    kernel = {"name": "python3", "display_name": "python3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[LabServer]:
-    """A JupyterLab in a copy of the example."""
+def lab(tmp_path_factory, english) -> Iterator[LabServer]:
+    """A JupyterLab in a copy of the example, with a short runbook and some releases."""
     folder = tmp_path_factory.mktemp("lab")
     root = folder / "project"
     for name in FOLDERS:
@@ -31,6 +56,11 @@ def lab(tmp_path_factory) -> Iterator[LabServer]:
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in FILES:
         shutil.copy(ROOT / name, root)
+    settings = (root / "settings.ini").read_text("utf-8").replace("workspace = local", AZURE)
+    (root / "settings.ini").write_text(settings, "utf-8")
+    nbformat.write(_runbook(), root / RUNBOOK)
+    shutil.copytree(english, root / "evidence")
+    subprocess.run(["git", "init", "-q", root], check=True)
     with open_server(root, folder / "state", "lab") as server:
         yield server
 
@@ -180,6 +210,50 @@ def test_the_export_menu_downloads_the_module_or_shows_the_findings(window):
     expect(dialog.get_by_role("link", name="NBR302")).to_be_visible()
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
+
+
+def _run(window: Window, rows: str, kind: str) -> Locator:
+    """Run the runbook from its form; return the verdict of the executed notebook."""
+    window.page.locator('.lm-TabBar-tab[data-id="nbrelease-runbook"]').click()
+    form = window.page.get_by_role("region", name="Runbook")
+    expect(form.get_by_role("heading", name="20_count")).to_be_visible()
+    form.get_by_label("rows").fill(rows)
+    form.get_by_label("kind").select_option(kind)
+    form.get_by_role("button", name="Run").click()
+    expect(form.get_by_text("count: running")).to_be_visible(timeout=60_000)
+    verdict = window.page.locator(".nbr-verdict:visible")
+    expect(verdict).to_be_visible(timeout=60_000)
+    return verdict
+
+
+def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, screenshots):
+    window.open(RUNBOOK)
+    verdict = _run(window, "5", "large")
+    expect(verdict.locator("strong")).to_have_text("passed")
+    expect(verdict).to_contain_text("3 passed")
+    expect(window.page.get_by_text("5 large")).to_be_visible()
+    expect(window.page.get_by_role("dialog")).to_have_count(0)
+    window.page.screenshot(path=screenshots / "lab-runbook-1280-light.png")
+    assert axe_violations(window.page, [".nbr-panel:not(.lm-mod-hidden)", ".nbr-verdict"]) == []
+    window.open(RUNBOOK)
+    verdict = _run(window, "50", "small")
+    expect(verdict.locator("strong")).to_have_text("failed")
+    assert window.errors == []
+
+
+def test_the_releases_and_an_evidence_page(window, screenshots):
+    window.page.locator('.lm-TabBar-tab[data-id="nbrelease-releases"]').click()
+    releases = window.page.get_by_role("region", name="Releases")
+    expect(releases.get_by_role("listitem").first).to_be_visible()
+    assert releases.get_by_role("listitem").count() > 3
+    assert axe_violations(window.page, ["#nbrelease-releases"]) == []
+    releases.get_by_role("button", name=re.compile("^Evidence of .*T090000Z")).click()
+    page = window.page.frame_locator("iframe[title^=Evidence]")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+    window.page.screenshot(path=screenshots / "lab-evidence-1280-light.png")
+    page.locator("a[href^='html/']").first.click()
+    expect(page.get_by_role("heading", name="Parameters", exact=True)).to_be_visible()
+    assert window.errors == []
 
 
 def test_layout_and_accessibility(window, screenshots):

@@ -1,7 +1,7 @@
 """The server extension of JupyterLab: what the command line does, for the notebook on the screen.
 
-``pip install nbrelease`` enables it. The pages of the extension are in ``lab/``. A Jupyter server
-imports this package when it starts, so it imports the rest of nbrelease on the first request.
+``pip install nbrelease`` enables it. The part in the browser is in ``lab/``. Programs that list the
+extensions import this package, so it imports the handlers only when a server loads it.
 """
 
 from __future__ import annotations

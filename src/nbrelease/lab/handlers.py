@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import mimetypes
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from tornado import web
 from nbrelease.errors import NbreleaseError
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import Level
+from nbrelease.export.layout import SETTINGS_FILE
 from nbrelease.lab import notebook_state
 from nbrelease.lab.findings_page import render
+from nbrelease.lab.releases import ReleaseList, is_pack, list_releases
+from nbrelease.lab.runbooks import Form, Progress, Run, read_form
 
 UNPROCESSABLE = 422
 """The status of a notebook with errors, and of other errors of the user."""
@@ -35,6 +39,7 @@ class _Session:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.caches: dict[Path, Cache] = {}
+        self.runs: dict[str, Run] = {}
 
     def cache(self, folder: Path) -> Cache:
         return self.caches.setdefault(folder, Cache())
@@ -51,6 +56,9 @@ def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[s
         "notebook": NotebookHandler,
         "export": ExportHandler,
         "sync": SyncHandler,
+        "runbook": RunbookHandler,
+        "run": RunHandler,
+        "releases": ReleasesHandler,
     }
     handlers: list[tuple[str, type[JupyterHandler], dict[str, Any]]] = [
         (url_path_join(base_url, "nbrelease", name), handler, shared)
@@ -58,7 +66,20 @@ def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[s
     ]
     # Replaces Jupyter's handler of this address, which sends status 500 for a notebook with errors.
     module = (url_path_join(base_url, r"nbconvert/(?P<format>nbrelease)(?P<path>(?:/[^/]+)+)"),)
-    return [*handlers, (*module, ModuleHandler, {})]
+    evidence = url_path_join(base_url, r"nbrelease/evidence/(?P<path>.+)")
+    return [*handlers, (evidence, EvidenceHandler, {}), (*module, ModuleHandler, {})]
+
+
+@dataclass(frozen=True)
+class _Started:
+    id: str
+
+
+def _read_form(path: Path, env: str) -> Form:
+    """The form of a runbook; a notebook outside a project has none."""
+    folders = path.resolve().parents
+    in_project = any((folder / SETTINGS_FILE).is_file() for folder in folders)
+    return read_form(path, env) if in_project else Form()
 
 
 def find_file(manager: Any, path: str) -> Path:
@@ -81,6 +102,12 @@ class _Handler(APIHandler):
     def find_notebook(self) -> Path:
         """The file of the notebook that the request names."""
         return find_file(self.contents_manager, self.get_query_argument("path"))
+
+    def jupyter_path(self, file: str) -> str:
+        """The path of a file in Jupyter; empty if it is outside the folder of the server."""
+        root = find_file(self.contents_manager, "").resolve()
+        path = Path(file).resolve()
+        return path.relative_to(root).as_posix() if file and path.is_relative_to(root) else ""
 
     async def reply(self, work: Callable[..., Any], *arguments: Any) -> None:
         """Run work in a thread and send its result; an error of the user has status 422."""
@@ -125,6 +152,109 @@ class SyncHandler(_Handler):
     async def post(self) -> None:
         """Send a :class:`.notebook_state.Written`."""
         await self.reply(notebook_state.sync_notebook, self.find_notebook())
+
+
+class RunbookHandler(_Handler):
+    """``GET runbook?path=&env=``: the form of a runbook."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Send a :class:`.runbooks.Form`; one without a name for another notebook."""
+        env = self.get_query_argument("env", "")
+        await self.reply(_read_form, self.find_notebook(), env)
+
+
+class RunHandler(_Handler):
+    """``POST run?path=&env=`` starts a run; ``GET`` and ``DELETE run?id=`` follow and end it."""
+
+    auth_resource = "kernels"  # whoever may not execute code may not run a runbook
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Start a runbook with the parameters of the body and send its id."""
+        path, env = self.find_notebook(), self.get_query_argument("env")
+        body = self.get_json_body() or {}
+        if not all(isinstance(each, str) for each in (*body, *body.values())):
+            raise web.HTTPError(400, "the parameters must be texts")
+        await self.reply(self._start, path, env, body)
+
+    def _start(self, path: Path, env: str, arguments: dict[str, str]) -> _Started:
+        run = Run(path, env, arguments)
+        self.session.runs[run.id] = run
+        return _Started(run.id)
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Send a :class:`.runbooks.Progress`; its path is one of Jupyter."""
+        run = self._find_run()
+        await self.reply(lambda: self._use_jupyter_path(run.read_progress()))
+
+    def _use_jupyter_path(self, progress: Progress) -> Progress:
+        return replace(progress, path=self.jupyter_path(progress.path))
+
+    @web.authenticated
+    @authorized
+    async def delete(self) -> None:
+        """End a run."""
+        run = self._find_run()
+        await asyncio.to_thread(run.stop)
+        self.set_status(204)
+        await self.finish()
+
+    def _find_run(self) -> Run:
+        run = self.session.runs.get(self.get_query_argument("id"))
+        if run is None:
+            raise web.HTTPError(404, "no such run; the server was started again")
+        return run
+
+
+class ReleasesHandler(_Handler):
+    """``GET releases?path=``: the releases of the project that a path belongs to."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Send a :class:`.releases.ReleaseList`; its pages are paths of Jupyter."""
+        path = self.find_notebook()
+        folder = path if path.is_dir() else path.parent
+        await self.reply(lambda: self._use_jupyter_paths(list_releases(folder)))
+
+    def _use_jupyter_paths(self, listed: ReleaseList) -> ReleaseList:
+        return ReleaseList(
+            [replace(each, page=self.jupyter_path(each.page)) for each in listed.releases]
+        )
+
+
+class EvidenceHandler(JupyterHandler):
+    """``GET evidence/PATH``: a file of an evidence pack.
+
+    Jupyter's own ``files/`` refuses the links between these pages. Scripts are forbidden: a pack
+    contains what notebooks printed.
+    """
+
+    auth_resource = "contents"
+
+    @property
+    def content_security_policy(self) -> str:
+        """The policy of a page without scripts that may be shown in JupyterLab."""
+        return "frame-ancestors 'self'; script-src 'none'; sandbox allow-same-origin allow-popups"
+
+    @web.authenticated
+    @authorized
+    async def get(self, path: str) -> None:
+        """Send the file, or 404 for one that is not in a pack."""
+        file = find_file(self.contents_manager, path).resolve()
+        root = find_file(self.contents_manager, "").resolve()
+        packs = [each for each in file.parents if each.is_relative_to(root) and is_pack(each)]
+        if not packs or not file.is_file():
+            raise web.HTTPError(404)
+        kind, _encoding = mimetypes.guess_type(file.name)
+        self.set_header("Content-Type", kind or "application/octet-stream")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        await self.finish(await asyncio.to_thread(file.read_bytes))
 
 
 class ModuleHandler(NbconvertFileHandler):

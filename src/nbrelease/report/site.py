@@ -140,6 +140,21 @@ def build_site(evidence: Path, language: Language = "en") -> Site:
         evidence: the folder of the releases.
         language: of the page.
     """
+    releases, new = read_releases(evidence, language)
+    cache = _Cache(format=CACHE_VERSION, language=language, releases=releases)
+    files.write_text(evidence / CACHE, cache.model_dump_json(indent=1) + "\n")
+    page = evidence / "index.html"
+    files.write_text(page, _render(releases, language))
+    return Site(page, len(releases), new)
+
+
+def read_releases(evidence: Path, language: Language = "en") -> tuple[list[Release], int]:
+    """The releases of a folder, newest first, and how many were not in its cache.
+
+    Args:
+        evidence: the folder of the releases.
+        language: of the headlines.
+    """
     cached = _read_cache(evidence / CACHE, language)
     releases, new = [], 0
     for path in sorted(evidence.glob("*/record.json")):
@@ -149,11 +164,7 @@ def build_site(evidence: Path, language: Language = "en") -> Site:
             release, new = read_release(path.parent, digest, language), new + 1
         releases.append(release)
     releases.sort(key=lambda each: (each.started, each.release_id), reverse=True)
-    cache = _Cache(format=CACHE_VERSION, language=language, releases=releases)
-    files.write_text(evidence / CACHE, cache.model_dump_json(indent=1) + "\n")
-    page = evidence / "index.html"
-    files.write_text(page, _render(releases, language))
-    return Site(page, len(releases), new)
+    return releases, new
 
 
 def _read_cache(path: Path, language: Language) -> dict[tuple[str, str], Release]:

@@ -20,7 +20,7 @@ from nbrelease import files, pack_code, published_values
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, load_nbformat, read
 from nbrelease.output_comparison import OutputComparer, markers
-from nbrelease.records import CellResult, CheckResult, Identity, RunbookResult, result_of
+from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
 from nbrelease.runbook.injection import inject, to_json
@@ -29,7 +29,7 @@ from nbrelease.runbook.secret_receiver import receive_secrets
 from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
-__all__ = ["check", "run"]
+__all__ = ["check", "run", "settings_values"]
 
 IRI_VALIDATOR = "rfc3987_syntax"
 
@@ -68,7 +68,9 @@ def run(
             "release_id": release.id,
             "criteria_commit": release.identity.parameters.get("criteria_commit", ""),
         },
-        settings=_settings_values(settings, env, release.identity),
+        settings=settings_values(
+            settings, env, release.identity.env, release.identity.settings_model
+        ),
     )
     committed = load_nbformat(source)
     notebook_kernel = committed.metadata.get("kernelspec", {}).get("name", "")
@@ -118,9 +120,17 @@ def run(
     return result
 
 
-def _settings_values(settings: Settings, env: Environment, identity: Identity) -> dict[str, Any]:
-    """The values of settings.ini for runbook parameters, by name."""
-    name, model = identity.env, identity.settings_model
+def settings_values(
+    settings: Settings, env: Environment, name: str, model: str = ""
+) -> dict[str, Any]:
+    """The values of settings.ini for runbook parameters, by name.
+
+    Args:
+        settings: the project's settings.
+        env: the settings of the environment.
+        name: the environment.
+        model: a further model; empty for the model of ``[DEFAULT]``.
+    """
     return {
         **env.parameters(),
         **settings.source(name, model),
