@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test drills conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
+.PHONY: rehearse test drills newcomer conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -48,6 +48,9 @@ drills: setup ## the long tests: faults in a rollout, a server killed and under 
 conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component]
 	@"$(BIN)/python" tests/conformance/run.py $(FOLDER)
 
+newcomer: ## the README's commands as another user, in a folder with blanks, with a read-only home folder
+	@tests/newcomer.sh
+
 browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
 	@"$(BIN)/python" -m pytest tests/browser
 
@@ -72,9 +75,16 @@ install_uv = command -v uv >/dev/null \
 	|| "$(PYTHON)" -m pip --python "$(BIN)/python" install $(QUIET) "$$(grep '^uv==' requirements.txt || echo uv)" 2>"$(VENV)/uv.log" \
 	|| { "$(BIN)/python" -m ensurepip && "$(BIN)/python" -m pip install $(QUIET) uv; } >>"$(VENV)/uv.log" 2>&1 \
 	|| echo "uv cannot be installed; pip takes a minute or two"
-install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(UV) pip install --quiet --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
+# A read-only home folder has no cache.
+NO_CACHE = $$(test -w "$$HOME" || test -n "$$UV_CACHE_DIR" || echo --no-cache)
+install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(UV) $(NO_CACHE) pip install --quiet --python "$(BIN)/python" $(1) 2>"$(VENV)/uv.log" \
 	|| { "$(BIN)/python" -m ensurepip >/dev/null && "$(BIN)/python" -m pip install $(QUIET) $(1); }
 QUIET := --quiet --disable-pip-version-check
+
+# Python 3.11 reads its path files in the locale's encoding: a folder with other scripts and LC_ALL=C stop it.
+relative_paths = test "$(VENV)" != "$(notdir $(VENV))" || for file in "$(VENV)"/lib/python3*/site-packages/_editable_impl_*.pth; do \
+	read -r path <"$$file" || test -n "$$path"; \
+	case "$$path" in "$$PWD"/*) printf '../../../../%s' "$${path\#"$$PWD"/}" >"$$file" ;; esac; done
 
 ifdef INSTALLED
 setup:
@@ -94,6 +104,7 @@ $(VENV)/.installed-$(CONTENT):
 	@$(install_uv)
 	@$(call install,pip --requirement requirements.txt --requirement tests/requirements.txt)
 	@$(call install,--no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%))
+	@$(relative_paths)
 	@rm -f "$(VENV)"/.installed-*
 	@touch $@
 endif

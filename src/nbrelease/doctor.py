@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -26,7 +28,11 @@ from nbrelease.packages import SERVER_PACKAGES, read_environment_file
 from nbrelease.packages import check as check_packages
 
 # VS Code and JupyterLab start git without the environment's PATH, so name the interpreter.
-PYTHON = f'"{Path(sys.executable).as_posix()}"'
+# Worktrees share git's configuration and hooks: the environment in a worktree comes first.
+PYTHON = (
+    '"$(test -x .venv/bin/nbrelease && echo .venv/bin/python'
+    f' || echo {shlex.quote(Path(sys.executable).as_posix())})"'
+)
 FILTER = f"{PYTHON} -m nbrelease clean -"
 HOOK_HEAD = """#!/bin/sh
 # Set up by nbrelease doctor --fix: checks that exported files match the notebooks.
@@ -39,6 +45,8 @@ NBDIME = {
     ),
     "merge.jupyternotebook.name": "jupyter notebook merge driver",
 }
+INTERPRETER = re.compile(r"(?<=\|\| echo )(.+?)(?=\)\")")
+"""The interpreter in the texts above."""
 MAX_NAMES = 4
 """The number of different packages that a message names."""
 
@@ -189,9 +197,8 @@ def _check_filter(root: Path) -> Check:
         _git(root, "config", "filter.nbrelease.smudge", "cat")
         _add_attribute(root, "filter=nbrelease")
 
-    passed = _git(root, "config", "filter.nbrelease.clean") == FILTER and _has_attribute(
-        root, "filter", "nbrelease"
-    )
+    configured = _git(root, "config", "filter.nbrelease.clean")
+    passed = _starts(configured, FILTER) and _has_attribute(root, "filter", "nbrelease")
     message = (
         "strips outputs from notebooks"
         if passed
@@ -210,10 +217,19 @@ def _check_nbdime(root: Path) -> Check:
         _add_attribute(root, "diff=jupyternotebook merge=jupyternotebook")
 
     passed = all(
-        _git(root, "config", key) == value for key, value in NBDIME.items()
+        _starts(_git(root, "config", key), value) for key, value in NBDIME.items()
     ) and _has_attribute(root, "merge", "jupyternotebook")
     message = "diffs and merges notebooks" if passed else "not set up; run: nbrelease doctor --fix"
     return Check("nbdime", passed, message, fix)
+
+
+def _starts(text: str, expected: str) -> bool:
+    """Whether a text is the expected one, maybe with another interpreter that exists."""
+    match = INTERPRETER.search(text)
+    if match is None or not os.access(shlex.split(match[0])[0], os.X_OK):
+        return text == expected
+    here = shlex.quote(Path(sys.executable).as_posix())
+    return INTERPRETER.sub(lambda _: here, text) == expected
 
 
 def _has_attribute(root: Path, attribute: str, value: str) -> bool:
@@ -240,7 +256,9 @@ def _check_hook(root: Path) -> Check:
     path = _git_path(root, "hooks/pre-commit")
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     ours = text.startswith(HOOK_HEAD)
-    if text == HOOK or (not ours and re.search(r"nbrelease|pre.commit", text.partition("\n")[2])):
+    if _starts(text, HOOK) or (
+        not ours and re.search(r"nbrelease|pre.commit", text.partition("\n")[2])
+    ):
         return Check("git hook", True, "checks notebooks before a commit")
     if text and not ours:
         message = f"{path}: not written by nbrelease; add this line: nbrelease export --check"
@@ -273,7 +291,8 @@ def _check_vs_code(root: Path) -> Check:
     def fix() -> None:
         add_editor_settings(path)
         if _git(root, "rev-parse", "--git-dir"):
-            _add_line(_git_path(root, "info/exclude"), f"/{new.EDITOR[0]}\n")
+            prefix = _git(root, "rev-parse", "--show-prefix")
+            _add_line(_git_path(root, "info/exclude"), f"/{prefix}{new.EDITOR[0]}\n")
 
     return Check(name, False, f"missing {keys}; run: nbrelease doctor --fix", fix)
 

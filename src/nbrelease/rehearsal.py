@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import release, release_files
+from nbrelease import file_lock, release, release_files
 from nbrelease.errors import UsageError
 from nbrelease.pack import build_pack, load_record
 from nbrelease.records import (
@@ -38,6 +38,23 @@ PROD_ID_TOKEN_SECONDS = 3.0
 A local step of minutes stands for hours on Azure. So a step that needs ``keepAzSessionActive``
 there fails here without it.
 """
+
+
+@contextlib.contextmanager
+def lock_checkout(root: Path) -> Iterator[None]:
+    """Let one rehearsal run in a checkout at a time.
+
+    Raises:
+        UsageError: another one runs.
+    """
+    try:
+        with file_lock.lock(root / WORK / "rehearsal.lock"):
+            yield
+    except file_lock.LockedError as error:
+        raise UsageError(
+            f"another rehearsal runs in this checkout ({error}); wait for its end, or use a "
+            "worktree: git worktree add"
+        ) from None
 
 
 @dataclass(frozen=True)

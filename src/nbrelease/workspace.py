@@ -2,7 +2,8 @@
 
 The local workspace is a separate program (``azureml_local``). Clients reach it as they reach Azure,
 through environment variables. One that already runs on the project's data is used and left running.
-Otherwise one is started as a child process and stopped at the end.
+Otherwise one is started as a child process, and stopped when neither this command nor another one
+uses it.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 import child_processes
+from nbrelease import console
 from nbrelease.errors import UsageError, WorkspaceError
+from nbrelease.file_lock import UsageLock
 from nbrelease.settings import Environment
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
+IN_USE = "another run uses the local workspace of this one; waiting for its end"
 
 
 def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | None:
@@ -40,7 +46,7 @@ def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | No
         state = json.loads((data / "server.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if not psutil.pid_exists(state["pid"]):
+    if not _is_running(state):
         return None
     if isolated and state.get("isolation", "none") == "none":
         raise UsageError(
@@ -48,6 +54,15 @@ def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | No
             f"has isolation = uv; stop it: azureml-local stop --data {data.name}"
         )
     return dict(state["env"])
+
+
+def _is_running(state: dict[str, Any]) -> bool:
+    """Whether the server's process runs; its id may have been reused by another process."""
+    try:
+        started = psutil.Process(state["pid"]).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    return bool(abs(started - state["pid_started"]) < 1)
 
 
 @contextlib.contextmanager
@@ -70,21 +85,34 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
         yield {}
         return
     data = (root / env.local_data).resolve()
-    variables = read_variables(data, isolated=env.isolation == "uv")
-    if variables is not None:
-        yield variables
-        return
-    process, variables = _start_server(data, env.local_port, env.isolation)
-    try:
-        yield variables
-    finally:
-        child_processes.end_group(process, grace=10)
+    _create_private(data)
+    lock = UsageLock(data / "users.lock")
+    with contextlib.ExitStack() as users:
+        with lock.change():
+            process = None
+            variables = read_variables(data, isolated=env.isolation == "uv")
+            if variables is None:
+                process, variables = _start_server(data, env.local_port, env.isolation)
+            wait_for_others = users.enter_context(lock.use())
+        try:
+            yield variables
+        finally:
+            if process is not None:
+                with lock.change():
+                    wait_for_others(lambda: console.warning(IN_USE))
+                    child_processes.end_group(process, grace=10)
+
+
+def _create_private(data: Path) -> None:
+    """Create the data folder for this user alone: it holds keys and everything that runs wrote."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(data.stat().st_mode) & 0o077:
+        data.chmod(0o700)
 
 
 def _start_server(
     data: Path, port: int, isolation: str
 ) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    data.mkdir(parents=True, exist_ok=True)
     log = data / "serve.log"
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
     command += ["--isolation", isolation]

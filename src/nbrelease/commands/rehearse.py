@@ -68,24 +68,25 @@ def command(
     settings = load(arguments=parse_settings(pairs))
     env = settings.environment(PIPELINES[name].env)
 
-    from nbrelease.rehearsal import build_interrupted_packs, rehearse
+    from nbrelease.rehearsal import build_interrupted_packs, lock_checkout, rehearse
 
-    for folder in build_interrupted_packs(settings, env):
-        page = os.path.relpath(folder / "index.html")
-        console.warning(f"an earlier rehearsal was interrupted; its evidence is in {page}")
-    try:
-        rehearsal = rehearse(
-            name,
-            settings,
-            model=model,
-            listener=pipelines_local.console_listener(),
-            approver=_create_approver(approve, reject),
-            jobs=jobs,
-            resume=resume,
-        )
-    except pipelines_local.PipelinesError as error:
-        raise UsageError(str(error)) from None
-    return _report(name, rehearsal)
+    with lock_checkout(settings.root):
+        for folder in build_interrupted_packs(settings, env):
+            page = os.path.relpath(folder / "index.html")
+            console.warning(f"an earlier rehearsal was interrupted; its evidence is in {page}")
+        try:
+            rehearsal = rehearse(
+                name,
+                settings,
+                model=model,
+                listener=pipelines_local.console_listener(),
+                approver=_create_approver(approve, reject),
+                jobs=jobs,
+                resume=resume,
+            )
+        except pipelines_local.PipelinesError as error:
+            raise UsageError(str(error)) from None
+        return _report(name, rehearsal)
 
 
 def _create_approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:

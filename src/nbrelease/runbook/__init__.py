@@ -24,7 +24,7 @@ from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
 from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
 from nbrelease.runbook.injection import inject, to_json
-from nbrelease.runbook.masking import NotebookMasker
+from nbrelease.runbook.masking import INJECTED, NotebookMasker
 from nbrelease.runbook.secret_receiver import receive_secrets
 from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
@@ -279,7 +279,7 @@ def _write_result(
             cells.append(cell)
     notebook.cells = cells
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
-    portable = _without_machine_paths(notebook, settings, env)
+    portable = _make_portable(notebook, settings, env)
     files.write_text(output, json.dumps(portable, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -311,9 +311,21 @@ def _known_secrets(runbook: Notebook, parameters: Mapping[str, Any]) -> Known:
 
 def _clean(content: Any, masker: NotebookMasker, settings: Settings, env: Environment) -> Any:
     """A notebook without secrets and without this machine's folders."""
-    cleaned = _without_machine_paths(masker.mask_notebook(content), settings, env)
+    cleaned = _make_portable(masker.mask_notebook(content), settings, env)
     cleaned["metadata"]["nbrelease"]["masked"] = [each.model_dump() for each in masker.masked]
     return cleaned
+
+
+def _make_portable(notebook: Any, settings: Settings, env: Environment) -> Any:
+    """A copy of a notebook without this machine's folders in outputs and values.
+
+    The code of its author stays as it is: a folder such as ``/tmp`` may be part of it.
+    """
+    portable = _without_machine_paths(notebook, settings, env)
+    for cell, original in zip(portable["cells"], notebook["cells"], strict=True):
+        if INJECTED not in original["metadata"].get("tags", []):
+            cell["source"] = original["source"]
+    return portable
 
 
 def _without_machine_paths(value: Any, settings: Settings, env: Environment) -> Any:

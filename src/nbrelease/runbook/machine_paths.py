@@ -6,15 +6,23 @@ reviewer, differ on every agent, and may contain a user name.
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+# A folder is not the beginning of another one's name: /home/a is not in /home/ann or /home/a.old.
+NAME_CONTINUES = r"(?![\w-]|\.\w)"
 
 
 def list_replacements(root: Path, extra: dict[str, Path] | None = None) -> list[tuple[str, str]]:
     """Pairs (folder of this machine, placeholder), the longest folder first.
+
+    A folder with blanks or other scripts has further spellings: in a URL and in JSON.
 
     Args:
         root: the project's folder.
@@ -30,10 +38,11 @@ def list_replacements(root: Path, extra: dict[str, Path] | None = None) -> list[
         **(extra or {}),
     }
     pairs = {
-        (str(variant), placeholder)
+        (spelling, placeholder)
         for placeholder, path in folders.items()
         for variant in (path, path.resolve())
         if len(variant.parts) > 1  # never the root of the file system
+        for spelling in (str(variant), quote(str(variant)), json.dumps(str(variant))[1:-1])
     }
     return sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
 
@@ -43,7 +52,8 @@ def replace_paths(value: Any, replacements: list[tuple[str, str]]) -> Any:
     if isinstance(value, str):
         for folder, placeholder in replacements:
             if folder in value:
-                value = value.replace(folder, placeholder)
+                pattern = re.escape(folder) + NAME_CONTINUES
+                value = re.sub(pattern, lambda match, text=placeholder: text, value)  # type: ignore[misc]
         return value
     if isinstance(value, list):
         return [replace_paths(item, replacements) for item in value]

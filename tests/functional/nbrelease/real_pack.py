@@ -35,6 +35,7 @@ record(gate={"verdict": "passed", "criteria": criteria},
        model_name=model_name, model_version="2", model_sha256="ab" * 32)"""
 BATCH = """\
 from nbrelease import record
+folder = "/tmp/rows-of-the-batch"  # a folder in the project's own code
 record(batch_endpoint="rows-batch", batch_deployment=f"model-{model_version}",
        rows_in=40, rows_out=40)"""
 ONLINE = """\

@@ -199,6 +199,38 @@ def test_in_a_worktree(root):
     tree = root.parent / "tree"
     run(tree, "nbrelease", "doctor", "--fix")
     assert set(states(run(tree, "nbrelease", "doctor")).values()) == {"ok"}
+    assert states(run(root, "nbrelease", "doctor"))["git hook"] == "ok"
+
+
+def test_each_worktree_uses_its_own_environment(root):
+    run(root, "git", "add", ".", check=True)
+    run(root, "git", "commit", "-q", "-m", "one", check=True)
+    run(root, "git", "worktree", "add", "-q", "../other", check=True)
+    run(root, "nbrelease", "doctor", "--fix")
+    tree = root.parent / "other"
+    for name in ("python", "nbrelease"):
+        program = tree / ".venv" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(
+            f'#!/bin/sh\necho "$@" >>{name}.txt\ncase "$*" in *clean*) cat ;; esac\n'
+        )
+        program.chmod(0o755)
+    notebook = "notebooks/train.ipynb"
+    (tree / notebook).write_text((tree / notebook).read_text().replace("Trains", "Fits"))
+    done = git(tree, "commit", "-a", "-m", "two")
+    assert done.returncode == 0, done.stderr
+    calls = (tree / "python.txt").read_text()
+    assert "-m nbrelease clean -" in calls
+    assert "-m nbrelease export --check" in calls
+    assert not (tree / "nbrelease.txt").exists()
+
+
+def test_the_checkout_stays_clean(root):
+    run(root, "git", "add", ".", check=True)
+    run(root, "git", "commit", "-q", "-m", "one", check=True)
+    fixed = states(run(root, "nbrelease", "doctor", "--fix"))
+    assert fixed["VS Code"] == "fixed"
+    assert run(root, "git", "status", "--porcelain").stdout == ""
 
 
 def test_a_hook_of_another_environment_is_replaced(root):

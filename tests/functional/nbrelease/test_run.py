@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -221,6 +222,16 @@ def test_the_executed_notebook_contains_no_folder_of_this_machine(project):
     assert sys.prefix not in text
     assert sys.base_prefix not in text
     assert "./runbooks" in text
+
+
+def test_folders_in_the_code_of_a_runbook_stay(project):
+    code = f"folder = {tempfile.gettempdir()!r}\nprint(folder)"
+    project.runbook("01_a", ("c", [], code))
+    assert run("01_a") == 0
+    (path,) = project.root.glob("evidence/*/notebooks/*.ipynb")
+    cell = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}["c"]
+    assert cell.source == code
+    assert cell.outputs[0].text == "<tmp>\n"
 
 
 def test_a_killed_run_leaves_a_valid_notebook_and_no_kernel(project):

@@ -3,21 +3,98 @@
 from __future__ import annotations
 
 import json
-import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from nbrelease.errors import UsageError
-from nbrelease.workspace import read_variables
+from nbrelease.file_lock import UsageLock
+from nbrelease.rehearsal import lock_checkout
+from nbrelease.settings import load
+from nbrelease.workspace import open_workspace, read_variables
+
+
+def write_server_file(data: Path, **more: object) -> None:
+    process = psutil.Process()
+    state = {"pid": process.pid, "pid_started": process.create_time(), "env": {"A": "1"}}
+    (data / "server.json").write_text(json.dumps(state | more))
 
 
 @pytest.mark.parametrize("isolation", ["none", "uv", "auto"])
 def test_a_running_workspace_without_isolation_is_not_used_if_settings_need_it(tmp_path, isolation):
-    state = {"pid": os.getpid(), "env": {"A": "1"}, "isolation": isolation}
-    (tmp_path / "server.json").write_text(json.dumps(state))
+    write_server_file(tmp_path, isolation=isolation)
     assert read_variables(tmp_path) == {"A": "1"}
     if isolation == "none":
         with pytest.raises(UsageError, match="isolation"):
             read_variables(tmp_path, isolated=True)
     else:
         assert read_variables(tmp_path, isolated=True) == {"A": "1"}
+
+
+def test_another_process_with_the_id_of_the_server_is_not_the_server(tmp_path):
+    write_server_file(tmp_path, pid_started=psutil.Process().create_time() - 3600)
+    assert read_variables(tmp_path) is None
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from nbrelease.file_lock import UsageLock, lock
+path = Path(sys.argv[2])
+with lock(path) if sys.argv[1] == "lock" else UsageLock(path).use():
+    print("held", flush=True)
+    time.sleep(float(sys.argv[3]))
+"""
+
+
+def hold(kind: str, path: Path, seconds: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, kind, path, str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_rehearsal_in_a_checkout_is_refused(tmp_path):
+    path = tmp_path / ".pipelines-local" / "rehearsal.lock"
+    with hold("lock", path, 60) as other:
+        with pytest.raises(UsageError, match=f"pid {other.pid}"), lock_checkout(tmp_path):
+            pass
+        other.kill()
+        other.wait()
+        with lock_checkout(tmp_path):  # a killed one has left no lock
+            pass
+
+
+def test_the_last_user_is_waited_for(tmp_path):
+    path, waited = tmp_path / "users.lock", []
+    lock = UsageLock(path)
+    with lock.change(), lock.use() as wait_for_others, hold("use", path, 0.5) as other:
+        wait_for_others(lambda: waited.append(time.monotonic()))
+        assert other.wait() == 0
+    assert len(waited) == 1
+    with lock.use() as wait_for_others:
+        wait_for_others(lambda: waited.append(time.monotonic()))
+    assert len(waited) == 1
+
+
+@pytest.mark.functional
+def test_the_folder_of_the_workspace_is_its_owners_alone(tmp_path, monkeypatch):
+    monkeypatch.delenv("ARM_CLOUD_METADATA_URL", raising=False)
+    settings = (Path(__file__).parents[3] / "settings.ini").read_text()
+    (tmp_path / "settings.ini").write_text(settings)
+    data = tmp_path / ".azureml-local"
+    data.mkdir(mode=0o755)
+    environment = load(tmp_path / "settings.ini").environment("dev")
+    with open_workspace(environment, tmp_path) as variables:
+        assert variables == read_variables(data)
+        with open_workspace(environment, tmp_path) as same:
+            assert same == variables
+    assert read_variables(data) is None
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700

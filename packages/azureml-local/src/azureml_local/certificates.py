@@ -44,15 +44,17 @@ def ensure(folder: Path) -> Certificates:
     )
     if all(map(Path.exists, (found.certificate, found.key, found.bundle, found.authorities))):
         leaf = x509.load_pem_x509_certificate(found.certificate.read_bytes())
-        left = leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-        if left > datetime.timedelta(days=RENEW_DAYS):
+        now = datetime.datetime.now(datetime.UTC)
+        # The clock may have gone back since then.
+        is_valid = leaf.not_valid_before_utc <= now
+        is_valid &= leaf.not_valid_after_utc - now > datetime.timedelta(days=RENEW_DAYS)
+        if is_valid and found.bundle.read_bytes().endswith(b"".join(_other_bundles())):
             return found
     _make(folder, found)
     return found
 
 
 def _make(folder: Path, files: Certificates) -> None:
-    import certifi
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -110,7 +112,7 @@ def _make(folder: Path, files: Certificates) -> None:
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
-    trusted = [authority.public_bytes(pem), Path(certifi.where()).read_bytes(), *_user_bundles()]
+    trusted = [authority.public_bytes(pem), *_other_bundles()]
     _private(files.bundle, b"".join(trusted))
     beside = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
     authorities.write(beside, trusted)
@@ -118,15 +120,20 @@ def _make(folder: Path, files: Certificates) -> None:
     beside.rename(files.authorities)
 
 
-def _user_bundles() -> list[bytes]:
-    """The CA bundles of the user, for example with the CA of a company's proxy.
+def _other_bundles() -> list[bytes]:
+    """The public CAs, and those of the user: for example the CA of a company's proxy.
 
     The client environment replaces the user's ``REQUESTS_CA_BUNDLE``. Without these CAs, pip could
-    not reach a package index behind the proxy.
+    not reach a package index behind the proxy. A bundle is a file or a folder.
     """
+    import certifi
+
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    paths = {os.environ[name] for name in names if os.environ.get(name)}
-    return [Path(path).read_bytes() for path in sorted(paths) if Path(path).is_file()]
+    paths = sorted({Path(os.environ[name]) for name in names if os.environ.get(name)})
+    files = [Path(certifi.where()), *(path for path in paths if path.is_file())]
+    for folder in (path for path in paths if path.is_dir()):
+        files += [path for path in sorted(folder.iterdir()) if path.is_file()]
+    return [content + b"\n" for content in dict.fromkeys(path.read_bytes() for path in files)]
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

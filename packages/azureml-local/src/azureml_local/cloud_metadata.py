@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from azureml_local.routing import Routes
 from azureml_local.state import State
 
 CLOUD = "AzureMLLocal"
+DIRECT = ("localhost", "127.0.0.1")
 METADATA = "/metadata/endpoints"
 TOKEN = "/msi/token"  # noqa: S105 - a path
 PORTAL = "https://portal.azure.local/"
@@ -89,6 +91,13 @@ def client_environment(state: State, authorities: Path) -> dict[str, str]:
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "NO_PROXY": "localhost,127.0.0.1",
-        "no_proxy": "localhost,127.0.0.1",
+        "NO_PROXY": _without_proxy(),
+        "no_proxy": _without_proxy(),
     }
+
+
+def _without_proxy() -> str:
+    """The hosts that clients reach directly: those of the user, and this machine."""
+    names = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    hosts = [name.strip() for name in names.split(",") if name.strip()]
+    return ",".join(dict.fromkeys([*hosts, *DIRECT]))
