@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines_local import files, sources
-from pipelines_local.approvals import Approver, Decision, PresetApprovals
+from pipelines_local.approvals import Approver, Decision
 from pipelines_local.artifacts import Artifacts
-from pipelines_local.errors import (
-    Diagnostic,
-    ExpressionError,
-    InvalidPipeline,
-    Position,
-    UsageError,
-)
-from pipelines_local.events import EventDispatcher, Listener, RunFinished, RunStarted
-from pipelines_local.expressions import evaluate, to_text
-from pipelines_local.load import (
-    LoadedPipeline,
-    check_external_resources,
-    load_pipeline,
-)
+from pipelines_local.errors import Diagnostic, UsageError
+from pipelines_local.events import Listener, RunFinished, RunStarted
+from pipelines_local.load import check_external_resources, load_pipeline
 from pipelines_local.model import Pipeline, read_pipeline
-from pipelines_local.results import GOOD, Result, RunResult
+from pipelines_local.results import Result, RunResult
 from pipelines_local.run import folders, predefined, state
-from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.context import RunContext
-from pipelines_local.run.masker import Masker
+from pipelines_local.run.options import RunOptions, run_options
+from pipelines_local.run.pipeline_artifacts import find_pipeline_artifacts
 from pipelines_local.run.scheduler import Scheduler
-from pipelines_local.run.variables import ReadOnlyError, Variables
+from pipelines_local.run_contexts import create_context, restore_context
 from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.context import TaskOptions
 from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
@@ -42,23 +29,6 @@ from pipelines_local.tasks.python_environment import create_python_shims, own_in
 from pipelines_local.variable_groups import check_groups, read_secrets, read_variable_groups
 from pipelines_local.yamltree import Mapping as MappingNode
 from pipelines_local.yamltree import load, to_data
-
-_NOT_FOR_STEPS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-
-
-@dataclass
-class _RunOptions:
-    """The arguments of :func:`run_pipeline` and :func:`resume_pipeline`."""
-
-    work: Path
-    secrets: Mapping[str, str]
-    connections: Mapping[str, Mapping[str, str]]
-    approver: Approver
-    listener: Listener | None
-    max_jobs: int
-    variables: Mapping[str, str] = field(default_factory=dict)
-    pipelines: Mapping[str, Path] = field(default_factory=dict)
-    tasks: TaskOptions = field(default_factory=TaskOptions)
 
 
 def run_pipeline(
@@ -115,7 +85,7 @@ def run_pipeline(
         InvalidPipeline: the pipeline is wrong or uses an unsupported feature; nothing was run.
         UsageError: a file cannot be read or the working folder cannot be written.
     """
-    options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
+    options = run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.variables, options.pipelines = variables or {}, pipelines or {}
     options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
     path, root = Path(path), Path(root).resolve()
@@ -123,11 +93,13 @@ def run_pipeline(
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
     loaded = load_pipeline(path, root, parameters, static, groups, repositories, options.variables)
     secrets_of_groups = read_secrets(loaded.pipeline, loaded.groups)
-    artifacts, resource_variables = _find_pipeline_artifacts(loaded.pipeline, options)
+    artifacts, resource_variables = find_pipeline_artifacts(
+        loaded.pipeline, options.pipelines, options.work
+    )
     check_external_resources(loaded.pipeline, options.connections, artifacts, loaded.repositories)
     folder = folders.create_run(options.work)
     try:
-        context = _create_context(
+        context = create_context(
             loaded, folder, options, artifacts, {**static, **resource_variables}, secrets_of_groups
         )
         files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
@@ -168,7 +140,7 @@ def resume_pipeline(
         UsageError: there is no such run, or it does not wait.
         InvalidPipeline: a service connection is missing.
     """
-    options = _run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
+    options = run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
     options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
     folder = folders.open_run(options.work, run)
     try:
@@ -187,177 +159,10 @@ def resume_pipeline(
         groups = read_variable_groups(Path(stored.root), None)
         check_groups(pipeline, groups)
         secrets_of_groups = read_secrets(pipeline, groups)
-        context = _restore_context(stored, folder, options, artifacts, pipeline, secrets_of_groups)
+        context = restore_context(stored, folder, options, artifacts, pipeline, secrets_of_groups)
         return _execute(context, pipeline, stored.result, options)
     finally:
         folder.unlock()
-
-
-def _run_options(
-    work: Path,
-    secrets: Mapping[str, str] | None,
-    connections: Mapping[str, Mapping[str, str]] | None,
-    approvals: Approver | Mapping[str, Decision] | None,
-    listener: Listener | None,
-    jobs: int | None,
-) -> _RunOptions:
-    is_preset = isinstance(approvals, (Mapping, type(None)))
-    return _RunOptions(
-        Path(work).resolve(),
-        secrets or {},
-        connections or {},
-        PresetApprovals(approvals or {}) if is_preset else approvals,  # type: ignore[arg-type]
-        listener,
-        jobs or os.cpu_count() or 1,
-    )
-
-
-def _find_pipeline_artifacts(
-    pipeline: Pipeline, options: _RunOptions
-) -> tuple[dict[str, Artifacts], dict[str, str]]:
-    """Return the artifacts of pipeline resources by alias, and their variables."""
-    given = {alias.lower(): path for alias, path in options.pipelines.items()}
-    artifacts: dict[str, Artifacts] = {}
-    variables: dict[str, str] = {}
-    for resource in pipeline.resources:
-        alias = resource.alias.lower()
-        run = None if alias in given else _last_success(options.work, resource.source)
-        folder = given.get(alias) or (run.artifacts if run else None)
-        if folder is not None and Path(folder).is_dir():
-            artifacts[alias] = Artifacts(Path(folder))
-            variables |= predefined.resource_variables(resource.alias, resource.source, run)
-    return artifacts, variables
-
-
-def _last_success(work: Path, source: str) -> folders.RunFolder | None:
-    for folder in folders.list_runs(work):
-        result = folder.read_result()
-        name = Path(str(result.get("pipeline", ""))).stem
-        if result.get("result") in GOOD and name.lower() == source.rpartition("/")[2].lower():
-            return folder
-    return None
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_STEPS}
-
-
-def _create_context(
-    loaded: LoadedPipeline,
-    folder: folders.RunFolder,
-    options: _RunOptions,
-    artifacts: Mapping[str, Artifacts],
-    static: Mapping[str, str],
-    group_secrets: Mapping[str, Mapping[str, str]],
-) -> RunContext:
-    """Create the context of a new run with its variables."""
-    masker = Masker()
-    variables = Variables(masker)
-    definition = loaded.path.stem
-    started = datetime.now(UTC)
-    for name, value in options.variables.items():
-        variables.set(name, value)
-    for name, value in options.secrets.items():
-        variables.set(name, value, secret=True)
-    build_id = folders.next_number(options.work, "build", 1)
-    for name, value in {**static, **predefined.run_variables(build_id)}.items():
-        variables.set(name, value, readonly=True)
-    variables.set("System.PipelineStartTime", started.isoformat(timespec="seconds"), readonly=True)
-    context = RunContext(
-        root=loaded.root,
-        work=options.work,
-        folder=folder,
-        definition=definition,
-        started=started,
-        variables=variables,
-        masker=masker,
-        cancellation=Cancellation(),
-        events=EventDispatcher(options.listener),
-        artifacts=Artifacts(folder.artifacts),
-        pipelines=artifacts,
-        connections=options.connections,
-        environment=_environment(),
-        options=options.tasks,
-        group_secrets=group_secrets,
-    )
-    _set_root_variables(context, loaded.pipeline)
-    context.build_number = predefined.build_number(
-        loaded.pipeline.name, variables, started, options.work, definition, loaded.pipeline.at
-    )
-    variables.set("Build.BuildNumber", context.build_number, readonly=True)
-    return context
-
-
-def _set_root_variables(context: RunContext, pipeline: Pipeline) -> None:
-    """Set the variables of the pipeline.
-
-    Raises:
-        InvalidPipeline: a variable is read-only, or its ``$[ ]`` cannot be evaluated.
-    """
-    for variable in pipeline.variables:
-        if variable.group:
-            context.set_group_secrets(context.variables, variable.group)
-            continue
-        value = variable.value
-        if variable.tree is not None:
-            try:
-                value = to_text(
-                    evaluate(variable.tree, context.expression_context(context.variables))
-                )
-            except ExpressionError as error:
-                message = f"{variable.name}: {error}"
-                raise InvalidPipeline(error.code, message, variable.at) from None
-        _set_variable(context.variables, variable.name, value, variable.readonly, variable.at)
-
-
-def _set_variable(
-    variables: Variables, name: str, value: str, readonly: bool, at: Position
-) -> None:
-    try:
-        variables.overwrite(name, value, readonly=readonly)
-    except ReadOnlyError:
-        message = f"the variable {name!r} is read-only"
-        raise InvalidPipeline("readonly-variable", message, at) from None
-
-
-def _restore_context(
-    stored: state.StoredRun,
-    folder: folders.RunFolder,
-    options: _RunOptions,
-    artifacts: Mapping[str, Artifacts],
-    pipeline: Pipeline,
-    group_secrets: Mapping[str, Mapping[str, str]],
-) -> RunContext:
-    masker = Masker()
-    variables = Variables(masker)
-    for entry in stored.variables:
-        variables.set(entry.name, entry.value, readonly=entry.readonly)
-    for name, value in options.secrets.items():
-        variables.set(name, value, secret=True)
-    context = RunContext(
-        root=Path(stored.root),
-        work=options.work,
-        folder=folder,
-        definition=stored.result.pipeline.stem,
-        started=stored.result.started,
-        variables=variables,
-        masker=masker,
-        cancellation=Cancellation(),
-        events=EventDispatcher(options.listener),
-        artifacts=Artifacts(folder.artifacts),
-        pipelines=artifacts,
-        connections=options.connections,
-        environment=_environment(),
-        options=options.tasks,
-        build_number=stored.result.name,
-        summaries=list(stored.result.summaries),
-        tests=list(stored.result.tests),
-        group_secrets=group_secrets,
-    )
-    for variable in pipeline.variables:
-        if variable.group:
-            context.set_group_secrets(variables, variable.group)
-    return context
 
 
 def _checked_out_repositories(pipeline: Pipeline) -> set[str]:
@@ -376,7 +181,7 @@ def _execute(
     context: RunContext,
     pipeline: Pipeline,
     result: RunResult,
-    options: _RunOptions,
+    options: RunOptions,
     warnings: tuple[Diagnostic, ...] = (),
 ) -> RunResult:
     """Run the stages that are not done, and store the result."""

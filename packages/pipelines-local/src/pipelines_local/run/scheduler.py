@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipelines_local.approvals import ApprovalRequest, Approver, Decision, PresetApprovals
+from pipelines_local.approvals import Approver
 from pipelines_local.errors import ExpressionError, InvalidPipeline
 from pipelines_local.events import (
-    ApprovalDecided,
-    ApprovalRequested,
     CancelRequested,
     JobFinished,
     JobStarted,
@@ -24,7 +22,8 @@ from pipelines_local.events import (
     StageStarted,
 )
 from pipelines_local.model import Job, Pipeline
-from pipelines_local.results import ApprovalRecord, JobResult, Result, RunResult, StageResult
+from pipelines_local.results import JobResult, Result, RunResult, StageResult
+from pipelines_local.run.approval_requests import ApprovalRequests
 from pipelines_local.run.context import RunContext
 from pipelines_local.run.graph import RunGraph, SkipDecision, StageState
 from pipelines_local.run.job import JobRun
@@ -68,15 +67,21 @@ class Scheduler:
         self._context = context
         self._pipeline = pipeline
         self._result = result
-        self._approver = approver
         self._max_jobs = max_jobs
         self._save = save
         self._reports: queue.SimpleQueue[_JobReport | None] = queue.SimpleQueue()
         self._running = 0
         self._cancel_announced = False
-        self._is_prompting = False
         self._graph = RunGraph(context, pipeline, result)
         self._stages = self._graph.stages
+        self._approvals = ApprovalRequests(
+            context,
+            self._graph,
+            result,
+            approver,
+            save=self._save_waiting,
+            reject=lambda state: self._skip_stage(state, SkipDecision("Rejected")),
+        )
 
     def run(self) -> Result:
         """Run everything that can run.
@@ -87,7 +92,7 @@ class Scheduler:
         with on_signals(self._cancel):
             waiting = self._loop()
         stages = self._update_result()
-        self._result.waiting = self._waiting_approvals() if waiting else []
+        self._result.waiting = self._approvals.missing() if waiting else []
         if waiting:
             return "Waiting"
         results = [stage.result for stage in stages]
@@ -105,8 +110,13 @@ class Scheduler:
         ]
         return self._result.stages
 
+    def _save_waiting(self) -> None:
+        self._update_result()
+        self._result.waiting = self._approvals.missing()
+        self._save()
+
     def _cancel(self) -> None:
-        if self._is_prompting:  # ends the prompt
+        if self._approvals.is_prompting:  # ends the prompt
             raise KeyboardInterrupt
         self._context.cancellation.request()
         self._reports.put(None)
@@ -119,7 +129,7 @@ class Scheduler:
                 continue
             if self._running:
                 self._wait_for_job()
-            elif self._request_approvals():
+            elif self._approvals.request_missing():
                 continue
             else:
                 return any(not state.done for state in self._stages.values())
@@ -193,7 +203,7 @@ class Scheduler:
             elif job.matrix is not None:
                 self._expand_matrix(state, job)
                 return True
-            elif job.validations and not self._is_validated(state, job):
+            elif job.validations and not self._approvals.is_validated(state, job):
                 continue
             elif self._running < self._max_jobs and not _at_limit(state, job):
                 self._start_job(state, job)
@@ -250,128 +260,8 @@ class Scheduler:
         state.result.jobs = [state.jobs[job.name.lower()] for job in state.stage.jobs]
         self._context.events.send(StageFinished(state.result))
 
-    # Approvals
-
-    def _request_approvals(self) -> bool:
-        """Ask for the missing approvals; True if there was a decision."""
-        decided = False
-        for state in self._stages.values():
-            for job in self._waiting_validations(state):
-                decided |= self._request_validation(state, job)
-        for state in self._stages.values():
-            if state.done or state.started or not self._graph.is_ready(state):
-                continue
-            for environment in state.stage.environments:
-                if environment in state.approved or state.done:
-                    continue
-                decided |= self._request_approval(state, environment)
-        return decided
-
-    def _waiting_approvals(self) -> list[dict[str, str]]:
-        """Return the missing approvals of the stages that are ready."""
-        return [
-            {"stage": state.stage.name, "environment": environment}
-            for state in self._stages.values()
-            if not state.done and not state.started and self._graph.is_ready(state)
-            for environment in state.stage.environments
-            if environment not in state.approved
-        ] + [
-            {"stage": state.stage.name, "environment": _validation_name(state.stage.name, job)}
-            for state in self._stages.values()
-            for job in self._waiting_validations(state)
-        ]
-
-    def _waiting_validations(self, state: StageState) -> list[Job]:
-        """Return the ready jobs of a started stage that wait for a manual validation."""
-        if state.done or not state.started:
-            return []
-        return [
-            job
-            for job in state.stage.jobs
-            if job.validations
-            and job.name.lower() not in state.jobs
-            and job.name.lower() not in state.running
-            and not self._is_validated(state, job)
-            and all(state.is_done(dependency) for dependency in job.depends_on)
-        ]
-
-    def _is_validated(self, state: StageState, job: Job) -> bool:
-        return (state.stage.name, job.name) in self._context.validations
-
-    def _request_approval(self, state: StageState, environment: str) -> bool:
-        decision = self._decide(state, environment)
-        if self._context.cancellation.requested:
-            return True
-        if decision is None:
-            return False
-        if decision.verdict != "open":
-            self._record_approval(state, environment, decision)
-        if decision.verdict == "reject":
-            self._skip_stage(state, SkipDecision("Rejected"))
-        else:
-            state.approved.add(environment)
-        return True
-
-    def _request_validation(self, state: StageState, job: Job) -> bool:
-        """Ask for the decision about a manual validation; True if there was one."""
-        name = _validation_name(state.stage.name, job)
-        variables = self._context.variables
-        texts = [variables.expand(step.inputs.get("instructions", "")) for step in job.validations]
-        decision = self._decide(state, name, "\n".join(text for text in texts if text))
-        if self._context.cancellation.requested:
-            return True
-        if decision is None:
-            return False
-        self._context.validations[state.stage.name, job.name] = decision
-        if decision.verdict != "open":
-            self._record_approval(state, name, decision)
-        return True
-
-    def _decide(self, state: StageState, name: str, instructions: str = "") -> Decision | None:
-        """Return the preset decision, else that of the approver."""
-        folder = self._context.artifacts.folder
-        request = ApprovalRequest(
-            state.stage.name, name, self._context.folder.run, folder, instructions
-        )
-        decision: Decision | None = None
-        if isinstance(self._approver, PresetApprovals):
-            decision = self._approver.preset(request)
-        if decision is None:
-            self._context.events.send(ApprovalRequested(request.stage, name, folder))
-            self._update_result()
-            self._result.waiting = self._waiting_approvals()
-            self._save()
-            decision = self._ask_approver(request)
-        return decision
-
-    def _ask_approver(self, request: ApprovalRequest) -> Decision | None:
-        self._is_prompting = True
-        try:
-            return self._approver.decide(request)
-        except KeyboardInterrupt:
-            self._context.cancellation.request()
-            return None
-        finally:
-            self._is_prompting = False
-
-    def _record_approval(self, state: StageState, environment: str, decision: Decision) -> None:
-        record = ApprovalRecord(
-            environment,
-            state.stage.name,
-            "approved" if decision.verdict == "approve" else "rejected",
-            decision.name,
-            decision.comment,
-            datetime.now(UTC),
-        )
-        self._result.approvals.append(record)
-        self._context.events.send(ApprovalDecided(record))
-
 
 def _at_limit(state: StageState, job: Job) -> bool:
     """Whether ``maxParallel`` copies of the job are running."""
     running = sum(copy.name.lower() in state.running for copy in state.copies(job.base_name))
     return 0 < job.max_parallel <= running
-
-
-def _validation_name(stage: str, job: Job) -> str:
-    return job.name if stage == "__default" else f"{stage}.{job.name}"

@@ -1,4 +1,4 @@
-"""Expand a pipeline: parameters, ``${{ }}``, directives, templates, ``extends``.
+"""Expand the document of a pipeline: ``${{ }}``, directives, templates, ``extends``.
 
 An argument of a template is expanded in the file of the caller. After that the template inserts
 it without further evaluation; only template references inside it are still resolved. Such a node
@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from pipelines_local.errors import Diagnostic, InvalidPipeline, Position, Problems
+from pipelines_local.errors import InvalidPipeline, Problems
 from pipelines_local.expressions import Array, Object, Value
 from pipelines_local.template.conditional_chain import ConditionalChain
+from pipelines_local.template.declared_variables import (
+    concatenate,
+    declared_variables,
+    name_and_value,
+)
 from pipelines_local.template.directives import Directive, parse_directive
 from pipelines_local.template.expansion_context import LISTS, ExpansionContext
-from pipelines_local.template.parameters import accepts_undeclared, bind_parameters, read_parameters
+from pipelines_local.template.key_checks import check_constant, check_unique_keys
+from pipelines_local.template.references import bind_template, read_reference
 from pipelines_local.template.scope import Scope
 from pipelines_local.template.template_files import TemplateFiles
 from pipelines_local.template.text import only_expression
-from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, walk
+from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 _CONSTANT = ("trigger", "pr", "schedules")
 _WITH_EXTENDS = (
@@ -30,64 +34,7 @@ _WITH_EXTENDS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ExpandedPipeline:
-    """A pipeline without templates.
-
-    Attributes:
-        document: the expanded document.
-        parameters: the values of its parameters.
-        files: all files that were read.
-        problems: diagnostics of the parts that could not be expanded and are left out.
-        repositories: folders of other repositories by lower-case alias.
-    """
-
-    document: Mapping
-    parameters: Map[str, Value]
-    files: tuple[Path, ...]
-    problems: tuple[Diagnostic, ...] = ()
-    repositories: Map[str, Path] = field(default_factory=dict)
-
-
-def expand(
-    document: Mapping,
-    root: Path,
-    arguments: Map[str, Node] | None = None,
-    variables: Map[str, Value] | None = None,
-    repositories: Map[str, Path] | None = None,
-) -> ExpandedPipeline:
-    """Expand a pipeline.
-
-    Args:
-        document: the document of the pipeline's file.
-        root: the repository of the file.
-        arguments: values for the parameters, by name.
-        variables: the predefined variables that templates see.
-        repositories: folders of other repositories by lower-case alias.
-
-    Raises:
-        InvalidPipeline: the parameters are wrong, or nothing could be expanded.
-    """
-    path = document.at.file
-    files = TemplateFiles(root, repositories or {}, {path: document})
-    values = bind_parameters(
-        read_parameters(document.get("parameters")),
-        arguments or {},
-        Position(path, 1, 1),
-        "the pipeline",
-    )
-    expander = _Expander(files)
-    expanded = expander.expand_root(document, Scope(values, variables or {}))
-    return ExpandedPipeline(
-        expanded,
-        values,
-        tuple(files.documents),
-        tuple(expander.problems.diagnostics),
-        files.repositories,
-    )
-
-
-class _Expander:
+class Expander:
     """One expansion; the recursion depth is limited by the depth of the documents."""
 
     def __init__(self, files: TemplateFiles) -> None:
@@ -95,6 +42,7 @@ class _Expander:
         self.problems = Problems()
 
     def expand_root(self, document: Mapping, scope: Scope) -> Mapping:
+        """Expand the document of the pipeline's file."""
         context = ExpansionContext(scope, "root", 1)
         expanded = self._expand_mapping(document, context)
         reference = expanded.get("extends")
@@ -105,7 +53,7 @@ class _Expander:
                 raise InvalidPipeline(
                     "extends-conflict", f"{key.text!r} is not allowed with 'extends'", key.at
                 )
-        variables = _declared_variables(expanded.get("variables"))
+        variables = declared_variables(expanded.get("variables"))
         entries = list(expanded.without("extends").entries)
         return self._extend(reference, entries, context.with_scope(scope.with_variables(variables)))
 
@@ -113,9 +61,9 @@ class _Expander:
         self, reference: Node, entries: list[tuple[Scalar, Node]], context: ExpansionContext
     ) -> Mapping:
         """Add the entries of the extended template to those of the pipeline."""
-        template, arguments = _read_reference(reference)
+        template, arguments = read_reference(reference)
         document = self._files.read_template(template, context.nesting + 1)
-        values = _bind_template(document, arguments, template)
+        values = bind_template(document, arguments, template)
         outer = context.scope.variables if context.scope else {}
         inner = ExpansionContext(Scope(values, outer), "root", context.nesting + 1)
         expanded = self._expand_mapping(document.without("parameters"), inner)
@@ -127,7 +75,7 @@ class _Expander:
                 )
             if key.text == "variables" and "variables" in names:
                 at = next(i for i, (k, _) in enumerate(entries) if k.text == "variables")
-                entries[at] = (entries[at][0], _concatenate(entries[at][1], value))
+                entries[at] = (entries[at][0], concatenate(entries[at][1], value))
             elif key.text != "extends":
                 entries.append((key, value))
         nested = expanded.get("extends")
@@ -149,7 +97,7 @@ class _Expander:
         """Expand a mapping; its own variables are visible to all of its other keys."""
         self._files.count_node(node)
         entries = list(self._resolve_entries(node, context))
-        _check_unique_keys(entries, context)
+        check_unique_keys((key for key, _, _ in entries), context.kind == "data")
         own = self._expand_own_variables(entries, context)
         expanded: list[tuple[Scalar, Node]] = []
         for key, value, inner in entries:
@@ -157,7 +105,7 @@ class _Expander:
                 continue  # the expanded document does not refer to them
             with self.problems.catch():
                 if context.kind == "root" and key.text in _CONSTANT:
-                    _check_constant(key, value)
+                    check_constant(key, value)
                     expanded.append((key, value))
                     continue
                 if key.text == "variables" and own is not None:
@@ -304,7 +252,7 @@ class _Expander:
     # Templates and variables
 
     def _expand_template(self, reference: Mapping, context: ExpansionContext) -> Iterator[Node]:
-        template, arguments = _read_reference(reference)
+        template, arguments = read_reference(reference)
         document = self._files.read_template(template, context.nesting + 1)
         for key, _ in document.entries:
             if key.text not in ("parameters", context.kind):
@@ -321,7 +269,7 @@ class _Expander:
                 f"the template has no {context.kind!r} (used in {template.at})",
                 document.at,
             )
-        values = _bind_template(document, arguments, template)
+        values = bind_template(document, arguments, template)
         outer = context.scope.variables if context.scope is not None else {}
         inner = ExpansionContext(Scope(values, outer), context.kind, context.nesting + 1)
         if context.kind == "variables":
@@ -353,7 +301,7 @@ class _Expander:
                 with self.problems.catch():
                     for expanded in self._expand_item(item, context.with_scope(scope), chain):
                         items.append(expanded)
-                        values.update(_name_and_value(expanded))
+                        values.update(name_and_value(expanded))
         elif not node.is_null:
             raise InvalidPipeline(
                 "invalid-type", "'variables' must be a mapping or a list", node.at
@@ -374,80 +322,3 @@ class _Expander:
             raise InvalidPipeline("duplicate-variable", f"duplicate variable {key.text!r}", key.at)
         values[key.text] = expanded.text
         return Mapping(((Scalar("name", key.at), key), (Scalar("value", key.at), expanded)), key.at)
-
-
-def _bind_template(
-    document: Mapping, arguments: Map[str, Node], template: Scalar
-) -> dict[str, Value]:
-    """Return the values of the parameters of a template."""
-    declared = document.get("parameters")
-    return bind_parameters(
-        read_parameters(declared),
-        arguments,
-        template.at,
-        template.text,
-        accept_undeclared=accepts_undeclared(declared),
-    )
-
-
-def _read_reference(node: Node) -> tuple[Scalar, Map[str, Node]]:
-    """Return the path and the arguments of a template reference."""
-    if not isinstance(node, Mapping):
-        raise InvalidPipeline("template-reference", "use the form template: PATH", node.at)
-    for key, _ in node.entries:
-        if key.text not in ("template", "parameters"):
-            raise InvalidPipeline(
-                "template-reference",
-                f"unknown key {key.text!r}: a template reference has only 'template' and "
-                "'parameters'",
-                key.at,
-            )
-    template, arguments = node.get("template"), node.get("parameters")
-    if not isinstance(template, Scalar):
-        raise InvalidPipeline("template-reference", "a template needs a path", node.at)
-    if arguments is None or (isinstance(arguments, Scalar) and arguments.text == ""):
-        return template, {}
-    if not isinstance(arguments, Mapping):
-        raise InvalidPipeline("invalid-type", "'parameters' must be a mapping", arguments.at)
-    return template, {key.text: value for key, value in arguments.entries}
-
-
-def _declared_variables(node: Node | None) -> dict[str, Value]:
-    values: dict[str, Value] = {}
-    for item in node.items if isinstance(node, Sequence) else ():
-        values.update(_name_and_value(item))
-    return values
-
-
-def _name_and_value(item: Node) -> dict[str, Value]:
-    if not isinstance(item, Mapping):
-        return {}
-    name, value = item.get("name"), item.get("value")
-    if not isinstance(name, Scalar) or not isinstance(value, Scalar):
-        return {}
-    return {name.text: value.text}
-
-
-def _concatenate(first: Node, second: Node) -> Node:
-    items = [n.items for n in (first, second) if isinstance(n, Sequence)]
-    return Sequence(tuple(item for part in items for item in part), first.at)
-
-
-def _check_unique_keys(
-    entries: list[tuple[Scalar, Node, ExpansionContext]], context: ExpansionContext
-) -> None:
-    """Keys ignore case, except in free-form data."""
-    names: set[str] = set()
-    for key, _, _ in entries:
-        name = key.text if context.kind == "data" else key.text.lower()
-        if name in names:
-            raise InvalidPipeline("duplicate-key", f"duplicate key {key.text!r}", key.at)
-        names.add(name)
-
-
-def _check_constant(key: Scalar, value: Node) -> None:
-    for scalar in walk(value):
-        if "${{" in scalar.text:
-            raise InvalidPipeline(
-                "expression-not-allowed", f"{key.text!r} cannot contain expressions", scalar.at
-            )
