@@ -75,13 +75,15 @@ class PublicProject:
 def create_taxi_project(folder: Path) -> PublicProject:
     """A project of Azure/mlops-v2: classical, aml-cli-v2, as its bootstrap script creates it.
 
-    Two lines of its conda file are removed: they install packages from GitHub.
+    Its conda file is edited: no packages from GitHub, and a setuptools for mlflow 2.9.2.
     """
     source, root = Path(os.environ[PROJECT_TEMPLATE]), folder / "taxi"
     shutil.copytree(source / "classical" / "aml-cli-v2", root)
     for environment in ("dev", "prod"):
         shutil.copy(source / f"config-infra-{environment}.yml", root)
-    replace(root / "data-science/environment/train-conda.yml", r"\n *- git\+https://[^\n]*", "")
+    conda_file = root / "data-science/environment/train-conda.yml"
+    replace(conda_file, r"\n *- git\+https://[^\n]*", "")
+    replace(conda_file, r"(\n *- )(joblib==)", r"\1setuptools<81\1\2")
     commit_all(root)
     subprocess.run(
         ["git", "clone", "-q", os.environ[TEMPLATES], folder / "templates"], check=True
@@ -104,3 +106,70 @@ def step_results(document: dict[str, Any]) -> dict[str, str]:
 def log_of(document: dict[str, Any]) -> str:
     """The lines of all logs of a run."""
     return "\n".join(line for job in jobs_of(document) for line in job["log"])
+
+
+MAIN = """
+import argparse
+import mlflow
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--input_data")
+rows = pd.read_csv(parser.parse_args().input_data)
+with mlflow.start_run():
+    model = LinearRegression().fit(rows[["distance", "passengers"]].to_numpy(), rows["cost"])
+    packages = ["scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.2.3"]
+    packages += ["azureml-inference-server-http", "azureml-ai-monitoring"]
+    mlflow.sklearn.log_model(model, "model", pip_requirements=packages)
+"""
+CONDA = """
+dependencies:
+  - python=3.11
+  - pip
+  - pip: [mlflow==2.9.2, azureml-mlflow==1.57.0, scikit-learn==1.5.2, numpy==1.26.4, pandas==2.2.3,
+          setuptools<81]
+"""
+ARTICLE_VALUES = {
+    "TRAINING_ENVIRONMENT_NAME": "taxi-env",
+    "TRAINING_DATASET_NAME": "taxi-data",
+    "TRAINING_EXPERIMENT_NAME": "taxi",
+    "MODEL_NAME": "taxi-model",
+    "MODEL_PATH": "model",
+    "SCORING_DATASET_NAME": "taxi-batch",
+    "BATCH_ENDPOINT_NAME": "taxi-batch",
+    "BATCH_DEPLOYMENT_NAME": "taxi-batch-dp",
+    "BATCH_SAMPLE_REQUEST": "data/taxi-batch.csv",
+    "ONLINE_ENDPOINT_NAME": "taxi-online",
+    "ONLINE_DEPLOYMENT_NAME": "taxi-online-dp",
+    "ONLINE_SAMPLE_REQUEST": "data/taxi-request.json",
+}
+
+
+def create_article_project(folder: Path) -> PublicProject:
+    """A project of ryoma-nagata/mlops-template with values, data, and a training script."""
+    root = folder / "article"
+    shutil.copytree(Path(os.environ[ARTICLE]), root, ignore=shutil.ignore_patterns(".git"))
+    for name, value in ARTICLE_VALUES.items():
+        replace(root / "mlops/config-mlops.yml", rf"(?m)^( +{name}:) \S+", rf"\1 {value}")
+    for environment in ("dev", "prod"):
+        file = root / f"mlops/config-infra-{environment}.yml"
+        replace(file, "(?<=AZURE_SUBSCRIPTION_ID: )''", "00000000-0000-0000-0000-000000000")
+        replace(file, "(?<=RESOURCE_GROUP_NAME: )''", "rg")
+        replace(file, "(?<=AML_WORKSPACE_NAME: )''", f"article-{environment}")
+    training, deploy = root / "mlops/continuous-training", root / "mlops/deploy"
+    replace(training / "dataset.yml", "<sample-string>", "taxi")
+    replace(training / "pipeline.yml", "type: <sample-string>", "type: uri_file")
+    replace(training / "pipeline.yml", "(?<=path: azureml:)<sample-string>", "taxi-data")
+    replace(training / "pipeline.yml", "(?<=environment: azureml:)<sample-string>", "taxi-env")
+    replace(deploy / "batch/batch-dataset.yml", "<sample-string>", "taxi-batch")
+    replace(deploy / "batch/batch-deployment.yml", "(?<=azureml:)<sample-string>", "cpu-cluster")
+    (root / "data-science/environment/train-conda.yml").write_text(CONDA, encoding="utf-8")
+    (root / "data-science/src/main.py").write_text(MAIN, encoding="utf-8")
+    rows = "".join(f"{n},{n % 3},{2 * n + n % 3}\n" for n in range(60))
+    (root / "data/taxi.csv").write_text("distance,passengers,cost\n" + rows, encoding="utf-8")
+    batch = "distance,passengers\n1.0,2.0\n3.0,1.0\n"
+    (root / "data/taxi-batch.csv").write_text(batch, encoding="utf-8")
+    (root / "data/taxi-request.json").write_text('{"input_data": [[2.0, 1.0]]}', encoding="utf-8")
+    commit_all(root)
+    return PublicProject(root, folder / "data", ("azure-devops-service-connection",))

@@ -17,6 +17,7 @@ from tests.e2e.public_projects import (
     TEMPLATES,
     PublicProject,
     commit_all,
+    create_article_project,
     create_taxi_project,
     jobs_of,
     log_of,
@@ -145,3 +146,28 @@ def test_qa_with_a_newer_python(article):
     commit_all(article.root)
     document = article.run(QA)
     assert document["result"] in ("Succeeded", "SucceededWithIssues"), log_of(document)
+
+
+DEV = ".ado/mlops-deploy-dev-ci-pipeline.yml"
+PROD = ".ado/mlops-deploy-prod-ct-cd-pipeline.yml"
+MODELS = "ml model list -g rg -w article-prod --query [].name -o tsv"
+
+
+def test_dev_and_prod(tmp_path):
+    """The models of dev and prod are trained, approved, deployed and tested."""
+    require(ARTICLE)
+    article = create_article_project(tmp_path)
+    dev = article.run(DEV, "--shared-az-config", "--open", "dev")
+    assert dev["result"] == "Succeeded", log_of(dev)
+    assert [stage["stage"] for stage in dev["stages"]] == ["build", "train", "deploy", "test"]
+    options = ["--shared-az-config", "--pipeline", f"ciartifacts={dev['artifacts']}"]
+    rejected = article.run(PROD, *options, "--reject", "prod", "--reject", "blue")
+    assert rejected["result"] == "Rejected", log_of(rejected)
+    assert article.az(MODELS) == ""
+    approvals = ["--approve", "prod=Ada:first release", "--approve", "blue=Ada:all traffic"]
+    prod = article.run(PROD, *options, *approvals)
+    assert prod["result"] == "Succeeded", log_of(prod)
+    assert {each["decision"] for each in prod["approvals"]} == {"approve"}
+    assert article.az(MODELS) == "taxi-model"
+    line = "ml online-endpoint show -n taxi-online-prod -g rg -w article-prod --query traffic"
+    assert article.az(line).split() == ["{", '"taxi-online-dp":', "100", "}"]
