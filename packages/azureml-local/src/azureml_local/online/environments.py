@@ -97,7 +97,7 @@ def _isolate(launch: LaunchSettings, interpreter: Interpreter, source: str) -> L
     """The settings to start the processes with an interpreter of their own.
 
     Raises:
-        AzureError: a no-code deployment's environment has not Azure's server.
+        AzureError: a no-code deployment's environment lacks Azure's server.
     """
     environment = {**interpreter.variables(os.environ.get("PATH", "")), **launch.environment}
     spec = dict(launch.spec)
@@ -109,7 +109,7 @@ def _isolate(launch: LaunchSettings, interpreter: Interpreter, source: str) -> L
         raise _missing_server(source, azure_server.DISTRIBUTION)
     else:
         launch.write_log(
-            f"warning: {source} has not {azure_server.DISTRIBUTION}; azureml-local's own server "
+            f"warning: {source} lacks {azure_server.DISTRIBUTION}; azureml-local's own server "
             "answers. On Azure the image must bring a server"
         )
     return replace(
