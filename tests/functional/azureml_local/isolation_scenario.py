@@ -56,6 +56,7 @@ def deploy(name, environment, script="score.py"):
         data_collector=DataCollector(
             collections={"model_inputs": DeploymentCollection(enabled="True")}
         ),
+        environment_variables={"PYTHONPATH": "/nowhere"},
     )  # fmt: skip
     result = {}
     try:

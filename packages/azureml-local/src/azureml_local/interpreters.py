@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,12 +103,14 @@ class Interpreter:
         """Whether a top-level package is installed in it."""
         return any(self.folder.glob(f"lib/python*/site-packages/{name}"))
 
-    def variables(self, path: str) -> dict[str, str]:
-        """The environment variables of its processes; ``path`` is the ``PATH`` of the server."""
+    def add_variables(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """A deployment's environment variables, with those of processes in this interpreter."""
+        paths = [variables.get("PYTHONPATH", ""), str(self.modules)]
         return {
-            "PATH": f"{self.folder / 'bin'}:{path}",
-            "PYTHONPATH": str(self.modules),
+            "PATH": os.pathsep.join([str(self.folder / "bin"), os.environ.get("PATH", "")]),
             "VIRTUAL_ENV": str(self.folder),
+            **variables,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import sys
 import uuid
@@ -237,8 +236,8 @@ class Invocations:
         interpreter = await self._runner.build_interpreter(workspace, child, conda_file.text)
         if interpreter is None:
             return {}
-        variables = interpreter.variables(os.environ.get("PATH", ""))
-        return {"python": interpreter.python, "environment": {**variables, **spec["environment"]}}
+        variables = interpreter.add_variables(spec["environment"])
+        return {"python": interpreter.python, "environment": variables}
 
     async def _run(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,7 +98,7 @@ def _isolate(launch: LaunchSettings, interpreter: Interpreter, source: str) -> L
     Raises:
         AzureError: a no-code deployment's environment lacks Azure's server.
     """
-    environment = {**interpreter.variables(os.environ.get("PATH", "")), **launch.environment}
+    environment = interpreter.add_variables(launch.environment)
     spec = dict(launch.spec)
     if interpreter.has_package(azure_server.PACKAGE):
         spec["server"] = AZURE_SERVER
