@@ -118,12 +118,10 @@ def _create_schedule(client: Any, arguments: Arguments) -> Any:
 
 
 def _list_schedules(client: Any, arguments: Arguments) -> Any:
-    from azure.ai.ml.operations._schedule_operations import ScheduleListViewType as View
-
     if arguments.disabled_only and arguments.include_disabled:
         raise AzError("Cannot provide both disabled-only and include-disabled.")
-    view = View.DISABLED_ONLY if arguments.disabled_only else View.ENABLED_ONLY
-    view = View.ALL if arguments.include_disabled else view
+    view = "DisabledOnly" if arguments.disabled_only else "EnabledOnly"
+    view = "All" if arguments.include_disabled else view
     return list_entities(client.schedules.list(list_view_type=view), arguments.max_results)
 
 
