@@ -110,6 +110,19 @@ results["workspaces"] = [each.name for each in ml.workspaces.list()]
 
 job = command(command="true", environment=Environment(image="ubuntu:22.04"), compute="absent")
 results["no compute"] = refused(lambda: ml.jobs.create_or_update(job))
+from azure.ai.ml import MLClient
+from azure.ai.ml.entities import BatchEndpoint, ManagedOnlineEndpoint
+from azure.core.exceptions import HttpResponseError
+
+other = MLClient(DefaultAzureCredential(), ml.subscription_id, ml.resource_group_name, "other")
+other.workspaces.begin_create(Workspace(name="other", location="here")).result()
+for kind in (ManagedOnlineEndpoint, BatchEndpoint):
+    for client in (ml, ml, other):
+        try:
+            client.begin_create_or_update(kind(name="same-name")).result()
+            results.setdefault("endpoints", []).append(201)
+        except HttpResponseError as error:
+            results["endpoints"].append(error.status_code)
 with open("results.json", "w") as file:
     json.dump(results, file)
 """
@@ -129,5 +142,6 @@ def test_a_strict_server(data, tmp_path):
     assert results["client"] == list(config.values())
     assert results["no workspace"] == [404, "ResourceNotFound", None]
     assert results["workspaces"] == ["their-own"]
+    assert results["endpoints"] == [201, 201, 400] * 2
     assert results["no compute"] == [404, "UserError", "computeId"]
     assert "Traceback" not in result.stderr

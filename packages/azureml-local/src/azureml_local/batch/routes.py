@@ -13,6 +13,7 @@ from azureml_local import assets, auth
 from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
+from azureml_local.endpoint_names import require_unique_name
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.jobs import records
 from azureml_local.operations import Operations
@@ -35,6 +36,7 @@ def register(
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
     async def put_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
+        require_unique_name(state, workspace, ENDPOINTS, name)
         body = await json_of(request)
         properties = object_of(body, "properties")
         default = text_of(object_of(properties, "defaults"), "deploymentName")

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
+from azureml_local.endpoint_names import require_unique_name
 from azureml_local.errors import BadRequest
 from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
@@ -52,6 +53,7 @@ class Endpoints:
         body = await json_of(request)
         properties = object_of(body, "properties")
         old = self._state.store.get(workspace.key, ENDPOINTS, name)
+        require_unique_name(self._state, workspace, ENDPOINTS, name)
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
         mode = text_of(properties, "authMode", "Key")
