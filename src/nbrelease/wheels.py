@@ -16,6 +16,8 @@ from nbrelease.errors import NbreleaseError
 
 DISTRIBUTIONS = ("child-processes", "azureml-local", "pipelines-local", "nbrelease")
 """The distributions of this repository; each requires only earlier ones."""
+DATA_FOLDERS = ("etc", "share")
+"""Folders of an environment with data files of packages."""
 NOT_PACKED = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
 
 
@@ -38,7 +40,7 @@ def build() -> dict[str, bytes]:
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").is_file():
         return _build_from_checkout(checkout)
-    return dict(_pack_installed(metadata.distribution(name)) for name in DISTRIBUTIONS)
+    return dict(pack_installed(metadata.distribution(name)) for name in DISTRIBUTIONS)
 
 
 def _build_from_checkout(checkout: Path) -> dict[str, bytes]:
@@ -61,17 +63,19 @@ def _build_from_checkout(checkout: Path) -> dict[str, bytes]:
         return {wheel.name: wheel.read_bytes() for wheel in sorted(Path(target).glob("*.whl"))}
 
 
-def _pack_installed(distribution: metadata.Distribution) -> tuple[str, bytes]:
-    """Return file name and content of a wheel made from installed files (PEP 427)."""
+def pack_installed(distribution: metadata.Distribution) -> tuple[str, bytes]:
+    """Return file name and content of a wheel made from installed files (PEP 427).
+
+    Data files outside the packages, such as a JupyterLab extension, are in the wheel too.
+    """
     stem = f"{distribution.name.replace('-', '_')}-{distribution.version}"
     record = []
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"{stem}-py3-none-any.whl"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in distribution.files or []:
-                inner = file.as_posix()
-                # The installer writes scripts and bytecode anew.
-                if inner.startswith("..") or file.suffix == ".pyc" or file.name in NOT_PACKED:
+                inner = _path_in_wheel(file, stem)
+                if not inner:
                     continue
                 content = Path(str(file.locate())).read_bytes()
                 digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
@@ -80,3 +84,16 @@ def _pack_installed(distribution: metadata.Distribution) -> tuple[str, bytes]:
             last = f"{stem}.dist-info/RECORD"
             archive.writestr(zipfile.ZipInfo(last), "\n".join([*record, f"{last},,"]) + "\n")
         return target.name, target.read_bytes()
+
+
+def _path_in_wheel(file: metadata.PackagePath, stem: str) -> str:
+    """The path of an installed file in the wheel; empty for one that the installer writes anew."""
+    if file.suffix == ".pyc" or file.name in NOT_PACKED:
+        return ""
+    if not file.as_posix().startswith(".."):
+        return file.as_posix()
+    prefix = Path(sys.prefix).resolve()
+    path = Path(str(file.locate())).resolve()
+    if not any(path.is_relative_to(prefix / folder) for folder in DATA_FOLDERS):
+        return ""  # a script
+    return f"{stem}.data/data/{path.relative_to(prefix).as_posix()}"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tomllib
+import zipfile
+from importlib import metadata
 from pathlib import Path
+
+from nbrelease import wheels
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "lab"
@@ -31,6 +36,22 @@ def test_the_bundle_is_complete():
     assert (LAB / "labextension" / entry).is_file()
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert package["version"] == version
+
+
+def test_a_wheel_of_the_installed_files_has_the_extension():
+    """The wheel that `nbrelease new` writes where there is no checkout."""
+    name, content = wheels.pack_installed(metadata.distribution("nbrelease"))
+    data = name.removesuffix("-py3-none-any.whl") + ".data/data"
+    names = set(zipfile.ZipFile(io.BytesIO(content)).namelist())
+    entry = json.loads((LAB / "labextension/package.json").read_text())["jupyterlab"]["_build"]
+    extension = f"{data}/share/jupyter/labextensions/nbrelease-lab"
+    assert {
+        f"{extension}/package.json",
+        f"{extension}/install.json",
+        f"{extension}/{entry['load']}",
+        f"{data}/etc/jupyter/jupyter_server_config.d/nbrelease.json",
+    } <= names
+    assert not any("/bin/" in each for each in names)
 
 
 def test_the_lock_file_names_no_registry():
