@@ -114,6 +114,7 @@ tools:
 	@cd "$(BIN)" && pwd
 
 lab: setup ## JupyterLab with a local workspace behind it
+	@! git rev-parse --git-dir >/dev/null 2>&1 || "$(BIN)/nbrelease" doctor --git --fix || true
 	@"$(BIN)/azureml-local" run --data .azureml-local -- "$(BIN)/jupyter" lab
 
 # The bundle is committed: only who changes it needs npm.

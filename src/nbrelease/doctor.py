@@ -81,13 +81,32 @@ def run_checks(layout: Layout, notebooks: list[Path]) -> Iterator[Check]:
     differences = [f"{each.path}: {each.message}; {each.fix}" for each in check_packages(layout)]
     message = "; ".join(differences) or "job, model and requirements.txt have the same packages"
     yield Check("package lists", not differences, message)
+    yield from check_git(root)
+    yield _check_vs_code(root)
+
+
+def check_git(root: Path) -> Iterator[Check]:
+    """Check how git handles the notebooks of a project.
+
+    Args:
+        root: the project's folder.
+    """
     if not _git(root, "rev-parse", "--git-dir"):
         yield Check("git", False, "not a git repository; run git init, or clone the project")
-    else:
-        yield _check_filter(root)
-        yield _check_nbdime(root)
-        yield _check_hook(root)
-    yield _check_vs_code(root)
+        return
+    yield _check_filter(root)
+    yield _check_nbdime(root)
+    yield _check_hook(root)
+
+
+def set_up_filter(root: Path) -> bool:
+    """Set up the git filter that strips run outputs; return whether there is a repository."""
+    if not _git(root, "rev-parse", "--git-dir"):
+        return False
+    check = _check_filter(root)
+    if check.fix is not None and not check.passed:
+        check.fix()
+    return True
 
 
 def _check_kernels(notebooks: list[Path]) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from nbrelease import console
+from nbrelease.doctor import set_up_filter
 from nbrelease.errors import UsageError
 from nbrelease.new import DEFAULT_TASK, EXAMPLES, TASKS, Identity, create
 
@@ -74,6 +75,8 @@ def command(
     project = Identity(name, task or DEFAULT_TASK, example or "")
     written = create(folder, project, _azure(subscription, resource_group, workspace))
     console.out(f"{len(written)} files in {os.path.relpath(folder)}")
+    if set_up_filter(folder):  # outputs are stripped from the first commit on
+        console.out("git filter: strips outputs from notebooks")
     console.out(f"next: cd {os.path.relpath(folder)} && git init && git add . && make rehearse")
 
 

@@ -72,6 +72,27 @@ def test_missing_set_up_is_reported_and_fixed(root):
     assert ".vscode" not in run(root, "git", "status", "--porcelain").stdout
 
 
+def test_git_alone_is_checked_and_fixed(root):
+    done = run(root, "nbrelease", "doctor", "--git", "--fix")
+    assert done.returncode == 0
+    assert states(done) == {"git filter": "fixed", "nbdime": "fixed", "git hook": "fixed"}
+    assert set(states(run(root, "nbrelease", "doctor", "--git")).values()) == {"ok"}
+
+
+def test_a_new_project_in_a_repository_commits_no_outputs(root):
+    run(root, "nbrelease", "new", "made", "--task", "binary", check=True)
+    notebook = root / "made" / "notebooks" / "train.ipynb"
+    content = json.loads(notebook.read_bytes())
+    [cell] = [each for each in content["cells"] if each["id"] == "parameters"]
+    output = {"output_type": "stream", "name": "stdout", "text": "from a run"}
+    cell.update(outputs=[output], execution_count=1)
+    notebook.write_text(json.dumps(content), encoding="utf-8")
+    run(root, "git", "add", "made", check=True)
+    committed = run(root, "git", "show", ":made/notebooks/train.ipynb", check=True).stdout
+    assert "from a run" not in committed
+    assert "from a run" in notebook.read_text("utf-8")
+
+
 def test_committed_settings_of_vs_code_are_not_changed(root):
     path = root / ".vscode" / "settings.json"
     path.parent.mkdir()
