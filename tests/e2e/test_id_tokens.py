@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.projects import checkout, rehearse
@@ -33,6 +34,14 @@ def _add_dev_run(root: Path) -> None:
     (run / RESULT).write_text(json.dumps({"result": "Succeeded", "pipeline": pipeline}))
 
 
+def _train_job(project: Path) -> dict[str, Any]:
+    """The job of the newest run that trains the model."""
+    runs = (project / ".pipelines-local").glob("*/run.json")
+    stage = json.loads(max(runs).read_text())["stages"][0]
+    [job] = [job for job in stage["jobs"] if job["job"] == "train"]
+    return job
+
+
 def test_prod_fails_without_an_active_session(tmp_path):
     template = tmp_path / ".ado" / "templates" / "runbooks.yml"
     checkout(tmp_path)
@@ -43,8 +52,16 @@ def test_prod_fails_without_an_active_session(tmp_path):
     _add_dev_run(tmp_path)
     done = rehearse(tmp_path, pipeline="prod")
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr
-    runs = (tmp_path / ".pipelines-local").glob("*/run.json")
-    stage = json.loads(max(runs).read_text())["stages"][0]
-    [job] = [job for job in stage["jobs"] if job["job"] == "train"]
+    job = _train_job(tmp_path)
     assert job["result"] == "Failed"
     assert "az-session-expired" in job["issues"]["codes"]
+
+
+def test_prod_trains_with_an_active_session(tmp_path):
+    checkout(tmp_path)
+    _add_dev_run(tmp_path)
+    done = rehearse(tmp_path, "--reject", "prod", pipeline="prod")
+    assert done.returncode == 5, done.stdout[-3000:] + done.stderr
+    job = _train_job(tmp_path)
+    assert job["result"] == "Succeeded"
+    assert "az-session-expired" not in job["issues"]["codes"]

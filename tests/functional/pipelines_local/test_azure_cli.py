@@ -193,3 +193,25 @@ def test_a_macro_as_the_name_of_a_service_connection_is_no_internal_error(
     argv = ["run", os.fspath(path), "--service-connection", "$(NAME)", "--format", "json"]
     assert main([*argv, *variables]) == 2
     assert json.loads(capsys.readouterr().out)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("inputs", "more", "values"),
+    [
+        ({}, {}, "[] []"),
+        ({"addSpnToEnvironment": "true"}, {}, "[local] [00000000-0000-0000-0000-000000000000]"),
+        ({"addSpnToEnvironment": "true"}, {"idToken": "own"}, "[own] [00000000-0000-0000-0000-000000000000]"),
+    ],
+)  # fmt: skip
+def test_the_identity_of_a_step_in_a_local_workspace(
+    run: Any, tmp_path: Path, inputs: Any, more: Any, values: str
+) -> None:
+    connections = {"c": {"AZUREML_LOCAL_BIN": os.fspath(tmp_path), **more}, "d": {}}
+    script = "echo [$idToken] [$servicePrincipalId]; echo $AZURESUBSCRIPTION_CLIENT_ID"
+    text = (
+        "steps:\n"
+        + step(script, **inputs)
+        + step(script).replace("azureSubscription: c", "azureSubscription: d")
+    )
+    log = run(text, service_connections=connections).stages[0].jobs[0].log
+    assert log[-4:] == [values, "00000000-0000-0000-0000-000000000000", "[] []", ""]

@@ -47,6 +47,8 @@ def run_azure_cli(context: TaskContext) -> None:
         # A connection without variables has those of this process.
         source = context.connections[name] or context.environment
         if federated_login.WORKSPACE in source:
+            flag = context.flag("addspntoenvironment")
+            env = {**federated_login.identity_variables(name, add_principal=flag), **env}
             path = env.get("PATH", context.environment["PATH"])
             env["PATH"] = os.pathsep.join([source[federated_login.WORKSPACE], path])
         try:

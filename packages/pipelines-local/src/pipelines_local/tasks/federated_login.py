@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 ID_TOKEN_SECONDS = 600.0
 """The lifetime of an ID token on Azure."""
 ERROR = "AADSTS700024"
+_LOCAL_ID = "00000000-0000-0000-0000-000000000000"
 HEADER = "IDENTITY_HEADER"
 WORKSPACE = "AZUREML_LOCAL_BIN"
 """The variable of a local workspace's connection with the folder of its program ``az``."""
@@ -33,6 +34,23 @@ def login(environment: Mapping[str, str], seconds: float, *, renewed: bool) -> d
     if not header or WORKSPACE not in environment or not seconds or renewed:
         return {}
     return {HEADER: f"{header};login={uuid.uuid4().hex},{time.time():.3f},{seconds:.3f}"}
+
+
+def identity_variables(connection: str, *, add_principal: bool) -> dict[str, str]:
+    """Return the variables that the task sets for a service connection of this kind.
+
+    Args:
+        connection: the name of the service connection.
+        add_principal: whether the step has ``addSpnToEnvironment``.
+    """
+    variables = {
+        "AZURESUBSCRIPTION_CLIENT_ID": _LOCAL_ID,
+        "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": str(uuid.uuid5(uuid.NAMESPACE_DNS, connection)),
+        "AZURESUBSCRIPTION_TENANT_ID": _LOCAL_ID,
+    }
+    if add_principal:
+        variables |= {"servicePrincipalId": _LOCAL_ID, "tenantId": _LOCAL_ID, "idToken": "local"}
+    return variables
 
 
 def has_expired(output: Iterable[str]) -> bool:
