@@ -73,10 +73,24 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as head, has ended
         sys.stderr.close()
         return ExitCode.DONE
-    except Exception:  # noqa: BLE001 - anything else is a defect
+    except Exception as error:  # noqa: BLE001 - anything else is a defect
+        if full := _describe_full_disk(error):
+            console.error(full)
+            return ExitCode.FAILED
         console.error(f"defect of nbrelease; report it with this log: {_write_log()}")
         return ExitCode.DEFECT
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _describe_full_disk(error: Exception) -> str | None:
+    """One line about the disk if it was full, else None."""
+    from pathlib import Path
+
+    from pipelines_local.disk_space import describe, is_disk_full
+
+    if not is_disk_full(error):
+        return None
+    return describe(Path(getattr(error, "filename", None) or "."))
 
 
 def _help_hint(error: click.ClickException) -> str | None:

@@ -22,9 +22,11 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
         Path(name).chmod(_mode(path))
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # a write names no file
         raise
 
 

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from nbrelease import console, packages
+from nbrelease import console, files, packages
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.export import Export, Layout, plan
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import RULES, STALE, Diagnostic, Level
 from nbrelease.export.formatters import FORMATS
 from nbrelease.export.layout import ExportSettings, load
+from nbrelease.notebook import json_text
+
+MAX_ROUNDS = 5
+"""A fix can overlap another one, which is applied in the next round."""
 
 
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is out of date.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that keep what a notebook does.")
 @click.option("--watch", is_flag=True, help="Export on every save until interrupted.")
 @click.option(
     "--format",
@@ -30,7 +36,12 @@ from nbrelease.export.layout import ExportSettings, load
 )
 @click.option("--rules", is_flag=True, help="List the rules and exit.")
 def command(
-    notebooks: tuple[Path, ...], check: bool, watch: bool, output_format: str | None, rules: bool
+    notebooks: tuple[Path, ...],
+    check: bool,
+    fix: bool,
+    watch: bool,
+    output_format: str | None,
+    rules: bool,
 ) -> int:
     """Export NOTEBOOKS to Python modules and tests. Default: all notebooks with tagged cells.
 
@@ -41,6 +52,8 @@ def command(
         for rule in RULES.values():
             console.out(f"{rule.code} {rule.name:25} {rule.level:8} {rule.summary}")
         return 0
+    if fix and (check or watch):
+        raise UsageError("--fix: changes notebooks; leave out --check and --watch")
     output_format = output_format or _default_format()
     settings = load()
     layout = settings.layout
@@ -49,6 +62,8 @@ def command(
 
         return watch_notebooks(layout, notebooks)
     gc.disable()  # a short process with many syntax trees: collecting takes half of its time
+    if fix:
+        _apply_fixes(layout, notebooks, output_format == "text")
     exports = plan(layout, notebooks, Cache.for_project(layout))
     if not exports:
         raise UsageError(
@@ -73,6 +88,31 @@ def command(
     if output_format == "text" and not written:
         console.out(f"{_count_notebooks(exports)}: up to date")
     return 0
+
+
+def _apply_fixes(layout: Layout, notebooks: Sequence[Path], print_fixes: bool) -> None:
+    """Change the cells of notebooks, until no fix is left that needs no decision.
+
+    A notebook whose exported files were edited by hand is not changed: the edits come first.
+    """
+    from nbrelease.export.fixes import apply_fixes, find_fixes
+
+    for _ in range(MAX_ROUNDS):
+        changed = False
+        for export in plan(layout, notebooks):
+            fixes = [each for each in find_fixes(export) if each.automatic]
+            if not fixes or export.edits or export.source is None:
+                continue
+            path = layout.root / export.path
+            sources = apply_fixes(export.source.notebook, fixes)
+            files.write_bytes(path, json_text.replace_sources(path.read_bytes(), sources))
+            changed = True
+            # One edit can fix several diagnostics.
+            lines = dict.fromkeys(f"{each.diagnostic.location}: {each.title}" for each in fixes)
+            for line in lines if print_fixes else ():
+                console.out(f"fixed {line}")
+        if not changed:
+            return
 
 
 def _default_format() -> str:

@@ -51,7 +51,7 @@ def _convert_cell(cell: Mapping[str, Any], result: CellResult | None) -> Cell:
         is_injected="injected-parameters" in cell.get("metadata", {}).get("tags", []),
         result=result,
         code=highlight(source) if kind == "code" else "",
-        prose=render_markdown(source) if kind == "markdown" else "",
+        prose=render_markdown(source, cell.get("attachments")) if kind == "markdown" else "",
         outputs=[each for raw in cell.get("outputs", []) if (each := convert_output(raw))],
         expected=expected,
         actual=actual,

@@ -75,7 +75,7 @@ class Known:
         self._compile()
 
     def add(self, value: str, kind: str) -> None:
-        """Add a value that became known while the program runs; ordinary words are ignored."""
+        """Add a value while the program runs; ordinary words are ignored."""
         if value not in self._kinds and _is_distinctive(value):
             self._add(value, kind)
             self._compile()

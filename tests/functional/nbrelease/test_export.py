@@ -255,3 +255,32 @@ def test_watch_exports_saved_notebooks(tmp_path):
         process.terminate()
         process.communicate(timeout=60)
     assert process.returncode == 130
+
+
+def test_fix_changes_what_follows_from_the_notebook(root):
+    path = write(
+        root, "fixable",
+        [
+            ("untagged", [], "import math"),
+            ("unused", ["export"], "import os, sys\nimport json"),
+            ("area", ["export"], "def area(r):\n    return json.dumps(math.pi * r * r)"),
+            ("wait", ["main"], "print(area(float(input())))"),
+        ],
+    )  # fmt: skip
+    before = path.read_bytes()
+    assert nbrelease(root, "export", "--fix", "--check", str(path)).returncode == 2
+    assert path.read_bytes() == before
+    done = nbrelease(root, "export", "--fix", str(path))
+    assert done.returncode == 1  # input() needs a decision
+    codes = {line.split()[2] for line in done.stderr.splitlines() if " error " in line}
+    assert codes == {"NBR206"}
+    sources = ["".join(c["source"]) for c in json.loads(path.read_text())["cells"]]
+    assert sources == [
+        "import math",
+        "import json",
+        "import math\ndef area(r):\n    return json.dumps(math.pi * r * r)",
+        "print(area(float(input())))",
+    ]
+    again = path.read_bytes()
+    assert nbrelease(root, "export", "--fix", str(path)).returncode == 1
+    assert path.read_bytes() == again

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from azureml_local import auth
+from azureml_local.disk_space import is_disk_full
 from azureml_local.errors import BadRequest
 from azureml_local.online.traffic import choose_deployment, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
@@ -19,6 +23,23 @@ def test_a_path_outside_of_the_folder_is_refused(tmp_path, path):
     with pytest.raises(BadRequest) as error:
         inside(tmp_path / "container", path)
     assert error.value.code == "InvalidUri"
+
+
+def test_a_store_on_a_full_disk_writes_nothing_and_works_again(tmp_path):
+    store = Store(tmp_path / "store.sqlite3")
+    store.put("w", "data", "small", "1", {})
+    [pages] = store._connection.execute("pragma page_count").fetchone()
+    store._connection.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError) as error:
+        store.put("w", "data", "big", "1", {"text": "x" * 100_000})
+    assert is_disk_full(error.value)
+    assert store.get("w", "data", "big", "1") is None
+    store._connection.execute("pragma max_page_count = 100000")
+    store.put("w", "data", "big", "1", {"text": "x" * 100_000})
+    other = Store(tmp_path / "store.sqlite3")  # another connection sees what was committed
+    assert other.get("w", "data", "big", "1") is not None
+    other.close()
+    store.close()
 
 
 def test_a_link_outside_of_the_folder_is_refused(tmp_path):
@@ -49,7 +70,7 @@ def test_a_failed_transaction_writes_nothing(tmp_path):
 
 
 def test_routes_ignore_case():
-    routes = Routes()
+    routes = Routes(Path())
     routes.add("GET", WORKSPACE + "/data/{name}", "x")(None)
     path = "/SUBSCRIPTIONS/s/resourcegroups/g/providers/microsoft.machinelearningservices/Workspaces/w/DATA/d"
     match = routes.table[0].regex.fullmatch(path)

@@ -17,6 +17,7 @@ import click
 
 import child_processes
 from azureml_local.az import BIN_VARIABLE
+from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import LocalError
 
 DEFAULT_DATA = "~/.azureml-local"
@@ -278,4 +279,10 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        folder = Path(error.filename or ".").absolute().parent
+        click.echo(f"azureml-local: error: {describe(folder)}", err=True)
+        return 1
     return code if isinstance(code, int) else 0

@@ -6,6 +6,7 @@
     ├── BadRequest        400   HttpResponseError
     ├── TimedOut          408   a scoring request took too long
     ├── TooLarge          413   a scoring request has too many bytes
+    ├── DiskFull          413   the disk is full; see disk_space
     ├── TooMany           429   a deployment has too many scoring requests
     ├── BadGateway        502   a deployment's process ended during a request
     ├── Unavailable       503   a deployment has no running process

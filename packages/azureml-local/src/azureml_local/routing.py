@@ -11,11 +11,13 @@ import re
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.disk_space import DiskFull, describe, is_disk_full
 from azureml_local.errors import AzureError, BadRequest, Defect, NotSupported
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,8 +53,14 @@ class Route:
 class Routes:
     """The route table; the first matching route handles a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path) -> None:
+        """Create an empty table.
+
+        Args:
+            data: the server's data folder, which errors of a full disk name.
+        """
         self.table: list[Route] = []
+        self._data = data
 
     def add(
         self, method: str, pattern: str, operation: str, *, partly: str = ""
@@ -98,7 +106,10 @@ class Routes:
             return JSONResponse(error.body(), status_code=error.status)
         except ClientDisconnect:
             return Response(status_code=400)  # the client is gone
-        except Exception:  # noqa: BLE001 - clients get each error in Azure's form
+        except Exception as error:  # noqa: BLE001 - clients get each error in Azure's form
+            if is_disk_full(error):
+                full = DiskFull(describe(self._data))
+                return JSONResponse(full.body(), full.status, {"x-ms-error-code": full.code})
             traceback.print_exc()  # to the server's log, without headers and query
             defect = Defect(
                 f"defect in azureml-local: {request.method} {unquote(path)}; see serve.log"

@@ -81,7 +81,7 @@ class Server:
     ) -> None:
         self.state = State(data, f"https://localhost:{port}", strict=strict)
         self.environment = cloud_metadata.client_environment(self.state, authorities)
-        self.routes = Routes()
+        self.routes = Routes(data)
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(self.state, self._tracking, self.environment, isolation=isolation)
         self._serving = Serving(data / "online.log")

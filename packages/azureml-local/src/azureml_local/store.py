@@ -89,10 +89,11 @@ class Store:
             self._connection.execute("begin immediate")
             try:
                 yield
+                self._connection.execute("commit")  # fails when the disk is full
             except BaseException:
-                self._connection.execute("rollback")
+                if self._connection.in_transaction:  # SQLite itself rolls back some errors
+                    self._connection.execute("rollback")
                 raise
-            self._connection.execute("commit")
             self.changes += 1
 
     def get(self, workspace: str, kind: str, name: str, version: str = "") -> Resource | None:

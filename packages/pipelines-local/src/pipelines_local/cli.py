@@ -15,6 +15,7 @@ from pipelines_local.commands.expand import expand
 from pipelines_local.commands.output import print_error, print_json
 from pipelines_local.commands.run import run
 from pipelines_local.commands.validate import validate
+from pipelines_local.disk_space import describe, is_disk_full
 from pipelines_local.errors import InvalidPipeline, PipelinesError
 
 
@@ -53,7 +54,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has ended, for example head
         sys.stderr.close()
         return 0
-    except Exception:  # noqa: BLE001 - an internal error is written to a log
+    except Exception as error:  # noqa: BLE001 - an internal error is written to a log
+        if is_disk_full(error):
+            place = error.filename if isinstance(error, OSError) else None
+            print_error(describe(Path(place or ".")))
+            return 1
         log = Path(tempfile.mkdtemp(prefix="pipelines-local-")) / "defect.log"
         log.write_text(f"{arguments}\n{sys.version}\n{traceback.format_exc()}", encoding="utf-8")
         print_error(f"internal error; please report it with this log: {log}")

@@ -25,9 +25,11 @@ def write_text(path: Path, content: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # a write names no file
         raise
 
 

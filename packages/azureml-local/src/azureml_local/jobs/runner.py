@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import subprocess
 import traceback
 from collections.abc import Callable, Coroutine
@@ -19,6 +20,7 @@ import child_processes
 from azureml_local import interpreters, packages
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.cloud_metadata import credentials
+from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import AzureError
 from azureml_local.jobs import records
 from azureml_local.jobs.slots import Slots
@@ -27,6 +29,7 @@ from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
 POLL_SECONDS = 0.05
+ROOM_SECONDS = 1.0  # between two attempts to write on a full disk
 # Lines of ours and of MLflow, which are never the reason of a failure.
 NOT_THE_REASON = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
 RUN_STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
@@ -143,16 +146,34 @@ class Runner:
         except AzureError as error:
             message = error.message
         except OSError as error:
-            message = f"{error.strerror}: {error.filename}"
+            message = (
+                describe(self._state.data)
+                if is_disk_full(error)
+                else f"{error.strerror}: {error.filename}"
+            )
         except Exception as defect:  # noqa: BLE001 - the job must get a final status
             traceback.print_exc()  # to the server's log
             message = f"defect in azureml-local, see serve.log: {defect!r}"
         finally:
             self._cancel_events.pop((workspace.key, name), None)
-        if message and not last_line(log):
-            with log.open("a", encoding="utf-8") as file:
-                file.write(message + "\n")
-        await self._set_final_status(workspace, name, code, message)
+        await self._record_end(workspace, name, log, code, message)
+
+    async def _record_end(
+        self, workspace: Workspace, name: str, log: Path, code: int, message: str
+    ) -> None:
+        """Write the end of a job; on a full disk as soon as there is room."""
+        while True:
+            try:
+                if message and not last_line(log):
+                    with log.open("a", encoding="utf-8") as file:
+                        file.write(message + "\n")
+                await self._set_final_status(workspace, name, code, message)
+            except (OSError, sqlite3.Error) as error:
+                if not is_disk_full(error):
+                    raise
+                await asyncio.sleep(ROOM_SECONDS)
+            else:
+                return
 
     async def _set_final_status(
         self, workspace: Workspace, name: str, code: int, message: str

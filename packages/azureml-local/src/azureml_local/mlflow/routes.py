@@ -24,6 +24,7 @@ from starlette.responses import (
 )
 
 from azureml_local import addresses, auth
+from azureml_local.disk_space import DiskFull, describe, says_disk_full
 from azureml_local.errors import NotFound
 from azureml_local.mlflow import artifacts, registry
 from azureml_local.mlflow.app import ARTIFACT_ROOT_HEADER
@@ -114,6 +115,12 @@ async def forward(
         content=_body(request),
     )
     response = await client.send(outgoing, stream=True)
+    if response.status_code >= 500:
+        content = await response.aread()
+        await response.aclose()
+        if says_disk_full(content):
+            raise DiskFull(describe(tracking.data))
+        return Response(content, response.status_code, media_type="application/json")
     response_headers = {k: v for k, v in response.headers.items() if k.lower() not in HOP_BY_HOP}
     return StreamingResponse(
         response.aiter_raw(),
@@ -127,6 +134,8 @@ async def _log_batch(tracking: Tracking, workspace: Workspace, body: dict[str, A
     """Log a batch for azureml-mlflow's background API, at once; so there is no id to poll."""
     client = await tracking.client(workspace)
     response = await client.post("/api/2.0/mlflow/runs/log-batch", json=body)
+    if response.status_code >= 500 and says_disk_full(response.content):
+        raise DiskFull(describe(tracking.data))
     if response.status_code != 200:
         return Response(response.content, response.status_code, media_type="application/json")
     return JSONResponse({"batch_tracking_id": ""})

@@ -25,6 +25,7 @@ class Tracking:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.data = state.data
         self._clients: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
         self._processes: dict[str, RunningProcess] = {}
         # For this version of MLflow: other versions may have other tables.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines_local import files
+from pipelines_local.disk_space import is_disk_full
 from pipelines_local.errors import UsageError
 
 KEEP = 5
@@ -92,6 +93,8 @@ def create_run(work: Path) -> RunFolder:
         for path in (folder.artifacts, folder.logs, folder.summaries):
             path.mkdir(parents=True)
     except OSError as error:
+        if is_disk_full(error):
+            raise
         raise UsageError("work-dir", f"{work}: cannot be written ({error.strerror})") from None
     folder.lock()
     return folder

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines_local.disk_space import describe, is_disk_full
 from pipelines_local.errors import ExpressionError
 from pipelines_local.events import LogLine, StepFinished, StepStarted
 from pipelines_local.expressions import Object, Value, evaluate, is_true, to_text
@@ -74,7 +75,10 @@ class JobRun:
                 for action in self._job_state.at_success if self._state in GOOD else ():
                     action()
         except OSError as error:  # disk full, no permission: fails only this job
-            self._fail("os-error", f"{error.strerror}: {error.filename}")
+            place = Path(error.filename or self._folders.workspace)
+            full = is_disk_full(error)
+            message = describe(place) if full else f"{error.strerror}: {error.filename}"
+            self._fail("disk-full" if full else "os-error", message)
         finally:
             if self._number:
                 process.kill_job_processes(self._mark)
