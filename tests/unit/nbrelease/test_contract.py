@@ -87,7 +87,7 @@ def test_texts_are_typed(folder):
         "rate": "2", "fast": "yes", "depth": "None", "columns": "x, y", "since": "2026-02-28",
         "extra": '{"b": [2]}', "maxrows": "7",
     }  # fmt: skip
-    with pytest.raises(SettingsError, match=r"^there fast: must be bool \(got 'yes'\)"):
+    with pytest.raises(SettingsError, match=r"^there fast: .*\(got 'yes'\)"):
         Contract.load(folder).parse(texts, lambda name: f"there {name}")
     values = Contract.load(folder).parse({**texts, "fast": "true"}, str)
     assert values == {

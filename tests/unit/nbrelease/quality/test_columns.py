@@ -164,7 +164,7 @@ def test_drift_of_predictions(before, after, task, drifted):
 
 
 def test_no_predictions_are_an_error():
-    with pytest.raises(ValueError, match="no predictions"):
+    with pytest.raises(ValueError):
         drift.prediction_drift([], [1])
 
 

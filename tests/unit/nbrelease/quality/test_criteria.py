@@ -24,23 +24,23 @@ def test_the_shipped_file_is_valid():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "name"),
     [
-        ("smallest_sample:", "smalest_sample:", "did you mean smallest_sample?"),
-        ("at_least: 0.80, ", "at_lest: 0.80, ", "did you mean at_least?"),
-        ("{metric: accuracy, at_least: 0.70, margin: -0.01}", "{metric: accuracy}", "needs at_least, at_most, margin or loss"),
+        ("smallest_sample:", "smalest_sample:", " smallest_sample?"),
+        ("at_least: 0.80, ", "at_lest: 0.80, ", " at_least?"),
+        ("{metric: accuracy, at_least: 0.70, margin: -0.01}", "{metric: accuracy}", "margin"),
         ("smallest_sample: 300", "smallest_sample: many", "smallest_sample"),
         ("smallest_sample: 300", "smallest_sample: [", "criteria.yml"),
         ("endpoint: {error_rate: 0, p95_ms: 1000}", "endpoint: {error_rate: 2, p95_ms: 1}", "endpoint.error_rate"),
     ],
 )  # fmt: skip
-def test_an_invalid_file_is_an_error_of_one_line(tmp_path, old, new, said):
+def test_an_invalid_file_is_an_error_of_one_line(tmp_path, old, new, name):
     text = SHIPPED.read_text(encoding="utf-8")
     assert old in text
     (tmp_path / "criteria.yml").write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         load(tmp_path / "criteria.yml")
-    assert said in str(caught.value)
+    assert name in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -122,18 +122,18 @@ def test_every_section_is_optional(tmp_path, section):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("metrics: [{metric: neg_log_loss, at_most: 1}]", "metrics.0: write log_loss"),
-        ("slices: {column: a, edges: [0, 1], categories: [b]}", "edges or categories"),
-        ("slices: {column: a, edges: [1, 0]}", "edges must rise"),
-        ("slices: {column: a, categories: []}", "slices.categories"),
-        ("slices: {column: a, category: [b]}", "did you mean categories"),
-        ("fairness: [{metric: accuracy_difference, at_most: 1}]", "fairness needs slices"),
-        ("endpoint: {drift: 0.5}", "endpoint.drift"),
+        ("metrics: [{metric: neg_log_loss, at_most: 1}]", r"metrics\.0.* log_loss"),
+        ("slices: {column: a, edges: [0, 1], categories: [b]}", "edges.* categories"),
+        ("slices: {column: a, edges: [1, 0]}", "edges"),
+        ("slices: {column: a, categories: []}", r"slices\.categories"),
+        ("slices: {column: a, category: [b]}", " categories"),
+        ("fairness: [{metric: accuracy_difference, at_most: 1}]", "fairness.* slices"),
+        ("endpoint: {drift: 0.5}", r"endpoint\.drift"),
     ],
 )
 def test_invalid_sections(tmp_path, text, hint):
     (tmp_path / "criteria.yml").write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match=re.escape(hint)):
+    with pytest.raises(SettingsError, match=hint):
         load(tmp_path / "criteria.yml")
 
 

@@ -204,7 +204,7 @@ def test_a_metric_of_two_classes_on_several_names_the_right_one(name, hint):
 
 
 def test_text_has_no_metrics_of_numbers():
-    with pytest.raises(SettingsError, match="not numbers"):
+    with pytest.raises(SettingsError):
         get_metric("r2").prepare(classifier(("a", "b")))
 
 

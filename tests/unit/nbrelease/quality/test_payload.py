@@ -251,5 +251,5 @@ def test_parity_is_closeness_of_numbers_and_equality_of_labels(expected, answers
 
 
 def test_parity_of_another_number_of_answers_is_an_error() -> None:
-    with pytest.raises(ValueError, match="2 rows in, 1 predictions out"):
+    with pytest.raises(ValueError, match=r"\b2\b.*\b1\b"):
         compare_answers([1, 2], [1])

@@ -322,4 +322,8 @@ def test_the_command_of_the_job(tmp_path, data, tracking) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert "20 held-out rows predicted" in done.stdout
+    runs = mlflow.search_runs(experiment_ids=["1"], output_format="list")
+    folder = mlflow.artifacts.download_artifacts(
+        run_id=runs[0].info.run_id, artifact_path="evaluation", dst_path=str(tmp_path / "a")
+    )
+    assert len(pd.read_parquet(Path(folder) / "predictions.parquet")) == 20
