@@ -36,6 +36,8 @@ LOG = "azureml-logs/20_image_build_log.txt"
 """The file in which Azure writes the log of a job's image build."""
 BUILD_FAILED = "ImageBuildFailure"
 """Azure's code of a deployment whose image cannot be built."""
+WRITES_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""uv does not compile modules: the first import does, and has to store the result."""
 COMPLETE = "complete"
 SERVER_BIN = Path(sys.executable).parent
 """The folder of this server's own interpreter."""
@@ -109,6 +111,7 @@ class Interpreter:
         return {
             "PATH": os.pathsep.join([str(self.folder / "bin"), os.environ.get("PATH", "")]),
             "VIRTUAL_ENV": str(self.folder),
+            **WRITES_BYTECODE,
             **variables,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         }
@@ -197,9 +200,7 @@ async def _build(folder: Path, python: str, lines: tuple[str, ...], log: Path, r
     uv, new_python = find_uv(), str(folder / "bin" / "python")
     if uv:
         steps = [[uv, "venv", "--python", python, str(folder)]]
-        # Like pip. Otherwise the first import of each module compiles it, or each import does.
-        install = [uv, "pip", "install", "--compile-bytecode", "--python", new_python]
-        steps += [[*install, "-r", str(requirements)]]
+        steps += [[uv, "pip", "install", "--python", new_python, "-r", str(requirements)]]
     else:
         pip = [new_python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         pip += ["--progress-bar", "off"]

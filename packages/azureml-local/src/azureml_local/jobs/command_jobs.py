@@ -145,7 +145,8 @@ def _interpreter_variables(bin_folder: Path) -> dict[str, str]:
     """The variables of a built interpreter, which must not see this server's modules."""
     if bin_folder == interpreters.SERVER_BIN:
         return {}
-    return {"VIRTUAL_ENV": str(bin_folder.parent), "PYTHONPATH": ""}
+    variables = {"VIRTUAL_ENV": str(bin_folder.parent), "PYTHONPATH": ""}
+    return variables | interpreters.WRITES_BYTECODE
 
 
 def _job_variables(

@@ -246,7 +246,11 @@ class Deployments:
         lines = _read_lines(_build_log_file(folder))
         if text_of(body, "containerType").lower() == STORAGE_INITIALIZER:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
-            lines += [f"copied {path.relative_to(folder)}" for path in files]
+            lines += [
+                f"copied {path.relative_to(folder)}"
+                for path in files
+                if "__pycache__" not in path.parts
+            ]
         else:
             lines += _read_lines(_log_file(folder))
         count = DEFAULT_LOG_LINES if tail is None else tail
