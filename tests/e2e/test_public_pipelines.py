@@ -105,7 +105,7 @@ def test_batch_deployment(trained):
     document = run_taxi(trained, "batch-endpoint", "--shared-az-config")
     assert document["result"] == "Failed"
     assert step_results(document)["Test deployment"] == "Failed"
-    assert "AZUREML_MODEL_DIR is: taxi-model" in log_of(document)
+    assert "AZUREML_MODEL_DIR has: taxi-model" in log_of(document)
     script = trained.root / "mlops/azureml/deploy/batch/code/batch_driver.py"
     replace(script, "model_path = model_dir", 'model_path = os.path.join(model_dir, "taxi-model")')
     commit_all(trained.root)

@@ -13,6 +13,10 @@ class InvalidScript(Exception):
     """The scoring script is not valid."""
 
 
+class ModelNotFound(Exception):
+    """The scoring script looks for the model in another folder."""
+
+
 def load_script(folder: Path, script: str) -> Any:
     """Import a scoring script; its ``init`` is not called yet.
 
@@ -42,10 +46,12 @@ def load_script(folder: Path, script: str) -> Any:
 
 
 def call_init(module: Any) -> None:
-    """Call ``init``; if it does not find the model, write the path of the model to the log.
+    """Call ``init``.
 
-    As on Azure, the model is in a folder of ``AZUREML_MODEL_DIR`` with the name of the last folder
-    of the registered path, also if it was registered through MLflow.
+    Raises:
+        ModelNotFound: it did not find the model. As on Azure, the model is in a folder of
+            ``AZUREML_MODEL_DIR`` with the name of the last folder of the registered path, also if
+            it was registered through MLflow.
     """
     try:
         module.init()
@@ -53,5 +59,5 @@ def call_init(module: Any) -> None:
         models = os.environ.get("AZUREML_MODEL_DIR")
         if models and models in str(error) and Path(models).is_dir():
             names = ", ".join(sorted(each.name for each in Path(models).iterdir()))
-            sys.stderr.write(f"azureml-local: the content of AZUREML_MODEL_DIR is: {names}\n")
+            raise ModelNotFound(f"{error}; AZUREML_MODEL_DIR has: {names}") from error
         raise
