@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -65,6 +66,14 @@ def lab(tmp_path_factory, english) -> Iterator[LabServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def pictures(screenshots) -> Path:
+    """Where the pictures of the docs are written."""
+    folder = Path(os.environ.get("NBRELEASE_LAB_PICTURES", screenshots / "lab"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 class Window:
     """A JupyterLab window with an open notebook."""
 
@@ -122,11 +131,12 @@ def window(browser, lab) -> Iterator[Window]:
         path.write_bytes(content)
 
 
-def test_the_badge_shows_and_sets_the_role_of_a_cell(window):
+def test_the_badge_shows_and_sets_the_role_of_a_cell(window, pictures):
     badge = window.badges.nth(1)
     expect(badge).to_have_text("export")
     badge.focus()
     window.page.keyboard.press("Enter")
+    window.page.screenshot(path=pictures / "roles.png")
     window.page.get_by_role("menuitem", name="test", exact=True).click()
     expect(badge).to_have_text("test")
     window.page.keyboard.press("Control+s")
@@ -137,7 +147,7 @@ def test_the_badge_shows_and_sets_the_role_of_a_cell(window):
     assert window.errors == []
 
 
-def test_a_typing_error_gets_a_marker_with_code_fix_and_link(window):
+def test_a_typing_error_gets_a_marker_with_code_fix_and_link(window, pictures):
     window.type_at_start(2, "missing_name\n")
     marker = window.page.locator(".cm-lintRange-error")
     expect(marker).to_have_text("missing_name")
@@ -147,6 +157,7 @@ def test_a_typing_error_gets_a_marker_with_code_fix_and_link(window):
         "href", re.compile(r"diagnostics\.md#nbr302$")
     )
     expect(tooltip).to_contain_text("Fix:")
+    window.page.screenshot(path=pictures / "diagnostics.png")
     window.page.keyboard.press("Control+Home")
     window.page.keyboard.press("Control+Delete")
     expect(marker).to_have_count(0)
@@ -162,7 +173,7 @@ def test_a_quick_fix_changes_the_cell(window):
     expect(marker).to_have_count(0)
 
 
-def test_the_panel_shows_the_state_and_follows_the_cursor(window):
+def test_the_panel_shows_the_state_and_follows_the_cursor(window, pictures):
     window.open_panel()
     expect(window.panel.get_by_role("heading", level=2)).to_have_text("exported/train/main.py")
     expect(window.panel.locator("strong")).to_have_text("fresh")
@@ -170,6 +181,7 @@ def test_the_panel_shows_the_state_and_follows_the_cursor(window):
     expect(window.panel.locator("strong")).to_have_text("stale")
     window.page.keyboard.press("ArrowUp")
     expect(window.panel.locator(".cm-activeLine, .cm-line", has_text="EXTRA = 1")).to_be_visible()
+    window.page.screenshot(path=pictures / "export.png")
     window.panel.get_by_role("button", name="Export").click()
     expect(window.panel.get_by_role("status")).to_contain_text("exported/train/main.py")
     expect(window.panel.locator("strong")).to_have_text("fresh")
@@ -226,14 +238,14 @@ def _run(window: Window, rows: str, kind: str) -> Locator:
     return verdict
 
 
-def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, screenshots):
+def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, pictures):
     window.open(RUNBOOK)
     verdict = _run(window, "5", "large")
     expect(verdict.locator("strong")).to_have_text("passed")
     expect(verdict).to_contain_text("3 passed")
     expect(window.page.get_by_text("5 large")).to_be_visible()
     expect(window.page.get_by_role("dialog")).to_have_count(0)
-    window.page.screenshot(path=screenshots / "lab-runbook-1280-light.png")
+    window.page.screenshot(path=pictures / "runbook.png")
     assert axe_violations(window.page, [".nbr-panel:not(.lm-mod-hidden)", ".nbr-verdict"]) == []
     window.open(RUNBOOK)
     verdict = _run(window, "50", "small")
@@ -241,7 +253,7 @@ def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, screens
     assert window.errors == []
 
 
-def test_the_releases_and_an_evidence_page(window, screenshots):
+def test_the_releases_and_an_evidence_page(window, pictures):
     window.page.locator('.lm-TabBar-tab[data-id="nbrelease-releases"]').click()
     releases = window.page.get_by_role("region", name="Releases")
     expect(releases.get_by_role("listitem").first).to_be_visible()
@@ -250,7 +262,7 @@ def test_the_releases_and_an_evidence_page(window, screenshots):
     releases.get_by_role("button", name=re.compile("^Evidence of .*T090000Z")).click()
     page = window.page.frame_locator("iframe[title^=Evidence]")
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
-    window.page.screenshot(path=screenshots / "lab-evidence-1280-light.png")
+    window.page.screenshot(path=pictures / "releases.png")
     page.locator("a[href^='html/']").first.click()
     expect(page.get_by_role("heading", name="Parameters", exact=True)).to_be_visible()
     assert window.errors == []

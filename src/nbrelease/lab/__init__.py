@@ -6,6 +6,8 @@ extensions import this package, so it imports the handlers only when a server lo
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(app: ServerApp) -> None:
     """Add the handlers to a Jupyter server; Jupyter requires the name."""
     from nbrelease.lab.handlers import list_handlers
+    from nbrelease.lab.tracking import VARIABLE, find_tracking_uri
 
     application: tornado.web.Application = app.web_app
     application.add_handlers(".*$", list_handlers(app.base_url))
+    uri = find_tracking_uri(Path(app.root_dir), os.environ)
+    if uri:
+        os.environ[VARIABLE] = uri  # kernels inherit it
+        app.log.info("nbrelease: notebooks log to %s", uri)
