@@ -51,6 +51,7 @@ stages:
   variables: {v: "$[ stageDependencies.a.D.outputs['%ss.v'] ]"}
   jobs: [{job: j, steps: [{bash: x}]}]
 """
+PUBLISH = "- task: PublishTestResults@2\n"
 LONG_JOB = "jobs:\n- job: j\n  timeoutInMinutes: 360\n  steps:\n"
 HOSTED = "pool: {vmImage: ubuntu-latest}\n"
 KEEP = ", keepAzSessionActive: true"
@@ -70,6 +71,12 @@ CASES = [
     ("az configure and no az", STEP + cli("az configure --defaults workspace=w") + cli("echo"), []),
     ("az configure with the global configuration", STEP + cli("az configure -d x", ", useGlobalConfig: true") + SHORT, []),
     ("tests without a decision", STEP + "- task: PublishTestResults@2", ["failed-tests-ignored"]),
+    ("tests that fail their step", STEP + "- bash: pip install pytest; python -m pytest\n" + PUBLISH, []),
+    ("tests before another command", STEP + "- bash: |\n    pytest\n    echo done\n" + PUBLISH, ["failed-tests-ignored"]),
+    ("tests before another command with set -e", STEP + "- bash: |\n    set -eu\n    pytest\n    echo done\n" + PUBLISH, []),
+    ("tests of a step that continues", STEP + "- bash: pytest\n  continueOnError: true\n" + PUBLISH, ["failed-tests-ignored"]),
+    ("tests whose failure is ignored", STEP + "- bash: pytest || true\n" + PUBLISH, ["failed-tests-ignored"]),
+    ("lint results that are ignored", STEP + "- bash: flake8 --exit-zero\n- bash: pytest\n" + PUBLISH, ["failed-tests-ignored"]),
     ("tests with a decision", STEP + "- task: PublishTestResults@2\n  inputs: {failTaskOnFailedTests: false}", []),
     ("an output of a deployment", DEPLOYMENT % "", ["deployment-output"]),
     ("the right output of a deployment", DEPLOYMENT % "D.", []),
