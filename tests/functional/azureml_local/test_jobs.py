@@ -117,6 +117,75 @@ def test_a_named_output_is_registered_as_an_asset(ml, tmp_path):
     assert log_of(ml, read.name, tmp_path).splitlines() == ["made", "one", "made"]
 
 
+PROBE = """
+import os, sys, time
+preloaded = "pandas" in sys.modules
+print(preloaded, sys.argv[1:], os.path.basename(os.getcwd()) == os.environ["AZUREML_RUN_ID"])
+print(os.environ["AZURE_ML_INPUT_text"], os.environ.get("OMP_NUM_THREADS"), sys.stdin.read() == "")
+print("to stderr", file=sys.stderr)
+if sys.argv[1] == "wait":
+    time.sleep(60)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def await_preloaded(ml, tmp_path, code):
+    """Submit the probe until it is a fork in which the imports are done."""
+    for number in range(60):
+        job = submit(ml, "python -m probe 0 ${{inputs.text}}", code=str(code), inputs={"text": "x"})
+        assert ended(ml, job.name).status == "Completed"
+        if log_of(ml, job.name, tmp_path / str(number)).startswith("True"):
+            return
+        time.sleep(0.5)
+    raise AssertionError("no job was a fork of the preloaded process")
+
+
+def test_a_python_module_runs_as_a_fork_like_another_process(ml, tmp_path):
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "probe.py").write_text(PROBE)
+    await_preloaded(ml, tmp_path, code)
+    outputs = []
+    for line in ("python -m probe 3 ${{inputs.text}}", "true; python -m probe 3 ${{inputs.text}}"):
+        job = submit(ml, line, code=str(code), inputs={"text": "a b"})
+        assert ended(ml, job.name).status == "Failed"
+        outputs.append(log_of(ml, job.name, tmp_path / job.name).splitlines())
+    assert outputs[0][0] == "True ['3', 'a b'] True"
+    assert outputs[1][0] == "False ['3', 'a b'] True"
+    assert outputs[0][1:] == outputs[1][1:]
+    assert "a b None True" in outputs[0]
+    assert "to stderr" in outputs[0]
+
+
+def test_another_value_of_a_variable_that_modules_read_at_import_needs_a_new_process(ml, tmp_path):
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "probe.py").write_text(PROBE)
+    await_preloaded(ml, tmp_path, code)
+    job = submit(
+        ml,
+        "python -m probe 0",
+        code=str(code),
+        inputs={"text": "x"},
+        environment_variables={"OMP_NUM_THREADS": "3"},
+    )
+    assert ended(ml, job.name).status == "Completed"
+    lines = log_of(ml, job.name, tmp_path / job.name).splitlines()
+    assert lines[0].startswith("False")
+    assert "x 3 True" in lines
+
+
+def test_a_fork_is_cancelled(ml, tmp_path):
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "probe.py").write_text(PROBE)
+    await_preloaded(ml, tmp_path, code)
+    job = submit(ml, "python -m probe wait", code=str(code), inputs={"text": "x"})
+    until(ml, job.name, "Running")
+    ml.jobs.begin_cancel(job.name).wait()
+    assert ended(ml, job.name).status == "Canceled"
+
+
 def test_a_job_is_cancelled_after_its_timeout(ml, tmp_path):
     job = submit(ml, "echo begun; sleep 300", timeout=1)
     assert ended(ml, job.name).status == "Canceled"
