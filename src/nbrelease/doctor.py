@@ -47,6 +47,8 @@ NBDIME = {
 }
 INTERPRETER = re.compile(r"(?<=\|\| echo )(.+?)(?=\)\")")
 """The interpreter in the texts above."""
+SUPPORTED = ("3.11.", "3.12.", "3.13.", "3.14.")
+"""The versions of Python with which the same packages are tested."""
 MAX_NAMES = 4
 """The number of different packages that a message names."""
 
@@ -161,7 +163,8 @@ def _check_packages(folder: Path) -> Iterator[Check]:
             continue
         here = ".".join(map(str, sys.version_info[:3]))
         python = environment.python
-        if python and not f"{here}.".startswith(f"{python}."):
+        other = bool(python) and not f"{here}.".startswith(f"{python}.")
+        if other and not f"{python}.".startswith(SUPPORTED):
             message = (
                 f"needs Python {python} (installed: {here}); run: conda env create -f {relative}"
             )
@@ -173,7 +176,8 @@ def _check_packages(folder: Path) -> Iterator[Check]:
             if name not in SERVER_PACKAGES and _installed(name) != version
         }
         if not wrong:
-            yield Check(relative, True, "matches the installed packages")
+            note = f"; it names Python {python}, and this is {here}" if other else ""
+            yield Check(relative, True, f"matches the installed packages{note}")
             continue
         some = [
             f"{name}=={wrong[name]} (installed: {_installed(name)})"

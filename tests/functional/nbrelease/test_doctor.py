@@ -170,6 +170,8 @@ def test_pins_of_requirements_files_are_checked(root):
     (root / "conda/workbench.yml").write_text(
         "dependencies:\n  - python=3\n  - pip:\n      - -r ../requirements.txt\n      - -e ..\n"
     )
+    other = "3.12" if sys.version_info < (3, 12) else "3.11"
+    (root / "conda/other.yml").write_text(f"dependencies:\n  - python={other}\n  - click={here}\n")
     (root / "conda/old.yml").write_text("dependencies:\n  - python=2.7\n")
     (root / "conda/broken.yml").write_text("a: [")
     (root / "conda/missing.yml").write_text("dependencies:\n  - pip:\n    - -r nowhere.txt\n")
@@ -180,6 +182,7 @@ def test_pins_of_requirements_files_are_checked(root):
     assert "rich==0.1" in messages["missing  conda/workbench.yml"]
     assert "click" not in messages["missing  conda/workbench.yml"]
     assert "Python 2.7" in messages["missing  conda/old.yml"]
+    assert f"Python {other}" in messages["ok       conda/other.yml"]
     assert "missing  conda/broken.yml" in messages
     assert "nowhere.txt" in messages["missing  conda/missing.yml"]
     assert "ok       conda/empty.yml" in messages
