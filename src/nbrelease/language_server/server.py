@@ -7,10 +7,11 @@ of ``nbrelease export``; nothing is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -207,41 +208,37 @@ def _overlap(one: types.Range, other: types.Range) -> bool:
     return one.start <= other.end and other.start <= one.end
 
 
+def _with_uri(action: Callable[[str], None]) -> Callable[[Any], None]:
+    """A handler that passes the URI of the notebook or of the text document."""
+
+    def handle(params: Any) -> None:
+        document = getattr(params, "notebook_document", None) or params.text_document
+        action(document.uri)
+
+    return handle
+
+
 def create_server() -> NotebookServer:
     """Create a server; ``start_io`` runs it on standard input and output."""
     server = NotebookServer()
-
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
-    def notebook_opened(params: types.DidOpenNotebookDocumentParams) -> None:
-        server.check(params.notebook_document.uri)
-
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
-    def notebook_changed(params: types.DidChangeNotebookDocumentParams) -> None:
-        server.check_soon(params.notebook_document.uri)
-
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
-    def notebook_saved(params: types.DidSaveNotebookDocumentParams) -> None:
-        server.check(params.notebook_document.uri)
-
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
-    def notebook_closed(params: types.DidCloseNotebookDocumentParams) -> None:
-        server.close(params.notebook_document.uri)
-
-    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    def text_opened(params: types.DidOpenTextDocumentParams) -> None:
-        server.check(params.text_document.uri)
-
-    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-    def text_changed(params: types.DidChangeTextDocumentParams) -> None:
-        server.check_soon(params.text_document.uri)
-
-    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
-    def text_saved(params: types.DidSaveTextDocumentParams) -> None:
-        server.check(params.text_document.uri)
-
-    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
-    def text_closed(params: types.DidCloseTextDocumentParams) -> None:
-        server.close(params.text_document.uri)
+    for action, methods in {
+        server.check: (
+            types.NOTEBOOK_DOCUMENT_DID_OPEN,
+            types.NOTEBOOK_DOCUMENT_DID_SAVE,
+            types.TEXT_DOCUMENT_DID_OPEN,
+            types.TEXT_DOCUMENT_DID_SAVE,
+        ),
+        server.check_soon: (
+            types.NOTEBOOK_DOCUMENT_DID_CHANGE,
+            types.TEXT_DOCUMENT_DID_CHANGE,
+        ),
+        server.close: (
+            types.NOTEBOOK_DOCUMENT_DID_CLOSE,
+            types.TEXT_DOCUMENT_DID_CLOSE,
+        ),
+    }.items():
+        for method in methods:
+            server.feature(method)(_with_uri(action))
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,

@@ -10,7 +10,6 @@ from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
 from azureml_local.state import object_of, text_of
 
-CONCURRENCY = "maxConcurrencyPerInstance"
 APPEND_ROW, SUMMARY_ONLY = "appendrow", "summaryonly"
 
 
