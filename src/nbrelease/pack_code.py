@@ -113,14 +113,15 @@ def _exports(layout: Layout) -> Iterator[Path]:
 def _copy(path: Path, name: str, pack: Path, known: Known) -> list[Masked]:
     """Copy a file into the pack and mask its secrets."""
     content = path.read_bytes()
+    constants: list[str] = []  # NaN and infinity: not valid JSON, written as null
     try:
         text = content.decode("utf-8-sig")
         if path.suffix == ".ipynb":
-            clean, count = mask(json.loads(text), known)
-            text = json.dumps(clean, indent=1, ensure_ascii=False) + "\n"
+            clean, count = mask(json.loads(text, parse_constant=constants.append), known)
+            text = json.dumps(clean, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         else:
             text, count = mask_text(text, known)
     except ValueError:  # neither text nor a notebook; its reader reports that
         count = Counter()
-    files.write_bytes(pack / name, text.encode("utf-8") if count else content)
+    files.write_bytes(pack / name, text.encode("utf-8") if count or constants else content)
     return [Masked(file=name, part="file", what=w, times=times) for w, times in count.items()]

@@ -47,4 +47,4 @@ def mask_secrets(folder: Path, name: str) -> None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    files.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    files.write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

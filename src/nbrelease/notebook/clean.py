@@ -44,7 +44,8 @@ def clean_notebook(content: bytes) -> bytes:
         ValueError: it is not a notebook of format 4.
     """
     try:
-        notebook = json.loads(content.decode("utf-8-sig"))
+        # NaN and Infinity are not valid JSON; JavaScript writes null for them too.
+        notebook = json.loads(content.decode("utf-8-sig"), parse_constant=lambda _: None)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:

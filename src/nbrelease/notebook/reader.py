@@ -137,7 +137,8 @@ def load_nbformat(path: Path) -> Any:
 
     Raises:
         NotebookError: the file cannot be read or is not a notebook of format 4.
-        NotebookFormatError: two cells have the same id.
+        NotebookFormatError: two cells have the same id, or a number is NaN or infinite, which JSON
+            does not have: the pack would contain files that other programs cannot read.
     """
     import nbformat
 
@@ -145,7 +146,12 @@ def load_nbformat(path: Path) -> Any:
     if repeated := sorted({each for each in ids if ids.count(each) > 1}):
         message = f"two cells have the id {repeated[0]}"
         raise NotebookFormatError(path, message, "run `nbrelease clean` to assign a new id")
-    content = json.loads(path.read_bytes().decode("utf-8-sig"))
+
+    def refuse(constant: str) -> None:
+        message = f"{constant} in an output or in metadata is not valid JSON"
+        raise NotebookFormatError(path, message, "run `nbrelease clean` to write null")
+
+    content = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=refuse)
     for cell, cell_id in zip(content["cells"], ids, strict=True):
         cell["id"] = cell_id
     content["nbformat_minor"] = MINOR_WITH_IDS

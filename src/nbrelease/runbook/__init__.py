@@ -280,7 +280,8 @@ def _write_result(
     notebook.cells = cells
     notebook.metadata["nbrelease"] = result.model_dump(mode="json")
     portable = _make_portable(notebook, settings, env)
-    files.write_text(output, json.dumps(portable, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(portable, indent=1, ensure_ascii=False, allow_nan=False)
+    files.write_text(output, text + "\n")
 
 
 def _known_secrets(runbook: Notebook, parameters: Mapping[str, Any]) -> Known:

@@ -30,7 +30,9 @@ class _AtomicFileHandler:
         return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
 
     def write(self, content: str, path: str) -> None:
-        text = json.dumps(self._clean(json.loads(content)), indent=1, ensure_ascii=False)
+        # NaN and Infinity are no JSON; JavaScript writes null for them too.
+        notebook = json.loads(content, parse_constant=lambda _: None)
+        text = json.dumps(self._clean(notebook), indent=1, ensure_ascii=False, allow_nan=False)
         files.write_text(Path(path.removeprefix(SCHEME)), text + "\n")
 
     def listdir(self, path: str) -> list[str]:
@@ -127,7 +129,9 @@ def _record_end(output: Path, ename: str, evalue: str) -> None:
         reply = cell["metadata"].get(verdict.METADATA, {}).get(verdict.REPLY, {})
         if reply.get("status") == verdict.MISSING:
             reply |= {"ename": ename, "evalue": evalue}
-    files.write_text(output, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    files.write_text(
+        output, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
 def _kernel_config() -> Any:

@@ -52,6 +52,13 @@ def test_only_the_secret_is_masked(text, expected):
         "password='{password}' secret=$(System.AccessToken) key=${{ parameters.apiKey }}",
         "PWD=/home/user1/x OLDPWD=/var/lib/a1",
         f"cache_key={'ab12' * 10} etag_token={'0f' * 32}",
+        r"password=\*\*\* | DB_PASS | \*\*\* | postgresql://app:\*\*\*@db",
+        "curl -u ada:*** https://h; api_key = '***'; Cookie: ***; <td>password</td><td>***</td>",
+        'api_key="OPENAI_API_KEY" token = "sk-..." key="your-key" password=$DB_PASSWORD',
+        "kms_key = 'arn:aws:kms:us-west-2:000000000000:1234abcd-12ab-34cd-56ef-1234567890ab'",
+        "Get your API key: https://example.org/keys, the name of your index. pw = 0.123456",
+        'a.type||"password"===e.type;params.push("access_token="+encode(e)),W(t)',
+        "| password | description |\n|---|---|\n| required | of the user |",
         f"data:image/png;base64,{'Ab1+' * 21}Ab==",
     ],
 )
