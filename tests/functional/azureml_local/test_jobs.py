@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -316,3 +318,48 @@ def test_the_outputs_folder_is_uploaded_to_the_run(ml, tmp_path, code):
     ml.jobs.download(job.name, download_path=tmp_path)
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.txt")}
     assert {"artifacts/outputs/metrics.txt", "artifacts/outputs/m/metrics.txt"} <= files
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """A server with a folder for a public container, and tracking URIs for azureml-mlflow."""
+    (tmp_path / "titanic.csv").write_text("mapped\n")
+    data = tmp_path / "data"
+    options = ["--mlflow-uri", "auto"]
+    options += ["--map", f"wasbs://demo@account.blob.core.windows.net={tmp_path}"]
+    program = [sys.executable, "-m", "azureml_local", "start", "--data", data, *options]
+    subprocess.run(program, check=True, capture_output=True)
+    yield data
+    subprocess.run([sys.executable, "-m", "azureml_local", "stop", "--data", data], check=True)
+
+
+SUBMIT = """
+import sys, time
+from azure.ai.ml import Input, MLClient, command
+from azure.ai.ml.entities import Environment
+from azure.identity import DefaultAzureCredential
+ml = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "public")
+ml.environments.create_or_update(Environment(name="e", version="1", image="i"))
+for path in sys.argv[1:]:
+    job = ml.jobs.create_or_update(command(
+        command="cat ${{inputs.rows}}", environment="azureml:e:1",
+        inputs={"rows": Input(type="uri_file", path=path)}))
+    while (job := ml.jobs.get(job.name)).status not in ("Completed", "Failed"):
+        time.sleep(0.1)
+    print(job.status == "Completed")
+print(ml.workspaces.get("public").mlflow_tracking_uri.partition(":")[0])
+"""
+
+
+def test_public_addresses_are_mapped_to_files_or_refused(mapped, tmp_path):
+    addresses = (
+        "https://account.blob.core.windows.net/demo/titanic.csv",
+        "wasbs://demo@account.blob.core.windows.net/titanic.csv",
+        "https://account.blob.core.windows.net/other/titanic.csv",
+    )
+    command = [sys.executable, "-m", "azureml_local", "run", "--data", mapped, "--"]
+    run = subprocess.run(
+        [*command, sys.executable, "-W", "ignore", "-c", SUBMIT, *addresses],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.stdout.split() == ["True", "True", "False", "azureml"]

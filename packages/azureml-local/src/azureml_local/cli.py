@@ -19,6 +19,7 @@ import child_processes
 from azureml_local.az import BIN_VARIABLE
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import LocalError
+from azureml_local.server_options import ServerOptions, server_options
 
 DEFAULT_DATA = "~/.azureml-local"
 START_SECONDS = 30.0
@@ -31,21 +32,6 @@ _data = click.option(
     envvar="AZUREML_LOCAL_DATA",
     help="The folder of the workspaces.",
     callback=lambda _context, _option, value: Path(value).expanduser(),
-)
-_strict = click.option(
-    "--strict",
-    is_flag=True,
-    envvar="AZUREML_LOCAL_STRICT",
-    help="Require workspaces and compute to be created before their first use.",
-)
-_isolation = click.option(
-    "--isolation",
-    type=click.Choice(["none", "uv", "auto"]),
-    default="none",
-    show_default=True,
-    envvar="AZUREML_LOCAL_ISOLATION",
-    help="uv: build interpreters for jobs and deployments from their conda files. "
-    "auto: the same, if the package index can be reached.",
 )
 _port = click.option(
     "--port", type=click.IntRange(1, 65535), help="Listen on this port. By default any free port."
@@ -61,25 +47,23 @@ def group() -> None:
 @group.command()
 @_data
 @_port
-@_strict
-@_isolation
-def serve(data: Path, port: int | None, strict: bool, isolation: str) -> None:
+@server_options
+def serve(data: Path, port: int | None, options: ServerOptions) -> None:
     """Run the server in the foreground until Ctrl-C."""
     from azureml_local.server import serve as run
 
-    run(data, port, strict=strict, isolation=isolation)
+    run(data, port, options)
 
 
 @group.command()
 @_data
 @_port
-@_strict
-@_isolation
-def start(data: Path, port: int | None, strict: bool, isolation: str) -> None:
+@server_options
+def start(data: Path, port: int | None, options: ServerOptions) -> None:
     """Start the server in the background and print its address."""
     server = _read_server(data)
     if server is None:
-        server = _start_in_background(data, _serve_command(data, port, strict, isolation))
+        server = _start_in_background(data, _serve_command(data, port, options))
     click.echo(server["url"])
 
 
@@ -140,17 +124,14 @@ def studio(data: Path) -> None:
 @group.command(context_settings={"ignore_unknown_options": True})
 @_data
 @_port
-@_strict
-@_isolation
+@server_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(
-    data: Path, port: int | None, strict: bool, isolation: str, command: tuple[str, ...]
-) -> int:
+def run(data: Path, port: int | None, options: ServerOptions, command: tuple[str, ...]) -> int:
     """Run a program with the client environment. Starts a server if none runs."""
     info = _read_server(data)
     server = None
     if info is None:
-        server, info = _start_for_program(data, _serve_command(data, port, strict, isolation))
+        server, info = _start_for_program(data, _serve_command(data, port, options))
     try:
         env = {**os.environ, **info["env"]}
         env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
@@ -220,10 +201,9 @@ def _require_server(data: Path) -> dict[str, Any]:
     return server
 
 
-def _serve_command(data: Path, port: int | None, strict: bool, isolation: str) -> list[str]:
+def _serve_command(data: Path, port: int | None, options: ServerOptions) -> list[str]:
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
-    command += ["--isolation", isolation, *(["--port", str(port)] if port else [])]
-    return command + (["--strict"] if strict else [])
+    return command + (["--port", str(port)] if port else []) + options.arguments()
 
 
 def _start_in_background(data: Path, command: list[str]) -> dict[str, Any]:

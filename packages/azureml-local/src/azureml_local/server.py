@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -49,14 +50,17 @@ from azureml_local.mlflow import routes as mlflow_routes
 from azureml_local.online.resources import DEPLOYMENTS, pool_key
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
+from azureml_local.public_files import PublicFiles
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.schedules.service import Schedules
 from azureml_local.server_file import FILE, read_server_file
+from azureml_local.server_options import ServerOptions
 from azureml_local.state import State, Workspace
 from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
 
 HOST = "127.0.0.1"
+DEFAULT_OPTIONS = ServerOptions()
 # Paths without a token: those that give a client its first token, and those with their own keys.
 PATHS_WITHOUT_TOKEN = (
     cloud_metadata.METADATA,
@@ -75,15 +79,21 @@ class Server:
         data: Path,
         port: int,
         authorities: Path,
-        *,
-        strict: bool = False,
-        isolation: str = "none",
+        options: ServerOptions = DEFAULT_OPTIONS,
     ) -> None:
-        self.state = State(data, f"https://localhost:{port}", strict=strict)
+        self.state = State(
+            data,
+            f"https://localhost:{port}",
+            strict=options.strict,
+            public_files=PublicFiles.parse(data, options.allow_download, options.mappings),
+            azureml_tracking=_uses_azureml_tracking(options.mlflow_uri),
+        )
         self.environment = cloud_metadata.client_environment(self.state, authorities)
         self.routes = Routes(data)
         self._tracking = tracking.Tracking(self.state)
-        self._runner = Runner(self.state, self._tracking, self.environment, isolation=isolation)
+        self._runner = Runner(
+            self.state, self._tracking, self.environment, isolation=options.isolation
+        )
         self._serving = Serving(data / "online.log")
         self.state.on_workspace_used = self._tracking.start_server
         if self._runner.interpreters is None:  # a job with this environment will follow
@@ -173,15 +183,18 @@ def operations_table() -> str:
     return "\n".join(lines)
 
 
-def serve(data: Path, port: int | None, *, strict: bool = False, isolation: str = "none") -> None:
+def _uses_azureml_tracking(mlflow_uri: str) -> bool:
+    installed = importlib.util.find_spec("azureml") and importlib.util.find_spec("azureml.mlflow")
+    return mlflow_uri == "azureml" or (mlflow_uri == "auto" and installed is not None)
+
+
+def serve(data: Path, port: int | None, options: ServerOptions = DEFAULT_OPTIONS) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         data: the data folder.
         port: the port; None: the port of the last server if it is free, else any free one.
-        strict: whether workspaces and compute must be created before they are used.
-        isolation: ``uv``: jobs and deployments get an interpreter built from their conda file;
-            ``auto``: if the packages can be reached; ``none``: this server's interpreter.
+        options: how the server behaves.
 
     Raises:
         LocalError: the port is in use, or another server uses the data folder.
@@ -196,7 +209,7 @@ def serve(data: Path, port: int | None, *, strict: bool = False, isolation: str 
     listener = _listen(data, port)
     # Most of a scoring request's time is spent in sockets and TLS: uvloop's are faster.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(data, listener, strict=strict, isolation=isolation))
+        runner.run(_serve(data, listener, options))
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
@@ -225,11 +238,11 @@ def _last_port(data: Path) -> list[int]:
         return []
 
 
-async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolation: str) -> None:
+async def _serve(data: Path, listener: socket.socket, options: ServerOptions) -> None:
     port = int(listener.getsockname()[1])
     (data / "port").write_text(str(port), encoding="utf-8")
     files = certificates.ensure(data / "tls")
-    server = Server(data, port, files.authorities, strict=strict, isolation=isolation)
+    server = Server(data, port, files.authorities, options)
     config = uvicorn.Config(
         server,
         ssl_certfile=str(files.certificate),
@@ -255,7 +268,7 @@ async def _serve(data: Path, listener: socket.socket, *, strict: bool, isolation
     serving = asyncio.create_task(http_server.serve([listener]))
     while not http_server.started and not serving.done():
         await asyncio.sleep(0.005)
-    _write_server_file(data, server, port, isolation=isolation)
+    _write_server_file(data, server, port, isolation=options.isolation)
     try:
         await serving
     finally:

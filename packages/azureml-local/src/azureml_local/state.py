@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from azureml_local.errors import BadRequest, NotFound, NotSupported
+from azureml_local.public_files import PublicFiles
 from azureml_local.store import Resource, Store
 
 ARTIFACTS = "workspaceartifactstore"
@@ -61,15 +62,27 @@ class Workspace:
 class State:
     """The server's state."""
 
-    def __init__(self, data: Path, url: str, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        data: Path,
+        url: str,
+        *,
+        strict: bool = False,
+        public_files: PublicFiles | None = None,
+        azureml_tracking: bool = False,
+    ) -> None:
         """Open the data folder.
 
         Args:
             data: the folder; created if missing.
             url: the server's address, without a trailing slash.
             strict: whether workspaces and compute must be created before they are used.
+            public_files: the public addresses that jobs can use; None: no address.
+            azureml_tracking: whether a workspace's tracking URI is that for azureml-mlflow.
         """
         self.strict = strict
+        self.azureml_tracking = azureml_tracking
+        self.public_files = public_files or PublicFiles(data / "downloads")
         self.data = data
         self.url = url
         self.store = Store(data / "store.sqlite3")

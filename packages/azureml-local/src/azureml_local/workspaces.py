@@ -225,6 +225,8 @@ def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
             "discoveryUrl": f"{state.url}/discovery",
-            "mlFlowTrackingUri": addresses.mlflow_tracking_uri(state, workspace),
+            "mlFlowTrackingUri": addresses.azureml_tracking_uri(state, workspace)
+            if state.azureml_tracking
+            else addresses.mlflow_tracking_uri(state, workspace),
         },
     }

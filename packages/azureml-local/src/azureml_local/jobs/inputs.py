@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azureml_local import assets
+from azureml_local import assets, public_files
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.errors import BadRequest
 from azureml_local.state import FILES, State, Workspace, text_of
@@ -38,9 +36,7 @@ COMPONENT_MODES = {
     "direct": DIRECT,
     "upload": "Upload",
 }
-PUBLIC = ("http://", "https://")
-OTHER_STORAGE = ("wasbs://", "wasb://", "abfss://", "abfs://", "adl://")
-DOWNLOAD_SECONDS = 60
+OTHER_STORAGE = ("abfss://", "abfs://", "adl://")
 
 
 @dataclass(frozen=True)
@@ -114,9 +110,9 @@ def locate_input(state: State, workspace: Workspace, uri: str) -> str:
         NotFound: the asset does not exist.
     """
     uri = _asset_uri(state, workspace, uri) or uri
-    if uri.startswith((*PUBLIC, *OTHER_STORAGE)) and ".blob.core.windows.net/" not in uri:
-        return uri
     if uri.startswith(OTHER_STORAGE):
+        return uri
+    if uri.startswith(public_files.SCHEMES) and not uri.startswith(f"{state.url}/"):
         return uri
     uri = resolve_job_uri(state, workspace, uri)
     path = state.local_path(workspace, uri)
@@ -162,8 +158,8 @@ def _resolve_input(
     if mode == DIRECT:
         uri = _asset_uri(state, workspace, value["uri"]) or value["uri"]
         return resolve_job_uri(state, workspace, uri)
-    if location.startswith(PUBLIC):
-        return _download(location, folder)
+    if location.startswith(public_files.SCHEMES):
+        location = str(state.public_files.locate(location, f"inputs.{name}"))
     if location.startswith(OTHER_STORAGE):
         raise BadRequest(
             f"inputs.{name}: {location} is not supported by azureml-local", "UserError"
@@ -180,21 +176,6 @@ def _resolve_input(
         shutil.copytree(source, folder, dirs_exist_ok=True)
         return str(folder)
     return str(shutil.copy(source, folder / source.name))
-
-
-def _download(address: str, folder: Path) -> str:
-    """Download a public file, as Azure does when it mounts the input."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^\w.\-]", "_", address.partition("?")[0].rsplit("/", 1)[-1]) or "data"
-    try:
-        with (
-            urllib.request.urlopen(address, timeout=DOWNLOAD_SECONDS) as response,  # noqa: S310 - PUBLIC
-            (folder / name).open("wb") as file,
-        ):
-            shutil.copyfileobj(response, file)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise BadRequest(f"inputs: {address} cannot be downloaded: {error}", "UserError") from None
-    return str(folder / name)
 
 
 def default_output_path(state: State, workspace: Workspace, job: str, name: str) -> Path:

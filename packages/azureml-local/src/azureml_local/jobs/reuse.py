@@ -74,7 +74,7 @@ class CompletedSteps:
         if uri is None:
             return
         location = Path(inputs.locate_input(self.state, self.workspace, uri))
-        if location.is_absolute():
+        if location.is_absolute():  # not the address of a public file
             paths = sorted(location.rglob("*")) if location.is_dir() else [location]
             for path in paths:
                 if path.is_file():
