@@ -86,6 +86,10 @@ def client_environment(state: State, authorities: Path) -> dict[str, str]:
         **credentials(state),
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "REQUESTS_CA_BUNDLE": str(authorities),
+        # The data runtime of mltable and azureml-fsspec waits for public Azure without this
+        # address, and reads the authorities from one file.
+        "AZUREML_SERVICE_ENDPOINT": state.url,
+        "SSL_CERT_FILE": str(authorities.with_name("ca-bundle.pem")),
         "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
         # The SDK accepts whole seconds only.
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",

@@ -31,6 +31,7 @@ from azureml_local import (
     certificates,
     cloud_metadata,
     compute,
+    data_runtime,
     datastores,
     operations,
     registries,
@@ -60,6 +61,7 @@ from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
 
 HOST = "127.0.0.1"
+SERVICES = (cloud_metadata, blobs, workspaces, registries, datastores, assets, data_runtime)
 DEFAULT_OPTIONS = ServerOptions()
 # Paths without a token: those that give a client its first token, and those with their own keys.
 PATHS_WITHOUT_TOKEN = (
@@ -107,7 +109,7 @@ class Server:
             self._runner.interpreters,
         )
         self._online.register_scoring(self.routes)
-        for service in (cloud_metadata, blobs, workspaces, registries, datastores, assets):
+        for service in SERVICES:
             service.register(self.routes, self.state)
         compute.register(self.routes, self.state, self._operations)
         capacity.register(self.routes, self.state)
