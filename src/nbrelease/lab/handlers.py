@@ -168,7 +168,7 @@ class RunbookHandler(_Handler):
 class RunHandler(_Handler):
     """``POST run?path=&env=`` starts a run; ``GET`` and ``DELETE run?id=`` follow and end it."""
 
-    auth_resource = "kernels"  # whoever may not execute code may not run a runbook
+    auth_resource = "kernels"  # a user who may not execute code may not run a runbook
 
     @web.authenticated
     @authorized
