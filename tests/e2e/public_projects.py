@@ -75,12 +75,14 @@ class PublicProject:
 def create_taxi_project(folder: Path) -> PublicProject:
     """A project of Azure/mlops-v2: classical, aml-cli-v2, as its bootstrap script creates it.
 
-    Its conda file is edited: no packages from GitHub, and a setuptools for mlflow 2.9.2.
+    Its conda files are edited: no packages from GitHub, and a setuptools for mlflow 2.9.2.
     """
     source, root = Path(os.environ[PROJECT_TEMPLATE]), folder / "taxi"
     shutil.copytree(source / "classical" / "aml-cli-v2", root)
     for environment in ("dev", "prod"):
         shutil.copy(source / f"config-infra-{environment}.yml", root)
+    batch = root / "mlops/azureml/deploy/batch/conda.yml"
+    replace(batch, r"(\n *- )(mlflow==)", r"\1setuptools<81\1\2")
     conda_file = root / "data-science/environment/train-conda.yml"
     replace(conda_file, r"\n *- git\+https://[^\n]*", "")
     replace(conda_file, r"(\n *- )(joblib==)", r"\1setuptools<81\1\2")
@@ -120,15 +122,16 @@ rows = pd.read_csv(parser.parse_args().input_data)
 with mlflow.start_run():
     model = LinearRegression().fit(rows[["distance", "passengers"]].to_numpy(), rows["cost"])
     packages = ["scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.2.3"]
-    packages += ["azureml-inference-server-http", "azureml-ai-monitoring"]
+    packages += ["mlflow==2.9.2", "mlflow-skinny==2.9.2", "protobuf==3.20.3", "pyarrow==14.0.2"]
+    packages += ["azureml-inference-server-http", "azureml-ai-monitoring", "setuptools<81"]
     mlflow.sklearn.log_model(model, "model", pip_requirements=packages)
 """
 CONDA = """
 dependencies:
   - python=3.11
   - pip
-  - pip: [mlflow==2.9.2, azureml-mlflow==1.57.0, scikit-learn==1.5.2, numpy==1.26.4, pandas==2.2.3,
-          setuptools<81]
+  - pip: [mlflow==2.9.2, mlflow-skinny==2.9.2, azureml-mlflow==1.57.0, protobuf==3.20.3,
+          pyarrow==14.0.2, scikit-learn==1.5.2, numpy==1.26.4, pandas==2.2.3, setuptools<81]
 """
 ARTICLE_VALUES = {
     "TRAINING_ENVIRONMENT_NAME": "taxi-env",

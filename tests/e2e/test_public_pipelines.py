@@ -89,7 +89,7 @@ def test_online_deployment(trained):
     assert document["result"] == "Failed"
     assert step_results(document)["Create deployment"] == "SucceededWithIssues"
     assert "azureml-ai-monitoring" in log_of(document)
-    packages = '"azureml-inference-server-http", "azureml-ai-monitoring", '
+    packages = '"azureml-inference-server-http", "azureml-ai-monitoring", "setuptools<81", '
     replace(trained.root / "data-science/src/register.py", r'(?="mlflow==2.9.2")', packages)
     commit_all(trained.root)
     train(trained)
