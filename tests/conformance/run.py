@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         python = create_environment(work, arguments.sdk)
         for folder in arguments.folders or catalog.folders:
             run_folder(catalog, folder, work, sdk, python, arguments.select)
+        if arguments.select:
+            return 0
     outcomes = results.read(work, catalog)
     print(results.table(catalog, outcomes))
     shortfalls = results.shortfalls(catalog, outcomes, arguments.folders)
@@ -56,7 +58,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--report", action="store_true", help="Print the last results without running tests."
     )
-    parser.add_argument("-k", dest="select", help="Run the tests that match, as pytest -k does.")
+    parser.add_argument(
+        "-k", dest="select", help="Run the tests that match, as pytest -k does, without a table."
+    )
     parser.add_argument("--sdk", default=_pinned_version(), help="Test this version.")
     parser.add_argument(
         "--work", type=Path, default=ROOT / ".conformance", help="Use this folder for all files."
@@ -129,7 +133,7 @@ def run_folder(
     select: str | None = None,
 ) -> None:
     """Run the local tests of one folder in a fresh local workspace."""
-    output = work / "results" / folder
+    output = work / ("selected" if select else "results") / folder
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     (output / "tests.txt").write_text("\n".join(catalog.local[folder]), encoding="utf-8")
