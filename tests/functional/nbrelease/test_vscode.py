@@ -21,7 +21,7 @@ INTERPRETER = "${command:python.interpreterPath}"
 
 def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=root, capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL,
+        command, cwd=root, capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL,
         check=False,
     )  # fmt: skip
 
