@@ -6,7 +6,10 @@ list most of them. A length is a minimum where issuers have changed it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 
 from nbrelease.secrets import pattern as formats
 from nbrelease.secrets.pattern import (
@@ -133,7 +136,7 @@ ISSUERS: tuple[SecretPattern, ...] = (
     ),
     token(
         "a Telegram token",
-        rf"(?<![{WORD}])(?:bot)?(?P<s>\d{{8,10}}:AA[{WORD}]{{33}})(?![{WORD}])",
+        rf"(?<![{WORD}])(?:bot)?(?P<s>\d{{8,10}}:AA[{WORD}]{{32,34}})(?![{WORD}])",
         ":aa",
     ),
     token("a Sentry token", rf"\bsntry[su]_[={B64}_-]{{32,}}", "sntrys_", "sntryu_"),
@@ -200,3 +203,25 @@ ISSUERS: tuple[SecretPattern, ...] = (
         "ddpat_",
     ),
 )
+
+_BARE_KEY = re.compile(rf"(?<![{B64}_.=%-])[{B64}]{{40}}(?![{B64}_.=%-])")
+_FEWEST_CHANGES = 18
+
+
+def bare_keys(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The (start, end) of each text in the form of an AWS secret key, which has no prefix.
+
+    Args:
+        text: the text.
+        runs: its long runs of characters; see :func:`nbrelease.secrets.runs.long_runs`.
+    """
+    for run in runs:
+        for match in _BARE_KEY.finditer(text, *run):
+            kinds = [_character_kind(char) for char in match[0]]
+            changes = sum(one != other for one, other in pairwise(kinds))
+            if changes >= _FEWEST_CHANGES and len(set(kinds)) > 2:
+                yield match.span()
+
+
+def _character_kind(char: str) -> str:
+    return "A" if char.isupper() else "a" if char.islower() else "0" if char.isdigit() else "/"

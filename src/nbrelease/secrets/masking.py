@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbrelease.secrets.encoded import decoded_texts
+from nbrelease.secrets.issuers import bare_keys
 from nbrelease.secrets.names import (
     ASSIGNED,
     CELL,
@@ -36,6 +37,7 @@ from nbrelease.secrets.tables import as_table, is_cell_of_html, values_in_table
 
 MASK = "***"
 NAMED_SECRET = "the value of a secret"  # noqa: S105 - a label
+BARE_KEY = "an AWS secret access key"
 VARIABLE_PREFIX = "the value of the variable "
 # Variables with a secret but without a secret's name: of a managed identity and of the Azure DevOps
 # command line.
@@ -133,6 +135,7 @@ def find(text: str, known: Known = NO_SECRETS) -> list[Match]:
     for pattern in PATTERNS:
         if pattern.may_match(tokens if pattern.is_token else lower):
             matches += [Match(*span, pattern.kind) for span in pattern.spans(plain, lower)]
+    matches += [Match(*span, BARE_KEY) for span in bare_keys(plain, runs)]
     matches += _find_named(plain, lower)
     for start, end, decoded in decoded_texts(plain, runs):
         matches += [Match(start, end, each.kind) for each in find(decoded, known)[:1]]

@@ -29,7 +29,9 @@ _SUFFIX = (
     r"admin|user|root|base64|b64|v\d))?"
 )
 STRONG = re.compile(rf"(?:{_STRONG}){_SUFFIX}$", re.IGNORECASE)
-SHORT = re.compile(r"(?:(?:^|[^A-Za-z])(?i:pw|pass)|[a-z](?:Pw|PW|Pass))$")
+SHORT = re.compile(
+    r"(?:(?:^|[^A-Za-z])(?i:(?:db|user|root|admin|sql|ftp|mail|ssh|my)?(?:pw|pass))|[a-z](?:Pw|PW|Pass))$"
+)
 WEAK = re.compile(rf"(?:^|[^A-Za-z]|(?<=[a-z])(?=[KTSCJ]))(?i:{_WEAK}){_SUFFIX}$")
 PUBLIC = re.compile(r"public[-_ ]?\w*$", re.IGNORECASE)
 # Beginnings of the last words of these names, searched for first, and the rest of the word; few of
@@ -81,7 +83,7 @@ ORDINARY = re.compile(
     r"(?:arn|azureml|urn):.*|(?=.*[-_.])[\w.-]+(?:/[\w.-]+)+/?|.*[\s{}].*)$",
     re.DOTALL,
 )
-IDENTIFIER = re.compile(r"^[A-Za-z_]+\d{0,2}$")
+IDENTIFIER = re.compile(r"^(?:[A-Za-z_]+\d{0,2}|(?:[A-Za-z]+|\d+)(?:[_.-]+(?:[A-Za-z]+|\d+))+)$")
 # An unquoted value that may be a variable in code, or a word in prose.
 CODE = re.compile(r"^[$%]?[A-Za-z_][\w.]*%?$")
 PROSE = re.compile(r"^[A-Za-z_][\w.'-]*[.!?,]?$")
@@ -97,7 +99,8 @@ ASSIGNED = re.compile(
     rf"""
     {_SUFFIX}{_QUOTE}?\]?
     (?P<sep>\s*:\s*[A-Za-z_][\w.\[\]| ]{{0,60}}?\s*=\s*(?=[rbfu]{{0,2}}["'])
-      |\s*(?:={{1,3}}|:|=>|:=|\uff1a|\uff1d)\s*|%3[dD]|(?<=["'])\s*,\s*(?=["'])|[ ]+is:?[ ]+)
+      |\s*(?:={{1,3}}|:|=>|:=|\uff1a|\uff1d)\s*|%3[dD]|(?<=["'])\s*,\s*(?=["'])
+      |[ ]+is:?[ ]+|[ ]*は[ ]*)
     (?:[rbfu]{{0,2}}
       (?P<quote>{_QUOTE})(?P<quoted>(?:(?!(?P=quote)).){{6,4096}}?)(?P=quote)
       |(?P<bare>(?:[^\s"'<>&;,(){{}}\[\]\\]|\\(?![nrt"'\\])){{6,4096}}+)(?![(\[{{])
@@ -131,7 +134,7 @@ def is_named_secret(name: str, value: str, *, separator: str = "") -> bool:
         return False
     if not separator and _BETWEEN_TEXTS.match(value):
         return False
-    if "is" in separator and not (strength == "strong" and _is_mixed(value)):
+    if ("is" in separator or "は" in separator) and not (strength == "strong" and _is_mixed(value)):
         return False
     if separator in (TABLE, CELL) and re.search(r"\s", value):
         return False

@@ -101,7 +101,7 @@ PLACEHOLDER = re.compile(
     r"\$[({].*[)}]|\$\w+|%\w+%|env:\w+[:.]?|&lt;.*&gt;|change[-_ ]?me|your[-_ ].*|none|"
     r"null|todo|true|false|undefined|string|str|bytes|required|optional|default|hidden|redacted|"
     r"masked|password|passwd|secret|token|key|"
-    r"postgres|example|apikey|(?-i:[A-Z]+(?:_[A-Z]+)+)|"
+    r"postgres|example|apikey|abc123|(?-i:[A-Z]+(?:_[A-Z]+)+)|"
     r"(?:my|the|an?|some|any|insert|enter|add|put|paste)[-_ ]"
     r"(?:[a-z]+[-_ ])*(?:key|token|password|secret|here))$",
     re.IGNORECASE,

@@ -137,9 +137,9 @@ PROTOCOLS: tuple[SecretPattern, ...] = (
     ),
     pattern(
         "a password in a URL",
-        r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,128}:(?P<s>[^\s:/@\"'<>]{3,256})@",
+        rf"(?i)\b[a-z][a-z0-9+.-]{{1,30}}://[^\s:/@\"'<>]{{0,128}}:(?P<s>[^\s/\"'<>]{{3,256}})@{_HOST}",
         "://",
-        check=_is_password,
+        check=_is_password_of_database,
     ),
     # In the address of a database a password often has the characters @ : / unescaped.
     pattern(
@@ -158,7 +158,7 @@ PROTOCOLS: tuple[SecretPattern, ...] = (
     ),
     pattern(
         "a password of a command",
-        r"\bcurl\b[^\n|]*?\s(?:-u|--user|-U|--proxy-user)[ =]*"
+        r"\bcurl\b[^\n|]*?(?:\s|[\"'])(?:-u|--user|-U|--proxy-user)(?:[ =]*|[\"'],\s*)"
         r"(?:\"[^\":]*:(?P<a>[^\"\n]{3,256})\"|'[^':]*:(?P<b>[^'\n]{3,256})'|"
         r"[^\s:\"']+:(?P<c>[^\s\"']{3,256}))",
         "curl",
@@ -166,7 +166,7 @@ PROTOCOLS: tuple[SecretPattern, ...] = (
     ),
     pattern(
         "a password of a command",
-        r"\b(?:mysql(?:dump|admin|import)?|mariadb|sshpass)\b[^\n|]*?\s-p ?"
+        r"\b(?:mysql(?:dump|admin|import)?|mariadb|sshpass)\b[^\n|]*?\s-p ?[\"']?"
         r"(?P<s>[^\s\"'-][^\s\"']{5,})",
         *("mysql", "mariadb", "sshpass"),
         check=_is_no_word,
@@ -189,6 +189,24 @@ PROTOCOLS: tuple[SecretPattern, ...] = (
         rf"auth(?:\\*\"|'|&quot;)\s*:\s*(?:\\*\"|'|&quot;)(?P<s>[{B64}]{{12,}}={{0,2}})",
         *('auth"', "auth\\", "auth'", "auth&quot;"),
         check=lambda text: ":" in (decode(text) or ""),
+    ),
+    pattern(
+        "a password in SQL",
+        r"(?i)\bpassword\s+'(?P<s>[^'\n]{6,256})'",
+        "password '",
+        check=_is_no_word,
+    ),
+    pattern(
+        "a password of a cache",
+        r"\brequirepass\s+(?P<s>[^\s\"'<]{6,256})",
+        "requirepass",
+        check=_is_password,
+    ),
+    pattern(
+        "a key of a service",
+        r"(?i)\bkey ?\d?[ ]+(?P<s>(?-i:[A-Za-z0-9]{32}))\b",
+        "key",
+        check=has_mixed_case,
     ),
     pattern(
         "a password in SQL",

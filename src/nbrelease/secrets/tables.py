@@ -62,7 +62,9 @@ def values_in_table(text: str, end: int) -> Iterator[Span]:
     elif not quoted.strip() or after.startswith(" "):
         before = text[start:end]
         separators = [each for each in "\t,;" if each in before]
-        if separators and not quoted.strip():
+        if not quoted.strip() and any(each in before for each in _BARS):
+            yield from _bars(text, start, end, stop)
+        elif separators and not quoted.strip():
             yield from _separated(text, start, end, stop, separators[0])
         elif not separators:
             yield from _aligned(text, start, end, stop)
