@@ -122,16 +122,15 @@ rows = pd.read_csv(parser.parse_args().input_data)
 with mlflow.start_run():
     model = LinearRegression().fit(rows[["distance", "passengers"]].to_numpy(), rows["cost"])
     packages = ["scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.2.3"]
-    packages += ["mlflow==2.9.2", "mlflow-skinny==2.9.2", "protobuf==3.20.3", "pyarrow==14.0.2"]
-    packages += ["azureml-inference-server-http", "azureml-ai-monitoring", "setuptools<81"]
+    packages += ["azureml-inference-server-http", "azureml-ai-monitoring"]
     mlflow.sklearn.log_model(model, "model", pip_requirements=packages)
 """
 CONDA = """
 dependencies:
   - python=3.11
   - pip
-  - pip: [mlflow==2.9.2, mlflow-skinny==2.9.2, azureml-mlflow==1.57.0, protobuf==3.20.3,
-          pyarrow==14.0.2, scikit-learn==1.5.2, numpy==1.26.4, pandas==2.2.3, setuptools<81]
+  - pip: [mlflow==2.22.2, mlflow-skinny==2.22.2, azureml-mlflow==1.62.0.post6,
+          scikit-learn==1.5.2, numpy==1.26.4, pandas==2.2.3]
 """
 ARTICLE_VALUES = {
     "TRAINING_ENVIRONMENT_NAME": "taxi-env",

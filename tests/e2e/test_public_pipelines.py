@@ -89,8 +89,8 @@ def test_online_deployment(trained):
     assert document["result"] == "Failed"
     assert step_results(document)["Create deployment"] == "SucceededWithIssues"
     assert "azureml-ai-monitoring" in log_of(document)
-    packages = '"azureml-inference-server-http", "azureml-ai-monitoring", "setuptools<81", '
-    replace(trained.root / "data-science/src/register.py", r'(?="mlflow==2.9.2")', packages)
+    packages = '"azureml-inference-server-http", "azureml-ai-monitoring", "mlflow==2.22.2"'
+    replace(trained.root / "data-science/src/register.py", '"mlflow==2.9.2"', packages)
     commit_all(trained.root)
     train(trained)
     line = f"ml online-endpoint delete -n taxi-online-mlopsv20001dev {WORKSPACE} --yes"
