@@ -124,7 +124,7 @@ def read_sources() -> Iterator[Text]:
 
 def read_help(name: str, command: click.Command, parent: click.Context | None) -> Iterator[Text]:
     """The help of a command and its subcommands."""
-    context = click.Context(command, info_name=name, parent=parent)
+    context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     yield Text(context.command_path, 1, command.get_help(context))
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
