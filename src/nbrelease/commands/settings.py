@@ -9,7 +9,7 @@ import click
 
 from nbrelease import console
 from nbrelease.errors import ExitCode, UsageError
-from nbrelease.settings import load
+from nbrelease.settings import Settings, load
 
 
 @click.command()
@@ -44,7 +44,32 @@ def command(name: str | None, model: str, arm: bool, autoscale: bool, assets: bo
             folders.add(settings.root / settings.environment(each, further).runbooks)
             settings.check_parameters(each, further)
             console.out(f"[{each}]{f' [model:{further}]' if further else ''} is valid")
+    for message in find_shared_endpoints(settings):
+        console.warning(message)
     return _check_assets(sorted(folders)) if assets else ExitCode.DONE
+
+
+def find_shared_endpoints(settings: Settings) -> list[str]:
+    """Endpoint names that several Azure workspaces share: a region accepts each name once.
+
+    The region of a workspace is not a setting, so this is a warning.
+    """
+    users: dict[tuple[str, str], dict[tuple[str, ...], str]] = {}
+    for name in settings.names:
+        for model in ("", *settings.models):
+            env = settings.environment(name, model)
+            if env.workspace != "azure":
+                continue
+            workspace = (env.subscription_id, env.resource_group, env.workspace_name)
+            for key in ("online_endpoint", "batch_endpoint"):
+                users.setdefault((key, getattr(env, key)), {}).setdefault(workspace, name)
+    return [
+        f"settings.ini: {key} = {endpoint} is in the workspaces of {' and '.join(names.values())};"
+        " endpoint names are unique in an Azure region: if it is the same region, set another name"
+        f" in [{list(names.values())[-1]}]"
+        for (key, endpoint), names in users.items()
+        if len(names) > 1
+    ]
 
 
 def _check_assets(folders: list[Path]) -> int:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from nbrelease import packages
+from nbrelease.commands.settings import find_shared_endpoints
 from nbrelease.errors import ExitCode, SettingsError
 from nbrelease.settings import LOCAL_SUBSCRIPTION, Environment, Settings, load, reference
 
@@ -303,6 +304,31 @@ def test_promotion_from_another_environment(edited):
         edited("promotion = code", "promotion = model\npromote_from = dve").source("prod")
     with pytest.raises(SettingsError, match=r"\[prod\] promote_from: .*\(got prod\)"):
         edited("promotion = code", "promotion = model\npromote_from = prod").source("prod")
+
+
+AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = "
+
+
+@pytest.mark.parametrize(
+    ("prod", "keys"),
+    [
+        ("prod-ws", ["online_endpoint", "batch_endpoint"]),
+        ("prod-ws\nonline_endpoint = other", ["batch_endpoint"]),
+        ("dev-ws", []),
+    ],
+)
+def test_endpoints_of_one_name_in_two_azure_workspaces_are_reported(edited, tmp_path, prod, keys):
+    text = SHIPPED.read_text(encoding="utf-8").replace(
+        "[prod]\nworkspace = local", f"[prod]\n{AZURE}{prod}"
+    )
+    edited("x", "x")
+    path = tmp_path / "settings.ini"
+    path.write_text(
+        text.replace("[dev]\nworkspace = local", f"[dev]\n{AZURE}dev-ws"), encoding="utf-8"
+    )
+    messages = find_shared_endpoints(Settings(path, {}))
+    assert [message.split()[1] for message in messages] == keys
+    assert find_shared_endpoints(Settings(SHIPPED, {})) == []
 
 
 def test_autoscale_needs_a_maximum_above_the_instance_count(edited):
