@@ -219,6 +219,9 @@ def _check_filter(root: Path) -> Check:
         _git(root, "config", "filter.nbrelease.clean", FILTER)
         _git(root, "config", "filter.nbrelease.smudge", "cat")
         _add_attribute(root, "filter=nbrelease")
+        # Notebooks among the tests are inputs that have to stay as they are.
+        prefix = _git(root, "rev-parse", "--show-prefix")
+        _add_line(_git_path(root, "info/attributes"), f"/{prefix}tests/**/*.ipynb -filter\n")
 
     configured = _git(root, "config", "filter.nbrelease.clean")
     passed = _starts(configured, FILTER) and _has_attribute(root, "filter", "nbrelease")

@@ -250,10 +250,16 @@ def test_each_worktree_uses_its_own_environment(root):
 
 
 def test_the_checkout_stays_clean(root):
+    notebook = json.loads((root / "notebooks" / "train.ipynb").read_text("utf-8"))
+    for cell in notebook["cells"]:
+        cell["metadata"]["collapsed"] = True  # the filter removes it
+    (root / "tests" / "inputs").mkdir(parents=True)
+    (root / "tests" / "inputs" / "a.ipynb").write_text(json.dumps(notebook))
     run(root, "git", "add", ".", check=True)
     run(root, "git", "commit", "-q", "-m", "one", check=True)
     fixed = states(run(root, "nbrelease", "doctor", "--fix"))
-    assert fixed["VS Code"] == "fixed"
+    assert (fixed["VS Code"], fixed["git filter"]) == ("fixed", "fixed")
+    (root / "tests" / "inputs" / "a.ipynb").touch()  # git reads it again
     assert run(root, "git", "status", "--porcelain").stdout == ""
 
 
