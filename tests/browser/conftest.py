@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "functional" / "nbrelease"))
 
 import packs
 import task_packs
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from visit import Screen
 
 from nbrelease.attestation import chain
@@ -28,6 +28,8 @@ from nbrelease.pack import build_pack, write_entries_page
 from nbrelease.report import pdf, site
 
 ROOT = Path(__file__).parents[2]
+
+expect.set_options(timeout=30_000)  # the default of 5 s is too short on a busy machine
 
 
 @pytest.fixture(scope="session")
