@@ -53,7 +53,19 @@ def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | No
             f"local workspace: the server on {data.name} runs without isolation, and settings.ini "
             f"has isolation = uv; stop it: azureml-local stop --data {data.name}"
         )
-    return dict(state["env"])
+    return _keep_own_authorities(dict(state["env"]))
+
+
+def _keep_own_authorities(variables: dict[str, str]) -> dict[str, str]:
+    """Keep the user's ``SSL_CERT_FILE`` if the server's bundle does not contain it.
+
+    The server's bundle has the user's authorities as they were when the server started.
+    """
+    own, bundle = os.environ.get("SSL_CERT_FILE"), variables.get("SSL_CERT_FILE")
+    with contextlib.suppress(OSError):  # a missing file is the user's to find out
+        if own and bundle and Path(own).read_bytes() not in Path(bundle).read_bytes():
+            return {**variables, "SSL_CERT_FILE": own}
+    return variables
 
 
 def _is_running(state: dict[str, Any]) -> bool:

@@ -36,6 +36,18 @@ def test_a_running_workspace_without_isolation_is_not_used_if_settings_need_it(t
         assert read_variables(tmp_path, isolated=True) == {"A": "1"}
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_users_authorities_are_kept_if_the_server_does_not_know_them(
+    tmp_path, monkeypatch, known
+):
+    own, bundle = tmp_path / "own.pem", tmp_path / "bundle.pem"
+    own.write_text("own")
+    bundle.write_text("public own" if known else "public")
+    monkeypatch.setenv("SSL_CERT_FILE", str(own))
+    write_server_file(tmp_path, env={"SSL_CERT_FILE": str(bundle)})
+    assert read_variables(tmp_path) == {"SSL_CERT_FILE": str(bundle if known else own)}
+
+
 def test_another_process_with_the_id_of_the_server_is_not_the_server(tmp_path):
     write_server_file(tmp_path, pid_started=psutil.Process().create_time() - 3600)
     assert read_variables(tmp_path) is None

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 import child_processes
+from azureml_local import certificates
 from azureml_local.az import BIN_VARIABLE
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import LocalError
@@ -134,6 +135,9 @@ def run(data: Path, port: int | None, options: ServerOptions, command: tuple[str
         server, info = _start_for_program(data, _serve_command(data, port, options))
     try:
         env = {**os.environ, **info["env"]}
+        own, bundle = (each.get("SSL_CERT_FILE") for each in (os.environ, info["env"]))
+        if own and bundle and not certificates.contains(Path(bundle), Path(own)):
+            env["SSL_CERT_FILE"] = own  # another one than when the server started
         env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
         with subprocess.Popen(command, env=env) as process:
             while True:
