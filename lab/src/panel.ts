@@ -53,7 +53,7 @@ export class ExportPanel extends Widget {
     this.watch(null);
   }
 
-  /** Show another notebook; null if there is none. */
+  /** Show another notebook, or no notebook for null. */
   watch(watcher: NotebookWatcher | null): void {
     this._watcher?.changed.disconnect(this.render, this);
     this._watcher = watcher;

@@ -67,8 +67,8 @@ class Case:
     name: str
     requests: list[dict]
     folder: Path
-    here: list[dict] | None = None
-    there: list[dict] | None = None
+    local: list[dict] | None = None
+    azure: list[dict] | None = None
 
     def log(self, side: str) -> str:
         return (self.folder / side / "log").read_text()
@@ -80,11 +80,11 @@ def cases(azure_python, tmp_path_factory) -> dict[str, Case]:
     from tests.functional.azureml_local.azure_server import models
 
     root = tmp_path_factory.mktemp("cases")
-    cases, here, there = {}, [], []
+    cases, local, azure = {}, [], []
 
     def add(name, requests, spec, variables):
         case = cases[name] = Case(name, requests, root / name)
-        for side, jobs in (("here", here), ("there", there)):
+        for side, jobs in (("local", local), ("azure", azure)):
             (case.folder / side).mkdir(parents=True)
             jobs.append({"folder": str(case.folder / side), "spec": spec, "variables": variables})
         (case.folder / "requests.json").write_text(json.dumps(requests))
@@ -107,19 +107,19 @@ def cases(azure_python, tmp_path_factory) -> dict[str, Case]:
             {"code": str(code), "script": "score.py", "name": "ML service"},
             {"AML_APP_ROOT": str(code), "AZUREML_ENTRY_SCRIPT": "score.py"},
         )  # fmt: skip
-    run_both(azure_python, root, here, there)
+    run_both(azure_python, root, local, azure)
     for case in cases.values():
-        case.here, case.there = (read_answers(case.folder / side) for side in ("here", "there"))
+        case.local, case.azure = (read_answers(case.folder / side) for side in ("local", "azure"))
     return cases
 
 
-def run_both(azure_python: Path, root: Path, here: list[dict], there: list[dict]) -> None:
+def run_both(azure_python: Path, root: Path, local: list[dict], azure: list[dict]) -> None:
     """Answer all requests with both servers at the same time."""
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     processes = []
     for python, script, jobs, environment in (
-        (sys.executable, "answer_requests_locally.py", here, os.environ),
-        (azure_python, "answer_requests.py", there, clean),
+        (sys.executable, "answer_requests_locally.py", local, os.environ),
+        (azure_python, "answer_requests.py", azure, clean),
     ):
         file = root / f"{script}.json"
         file.write_text(json.dumps(jobs))
@@ -149,13 +149,15 @@ def differences(request):
 
 def compare(differences, case: Case):
     """Count and list the differences; returns them."""
-    name, here, there = case.name, case.here, case.there
-    if here is None or there is None:
-        kind = "same" if here is there else "started only " + ("there" if here is None else "here")
+    name, local, azure = case.name, case.local, case.azure
+    if local is None or azure is None:
+        kind = (
+            "same" if local is azure else "started only " + ("azure" if local is None else "local")
+        )
         differences["counts"][kind] += 1
-        return [] if here is there else [(name, kind)]
+        return [] if local is azure else [(name, kind)]
     wrong = []
-    for request, ours, theirs in zip(case.requests, here, there, strict=True):
+    for request, ours, theirs in zip(case.requests, local, azure, strict=True):
         kind = difference(ours, theirs)
         differences["counts"][kind] += 1
         if kind != "same":
@@ -163,8 +165,8 @@ def compare(differences, case: Case):
                 "of": name,
                 "kind": kind,
                 "request": request,
-                "here": ours,
-                "there": theirs,
+                "local": ours,
+                "azure": theirs,
             }
             differences["cases"].append(different)
             wrong.append((name, kind, request, ours["status"], theirs["status"]))
@@ -174,9 +176,9 @@ def compare(differences, case: Case):
 def difference(ours, theirs) -> str:
     accepted = (ours["status"] == 200, theirs["status"] == 200)
     if accepted == (True, False):
-        return "accepted here, refused there"
+        return "accepted locally, refused by Azure"
     if accepted == (False, True):
-        return "refused here, accepted there"
+        return "refused locally, accepted by Azure"
     if ours["status"] != theirs["status"]:
         return "status"
     if all(accepted) and not equal(value(ours), value(theirs)):
@@ -223,12 +225,12 @@ def equal(ours, theirs) -> bool:
 def test_models_without_code(cases, differences, name):
     case = cases[name]
     assert len(case.requests) >= 80
-    assert case.there is not None, case.log("there")[-2000:]
+    assert case.azure is not None, case.log("azure")[-2000:]
     assert not compare(differences, case)
 
 
 @pytest.mark.parametrize("name", [*scripts.SCRIPTS, *scripts.BROKEN])
 def test_scripts(cases, differences, name):
     case = cases[name]
-    assert (case.there is None) == (name in scripts.BROKEN), case.log("there")
+    assert (case.azure is None) == (name in scripts.BROKEN), case.log("azure")
     assert not compare(differences, case)
