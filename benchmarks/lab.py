@@ -30,7 +30,8 @@ START_SECONDS = 120
 TOKEN = "token-of-the-benchmark"
 # The time of the last key, and of the first marker with a certain text.
 CLOCK = """name => {
-    window.marked = new Promise(resolve => {
+    window.marked = new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error(`no marker of ${name} within 30 s`)), 30000);
         let key = 0;
         document.addEventListener('keydown', () => { key = performance.now(); }, true);
         const look = () => {

@@ -3,8 +3,8 @@
     python benchmarks/masking.py FOLDER [--limit PLACES] [--json FILE]
 
 The folder has notebooks without secrets, for example those of public repositories. Each masked
-place is printed with the text in front of it. Exit code 1: more places than ``--limit``. The text
-itself is printed only in part, because it may be a secret after all.
+place is printed with the text before it, and only its first characters, because it may be a real
+secret. Exit code 1: more places than ``--limit``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="the largest number of places")
     parser.add_argument("--json", type=Path, help="write the places as JSON")
     options = parser.parse_args()
-    found: list[Place] = []
+    masked: list[Place] = []
     count, unreadable, start = 0, 0, time.process_time()
     for path in sorted(options.folder.rglob("*.ipynb")):
         try:
@@ -84,19 +84,19 @@ def main() -> int:
             continue
         if is_executed(notebook):
             count += 1
-            found += places(path.relative_to(options.folder).as_posix(), notebook)
+            masked += places(path.relative_to(options.folder).as_posix(), notebook)
     seconds = time.process_time() - start
-    for place in found:
+    for place in masked:
         print(f"{place.notebook}: {place.kind}: {place.before!r} {place.start!r}")
-    notebooks = len({place.notebook for place in found})
+    notebooks = len({place.notebook for place in masked})
     print(
-        f"{count} executed notebooks, {unreadable} unreadable: {len(found)} masked places in "
-        f"{notebooks} notebooks, {seconds:.1f} s of the processor"
+        f"{count} executed notebooks, {unreadable} unreadable: {len(masked)} masked places in "
+        f"{notebooks} notebooks, {seconds:.1f} s CPU"
     )
     if options.json:
-        text = json.dumps([asdict(place) for place in found], indent=1, ensure_ascii=False)
+        text = json.dumps([asdict(place) for place in masked], indent=1, ensure_ascii=False)
         options.json.write_text(text + "\n", encoding="utf-8")
-    return 1 if options.limit is not None and len(found) > options.limit else 0
+    return 1 if options.limit is not None and len(masked) > options.limit else 0
 
 
 if __name__ == "__main__":

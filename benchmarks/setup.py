@@ -2,17 +2,19 @@
 
     python benchmarks/setup.py [--pip]
 
-Each set-up is that of a fresh copy of this checkout, without uv on the PATH. The limits hold on a
-machine that does nothing else: 12 s with an empty cache, 4 s with a filled one. CPU time depends
-less on other processes. The wall time of the first imports belongs to the set-up too: without
-bytecode they compile what they import.
+Each set-up runs in a fresh copy of this checkout, without uv on the PATH. The limits are for an
+idle machine: 12 s with an empty cache, 4 s with a filled one. CPU time depends less on other
+processes. The first imports are measured too, because they compile the modules that they import.
+Exit code 1 if a set-up exceeds its limit.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
+import runpy
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from rehearse import copy_project
+# by path, which works for python benchmarks/setup.py and python -m benchmarks.setup
+copy_project = runpy.run_path(str(Path(__file__).with_name("rehearse.py")))["copy_project"]
 
 LIMITS = {"make setup, empty cache": 12.0, "make setup, filled cache": 4.0}
 IMPORTS = "import azure.ai.ml, mlflow, mlflow.sklearn, papermill, nbconvert, matplotlib.pyplot"
@@ -50,8 +53,8 @@ def measure(commands: list[list[str]], folder: Path, env: dict[str, str]) -> tup
     return wall, cpu
 
 
-def main() -> None:
-    """Print the times."""
+def main() -> int:
+    """Print the times; 1 if a set-up exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--python", default="python3", help="the Python of the environments")
     parser.add_argument("--pip", action="store_true", help="measure pip too: about two minutes")
@@ -63,26 +66,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = copy_project(Path(name) / "checkout")
         env = clean_environment(Path(name) / "caches")
+        passed = True
         for what, limit in LIMITS.items():
             shutil.rmtree(folder / ".venv", ignore_errors=True)
-            report(what, measure(setup, folder, env), limit)
+            passed &= report(what, measure(setup, folder, env), limit)
         for what in ("first imports", "later imports"):
             report(what, measure([[python, "-c", IMPORTS]], folder, env))
         if options.pip:
             shutil.rmtree(folder / ".venv")
             create = [options.python, "-m", "venv", ".venv"]
             report("pip, empty cache", measure([create, install], folder, env))
-    print(f"processes that want to run: {os.getloadavg()[0]:.1f}, processors: {os.cpu_count()}")
+    print(f"load average: {os.getloadavg()[0]:.1f}, processors: {os.cpu_count()}")
+    return int(not passed)
 
 
-def report(what: str, seconds: tuple[float, float], limit: float | None = None) -> None:
-    """Print wall time and CPU time, and whether the wall time is within the limit."""
+def report(what: str, seconds: tuple[float, float], limit: float = math.inf) -> bool:
+    """Print wall time and CPU time; whether the wall time is within the limit."""
     wall, cpu = seconds
+    passed = wall <= limit
     line = f"{what:26}{wall:7.1f} s wall {cpu:7.1f} s CPU"
-    if limit is not None:
-        line += f"  limit {limit:.0f} s: {'passed' if wall <= limit else 'failed'}"
+    if limit < math.inf:
+        line += f"  limit {limit:.0f} s: {'passed' if passed else 'failed'}"
     print(line, flush=True)
+    return passed
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
