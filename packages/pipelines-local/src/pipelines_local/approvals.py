@@ -11,10 +11,11 @@ import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from pipelines_local.errors import UsageError
 
+Verdict: TypeAlias = Literal["approve", "reject", "open"]
 _FIELDS = {"decision", "name", "comment"}
 
 
@@ -22,7 +23,7 @@ _FIELDS = {"decision", "name", "comment"}
 class Decision:
     """A decision about an environment; ``open``: it needs no approval."""
 
-    verdict: Literal["approve", "reject", "open"]
+    verdict: Verdict
     name: str = ""
     comment: str = ""
 
@@ -72,7 +73,7 @@ class PresetApprovals:
         return decision
 
 
-def parse_flag(text: str, verdict: Literal["approve", "reject", "open"]) -> tuple[str, Decision]:
+def parse_flag(text: str, verdict: Verdict) -> tuple[str, Decision]:
     """Parse ``ENV``, ``ENV=NAME`` or ``ENV=NAME:COMMENT``.
 
     Raises:

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 from pipelines_local import approvals, option_values
 from pipelines_local.errors import UsageError
 
+_VERDICTS: tuple[approvals.Verdict, ...] = ("open", "approve", "reject")
+
 
 def find_root(file: Path, root: Path | None) -> Path:
     """Return the repository of a file."""
@@ -62,9 +64,9 @@ def read_decisions(options: Mapping[str, Any]) -> dict[str, approvals.Decision]:
     file = options["approvals_file"]
     decisions = approvals.read_decisions(option_values.read_mapping(file)) if file else {}
     flags: dict[str, approvals.Decision] = {}
-    for verdict, option in (("open", "open_"), ("approve", "approve"), ("reject", "reject")):
-        for text in options[option]:
-            environment, decision = approvals.parse_flag(text, verdict)  # type: ignore[arg-type]
+    for verdict in _VERDICTS:
+        for text in options[verdict]:
+            environment, decision = approvals.parse_flag(text, verdict)
             if environment in flags and flags[environment].verdict != verdict:
                 message = f"{environment}: both --{flags[environment].verdict} and --{verdict}"
                 raise UsageError("approval-conflict", message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ FORMAT = click.option(
     help="Output format.",
 )
 
+_repeatable = partial(click.option, multiple=True)
+
 
 def _add_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def add(function: Any) -> Any:
@@ -29,70 +32,55 @@ def _add_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 TEMPLATE = _add_options(
     click.option("--root", type=FILE, help="Repository [default: that of FILE]."),
-    click.option(
+    _repeatable(
         "--parameter",
         "-p",
         "parameters",
-        multiple=True,
         metavar="NAME=VALUE",
         help="Set a parameter; lists and objects as YAML.",
     ),
     click.option("--parameters-file", type=FILE, help="Read parameters from YAML or JSON."),
-    click.option(
-        "--variable",
-        "-v",
-        "variables",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Set a variable of the run.",
+    _repeatable(
+        "--variable", "-v", "variables", metavar="NAME=VALUE", help="Set a variable of the run."
     ),
     click.option("--variables-file", type=FILE, help="Read variables from YAML, JSON or .env."),
-    click.option(
+    _repeatable(
         "--group",
         "groups",
-        multiple=True,
         metavar="NAME=FILE",
         help="Read the values of a variable group from YAML, JSON or .env.",
     ),
-    click.option(
+    _repeatable(
         "--repository",
         "repositories",
-        multiple=True,
         metavar="ALIAS=FOLDER[@REF]",
         help="Use FOLDER, at the ref of the pipeline or at REF, for a repository resource.",
     ),
 )
 RUN = _add_options(
     click.option("--work-dir", type=FILE, help="Folder of runs [default: ROOT/.pipelines-local]."),
-    click.option(
+    _repeatable(
         "--secret",
         "secrets",
-        multiple=True,
         metavar="NAME[=VALUE]",
         help="Set a secret; without VALUE read it from the environment.",
     ),
     click.option("--secrets-file", type=FILE, help="Read secrets from YAML, JSON or .env."),
-    click.option(
+    _repeatable(
         "--service-connection",
         "connections",
-        multiple=True,
         metavar="NAME[=FILE]",
         help="Define a service connection; its steps get the variables in FILE.",
     ),
-    click.option(
+    _repeatable(
         "--pipeline",
         "pipelines",
-        multiple=True,
         metavar="ALIAS=FOLDER",
         help="Use FOLDER for the artifacts of a pipeline resource.",
     ),
-    click.option(
-        "--approve", multiple=True, metavar="ENV[=NAME:COMMENT]", help="Approve an environment."
-    ),
-    click.option(
-        "--reject", multiple=True, metavar="ENV[=NAME:COMMENT]", help="Reject an environment."
-    ),
-    click.option("--open", "open_", multiple=True, metavar="ENV", help="ENV needs no approval."),
+    _repeatable("--approve", metavar="ENV[=NAME:COMMENT]", help="Approve an environment."),
+    _repeatable("--reject", metavar="ENV[=NAME:COMMENT]", help="Reject an environment."),
+    _repeatable("--open", metavar="ENV", help="ENV needs no approval."),
     click.option("--approvals-file", type=FILE, help="Read decisions from YAML or JSON."),
     click.option("--jobs", type=click.IntRange(1), help="Parallel jobs [default: cores]."),
     click.option(

@@ -89,19 +89,19 @@ def _read_leg_variables(key: Scalar, node: Node) -> tuple[Variable, ...]:
     return tuple(variables)
 
 
-def expand_matrix(job: Job, text: str) -> tuple[Job, ...]:
+def expand_matrix(job: Job, text: str, at: Position) -> tuple[Job, ...]:
     """Return the copies of a job with ``matrix: $[ ]``.
 
     Args:
         job: the job.
         text: the value of the expression, a JSON object; if it is empty, the job runs once.
             Source: azure-devops-docs issue 5259.
+        at: the position of the expression.
 
     Raises:
         InvalidPipeline: the value has another form, or an image is not supported.
     """
-    assert job.matrix is not None  # noqa: S101 - the caller has evaluated it
-    at, job = job.matrix.at, replace(job, matrix=None)
+    job = replace(job, matrix=None)
     if text.strip() in ("", "{}", "null"):
         return (job,)
     try:

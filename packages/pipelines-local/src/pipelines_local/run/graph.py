@@ -153,18 +153,17 @@ class RunGraph:
         variables = self._stage_variables(state.stage)
         return self._check(job.condition, status, self.job_dependencies(state, job), variables)
 
-    def expand_matrix(self, state: StageState, job: Job) -> tuple[Job, ...]:
-        """Return the copies of a ready job with ``matrix: $[ ]``.
+    def expand_matrix(self, state: StageState, job: Job, matrix: Condition) -> tuple[Job, ...]:
+        """Return the copies of a ready job with ``matrix: $[ ]``, the expression ``matrix``.
 
         Raises:
             ExpressionError: the expression cannot be evaluated.
             InvalidPipeline: its value is not a matrix.
         """
-        assert job.matrix is not None  # noqa: S101 - the caller has checked it
         names = self.job_dependencies(state, job)
         variables = self._stage_variables(state.stage)
         context = self._context.expression_context(variables, names=dict(names))
-        return expand_matrix(job, to_text(evaluate(job.matrix.tree, context)))
+        return expand_matrix(job, to_text(evaluate(matrix.tree, context)), matrix.at)
 
     def _stage_variables(self, stage: Stage) -> Variables:
         """Return the variables of a stage with constant values."""

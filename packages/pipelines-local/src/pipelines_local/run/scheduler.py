@@ -21,7 +21,7 @@ from pipelines_local.events import (
     StageFinished,
     StageStarted,
 )
-from pipelines_local.model import Job, Pipeline
+from pipelines_local.model import Condition, Job, Pipeline
 from pipelines_local.results import JobResult, Result, RunResult, StageResult
 from pipelines_local.run.approval_requests import ApprovalRequests
 from pipelines_local.run.context import RunContext
@@ -201,7 +201,7 @@ class Scheduler:
                 self._finish_job(state, name, skip.job_result(job, skip.result))
                 changed = True
             elif job.matrix is not None:
-                self._expand_matrix(state, job)
+                self._expand_matrix(state, job, job.matrix)
                 return True
             elif job.validations and not self._approvals.is_validated(state, job):
                 continue
@@ -234,15 +234,14 @@ class Scheduler:
 
         threading.Thread(target=run_job, name=f"{stage.name}.{job.name}", daemon=True).start()
 
-    def _expand_matrix(self, state: StageState, job: Job) -> None:
+    def _expand_matrix(self, state: StageState, job: Job, matrix: Condition) -> None:
         """Replace a job with ``matrix: $[ ]`` by its copies, or fail it."""
         try:
-            copies = self._graph.expand_matrix(state, job)
+            copies = self._graph.expand_matrix(state, job, matrix)
         except (ExpressionError, InvalidPipeline) as error:
             result = JobResult(job.name, job.display, "Failed")
-            at = job.matrix.at if job.matrix else job.at
             text = error.message if isinstance(error, InvalidPipeline) else str(error)
-            result.issues.add("error", error.code, f"{at}: {text}")
+            result.issues.add("error", error.code, f"{matrix.at}: {text}")
             self._finish_job(state, job.name.lower(), result)
             return
         state.replace_job(job, copies)
