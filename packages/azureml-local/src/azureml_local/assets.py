@@ -151,8 +151,6 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
         )
         properties = object_of(await json_of(request), "properties")
         asset, new = register_version(state, workspace, kind, name, number, properties)
-        if kind == "environments":
-            state.on_environment_registered()
         return JSONResponse(version_document(workspace, asset), status_code=201 if new else 200)
 
 

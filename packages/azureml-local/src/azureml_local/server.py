@@ -98,8 +98,6 @@ class Server:
         )
         self._serving = Serving(data / "online.log")
         self.state.on_workspace_used = self._tracking.start_server
-        if self._runner.interpreters is None:  # a job with this environment will follow
-            self.state.on_environment_registered = self._runner.preloaded.preload
         self.state.before_workspace_delete = self._stop_workspace
         self._operations = operations.Operations(self.state)
         self._online = OnlineEndpoints(
@@ -163,7 +161,7 @@ class Server:
             task.cancel()
         await self._serving.stop_all()
         self._online.stop()
-        self._runner.preloaded.stop()
+        self._batch.processes.stop()
         self._az.stop()
         await self._tracking.stop()
         self.state.store.close()

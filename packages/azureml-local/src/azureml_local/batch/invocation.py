@@ -22,6 +22,7 @@ from azureml_local.batch.invocation_data import (
 )
 from azureml_local.batch.settings import parse_settings
 from azureml_local.errors import BadRequest
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, plans, records, validation
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.scoring.conda_files import find_conda_file
@@ -31,6 +32,13 @@ from azureml_local.store import Resource
 
 OUTPUT = "score"
 SCORING = "batchscoring"
+# The imports of most models without code.
+PRELOADED_MODULES = (
+    "azureml_local.batch.worker",
+    "azureml_local.batch.tables",
+    "pandas",
+    "skops.io",
+)
 
 
 class Invocations:
@@ -39,7 +47,9 @@ class Invocations:
     def __init__(self, state: State, runner: Runner) -> None:
         self._state = state
         self._runner = runner
-        self.processes = runner.preloaded
+        self.processes = ForkedWorkers(
+            PRELOADED_MODULES, env=runner.environment, log=state.data / "batch.log"
+        )
 
     def submit(
         self, workspace: Workspace, endpoint: str, deployment: Resource, call: dict[str, Any]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from azureml_local import addresses, compute, interpreters, packages
-from azureml_local.jobs import environments, forked_command, inputs, records
+from azureml_local.jobs import environments, inputs, records
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
 from azureml_local.state import ARTIFACTS, State, Workspace
@@ -104,9 +104,6 @@ async def _run_command(
         variables=variables,
         timeout=timeout_of(properties),
         bin_folder=bin_folder,
-        forked=None
-        if bin_folder != interpreters.SERVER_BIN
-        else forked_command.parse(line, folder, properties.get("environmentVariables") or {}),
     )
     runner.set_status(workspace, name, "Finalizing")
     await asyncio.to_thread(_upload_outputs_folder, state, workspace, name, folder / "outputs")

@@ -22,15 +22,11 @@ from azureml_local.addresses import run_artifacts_path
 from azureml_local.cloud_metadata import credentials
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import AzureError
-from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import records
-from azureml_local.jobs.forked_command import PRELOADED_MODULES
 from azureml_local.jobs.slots import Slots
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import ARTIFACTS, State, Workspace
-from child_processes import preload
 
-Process = subprocess.Popen[bytes] | preload.Process
 Work = Callable[[], Coroutine[Any, Any, int]]
 POLL_SECONDS = 0.05
 ROOM_SECONDS = 1.0  # between two attempts to write on a full disk
@@ -72,10 +68,7 @@ class Runner:
             if isolation != "none"
             else None
         )
-        self.preloaded = ForkedWorkers(
-            PRELOADED_MODULES, env=self.environment, log=state.data / "preloaded.log"
-        )
-        self._processes: dict[tuple[str, str], Process] = {}
+        self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._cancel_events: dict[tuple[str, str], asyncio.Event] = {}
         self.slots = Slots()
 
@@ -226,7 +219,6 @@ class Runner:
         timeout: float | None = None,
         status: str = "Running",
         bin_folder: Path = interpreters.SERVER_BIN,
-        forked: list[str] | None = None,
     ) -> int:
         """Run a command of a job and return its exit code.
 
@@ -240,27 +232,21 @@ class Runner:
             timeout: seconds after which the job is cancelled.
             status: the job's status while the command runs.
             bin_folder: the first folder on the command's PATH.
-            forked: the same command for a fork of the preloaded process, if it may be one.
 
         Raises:
             Cancelled: the job was cancelled before the command started.
         """
         if records.find(self._state, workspace, name).body.get("cancel"):
             raise Cancelled
-        env = self._job_environment(workspace, variables or {}, bin_folder)
-        process: Process | None = None
-        if forked is not None:
-            process = await asyncio.to_thread(self._fork, forked, folder, log, env)
-        if process is None:
-            with log.open("ab") as file:
-                process = child_processes.spawn(
-                    command,
-                    cwd=folder,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    env=env,
-                )
+        with log.open("ab") as file:
+            process = child_processes.spawn(
+                command,
+                cwd=folder,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=self._job_environment(workspace, variables or {}, bin_folder),
+            )
         self._processes[workspace.key, name] = process
         self.set_status(workspace, name, status)
         try:
@@ -276,18 +262,6 @@ class Runner:
             del self._processes[workspace.key, name]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)  # processes that the command left running
-
-    def _fork(
-        self, command: list[str], folder: Path, log: Path, env: dict[str, str]
-    ) -> preload.Process | None:
-        """A fork of the preloaded process; None if it refuses, which its log explains."""
-        address = self.preloaded.preload()
-        if address is None:
-            return None
-        with log.open("ab") as file, contextlib.suppress(preload.Refused):
-            out = file.fileno()
-            return preload.popen(address, command, env=env, cwd=folder, stdout=out, stderr=out)
-        return None
 
     async def build_interpreter(
         self, workspace: Workspace, name: str, conda_file: str
@@ -318,7 +292,7 @@ class Runner:
         self,
         workspace: Workspace,
         name: str,
-        process: Process,
+        process: subprocess.Popen[bytes],
         log: Path,
         timeout: float,
     ) -> None:

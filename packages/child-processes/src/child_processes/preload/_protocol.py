@@ -45,9 +45,8 @@ READ_AT_IMPORT = (
     "VECLIB_",
 )
 """Prefixes of the variables that modules read at import."""
-READ_LATER = ("AZURE_CONFIG_DIR", "AZURE_ML_INPUT_", "AZURE_ML_OUTPUT_")
-"""Prefixes of the exceptions, which are read when they are used: the folder of an AzureCLI step,
-the inputs and outputs of a job."""
+READ_LATER = {"AZURE_CONFIG_DIR"}
+"""Variables with such a prefix that are read when they are used. Each AzureCLI step has its own."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,5 @@ class Request:
 
 def import_time_variables(env: Mapping[str, str]) -> dict[str, str]:
     """The variables of an environment that modules read at import."""
-    return {
-        name: value
-        for name, value in env.items()
-        if name.startswith(READ_AT_IMPORT) and not name.startswith(READ_LATER)
-    }
+    names = {name for name in env if name.startswith(READ_AT_IMPORT)} - READ_LATER
+    return {name: env[name] for name in names}
