@@ -24,6 +24,8 @@ from urllib.parse import parse_qs, urlsplit
 
 ADDRESS = "NBRELEASE_SECRET_SOCKET"
 """The variable with the path of the socket that receives the values."""
+RECEIVED = b"1"
+"""The reply of the receiver when it masks the values."""
 
 # The last part of the path of an operation that returns secrets; see azure.ai.ml._restclient.
 OPERATIONS = re.compile(
@@ -63,12 +65,13 @@ def report(values: Sequence[str]) -> None:
     """Send the values to the receiver and wait until it knows them.
 
     Raises:
-        OSError: the receiver has ended, and with it the run.
+        OSError: the receiver has ended, and with it the run, or it cannot read the values.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(os.environ[ADDRESS])
         connection.sendall(json.dumps(values).encode() + b"\n")
-        connection.recv(1)
+        if connection.recv(1) != RECEIVED:
+            raise ConnectionError("nbrelease cannot mask the secrets of an answer; see its log")
 
 
 def _wrap(sessions: ModuleType) -> None:

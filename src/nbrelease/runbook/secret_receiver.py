@@ -33,7 +33,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         for value in json.loads(self.rfile.readline()):
             self.server.known.add(value, KIND)
-        self.wfile.write(b"1")
+        self.wfile.write(sdk_secrets.RECEIVED)
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
