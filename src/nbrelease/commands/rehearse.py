@@ -91,11 +91,10 @@ def command(
 
 def _create_approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipelines_local.Approver:
     """Decisions from the command line first, then a prompt if there is a terminal."""
-    from pipelines_local.approvals import PresetApprovals, parse_flag
+    from pipelines_local.approvals import PresetApprovals, parse_flags
     from pipelines_local.prompt import Prompt
 
-    decisions = dict(parse_flag(text, "approve") for text in approve)
-    decisions |= dict(parse_flag(text, "reject") for text in reject)
+    decisions = parse_flags({"approve": approve, "reject": reject})
     return PresetApprovals(decisions, Prompt() if sys.stdin.isatty() else None)
 
 

@@ -138,3 +138,9 @@ def test_the_pipelines_publish_pack_tests_and_summary_and_only_one_step_has_the_
     assert tests["condition"] == "succeededOrFailed()"
     others = [path for path in templates.parent.rglob("*.yml") if path.name != "evidence.yml"]
     assert not [path.name for path in others if "AccessToken" in path.read_text()]
+
+
+def test_a_rehearsal_does_not_run_with_two_verdicts_for_one_environment(project, capfd):
+    assert main(["rehearse", "prod", "--approve", "prod", "--reject", "prod"]) == 2
+    assert "prod: both --approve and --reject" in capfd.readouterr().err
+    assert not list(project.root.glob("evidence/*"))

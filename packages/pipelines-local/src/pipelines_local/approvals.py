@@ -8,7 +8,7 @@ environment without an approval check as *open*.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -84,6 +84,24 @@ def parse_flag(text: str, verdict: Verdict) -> tuple[str, Decision]:
     if not environment.strip():
         raise UsageError("approval-option", f"{text!r}: use the form ENV or ENV=NAME:COMMENT")
     return environment.strip(), Decision(verdict, name.strip() or _user(), comment.strip())
+
+
+def parse_flags(flags: Mapping[Verdict, Iterable[str]]) -> dict[str, Decision]:
+    """Parse the options of each verdict; see :func:`parse_flag`.
+
+    Raises:
+        UsageError: an environment is missing, or has two verdicts.
+    """
+    decisions: dict[str, Decision] = {}
+    for verdict, texts in flags.items():
+        for text in texts:
+            environment, decision = parse_flag(text, verdict)
+            earlier = decisions.get(environment, decision)
+            if earlier.verdict != verdict:
+                message = f"{environment}: both --{earlier.verdict} and --{verdict}"
+                raise UsageError("approval-conflict", message)
+            decisions[environment] = decision
+    return decisions
 
 
 def read_decisions(data: Mapping[str, Any]) -> dict[str, Decision]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipelines_local import approvals, option_values
-from pipelines_local.errors import UsageError
 
 _VERDICTS: tuple[approvals.Verdict, ...] = ("open", "approve", "reject")
 
@@ -63,12 +62,4 @@ def read_decisions(options: Mapping[str, Any]) -> dict[str, approvals.Decision]:
     """Return the decisions; those of options win over those of the file."""
     file = options["approvals_file"]
     decisions = approvals.read_decisions(option_values.read_mapping(file)) if file else {}
-    flags: dict[str, approvals.Decision] = {}
-    for verdict in _VERDICTS:
-        for text in options[verdict]:
-            environment, decision = approvals.parse_flag(text, verdict)
-            if environment in flags and flags[environment].verdict != verdict:
-                message = f"{environment}: both --{flags[environment].verdict} and --{verdict}"
-                raise UsageError("approval-conflict", message)
-            flags[environment] = decision
-    return {**decisions, **flags}
+    return {**decisions, **approvals.parse_flags({each: options[each] for each in _VERDICTS})}
