@@ -34,8 +34,8 @@ TAGS = frozenset({*ROLES, "exports", "hide", "skip", "check"})
 DIRECTIVES = TAGS | {"eval", "default_exp"}
 # Directives of nbdev and Quarto for the layout of a page.
 _LAYOUT_DIRECTIVES = """
-code-fold code-summary code-line-numbers echo error fig-alt fig-cap fig-height fig- subcap fig-
-width filter_stream hide_input hide_line hide_output hideall include label layout-ncol output
+code-fold code-summary code-line-numbers echo error fig-alt fig-cap fig-height fig-subcap
+fig-width filter_stream hide_input hide_line hide_output hideall include label layout-ncol output
 tbl-cap warning eval-false exec_doc skip_showdoc column slow cuda
 """
 KNOWN_DIRECTIVES = DIRECTIVES | frozenset(_LAYOUT_DIRECTIVES.split())

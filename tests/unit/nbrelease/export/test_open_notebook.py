@@ -77,3 +77,10 @@ def test_content_that_is_not_a_notebook_has_a_diagnostic(project: Project) -> No
     export = check_open_notebook(project.root / "notebooks" / "a.ipynb", b"[]")
     assert [each.rule.code for each in export.diagnostics] == ["NBR101"]
     assert export.source is None
+
+
+@pytest.mark.parametrize("word", ["fig-subcap", "fig-width", "tbl-cap", "code-fold"])
+def test_a_directive_for_the_layout_of_a_page_is_known(project: Project, word: str) -> None:
+    cell = ("scale", "export", f"#| {word}: 1\n{GOOD[2]}")
+    export = check_open_notebook(project.root / "notebooks" / "a.ipynb", _content(cell))
+    assert "NBR105" not in [each.rule.code for each in export.diagnostics]
