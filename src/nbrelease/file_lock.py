@@ -29,7 +29,7 @@ def lock(path: Path) -> Iterator[None]:
     with path.open("a+", encoding="utf-8") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, see fcntl(2)
             file.seek(0)
             raise LockedError(file.read().strip() or "unknown process") from None
         file.truncate(0)
@@ -69,7 +69,7 @@ class UsageLock:
             def wait_for_others(on_wait: Callable[[], None]) -> None:
                 try:
                     fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
+                except (BlockingIOError, PermissionError):
                     on_wait()
                     fcntl.lockf(file, fcntl.LOCK_EX)
 
