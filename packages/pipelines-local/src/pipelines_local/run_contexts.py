@@ -23,8 +23,35 @@ from pipelines_local.run.variables import ReadOnlyError, Variables
 _NOT_FOR_STEPS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_STEPS}
+def _create_empty_context(
+    folder: folders.RunFolder,
+    options: RunOptions,
+    artifacts: Mapping[str, Artifacts],
+    group_secrets: Mapping[str, Mapping[str, str]],
+    *,
+    root: Path,
+    definition: str,
+    started: datetime,
+) -> RunContext:
+    """Create a context without variables."""
+    masker = Masker()
+    return RunContext(
+        root=root,
+        work=options.work,
+        folder=folder,
+        definition=definition,
+        started=started,
+        variables=Variables(masker),
+        masker=masker,
+        cancellation=Cancellation(),
+        events=EventDispatcher(options.listener),
+        artifacts=Artifacts(folder.artifacts),
+        pipelines=artifacts,
+        connections=options.connections,
+        environment={k: v for k, v in os.environ.items() if k not in _NOT_FOR_STEPS},
+        options=options.tasks,
+        group_secrets=group_secrets,
+    )
 
 
 def create_context(
@@ -36,10 +63,13 @@ def create_context(
     group_secrets: Mapping[str, Mapping[str, str]],
 ) -> RunContext:
     """Create the context of a new run with its variables."""
-    masker = Masker()
-    variables = Variables(masker)
     definition = loaded.path.stem
     started = datetime.now(UTC)
+    context = _create_empty_context(
+        folder, options, artifacts, group_secrets,
+        root=loaded.root, definition=definition, started=started,
+    )  # fmt: skip
+    variables = context.variables
     for name, value in options.variables.items():
         variables.set(name, value)
     for name, value in options.secrets.items():
@@ -48,23 +78,6 @@ def create_context(
     for name, value in {**static, **predefined.run_variables(build_id)}.items():
         variables.set(name, value, readonly=True)
     variables.set("System.PipelineStartTime", started.isoformat(timespec="seconds"), readonly=True)
-    context = RunContext(
-        root=loaded.root,
-        work=options.work,
-        folder=folder,
-        definition=definition,
-        started=started,
-        variables=variables,
-        masker=masker,
-        cancellation=Cancellation(),
-        events=EventDispatcher(options.listener),
-        artifacts=Artifacts(folder.artifacts),
-        pipelines=artifacts,
-        connections=options.connections,
-        environment=_environment(),
-        options=options.tasks,
-        group_secrets=group_secrets,
-    )
     _set_root_variables(context, loaded.pipeline)
     context.build_number = predefined.build_number(
         loaded.pipeline.name, variables, started, options.work, definition, loaded.pipeline.at
@@ -114,32 +127,18 @@ def restore_context(
     group_secrets: Mapping[str, Mapping[str, str]],
 ) -> RunContext:
     """Create the context of a run that is resumed, from its stored state."""
-    masker = Masker()
-    variables = Variables(masker)
+    result = stored.result
+    context = _create_empty_context(
+        folder, options, artifacts, group_secrets,
+        root=Path(stored.root), definition=result.pipeline.stem, started=result.started,
+    )  # fmt: skip
+    context.build_number = result.name
+    context.summaries, context.tests = list(result.summaries), list(result.tests)
+    variables = context.variables
     for entry in stored.variables:
         variables.set(entry.name, entry.value, readonly=entry.readonly)
     for name, value in options.secrets.items():
         variables.set(name, value, secret=True)
-    context = RunContext(
-        root=Path(stored.root),
-        work=options.work,
-        folder=folder,
-        definition=stored.result.pipeline.stem,
-        started=stored.result.started,
-        variables=variables,
-        masker=masker,
-        cancellation=Cancellation(),
-        events=EventDispatcher(options.listener),
-        artifacts=Artifacts(folder.artifacts),
-        pipelines=artifacts,
-        connections=options.connections,
-        environment=_environment(),
-        options=options.tasks,
-        build_number=stored.result.name,
-        summaries=list(stored.result.summaries),
-        tests=list(stored.result.tests),
-        group_secrets=group_secrets,
-    )
     for variable in pipeline.variables:
         if variable.group:
             context.set_group_secrets(variables, variable.group)

@@ -15,7 +15,7 @@ from pipelines_local.yamltree import Mapping, Scalar, load
 _DOCS = "https://learn.microsoft.com/azure/machine-learning"
 _QUOTAS = f"{_DOCS}/how-to-manage-quotas"
 _ENDPOINTS = ("ml online-endpoint create", "ml batch-endpoint create")
-_ENDPOINT_RULE = (
+_NAME_RULE = (
     re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]\Z"),
     "3 to 32 letters, digits and hyphens, starts with a letter, does not end with a hyphen",
 )
@@ -23,15 +23,11 @@ _ASSET_RULE = (
     re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}\Z"),
     "1 to 255 letters, digits, '.', '_' and '-', starts with a letter or a digit",
 )
-_COMPUTE_RULE = (
-    re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]\Z"),
-    "3 to 32 letters, digits and hyphens, starts with a letter, does not end with a hyphen",
-)
 _RULES = {
-    **dict.fromkeys(_ENDPOINTS, ("endpoint-name", *_ENDPOINT_RULE)),
-    "ml online-deployment create": ("endpoint-name", *_ENDPOINT_RULE),
-    "ml batch-deployment create": ("endpoint-name", *_ENDPOINT_RULE),
-    "ml compute create": ("compute-name", *_COMPUTE_RULE),
+    **dict.fromkeys(_ENDPOINTS, ("endpoint-name", *_NAME_RULE)),
+    "ml online-deployment create": ("endpoint-name", *_NAME_RULE),
+    "ml batch-deployment create": ("endpoint-name", *_NAME_RULE),
+    "ml compute create": ("compute-name", *_NAME_RULE),
     **{
         f"ml {kind} create": ("asset-name", *_ASSET_RULE)
         for kind in ("model", "environment", "data", "component")
