@@ -300,7 +300,7 @@ def _check_hook(root: Path) -> Check:
 
 def _check_vs_code(root: Path) -> Check:
     """Check the settings that a new project has. A committed file is not changed."""
-    name, path = "VS Code", root / new.EDITOR[0]
+    name, path = "VS Code", root / new.EDITOR_SETTINGS
     try:
         missing = missing_editor_settings(path)
     except ValueError:  # VS Code allows comments, which a rewrite would lose
@@ -309,16 +309,16 @@ def _check_vs_code(root: Path) -> Check:
     if not missing:
         return Check(name, True, "finds the tests and runs notebooks in their folder")
     keys = ", ".join(missing)
-    if _git(root, "ls-files", "--", new.EDITOR[0]):
+    if _git(root, "ls-files", "--", new.EDITOR_SETTINGS):
         return Check(
-            name, False, f"missing {keys}; add them to {new.EDITOR[0]}, which is committed"
+            name, False, f"missing {keys}; add them to {new.EDITOR_SETTINGS}, which is committed"
         )
 
     def fix() -> None:
         add_editor_settings(path)
         if _git(root, "rev-parse", "--git-dir"):
             prefix = _git(root, "rev-parse", "--show-prefix")
-            _add_line(_git_path(root, "info/exclude"), f"/{prefix}{new.EDITOR[0]}\n")
+            _add_line(_git_path(root, "info/exclude"), f"/{prefix}{new.EDITOR_SETTINGS}\n")
 
     return Check(name, False, f"missing {keys}; run: nbrelease doctor --fix", fix)
 
@@ -327,9 +327,9 @@ def missing_editor_settings(path: Path) -> dict[str, Any]:
     """The settings of a new project that a settings file of VS Code lacks.
 
     Raises:
-        ValueError: the file has comments, or is not JSON.
+        ValueError: the file has comments, or is not a JSON object.
     """
-    present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    present = _read_editor_settings(path)
     return {key: value for key, value in new.editor_settings().items() if key not in present}
 
 
@@ -337,8 +337,16 @@ def add_editor_settings(path: Path) -> None:
     """Add the settings that a settings file of VS Code lacks; others stay as they are.
 
     Raises:
-        ValueError: the file has comments, or is not JSON.
+        ValueError: the file has comments, or is not a JSON object.
     """
-    present = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    content = {**present, **missing_editor_settings(path)}
+    content = _read_editor_settings(path)
+    for key, value in new.editor_settings().items():
+        content.setdefault(key, value)
     files.write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def _read_editor_settings(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - the callers handle bad content
+    return content

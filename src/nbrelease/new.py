@@ -32,12 +32,14 @@ IDENTITY = ".nbrelease.json"
 SHARED = ("runbooks", "conda", ".ado")
 EXAMPLE = ("notebooks", "data", "tests/exported", "runbooks/criteria.yml")
 SINGLE = ("settings.ini", "requirements.txt", ".gitignore", ".gitattributes")
+EDITOR_SETTINGS = ".vscode/settings.json"
+DEV_CONTAINER = ".devcontainer/devcontainer.json"
 EDITOR = (
-    ".vscode/settings.json",
+    EDITOR_SETTINGS,
     ".vscode/extensions.json",
     ".vscode/tasks.json",
     ".vscode/launch.json",
-    ".devcontainer/devcontainer.json",
+    DEV_CONTAINER,
 )
 """Files of editors. A project may have its own ones of the same names; ``update`` keeps them."""
 OWN = ("Makefile", "README.md", "pyproject.toml", *EDITOR)
@@ -117,7 +119,7 @@ def create(
 def render(project: Identity) -> dict[Path, bytes]:
     """The files of a new project without exported code, wheels and identity, by relative path."""
     content = {path: source.read_bytes() for path, source in _sources(project).items()}
-    for path in (Path("README.md"), Path(EDITOR[-1])):
+    for path in (Path("README.md"), Path(DEV_CONTAINER)):
         content[path] = content[path].replace(b"{{ project }}", project.name.encode())
     requirements = [f"./wheels/{name}\n" for name in wheels.names()]
     content[Path("requirements.txt")] += "".join(requirements).encode()
@@ -168,7 +170,7 @@ def _to_json(identity: Identity) -> bytes:
 
 def editor_settings() -> dict[str, Any]:
     """The settings of VS Code in a new project."""
-    text = (_template() / EDITOR[0]).read_text(encoding="utf-8")
+    text = (_template() / EDITOR_SETTINGS).read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 

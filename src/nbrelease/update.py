@@ -132,7 +132,7 @@ def _keep_editor_files(root: Path, base: Path, current: Path) -> list[str]:
         if not (root / name).is_file() or (base / name).is_file():
             continue
         (current / name).unlink()
-        if name != new.EDITOR[0]:
+        if name != new.EDITOR_SETTINGS:
             continue
         try:
             add_editor_settings(root / name)
