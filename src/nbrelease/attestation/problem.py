@@ -17,7 +17,7 @@ CODES = {
     "NBV105": "A file has another digest than in the manifest.",
     "NBV106": "The manifest cannot be read.",
     "NBV111": "The record has an unknown schema version.",
-    "NBV112": "The record does not have its schema.",
+    "NBV112": "The record does not match its schema.",
     "NBV121": "The release id does not follow from environment, start and commit.",
     "NBV122": "The folder has another name than the release.",
     "NBV123": "A notebook has the result of another runbook.",

@@ -91,7 +91,7 @@ def command(
 
 
 def _apply_fixes(layout: Layout, notebooks: Sequence[Path], print_fixes: bool) -> None:
-    """Change the cells of notebooks, until no fix is left that needs no decision.
+    """Apply the automatic fixes to notebooks until none is left.
 
     A notebook whose exported files were edited by hand is not changed: the edits come first.
     """

@@ -6,7 +6,7 @@ import click
 
 
 @click.command()
-@click.option("--stdio", is_flag=True, help="Use standard input and output, as always.")
+@click.option("--stdio", is_flag=True, help="Use standard input and output (the default).")
 def command(stdio: bool) -> None:
     """Start the language server for notebooks on standard input and output.
 

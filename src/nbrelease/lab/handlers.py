@@ -177,7 +177,7 @@ class RunHandler(_Handler):
         path, env = self.find_notebook(), self.get_query_argument("env")
         body = self.get_json_body() or {}
         if not all(isinstance(each, str) for each in (*body, *body.values())):
-            raise web.HTTPError(400, "the parameters must be texts")
+            raise web.HTTPError(400, "the parameters must be strings")
         await self.reply(self._start, path, env, body)
 
     def _start(self, path: Path, env: str, arguments: dict[str, str]) -> _Started:

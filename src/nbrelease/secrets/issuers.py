@@ -196,7 +196,7 @@ ISSUERS: tuple[SecretPattern, ...] = (
     token("an Octopus Deploy key", r"\bAPI-[A-Z0-9]{26}\b", "api-", check=has_digit_and_letter),
     token("a ClickHouse key", r"\b4b1d[A-Za-z0-9]{38}\b", "4b1d", check=has_mixed_case),
     token(
-        "a New Relic or Datadog key",
+        "a Datadog key",
         r"\bdd(?:api|app|pat)_[A-Za-z0-9_]{32,}",
         "ddapi_",
         "ddapp_",

@@ -75,8 +75,8 @@ class WorkspaceSettings(_Group):
     )
     warm_kernels: bool = Field(
         True,
-        description="Use preloaded kernels in a rehearsal on Linux: kernels start with the imports "
-        "of the runbooks already done. See [design](design.md#preloaded-kernels).",
+        description="Use preloaded kernels in a rehearsal on Linux: kernels start with the "
+        "packages of the runbooks already imported. See [design](design.md#preloaded-kernels).",
     )
 
     @model_validator(mode="after")
@@ -162,7 +162,7 @@ class TrainingSettings(_Group):
     label_column: str = Field(description="Column to predict.")
     task: Literal["binary", "multiclass", "regression", "forecasting", "custom"] = Field(
         "binary",
-        description="Task of the model; it decides which metrics, charts and tests there are.",
+        description="Task of the model; it determines the metrics, charts and tests.",
     )
     positive_class: str = Field(
         "",

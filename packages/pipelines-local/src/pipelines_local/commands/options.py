@@ -80,7 +80,7 @@ RUN = _add_options(
     ),
     _repeatable("--approve", metavar="ENV[=NAME:COMMENT]", help="Approve an environment."),
     _repeatable("--reject", metavar="ENV[=NAME:COMMENT]", help="Reject an environment."),
-    _repeatable("--open", metavar="ENV", help="ENV needs no approval."),
+    _repeatable("--open", metavar="ENV", help="Declare that ENV needs no approval."),
     click.option("--approvals-file", type=FILE, help="Read decisions from YAML or JSON."),
     click.option("--jobs", type=click.IntRange(1), help="Parallel jobs [default: cores]."),
     click.option(
