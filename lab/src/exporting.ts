@@ -7,7 +7,15 @@ import { Widget } from '@lumino/widgets';
 
 import { element } from './dom';
 import { codeLink } from './markers';
-import { address, fetchFrom, IEdit, IFinding, IWritten, post } from './server';
+import {
+  address,
+  fetchFrom,
+  IEdit,
+  IFinding,
+  IWritten,
+  post,
+  readRefusal
+} from './server';
 import { NotebookWatcher } from './watcher';
 
 /** Save and export a notebook; returns a line for the status. */
@@ -60,19 +68,15 @@ async function downloadModule(path: string): Promise<void> {
   const response = await fetchFrom(url, {
     headers: { Accept: 'application/json' }
   });
-  const text = await response.text();
   if (response.ok) {
-    const blob = new Blob([text], { type: 'text/x-python' });
+    const blob = new Blob([await response.text()], { type: 'text/x-python' });
     const name = PathExt.basename(path, PathExt.extname(path));
     const href = URL.createObjectURL(blob);
     element('a', { href, download: `${name}.py` }).click();
     URL.revokeObjectURL(href);
     return;
   }
-  const refusal = JSON.parse(text) as {
-    message: string;
-    findings?: IFinding[];
-  };
+  const refusal = await readRefusal(response);
   await showFindings('Not exported', refusal.findings ?? [], refusal.message);
 }
 

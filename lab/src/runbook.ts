@@ -115,12 +115,11 @@ export class RunbookPanel extends Widget {
       await this._notebook?.context.save();
       const body = JSON.stringify(values);
       const started = await post<{ id: string }>('run', query, body);
-      this._stop.onclick = () => remove('run', { id: started.id });
+      this._stop.onclick = () =>
+        remove('run', { id: started.id }).catch(error => this.showError(error));
       await this.follow({ id: started.id });
     } catch (error) {
-      this._progress.replaceChildren(
-        element('p', { className: 'nbr-failed' }, (error as Error).message)
-      );
+      this.showError(error);
     } finally {
       this._stop.hidden = true;
     }
@@ -143,6 +142,12 @@ export class RunbookPanel extends Widget {
       await opened.context.ready;
       await opened.context.revert(); // it may show an earlier run
     }
+  }
+
+  private showError(error: unknown): void {
+    this._progress.replaceChildren(
+      element('p', { className: 'nbr-failed' }, (error as Error).message)
+    );
   }
 
   private showProgress(progress: IProgress): void {

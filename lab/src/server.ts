@@ -72,18 +72,31 @@ export async function fetchFrom(
   return ServerConnection.makeRequest(url, init, settings);
 }
 
-async function read<T>(response: Response): Promise<T> {
+/** The content of a response with an error status. */
+export interface IRefusal {
+  message: string;
+  findings?: IFinding[];
+}
+
+export async function readRefusal(response: Response): Promise<IRefusal> {
   const text = await response.text();
-  if (response.ok) {
-    return JSON.parse(text) as T;
-  }
-  let message = `${response.status} ${response.statusText}`;
   try {
-    message = (JSON.parse(text) as { message: string }).message;
+    return JSON.parse(text) as IRefusal;
   } catch {
     // a proxy's page and not an answer of the extension: its status is the message
+    return { message: `${response.status} ${response.statusText}` };
   }
-  throw new Error(message);
+}
+
+async function check(response: Response): Promise<Response> {
+  if (!response.ok) {
+    throw new Error((await readRefusal(response)).message);
+  }
+  return response;
+}
+
+async function read<T>(response: Response): Promise<T> {
+  return (await (await check(response)).json()) as T;
 }
 
 export async function get<T>(
@@ -141,5 +154,5 @@ export async function remove(
   query: Record<string, string>
 ): Promise<void> {
   const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
-  await fetchFrom(url, { method: 'DELETE' });
+  await check(await fetchFrom(url, { method: 'DELETE' }));
 }

@@ -23,13 +23,13 @@ export function toggle(
   current: readonly string[]
 ): void {
   const remove = ROLES.includes(tag) ? new Set(REPLACED) : new Set([tag]);
-  const kept = metadataTags(cell).filter(each => !remove.has(nameOf(each)));
+  const tags = metadataTags(cell).filter(each => !remove.has(nameOf(each)));
   if (!current.includes(tag)) {
-    kept.push(tag);
+    tags.push(tag);
   }
   removeDirectives(cell, remove);
-  if (kept.length > 0) {
-    cell.setMetadata('tags', kept);
+  if (tags.length > 0) {
+    cell.setMetadata('tags', tags);
   } else {
     cell.deleteMetadata('tags');
   }
