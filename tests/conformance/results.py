@@ -117,11 +117,11 @@ def details(outcomes: dict[str, list[Outcome]], folders: list[str]) -> list[str]
 def shortfalls(
     catalog: Catalog, outcomes: dict[str, list[Outcome]], folders: list[str]
 ) -> list[str]:
-    """A line for each folder, of these or all, that passes fewer tests than its floor."""
+    """A line for each folder, of these or all, in which fewer tests pass than its floor."""
     lines = []
     for folder in folders or catalog.folders:
         passed = sum(outcome.result == "passed" for outcome in outcomes.get(folder, []))
-        floor = catalog.floors.get(folder, 0)
+        floor = catalog.floors[folder]
         if passed < floor:
-            lines.append(f"error: {folder}: {passed} tests passed, floors.json demands {floor}")
+            lines.append(f"error: {folder}: {passed} tests passed, floors.json requires {floor}")
     return lines

@@ -1,10 +1,10 @@
 """Run Microsoft's end-to-end tests of azure-ai-ml against a local workspace and print a table.
 
 The tests are in the source distribution of azure-ai-ml, without the YAML files that they read:
-`test_configs` has stand-ins, written from what the tests assert. `tests.json` says which tests can
-pass on one machine ("local"), which need services of Azure ("azure_only"), and which Microsoft
-skips or whose files are missing ("broken"). Only local tests run. The exit code is 1 if a folder
-passes fewer tests than `floors.json` demands.
+`test_configs` contains replacements, which were written from the assertions of the tests.
+`tests.json` lists the tests that can pass on one machine ("local"), that need services of Azure
+("azure_only"), and that Microsoft skips or whose files are missing ("broken"). Only local tests
+run. The exit code is 1 if fewer tests of a folder pass than `floors.json` requires.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parse(argv)
     work: Path = arguments.work.resolve()
     catalog = results.Catalog.read(HERE)
+    unknown = sorted(set(arguments.folders) - set(catalog.folders))
+    if unknown:
+        print(f"unknown folder {unknown[0]}; use one of {', '.join(catalog.folders)}")
+        return 2
     if not arguments.report:
-        unknown = sorted(set(arguments.folders) - set(catalog.folders))
-        if unknown:
-            print(f"unknown folder {unknown[0]}; use one of {', '.join(catalog.folders)}")
-            return 2
         work.mkdir(parents=True, exist_ok=True)
         sdk = unpack_sdk(work, arguments.sdk)
         python = create_environment(work, arguments.sdk)
@@ -76,14 +76,16 @@ def _pinned_version() -> str:
 
 
 def unpack_sdk(work: Path, version: str) -> Path:
-    """Download and unpack the source distribution once; returns its folder with our files."""
+    """Download the source distribution once and unpack it; returns its folder with our files."""
     target = work / f"azure_ai_ml-{version}"
-    if not target.is_dir():
+    archive = work / f"azure_ai_ml-{version}.tar.gz"
+    if not archive.is_file():
         download: list[str] = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         download += ["--no-binary", ":all:", "--dest", str(work), f"azure-ai-ml=={version}"]
         subprocess.run(download, check=True)
-        with tarfile.open(work / f"azure_ai_ml-{version}.tar.gz") as archive:
-            archive.extractall(work, filter="data")
+    shutil.rmtree(target, ignore_errors=True)  # its copies of our files may be old
+    with tarfile.open(archive) as file:
+        file.extractall(work, filter="data")
     configs = target / "tests" / "test_configs"
     _copy_missing(HERE / "test_configs", configs)
     _save_scikit_learn_model(configs / MODEL)

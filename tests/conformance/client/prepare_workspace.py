@@ -1,4 +1,4 @@
-"""Create what Microsoft's test workspace holds and their tests do not create.
+"""Create the resources of Microsoft's test workspace that their tests do not create.
 
 These are compute clusters, environments and components with Azure's names, a registry, and a
 container. The tests' storage account is that of the workspace, with its SAS token as key.
