@@ -2,7 +2,7 @@
 
 ENV ?= dev
 PYTHON ?= python3
-# Modules are compiled when they are first imported: that is a third of what is installed.
+# Modules are compiled when they are first imported: a third of the installed modules.
 unexport PYTHONDONTWRITEBYTECODE
 # An active virtual or conda environment that has all pinned versions is used as it is.
 ifndef VENV
@@ -48,7 +48,7 @@ drills: setup ## the long tests: faults in a rollout, a server killed and under 
 conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component]
 	@"$(BIN)/python" tests/conformance/run.py $(FOLDER)
 
-newcomer: ## the README's commands as another user, in a folder with blanks, with a read-only home folder
+newcomer: ## the README's commands as another user, in a folder with spaces, with a read-only home folder
 	@tests/newcomer.sh
 
 browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
@@ -81,7 +81,7 @@ install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(UV) $(NO_CA
 	|| { "$(BIN)/python" -m ensurepip >/dev/null && "$(BIN)/python" -m pip install $(QUIET) $(1); }
 QUIET := --quiet --disable-pip-version-check
 
-# Python 3.11 reads its path files in the locale's encoding: a folder with other scripts and LC_ALL=C stop it.
+# Python 3.11 reads its path files in the locale's encoding: with LC_ALL=C it cannot read non-ASCII paths.
 relative_paths = test "$(VENV)" != "$(notdir $(VENV))" || for file in "$(VENV)"/lib/python3*/site-packages/_editable_impl_*.pth; do \
 	read -r path <"$$file" || test -n "$$path"; \
 	case "$$path" in "$$PWD"/*) printf '../../../../%s' "$${path\#"$$PWD"/}" >"$$file" ;; esac; done
@@ -117,7 +117,7 @@ lab: setup ## JupyterLab with a local workspace behind it
 	@! git rev-parse --git-dir >/dev/null 2>&1 || "$(BIN)/nbrelease" doctor --git --fix || true
 	@"$(BIN)/azureml-local" run --data .azureml-local -- "$(BIN)/jupyter" lab
 
-# The bundle is committed: only who changes it needs npm.
+# The bundle is committed: npm is only needed to change it.
 labextension: setup ## build the JupyterLab extension of lab/ (needs npm)
 	@cd lab && npm ci --silent && npm run --silent lint
 	@cd lab && JUPYTERLAB_STAGING="$$("$(abspath $(BIN))/python" -c 'import jupyterlab; print(f"{jupyterlab.__path__[0]}/staging")')" \

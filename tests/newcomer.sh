@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the README's commands on a clone, as a user on a restricted machine runs them: in a folder with
-# blanks and other scripts, with a read-only home folder, LC_ALL=C and umask 077. Root runs them as
-# another user. The clone has what is committed.
+# spaces and non-ASCII characters, with a read-only home folder, LC_ALL=C and umask 077. Root runs them as
+# another user. The clone has only committed files.
 #
 #   tests/newcomer.sh [COMMAND ...]     default: all commands; a command is a line of shell
 #

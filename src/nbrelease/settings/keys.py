@@ -62,7 +62,8 @@ class WorkspaceSettings(_Group):
     isolation: Literal["none", "uv", "auto"] = Field(
         "none",
         description="`uv`: the local workspace builds an interpreter for each job and deployment "
-        "from its conda file, as Azure builds an image, and serves with Microsoft's own server. "
+        "from its conda file, as Azure builds an image. Microsoft's own server answers the "
+        "requests if the conda file contains it. "
         "`auto`: the same if the package index can be reached. `none`: all use the interpreter of "
         "nbrelease. No effect on Azure.",
     )

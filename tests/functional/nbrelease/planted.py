@@ -118,7 +118,7 @@ class Planted:
 
 
 class Maker:
-    """Generates secrets of more than sixty forms."""
+    """Generates secrets of more than ninety forms."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
