@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines_local import InvalidPipeline, RunResult, UsageError, resume_pipeline
+from pipelines_local import InvalidPipeline, UsageError, resume_pipeline
 from pipelines_local.approvals import Decision
 from pipelines_local.cli import main
 
@@ -52,11 +52,7 @@ def secret(monkeypatch: Any) -> None:
     monkeypatch.setenv("FROM_ENVIRONMENT", "hush-environment")
 
 
-def last_lines(result: RunResult) -> list[str]:
-    return [step.log.read_text().splitlines()[-1] for _, job in result.jobs() for step in job.steps if step.log]  # fmt: skip
-
-
-def test_the_values_of_the_project_file(run: Any, monkeypatch: Any) -> None:
+def test_the_values_of_the_project_file(run: Any) -> None:
     result = run(PIPELINE, FILES, approvals={"e": Decision("open")})
     assert result.result == "Succeeded"
     log = [line for _, job in result.jobs() for line in job.log]
