@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
+
+import httpx
 
 from azureml_local.errors import BadRequest, LocalError, NotSupported
 
@@ -70,39 +70,57 @@ class PublicFiles:
             BadRequest: it cannot be downloaded.
         """
         address = https_address(address)
+        plain = _without_secrets(address)
         for prefix, path in self.mapped:
-            if address.rstrip("/") == prefix:
+            if prefix in (address, plain.rstrip("/")):
                 return path
-            if address.startswith(f"{prefix}/") and path.is_dir():
-                target = path.joinpath(*_parts(address.removeprefix(prefix)))
+            if plain.startswith(f"{prefix}/") and path.is_dir():
+                target = path.joinpath(*_parts(plain.removeprefix(prefix)))
                 if not target.exists():
-                    raise BadRequest(f"{field}: {target} does not exist ({address})", "UserError")
+                    raise BadRequest(f"{field}: {target} does not exist ({plain})", "UserError")
                 return target
         if not self.allow_download:
             raise NotSupported(
-                f"{field}: {address} is outside of this machine; start azureml-local with "
-                f"--map {address}=FILE, or with --allow-download"
+                f"{field}: {plain} is outside of this machine; start azureml-local with "
+                f"--map {plain}=FILE, or with --allow-download"
             )
         return self._download(address, field)
 
     def _download(self, address: str, field: str) -> Path:
         folder = self.cache / hashlib.sha256(address.encode()).hexdigest()
-        target = folder / ((_parts(address.partition("?")[0]) or ["data"])[-1])
+        plain = _without_secrets(address)
+        target = folder / re.sub(r"[^\w.\-]", "_", _parts(plain)[-1])
         if target.is_file():
             return target
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            part = Path(file.name)
         try:
-            with (
-                urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response,  # noqa: S310 - SCHEMES
-                tempfile.NamedTemporaryFile(dir=folder, delete=False) as file,
-            ):
-                shutil.copyfileobj(response, file)
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            raise BadRequest(
-                f"{field}: {address} cannot be downloaded: {error}", "UserError"
-            ) from None
-        Path(file.name).replace(target)
-        return target
+            _write(address, part)
+            part.replace(target)
+        except httpx.HTTPStatusError as error:
+            message = f"HTTP status {error.response.status_code}"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            message = str(error) or type(error).__name__
+        else:
+            return target
+        finally:
+            part.unlink(missing_ok=True)
+        raise BadRequest(f"{field}: {plain} cannot be downloaded: {message}", "UserError")
+
+
+def _write(address: str, file: Path) -> None:
+    """Download an address as it is; httpx refuses a response that is shorter than announced."""
+    headers = {"Accept-Encoding": "identity"}
+    with (
+        httpx.stream(
+            "GET", address, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True
+        ) as response,
+        file.open("wb") as content,
+    ):
+        response.raise_for_status()
+        for chunk in response.iter_raw():
+            content.write(chunk)
 
 
 def https_address(address: str) -> str:
@@ -111,7 +129,11 @@ def https_address(address: str) -> str:
     return f"https://{match[2]}/{match[1]}/{match[3]}" if match else address
 
 
-def _parts(path: str) -> list[str]:
-    """The segments of a path as names of files."""
-    names = (re.sub(r"[^\w.\-]", "_", part) for part in path.split("/"))
-    return [name for name in names if name.strip(".")]
+def _without_secrets(address: str) -> str:
+    """An address without its query, which can be a signature, and without a password."""
+    return re.sub(r"//[^/@]*@", "//", address.partition("?")[0])
+
+
+def _parts(address: str) -> list[str]:
+    """The segments of a path as names of files; none leads to a parent folder."""
+    return [part for part in unquote(address).split("/") if part.strip(".")]
