@@ -266,7 +266,6 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if not is_disk_full(error):
             raise
-        folder = Path(error.filename or ".").absolute().parent
-        click.echo(f"azureml-local: error: {describe(folder)}", err=True)
+        click.echo(f"azureml-local: error: {describe(Path(error.filename or '.'))}", err=True)
         return 1
     return code if isinstance(code, int) else 0

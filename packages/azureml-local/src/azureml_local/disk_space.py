@@ -42,8 +42,15 @@ def says_disk_full(answer: bytes) -> bool:
     return any(message in answer for message in _MESSAGES)
 
 
-def describe(folder: Path) -> str:
-    """One line: the folder, its free space, and what to do."""
+def describe(path: Path) -> str:
+    """One line: the folder, its free space, and what to do.
+
+    Args:
+        path: a file or folder that could not be written; it need not exist.
+    """
+    folder = path.absolute()
+    while not folder.is_dir():
+        folder = folder.parent
     free = shutil.disk_usage(folder).free / _MIB
     return (
         f"{folder}: the disk is full ({free:.1f} MiB free); free some space and repeat the command"
