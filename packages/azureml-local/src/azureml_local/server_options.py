@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any
 
 import click
+
+Command = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,19 @@ class ServerOptions:
         return arguments
 
 
-def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _choice(option: str, values: list[str], help_text: str) -> Callable[[Command], Command]:
+    """An option with these values, of which the first is the default."""
+    return click.option(
+        option,
+        type=click.Choice(values),
+        default=values[0],
+        show_default=True,
+        envvar=f"AZUREML_LOCAL_{option.strip('-').upper().replace('-', '_')}",
+        help=help_text,
+    )
+
+
+def server_options(command: Command) -> Command:
     """Add the options of the server to a command, which gets them as ``options``."""
 
     @click.option(
@@ -49,22 +63,16 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
         envvar="AZUREML_LOCAL_STRICT",
         help="Require workspaces and compute to be created before their first use.",
     )
-    @click.option(
+    @_choice(
         "--isolation",
-        type=click.Choice(["none", "uv", "auto"]),
-        default="none",
-        show_default=True,
-        envvar="AZUREML_LOCAL_ISOLATION",
-        help="uv: build interpreters for jobs and deployments from their conda files. "
+        ["none", "uv", "auto"],
+        "uv: build interpreters for jobs and deployments from their conda files. "
         "auto: the same, if the package index can be reached.",
     )
-    @click.option(
+    @_choice(
         "--mlflow-uri",
-        type=click.Choice(["https", "azureml", "auto"]),
-        default="https",
-        show_default=True,
-        envvar="AZUREML_LOCAL_MLFLOW_URI",
-        help="Set the scheme of workspace.mlflow_tracking_uri. "
+        ["https", "azureml", "auto"],
+        "Set the scheme of workspace.mlflow_tracking_uri. "
         "auto: azureml, if azureml-mlflow is installed.",
     )
     @click.option(
@@ -81,16 +89,9 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Use a local file or folder for a public address. Repeat for several.",
     )
     @wraps(command)
-    def with_options(
-        *args: Any,
-        strict: bool,
-        isolation: str,
-        mlflow_uri: str,
-        allow_download: bool,
-        mappings: tuple[str, ...],
-        **kwargs: Any,
-    ) -> Any:
-        options = ServerOptions(strict, isolation, mlflow_uri, allow_download, mappings)
+    def with_options(*args: Any, **kwargs: Any) -> Any:
+        names = [field.name for field in fields(ServerOptions)]
+        options = ServerOptions(**{name: kwargs.pop(name) for name in names})
         return command(*args, options=options, **kwargs)
 
     return with_options
