@@ -79,14 +79,10 @@ async def _run_command(
     output_paths = {key: str(output.path) for key, output in outputs.items()}
     line = inputs.render_command(properties["command"], input_values, output_paths)
     output_uris = {key: output.uri for key, output in outputs.items()}
-    records.update(state, workspace, name, outputs=output_uris, tracked=True)
+    await runner.create_run(workspace, name, output_uris)
     bin_folder = await _prepare_interpreter(runner, state, workspace, name, log)
     body = records.find(state, workspace, name).body
-    display_name = properties.get("displayName") or name
-    experiment = properties.get("experimentName") or "Default"
-    await runner.tracking.create_job_run(
-        workspace, name, experiment, display_name, body.get("parent")
-    )
+    experiment = records.experiment_name(properties)
     root = body.get("root") or body.get("parent") or name
     variables = {
         **_job_variables(state, workspace, name, experiment, root),

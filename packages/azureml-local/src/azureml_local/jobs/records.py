@@ -85,6 +85,11 @@ def document(state: State, workspace: Workspace, job: Resource) -> dict[str, Any
     }
 
 
+def experiment_name(properties: dict[str, Any]) -> str:
+    """The experiment of a job."""
+    return properties.get("experimentName") or "Default"
+
+
 def studio_url(state: State, workspace: Workspace, name: str) -> str:
     """The address of a job's studio page, with the key to the workspace's pages."""
     key = auth.page_key(state.secret, workspace.key)

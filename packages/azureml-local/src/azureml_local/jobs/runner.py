@@ -200,6 +200,25 @@ class Runner:
         started = job.body.get("started") or records.utc_now()
         records.update(self._state, workspace, name, started=started, status=status)
 
+    async def create_run(self, workspace: Workspace, name: str, outputs: dict[str, str]) -> None:
+        """Create the MLflow run of a job.
+
+        Args:
+            workspace: the job's workspace.
+            name: the job.
+            outputs: the address of each output.
+        """
+        records.update(self._state, workspace, name, outputs=outputs, tracked=True)
+        body = records.find(self._state, workspace, name).body
+        properties = body["properties"]
+        await self.tracking.create_job_run(
+            workspace,
+            name,
+            records.experiment_name(properties),
+            properties.get("displayName") or name,
+            body.get("parent"),
+        )
+
     def log_file(self, workspace: Workspace, name: str, path: str) -> Path:
         """A log file among the job's artifacts, which is created."""
         log = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(name) / path
