@@ -51,7 +51,7 @@ UNREACHABLE = re.compile(
 """What uv and pip print if they cannot reach the package index."""
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 600.0
-"""How long no build is tried after the package index could not be reached."""
+"""How long builds are skipped after the package index could not be reached."""
 Run = Callable[[list[str]], Awaitable[int]]
 """Runs a command with its output in the build log; returns the exit code."""
 
@@ -125,10 +125,10 @@ class Interpreters:
     """The virtual environments of one data folder."""
 
     def __init__(self, folder: Path, *, optional: bool = False) -> None:
-        """Make it.
+        """Open the folder of the virtual environments.
 
         Args:
-            folder: that holds the virtual environments.
+            folder: has one folder for each environment.
             optional: whether an unreachable package index is no error.
         """
         self._folder = folder

@@ -26,7 +26,7 @@ SETTINGS = (
     "location",
 )
 """The settings of a workspace that are stored; those of networks and resources have no effect."""
-KINDS_OF_SERVICES = "hubs, projects and feature stores need services of Azure"
+UNSUPPORTED_KINDS = "hubs, projects and feature stores need services of Azure"
 DEPENDENT_RESOURCES = {
     "storageAccount": "Microsoft.Storage/storageAccounts",
     "keyVault": "Microsoft.KeyVault/vaults",
@@ -50,7 +50,7 @@ def register(routes: Routes, state: State) -> None:
         properties = {**object_of(body, "properties"), **body}
         if properties.get("featureStoreSettings"):
             _delete_if_unused(state, workspace.key)
-            raise NotSupported(f"Workspaces - Create or update: {KINDS_OF_SERVICES}")
+            raise NotSupported(f"Workspaces - Create or update: {UNSUPPORTED_KINDS}")
         changes = _settings(properties)
         with state.store.transaction():
             resource = state.store.get("", "workspaces", workspace.key)
@@ -120,7 +120,7 @@ def _creation(routes: Routes, state: State) -> None:
         key = workspace_key(params["subscription"], params["group"], name)
         if str(parameter("kind", "default")).lower() != "default":
             _delete_if_unused(state, key)
-            raise NotSupported(f"Workspaces - Create or update: {KINDS_OF_SERVICES}")
+            raise NotSupported(f"Workspaces - Create or update: {UNSUPPORTED_KINDS}")
         if state.store.get("", "workspaces", key) is None:
             description = {
                 "tags": parameter("tagValues", {}),

@@ -29,8 +29,8 @@ from azureml_local.state import ARTIFACTS, State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
 POLL_SECONDS = 0.05
-ROOM_SECONDS = 1.0  # between two attempts to write on a full disk
-# Lines of ours and of MLflow, which are never the reason of a failure.
+FULL_DISK_SECONDS = 1.0  # between two attempts to write on a full disk
+# Lines that azureml-local and MLflow write, which are never the reason of a failure.
 NOT_THE_REASON = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
 RUN_STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 """The status of an MLflow run by the status of its job."""
@@ -161,7 +161,7 @@ class Runner:
     async def _record_end(
         self, workspace: Workspace, name: str, log: Path, code: int, message: str
     ) -> None:
-        """Write the end of a job; on a full disk as soon as there is room."""
+        """Write the end of a job. On a full disk, try again until there is free space."""
         while True:
             try:
                 if message and not last_line(log):
@@ -171,7 +171,7 @@ class Runner:
             except (OSError, sqlite3.Error) as error:
                 if not is_disk_full(error):
                     raise
-                await asyncio.sleep(ROOM_SECONDS)
+                await asyncio.sleep(FULL_DISK_SECONDS)
             else:
                 return
 

@@ -24,7 +24,7 @@ class DeploymentEnvironments:
     """Prepares the environments of deployments."""
 
     def __init__(self, state: State, interpreters: Interpreters | None) -> None:
-        """Make it; without ``interpreters`` all deployments run in the server's interpreter."""
+        """Without ``interpreters``, all deployments run in the server's interpreter."""
         self._state = state
         self._interpreters = interpreters
 

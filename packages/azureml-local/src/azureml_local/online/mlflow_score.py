@@ -1,8 +1,8 @@
 """The scoring script of MLflow models without code, for Microsoft's inference server.
 
-It has the rules of the script that Azure generates (repository Azure/azureml-assets), and other
-code. It runs in the deployment's own interpreter, with inference-schema and MLflow; like Azure's it
-needs azureml-ai-monitoring, although the data is collected by the endpoint.
+It follows the rules of the script that Azure generates (repository Azure/azureml-assets), and
+shares no code with it. It runs in the deployment's own interpreter, with inference-schema and
+MLflow. Like Azure's script, it fails without azureml-ai-monitoring. The endpoint collects the data.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import azureml.ai.monitoring  # noqa: F401
+import azureml.ai.monitoring  # noqa: F401 - fails as on Azure if it is not installed
 import mlflow
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from mlflow.models import Model
 
 
 class AnyParameterType(AbstractParameterType):  # type: ignore[misc]
-    """A value that is passed on as it is."""
+    """A value that is not converted."""
 
     def __init__(self) -> None:
         super().__init__(None)

@@ -24,7 +24,7 @@ class OnlineEndpoints:
         operations: Operations,
         interpreters: Interpreters | None = None,
     ) -> None:
-        """Make it.
+        """Create the handlers.
 
         Args:
             state: the server's state.
