@@ -220,3 +220,20 @@ def test_names_follow_azures_rule(local, ml, name):
     headers = {"Authorization": f"Bearer {env['MLFLOW_TRACKING_TOKEN']}"}
     answer = requests.put(url, json={"properties": {}}, headers=headers, timeout=120)
     assert (answer.status_code, answer.json()["error"]["target"]) == (400, "name")
+
+
+def test_a_deployment_with_an_unknown_environment_is_refused(ml, deployed, tmp_path):
+    from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment
+    from azure.core.exceptions import HttpResponseError
+
+    (tmp_path / "score.py").write_text("def init(): pass\ndef run(data): return 5\n")
+    deployment = ManagedOnlineDeployment(
+        name="unknown", endpoint_name="split", instance_type="Standard_DS3_v2", instance_count=1,
+        environment="azureml:absent:1",
+        code_configuration=CodeConfiguration(code=str(tmp_path), scoring_script="score.py"),
+    )  # fmt: skip
+    with pytest.raises(HttpResponseError, match="absent") as caught:
+        ml.online_deployments.begin_create_or_update(deployment).result()
+    assert caught.value.status_code == 404
+    names = [each.name for each in ml.online_deployments.list("split")]
+    assert "unknown" not in names

@@ -13,6 +13,7 @@ from typing import Any
 
 from azureml_local import assets
 from azureml_local.errors import BadRequest
+from azureml_local.jobs.environments import check_environment
 from azureml_local.jobs.inputs import copy_code
 from azureml_local.state import State, Workspace, object_of, text_of
 
@@ -54,8 +55,11 @@ def copy_deployment_files(
 
     Raises:
         BadRequest: it has neither model nor code, or its scoring script does not exist.
-        NotFound: the version of an asset does not exist.
+        NotFound: the model, the code or the environment does not exist.
     """
+    environment = text_of(properties, "environmentId")
+    if environment:
+        check_environment(state, workspace, environment)
     code = object_of(properties, "codeConfiguration")
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
