@@ -215,7 +215,7 @@ def without_editor_files(template: Path) -> None:
         (template / name).unlink()
     new = template.parent / "new.py"
     change(new, '"pyproject.toml", *EDITOR)', '"pyproject.toml")')
-    change(new, 'Path("README.md"), Path(EDITOR[-1])', 'Path("README.md"),')
+    change(new, 'Path("README.md"), Path(DEV_CONTAINER)', 'Path("README.md"),')
 
 
 def test_an_older_project_gets_the_files_of_editors(older, current):
