@@ -14,6 +14,7 @@ from pipelines_local import RunResult, run_pipeline
 pytestmark = pytest.mark.functional
 
 SDK = """
+import time
 from azure.identity import DefaultAzureCredential
 credential = DefaultAzureCredential()
 TOKENS
@@ -55,7 +56,11 @@ def codes(result: RunResult) -> list[str]:
 
 
 def sdk(tmp_path: Path, *resources: str) -> str:
-    lines = [f"credential.get_token({resource + '/.default'!r})" for resource in resources]
+    # A new resource is asked for after the ten minutes of the ID token, on a fast machine too.
+    lines = [
+        f"credential.get_token({resource + '/.default'!r}); time.sleep(0.3)"
+        for resource in resources
+    ]
     path = tmp_path / "tokens.py"
     path.write_text(SDK.replace("TOKENS", "\n".join(lines)))
     return f"{sys.executable} {path}"

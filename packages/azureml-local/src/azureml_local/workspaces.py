@@ -49,7 +49,7 @@ def register(routes: Routes, state: State) -> None:
         workspace, body = state.workspace(request), await json_of(request)
         properties = {**object_of(body, "properties"), **body}
         if properties.get("featureStoreSettings"):
-            _delete_if_unused(state, workspace.key)
+            await _delete_if_unused(state, workspace.key)
             raise NotSupported(f"Workspaces - Create or update: {UNSUPPORTED_KINDS}")
         changes = _settings(properties)
         with state.store.transaction():
@@ -119,7 +119,7 @@ def _creation(routes: Routes, state: State) -> None:
             )
         key = workspace_key(params["subscription"], params["group"], name)
         if str(parameter("kind", "default")).lower() != "default":
-            _delete_if_unused(state, key)
+            await _delete_if_unused(state, key)
             raise NotSupported(f"Workspaces - Create or update: {UNSUPPORTED_KINDS}")
         if state.store.get("", "workspaces", key) is None:
             description = {
@@ -147,13 +147,7 @@ def _creation(routes: Routes, state: State) -> None:
         key = workspace_key(params["subscription"], params["group"], params["workspace"])
         if state.store.get("", "workspaces", key) is None:
             return Response(status_code=204)
-        workspace = state.workspace_by_key(key)
-        await state.before_workspace_delete(workspace)
-        state.store.purge(key)
-        for folder in ("blobs", "jobs", "inputs", "mlflow", "online", "batch"):
-            path = state.data / folder / key
-            if path.is_dir():
-                await run_in_threadpool(shutil.rmtree, path, ignore_errors=True)
+        await _delete(state, key)
         return Response(status_code=200)
 
 
@@ -197,10 +191,20 @@ def _settings(properties: dict[str, Any]) -> dict[str, Any]:
     return {name: properties[name] for name in names if properties.get(name) is not None}
 
 
-def _delete_if_unused(state: State, key: str) -> None:
+async def _delete(state: State, key: str) -> None:
+    """Delete a workspace: its processes, documents and files."""
+    await state.before_workspace_delete(state.workspace_by_key(key))
+    state.store.purge(key)
+    for folder in ("blobs", "jobs", "inputs", "mlflow", "online", "batch"):
+        path = state.data / folder / key
+        if path.is_dir():
+            await run_in_threadpool(shutil.rmtree, path, ignore_errors=True)
+
+
+async def _delete_if_unused(state: State, key: str) -> None:
     """Delete a workspace that a refused request has created: the SDK's GET came first."""
-    if not state.store.has_documents(key):
-        state.store.purge(key)
+    if state.store.get("", "workspaces", key) and not state.store.has_documents(key):
+        await _delete(state, key)
 
 
 def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
