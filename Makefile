@@ -33,7 +33,7 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 
 # Three workers for two processors: a test that waits leaves one to the others. Files go to them in
 # the order of tests/conftest.py.
-PYTEST := "$(BIN)/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10
+PYTEST := "$(BIN)/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10 $(TEST_OPTIONS)
 
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
 # lead their own process to a local workspace have processes of their own.
