@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
 from azureml_local import addresses, compute, interpreters, packages
+from azureml_local.errors import AzureError
 from azureml_local.jobs import environments, inputs, records
+from azureml_local.jobs.distribution import failure_message, launch_command, parse_distribution
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
 from azureml_local.state import ARTIFACTS, State, Workspace
@@ -33,15 +36,18 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
     def max_jobs() -> int:
         return compute.max_concurrent_jobs(state, workspace, target)
 
-    log = runner.log_file(workspace, name, records.LOG)
+    distribution = parse_distribution(properties)
+    instances = distribution.instances if distribution else 1
+    main_log = distribution.logs[0] if distribution else records.LOG
+    log = runner.log_file(workspace, name, main_log)
 
     async def work() -> int:
-        if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued):
+        if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued, instances):
             raise Cancelled
         try:
             return await _run_command(runner, state, workspace, name, log)
         finally:
-            runner.slots.release(key)
+            runner.slots.release(key, instances)
 
     await runner.supervise(workspace, name, log, work, status=None)
 
@@ -91,10 +97,16 @@ async def _run_command(
         **_interpreter_variables(bin_folder),
         **(properties.get("environmentVariables") or {}),
     }
+    command, report = ["bash", "-c", line], folder.with_name(f"{name}.failure")
+    distribution = parse_distribution(properties)
+    if distribution is not None:
+        artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)
+        path = os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")])
+        command = launch_command(distribution, line, artifacts, report, path)
     code = await runner.run_process(
         workspace,
         name,
-        ["bash", "-c", line],
+        command,
         folder=folder,
         log=log,
         variables=variables,
@@ -106,6 +118,8 @@ async def _run_command(
     if code == 0:
         for key, output in outputs.items():
             inputs.register_output(state, workspace, key, output)
+    elif report.is_file():
+        raise AzureError(failure_message(report), "UserError")
     return code
 
 

@@ -258,8 +258,16 @@ class _Reader:
             "computeId": _replace_inputs("compute", compute, pipeline_inputs) or None,
             "environmentVariables": {key: str(value) for key, value in variables.items()},
             "limits": limits,
-            "resources": {**object_of(spec, "resources"), **object_of(node, "resources")},
-            "distribution": node.get("distribution") or spec.get("distribution"),
+            "resources": _replace_values(
+                {**object_of(spec, "resources"), **object_of(node, "resources")},
+                "resources",
+                pipeline_inputs,
+            ),
+            "distribution": _replace_values(
+                object_of(node, "distribution") or object_of(spec, "distribution"),
+                "distribution",
+                pipeline_inputs,
+            ),
         }
 
 
@@ -375,6 +383,18 @@ def _replace_inputs(field: str, text: str, pipeline_inputs: InputMap) -> str:
     if unknown:
         raise BadRequest(f"{field}: {unknown[0]} does not exist", "UserError")
     return text
+
+
+def _replace_values(
+    values: dict[str, Any], field: str, pipeline_inputs: InputMap
+) -> dict[str, Any]:
+    """An object with the values of the pipeline inputs that its texts reference."""
+    return {
+        key: _replace_inputs(f"{field}.{key}", value, pipeline_inputs)
+        if isinstance(value, str)
+        else value
+        for key, value in values.items()
+    }
 
 
 def _step_output(step_outputs: dict[str, InputMap], step: str, output: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from azureml_local import addresses, auth
@@ -103,9 +104,7 @@ def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, 
     base = blob_endpoint(state, workspace)
     base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(job.name)}"
     sas = auth.sas_token(state.secret, workspace.key)
-    logs = {
-        name: f"{base}/{name}?{sas}" for name in (LOG, EXECUTION_LOG) if (folder / name).is_file()
-    }
+    logs = {name: f"{base}/{name}?{sas}" for name in stream_logs(folder)}
     return {
         "runId": job.name,
         "parentRunId": body.get("parent"),
@@ -129,6 +128,12 @@ def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, 
         "lastModifiedUtc": job.modified,
         "hidden": bool(body["properties"].get("isArchived")),
     }
+
+
+def stream_logs(folder: Path) -> list[str]:
+    """The logs that the SDK can stream, among the artifacts of a job: one for each process."""
+    logs = [f"user_logs/{path.name}" for path in (folder / "user_logs").glob("std_log*.txt")]
+    return sorted(logs) + [EXECUTION_LOG] * (folder / EXECUTION_LOG).is_file()
 
 
 def _outputs(body: dict[str, Any]) -> dict[str, Any]:

@@ -27,24 +27,26 @@ class Slots:
         max_slots: Callable[[], int],
         cancelled: asyncio.Event,
         on_queued: Callable[[], None],
+        count: int = 1,
     ) -> bool:
-        """Wait for one of ``max_slots()`` slots and take it.
+        """Wait until ``count`` of the ``max_slots()`` slots are free and take them.
 
         Args:
             key: the compute.
             max_slots: the current number of slots.
             cancelled: set when the job is cancelled.
             on_queued: called once if the job has to wait.
+            count: the number of slots; a job with more than there are waits for all of them.
 
         Returns:
-            Whether a slot was taken; False if the job was cancelled while it waited.
+            Whether they were taken; False if the job was cancelled while it waited.
         """
         queue = self._queues.setdefault(key, deque())
         turn = asyncio.Event()
         queue.append(turn)
         waited = False
         try:
-            while queue[0] is not turn or self._in_use.get(key, 0) >= max_slots():
+            while queue[0] is not turn or self._in_use.get(key, 0) > max(0, max_slots() - count):
                 if not waited:
                     on_queued()
                     waited = True
@@ -55,13 +57,13 @@ class Slots:
         finally:
             queue.remove(turn)
             self._wake(key)
-        self._in_use[key] = self._in_use.get(key, 0) + 1
+        self._in_use[key] = self._in_use.get(key, 0) + count
         self._wake(key)
         return True
 
-    def release(self, key: Key) -> None:
-        """Return a slot."""
-        self._in_use[key] -= 1
+    def release(self, key: Key, count: int = 1) -> None:
+        """Return slots."""
+        self._in_use[key] -= count
         self._wake(key)
 
     def _wake(self, key: Key) -> None:

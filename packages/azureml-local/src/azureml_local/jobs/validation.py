@@ -10,6 +10,7 @@ from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import environments, inputs
 from azureml_local.jobs.completion import check_services
+from azureml_local.jobs.distribution import instance_count, parse_distribution
 from azureml_local.state import State, Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
@@ -54,16 +55,7 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
     _check_names(properties)
     if not text_of(properties, "command").strip():
         raise BadRequest("command: a command job must have one", "UserError", target="command")
-    if properties.get("distribution"):
-        raise NotSupported(
-            "Jobs - Create or update: distribution is not supported by azureml-local; remove it, "
-            "each job runs as one process"
-        )
-    resources = object_of(properties, "resources")
-    if resources.get("instanceCount", resources.get("instance_count", 1)) not in (1, "1", None):
-        raise NotSupported(
-            "Jobs - Create or update: instance_count above 1 is not supported by azureml-local"
-        )
+    parse_distribution(properties)
     timeout_of(properties)
     environment = text_of(properties, "environmentId")
     if not environment:
@@ -81,13 +73,25 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
             "cluster or leave it out, every job runs on this machine"
         )
     if target:
-        compute.max_concurrent_jobs(state, workspace, target)
+        _check_instances(properties, target, compute.max_concurrent_jobs(state, workspace, target))
     input_names = dict.fromkeys(object_of(properties, "inputs"), "x")
     output_names = dict.fromkeys(object_of(properties, "outputs"), "x")
     inputs.render_command(properties["command"], input_names, output_names)
     for key, value in object_of(properties, "environmentVariables").items():
         if not isinstance(value, str) or "\0" in value or not re.fullmatch(r"[^=\0]+", key):
             raise BadRequest(f"environmentVariables: {key!r} is not valid", "UserError")
+
+
+def _check_instances(properties: dict[str, Any], target: str, instances: int) -> None:
+    """Refuse a job that needs more instances than its compute can have."""
+    count = instance_count(properties)
+    if count > instances:
+        raise BadRequest(
+            f"resources.instance_count: the job needs {count} instances, compute {target} has at "
+            f"most {instances}",
+            "UserError",
+            target="resources",
+        )
 
 
 def _check_names(properties: dict[str, Any]) -> None:

@@ -28,7 +28,6 @@ from azureml_local.studio import access, scoring_form, views
 from azureml_local.studio.pages import page
 
 BASE = "/studio/{key}"
-LOGS = (records.LOG, records.EXECUTION_LOG, records.SCORING_LOG)
 LOG_BYTES = 200_000
 """The maximum size of a log on a page; the beginning of a longer log is left out."""
 IMAGES = ("image/png", "image/jpeg", "image/gif")
@@ -171,7 +170,8 @@ class Studio:
     def _read_log(self, workspace: Workspace, job: Resource, start: int | None) -> tuple[str, int]:
         """A job's log from byte ``start``, or its end; also returns the position after it."""
         folder = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
-        log = next((p for name in LOGS if (p := folder / name).is_file()), None)
+        names = [*records.stream_logs(folder), records.SCORING_LOG]
+        log = next((p for name in names if (p := folder / name).is_file()), None)
         if log is None:
             return "", 0
         # An incomplete multi-byte character is read the next time.
