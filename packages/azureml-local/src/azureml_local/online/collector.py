@@ -71,7 +71,14 @@ class Collector:
 
     def flush(self) -> None:
         """Write the buffered lines."""
+        self._write(self._take_waiting())
+
+    def _take_waiting(self) -> dict[Path, list[str]]:
         waiting, self._waiting = self._waiting, defaultdict(list)
+        return waiting
+
+    @staticmethod
+    def _write(waiting: dict[Path, list[str]]) -> None:
         for path, lines in waiting.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             content = "".join(f"{line}\n" for line in lines).encode()
@@ -112,8 +119,9 @@ class Collector:
             self._writer = asyncio.create_task(self._write_later())
 
     async def _write_later(self) -> None:
-        await asyncio.sleep(FLUSH_SECONDS)
-        await asyncio.to_thread(self.flush)
+        while self._waiting:  # also the lines that were added during a write
+            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.to_thread(self._write, self._take_waiting())
 
 
 def _input_rows(body: bytes) -> list[dict[str, Any]]:

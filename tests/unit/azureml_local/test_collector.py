@@ -1,0 +1,63 @@
+"""The data collector writes every line, also those that arrive during a write."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import threading
+import time
+
+import pytest
+
+from azureml_local.online import collector
+from azureml_local.state import State
+
+SECONDS = 60
+
+
+@pytest.fixture
+def state(tmp_path):
+    state = State(tmp_path, "https://localhost:1")
+    yield state
+    state.store.close()
+    shutil.rmtree(state.sockets)
+
+
+def test_a_line_that_is_added_during_a_write_is_written(state, monkeypatch):
+    writing, added = threading.Event(), threading.Event()
+    write = os.write
+
+    def slow_write(descriptor, content):
+        writing.set()
+        assert added.wait(SECONDS)
+        return write(descriptor, content)
+
+    monkeypatch.setattr(collector, "FLUSH_SECONDS", 0)
+    monkeypatch.setattr(os, "write", slow_write)
+
+    def written() -> list[str]:
+        return [
+            json.loads(line)["correlationid"]
+            for path in state.data.rglob("*.jsonl")
+            for line in path.read_text().splitlines()
+        ]
+
+    async def main() -> None:
+        workspace = state.workspace_by_name("s", "g", "w")
+        collecting = collector.Collector(state)
+
+        def append(request_id: str) -> None:
+            collecting.append(workspace, "endpoint/blue", "model_inputs", request_id, [{"a": 1}])
+
+        append("first")
+        assert await asyncio.to_thread(writing.wait, SECONDS)
+        append("second")
+        added.set()
+        deadline = time.monotonic() + SECONDS
+        while written() != ["first", "second"]:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
