@@ -58,6 +58,16 @@ def local(tmp_path_factory) -> Iterator[Local]:
     server.stop()
 
 
+@pytest.fixture(autouse=True)
+def _forget_deployment() -> Iterator[None]:
+    """The SDK sends the deployment of one call with all later calls of its process."""
+    yield
+    if "azure.ai.ml" in sys.modules:
+        from azure.ai.ml.constants._endpoint import EndpointInvokeFields
+
+        EndpointInvokeFields.DEFAULT_HEADER.pop(EndpointInvokeFields.MODEL_DEPLOYMENT, None)
+
+
 @pytest.fixture(scope="session")
 def client(local):
     from azure.ai.ml import MLClient

@@ -194,8 +194,9 @@ def test_a_running_job_can_be_cancelled(client):
 
     jobs = client().jobs
     job = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
-    deadline = time.monotonic() + 60
-    while jobs.get(job.name).status != "Running" and time.monotonic() < deadline:
+    deadline = time.monotonic() + 90
+    while jobs.get(job.name).status != "Running":
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     jobs.begin_cancel(job.name)
     while (found := jobs.get(job.name).status) in ("Running", "CancelRequested"):
@@ -431,7 +432,8 @@ def test_state_survives_sigkill(local, client, online, trained):
     jobs = client().jobs
     running = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
     deadline = time.monotonic() + 90
-    while jobs.get(running.name).status != "Running" and time.monotonic() < deadline:
+    while jobs.get(running.name).status != "Running":
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     local.kill()
     local.start()
@@ -440,13 +442,10 @@ def test_state_survives_sigkill(local, client, online, trained):
     assert ml_client.jobs.get(running.name).status == "Failed"
     assert ml_client.models.get("m", "1").version == "1"
     endpoint = ml_client.online_endpoints.get("online-1")
-    answer = None
-    while time.monotonic() < deadline + 30:
-        answer = ask(endpoint, ml_client, split([20, 0]))
-        if answer.status_code == 200:
-            break
+    deadline = time.monotonic() + 90
+    while (answer := ask(endpoint, ml_client, split([20, 0]))).status_code != 200:
+        assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert answer is not None
     assert answer.json() == [1]
 
 

@@ -232,7 +232,7 @@ def test_mlflow_is_imported_once_and_each_workspace_has_one_fork(local, ml, job)
     assert copies() >= 1
     # The server of a workspace that was just deleted may still be ending.
     wait_until(lambda: copies() <= len(list(ml.workspaces.list(scope="subscription"))))
-    assert not any(psutil.Process(pid).children() for pid in _mlflow_processes(local))
+    assert not any(_children(psutil.Process(pid)) for pid in _mlflow_processes(local))
 
 
 def test_a_refused_workspace_leaves_no_mlflow_server(local, client):
@@ -266,10 +266,26 @@ def test_a_killed_mlflow_process_is_replaced(local, client):
 def _mlflow_processes(local) -> set[int]:
     (preloaded,) = (
         child
-        for child in psutil.Process(local.process.pid).children()
-        if "mlflow.server" in child.cmdline()
+        for child in _children(psutil.Process(local.process.pid))
+        if "mlflow.server" in _command(child)
     )
-    return {copy.pid for copy in preloaded.children()}
+    return {copy.pid for copy in _children(preloaded)}
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    """The child processes; none if it ends meanwhile."""
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """The command line; empty if the process ends meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
