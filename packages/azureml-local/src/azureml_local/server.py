@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -61,6 +62,9 @@ from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
 
 HOST = "127.0.0.1"
+PORTS = range(20_000, 32_768)
+"""Free ports are chosen here. Outgoing connections get ports from 32,768 on, so they cannot
+take the port of a server that restarts."""
 SERVICES = (cloud_metadata, blobs, workspaces, registries, datastores, assets, data_runtime)
 DEFAULT_OPTIONS = ServerOptions()
 # Paths without a token: those that give a client its first token, and those with their own keys.
@@ -213,12 +217,13 @@ def serve(data: Path, port: int | None, options: ServerOptions = DEFAULT_OPTIONS
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
-    candidates = [port] if port else [*_last_port(data), 0]
+    candidates = [port] if port else [*_last_port(data), *random.sample(PORTS, 20), 0]
     for number in candidates:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, number))
+            listener.listen(2048)
         except OSError as error:
             listener.close()
             if port:
@@ -226,7 +231,6 @@ def _listen(data: Path, port: int | None) -> socket.socket:
                     f"--port {port}: {error.strerror}; use another port, or leave --port out"
                 ) from None
             continue
-        listener.listen(2048)
         return listener
     raise LocalError("no free port on the loopback interface")
 
