@@ -36,7 +36,8 @@ def find_page(evidence: Path, release: str | None) -> Path:
             raise UsageError(f"{evidence.name}/{release}: no page; run nbrelease evidence build")
         return page
     pages = evidence.glob("*/index.html")
-    newest = max(pages, key=lambda path: path.stat().st_mtime_ns, default=None)
+    # File systems may give the same time to files that are written at about the same time.
+    newest = max(pages, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), default=None)
     if newest is None:
         raise UsageError(f"{evidence.name}/: no releases; run nbrelease rehearse")
     return newest

@@ -52,10 +52,18 @@ def watch(layout: Layout, notebooks: Sequence[Path] = ()) -> int:
             started = True
             _export(layout, list(notebooks), cache)
         paths = sorted({Path(path) for _, path in changes})
-        saved = [path for path in paths if path.is_file() and path in (selected or paths)]
+        saved = [path for path in paths if _is_written(path) and path in (selected or paths)]
         if saved:
             _export(layout, saved, cache)
     return 0
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a file has content; an editor that saves it may just have emptied it."""
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _is_notebook(path: str, folders: Sequence[Path]) -> bool:

@@ -216,6 +216,12 @@ def test_usage_errors_exit_with_code_2_and_one_line(root, words, text):
 SHARED = [("f", ["export"], "def f() -> int:\n    return 1")]
 
 
+def save(root: Path, name: str, cells) -> None:
+    """Write a notebook in one step: a watcher sees the old or the new content, nothing between."""
+    path = root / "notebooks" / f"{name}.ipynb"
+    write(root, f".{name}.new", cells).replace(path)
+
+
 def test_watch_exports_saved_notebooks(tmp_path):
     root = tmp_path / ".hidden" / "project"  # hidden folders above the project do not matter
     root.mkdir(parents=True)
@@ -228,19 +234,19 @@ def test_watch_exports_saved_notebooks(tmp_path):
         assert process.stdout is not None
         assert "notebooks/" in process.stdout.readline()
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
-        write(root, "some", [*CELLS[:2], ("go", ["main"], "print(double(n) + 1)"), CELLS[3]])
+        save(root, "some", [*CELLS[:2], ("go", ["main"], "print(double(n) + 1)"), CELLS[3]])
         assert "notebooks/some.ipynb: exported/some/main.py" in process.stdout.readline()
         assert "print(double(n) + 1)" in (root / "exported/some/main.py").read_text("utf-8")
-        write(root, "some", BROKEN)
+        save(root, "some", BROKEN)
         line = process.stdout.readline()
         assert line.startswith("notebooks/some.ipynb: ")
         assert "main.py" not in line
-        write(root, "shared", SHARED)
+        save(root, "shared", SHARED)
         assert "notebooks/shared.ipynb: exported/shared/__init__.py" in process.stdout.readline()
-        write(root, "some", [("go", ["main"], "from shared import f\n\nprint(f())")])
+        save(root, "some", [("go", ["main"], "from shared import f\n\nprint(f())")])
         line = process.stdout.readline()
         assert "notebooks/some.ipynb: exported/some/main.py, exported/some/shared.py" in line
-        write(root, "shared", [("f", ["export"], "def f() -> int:\n    return 7")])
+        save(root, "shared", [("f", ["export"], "def f() -> int:\n    return 7")])
         assert "notebooks/shared.ipynb: exported/shared/__init__.py" in process.stdout.readline()
         assert "notebooks/some.ipynb: exported/some/shared.py (" in process.stdout.readline()
         saved = (

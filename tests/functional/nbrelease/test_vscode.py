@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -185,6 +186,7 @@ def test_evidence_is_served_to_those_who_know_the_address(root: Path, tasks) -> 
     for name, page in pages.items():
         page.parent.mkdir(parents=True)
         page.write_text(f"<p>{name}</p>")
+    os.utime(pages["old"], (0, 0))
     words = [*command(tasks["open evidence"], root), "--serve"]
     for options, name in (([], "new"), (["old"], "old")):
         process = subprocess.Popen(
