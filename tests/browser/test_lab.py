@@ -25,6 +25,17 @@ NOTEBOOK = "notebooks/train.ipynb"
 RUNBOOK = "runbooks/20_count.ipynb"
 # No local workspace is started for a runbook that uses none.
 AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
+GO = "go"
+"""A file in the folder of the runbook: the cell waits for it until its progress was seen."""
+COUNT = f"""\
+import time
+from pathlib import Path
+
+deadline = time.monotonic() + 120
+while not Path({GO!r}).exists() and time.monotonic() < deadline:
+    time.sleep(0.1)
+print(rows, kind)
+"""
 PARAMETERS = """\
 from typing import Literal
 
@@ -39,7 +50,7 @@ def _runbook() -> nbformat.NotebookNode:
         nbformat.v4.new_code_cell(source, id=name, metadata={"tags": tags})
         for name, tags, source in (
             ("parameters", ["parameters"], PARAMETERS),
-            ("count", [], "import time\n\ntime.sleep(2)\nprint(rows, kind)"),
+            ("count", [], COUNT),
             ("check", ["test"], "assert rows < 10, rows"),
         )
     ]
@@ -89,7 +100,8 @@ class Window:
     def open(self, notebook: str) -> None:
         # The export menu has its formats after this answer.
         with self.page.expect_response(re.compile("api/nbconvert"), timeout=90_000):
-            self.page.goto(f"{self.lab.url}lab/tree/{notebook}?token={TOKEN}&reset")
+            address = f"{self.lab.url}lab/tree/{notebook}?token={TOKEN}&reset"
+            self.page.goto(address, timeout=90_000)
         expect(self.badges.first).to_be_visible(timeout=90_000)
 
     def open_panel(self) -> None:
@@ -139,6 +151,7 @@ def test_the_badge_shows_and_sets_the_role_of_a_cell(window, pictures):
     window.page.screenshot(path=pictures / "roles.png")
     window.page.get_by_role("menuitem", name="test", exact=True).click()
     expect(badge).to_have_text("test")
+    expect(window.page.locator(".jp-mod-dirty").first).to_be_attached()
     window.page.keyboard.press("Control+s")
     saved = window.lab.root / NOTEBOOK
     window.page.wait_for_function("document.querySelector('.jp-mod-dirty') === null")
@@ -231,8 +244,11 @@ def _run(window: Window, rows: str, kind: str) -> Locator:
     expect(form.get_by_role("heading", name="20_count")).to_be_visible()
     form.get_by_label("rows").fill(rows)
     form.get_by_label("kind").select_option(kind)
+    go = (window.lab.root / RUNBOOK).with_name(GO)
+    go.unlink(missing_ok=True)
     form.get_by_role("button", name="Run").click()
     expect(form.get_by_text("count: running")).to_be_visible(timeout=60_000)
+    go.touch()
     verdict = window.page.locator(".nbr-verdict:visible")
     expect(verdict).to_be_visible(timeout=60_000)
     return verdict

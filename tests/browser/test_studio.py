@@ -46,7 +46,7 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
     with (folder / "log").open("wb") as log:
         server = child_processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while not (data / "server.json").is_file():
         assert server.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < deadline

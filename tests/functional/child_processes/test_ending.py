@@ -26,7 +26,7 @@ time.sleep(300)
 """
 
 
-def _wait_for(condition, seconds=15.0):
+def _wait_for(condition, seconds=90.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():

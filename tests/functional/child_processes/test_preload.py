@@ -90,9 +90,9 @@ def up(output: Path) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process ends within half a minute."""
+    """Whether a process ends within a minute."""
     try:
-        psutil.Process(pid).wait(30)
+        psutil.Process(pid).wait(60)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
@@ -151,7 +151,7 @@ def test_a_signal_terminates_a_fork(
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.01)
     process.send_signal(signum)
-    assert process.wait(30) == -signum
+    assert process.wait(60) == -signum
     process.kill()  # no effect
 
 
@@ -159,12 +159,12 @@ def test_sigint_raises_keyboard_interrupt(preloaded: preload.Preloaded, folder: 
     process, output = run(preloaded, folder, "sleeper")
     up(output)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == -signal.SIGINT or "KeyboardInterrupt" in output.read_text()
+    assert process.wait(60) == -signal.SIGINT or "KeyboardInterrupt" in output.read_text()
 
 
 def test_an_error_is_reported_as_by_python(preloaded: preload.Preloaded, folder: Path) -> None:
     process, output = run(preloaded, folder, "broken")
-    assert process.wait(30) == 1
+    assert process.wait(60) == 1
     assert "module_that_is_missing" in output.read_text()
     assert "Forked" not in output.read_text()
 
@@ -214,7 +214,7 @@ def test_a_fork_ends_with_the_preloaded_process(folder: Path) -> None:
     up(output)
     started.stop()
     assert gone(process.pid)
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     with pytest.raises(preload.Refused):
         preload.popen(started.address, [sys.executable, "-m", "probe"])
 
@@ -233,11 +233,11 @@ def test_it_survives_forks_and_clients_that_end_at_the_same_time(
 
 def test_it_exits_when_it_is_idle(folder: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    started = preload.start([], env=env, log=folder / "idle-log", idle=0.2)
+    started = preload.start([], env=env, log=folder / "idle-log", idle=1)
     assert started is not None
     process, output = run(started, folder, "sleeper")
     up(output)
-    time.sleep(0.6)  # three times as long
+    time.sleep(1.5)  # longer than that
     assert started.alive, "it has a fork"
     process.kill()
     deadline = time.monotonic() + 90

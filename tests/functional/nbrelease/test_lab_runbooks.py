@@ -97,7 +97,7 @@ def test_wrong_values_and_notebooks_that_are_no_runbooks(client, project):
 def test_a_run_can_be_ended(client, project):
     project.runbook("01_count", ("wait", [], "import time; time.sleep(600)"))
     started = client.post("nbrelease/run", params={**PATH, "env": "dev"}, json={}).json()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         progress = client.get("nbrelease/run", params=started).json()
         if [each["state"] for each in progress["cells"]] == ["running"]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx
 import pytest
+from lab_server import open_server
 
 pytestmark = pytest.mark.functional
 ROOT = Path(__file__).parents[3]
@@ -56,38 +52,20 @@ def test_in_a_project_the_module_is_the_exported_one(tmp_path):
     assert (tmp_path / "whole.py").read_bytes() == written.read_bytes()
 
 
-def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path):
+def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path, tmp_path_factory):
     """The requests of JupyterLab's menu "Save and Export Notebook As"."""
     shutil.copy(MIRROR / "whole.ipynb", tmp_path)
     shutil.copy(MIRROR / "hidden-state.ipynb", tmp_path)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-         "--ServerApp.port_retries=0", "--IdentityProvider.token=t", f"--ServerApp.root_dir={tmp_path}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, **{f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}},
-    )  # fmt: skip
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", params={"token": "t"}) as client:
-            for _ in range(600):
-                with contextlib.suppress(httpx.TransportError):
-                    formats = client.get("/api/nbconvert", timeout=60).json()
-                    break
-                time.sleep(0.1)
-            assert formats["nbrelease"] == {"output_mimetype": "text/x-python"}
-            page = client.get(
-                "/nbconvert/nbrelease/whole.ipynb", params={"download": "true"}, timeout=60
-            )
-            assert page.headers["content-disposition"].endswith("whole.py")
-            assert "def main(" in page.text
-            page = client.get("/nbconvert/nbrelease/hidden-state.ipynb", timeout=60)
-            assert page.status_code == 422
-            assert "NBR304" in page.text
-    finally:
-        process.terminate()
-        process.wait(timeout=120)
+    state = tmp_path_factory.mktemp("state") / "server"
+    with open_server(tmp_path, state) as server, server.client() as client:
+        formats = client.get("api/nbconvert").json()
+        assert formats["nbrelease"] == {"output_mimetype": "text/x-python"}
+        page = client.get("nbconvert/nbrelease/whole.ipynb", params={"download": "true"})
+        assert page.headers["content-disposition"].endswith("whole.py")
+        assert "def main(" in page.text
+        page = client.get("nbconvert/nbrelease/hidden-state.ipynb")
+        assert page.status_code == 422
+        assert "NBR304" in page.text
 
 
 def test_errors_are_printed_and_nothing_is_written(tmp_path):

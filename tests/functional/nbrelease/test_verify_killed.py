@@ -31,6 +31,7 @@ def test_a_killed_run_is_a_truthful_pack(project, capfd):
             text = path.read_text(encoding="utf-8")
     process.kill()
     process.wait()
+    assert "begun\\n" in text
     [pack] = (project.root / "evidence").iterdir()
     assert main(["evidence", "build", "--env", "dev", pack.name]) == 0
     assert "interrupted: 01_a was interrupted" in capfd.readouterr().out

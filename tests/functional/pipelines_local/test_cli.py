@@ -217,7 +217,7 @@ def in_terminal(words: list[str], answers: dict[str, str]) -> tuple[int, str]:
         for text in [text for text in left if text in shown]:
             os.write(owner, left.pop(text).encode() + b"\n")
     os.close(owner)
-    return process.wait(10), shown
+    return process.wait(60), shown
 
 
 def test_a_run_killed_at_its_prompt_can_be_resumed(capsys: Any) -> None:
@@ -290,15 +290,27 @@ def test_plain_lines_without_a_terminal() -> None:
     assert "    | x\n" in text
 
 
+class Announcements(io.StringIO):
+    """An output that creates the file ``go`` when a step is announced."""
+
+    def write(self, text: str) -> int:
+        if " Long ..." in text:
+            Path("go").touch()
+        return super().write(text)
+
+
 def test_a_step_that_takes_long_is_announced() -> None:
-    Path("f.yml").write_text("steps: [{bash: sleep 1, displayName: Long}]")
+    Path("f.yml").write_text(
+        "steps:\n- bash: timeout 60 sh -c 'until [ -e $GO ]; do sleep 0.05; done'\n"
+        f"  displayName: Long\n  env: {{GO: {Path('go').resolve()}}}"
+    )
     shown = {}
-    for seconds in (0.2, 60):
-        out = io.StringIO()
+    for seconds in (0.2, 600):
+        out = Announcements()  # the step ends when it was announced
         listener = PlainConsole(out, announce_after=seconds)
         run_pipeline(Path("f.yml"), root=Path(), work_dir=Path("w"), listener=listener)
         shown[seconds] = [line for line in out.getvalue().splitlines() if " Long" in line]
     announced, ended = shown[0.2]
     assert announced == "[__default/Job] Long ..."
     assert ended.startswith("[__default/Job] Long: Succeeded (")
-    assert len(shown[60]) == 1
+    assert len(shown[600]) == 1

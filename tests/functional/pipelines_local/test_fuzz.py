@@ -28,7 +28,7 @@ pytestmark = pytest.mark.functional
 
 COUNT = int(os.environ.get("PIPELINES_LOCAL_MUTATIONS", "600"))
 RUN_EVERY = 10
-SECONDS = 20
+SECONDS = 90
 
 TEMPLATES = {
     "steps.yml": "parameters:\n- name: word\n  type: string\n  default: hi\n  values: [hi, yo]\nsteps:\n- bash: echo ${{ parameters.word }}\n  condition: succeeded()\n",

@@ -476,7 +476,9 @@ def test_a_killed_run_leaves_no_process_and_does_not_block_the_next(tmp_path: Pa
 
 def test_background_processes_end_with_the_job(run: Any) -> None:
     result = run(
-        "steps:\n- bash: setsid sleep 323.5 &\n- bash: pgrep -f 'sleep 323.[5]' > /dev/null && echo still there"
+        # It may start only after its step.
+        "steps:\n- bash: setsid sleep 323.5 &\n"
+        "- bash: timeout 60 sh -c \"until pgrep -f 'sleep 323.[5]'; do sleep 0.05; done\" && echo still there"
     )
     assert log(result)[-1] == "still there"
     assert sleepers("323.5") == []
@@ -491,12 +493,12 @@ def test_a_job_that_exceeds_its_timeout(run: Any) -> None:
 
 
 def test_the_number_of_parallel_jobs_is_limited(run: Any) -> None:
-    body = "  steps:\n  - checkout: none\n  - bash: touch $(Build.ArtifactStagingDirectory)/go; for i in $(seq 200); do test -e $(Build.ArtifactStagingDirectory)/../../$O/a/go && echo met && exit 0; sleep 0.05; done; exit 1\n"
+    body = "  steps:\n  - checkout: none\n  - bash: touch $(Build.ArtifactStagingDirectory)/go; for i in $(seq 1200); do test -e $(Build.ArtifactStagingDirectory)/../../$O/a/go && echo met && exit 0; sleep 0.05; done; exit 1\n"
     text = "jobs:\n" + "".join(
         f"- job: {name}\n  variables: {{O: {other}}}\n{body}" for name, other in ("ab", "ba")
     )
     assert run(text, jobs=2).result == "Succeeded"
-    order = [event.job for event in _finished(run, text.replace("seq 200", "seq 2"))]
+    order = [event.job for event in _finished(run, text.replace("seq 1200", "seq 2"))]
     assert order == ["a", "a", "b", "b"]
 
 

@@ -72,7 +72,7 @@ def run_pool(tmp_path, use, processes=None, loop=LateLoop):
 
     async def main():
         launch = LaunchSettings({}, tmp_path, tmp_path / "log", {})
-        limits = Limits(timeout_seconds=5, ready_seconds=2)
+        limits = Limits(timeout_seconds=60, ready_seconds=60)
         pool = Pool(launch, limits, asyncio.Semaphore(1), processes or FakeProcesses())
         try:
             await pool.start()

@@ -11,8 +11,8 @@ from bs4 import BeautifulSoup, Tag
 
 
 @cache
-def _parse(path: Path, changed: int) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+def _parse(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html.parser")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Page:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.html = _parse(path, path.stat().st_mtime_ns)
+        self.html = _parse(path.read_text(encoding="utf-8"))
 
     @property
     def headline(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -87,13 +87,18 @@ def test_a_second_rehearsal_in_a_checkout_is_refused(tmp_path):
 def test_the_last_user_is_waited_for(tmp_path):
     path, waited = tmp_path / "users.lock", []
     lock = UsageLock(path)
-    with lock.change(), lock.use() as wait_for_others, hold("use", path, 0.5) as other:
-        wait_for_others(lambda: waited.append(time.monotonic()))
-        assert other.wait() == 0
-    assert len(waited) == 1
+    with lock.change(), lock.use() as wait_for_others, hold("use", path, 60) as other:
+
+        def end_other() -> None:
+            waited.append(other.poll())
+            other.terminate()
+
+        wait_for_others(end_other)
+        assert other.wait() == -signal.SIGTERM
+    assert waited == [None]
     with lock.use() as wait_for_others:
-        wait_for_others(lambda: waited.append(time.monotonic()))
-    assert len(waited) == 1
+        wait_for_others(lambda: waited.append(0))
+    assert waited == [None]
 
 
 @pytest.mark.functional

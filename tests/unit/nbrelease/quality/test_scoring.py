@@ -94,7 +94,7 @@ def test_wrong_answers_are_errors(endpoint, mode):
 
 def test_a_request_without_an_answer_is_aborted(endpoint):
     endpoint.RequestHandlerClass.mode = "hang"
-    result = client(endpoint).observe(ROWS, seconds=0.1, limits=RequestLimits(p95_ms=20))
+    result = client(endpoint).observe(ROWS, seconds=0.25, limits=RequestLimits(p95_ms=100))
     assert result.errors == result.requests == 2
     assert "timed out" in result.first_error
 
