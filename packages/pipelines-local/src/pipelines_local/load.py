@@ -79,6 +79,18 @@ def expand_pipeline(
         InvalidPipeline: the file or its parameters are wrong.
         UsageError: the file cannot be read.
     """
+    known_groups = read_variable_groups(root.resolve(), groups)
+    return _expand(path, root, parameters, variables, known_groups, repositories)
+
+
+def _expand(
+    path: Path,
+    root: Path,
+    parameters: Mapping[str, Any] | None,
+    variables: Mapping[str, str] | None,
+    groups: VariableGroups,
+    repositories: Mapping[str, Path | str] | None,
+) -> ExpandedPipeline:
     path, root = path.resolve(), root.resolve()
     try:
         source = load(path)
@@ -95,7 +107,7 @@ def expand_pipeline(
         raise UsageError("unreadable-file", f"{path}: {error.strerror}") from None
     except RecursionError:
         raise LimitExceeded("too-deep", "nested too deeply", Position(path, 1, 1)) from None
-    document = insert_group_values(expanded.document, read_variable_groups(root, groups))
+    document = insert_group_values(expanded.document, groups)
     assert isinstance(document, MappingNode)  # noqa: S101 - the root keeps its type
     return replace(expanded, document=document)
 
@@ -124,7 +136,8 @@ def load_pipeline(
         InvalidPipeline: the pipeline is wrong or uses an unsupported feature.
         UsageError: the file cannot be read.
     """
-    expanded = expand_pipeline(path, root, parameters, variables, groups, repositories)
+    known_groups = read_variable_groups(root.resolve(), groups)
+    expanded = _expand(path, root, parameters, variables, known_groups, repositories)
     problems = Problems()
     pipeline = problems.collect(read_pipeline, expanded.document)
     if expanded.problems:  # do not report what is missing because it could not be expanded
@@ -134,7 +147,6 @@ def load_pipeline(
         folders = parse_folders(repositories or {})
         for resource in pipeline.repositories:
             problems.collect(check_ref, resource, folders.get(resource.alias.lower()))
-        known_groups = read_variable_groups(root.resolve(), groups)
         problems.collect(check_groups, pipeline, known_groups)
     problems.raise_all()
     assert pipeline is not None  # noqa: S101 - without a problem there is a pipeline
