@@ -35,6 +35,7 @@ from azureml_local import (
     data_runtime,
     datastores,
     operations,
+    pipeline_logins,
     registries,
     unsupported,
     workspaces,
@@ -65,7 +66,16 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 32_768)
 """Free ports are chosen here. Outgoing connections get ports from 32,768 on, so they cannot
 take the port of a server that restarts."""
-SERVICES = (cloud_metadata, blobs, workspaces, registries, datastores, assets, data_runtime)
+SERVICES = (
+    pipeline_logins,
+    cloud_metadata,
+    blobs,
+    workspaces,
+    registries,
+    datastores,
+    assets,
+    data_runtime,
+)
 DEFAULT_OPTIONS = ServerOptions()
 # Paths without a token: those that give a client its first token, and those with their own keys.
 PATHS_WITHOUT_TOKEN = (
@@ -130,7 +140,7 @@ class Server:
         unsupported.register(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ScoringResponse one request."""
+        """Respond to one request."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -142,7 +152,11 @@ class Server:
         path = request.url.path.lower()
         if "account" in request.path_params:
             auth.require_signature(self.state.secret, request.path_params["account"], request)
-        elif not path.startswith(PATHS_WITHOUT_TOKEN) and not mlflow_routes.is_link(path):
+        elif not (
+            path.startswith(PATHS_WITHOUT_TOKEN)
+            or pipeline_logins.is_login(request)
+            or mlflow_routes.is_link(path)
+        ):
             auth.require_token(self.state.secret, request)
 
     async def start(self) -> None:

@@ -14,13 +14,18 @@ from pathlib import Path
 from pipelines_local.disk_space import describe, is_disk_full
 from pipelines_local.errors import ExpressionError
 from pipelines_local.events import LogLine, StepFinished, StepStarted
-from pipelines_local.expressions import Object, Value, evaluate, is_true, to_text
-from pipelines_local.expressions.values import ConversionError
+from pipelines_local.expressions import Object, evaluate, is_true
 from pipelines_local.model import Job, Phase, Stage, Step
 from pipelines_local.results import GOOD, JobResult, Result, StepResult
-from pipelines_local.run import predefined, process
+from pipelines_local.run import process
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.context import RunContext
+from pipelines_local.run.implicit_steps import add_implicit_steps
+from pipelines_local.run.job_variables import (
+    InvalidVariable,
+    set_job_variables,
+    set_login_variables,
+)
 from pipelines_local.run.status import StepStatus
 from pipelines_local.run.step import (
     ProcessRunner,
@@ -29,9 +34,10 @@ from pipelines_local.run.step import (
     apply_changes,
     run_task,
 )
-from pipelines_local.run.variables import ReadOnlyError, Variables
+from pipelines_local.run.variables import Variables
 from pipelines_local.tasks.adapters import ADAPTERS
 from pipelines_local.tasks.context import JobFolders, JobState, TaskContext
+from pipelines_local.tasks.federated_login import JobLogin
 
 RETRY_PAUSE = 1.0
 
@@ -57,6 +63,7 @@ class JobRun:
         self._folders = JobFolders(context.folder.workspace(stage.name, job.name))
         self._mark = uuid.uuid4().hex
         self._job_state = JobState()
+        self._login: JobLogin | None = None
         self._path: list[str] = []
         self._number = 0
         self._state: Result = "Succeeded"
@@ -93,29 +100,16 @@ class JobRun:
         self._state = "Failed"
 
     def _set_variables(self) -> bool:
-        """Set the variables of the job; False if a ``$[ ]`` value is wrong."""
-        predefined_values = predefined.job_variables(self._folders, self._stage, self._job)
-        for name, value in predefined_values.items():
-            self._variables.set(name, value, readonly=True)
-        for variable in (*self._stage.variables, *self._job.variables):
-            if variable.group:
-                self._context.set_group_secrets(self._variables, variable.group)
-                continue
-            value = variable.value
-            try:
-                if variable.tree is not None:
-                    context = self._context.expression_context(
-                        self._variables, names=dict(self._dependencies)
-                    )
-                    value = _to_text_or_empty(evaluate(variable.tree, context))
-                self._variables.overwrite(variable.name, value, readonly=variable.readonly)
-            except ExpressionError as error:
-                self._fail(error.code, f"{variable.at}: {variable.name}: {error}")
-                return False
-            except ReadOnlyError:
-                message = f"{variable.at}: the variable {variable.name!r} is read-only"
-                self._fail("readonly-variable", message)
-                return False
+        """Set the variables of the job; False if one of them is not valid."""
+        context, stage, job = self._context, self._stage, self._job
+        try:
+            set_job_variables(
+                self._variables, context, stage, job, self._folders, self._dependencies
+            )
+        except InvalidVariable as error:
+            self._fail(error.code, str(error))
+            return False
+        self._login = set_login_variables(self._variables, context, stage, job)
         return True
 
     # Steps
@@ -139,27 +133,8 @@ class JobRun:
                 self._state = _worse(before, self._state)
 
     def _run_steps(self, phase: Phase) -> None:
-        for step in self._add_implicit_steps(phase):
+        for step in add_implicit_steps(self._job, phase, self._context.pipelines):
             self._run_step(step, phase)
-
-    def _add_implicit_steps(self, phase: Phase) -> list[Step]:
-        """A job checks out its repository, a deployment downloads the artifacts of the run."""
-        steps = list(phase.steps)
-        if not phase.name:
-            if not self._job.is_server and not any(step.task == "checkout" for step in steps):
-                inputs = {"repository": "self"}
-                steps.insert(0, Step("checkout", "", "Checkout", inputs, self._job.at))
-        elif phase.name.split("_")[0] == "deploy":
-            has_download = any(
-                step.task == "DownloadPipelineArtifact@2" and "shortcut" in step.inputs
-                for step in steps
-            )
-            for source in () if has_download else ("current", *self._context.pipelines):
-                inputs = {"source": source, "shortcut": "true"}
-                display = f"Download {source}"
-                new = Step("DownloadPipelineArtifact@2", "", display, inputs, self._job.at)
-                steps.insert(0, new)
-        return steps
 
     def _run_step(self, step: Step, phase: Phase) -> None:
         if not step.enabled:
@@ -281,6 +256,8 @@ class JobRun:
         env = {**self._context.environment, **self._variables.environment()}
         env["TF_BUILD"] = "True"
         env[process.JOB_MARK] = self._mark
+        if self._login is not None:
+            env["AZURE_AUTHORITY_HOST"] = self._login.authority
         path = list(self._path)
         if not self._context.options.host_python:
             path += self._context.python_path
@@ -352,11 +329,3 @@ class JobRun:
 def _worse(one: Result, other: Result) -> Result:
     order: tuple[Result, ...] = ("Succeeded", "SucceededWithIssues", "Failed", "Canceled")
     return max(one, other, key=order.index)
-
-
-def _to_text_or_empty(value: Value) -> str:
-    """Convert a value to a string; a list or an object becomes the empty string."""
-    try:
-        return to_text(value)
-    except ConversionError:
-        return ""
