@@ -206,7 +206,7 @@ def test_components_are_versioned_and_read_back(ml, tmp_path):
 
 
 def test_datastores_are_containers_of_the_workspace(ml, tmp_path):
-    from azure.ai.ml.entities import AzureBlobDatastore, AzureFileDatastore, Data
+    from azure.ai.ml.entities import AzureBlobDatastore, Data
     from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
     assert ml.datastores.get_default().name == "workspaceblobstore"
@@ -232,11 +232,6 @@ def test_datastores_are_containers_of_the_workspace(ml, tmp_path):
     ml.datastores.delete("lake")
     with pytest.raises(ResourceNotFoundError):
         ml.datastores.get("lake")
-    with pytest.raises(HttpResponseError, match="AzureFile") as caught:
-        ml.datastores.create_or_update(
-            AzureFileDatastore(name="f", account_name="a", file_share_name="s")
-        )
-    assert caught.value.status_code == 501
 
 
 def test_compute_is_stored_and_validated(ml):

@@ -1,7 +1,8 @@
 """Datastores: names of containers in the workspace's storage.
 
-A datastore of any storage account becomes a container of the local account. Containers of two
-accounts with one name stay apart. Nothing is downloaded from Azure.
+A datastore of any storage account becomes a container of the local account: a blob container, a
+file system of Azure Data Lake Storage Gen2 or a file share. Containers of two accounts with one
+name stay apart. Nothing is downloaded from Azure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,23 @@ from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, FILES, State, Workspace, json_of, object_of, text_of
 
 KIND = "datastores"
+BLOB, LAKE, SHARE = "AzureBlob", "AzureDataLakeGen2", "AzureFile"
+CONTAINER_FIELDS = {BLOB: "containerName", LAKE: "filesystem", SHARE: "fileShareName"}
+"""The field with the container's name, by type of datastore."""
+CREDENTIALS = (
+    "credentialsType",
+    "clientId",
+    "tenantId",
+    "authorityUrl",
+    "resourceUrl",
+    "thumbprint",
+)
+"""The fields of credentials that are stored and shown; secrets are neither."""
+LAKE_ADDRESS = re.compile(
+    r"(?:abfss?://(?P<a>[^@/]+)@(?P<b>[^./]+)\.dfs\.[^/]+|https?://(?P<c>[^./]+)\.dfs\.[^/]+/(?P<d>[^/]+))"
+    r"/*(?P<path>[^?]*)"
+)
+"""The address of a file or folder in Azure Data Lake Storage Gen2."""
 CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 ONE = WORKSPACE + "/datastores/{name}"
 
@@ -46,7 +64,7 @@ def register(routes: Routes, state: State) -> None:
         "PUT",
         ONE,
         "Datastores - Create or update",
-        partly="Azure blob storage only; the files are local, whatever account it names",
+        partly="blobs, Data Lake Gen2, file shares; the files are local, whatever the account is",
     )
     async def put(request: Request) -> Response:
         workspace, name = (
@@ -55,19 +73,24 @@ def register(routes: Routes, state: State) -> None:
         )
         properties = object_of(await json_of(request), "properties")
         store_type = text_of(properties, "datastoreType")
-        if store_type != "AzureBlob":
+        field = CONTAINER_FIELDS.get(store_type)
+        if field is None:
             raise NotSupported(
-                f"Datastores - Create: type {store_type} is not supported by azureml-local"
+                f"Datastores - Create: type {store_type} is not supported by azureml-local; use "
+                f"one of {', '.join(CONTAINER_FIELDS)}"
             )
         if name.lower() in workspace.containers:
             raise BadRequest(f"{name} is a built-in datastore", "UserError")
         old = state.store.get(workspace.key, KIND, name)
         account = text_of(properties, "accountName")
-        container = text_of(properties, "containerName")
+        container = text_of(properties, field)
+        credentials = object_of(properties, "credentials")
         body = {
+            "type": store_type,
             "account": account,
-            "container": _container(state, workspace, name, account, container),
-            "credentials": _credentials_type(properties),
+            "container": _container(state, workspace, name, account, field, container),
+            "container_on_azure": container,
+            "credentials": {key: credentials[key] for key in CREDENTIALS if key in credentials},
             "description": text_of(properties, "description"),
             "tags": object_of(properties, "tags"),
             "properties": object_of(properties, "properties"),
@@ -92,7 +115,26 @@ def register(routes: Routes, state: State) -> None:
         return JSONResponse({"secretsType": "Sas", "sasToken": sas})
 
 
-def _container(state: State, workspace: Workspace, name: str, account: str, container: str) -> str:
+def find_lake_uri(state: State, workspace: Workspace, address: str) -> str:
+    """The datastore URI of an address in Azure Data Lake Storage Gen2.
+
+    Returns:
+        The URI; empty if the address is of another kind, or in no datastore of the workspace.
+    """
+    match = LAKE_ADDRESS.fullmatch(address)
+    if match is None:
+        return ""
+    container, account = match["a"] or match["d"], match["b"] or match["c"]
+    for each in state.store.entries(workspace.key, KIND):
+        place = (each.body.get("account"), each.body.get("container_on_azure"))
+        if each.body.get("type") == LAKE and place == (account, container):
+            return state.datastore_uri(workspace, each.name, match["path"])
+    return ""
+
+
+def _container(
+    state: State, workspace: Workspace, name: str, account: str, field: str, container: str
+) -> str:
     """The local container of a datastore: the one that it names, if its address is unambiguous.
 
     Raises:
@@ -101,10 +143,10 @@ def _container(state: State, workspace: Workspace, name: str, account: str, cont
     """
     if not CONTAINER.fullmatch(container):
         raise BadRequest(
-            f"containerName: {container!r} is not valid: use 3 to 63 lowercase letters, digits and "
+            f"{field}: {container!r} is not valid: use 3 to 63 lowercase letters, digits and "
             "single hyphens",
             "UserError",
-            target="containerName",
+            target=field,
         )
     if container in blob_endpoint(state, workspace):
         raise NotSupported(
@@ -119,17 +161,15 @@ def _container(state: State, workspace: Workspace, name: str, account: str, cont
     return container
 
 
-def _credentials_type(properties: dict[str, Any]) -> str:
-    """Whether clients access the files with a signature (Sas) or with their identity (None)."""
-    credentials = object_of(properties, "credentials")
-    return "None" if credentials.get("credentialsType", "None") == "None" else "Sas"
-
-
 def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
     container = state.container_name(workspace, name)
     datastore = state.store.get(workspace.key, KIND, name)
     body = datastore.body if datastore else {}
     properties = {key: body[key] for key in ("description", "tags", "properties") if key in body}
+    store_type = body.get("type", BLOB)
+    credentials = body.get("credentials") or {}
+    if isinstance(credentials, str):  # of an older azureml-local
+        credentials = {"credentialsType": credentials}
     return {
         "id": f"{workspace.path}/datastores/{name}",
         "name": name,
@@ -138,12 +178,12 @@ def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
             "properties": {},
             "tags": {},
             **properties,
-            "datastoreType": "AzureBlob",
+            "datastoreType": store_type,
             "accountName": storage_account(state, workspace),
-            "containerName": container,
+            CONTAINER_FIELDS[store_type]: container,
             "endpoint": "core.windows.net",
             "protocol": "https",
             "isDefault": name.lower() == FILES,
-            "credentials": {"credentialsType": body.get("credentials", "Sas")},
+            "credentials": {"credentialsType": "None" if body else "Sas", **credentials},
         },
     }

@@ -30,6 +30,10 @@ REGISTRIES = "registries"
 MICROSOFT_REGISTRY = re.compile(r"azureml(-.*)?", re.IGNORECASE)
 """Registries of Microsoft."""
 BLOB_HOST = ".blob.core.windows.net/"
+DATASTORE_PATH = re.compile(
+    r"azureml://(?:subscriptions/.*?/workspaces/[^/]+/)?datastores/([^/]+)/(?:paths/)?(.+)",
+    re.IGNORECASE | re.DOTALL,
+)
 FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 MAX_NAME_BYTES = 240
 """The maximum length of a file name; names of temporary files are a little longer."""
@@ -250,12 +254,10 @@ class State:
         """
         if BLOB_HOST in uri and uri.startswith("https://"):
             return self._uploaded(workspace, uri)
-        rest = uri.partition("datastores/")[2]
-        datastore, _, path = rest.partition("/")
-        path = path.removeprefix("paths/")
-        if not uri.startswith("azureml://") or not datastore or not path:
+        match = DATASTORE_PATH.fullmatch(uri)
+        if match is None:
             raise BadRequest(f"{uri} is not in a datastore of this workspace")
-        return inside(self.container(workspace, datastore), path)
+        return inside(self.container(workspace, match[1]), match[2])
 
     def _uploaded(self, workspace: Workspace, uri: str) -> Path:
         """The local path of a blob by its address, in the workspace's account or a registry's."""

@@ -6,7 +6,7 @@ from azureml_local.routing import GROUP, WORKSPACE, Routes
 
 SERVICE = "it needs services of Azure"
 VALIDATE = GROUP + "/providers/Microsoft.Resources/deployments/{name}/validate"
-OTHER_STORAGE = "use a datastore of type azure_blob"
+OTHER_STORAGE = "jobs can use the datastore; upload to and download from one of type azure_blob"
 UNSUPPORTED = (
     ("Azure Data Lake Storage Gen2", "/{account}.dfs.core.windows.net", OTHER_STORAGE),
     ("Azure Files", "/{account}.file.core.windows.net", OTHER_STORAGE),

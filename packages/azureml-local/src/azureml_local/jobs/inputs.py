@@ -11,7 +11,8 @@ from typing import Any
 
 from azureml_local import assets, public_files
 from azureml_local.addresses import resolve_job_uri
-from azureml_local.errors import BadRequest
+from azureml_local.datastores import LAKE_ADDRESS, find_lake_uri
+from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.state import FILES, State, Workspace, text_of
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
@@ -36,7 +37,7 @@ COMPONENT_MODES = {
     "direct": DIRECT,
     "upload": "Upload",
 }
-OTHER_STORAGE = ("abfss://", "abfs://", "adl://")
+LAKE_SCHEMES = ("abfss://", "abfs://")
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,29 @@ class Output:
 
 
 def check_reference(state: State, workspace: Workspace, uri: str) -> None:
-    """Refuse an input without an address, or with an asset that does not exist.
+    """Refuse an input without an address, with an asset that does not exist, or in another storage.
 
     Raises:
         BadRequest: the address is empty.
         NotFound: the asset does not exist.
+        NotSupported: the address is in a storage that no datastore of the workspace names.
     """
     if not uri:
         raise BadRequest("inputs: an input has no address (uri)", "UserError", target="inputs")
-    _asset_uri(state, workspace, uri)
+    address = _asset_uri(state, workspace, uri) or uri
+    if find_lake_uri(state, workspace, address):
+        return
+    if address.startswith(LAKE_SCHEMES):
+        raise NotSupported(
+            f"inputs: {address} is outside of this machine; create a datastore of type "
+            "azure_data_lake_gen2 with its account_name and filesystem"
+        )
+    if LAKE_ADDRESS.fullmatch(address) and not state.public_files.allow_download:
+        state.public_files.locate(address, "inputs")
+    if address.startswith("adl://"):
+        raise NotSupported(
+            f"inputs: {address} is in Azure Data Lake Storage Gen1, which is retired"
+        )
 
 
 def api_mode(mode: str) -> str:
@@ -110,8 +125,7 @@ def locate_input(state: State, workspace: Workspace, uri: str) -> str:
         NotFound: the asset does not exist.
     """
     uri = _asset_uri(state, workspace, uri) or uri
-    if uri.startswith(OTHER_STORAGE):
-        return uri
+    uri = find_lake_uri(state, workspace, uri) or uri
     if uri.startswith(public_files.SCHEMES) and not uri.startswith(f"{state.url}/"):
         return uri
     uri = resolve_job_uri(state, workspace, uri)
@@ -160,10 +174,6 @@ def _resolve_input(
         return resolve_job_uri(state, workspace, uri)
     if location.startswith(public_files.SCHEMES):
         location = str(state.public_files.locate(location, f"inputs.{name}"))
-    if location.startswith(OTHER_STORAGE):
-        raise BadRequest(
-            f"inputs.{name}: {location} is not supported by azureml-local", "UserError"
-        )
     source = Path(location)
     if kind == "uri_file" and source.is_dir():
         raise BadRequest(f"inputs.{name}: type is {kind}, {value['uri']} is a folder", "UserError")
