@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,9 @@ TEMPLATES = "PUBLIC_MLOPS_TEMPLATES"
 ARTICLE = "PUBLIC_MLOPS_TEMPLATE"
 """Environment variables with the folders of git checkouts of Azure/mlops-project-template,
 Azure/mlops-templates and ryoma-nagata/mlops-template."""
+
+
+END = "-----"
 
 
 def commit_all(folder: Path) -> None:
@@ -45,7 +49,14 @@ class PublicProject:
 
     def run(self, pipeline: str, *options: str, **variables: str) -> dict[str, Any]:
         """Run a pipeline in the local workspace; returns its run document."""
-        words = ["run", pipeline, "--root", ".", "--work-dir", str(self._data / "runs")]
+        return self._run(pipeline, *options, **variables)
+
+    def resume(self, run: str, *options: str) -> dict[str, Any]:
+        """Resume a waiting run in the local workspace; returns its run document."""
+        return self._run("--resume", run, "--shared-az-config", *options)
+
+    def _run(self, *options: str, **variables: str) -> dict[str, Any]:
+        words = ["run", "--root", ".", "--work-dir", str(self._data / "runs")]
         for name in self._connections:
             words += ["--service-connection", name]
         result = self.in_workspace(
@@ -55,11 +66,14 @@ class PublicProject:
         assert result.stdout, result.stderr
         return json.loads(result.stdout)
 
-    def az(self, line: str) -> str:
-        """Run a command of az in the local workspace; returns its output."""
-        result = self.in_workspace("az", *line.split())
+    def az(self, *lines: str) -> list[str]:
+        """Run commands of az in the local workspace; returns the output of each."""
+        script = "set -e\n" + "".join(
+            f"az {shlex.join(line.split())}; echo {END}\n" for line in lines
+        )
+        result = self.in_workspace("bash", "-c", script)
         assert result.returncode == 0, result.stderr
-        return result.stdout.strip()
+        return [part.strip() for part in result.stdout.split(END)[:-1]]
 
     def in_workspace(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "azureml_local", "run", "--isolation", "uv"]

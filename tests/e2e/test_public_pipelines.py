@@ -6,9 +6,11 @@ them these drills are skipped. docs/az.md lists each place where Azure would fai
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.public_projects import (
@@ -43,7 +45,7 @@ def taxi(tmp_path_factory) -> PublicProject:
     return create_taxi_project(tmp_path_factory.mktemp("public"))
 
 
-def run_taxi(taxi: PublicProject, name: str, *options: str) -> dict:
+def run_taxi(taxi: PublicProject, name: str, *options: str) -> dict[str, Any]:
     return taxi.run(
         PIPELINES.format(name),
         "--repository",
@@ -55,15 +57,29 @@ def run_taxi(taxi: PublicProject, name: str, *options: str) -> dict:
     )
 
 
-def train(taxi: PublicProject) -> None:
+def train(taxi: PublicProject) -> PublicProject:
     document = run_taxi(taxi, "model-training", "--shared-az-config")
     assert document["result"] == "Succeeded", log_of(document)
+    return taxi
 
 
 @pytest.fixture(scope="module")
 def trained(taxi) -> PublicProject:
-    train(taxi)
-    return taxi
+    """A project with a model, before the edits that its deployments need on Azure."""
+    return train(taxi)
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory) -> PublicProject:
+    """A project with a model, with the edits of the table in docs/az.md."""
+    require(PROJECT_TEMPLATE, TEMPLATES)
+    taxi = create_taxi_project(tmp_path_factory.mktemp("edited"))
+    packages = '"azureml-inference-server-http", "azureml-ai-monitoring", "mlflow==2.22.2"'
+    replace(taxi.root / "data-science/src/register.py", '"mlflow==2.9.2"', packages)
+    script = taxi.root / "mlops/azureml/deploy/batch/code/batch_driver.py"
+    replace(script, "model_path = model_dir", 'model_path = os.path.join(model_dir, "taxi-model")')
+    commit_all(taxi.root)
+    return train(taxi)
 
 
 def test_az_configure_does_not_reach_the_next_step(taxi):
@@ -78,39 +94,36 @@ def test_az_configure_does_not_reach_the_next_step(taxi):
 
 def test_train(trained):
     line = f"ml model show -n taxi-model --label latest {WORKSPACE} --query [type,path] -o tsv"
-    kind, path = trained.az(line).split()
+    kind, path = trained.az(line)[0].split()
     assert kind == "mlflow_model"
     assert path.endswith("/taxi-model")
 
 
-def test_online_deployment(trained):
-    """The scoring script of Azure needs two packages, which the model does not require."""
+def test_online_deployment_without_the_packages_of_its_scoring_script(trained):
     document = run_taxi(trained, "online-endpoint", "--shared-az-config")
     assert document["result"] == "Failed"
     assert step_results(document)["Create deployment"] == "SucceededWithIssues"
     assert "azureml-ai-monitoring" in log_of(document)
-    packages = '"azureml-inference-server-http", "azureml-ai-monitoring", "mlflow==2.22.2"'
-    replace(trained.root / "data-science/src/register.py", '"mlflow==2.9.2"', packages)
-    commit_all(trained.root)
-    train(trained)
-    line = f"ml online-endpoint delete -n taxi-online-mlopsv20001dev {WORKSPACE} --yes"
-    trained.az(line)
-    document = run_taxi(trained, "online-endpoint", "--shared-az-config")
-    assert document["result"] == "Succeeded", log_of(document)
-    assert step_results(document)["Test deployment"] == "Succeeded"
 
 
-def test_batch_deployment(trained):
+def test_batch_deployment_that_loads_the_wrong_folder(trained):
     """The scoring script loads AZUREML_MODEL_DIR; the model is in a folder of it."""
     document = run_taxi(trained, "batch-endpoint", "--shared-az-config")
     assert document["result"] == "Failed"
     assert step_results(document)["Test deployment"] == "Failed"
     assert "AZUREML_MODEL_DIR has: taxi-model" in log_of(document)
-    script = trained.root / "mlops/azureml/deploy/batch/code/batch_driver.py"
-    replace(script, "model_path = model_dir", 'model_path = os.path.join(model_dir, "taxi-model")')
-    commit_all(trained.root)
-    document = run_taxi(trained, "batch-endpoint", "--shared-az-config")
+
+
+def test_online_deployment(edited):
+    document = run_taxi(edited, "online-endpoint", "--shared-az-config")
     assert document["result"] == "Succeeded", log_of(document)
+    assert step_results(document)["Test deployment"] == "Succeeded"
+
+
+def test_batch_deployment(edited):
+    document = run_taxi(edited, "batch-endpoint", "--shared-az-config")
+    assert document["result"] == "Succeeded", log_of(document)
+    assert step_results(document)["Test deployment"] == "Succeeded"
 
 
 @pytest.fixture
@@ -150,24 +163,65 @@ def test_qa_with_a_newer_python(article):
 
 DEV = ".ado/mlops-deploy-dev-ci-pipeline.yml"
 PROD = ".ado/mlops-deploy-prod-ct-cd-pipeline.yml"
-MODELS = "ml model list -g rg -w article-prod --query [].name -o tsv"
+ARTICLE_PROD = "-g rg -w article-prod"
 
 
-def test_dev_and_prod(tmp_path):
-    """The models of dev and prod are trained, approved, deployed and tested."""
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory) -> tuple[PublicProject, dict[str, Any]]:
+    """The article's project with a run of its dev pipeline, whose artifacts prod uses."""
     require(ARTICLE)
-    article = create_article_project(tmp_path)
-    dev = article.run(DEV, "--shared-az-config", "--open", "dev")
-    assert dev["result"] == "Succeeded", log_of(dev)
-    assert [stage["stage"] for stage in dev["stages"]] == ["build", "train", "deploy", "test"]
-    options = ["--shared-az-config", "--pipeline", f"ciartifacts={dev['artifacts']}"]
-    rejected = article.run(PROD, *options, "--reject", "prod", "--reject", "blue")
+    article = create_article_project(tmp_path_factory.mktemp("article"))
+    return article, article.run(DEV, "--shared-az-config", "--open", "dev")
+
+
+def test_dev(dev):
+    """A model is trained, registered, deployed to both endpoints, and tested."""
+    _, document = dev
+    assert document["result"] == "Succeeded", log_of(document)
+    assert [stage["stage"] for stage in document["stages"]] == ["build", "train", "deploy", "test"]
+    results = step_results(document)
+    assert set(results.values()) == {"Succeeded"}
+    assert {"Test batch deployment", "Test online deployment"} <= set(results)
+    assert "taxi-batch.csv: 2 rows in, 2 predictions out" in log_of(document)
+
+
+def run_prod(dev: tuple[PublicProject, dict[str, Any]], *decisions: str) -> dict[str, Any]:
+    article, document = dev
+    options = ["--shared-az-config", "--pipeline", f"ciartifacts={document['artifacts']}"]
+    return article.run(PROD, *options, *decisions)
+
+
+def test_prod_waits_and_a_rejection_leaves_nothing(dev):
+    article, _ = dev
+    waiting = run_prod(dev)
+    assert waiting["result"] == "Waiting", log_of(waiting)
+    assert waiting["waiting"] == [{"stage": "deploy", "environment": "prod"}]
+    rejected = article.resume(waiting["run"], "--reject", "prod=Ada:not yet")
     assert rejected["result"] == "Rejected", log_of(rejected)
-    assert article.az(MODELS) == ""
+    assert [stage["result"] for stage in rejected["stages"]] == ["Succeeded", "Rejected", "Skipped"]
+    [approval] = rejected["approvals"]
+    assert (approval["environment"], approval["decision"]) == ("prod", "rejected")
+    assert (approval["name"], approval["comment"]) == ("Ada", "not yet")
+    names = "--query [].name -o tsv"
+    kinds = ("model", "online-endpoint", "batch-endpoint")
+    commands = [f"ml {kind} list {ARTICLE_PROD} {names}" for kind in kinds]
+    assert article.az(*commands) == ["", "", ""]
+
+
+def test_prod(dev):
+    """After both approvals the model is registered, deployed, and receives all traffic."""
+    article, _ = dev
     approvals = ["--approve", "prod=Ada:first release", "--approve", "blue=Ada:all traffic"]
-    prod = article.run(PROD, *options, *approvals)
-    assert prod["result"] == "Succeeded", log_of(prod)
-    assert {each["decision"] for each in prod["approvals"]} == {"approve"}
-    assert article.az(MODELS) == "taxi-model"
-    line = "ml online-endpoint show -n taxi-online-prod -g rg -w article-prod --query traffic"
-    assert article.az(line).split() == ["{", '"taxi-online-dp":', "100", "}"]
+    document = run_prod(dev, *approvals)
+    assert document["result"] == "Succeeded", log_of(document)
+    assert set(step_results(document).values()) == {"Succeeded"}
+    decisions = [(each["environment"], each["decision"]) for each in document["approvals"]]
+    assert decisions == [("prod", "approved"), ("blue", "approved")]
+    models, traffic, batch = article.az(
+        f"ml model list {ARTICLE_PROD} --query [].name -o tsv",
+        f"ml online-endpoint show -n taxi-online-prod {ARTICLE_PROD} --query traffic",
+        f"ml batch-deployment list -e taxi-batch-prod {ARTICLE_PROD} --query [].name -o tsv",
+    )
+    assert models == "taxi-model"
+    assert json.loads(traffic) == {"taxi-online-dp": 100}
+    assert batch == "taxi-batch-dp"

@@ -254,6 +254,28 @@ def test_rejected(run: Any) -> None:
     assert {job.job: job.result for _, job in result.jobs()}["before"] == "Skipped"
 
 
+AFTER_REJECTION = """
+stages:
+- stage: first
+  jobs: [{deployment: d, environment: one, strategy: {runOnce: {deploy: {steps: [{bash: 'true'}]}}}}]
+- stage: second
+  jobs: [{deployment: d, environment: two, strategy: {runOnce: {deploy: {steps: [{bash: 'true'}]}}}}]
+- stage: rollback
+  dependsOn: first
+  condition: failed()
+  jobs: [{deployment: d, environment: three, strategy: {runOnce: {deploy: {steps: [{bash: 'true'}]}}}}]
+"""
+
+
+def test_a_rejection_asks_only_for_approvals_of_stages_that_run(run: Any) -> None:
+    decisions = {"one": Decision("reject"), "two": Decision("approve"), "three": Decision("open")}
+    result = run(AFTER_REJECTION, approvals=decisions)
+    assert [stage.result for stage in result.stages] == ["Rejected", "Skipped", "Succeeded"]
+    assert [each.environment for each in result.approvals] == ["one"]
+    result = run(AFTER_REJECTION, approvals={"one": Decision("reject")})
+    assert result.waiting == [{"stage": "rollback", "environment": "three"}]
+
+
 class Seen:
     def __init__(self) -> None:
         self.events: list[Event] = []

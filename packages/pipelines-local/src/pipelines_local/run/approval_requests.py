@@ -50,9 +50,7 @@ class ApprovalRequests:
         for state in self._graph.stages.values():
             for job in self._waiting_validations(state):
                 decided |= self._request_validation(state, job)
-        for state in self._graph.stages.values():
-            if state.done or state.started or not self._graph.is_ready(state):
-                continue
+        for state in self._waiting_stages():
             for environment in state.stage.environments:
                 if environment in state.approved or state.done:
                     continue
@@ -60,17 +58,30 @@ class ApprovalRequests:
         return decided
 
     def missing(self) -> list[dict[str, str]]:
-        """Return the missing approvals of the stages that are ready."""
+        """Return the missing approvals."""
         return [
             {"stage": state.stage.name, "environment": environment}
-            for state in self._graph.stages.values()
-            if not state.done and not state.started and self._graph.is_ready(state)
+            for state in self._waiting_stages()
             for environment in state.stage.environments
             if environment not in state.approved
         ] + [
             {"stage": state.stage.name, "environment": _validation_name(state.stage.name, job)}
             for state in self._graph.stages.values()
             for job in self._waiting_validations(state)
+        ]
+
+    def _waiting_stages(self) -> list[StageState]:
+        """Return the stages that start as soon as they are approved.
+
+        A rejection can make a later stage ready that its condition then skips.
+        """
+        return [
+            state
+            for state in self._graph.stages.values()
+            if not state.done
+            and not state.started
+            and self._graph.is_ready(state)
+            and self._graph.check_stage(state.stage) is None
         ]
 
     def _waiting_validations(self, state: StageState) -> list[Job]:
