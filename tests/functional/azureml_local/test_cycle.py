@@ -426,13 +426,24 @@ def test_what_is_not_supported_says_so(local):
     assert "PUT /subscriptions/s/providers/Microsoft.Nothing" in answer.json()["error"]["message"]
 
 
+def _statuses(jobs, parent):
+    return {each.name: each.status for each in jobs.list(parent_job_name=parent)}
+
+
 def test_state_survives_sigkill(local, client, online, trained):
     from azure.ai.ml import command
+    from azure.ai.ml.sweep import Choice
 
     jobs = client().jobs
     running = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
+    slow = command(command="sleep ${{inputs.x}}", environment="azureml:e:1", inputs={"x": 0})
+    sweep = jobs.create_or_update(
+        slow(x=Choice([300, 301])).sweep(
+            sampling_algorithm="grid", primary_metric="m", goal="maximize", max_total_trials=2
+        )
+    )
     deadline = time.monotonic() + 90
-    while jobs.get(running.name).status != "Running":
+    while [jobs.get(running.name).status, *_statuses(jobs, sweep.name).values()] != ["Running"] * 3:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     local.kill()
@@ -440,6 +451,11 @@ def test_state_survives_sigkill(local, client, online, trained):
     ml_client = client()
     assert ml_client.jobs.get(trained.name).status == "Completed"
     assert ml_client.jobs.get(running.name).status == "Failed"
+    assert ml_client.jobs.get(sweep.name).status == "Failed"
+    assert _statuses(ml_client.jobs, sweep.name) == {
+        f"{sweep.name}_0": "Failed",
+        f"{sweep.name}_1": "Failed",
+    }
     assert ml_client.models.get("m", "1").version == "1"
     endpoint = ml_client.online_endpoints.get("online-1")
     deadline = time.monotonic() + 90

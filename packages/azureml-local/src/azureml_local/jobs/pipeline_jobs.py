@@ -16,6 +16,7 @@ from azureml_local.jobs import command_jobs, records
 from azureml_local.jobs.plans import Plan, Step
 from azureml_local.jobs.reuse import CompletedSteps
 from azureml_local.jobs.runner import Runner
+from azureml_local.jobs.sweep.runs import run_sweep
 from azureml_local.state import State, Workspace
 
 
@@ -101,6 +102,8 @@ class _PipelineRun:
             await run_pipeline(
                 self.state, self.runner, self.workspace, step.job, step.plan, self.root
             )
+        elif step.properties["jobType"] == "Sweep":
+            await run_sweep(self.state, self.runner, self.workspace, step.job, self.root)
         else:
             if step.is_deterministic:
                 key = CompletedSteps(self.state, self.workspace).key(step.properties)

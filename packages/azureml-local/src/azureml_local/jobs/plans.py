@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -19,6 +20,8 @@ from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
+from azureml_local.jobs.sweep import steps as sweep_steps
+from azureml_local.jobs.sweep.validation import check_sweep
 from azureml_local.state import State, Workspace, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
@@ -33,6 +36,7 @@ API_NAMES = {
     "name": "assetName",
     "version": "assetVersion",
 }
+STEP_TYPES = ("command", "pipeline", "sweep")
 MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
 
@@ -157,12 +161,12 @@ class _Reader:
         settings: dict[str, Any],
         plan: Plan,
     ) -> tuple[Step, InputMap]:
-        component = text_of(node, "componentId")
+        component = sweep_steps.component_id(node)
         if not component:
             raise BadRequest("componentId: a step must have a component", "UserError")
         check_services(node)
         asset = assets.find_by_id(self._state, self._workspace, "components", component)
-        spec = asset.body["componentSpec"]
+        spec = sweep_steps.trial_spec(node, asset.body["componentSpec"])
         values = _inputs(node, spec, pipeline_inputs, step_outputs)
         declared_outputs, pipeline_outputs = _outputs(node, spec, outputs)
         job = str(uuid.uuid4())
@@ -192,12 +196,21 @@ class _Reader:
             step = Step(name, job, needs, {"jobType": "Command", **properties, **command})
             for value in values.values():
                 validation.check_input(self._state, self._workspace, value)
-            validation.check_command(self._state, self._workspace, step.properties)
+            if sweep_steps.is_sweep(node):
+                step.properties |= sweep_steps.sweep_properties(
+                    node, command, partial(_replace_inputs, pipeline_inputs=pipeline_inputs)
+                )
+                check_sweep(self._state, self._workspace, name, step.properties)
+            else:
+                validation.check_command(self._state, self._workspace, step.properties)
             step.outputs = {
                 key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
                 for key, value in declared_outputs.items()
             }
-            self._reuse(step, spec, plan)
+            if sweep_steps.is_sweep(node):
+                step.is_deterministic = False  # sweeps are not reused
+            else:
+                self._reuse(step, spec, plan)
         plan.outputs.update(
             {pipeline_outputs[k]: uri for k, uri in step.outputs.items() if k in pipeline_outputs}
         )
@@ -278,10 +291,10 @@ def _topological_order(jobs: dict[str, Any]) -> list[str]:
         if not isinstance(node, dict):
             raise BadRequest(f"step {name} must be an object (got {node!r})", target=f"jobs.{name}")
         kind = text_of(node, "type", "command")
-        if kind not in ("command", "pipeline"):
+        if kind not in STEP_TYPES:
             raise NotSupported(
                 f"Jobs - Create or update: step {name} has type {kind}, which is not supported by "
-                "azureml-local; it runs command and pipeline steps"
+                f"azureml-local; it runs steps of these types: {', '.join(STEP_TYPES)}"
             )
         needs = list(_required_steps(node))
         for other in needs:

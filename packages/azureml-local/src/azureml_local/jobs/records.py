@@ -14,8 +14,12 @@ from azureml_local.store import Resource
 
 KIND = "jobs"
 FINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
+RUN_TYPES = {"Pipeline": "azureml.PipelineRun", "Sweep": "hyperdrive"}
+"""The type of a job's run in the run history; other jobs have ``azureml.commandjob``."""
 LOG = "user_logs/std_log.txt"
 EXECUTION_LOG = "logs/azureml/executionlogs.txt"
+SWEEP_LOG = "azureml-logs/hyperdrive.txt"
+"""The log of a sweep, at Azure's path."""
 SCORING_LOG = "logs/user/stdout/127.0.0.1/process000.stdout.txt"
 """The log of the scoring process in the child of a batch job, at Azure's path."""
 
@@ -121,9 +125,7 @@ def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, 
         "outputs": _outputs(body),
         "rootRunId": body.get("root") or body.get("parent") or job.name,
         "runUuid": job.name,
-        "runType": "azureml.PipelineRun"
-        if body["properties"].get("jobType") == "Pipeline"
-        else "azureml.commandjob",
+        "runType": RUN_TYPES.get(body["properties"].get("jobType", ""), "azureml.commandjob"),
         "createdUtc": job.created,
         "lastModifiedUtc": job.modified,
         "hidden": bool(body["properties"].get("isArchived")),
@@ -133,7 +135,8 @@ def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, 
 def stream_logs(folder: Path) -> list[str]:
     """The logs that the SDK can stream, among the artifacts of a job: one for each process."""
     logs = [f"user_logs/{path.name}" for path in (folder / "user_logs").glob("std_log*.txt")]
-    return sorted(logs) + [EXECUTION_LOG] * (folder / EXECUTION_LOG).is_file()
+    others = [each for each in (EXECUTION_LOG, SWEEP_LOG) if (folder / each).is_file()]
+    return sorted(logs) + others
 
 
 def _outputs(body: dict[str, Any]) -> dict[str, Any]:

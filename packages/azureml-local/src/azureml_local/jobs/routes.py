@@ -12,6 +12,8 @@ from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import command_jobs, pipeline_jobs, plans, records, validation
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.runner import Runner
+from azureml_local.jobs.sweep.runs import run_sweep
+from azureml_local.jobs.sweep.validation import check_sweep
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of
 from azureml_local.store import Resource
@@ -43,18 +45,22 @@ def create(
     """
     properties = complete_job(properties)
     validation.check_job(state, workspace, name, properties)
+    kind = properties["jobType"]
+    plan = plans.Plan.read(state, workspace, properties) if kind == "Pipeline" else None
+    if kind == "Sweep":
+        check_sweep(state, workspace, name, properties)
     body = {
         "properties": properties,
         "status": "NotStarted",
         "submitted": records.utc_now(),
         **fields,
     }
-    if properties["jobType"] == "Pipeline":
-        plan = plans.Plan.read(state, workspace, properties)
-        job = state.store.put(workspace.key, records.KIND, name, "", body)
+    job = state.store.put(workspace.key, records.KIND, name, "", body)
+    if plan is not None:
         state.background(pipeline_jobs.run_pipeline(state, runner, workspace, name, plan))
+    elif kind == "Sweep":
+        state.background(run_sweep(state, runner, workspace, name))
     else:
-        job = state.store.put(workspace.key, records.KIND, name, "", body)
         state.background(command_jobs.run_command_job(runner, state, workspace, name))
     return job
 
@@ -66,7 +72,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         "PUT",
         WORKSPACE + "/jobs/{name}",
         "Jobs - Create or update",
-        partly="command jobs, and pipelines of command components",
+        partly="command, sweep and pipeline jobs; no AutoML, Spark or fine-tuning jobs",
     )
     async def put(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]

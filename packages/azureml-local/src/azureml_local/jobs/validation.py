@@ -15,7 +15,7 @@ from azureml_local.state import State, Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
 FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,254}\Z")
-KINDS = ("Command", "Pipeline")
+KINDS = ("Command", "Pipeline", "Sweep")
 
 
 def check_job(state: State, workspace: Workspace, name: str, properties: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def check_job(state: State, workspace: Workspace, name: str, properties: dict[st
     if kind not in KINDS:
         raise NotSupported(
             f"Jobs - Create or update: {kind} jobs are not supported by azureml-local; it runs "
-            "command and pipeline jobs"
+            f"jobs of these types: {', '.join(KINDS)}"
         )
     check_services(properties)
     text_of(properties, "experimentName")

@@ -1,0 +1,262 @@
+"""Runs sweep jobs: trials side by side, early termination, and the outputs of the best trial.
+
+A trial is a child job of the sweep, with the name ``<sweep>_<number>``. Trials start when fewer
+than ``max_concurrent_trials`` are active, and wait in the queue of their compute like other jobs.
+If the first three trials to end have failed, the sweep is cancelled and fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from azureml_local.addresses import run_artifacts_path
+from azureml_local.errors import AzureError
+from azureml_local.jobs import command_jobs, inputs, records
+from azureml_local.jobs.runner import Runner
+from azureml_local.jobs.sweep.sampling import Parameters
+from azureml_local.jobs.sweep.settings import SweepSettings
+from azureml_local.jobs.sweep.trials import read_history, trial_properties
+from azureml_local.state import State, Workspace, object_of
+from azureml_local.store import Resource
+
+MAX_FIRST_FAILURES = 3
+POLICY_SECONDS = 0.5  # between two readings of the metrics of running trials
+PRIMARY_METRIC, BEST_TRIAL, SCORE = "primary_metric_config", "best_child_run_id", "score"
+"""The properties of a sweep with its objective, its best trial, and that trial's metric."""
+
+
+async def run_sweep(
+    state: State, runner: Runner, workspace: Workspace, name: str, root: str | None = None
+) -> None:
+    """Run a sweep job from its first trial to its final status.
+
+    Args:
+        state: the server's state.
+        runner: runs the trials.
+        workspace: the job's workspace.
+        name: the sweep job, or the step that is a sweep.
+        root: the outermost pipeline job; None if it is this one.
+    """
+    log = runner.log_file(workspace, name, records.SWEEP_LOG)
+    properties = records.find(state, workspace, name).body["properties"]
+    settings = SweepSettings.read(properties)
+    run = _SweepRun(state, runner, workspace, name, properties, settings, log, root or name)
+    await runner.supervise(workspace, name, log, run.run_trials)
+
+
+@dataclass
+class _SweepRun:
+    """One run of a sweep's trials; the arguments of :func:`run_sweep`, its settings and its log."""
+
+    state: State
+    runner: Runner
+    workspace: Workspace
+    name: str
+    properties: dict[str, Any]
+    settings: SweepSettings
+    log: Path
+    root: str
+    failure: str = ""
+    _ended: list[str] = field(default_factory=list)
+    """The final statuses of the trials in the order of their ends."""
+    _histories: dict[str, list[float]] = field(default_factory=dict)
+    """The logged values of each trial's primary metric."""
+
+    async def run_trials(self) -> int:
+        """Run all trials and return 0 if the sweep completed.
+
+        Raises:
+            AzureError: the sweep failed.
+        """
+        await self.runner.create_run(self.workspace, self.name, {})
+        self.runner.set_status(self.workspace, self.name, "Running")
+        samples = await asyncio.to_thread(self.settings.sample_trials)
+        self._write_log(f"sampled {len(samples)} trials ({self.settings.algorithm})")
+        self._set_properties(samples)
+        helpers = [asyncio.create_task(self._apply_policy())]
+        if self.settings.timeout is not None:
+            helpers.append(asyncio.create_task(self._cancel_after(self.settings.timeout)))
+        active = asyncio.Semaphore(self.settings.max_concurrent_trials)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, parameters in enumerate(samples):
+                    await active.acquire()
+                    if self.failure or self._is_cancelled():
+                        break
+                    trial = self._create_trial(number, parameters)
+                    group.create_task(self._run_trial(trial, active))
+        finally:
+            for helper in helpers:
+                helper.cancel()
+        best = self._best_trial()
+        await asyncio.to_thread(self._take_outputs, best)
+        if not self.failure and self._ended and set(self._ended) == {"Failed"}:
+            self.failure = f"all trials failed: {self._first_error()}"
+        if self.failure:
+            raise AzureError(self.failure, "UserError")
+        return 0
+
+    def _create_trial(self, number: int, parameters: Parameters) -> str:
+        trial = f"{self.name}_{number}"
+        body = {
+            "properties": trial_properties(self.properties, self.settings, trial, parameters),
+            "status": "NotStarted",
+            "submitted": records.utc_now(),
+            "parent": self.name,
+            "root": self.root,
+            "trial": {"parameters": parameters},
+        }
+        self.state.store.put(self.workspace.key, records.KIND, trial, "", body)
+        self._write_log(f"trial {trial} submitted: {json.dumps(parameters)}")
+        return trial
+
+    async def _run_trial(self, trial: str, active: asyncio.Semaphore) -> None:
+        try:
+            await command_jobs.run_command_job(self.runner, self.state, self.workspace, trial)
+            await self._read_metric(trial)
+            status = records.find(self.state, self.workspace, trial).body["status"]
+            self._ended.append(status)
+            self._write_log(f"trial {trial} {status}")
+            if self._ended == ["Failed"] * MAX_FIRST_FAILURES and not self._is_cancelled():
+                self.failure = (
+                    f"the first {MAX_FIRST_FAILURES} trials failed: {self._first_error()}"
+                )
+                await self._cancel_trials()
+        finally:
+            active.release()
+
+    def _trials(self) -> list[Resource]:
+        return records.children(self.state, self.workspace, self.name)
+
+    async def _cancel_trials(self) -> None:
+        for trial in self._trials():
+            await self.runner.cancel(self.workspace, trial.name)
+
+    async def _cancel_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        message = f"cancelled: the sweep ran longer than limits.timeout ({seconds:g} s)"
+        self._write_log(message)
+        error = records.error_document(message)
+        records.update(self.state, self.workspace, self.name, error=error)
+        await self.runner.cancel(self.workspace, self.name)
+
+    async def _read_metric(self, trial: str) -> None:
+        """Read the primary metric of a trial and store its best value."""
+        history = await read_history(
+            self.runner.tracking, self.workspace, trial, self.settings.metric
+        )
+        if history != self._histories.get(trial):
+            self._histories[trial] = history
+            body = records.find(self.state, self.workspace, trial).body
+            result = {**body["trial"], "metric": self.settings.best(history)}
+            records.update(self.state, self.workspace, trial, trial=result)
+
+    async def _apply_policy(self) -> None:
+        """Cancel running trials as the early termination policy says."""
+        policy = self.settings.policy
+        applied: dict[str, int] = {}
+        while policy is not None:
+            await asyncio.sleep(POLICY_SECONDS)
+            running = [each.name for each in self._trials() if each.body["status"] == "Running"]
+            for trial in running:
+                await self._read_metric(trial)
+            for trial in running:
+                reached = len(self._histories.get(trial, []))
+                for interval in policy.intervals(applied.get(trial, 0), reached):
+                    if policy.cancels(
+                        trial, interval, self._histories, maximize=self.settings.maximize
+                    ):
+                        self._write_log(f"trial {trial} cancelled by the policy at {interval}")
+                        await self.runner.cancel(self.workspace, trial)
+                        break
+                applied[trial] = reached
+
+    def _best_trial(self) -> Resource | None:
+        """The completed trial with the best metric; the first one of equals."""
+        measured = [
+            trial
+            for trial in self._trials()
+            if trial.body["status"] == "Completed" and trial.body["trial"].get("metric") is not None
+        ]
+        measured.sort(key=lambda trial: int(trial.name.rpartition("_")[2]))
+        best = max if self.settings.maximize else min
+        return best(measured, key=lambda trial: trial.body["trial"]["metric"], default=None)
+
+    def _take_outputs(self, best: Resource | None) -> None:
+        """Copy the best trial's outputs to those of the sweep, and name it in the properties."""
+        if best is None:
+            self._write_log(f"no completed trial logged the metric {self.settings.metric}")
+            self._add_properties({"best_metric_status": "Failed"})
+            return
+        score = best.body["trial"]["metric"]
+        self._write_log(f"best trial: {best.name} ({self.settings.metric} {score})")
+        uris = {}
+        for key, value in object_of(self.properties, "outputs").items():
+            output = inputs.resolve_output(self.state, self.workspace, self.name, key, value)
+            uris[key] = output.uri
+            source = self.state.local_path(self.workspace, best.body["outputs"][key])
+            output.folder.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, output.path, dirs_exist_ok=True)
+            elif source.exists():
+                shutil.copy(source, output.path)
+            inputs.register_output(self.state, self.workspace, key, output)
+        records.update(self.state, self.workspace, self.name, outputs=uris)
+        self._add_properties(
+            {
+                BEST_TRIAL: best.name,
+                SCORE: str(score),
+                "best_metric_status": "Succeeded",
+                "best_data_container_id": run_artifacts_path(best.name).rpartition("/")[2],
+            }
+        )
+
+    def _set_properties(self, samples: list[Parameters]) -> None:
+        """Set the properties that Azure's sweeps have, and a tag for each trial."""
+        objective = {
+            "name": self.settings.metric,
+            "goal": "maximize" if self.settings.maximize else "minimize",
+        }
+        size = self.settings.space_size
+        self._add_properties(
+            {
+                PRIMARY_METRIC: json.dumps(objective),
+                "resume_from": "null",
+                "runTemplate": "HyperDrive",
+                "azureml.runsource": "hyperdrive",
+                "platform": "AML",
+                "space_size": "infinite_space_size" if math.isinf(size) else str(int(size)),
+            }
+        )
+        tags = {f"{self.name}_{i}": json.dumps(each) for i, each in enumerate(samples)}
+        body = records.find(self.state, self.workspace, self.name).body
+        properties = body["properties"]
+        properties["tags"] = {**object_of(properties, "tags"), **tags}
+        records.update(self.state, self.workspace, self.name, properties=properties)
+
+    def _add_properties(self, new: dict[str, str]) -> None:
+        properties = records.find(self.state, self.workspace, self.name).body["properties"]
+        properties["properties"] = {**object_of(properties, "properties"), **new}
+        records.update(self.state, self.workspace, self.name, properties=properties)
+
+    def _first_error(self) -> str:
+        """The message of the first trial that failed."""
+        errors = (
+            (trial.body.get("error") or {}).get("error", {}).get("message", "")
+            for trial in self._trials()
+            if trial.body["status"] == "Failed"
+        )
+        return next(errors, "")
+
+    def _write_log(self, line: str) -> None:
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(f"[{records.utc_now()}] {line}\n")
+
+    def _is_cancelled(self) -> bool:
+        return bool(records.find(self.state, self.workspace, self.name).body.get("cancel"))

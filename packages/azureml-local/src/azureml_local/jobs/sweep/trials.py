@@ -1,0 +1,73 @@
+"""The trials of a sweep: their jobs, and the values of the primary metric that they logged."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from azureml_local.jobs.sweep.sampling import Parameters
+from azureml_local.jobs.sweep.settings import SweepSettings
+from azureml_local.mlflow.tracking import Tracking
+from azureml_local.state import Workspace, object_of, text_of
+
+PARAMETER = re.compile(r"\$\{\{\s*search_space\.([\w.\-]+)\s*\}\}")
+VARIABLE = "AZUREML_SWEEP_"
+"""The prefix of the environment variables with the values of the hyperparameters."""
+COPIED = ("experimentName", "computeId", "inputs", "componentId")
+"""The properties of a sweep that its trials have too."""
+
+
+def trial_properties(
+    properties: dict[str, Any], settings: SweepSettings, name: str, parameters: Parameters
+) -> dict[str, Any]:
+    """The properties of a trial's command job.
+
+    As on Azure, the command reads hyperparameters from environment variables. Each trial has
+    outputs of its own; those of the best trial are copied to the outputs of the sweep.
+
+    Args:
+        properties: the sweep's properties.
+        settings: its settings.
+        name: the trial.
+        parameters: the values of its hyperparameters.
+    """
+    trial = object_of(properties, "trial")
+    outputs = {
+        key: {field: value[field] for field in ("jobOutputType", "mode") if value.get(field)}
+        for key, value in object_of(properties, "outputs").items()
+    }
+    return {
+        **{key: properties[key] for key in COPIED if properties.get(key) is not None},
+        "jobType": "Command",
+        "displayName": name,
+        "tags": {"hyperparameters": json.dumps(parameters)},
+        "properties": {},
+        "command": PARAMETER.sub(rf"${{{VARIABLE}\1}}", text_of(trial, "command")),
+        "codeId": trial.get("codeId"),
+        "environmentId": text_of(trial, "environmentId"),
+        "environmentVariables": {
+            **object_of(trial, "environmentVariables"),
+            **{f"{VARIABLE}{key}": str(value) for key, value in parameters.items()},
+        },
+        "resources": object_of(trial, "resources") or object_of(properties, "resources"),
+        "distribution": trial.get("distribution"),
+        "limits": {"timeout": settings.trial_timeout},
+        "outputs": outputs,
+    }
+
+
+async def read_history(
+    tracking: Tracking, workspace: Workspace, run: str, metric: str
+) -> list[float]:
+    """The finite values of a metric that a run logged, in the order of time and step."""
+    client = await tracking.client(workspace)
+    response = await client.get(
+        "/api/2.0/mlflow/metrics/get-history", params={"run_id": run, "metric_key": metric}
+    )
+    if response.status_code != 200:  # the trial ended before it had a run
+        return []
+    logged = response.json().get("metrics", [])
+    logged.sort(key=lambda each: (each["timestamp"], each.get("step", 0)))
+    return [value for each in logged if math.isfinite(value := float(each["value"]))]
