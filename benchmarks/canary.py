@@ -57,6 +57,8 @@ class LoadProcess:
             [sys.executable, __file__, "--load", *self._options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it sends requests from now on
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,6 +86,7 @@ class OpenLoop:
         """Send requests until the standard input ends, then wait for the last answers."""
         end = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
         tasks: set[asyncio.Task[None]] = set()
+        print(flush=True)
         started, number = time.monotonic(), 0
         while not end.done():
             number += 1

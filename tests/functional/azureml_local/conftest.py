@@ -31,7 +31,7 @@ class Local:
             self.process = child_processes.spawn(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while not (self.data / "server.json").is_file() or self.state()["pid"] != self.process.pid:
             assert self.process.poll() is None, (self.data / "serve.log").read_text()
             assert time.monotonic() < deadline, "the server is not ready"

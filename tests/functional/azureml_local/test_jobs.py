@@ -29,7 +29,7 @@ def submit(ml, line, **about):
     return ml.jobs.create_or_update(command(command=line, environment=ENVIRONMENT, **about))
 
 
-def ended(ml, name, seconds=60):
+def ended(ml, name, seconds=180):
     """The job when it is over, without its log."""
     deadline = time.monotonic() + seconds
     while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
@@ -38,7 +38,7 @@ def ended(ml, name, seconds=60):
     return found
 
 
-def until(ml, name, status, seconds=60):
+def until(ml, name, status, seconds=180):
     deadline = time.monotonic() + seconds
     while (found := ml.jobs.get(name)).status != status:
         assert time.monotonic() < deadline, f"{name} is {found.status}, not {status}"

@@ -41,7 +41,7 @@ def step(line, inputs=(), **about):
     )
 
 
-def ended(ml, name, seconds=90):
+def ended(ml, name, seconds=180):
     deadline = time.monotonic() + seconds
     while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
         assert time.monotonic() < deadline, f"{name} is {found.status}"
@@ -261,7 +261,7 @@ def test_a_pipeline_is_cancelled_with_its_steps(ml):
         takes(d=first.outputs.out)
 
     made = ml.jobs.create_or_update(pipe())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while "Running" not in {each.status for each in children(ml, made.name).values()}:
         assert time.monotonic() < deadline
         time.sleep(0.1)

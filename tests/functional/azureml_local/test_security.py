@@ -256,7 +256,7 @@ def test_names_of_code_data_and_outputs_stay_in_their_folder(wire, outside):
 def _ended(wire, path):
     import time
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         status = json.loads(wire.ask("GET", path)[1])["properties"]["status"]
         if status in ("Completed", "Failed", "Canceled"):
