@@ -23,6 +23,7 @@ from azure.ai.ml.entities import (
     Model,
     OnlineRequestSettings,
 )
+from azure.ai.ml.sweep import Choice
 from azure.identity import DefaultAzureCredential
 
 TRAIN = """
@@ -105,11 +106,22 @@ def main(go: str) -> None:
         "Queued",
     ):
         time.sleep(0.1)
+    score = command(
+        command="python -c 'import mlflow; mlflow.log_metric(\"score\", ${{inputs.x}})'",
+        inputs={"x": 0},
+        environment="azureml:sk:1",
+    )
+    sweep = score(x=Choice([1, 2])).sweep(
+        sampling_algorithm="grid", primary_metric="score", goal="maximize", max_total_trials=2
+    )
+    sweep = ml.jobs.create_or_update(sweep)
+    ml.jobs.stream(sweep.name)
     keys = ml.online_endpoints.get_keys("online-1")
     seeded = {
         "done": ml.jobs.get(done.name).studio_url,
         "waits": waits.studio_url,
         "name": done.name,
+        "sweep": sweep.name,
         "busy": busy.name,
         "secrets": [keys.primary_key, keys.secondary_key, "hunter2"],
     }

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "jobs": "jobs",
     "job": "jobs/{name}",
+    "sweep": "jobs/{sweep}",
     "endpoints": "endpoints",
     "endpoint": "endpoints/online/online-1",
     "batch": "endpoints/batch/batch-1",
@@ -117,6 +118,17 @@ def test_the_page_follows_the_log_of_a_running_job(tab, studio):
     assert tab.complaints == []
 
 
+def test_the_page_of_a_sweep_lists_its_trials_and_marks_the_best(tab, studio):
+    tab.page.goto(f"{studio.base}/jobs/{studio.sweep}")
+    rows = tab.page.get_by_role("region", name="Trials").get_by_role("row")
+    expect(rows).to_have_count(3)
+    for number, (mark, score) in enumerate((("", "1.0"), (" best", "2.0")), start=1):
+        expect(rows.nth(number).get_by_role("rowheader")).to_have_text(
+            f"{studio.sweep}_{number - 1}{mark}"
+        )
+        expect(rows.nth(number).get_by_role("cell").nth(1)).to_have_text(score)
+
+
 def test_the_compute_page_lists_the_jobs_of_a_cluster(tab, studio):
     tab.page.goto(f"{studio.base}/compute")
     row = tab.page.get_by_role("row", name="narrow")
@@ -163,7 +175,7 @@ def test_layout_and_accessibility(browser, studio, screenshots, name):
     tab = Tab(context)
     tab.page.goto(studio.done)
     tab.requests.clear()
-    address = f"{studio.base}/{PAGES[name].format(name=studio.name)}"
+    address = f"{studio.base}/{PAGES[name].format(name=studio.name, sweep=studio.sweep)}"
     tab.page.goto(address)
     check_views(tab.page, lambda: axe_of(context, tab.page), screenshots, f"studio-{name}")
     content = tab.page.content()

@@ -4,10 +4,12 @@ No annotations from the future here: ``dsl.pipeline`` reads those of its functio
 """
 
 import json
+import re
 import textwrap
 import time
 
 import pytest
+import requests
 
 pytestmark = pytest.mark.functional
 
@@ -124,6 +126,12 @@ def test_a_sweep_has_the_outputs_of_its_best_trial(ml, code, tmp_path, capsys):
     assert (tmp_path / "all/artifacts/user_logs/std_log.txt").is_file()
     assert (tmp_path / "all/hd-artifacts/azureml-logs/hyperdrive.txt").is_file()
     assert ml.data.get("swept", "1").path.rstrip("/").endswith(f"{made.name}/out")
+    page = requests.get(found.studio_url, timeout=60).text
+    rows = re.findall(
+        r'<th scope="row".*?/jobs/(\S+?)">.*?</th>\s*<td>.*?</td><td>(.*?)</td>', page
+    )
+    assert rows == [(f"{made.name}_{i}", score) for i, score in enumerate(("0.3", "0.9", "0.5"))]
+    assert re.findall(r"/jobs/(\S+?)\">[^<]*</a> <strong>best</strong>", page) == [best]
 
 
 def test_runs_of_trials_are_nested_in_the_run_of_the_sweep(ml, code):

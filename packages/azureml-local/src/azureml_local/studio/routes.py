@@ -24,7 +24,7 @@ from azureml_local.mlflow.tracking import Tracking
 from azureml_local.routing import Routes
 from azureml_local.state import ARTIFACTS, State, Workspace, inside
 from azureml_local.store import Resource
-from azureml_local.studio import access, scoring_form, views
+from azureml_local.studio import access, scoring_form, sweeps, views
 from azureml_local.studio.pages import page
 
 BASE = "/studio/{key}"
@@ -130,6 +130,7 @@ class Studio:
             for key, uri in (job.body.get("outputs") or {}).items()
         }
         folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
+        children = records.children(state, workspace, job.name)
         return self._page(
             "job",
             workspace,
@@ -141,7 +142,8 @@ class Studio:
             outputs=outputs,
             artifacts=await run_in_threadpool(views.files, folder),
             run=await self._mlflow_run(workspace, job),
-            steps=records.children(state, workspace, job.name),
+            steps=children,
+            sweep=sweeps.sweep_of(job, children),
         )
 
     async def _mlflow_run(self, workspace: Workspace, job: Resource) -> dict[str, Any] | None:
