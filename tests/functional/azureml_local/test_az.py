@@ -55,6 +55,17 @@ PIPELINE = """
 type: pipeline
 jobs: {one: {type: command, command: echo 1, environment: azureml:az-env@latest, compute: azureml:az-cpu}}
 """
+SWEEP = """
+$schema: https://azuremlschemas.azureedge.net/latest/sweepJob.schema.json
+type: sweep
+trial: {command: "echo ${{search_space.x}}", environment: azureml:az-env@latest}
+compute: azureml:az-cpu
+sampling_algorithm: random
+search_space: {x: {type: uniform, min_value: 1, max_value: 2}}
+objective: {goal: maximize, primary_metric: score}
+limits: {max_total_trials: 2, max_concurrent_trials: 2, timeout: 600}
+early_termination: {type: bandit, slack_factor: 0.1, evaluation_interval: 1}
+"""
 SCHEDULE = """
 name: az-nightly
 trigger: {type: cron, expression: "0 3 * * *"}
@@ -102,6 +113,7 @@ def az(local, tmp_path_factory) -> Az:
         "online.yml": ONLINE,
         "batch.yml": BATCH,
         "pipeline.yml": PIPELINE,
+        "sweep.yml": SWEEP,
         "schedule.yml": SCHEDULE,
         "src/main.py": "import sys\nprint('arguments', sys.argv[1:])\n",
         "score/score.py": "def init(): pass\ndef run(text): return [len(text)]\n",
@@ -150,6 +162,16 @@ def test_a_job(az, client):
     assert "['--n', '7']" in log.read_text()
     assert az(f"ml job archive -n {name}").code == 0
     assert az("ml job list --archived-only --query [].name -o tsv").out == f"{name}\n"
+
+
+def test_a_sweep(az):
+    made = az("ml job create -f sweep.yml").value
+    assert made["early_termination"]["slack_factor"] == 0.1
+    az(f"ml job stream -n {made['name']}")
+    ended = az(f"ml job show -n {made['name']}").value
+    assert (ended["type"], ended["status"]) == ("sweep", "Completed")
+    trials = az(f"ml job list --parent-job-name {made['name']}").value
+    assert {each["name"] for each in trials} == {f"{made['name']}_{i}" for i in range(2)}
 
 
 def test_a_failed_job(az):
