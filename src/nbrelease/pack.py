@@ -29,6 +29,7 @@ from nbrelease.records import (
 )
 from nbrelease.records.summary import derive, since_last
 from nbrelease.report import later_entries, pages
+from nbrelease.report.model_card import render_model_card
 from nbrelease.report.summary import render_summary
 
 __all__ = [
@@ -45,7 +46,7 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
     Args:
         folder: ``evidence/<release_id>`` with ``record.json`` and ``notebooks/*.ipynb``; with
             ``decisions.json`` of approvers and ``outcome.json`` of a pipeline.
-        card: whether to write the card of a registered model; importing skops takes seconds.
+        card: whether to write the card of a registered model.
 
     Returns:
         The record, as in ``record.json``.
@@ -67,8 +68,6 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
         files.write_text(folder / "html" / f"{result.name}.html", page)
         files.write_text(folder / "junit" / f"{result.name}.xml", junit.report(result))
     if card and record.model is not None:
-        from nbrelease.report.model_card import render_model_card
-
         files.write_text(folder / CARD, render_model_card(record))
     has_card = (folder / CARD).is_file()
     if has_card:

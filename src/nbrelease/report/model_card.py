@@ -1,4 +1,4 @@
-"""The model card of a release, written with skops.card from the facts of the record.
+"""The model card of a release in Markdown, written from the facts of the record.
 
 The model itself is never loaded: unpickling it would run its code.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from prettytable import PrettyTable, TableStyle
 
 from nbrelease.records import ReleaseRecord
 from nbrelease.records.published import Comparison, DataProfile, Fairness
@@ -29,15 +31,12 @@ def render_model_card(record: ReleaseRecord) -> str:
     Args:
         record: of a release with a registered model.
     """
-    from skops.card import Card
-
     _ = translator(record.language)
-    card = Card(None, model_diagram=False, template=None)
-    card.add(folded=False, **_texts(record, _))
-    for section, (text, table) in _tables(record, _).items():
-        card.add_table(folded=False, description=text, **{section: table})
-    card.add(folded=False, **{_("Limitations"): _bullets(limitations(record, _))})
-    return str(card.render())
+    sections = _texts(record, _)
+    for title, (text, table) in _tables(record, _).items():
+        sections[title] = "\n\n".join(filter(None, [text, _render_table(table)]))
+    sections[_("Limitations")] = _bullets(limitations(record, _))
+    return "".join(f"\n# {title}\n\n{text}\n" for title, text in sections.items())
 
 
 def card_contents(record: ReleaseRecord) -> Iterator[str]:
@@ -223,3 +222,12 @@ def _columns(profile: DataProfile, _: Translate) -> Table:
 
 def _bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _render_table(columns: Table) -> str:
+    """A Markdown table; a line break in a cell becomes an HTML one."""
+    table = PrettyTable()
+    table.set_style(TableStyle.MARKDOWN)
+    for name, values in columns.items():
+        table.add_column(name, [str(value).replace("\n", "<br />") for value in values])
+    return table.get_string()

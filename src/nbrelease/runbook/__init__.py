@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import chdir
 from datetime import UTC, datetime
@@ -22,7 +21,14 @@ from nbrelease.notebook import Notebook, load_nbformat, read
 from nbrelease.output_comparison import OutputComparer, markers
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
-from nbrelease.runbook import execute, kernelspec, machine_paths, parameter_values, verdict
+from nbrelease.runbook import (
+    execute,
+    kernelspec,
+    machine_paths,
+    parameter_values,
+    slow_imports,
+    verdict,
+)
 from nbrelease.runbook.injection import inject, to_json
 from nbrelease.runbook.masking import INJECTED, NotebookMasker
 from nbrelease.runbook.secret_receiver import receive_secrets
@@ -30,8 +36,6 @@ from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
 __all__ = ["check", "run", "settings_values"]
-
-IRI_VALIDATOR = "rfc3987_syntax"
 
 
 def run(
@@ -57,7 +61,7 @@ def run(
     Raises:
         UserError: the notebook, a parameter or the kernel is wrong; nothing was executed.
     """
-    _import_nbformat()
+    slow_imports.import_papermill()
     runbook = read(source)
     parameters = parameter_values.resolve(
         runbook,
@@ -149,7 +153,7 @@ def check(executed: Path, source: Path) -> RunbookResult:
     Raises:
         NotebookError: one of them is invalid, or the executed one lacks a cell of the source.
     """
-    _import_nbformat()
+    slow_imports.import_nbformat()
     result = result_of(executed)
     runbook = read(source)
     missing = {cell.id for cell in runbook.cells} - {
@@ -162,20 +166,6 @@ def check(executed: Path, source: Path) -> RunbookResult:
         )
     checker = OutputComparer.for_notebook(source)
     return _judge(executed, load_nbformat(source), runbook, result, checker, result.reason)
-
-
-def _import_nbformat() -> None:
-    """Import nbformat while the IRI validator of jsonschema is hidden, and only then.
-
-    The grammar of the validator takes 0.95 s of processor time, jsonschema without it 0.15 s. The
-    schema of notebooks has no IRIs.
-    """
-    if IRI_VALIDATOR not in sys.modules and "jsonschema" not in sys.modules:
-        sys.modules[IRI_VALIDATOR] = None  # type: ignore[assignment]
-        try:
-            import nbformat  # noqa: F401 - imports jsonschema
-        finally:
-            del sys.modules[IRI_VALIDATOR]
 
 
 def _load(path: Path) -> Any:

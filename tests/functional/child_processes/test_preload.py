@@ -30,6 +30,19 @@ print(json.dumps({
 sys.exit(int(sys.argv[1]))
 """
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
+ENDING = """
+import atexit, sys, threading, time
+class Ending:
+    def __del__(self): print("finalizer", flush=True)
+ending = Ending()
+ending.itself = ending
+atexit.register(print, "exit handler", flush=True)
+def work():
+    time.sleep(0.2)
+    print("thread", flush=True)
+threading.Thread(target=work).start()
+if len(sys.argv) > 1: sys.exit(sys.argv[1] if sys.argv[1] != "none" else None)
+"""
 OWN = "import sys\nif __name__ == '__main__':\n    print('own' in sys.modules)\n"
 IMPORTS = ["fractions", "fractions.Fraction", "own", "numpy", "no_such_module", "broken"]
 
@@ -40,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (started / "probe.py").write_text(PROBE)
     (started / "sleeper.py").write_text(SLEEPER)
     (started / "own.py").write_text(OWN)
+    (started / "ending.py").write_text(ENDING)
     (started / "broken.py").write_text("import module_that_is_missing\n")
     return started
 
@@ -123,6 +137,22 @@ def test_a_preloaded_module_can_run_as_the_program(
     process, output = run(preloaded, folder, "own")
     assert process.wait(60) == 0
     assert output.read_text() == "False\n"  # without a warning of runpy
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "lines"),
+    [
+        ([], 0, ["thread", "exit handler", "finalizer"]),
+        (["none"], 0, ["thread", "exit handler", "finalizer"]),
+        (["a message"], 1, ["a message", "thread", "exit handler", "finalizer"]),
+    ],
+)
+def test_a_fork_ends_like_python_m(
+    preloaded: preload.Preloaded, folder: Path, words: list[str], code: int, lines: list[str]
+) -> None:
+    process, output = run(preloaded, folder, "ending", *words)
+    assert process.wait(60) == code
+    assert sorted(output.read_text().splitlines()) == sorted(lines)
 
 
 def test_failed_imports_are_logged(preloaded: preload.Preloaded, folder: Path) -> None:

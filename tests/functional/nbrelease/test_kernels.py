@@ -25,6 +25,8 @@ from nbrelease import record
 record(early=early, pid=os.getpid(), parent=os.getppid(), cwd=os.getcwd())
 sys.stderr.write("to the notebook")
 os.system("echo of a child")
+unclosed = open("unclosed.txt", "w")
+unclosed.write("written")
 """
 
 
@@ -51,6 +53,7 @@ def test_a_kernel_is_forked_from_the_preloaded_process(
         assert "child_processes.preload._server" in psutil.Process(values["parent"]).cmdline()
         assert values["cwd"] == "./runbooks"  # as the evidence names it
         assert not psutil.pid_exists(values["pid"])
+        assert (project.root / "runbooks" / "unclosed.txt").read_text() == "written"
         executed = next(project.root.glob("evidence/*/notebooks/01_a.ipynb")).read_text()
         assert "to the notebook" in executed
         assert "of a child" in executed
