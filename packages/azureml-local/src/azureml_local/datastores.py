@@ -119,7 +119,7 @@ def find_lake_uri(state: State, workspace: Workspace, address: str) -> str:
     """The datastore URI of an address in Azure Data Lake Storage Gen2.
 
     Returns:
-        The URI; empty if the address is of another kind, or in no datastore of the workspace.
+        The URI; empty for another kind of address, and without a datastore for it.
     """
     match = LAKE_ADDRESS.fullmatch(address)
     if match is None:
