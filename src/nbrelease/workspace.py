@@ -53,14 +53,18 @@ def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | No
             f"local workspace: the server on {data.name} runs without isolation, and settings.ini "
             f"has isolation = uv; stop it: azureml-local stop --data {data.name}"
         )
-    return _keep_own_authorities(dict(state["env"]))
+    return _add_own_variables(dict(state["env"]))
 
 
-def _keep_own_authorities(variables: dict[str, str]) -> dict[str, str]:
-    """Keep the user's ``SSL_CERT_FILE`` if the server's bundle does not contain it.
+def _add_own_variables(variables: dict[str, str]) -> dict[str, str]:
+    """Add the user's hosts without proxy, and ``SSL_CERT_FILE`` if the server's bundle lacks it.
 
-    The server's bundle has the user's authorities as they were when the server started.
+    The server's variables have those of the user when the server started.
     """
+    own_hosts = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    for name in {"NO_PROXY", "no_proxy"} & variables.keys():
+        hosts = (host.strip() for host in f"{own_hosts},{variables[name]}".split(","))
+        variables = {**variables, name: ",".join(dict.fromkeys(filter(None, hosts)))}
     own, bundle = os.environ.get("SSL_CERT_FILE"), variables.get("SSL_CERT_FILE")
     with contextlib.suppress(OSError):  # a missing file is the user's to find out
         if own and bundle and Path(own).read_bytes() not in Path(bundle).read_bytes():

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import socketserver
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Iterator
 
 import pytest
+
+from azureml_local import certificates
 
 pytestmark = pytest.mark.functional
 
@@ -147,3 +153,77 @@ def test_a_strict_server(data, tmp_path):
     assert results["endpoints"] == [201, 201, 400] * 2
     assert results["no compute"] == [404, "UserError", "computeId"]
     assert "Traceback" not in result.stderr
+
+
+def test_env_keeps_what_the_user_set_after_the_start(data, tmp_path):
+    company = certificates.ensure(tmp_path / "company").bundle
+    cli("start", data=data)
+    own = {**os.environ, "SSL_CERT_FILE": str(company), "NO_PROXY": "intranet"}
+    variables = json.loads(cli("env", "--format", "json", data=data, env=own).stdout)
+    assert variables["SSL_CERT_FILE"] == str(company)
+    assert variables["NO_PROXY"] == "intranet,localhost,127.0.0.1"
+    shell = cli("env", data=data, env=own).stdout
+    assert f"export SSL_CERT_FILE={company}" in shell
+    show = "import os; print(os.environ['SSL_CERT_FILE'], os.environ['no_proxy'])"
+    output = cli("run", "--", sys.executable, "-c", show, data=data, env=own).stdout
+    assert output.split() == [str(company), "intranet,localhost,127.0.0.1"]
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """The address of a proxy that refuses every request, and the first lines of its requests."""
+    requests: list[str] = []
+
+    class Refuse(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            requests.append(self.rfile.readline().decode().strip())
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuse) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", requests
+        server.shutdown()
+
+
+JOB = """
+import mlflow
+mlflow.log_metric("answer", 42)
+print("logged")
+"""
+CLIENT = """
+import mlflow
+from azure.ai.ml import MLClient, command
+from azure.ai.ml.entities import Environment
+from azure.identity import DefaultAzureCredential
+
+ml = MLClient(DefaultAzureCredential(), "12345678-1234-1234-1234-123456789012", "group", "dev")
+job = ml.jobs.create_or_update(
+    command(
+        code="code",
+        command="python job.py",
+        environment=Environment(name="any", image="ubuntu:22.04"),
+        compute="cpu-cluster",
+    )
+)
+ml.jobs.stream(job.name)
+ml.jobs.download(job.name, download_path="downloaded", all=True)
+mlflow.set_tracking_uri(ml.workspaces.get("dev").mlflow_tracking_uri)
+print("metrics:", mlflow.get_run(job.name).data.metrics)
+"""
+
+
+def test_client_and_job_reach_the_workspace_without_the_users_proxy(data, tmp_path, proxy):
+    address, requests = proxy
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "job.py").write_text(JOB)
+    (tmp_path / "client.py").write_text(CLIENT)
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    env = {**os.environ, **dict.fromkeys(names, address)}
+    for name in ("NO_PROXY", "no_proxy"):
+        env.pop(name, None)
+    words = ["--", sys.executable, "-W", "ignore", "client.py"]
+    result = cli("run", *words, data=data, cwd=tmp_path, env=env)
+    assert "metrics: {'answer': 42.0}" in result.stdout
+    logs = (tmp_path / "downloaded").rglob("std_log.txt")
+    assert "logged" in next(logs).read_text()
+    assert requests == []

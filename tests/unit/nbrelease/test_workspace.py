@@ -48,6 +48,14 @@ def test_the_users_authorities_are_kept_if_the_server_does_not_know_them(
     assert read_variables(tmp_path) == {"SSL_CERT_FILE": str(bundle if known else own)}
 
 
+def test_the_users_hosts_without_proxy_are_added(tmp_path, monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "intranet, localhost")
+    write_server_file(tmp_path, env={"NO_PROXY": "old,localhost", "no_proxy": "old,localhost"})
+    expected = "intranet,localhost,old"
+    assert read_variables(tmp_path) == {"NO_PROXY": expected, "no_proxy": expected}
+
+
 def test_another_process_with_the_id_of_the_server_is_not_the_server(tmp_path):
     write_server_file(tmp_path, pid_started=psutil.Process().create_time() - 3600)
     assert read_variables(tmp_path) is None

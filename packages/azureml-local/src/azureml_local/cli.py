@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 import child_processes
-from azureml_local import certificates
 from azureml_local.az import BIN_VARIABLE
+from azureml_local.client_variables import client_variables
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import LocalError
 from azureml_local.server_options import ServerOptions, server_options
@@ -106,7 +106,7 @@ def status(data: Path) -> int:
 @click.option("--format", "output_format", type=click.Choice(["shell", "json"]), default="shell")
 def env(data: Path, output_format: str) -> None:
     """Print the variables that connect a client: eval "$(azureml-local env)"."""
-    variables = _require_server(data)["env"]
+    variables = client_variables(_require_server(data)["env"], os.environ)
     if output_format == "json":
         click.echo(json.dumps(variables, indent=2))
         return
@@ -134,10 +134,7 @@ def run(data: Path, port: int | None, options: ServerOptions, command: tuple[str
     if info is None:
         server, info = _start_for_program(data, _serve_command(data, port, options))
     try:
-        env = {**os.environ, **info["env"]}
-        own, bundle = (each.get("SSL_CERT_FILE") for each in (os.environ, info["env"]))
-        if own and bundle and not certificates.contains(Path(bundle), Path(own)):
-            env["SSL_CERT_FILE"] = own  # another one than when the server started
+        env = {**os.environ, **client_variables(info["env"], os.environ)}
         env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
         with subprocess.Popen(command, env=env) as process:
             while True:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
+from azureml_local.client_variables import join_hosts
 from azureml_local.federated_logins import IdTokenExpired, TokenCaches, split_header
 from azureml_local.routing import Routes
 from azureml_local.state import State
@@ -102,6 +103,5 @@ def client_environment(state: State, authorities: Path) -> dict[str, str]:
 
 def _without_proxy() -> str:
     """The hosts that clients reach directly: those of the user, and this machine."""
-    names = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    hosts = [name.strip() for name in names.split(",") if name.strip()]
-    return ",".join(dict.fromkeys([*hosts, *DIRECT]))
+    own = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return join_hosts(own, *DIRECT)
