@@ -160,7 +160,7 @@ class Interpreters:
                 _write(log, f"the environment {name} is already built")
             elif not await self._build(folder, python, requirements.lines, log, run):
                 return None
-        return Interpreter(folder, self._own_modules())
+        return Interpreter(folder, modules_folder(self._folder))
 
     async def _build(
         self, folder: Path, python: str, lines: tuple[str, ...], log: Path, run: Run | None
@@ -182,15 +182,16 @@ class Interpreters:
         _write(log, f"built the environment in {time.monotonic() - begun:.1f} s")
         return True
 
-    def _own_modules(self) -> Path:
-        """The folder with a link to this package; its other files would hide those of a job."""
-        folder = self._folder / "modules"
-        link, package = folder / "azureml_local", Path(__file__).parent
-        if not link.is_symlink() or link.readlink() != package:
-            folder.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(package, target_is_directory=True)
-        return folder
+
+def modules_folder(folder: Path) -> Path:
+    """The folder with a link to this package; its other files would hide those of a job."""
+    folder = folder / "modules"
+    link, package = folder / "azureml_local", Path(__file__).parent
+    if not link.is_symlink() or link.readlink() != package:
+        folder.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(package, target_is_directory=True)
+    return folder
 
 
 async def _build(folder: Path, python: str, lines: tuple[str, ...], log: Path, run: Run) -> None:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,20 @@ from child_processes import preload
 PRELOADED_PROCESS = "AZUREML_LOCAL_PRELOADED_PROCESS"
 """The variable with the address of the preloaded process, which workers are forks of."""
 
+SCORER = ("model", "code", "script", "entry_script", "arguments", "logging_level", "table")
+"""The fields of the specification that a worker needs."""
 START_SECONDS = 300.0
+END_SECONDS = 0.5
 SUFFIXES = (".csv", ".parquet")
 """The files that an MLflow model without code scores; a script gets every file."""
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """What a worker scores in one call: its content in JSON, and the number of files or rows."""
+
+    content: Any
+    count: int
 
 
 class WorkerEnded(Exception):
@@ -57,15 +69,15 @@ class Worker:
             self.end()
             raise WorkerNotReady(str(error)) from None
 
-    def score(self, files: list[str], part: str, seconds: float) -> tuple[int, int, str]:
-        """Score a mini-batch; returns the counts of scored and failed files, and the error if any.
+    def score(self, content: Any, part: str, seconds: float) -> tuple[int, int, str]:
+        """Score a mini-batch; returns the counts of scored and failed items, and the error if any.
 
         Raises:
             TimeoutError: it takes longer than ``seconds``.
             WorkerEnded: the process ended.
         """
         try:
-            self._socket.sendall(pack_frame([files, part], b""))
+            self._socket.sendall(pack_frame([content, part], b""))
         except OSError:
             raise WorkerEnded("the worker process had ended") from None
         good, bad, error = self._read_frame(seconds)
@@ -87,18 +99,18 @@ class Worker:
             if frame is not None:
                 return frame[0]
 
-    def end(self) -> None:
-        """End the process."""
+    def end(self, seconds: float = END_SECONDS) -> None:
+        """End the process, which gets some seconds for its own end."""
         self._socket.close()
         try:
-            self.process.wait(0.5)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
 
 def _start_process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | preload.Process:
-    scorer = {key: spec[key] for key in ("model", "code", "script") if spec.get(key)}
+    scorer = {key: spec[key] for key in SCORER if spec.get(key)}
     python = spec.get("python") or sys.executable
     command = [python, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
     env = {**os.environ, **spec["environment"]}
@@ -114,11 +126,9 @@ def _start_process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] 
 class ScoringRun:
     """The mini-batches of one job and their results."""
 
-    def __init__(self, spec: dict[str, Any], files: list[str], parts: Path) -> None:
-        size = spec["mini_batch_size"]
-        batches = [files[start : start + size] for start in range(0, len(files), size)]
+    def __init__(self, spec: dict[str, Any], batches: list[MiniBatch], parts: Path) -> None:
         self.count = len(batches)
-        self.scored = self.failed = 0
+        self.scored = self.failed = self.failed_batches = 0
         self.worker_error = ""
         self._spec = spec
         self._parts = parts
@@ -126,10 +136,18 @@ class ScoringRun:
         self._lock = threading.Lock()
 
     @property
-    def threshold_exceeded(self) -> bool:
-        """Whether more files have failed than ``error_threshold``."""
-        most: int = self._spec["error_threshold"]
-        return 0 <= most < self.failed
+    def exceeded_threshold(self) -> str:
+        """The threshold that is exceeded, with its value; empty if none is."""
+        percent = 100 * self.failed_batches / self.count
+        for name, failed in (
+            ("error_threshold", self.failed),
+            ("mini_batch_error_threshold", self.failed_batches),
+            ("allowed_failed_percent", percent),
+        ):
+            most: int = self._spec.get(name, -1)
+            if 0 <= most < failed:
+                return f"{name} is {most}"
+        return ""
 
     def run(self) -> None:
         """Score all mini-batches, or stop when the job has failed."""
@@ -147,28 +165,28 @@ class ScoringRun:
     def _score_batches(self) -> None:
         worker: Worker | None = None
         try:
-            while not self.threshold_exceeded and not self.worker_error:
+            while not self.exceeded_threshold and not self.worker_error:
                 with self._lock:
                     if not self._waiting:
                         break
-                    index, files = self._waiting.popleft()
-                worker = self._score_batch(worker, index, files)
+                    index, batch = self._waiting.popleft()
+                worker = self._score_batch(worker, index, batch)
         except WorkerNotReady as error:
             self.worker_error = str(error)
         finally:
             if worker is not None:
-                worker.end()
+                worker.end(self._spec.get("end_seconds", END_SECONDS))
 
-    def _score_batch(self, worker: Worker | None, index: int, files: list[str]) -> Worker | None:
+    def _score_batch(self, worker: Worker | None, index: int, batch: MiniBatch) -> Worker | None:
         """Score one mini-batch with its retries; returns the worker if it still runs."""
         part = str(self.part_file(index)) if self._spec["append_row"] else ""
-        good, bad, error = 0, len(files), ""
+        good, bad, error = 0, batch.count, ""
         for attempt in range(1 + self._spec["max_retries"]):
             if attempt:
                 print(f"mini-batch {index}: {error}; try {attempt + 1}", flush=True)
             worker = worker or Worker(self._spec)
             try:
-                good, bad, error = worker.score(files, part, self._spec["seconds"])
+                good, bad, error = worker.score(batch.content, part, self._spec["seconds"])
             except (TimeoutError, WorkerEnded) as failed:
                 error = str(failed)
                 worker.end()
@@ -176,45 +194,64 @@ class ScoringRun:
             if not error:
                 break
         if error:
-            good, bad = 0, len(files)
-            print(f"mini-batch {index} of {len(files)} files failed: {error}", flush=True)
+            good, bad = 0, batch.count
+            print(f"mini-batch {index} of {bad} {items_of(self._spec)} failed: {error}", flush=True)
         with self._lock:
             self.scored += good
             self.failed += bad
+            self.failed_batches += bool(error)
         return worker
 
 
 def main(argv: list[str]) -> int:
     """Score the files of the specification; returns the exit code."""
     spec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
-    files = _list_files(Path(spec["input"]), any_suffix=bool(spec.get("script")))
+    files = list_files(Path(spec["input"]), any_suffix=bool(spec.get("script")))
     if not files:
         kind = "file" if spec.get("script") else f"{' or '.join(SUFFIXES)} file"
         print(f"nothing to score: no {kind} in the input")
         return 1
+    return score_batches(spec, split_files(files, spec["mini_batch_size"]))
+
+
+def split_files(files: list[str], size: int) -> list[MiniBatch]:
+    """Mini-batches of at most ``size`` files."""
+    parts = (files[start : start + size] for start in range(0, len(files), size))
+    return [MiniBatch(part, len(part)) for part in parts]
+
+
+def items_of(spec: dict[str, Any]) -> str:
+    """The noun for the items of a mini-batch: files or rows."""
+    return str(spec.get("items", "files"))
+
+
+def score_batches(spec: dict[str, Any], batches: list[MiniBatch]) -> int:
+    """Score all mini-batches and write the output; returns the exit code."""
+    items, total = items_of(spec), sum(batch.count for batch in batches)
     target = Path(spec["output"])
     target.parent.mkdir(parents=True, exist_ok=True)
     parts = target.with_name(f".{target.name}.parts")
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
     try:
-        run = ScoringRun(spec, files, parts)
+        run = ScoringRun(spec, batches, parts)
         run.run()
         if run.worker_error:
             return 1  # the worker has logged the error
-        if run.threshold_exceeded:
-            most = spec["error_threshold"]
-            print(f"{run.failed} of {len(files)} files failed; error_threshold is {most}")
+        if run.exceeded_threshold:
+            failed = f"{run.failed} of {total} {items}, {run.failed_batches} mini-batches failed"
+            print(f"{failed}; {run.exceeded_threshold}")
             return 1
         if spec["append_row"]:
             _join_parts([run.part_file(index) for index in range(run.count)], target)
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-    print(f"{run.scored} of {len(files)} files scored in {run.count} mini-batches", flush=True)
+    print(f"{run.scored} of {total} {items} scored in {run.count} mini-batches", flush=True)
     return 0
 
 
-def _list_files(source: Path, *, any_suffix: bool) -> list[str]:
+def list_files(source: Path, *, any_suffix: bool) -> list[str]:
+    """The files of an input in the order of their names."""
     paths = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
     return [str(path) for path in paths if any_suffix or path.suffix.lower() in SUFFIXES]
 

@@ -30,7 +30,7 @@ class Script:
         call_init(module)
         self._run = module.run
 
-    def score(self, files: list[Path], part: Path | None) -> tuple[int, int]:
+    def score(self, content: list[str], part: Path | None) -> tuple[int, int]:
         """Score files, and write the results to ``part``.
 
         Returns:
@@ -39,19 +39,28 @@ class Script:
         Raises:
             InvalidScript: ``run`` returns neither a data frame nor a list.
         """
-        results = self._run([str(path) for path in files])
-        if isinstance(results, str | bytes | dict) or not hasattr(results, "__len__"):
-            raise InvalidScript(
-                f"run() must return a data frame or a list, not {type(results).__name__}"
-            )
-        if part is not None:
-            _write_results(results, part)
-        scored = min(len(files), len(results))
-        print(f"mini-batch of {len(files)} files: {len(results)} results", flush=True)
-        return scored, len(files) - scored
+        count = write_results(self._run(content), part)
+        scored = min(len(content), count)
+        print(f"mini-batch of {len(content)} files: {count} results", flush=True)
+        return scored, len(content) - scored
 
 
-def _write_results(results: Any, part: Path) -> None:
+def write_results(results: Any, part: Path | None) -> int:
+    """Write what ``run`` returned as lines to ``part``; returns the number of elements.
+
+    Raises:
+        InvalidScript: it is neither a data frame nor a list.
+    """
+    if isinstance(results, str | bytes | dict) or not hasattr(results, "__len__"):
+        raise InvalidScript(
+            f"run() must return a data frame or a list, not {type(results).__name__}"
+        )
+    if part is not None:
+        _write_lines(results, part)
+    return len(results)
+
+
+def _write_lines(results: Any, part: Path) -> None:
     if hasattr(results, "to_csv") and hasattr(results, "columns"):
         results.to_csv(part, sep=" ", header=False, index=False)
         return

@@ -42,7 +42,7 @@ class Tables:
         else:
             self._predict = description.load_pyfunc()
 
-    def score(self, files: list[Path], part: Path | None) -> tuple[int, int]:
+    def score(self, content: list[str], part: Path | None) -> tuple[int, int]:
         """Score files, and write their lines to ``part``.
 
         Returns:
@@ -50,7 +50,7 @@ class Tables:
         """
         scored = 0
         lines: list[str] = []
-        for path in files:
+        for path in map(Path, content):
             try:
                 predictions = self._predictions(path)
             except (InvalidInput, ValueError) as error:
@@ -62,7 +62,7 @@ class Tables:
             print(f"{path.name}: {count} rows in, {count} predictions out", flush=True)
         if part is not None:
             part.write_text("".join(lines), encoding="utf-8", newline="")
-        return scored, len(files) - scored
+        return scored, len(content) - scored
 
     def _predictions(self, path: Path) -> list[Any]:
         frame = enforce_types(self._columns, read_table(self._columns, path))

@@ -10,7 +10,7 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from azureml_local.scoring import worker_socket
 from azureml_local.scoring.frames import CHUNK_BYTES, FrameReader, pack_frame
@@ -19,12 +19,16 @@ from azureml_local.scoring.frames import CHUNK_BYTES, FrameReader, pack_frame
 class BatchScorer(Protocol):
     """Scores mini-batches."""
 
-    def score(self, files: list[Path], part: Path | None) -> tuple[int, int]:
-        """Score files into ``part``; returns the counts of scored and failed files."""
+    def score(self, content: Any, part: Path | None) -> tuple[int, int]:
+        """Score a mini-batch into ``part``; returns the counts of scored and failed items."""
 
 
-def load_scorer(spec: dict[str, str]) -> BatchScorer:
+def load_scorer(spec: dict[str, Any]) -> BatchScorer:
     """Load the model or the script."""
+    if spec.get("entry_script"):
+        from azureml_local.batch.entry_script import EntryScript
+
+        return EntryScript(spec)
     if spec.get("script"):
         from azureml_local.batch.script import Script
 
@@ -44,15 +48,17 @@ def main(argv: list[str]) -> None:
         frame = buffer.feed(chunk)
         if frame is None:
             continue
-        (files, part), _ = frame
+        (content, part), _ = frame
         try:
-            good, bad = scorer.score([Path(file) for file in files], Path(part) if part else None)
+            good, bad = scorer.score(content, Path(part) if part else None)
             result = [good, bad, ""]
         except Exception as error:  # noqa: BLE001 - any exception fails the mini-batch
             traceback.print_exc()
             sys.stderr.flush()
-            result = [0, len(files), f"{type(error).__name__}: {error}"]
+            result = [0, 0, f"{type(error).__name__}: {error}"]  # the driver counts the items
         connection.sendall(pack_frame(result, b""))
+    if hasattr(scorer, "shutdown"):
+        scorer.shutdown()
 
 
 if __name__ == "__main__":

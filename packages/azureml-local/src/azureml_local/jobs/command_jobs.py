@@ -1,4 +1,4 @@
-"""Runs command jobs: prepares the code, inputs, outputs and interpreter, then runs the command."""
+"""Runs command jobs and parallel steps: code, inputs, outputs, interpreter, then the command."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from azureml_local import addresses, compute, interpreters, packages
 from azureml_local.errors import AzureError
 from azureml_local.jobs import environments, inputs, records
-from azureml_local.jobs.distribution import failure_message, launch_command, parse_distribution
+from azureml_local.jobs.distribution import (
+    failure_message,
+    instance_count,
+    launch_command,
+    parse_distribution,
+)
+from azureml_local.jobs.parallel_jobs import driver_command
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
 from azureml_local.state import ARTIFACTS, State, Workspace
@@ -36,8 +43,9 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
     def max_jobs() -> int:
         return compute.max_concurrent_jobs(state, workspace, target)
 
-    distribution = parse_distribution(properties)
-    instances = distribution.instances if distribution else 1
+    # A parallel step distributes its mini-batches itself.
+    distribution = None if _is_parallel(properties) else parse_distribution(properties)
+    instances = instance_count(properties)
     main_log = distribution.logs[0] if distribution else records.LOG
     log = runner.log_file(workspace, name, main_log)
 
@@ -83,7 +91,6 @@ async def _run_command(
     for output in outputs.values():
         output.folder.mkdir(parents=True, exist_ok=True)
     output_paths = {key: str(output.path) for key, output in outputs.items()}
-    line = inputs.render_command(properties["command"], input_values, output_paths)
     output_uris = {key: output.uri for key, output in outputs.items()}
     await runner.create_run(workspace, name, output_uris)
     bin_folder = await _prepare_interpreter(runner, state, workspace, name, log)
@@ -97,23 +104,32 @@ async def _run_command(
         **_interpreter_variables(bin_folder),
         **(properties.get("environmentVariables") or {}),
     }
-    command, report = ["bash", "-c", line], folder.with_name(f"{name}.failure")
-    distribution = parse_distribution(properties)
-    if distribution is not None:
-        artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)
-        path = os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")])
-        command = launch_command(distribution, line, artifacts, report, path)
+    report, process_folder = folder.with_name(f"{name}.failure"), folder
+    if _is_parallel(properties):
+        command, process_folder = driver_command(
+            state, workspace, properties, input_values, output_paths, folder, bin_folder
+        )
+    else:
+        line = inputs.render_command(properties["command"], input_values, output_paths)
+        distribution = parse_distribution(properties)
+        command = ["bash", "-c", line]
+        if distribution is not None:
+            artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)
+            path = os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")])
+            command = launch_command(distribution, line, artifacts, report, path)
     code = await runner.run_process(
         workspace,
         name,
         command,
-        folder=folder,
+        folder=process_folder,
         log=log,
         variables=variables,
         timeout=timeout_of(properties),
         bin_folder=bin_folder,
     )
     runner.set_status(workspace, name, "Finalizing")
+    if _is_parallel(properties):
+        shutil.copyfile(log, runner.log_file(workspace, name, records.SCORING_LOG))
     await asyncio.to_thread(_upload_outputs_folder, state, workspace, name, folder / "outputs")
     if code == 0:
         for key, output in outputs.items():
@@ -121,6 +137,10 @@ async def _run_command(
     elif report.is_file():
         raise AzureError(failure_message(report), "UserError")
     return code
+
+
+def _is_parallel(properties: dict[str, Any]) -> bool:
+    return properties.get("jobType") == "Parallel"
 
 
 def _upload_outputs_folder(state: State, workspace: Workspace, name: str, folder: Path) -> None:

@@ -19,6 +19,7 @@ from azureml_local import assets
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.completion import check_services
+from azureml_local.jobs.parallel_settings import command_fields, parallel_fields
 from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
@@ -36,7 +37,7 @@ API_NAMES = {
     "name": "assetName",
     "version": "assetVersion",
 }
-STEP_TYPES = ("command", "pipeline", "sweep")
+STEP_TYPES = ("command", "parallel", "pipeline", "sweep")
 MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
 
@@ -192,8 +193,14 @@ class _Reader:
             step = Step(name, job, needs, {"jobType": "Pipeline", **properties}, nested)
             step.outputs = nested.outputs
         else:
+            kind: dict[str, Any] = {"jobType": "Command"}
+            check = validation.check_command
+            if spec["type"] == "parallel":
+                fields = _replace_values(parallel_fields(node, spec), "", pipeline_inputs)
+                node, spec = command_fields(node, fields), command_fields(spec, fields)
+                kind, check = {"jobType": "Parallel", "parallel": fields}, validation.check_parallel
             command = self._command(node, spec, settings, pipeline_inputs)
-            step = Step(name, job, needs, {"jobType": "Command", **properties, **command})
+            step = Step(name, job, needs, {**kind, **properties, **command})
             for value in values.values():
                 validation.check_input(self._state, self._workspace, value)
             if sweep_steps.is_sweep(node):
@@ -202,7 +209,7 @@ class _Reader:
                 )
                 check_sweep(self._state, self._workspace, name, step.properties)
             else:
-                validation.check_command(self._state, self._workspace, step.properties)
+                check(self._state, self._workspace, step.properties)
             step.outputs = {
                 key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
                 for key, value in declared_outputs.items()
@@ -403,8 +410,10 @@ def _replace_values(
 ) -> dict[str, Any]:
     """An object with the values of the pipeline inputs that its texts reference."""
     return {
-        key: _replace_inputs(f"{field}.{key}", value, pipeline_inputs)
+        key: _replace_inputs(f"{field}.{key}".strip("."), value, pipeline_inputs)
         if isinstance(value, str)
+        else _replace_values(value, key, pipeline_inputs)
+        if isinstance(value, dict)
         else value
         for key, value in values.items()
     }

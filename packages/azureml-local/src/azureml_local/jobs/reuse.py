@@ -19,7 +19,15 @@ from azureml_local.jobs import inputs, records
 from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
-CONTENT = ("command", "codeId", "environmentId", "environmentVariables", "distribution", "outputs")
+CONTENT = (
+    "command",
+    "parallel",
+    "codeId",
+    "environmentId",
+    "environmentVariables",
+    "distribution",
+    "outputs",
+)
 """The properties of a step's job that must be equal, besides its inputs."""
 IS_REUSED, REUSED_JOB, REUSED_PIPELINE = (
     "azureml.isreused",

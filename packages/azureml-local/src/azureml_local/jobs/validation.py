@@ -11,6 +11,7 @@ from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import environments, inputs
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.distribution import instance_count, parse_distribution
+from azureml_local.jobs.parallel_settings import ParallelSettings
 from azureml_local.state import State, Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
@@ -56,6 +57,22 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
     if not text_of(properties, "command").strip():
         raise BadRequest("command: a command job must have one", "UserError", target="command")
     parse_distribution(properties)
+    _check_execution(state, workspace, properties)
+    input_names = dict.fromkeys(object_of(properties, "inputs"), "x")
+    output_names = dict.fromkeys(object_of(properties, "outputs"), "x")
+    inputs.render_command(properties["command"], input_names, output_names)
+
+
+def check_parallel(state: State, workspace: Workspace, properties: dict[str, Any]) -> None:
+    """Refuse a parallel step that cannot run."""
+    _check_names(properties)
+    settings = ParallelSettings.parse(object_of(properties, "parallel"))
+    settings.check_expressions(object_of(properties, "inputs"), object_of(properties, "outputs"))
+    _check_execution(state, workspace, properties)
+
+
+def _check_execution(state: State, workspace: Workspace, properties: dict[str, Any]) -> None:
+    """Refuse a job whose environment, code, compute, limits or variables are not valid."""
     timeout_of(properties)
     environment = text_of(properties, "environmentId")
     if not environment:
@@ -74,9 +91,6 @@ def check_command(state: State, workspace: Workspace, properties: dict[str, Any]
         )
     if target:
         _check_instances(properties, target, compute.max_concurrent_jobs(state, workspace, target))
-    input_names = dict.fromkeys(object_of(properties, "inputs"), "x")
-    output_names = dict.fromkeys(object_of(properties, "outputs"), "x")
-    inputs.render_command(properties["command"], input_names, output_names)
     for key, value in object_of(properties, "environmentVariables").items():
         if not isinstance(value, str) or "\0" in value or not re.fullmatch(r"[^=\0]+", key):
             raise BadRequest(f"environmentVariables: {key!r} is not valid", "UserError")

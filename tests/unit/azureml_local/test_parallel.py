@@ -1,0 +1,142 @@
+"""Parallel steps: settings, division of data, and tables by an MLTable file."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from azureml_local.batch.mltable import InvalidTable, Table
+from azureml_local.batch.parallel_driver import divide
+from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.parallel_settings import ParallelSettings, parallel_fields
+
+TASK = {"type": "run_function", "entry_script": "score.py"}
+FIELDS = {"task": TASK, "input_data": "${{inputs.data}}"}
+DELIMITED = "transformations:\n- read_delimited: {}\n"
+
+
+def write_table(folder, text, **files):
+    folder.mkdir()
+    (folder / "MLTable").write_text(text)
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    return folder
+
+
+def divide_input(source, *, is_mltable=False, size=0, keys=()):
+    spec = {
+        "input": str(source),
+        "is_mltable": is_mltable,
+        "mini_batch_size": size,
+        "partition_keys": list(keys),
+    }
+    return [batch.content for batch in divide(spec)], spec
+
+
+def test_defaults():
+    settings = ParallelSettings.parse(FIELDS)
+    assert (settings.max_retries, settings.seconds, settings.concurrency) == (2, 60, os.cpu_count())
+    assert (settings.error_threshold, settings.mini_batch_error_threshold) == (-1, -1)
+    assert (settings.allowed_failed_percent, settings.logging_level) == (100, "INFO")
+
+
+def test_settings_of_step_component_and_arguments():
+    spec = {**FIELDS, "mini_batch_size": "10kb", "error_threshold": 7, "logging_level": "WARN"}
+    node = {
+        "mini_batch_size": 5,
+        "partition_keys": '["a", "b"]',
+        "retry_settings": {"max_retries": "0", "timeout": 3},
+        "task": {**TASK, "program_arguments": "--error_threshold 4 --allowed_failed_percent 30"},
+    }
+    settings = ParallelSettings.parse(parallel_fields(node, spec))
+    assert ParallelSettings.parse(parallel_fields({}, spec)).mini_batch_size == 10240
+    assert (settings.mini_batch_size, settings.partition_keys) == (5, ("a", "b"))
+    assert (settings.max_retries, settings.seconds, settings.logging_level) == (0, 3, "WARNING")
+    assert (settings.error_threshold, settings.allowed_failed_percent) == (4, 30)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "place"),
+    [
+        ({"task": {"type": "model", "model": "m"}}, NotSupported, "model"),
+        ({"task": {"type": "run_function"}}, BadRequest, "entry_script"),
+        ({"input_data": "data"}, BadRequest, "input_data"),
+        ({"mini_batch_size": "ten"}, BadRequest, "mini_batch_size"),
+        ({"partition_keys": "Store"}, BadRequest, "partition_keys"),
+        ({"retry_settings": {"timeout": 0}}, BadRequest, "timeout"),
+        ({"error_threshold": -2}, BadRequest, "error_threshold"),
+        ({"logging_level": "LOUD"}, BadRequest, "logging_level"),
+    ],
+)
+def test_invalid_settings(change, error, place):
+    with pytest.raises(error, match=place):
+        ParallelSettings.parse(FIELDS | change)
+
+
+def test_expressions_name_inputs_and_outputs():
+    task = {**TASK, "append_row_to": "${{outputs.lines}}/a.csv"}
+    settings = ParallelSettings.parse(FIELDS | {"task": task})
+    settings.check_expressions({"data": {"jobInputType": "uri_folder"}}, {"lines": {}})
+    for values in (({"data": {"jobInputType": "uri_folder"}}, {}), ({}, {"lines": {}})):
+        with pytest.raises(BadRequest):
+            settings.check_expressions(*values)
+
+
+def test_files_by_number(tmp_path):
+    for number in range(12):
+        (tmp_path / f"{number:02}.txt").touch()
+    contents, _ = divide_input(tmp_path, size=5)
+    assert [len(each["files"]) for each in contents] == [5, 5, 2]
+    assert [each["index"] for each in contents] == [0, 1, 2]
+    assert [len(each["files"]) for each in divide_input(tmp_path)[0]] == [10, 2]
+
+
+def test_mltable_without_reader_is_a_list_of_files(tmp_path):
+    folder = write_table(tmp_path / "t", "paths:\n- file: ./a.png\n", **{"a.png": "", "b.png": ""})
+    contents, spec = divide_input(folder, is_mltable=True)
+    assert contents == [{"index": 0, "files": [str(folder / "a.png")]}]
+    assert "table" not in spec
+
+
+def test_rows_by_bytes(tmp_path):
+    files = {"a.csv": "x,y\n" + "1,22\n" * 100}
+    folder = write_table(tmp_path / "t", f"paths:\n- file: ./a.csv\n{DELIMITED}", **files)
+    contents, spec = divide_input(folder, is_mltable=True, size=200)  # 5 bytes a row
+    assert [each["rows"] for each in contents] == [(0, 39), (39, 78), (78, 100)]
+    frame = Table(**spec["table"]).read([0])
+    assert frame.shape == (100, 2)
+    assert divide_input(folder, is_mltable=True)[0][0]["rows"] == (0, 100)  # 1 MB
+
+
+def test_partitions_of_files_and_rows(tmp_path):
+    text = (
+        "paths:\n- pattern: ./*.csv\ntransformations:\n"
+        "- extract_columns_from_partition_format: {partition_format: '{Store}_{Brand}.csv'}\n"
+    )
+    files = {"1_a.csv": "x\n5\n", "1_b.csv": "x\n6\n", "2_a.csv": "x\n7\n"}
+    folder = write_table(tmp_path / "t", text, **files)
+    contents, _ = divide_input(folder, is_mltable=True, keys=["Store"])
+    assert [each["partition"] for each in contents] == [{"Store": "1"}, {"Store": "2"}]
+    assert [len(each["files"]) for each in contents] == [2, 1]
+    (folder / "MLTable").write_text(text + "- read_delimited: {}\n- drop_columns: Brand\n")
+    contents, spec = divide_input(folder, is_mltable=True, keys=["Store", "Brand"])
+    assert [each["tables"] for each in contents] == [[0], [1], [2]]
+    assert Table(**spec["table"]).read([2]).to_dict("list") == {"x": [7], "Store": ["2"]}
+    with pytest.raises(InvalidTable, match="City"):
+        divide_input(folder, is_mltable=True, keys=["City"])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("paths:\n- file: ./b.csv\n", "b.csv"),
+        ("paths:\n- file: https://x/y.csv\n", "https://x/y.csv"),
+        ("paths:\n- file: ./a.csv\ntransformations:\n- take: 5\n", "take"),
+        ("paths: [", "YAML"),
+    ],
+)
+def test_invalid_tables(tmp_path, text, place):
+    folder = write_table(tmp_path / "t", text, **{"a.csv": "x\n1\n"})
+    with pytest.raises(InvalidTable, match=place):
+        divide_input(folder, is_mltable=True)
