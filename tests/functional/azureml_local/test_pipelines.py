@@ -313,28 +313,3 @@ def test_child_jobs_through_the_sdk(ml):
     assert ml.jobs.get(child.name).status == "Completed"
     with pytest.raises(PipelineChildJobError):
         ml.jobs.stream(child.name)
-
-
-def test_parallel_steps_are_refused_by_name(ml, tmp_path):
-    from azure.ai.ml import Input, Output, dsl
-    from azure.ai.ml.parallel import RunFunction, parallel_run_function
-    from azure.core.exceptions import HttpResponseError
-
-    (tmp_path / "x.py").write_text("")
-    many = parallel_run_function(
-        name="many",
-        inputs={"d": Input(type="uri_folder")},
-        outputs={"o": Output(type="uri_folder")},
-        input_data="${{inputs.d}}",
-        instance_count=1,
-        mini_batch_size="1",
-        task=RunFunction(code=str(tmp_path), entry_script="x.py", environment=ENVIRONMENT),
-    )
-
-    @dsl.pipeline(default_compute="wide")
-    def pipe(d: Input(type="uri_folder")):
-        many(d=d)
-
-    with pytest.raises(HttpResponseError, match=r"(?i)parallel") as caught:
-        ml.jobs.create_or_update(pipe(d=Input(type="uri_folder", path=str(tmp_path))))
-    assert caught.value.status_code == 501
