@@ -29,3 +29,32 @@ export function button(
     text
   );
 }
+
+/** An option of a select. */
+export function option(
+  value: string,
+  text: string,
+  selected: boolean
+): HTMLOptionElement {
+  return element('option', { value, selected }, text);
+}
+
+/** A field of a form with its name and a help text. */
+export function labelled(
+  name: string,
+  input: HTMLElement,
+  help = ''
+): HTMLElement {
+  // Without it the name would contain the options of a select and the help.
+  input.setAttribute('aria-label', name);
+  if (help !== '') {
+    input.setAttribute('aria-description', help);
+  }
+  return element(
+    'label',
+    { className: 'nbr-field' },
+    element('span', {}, name),
+    input,
+    ...(help === '' ? [] : [element('small', {}, help)])
+  );
+}

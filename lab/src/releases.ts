@@ -1,4 +1,4 @@
-/** The panel with the releases of the project; an evidence page opens in a tab. */
+/** The panel with rehearsals and releases of the project; an evidence page opens in a tab. */
 
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { IFrame, MainAreaWidget } from '@jupyterlab/apputils';
@@ -8,6 +8,7 @@ import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import { button, element } from './dom';
+import { RehearsalView } from './rehearsal';
 import { address, get, IRelease } from './server';
 
 const icon = new LabIcon({
@@ -17,9 +18,6 @@ const icon = new LabIcon({
 });
 
 export class ReleasesPanel extends Widget {
-  /** The path of a notebook of the project; empty for the folder of the server. */
-  path = '';
-
   constructor(private app: JupyterFrontEnd) {
     super();
     this.id = 'nbrelease-releases';
@@ -28,12 +26,34 @@ export class ReleasesPanel extends Widget {
     this.addClass('nbr-panel');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', 'Releases');
-    this.node.append(this._body);
+    this.node.append(
+      element(
+        'div',
+        { className: 'nbr-head' },
+        this._rehearsal.node,
+        this._body
+      )
+    );
+  }
+
+  /** The path of a notebook of the project; empty for the folder of the server. */
+  set path(path: string) {
+    const changed = path !== this._rehearsal.path;
+    this._rehearsal.path = path;
+    if (changed && this.isVisible) {
+      void this._rehearsal.refresh();
+    }
   }
 
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
+    this._rehearsal.watch();
     void this.refresh();
+  }
+
+  protected onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this._rehearsal.unwatch();
   }
 
   async refresh(): Promise<void> {
@@ -46,7 +66,7 @@ export class ReleasesPanel extends Widget {
       )
     ];
     try {
-      const query = { path: this.path };
+      const query = { path: this._rehearsal.path };
       const { releases } = await get<{ releases: IRelease[] }>(
         'releases',
         query
@@ -72,26 +92,31 @@ export class ReleasesPanel extends Widget {
       element('div', {}, release.headline)
     );
     if (release.page) {
-      const open = button('Evidence', () => this.open(release));
+      const open = button('Evidence', () =>
+        this.open(release.page, release.id)
+      );
       open.setAttribute('aria-label', `Evidence of ${release.id}`);
       row.append(open);
     }
     return row;
   }
 
-  private open(release: IRelease): void {
+  private open(page: string, title: string): void {
     const content = new IFrame({
       sandbox: ['allow-same-origin', 'allow-popups']
     });
-    const page = URLExt.encodeParts(release.page);
-    content.url = address('nbrelease', 'evidence', page);
-    content.title.label = release.id;
+    content.url = address('nbrelease', 'evidence', URLExt.encodeParts(page));
+    content.title.label = title;
     content.title.icon = icon;
-    content.node.querySelector('iframe')!.title = `Evidence of ${release.id}`;
+    content.node.querySelector('iframe')!.title = `Evidence of ${title}`;
     const widget = new MainAreaWidget({ content });
     this.app.shell.add(widget, 'main');
     this.app.shell.activateById(widget.id);
   }
 
-  private _body = element('div', { className: 'nbr-head' });
+  private _body = element('div', {});
+  private _rehearsal = new RehearsalView(
+    (page, title) => this.open(page, title),
+    () => void this.refresh()
+  );
 }

@@ -5,7 +5,7 @@ import { LabIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 
-import { button, element } from './dom';
+import { button, element, labelled, option } from './dom';
 import { get, IForm, IFormField, IProgress, post, remove } from './server';
 
 const icon = new LabIcon({
@@ -18,6 +18,8 @@ const icon = new LabIcon({
 const POLL = 500;
 const RUNNING = 'running';
 
+type Input = HTMLInputElement | HTMLSelectElement;
+
 export class RunbookPanel extends Widget {
   constructor(private commands: CommandRegistry) {
     super();
@@ -27,172 +29,219 @@ export class RunbookPanel extends Widget {
     this.addClass('nbr-panel');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', 'Runbook');
-    this.node.append(this._body);
-    this._stop.hidden = true;
     this.showForm(null);
   }
 
-  /** Show the form of a notebook, if it is a runbook. */
+  /** Show the form of a notebook, if it is a runbook; a form keeps its values and its run. */
   showForm(notebook: NotebookPanel | null): void {
-    if (notebook !== this._notebook || notebook === null) {
-      this._notebook = notebook;
-      void this.load('');
-    }
-  }
-
-  private async load(env: string): Promise<void> {
-    const notebook = this._notebook;
-    const path = notebook?.context.localPath ?? '';
-    let form: IForm | null = null;
-    let message = 'Open a notebook of the runbooks folder.';
-    if (path) {
-      try {
-        form = await get<IForm>('runbook', { path, env });
-      } catch (error) {
-        message = (error as Error).message;
-      }
-    }
-    if (this._notebook !== notebook) {
+    if (notebook === null) {
+      this.node.replaceChildren(
+        element(
+          'div',
+          { className: 'nbr-head' },
+          element('p', {}, 'Open a notebook of the runbooks folder.')
+        )
+      );
       return;
     }
-    if (form?.name) {
-      this.render(form, path);
-    } else {
-      this._body.replaceChildren(element('p', {}, message));
+    const form =
+      this._forms.get(notebook) ?? new RunbookForm(notebook, this.commands);
+    this._forms.set(notebook, form);
+    this.node.replaceChildren(form.node);
+    form.refresh();
+  }
+
+  private _forms = new WeakMap<NotebookPanel, RunbookForm>();
+}
+
+/** The form of one runbook, and the progress of its newest run. */
+class RunbookForm {
+  readonly node = element('div', { className: 'nbr-head' });
+
+  constructor(
+    private notebook: NotebookPanel,
+    private commands: CommandRegistry
+  ) {
+    this._stop.hidden = true;
+    this._verdict.setAttribute('role', 'status');
+    this._run.classList.add('jp-mod-accept');
+  }
+
+  /** Read the values again, unless one was changed, and follow a run. */
+  refresh(): void {
+    if (this.changedValues().length === 0) {
+      const { env, model } = this._form ?? { env: '', model: '' };
+      void this.load(env, model);
     }
   }
 
-  private render(form: IForm, path: string): void {
+  private get path(): string {
+    return this.notebook.context.localPath;
+  }
+
+  private async load(env: string, model: string): Promise<void> {
+    let form: IForm;
+    try {
+      const { path } = this;
+      form = await get<IForm>('runbook', { path, env, model });
+    } catch (error) {
+      this.node.replaceChildren(element('p', {}, (error as Error).message));
+      return;
+    }
+    if (form.name === '') {
+      const text = 'Open a notebook of the runbooks folder.';
+      this.node.replaceChildren(element('p', {}, text));
+      return;
+    }
+    this.render(form);
+    if (form.run !== '') {
+      await this.follow(form.run);
+    }
+  }
+
+  private render(form: IForm): void {
+    this._form = form;
     const env = element('select', {});
     env.append(
-      ...form.environments.map(each =>
-        element('option', { value: each, selected: each === form.env }, each)
-      )
+      ...form.environments.map(each => option(each, each, each === form.env))
     );
-    env.onchange = () => this.load(env.value);
-    const inputs = new Map(
-      form.fields.map(each => [each, inputOf(each)] as const)
+    const model = element('select', {});
+    model.append(
+      option('', '[DEFAULT]', form.model === ''),
+      ...form.models.map(each => option(each, each, each === form.model))
     );
+    env.onchange = () => this.load(env.value, model.value);
+    model.onchange = () => this.load(env.value, model.value);
+    this._inputs = new Map(form.fields.map(each => [each, inputOf(each)]));
     const fields: Node[] = [labelled('Environment', env)];
+    if (form.models.length > 0) {
+      fields.push(labelled('Model', model));
+    }
     let group = '';
-    for (const [field, input] of inputs) {
+    for (const [field, input] of this._inputs) {
       if (field.group !== group) {
         group = field.group;
         fields.push(element('h3', {}, group));
       }
       fields.push(labelled(field.name, input, `${field.type} ${field.help}`));
     }
-    const run = button('Run', () => {
-      const changed = [...inputs].filter(
-        ([field, input]) => input.value !== field.value
-      );
-      const values = changed.map(([field, input]) => [field.name, input.value]);
-      const query = { path, env: form.env };
-      return this.run(
-        query,
-        Object.fromEntries(values) as Record<string, string>
-      );
-    });
-    run.classList.add('jp-mod-accept');
-    this._progress.replaceChildren();
-    this._body.replaceChildren(
+    this.node.replaceChildren(
       element('h2', {}, form.name),
-      element('p', {}, run, this._stop),
-      this._progress,
+      element('p', {}, this._run, this._stop),
+      this._verdict,
+      this._message,
+      this._cells,
       element('form', { onsubmit: () => false }, ...fields)
     );
   }
 
-  private async run(
-    query: Record<string, string>,
-    values: Record<string, string>
-  ): Promise<void> {
-    if (!this._stop.hidden) {
-      return;
-    }
-    this._stop.hidden = false;
+  private changedValues(): [string, string][] {
+    return [...this._inputs]
+      .filter(([field, input]) => input.value !== field.value)
+      .map(([field, input]) => [field.name, input.value]);
+  }
+
+  private async start(): Promise<void> {
+    const { env, model } = this._form!;
+    const { path } = this;
+    this._run.disabled = true;
     try {
-      await this._notebook?.context.save();
-      const body = JSON.stringify(values);
-      const started = await post<{ id: string }>('run', query, body);
-      this._stop.onclick = () =>
-        remove('run', { id: started.id }).catch(error => this.showError(error));
-      await this.follow({ id: started.id });
+      await this.notebook.context.save();
+      const values = JSON.stringify(Object.fromEntries(this.changedValues()));
+      const query = { path, env, model };
+      const started = await post<{ id: string }>('run', query, values);
+      await this.follow(started.id);
     } catch (error) {
       this.showError(error);
     } finally {
+      this._run.disabled = this._followed !== '';
+    }
+  }
+
+  /** Show the progress of a run; open the executed notebook if it ends meanwhile. */
+  private async follow(id: string): Promise<void> {
+    if (this._followed !== '') {
+      return;
+    }
+    this._followed = id;
+    try {
+      let progress = await get<IProgress>('run', { id });
+      this.showProgress(progress);
+      if (progress.verdict !== RUNNING) {
+        return;
+      }
+      this._run.disabled = true;
+      this._stop.hidden = false;
+      this._stop.onclick = () =>
+        remove('run', { id }).catch(error => this.showError(error));
+      while (progress.verdict === RUNNING && !this.notebook.isDisposed) {
+        await new Promise(resolve => setTimeout(resolve, POLL));
+        progress = await get<IProgress>('run', { id });
+        this.showProgress(progress);
+      }
+      if (progress.path !== '' && progress.verdict !== RUNNING) {
+        await this.open(progress.path);
+      }
+    } catch (error) {
+      this.showError(error);
+    } finally {
+      this._followed = '';
+      this._run.disabled = false;
       this._stop.hidden = true;
     }
   }
 
-  /** Show the progress of a run until it ends, then open the executed notebook. */
-  private async follow(run: { id: string }): Promise<void> {
-    let progress: IProgress;
-    do {
-      await new Promise(resolve => setTimeout(resolve, POLL));
-      progress = await get<IProgress>('run', run);
-      this.showProgress(progress);
-    } while (progress.verdict === RUNNING);
-    if (progress.path) {
-      const options = { path: progress.path };
-      const opened = (await this.commands.execute(
-        'docmanager:open',
-        options
-      )) as NotebookPanel;
-      await opened.context.ready;
-      await opened.context.revert(); // it may show an earlier run
-    }
+  private async open(path: string): Promise<void> {
+    const opened = (await this.commands.execute('docmanager:open', {
+      path
+    })) as NotebookPanel;
+    await opened.context.ready;
+    await opened.context.revert(); // it may show an earlier run
   }
 
   private showError(error: unknown): void {
-    this._progress.replaceChildren(
-      element('p', { className: 'nbr-failed' }, (error as Error).message)
-    );
+    this._message.textContent = (error as Error).message;
+    this._message.className = 'nbr-failed';
   }
 
   private showProgress(progress: IProgress): void {
-    const cells = progress.cells.map(each =>
-      element(
-        'li',
-        { className: `nbr-cell-${each.state.replace(' ', '-')}` },
-        `${each.id}: ${each.state}`,
-        each.seconds === null ? '' : `, ${each.seconds.toFixed(1)} s`
+    if (this._verdict.textContent !== progress.verdict) {
+      this._verdict.textContent = progress.verdict;
+    }
+    this._message.textContent = progress.message;
+    this._message.className = progress.message === '' ? '' : 'nbr-failed';
+    this._cells.replaceChildren(
+      ...progress.cells.map(each =>
+        element(
+          'li',
+          { className: `nbr-cell-${each.state.replace(' ', '-')}` },
+          `${each.id}: ${each.state}`,
+          each.seconds === null ? '' : `, ${each.seconds.toFixed(1)} s`,
+          ...(each.line === ''
+            ? []
+            : [element('code', { className: 'nbr-line' }, each.line)])
+        )
       )
-    );
-    const verdict = element('p', {}, element('strong', {}, progress.verdict));
-    verdict.setAttribute('role', 'status');
-    this._progress.replaceChildren(
-      verdict,
-      ...(progress.message ? [element('p', {}, progress.message)] : []),
-      element('ol', { className: 'nbr-progress' }, ...cells)
     );
   }
 
-  private _body = element('div', { className: 'nbr-head' });
-  private _progress = element('div', {});
+  private _run = button('Run', () => this.start());
   private _stop = button('Stop', () => undefined);
-  private _notebook: NotebookPanel | null = null;
+  private _verdict = element('p', { className: 'nbr-run-verdict' });
+  private _message = element('p', {});
+  private _cells = element('ol', { className: 'nbr-progress' });
+  private _form: IForm | null = null;
+  private _inputs = new Map<IFormField, Input>();
+  private _followed = '';
 }
 
-function inputOf(field: IFormField): HTMLInputElement | HTMLSelectElement {
+function inputOf(field: IFormField): Input {
   if (field.choices.length === 0) {
     return element('input', { type: 'text', value: field.value });
   }
   const select = element('select', {});
   select.append(
-    ...field.choices.map(each =>
-      element('option', { value: each, selected: each === field.value }, each)
-    )
+    ...field.choices.map(each => option(each, each, each === field.value))
   );
   return select;
-}
-
-function labelled(name: string, input: HTMLElement, help = ''): HTMLElement {
-  return element(
-    'label',
-    { className: 'nbr-field' },
-    element('span', {}, name),
-    input,
-    element('small', {}, help)
-  );
 }

@@ -107,13 +107,39 @@ export async function get<T>(
   return read<T>(await fetchFrom(url));
 }
 
+async function send<T>(
+  method: string,
+  name: string,
+  query: Record<string, string>,
+  body?: string
+): Promise<T> {
+  const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
+  const response = await check(await fetchFrom(url, { method, body }));
+  const text = await response.text();
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
 export async function post<T>(
   name: string,
   query: Record<string, string>,
   body = ''
 ): Promise<T> {
-  const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
-  return read<T>(await fetchFrom(url, { method: 'POST', body }));
+  return send<T>('POST', name, query, body);
+}
+
+export async function put<T>(
+  name: string,
+  query: Record<string, string>,
+  body: string
+): Promise<T> {
+  return send<T>('PUT', name, query, body);
+}
+
+export async function remove<T = void>(
+  name: string,
+  query: Record<string, string>
+): Promise<T> {
+  return send<T>('DELETE', name, query);
 }
 
 export interface IFormField {
@@ -129,14 +155,24 @@ export interface IForm {
   name: string;
   env: string;
   environments: string[];
+  model: string;
+  models: string[];
   fields: IFormField[];
+  /** The id of the newest run of this notebook, or empty. */
+  run: string;
 }
 
 export interface IProgress {
   verdict: string;
   message: string;
   path: string;
-  cells: { id: string; state: string; seconds: number | null }[];
+  cells: {
+    id: string;
+    state: string;
+    seconds: number | null;
+    /** The last line that a running cell printed. */
+    line: string;
+  }[];
 }
 
 export interface IRelease {
@@ -149,10 +185,47 @@ export interface IRelease {
   page: string;
 }
 
-export async function remove(
-  name: string,
-  query: Record<string, string>
-): Promise<void> {
-  const url = address('nbrelease', name) + URLExt.objectToQueryString(query);
-  await check(await fetchFrom(url, { method: 'DELETE' }));
+export interface IJob {
+  name: string;
+  display: string;
+  state: string;
+  started: string | null;
+  finished: string | null;
+  step: string;
+}
+
+export interface IStage {
+  name: string;
+  display: string;
+  state: string;
+  started: string | null;
+  finished: string | null;
+  /** Environments whose approval is missing. */
+  waiting: string[];
+  approvals: { decision: string; name: string; comment: string }[];
+  jobs: IJob[];
+}
+
+export interface IRehearsal {
+  pipeline: string;
+  model: string;
+  run: string;
+  name: string;
+  result: string;
+  verdict: string;
+  messages: string[];
+  page: string;
+  stages: IStage[];
+}
+
+export interface IRehearsals {
+  pipelines: string[];
+  models: string[];
+  reviewer: string;
+  running: boolean;
+  starting: boolean;
+  stoppable: boolean;
+  message: string;
+  now: string;
+  rehearsals: IRehearsal[];
 }

@@ -26,12 +26,14 @@ from nbrelease.records import (
     StageOutcome,
     read_identity,
 )
+from nbrelease.rehearsal_progress import ProgressFile
 from nbrelease.runbook import kernelspec, preloaded_kernels
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
 WORK = Path(".pipelines-local")
 PACK = "evidence-pack"
+ERROR = "##[error]"
 PROD_ID_TOKEN_SECONDS = 3.0
 """The lifetime of the ID token of a step in prod: ten minutes, 200 times faster than on Azure.
 
@@ -91,6 +93,21 @@ class Rehearsal:
     record: ReleaseRecord | None
     pack: Path | None
 
+    @property
+    def page(self) -> Path | None:
+        """The evidence page; of a run that waits, the page to review."""
+        if self.pack is not None:
+            return self.pack / "index.html"
+        pages = self.run.artifacts.glob("*/index.html") if self.run.result == "Waiting" else ()
+        return max(pages, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+    def errors(self) -> list[str]:
+        """The errors of the first stage that failed; later failures are its consequences."""
+        failed = [(stage, job) for stage, job in self.run.jobs() if job.result == "Failed"]
+        lines = [line for stage, job in failed if stage == failed[0][0] for line in job.log]
+        errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+        return [line for line in errors if not line.startswith("Bash exited with code")]
+
 
 def rehearse(
     name: str,
@@ -117,6 +134,7 @@ def rehearse(
         UserError: settings, data or the pipeline's file are wrong; nothing ran.
     """
     root, env = settings.root, settings.environment(PIPELINES[name].env, model)
+    progress = ProgressFile(listener, name, model)
     settings.training_parameters(PIPELINES[name].env, model)  # wrong ones are reported before a run
     pipeline = root / ".ado" / PIPELINES[name].file
     if not pipeline.is_file():
@@ -144,7 +162,7 @@ def rehearse(
                 work_dir=root / WORK,
                 service_connections=connections,
                 approvals=approver,
-                listener=listener,
+                listener=progress,
                 jobs=jobs,
                 id_token_seconds=PIPELINES[name].id_token_seconds,
             )
@@ -158,12 +176,15 @@ def rehearse(
                 variables={"VENV": sys.prefix, **overrides},
                 service_connections=connections,
                 approvals=approver,
-                listener=listener,
+                listener=progress,
                 jobs=jobs,
                 id_token_seconds=PIPELINES[name].id_token_seconds,
             )
     pack = copy_evidence(result, root / env.evidence)
-    return Rehearsal(result, load_record(pack) if pack else None, pack)
+    rehearsal = Rehearsal(result, load_record(pack) if pack else None, pack)
+    verdict = rehearsal.record.verdict if rehearsal.record else ""
+    progress.finish(result.result, verdict, rehearsal.errors(), rehearsal.page)
+    return rehearsal
 
 
 @contextlib.contextmanager

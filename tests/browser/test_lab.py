@@ -14,38 +14,44 @@ import nbformat
 import pytest
 from lab_server import TOKEN, LabServer, open_server
 from playwright.sync_api import Locator, Page, expect
+from rehearsal_project import write_pipelines
 from visit import axe_violations, size
+
+from nbrelease.rehearsal import lock_checkout
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("notebooks", "exported", "tests/exported", "runbooks", "conda", "data")
-FILES = ("settings.ini", "pyproject.toml", "requirements.txt")
+FILES = ("settings.ini", "pyproject.toml", "requirements.txt", ".gitignore")
 NOTEBOOK = "notebooks/train.ipynb"
 RUNBOOK = "runbooks/20_count.ipynb"
 # No local workspace is started for a runbook that uses none.
 AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
-GO = "go"
-"""A file in the folder of the runbook: the cell waits for it until its progress was seen."""
-COUNT = f"""\
-import time
-from pathlib import Path
-
-deadline = time.monotonic() + 120
-while not Path({GO!r}).exists() and time.monotonic() < deadline:
-    time.sleep(0.1)
-print(rows, kind)
-"""
 PARAMETERS = """\
 from typing import Literal
 
 # Size
 rows: int = 3  # number of rows
 kind: Literal["small", "large"] = "small"
+model: str = ""  # section of settings.ini
 """
+COUNT = """\
+import os, time
+from pathlib import Path
+
+print("counting")
+deadline = time.monotonic() + 300
+while not Path(os.environ["READY_FILE"]).exists() and time.monotonic() < deadline:
+    time.sleep(0.1)
+print(rows, kind)
+"""
+LONG = 90_000
+"""Milliseconds for what starts kernels or processes, on a busy machine."""
 
 
 def _runbook() -> nbformat.NotebookNode:
+    """A runbook that waits for a file."""
     cells = [
         nbformat.v4.new_code_cell(source, id=name, metadata={"tags": tags})
         for name, tags, source in (
@@ -69,12 +75,18 @@ def lab(tmp_path_factory, english) -> Iterator[LabServer]:
     for name in FILES:
         shutil.copy(ROOT / name, root)
     settings = (root / "settings.ini").read_text("utf-8").replace("workspace = local", AZURE)
+    settings += "\n[model:second]\n"
     (root / "settings.ini").write_text(settings, "utf-8")
     nbformat.write(_runbook(), root / RUNBOOK)
     shutil.copytree(english, root / "evidence")
-    subprocess.run(["git", "init", "-q", root], check=True)
-    with open_server(root, folder / "state", "lab") as server:
-        yield server
+    write_pipelines(root)
+    git = ["git", "-C", root, "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("READY_FILE", str(folder / "ready"))
+        with open_server(root, folder / "state", "lab") as server:
+            yield server
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +118,16 @@ class Window:
 
     def open_panel(self) -> None:
         if not self.panel.is_visible():
-            self.page.locator('.lm-TabBar-tab[data-id="nbrelease-export"]').click()
+            self.show_side_bar("export")
+
+    def show_side_bar(self, name: str) -> None:
+        """Show a panel of the right side bar."""
+        self.page.locator(f'.lm-TabBar-tab[data-id="nbrelease-{name}"]').click()
+
+    @property
+    def ready(self) -> Path:
+        """The file that the runbook waits for."""
+        return self.lab.root.parent / "ready"
 
     @property
     def badges(self) -> Locator:
@@ -238,25 +259,41 @@ def test_the_export_menu_downloads_the_module_or_shows_the_findings(window):
 
 
 def _run(window: Window, rows: str, kind: str) -> Locator:
-    """Run the runbook from its form; return the verdict of the executed notebook."""
-    window.page.locator('.lm-TabBar-tab[data-id="nbrelease-runbook"]').click()
+    """Run the runbook from its form until its second cell waits; return the form."""
+    window.ready.unlink(missing_ok=True)
     form = window.page.get_by_role("region", name="Runbook")
     expect(form.get_by_role("heading", name="20_count")).to_be_visible()
     form.get_by_label("rows").fill(rows)
     form.get_by_label("kind").select_option(kind)
-    go = (window.lab.root / RUNBOOK).with_name(GO)
-    go.unlink(missing_ok=True)
     form.get_by_role("button", name="Run").click()
-    expect(form.get_by_text("count: running")).to_be_visible(timeout=60_000)
-    go.touch()
-    verdict = window.page.locator(".nbr-verdict:visible")
-    expect(verdict).to_be_visible(timeout=60_000)
-    return verdict
+    expect(form.get_by_text(re.compile(r"count: running, \d"))).to_be_visible(timeout=LONG)
+    return form
 
 
-def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, pictures):
+def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, pictures, screenshots):
     window.open(RUNBOOK)
-    verdict = _run(window, "5", "large")
+    window.show_side_bar("runbook")
+    form = window.page.get_by_role("region", name="Runbook")
+    form.get_by_label("Model", exact=True).select_option("second")
+    expect(form.get_by_label("model", exact=True)).to_have_value("second")
+    _run(window, "5", "large")
+    expect(form.get_by_text("counting")).to_be_visible()
+    expect(form.get_by_role("button", name="Run")).to_be_disabled()
+    window.page.screenshot(path=screenshots / "lab-runbook-running.png")
+    # Another tab, another panel, and a page that is loaded again do not lose the run.
+    window.show_side_bar("releases")
+    window.page.locator(".jp-DirListing-item", has_text="01_prepare.ipynb").dblclick()
+    window.show_side_bar("runbook")
+    expect(form.get_by_role("heading", name="01_prepare")).to_be_visible(timeout=LONG)
+    window.page.get_by_role("tab", name="20_count.ipynb").click()
+    expect(form.get_by_text("counting")).to_be_visible()
+    expect(form.get_by_label("rows")).to_have_value("5")
+    window.open(RUNBOOK)
+    window.show_side_bar("runbook")
+    expect(form.get_by_text("counting")).to_be_visible()
+    window.ready.touch()
+    verdict = window.page.locator(".nbr-verdict:visible")
+    expect(verdict).to_be_visible(timeout=LONG)
     expect(verdict.locator("strong")).to_have_text("passed")
     expect(verdict).to_contain_text("3 passed")
     expect(window.page.get_by_text("5 large")).to_be_visible()
@@ -264,13 +301,72 @@ def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, picture
     window.page.screenshot(path=pictures / "runbook.png")
     assert axe_violations(window.page, [".nbr-panel:not(.lm-mod-hidden)", ".nbr-verdict"]) == []
     window.open(RUNBOOK)
-    verdict = _run(window, "50", "small")
+    window.show_side_bar("runbook")
+    _run(window, "50", "small")
+    window.ready.touch()
+    expect(verdict).to_be_visible(timeout=LONG)
     expect(verdict.locator("strong")).to_have_text("failed")
     assert window.errors == []
 
 
-def test_the_releases_and_an_evidence_page(window, pictures):
-    window.page.locator('.lm-TabBar-tab[data-id="nbrelease-releases"]').click()
+def test_a_rehearsal_with_an_approval(window, pictures, screenshots):
+    window.ready.unlink(missing_ok=True)
+    window.show_side_bar("releases")
+    panel = window.page.get_by_role("region", name="Releases")
+    status = panel.get_by_role("status")
+    rehearse = panel.get_by_role("button", name="Rehearse")
+    expect(status).to_have_text("No rehearsal yet.")
+    with lock_checkout(window.lab.root):
+        rehearse.click()
+        expect(panel.get_by_role("alert")).to_contain_text(f"pid {os.getpid()}, since")
+    rehearse.click()
+    row = panel.get_by_role("row", name="Code and release id")
+    expect(row).to_contain_text("Begin the release", timeout=LONG)
+    expect(row).to_contain_text(re.compile(r"running\d+ s"))
+    expect(panel.get_by_role("alert")).to_be_hidden()
+    window.page.screenshot(path=screenshots / "lab-rehearsal-running.png")
+    window.open(NOTEBOOK)
+    window.show_side_bar("releases")
+    expect(row).to_contain_text("running")
+    expect(rehearse).to_be_disabled()
+    window.ready.touch()
+
+    expect(status).to_have_text("The rehearsal waits for an approval.", timeout=LONG)
+    expect(panel.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(panel.get_by_role("row", name="Register the model")).to_contain_text("waiting")
+    approval = panel.get_by_role("group", name="Approval of prod")
+    approval.get_by_label("Reviewer").fill("Ada")
+    approval.get_by_label("Comment").fill("better in each slice")
+    panel.get_by_role("button", name="Review", exact=True).click()
+    page = window.page.frame_locator("iframe[title^=Evidence]")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=LONG)
+    window.page.screenshot(path=pictures / "approval.png")
+    for where in _each_view(window.page):
+        expect(approval.get_by_role("button", name="Approve")).to_be_visible()
+        window.page.screenshot(path=screenshots / f"lab-approval-{where}.png")
+        assert axe_violations(window.page, ["#nbrelease-releases"]) == [], where
+    expect(approval.get_by_label("Comment")).to_have_value("better in each slice")
+    approval.get_by_label("Reviewer").fill("")
+    approval.get_by_role("button", name="Approve").click()
+    expect(panel.get_by_role("alert")).to_contain_text("Reviewer")
+    approval.get_by_label("Reviewer").fill("Ada")
+    approval.get_by_role("button", name="Approve").click()
+
+    expect(status).to_have_text("Result: Succeeded. Verdict: passed.", timeout=LONG)
+    expect(panel.get_by_text("approved by Ada: better in each slice")).to_be_visible()
+    panel.get_by_role("button", name="Evidence page").click()
+    ended = window.page.frame_locator("iframe:visible")
+    expect(ended.get_by_text("better in each slice").first).to_be_attached(timeout=LONG)
+    for where in _each_view(window.page):
+        window.page.screenshot(path=screenshots / f"lab-rehearsal-ended-{where}.png")
+        assert axe_violations(window.page, ["#nbrelease-releases"]) == [], where
+    # The browser itself logs the two refused requests.
+    assert len(window.errors) == 2, window.errors
+    assert all("422" in each for each in window.errors)
+
+
+def test_the_releases_and_an_evidence_page(window, screenshots):
+    window.show_side_bar("releases")
     releases = window.page.get_by_role("region", name="Releases")
     expect(releases.get_by_role("listitem").first).to_be_visible()
     assert releases.get_by_role("listitem").count() > 3
@@ -278,7 +374,7 @@ def test_the_releases_and_an_evidence_page(window, pictures):
     releases.get_by_role("button", name=re.compile("^Evidence of .*T090000Z")).click()
     page = window.page.frame_locator("iframe[title^=Evidence]")
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
-    window.page.screenshot(path=pictures / "releases.png")
+    window.page.screenshot(path=screenshots / "lab-releases.png")
     page.locator("a[href^='html/']").first.click()
     expect(page.get_by_role("heading", name="Parameters", exact=True)).to_be_visible()
     assert window.errors == []
@@ -286,16 +382,21 @@ def test_the_releases_and_an_evidence_page(window, pictures):
 
 def test_layout_and_accessibility(window, screenshots):
     window.type_at_start(2, "missing_name\n")
+    for where in _each_view(window.page):
+        window.open_panel()
+        expect(window.panel.get_by_role("link", name="NBR302")).to_be_visible()
+        window.page.screenshot(path=screenshots / f"lab-notebook-{where}.png")
+        assert axe_violations(window.page, [".nbr-panel", ".nbr-badge"]) == [], where
+    assert window.errors == []
+
+
+def _each_view(page: Page) -> Iterator[str]:
+    """Two widths, light and dark; yields the name of each."""
     for width in (1280, 1920):
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
-            _use_theme(window.page, theme)
-            window.page.set_viewport_size(size(width))
-            window.open_panel()
-            expect(window.panel.get_by_role("link", name="NBR302")).to_be_visible()
-            where = f"lab-notebook-{width}-{theme.split()[1].lower()}"
-            window.page.screenshot(path=screenshots / f"{where}.png")
-            assert axe_violations(window.page, [".nbr-panel", ".nbr-badge"]) == [], where
-    assert window.errors == []
+            _use_theme(page, theme)
+            page.set_viewport_size(size(width))
+            yield f"{width}-{theme.split()[1].lower()}"
 
 
 def _use_theme(page: Page, theme: str) -> None:

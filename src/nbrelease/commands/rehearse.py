@@ -16,8 +16,6 @@ from nbrelease.errors import ExitCode, UsageError
 from nbrelease.rehearsal import PIPELINES, Rehearsal
 from nbrelease.settings import load
 
-ERROR = "##[error]"
-
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(PIPELINES)), default="dev")
@@ -38,13 +36,13 @@ ERROR = "##[error]"
     "--approve",
     multiple=True,
     metavar="ENV[=NAME:COMMENT]",
-    help="Approve a pipeline environment in advance. Can be repeated.",
+    help="Approve a pipeline environment in advance; STAGE.ENV for one stage. Can be repeated.",
 )
 @click.option(
     "--reject",
     multiple=True,
     metavar="ENV[=NAME:COMMENT]",
-    help="Reject a pipeline environment in advance. Can be repeated.",
+    help="Reject a pipeline environment in advance; STAGE.ENV for one stage. Can be repeated.",
 )
 @click.option("--resume", metavar="RUN", help="Resume a run that waits for an approval.")
 @click.option("--follow-parent", is_flag=True, help="Stop when the calling program (make) ends.")
@@ -100,7 +98,7 @@ def _create_approver(approve: tuple[str, ...], reject: tuple[str, ...]) -> pipel
 
 def _report(name: str, rehearsal: Rehearsal) -> int:
     """Print verdict, model, endpoint and evidence page; return the exit code."""
-    for line in _list_errors(rehearsal):
+    for line in rehearsal.errors():
         console.error(line)
     record = rehearsal.record
     if record is not None:
@@ -113,10 +111,8 @@ def _report(name: str, rehearsal: Rehearsal) -> int:
             console.out(f"endpoint  {online.name}, deployment {online.deployment}")
     if rehearsal.run.result == "Waiting":
         console.out("waiting   for an approval; review:")
-        pages = rehearsal.run.artifacts.glob("*/index.html")
-        page = max(pages, key=lambda path: path.stat().st_mtime_ns, default=None)
-        if page is not None:
-            console.out(f"          {os.path.relpath(page)}")
+        if rehearsal.page is not None:
+            console.out(f"          {os.path.relpath(rehearsal.page)}")
         console.out(f"then      nbrelease rehearse {name} --resume {rehearsal.run.folder.name}")
     is_valid = rehearsal.pack is None or _verify(rehearsal.pack)
     if rehearsal.pack is not None:
@@ -134,14 +130,6 @@ def _verify(pack: Path) -> bool:
         if result.state == "failed":
             console.error(f"{os.path.relpath(pack)}: verification failed: {name}: {result.reason}")
     return not report.failed
-
-
-def _list_errors(rehearsal: Rehearsal) -> list[str]:
-    """The errors of the first stage that failed; later failures are its consequences."""
-    failed = [(stage, job) for stage, job in rehearsal.run.jobs() if job.result == "Failed"]
-    lines = [line for stage, job in failed if stage == failed[0][0] for line in job.log]
-    errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
-    return [line for line in errors if not line.startswith("Bash exited with code")]
 
 
 def _exit_code(rehearsal: Rehearsal) -> int:

@@ -1,7 +1,6 @@
 """The addresses below ``nbrelease/`` of a Jupyter server, behind its token.
 
-A request names a notebook by its path in Jupyter. Work runs in a thread, one request at a time for
-each server: the results of a project's other notebooks are cached between requests.
+A request names a notebook by its path in Jupyter.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.nbconvert.handlers import NbconvertFileHandler
 from jupyter_server.utils import ensure_async, url_path_join
+from pydantic import BaseModel, ValidationError
 from tornado import web
 
 from nbrelease.errors import NbreleaseError
@@ -26,23 +26,10 @@ from nbrelease.export.diagnostic import Level
 from nbrelease.export.layout import SETTINGS_FILE
 from nbrelease.lab import notebook_state
 from nbrelease.lab.findings_page import render
+from nbrelease.lab.project_handler import UNPROCESSABLE, ProjectHandler, Session, find_file
+from nbrelease.lab.rehearsals import DecisionRequest, RehearsalState, StartRequest
 from nbrelease.lab.releases import ReleaseList, is_pack, list_releases
-from nbrelease.lab.runbooks import Form, Progress, Run, read_form
-
-UNPROCESSABLE = 422
-"""The status of a notebook with errors, and of other errors of the user."""
-
-
-class _Session:
-    """What requests share: a cache for each project's folder, and the order of the work."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.caches: dict[Path, Cache] = {}
-        self.runs: dict[str, Run] = {}
-
-    def cache(self, folder: Path) -> Cache:
-        return self.caches.setdefault(folder, Cache())
+from nbrelease.lab.runbooks import Form, Progress, Run, Runs, read_form
 
 
 def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[str, Any]]]:
@@ -51,7 +38,7 @@ def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[s
     Args:
         base_url: of the server.
     """
-    shared = {"session": _Session()}
+    shared = {"session": Session()}
     api = {
         "notebook": NotebookHandler,
         "export": ExportHandler,
@@ -59,6 +46,7 @@ def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[s
         "runbook": RunbookHandler,
         "run": RunHandler,
         "releases": ReleasesHandler,
+        "rehearsals": RehearsalsHandler,
     }
     handlers: list[tuple[str, type[JupyterHandler], dict[str, Any]]] = [
         (url_path_join(base_url, "nbrelease", name), handler, shared)
@@ -75,54 +63,16 @@ class _Started:
     id: str
 
 
-def _read_form(path: Path, env: str) -> Form:
-    """The form of a runbook; a notebook outside a project has none."""
+def _read_form(path: Path, env: str, model: str, runs: Runs) -> Form:
+    """The form of a runbook with its newest run; a notebook outside a project has none."""
     folders = path.resolve().parents
-    in_project = any((folder / SETTINGS_FILE).is_file() for folder in folders)
-    return read_form(path, env) if in_project else Form()
+    if not any((folder / SETTINGS_FILE).is_file() for folder in folders):
+        return Form()
+    newest = runs.newest(path)
+    return replace(read_form(path, env, model), run=newest.id if newest else "")
 
 
-def find_file(manager: Any, path: str) -> Path:
-    """The file of a path in Jupyter.
-
-    Raises:
-        HTTPError: 404 for a path outside the folder of the server.
-    """
-    return Path(manager._get_os_path(path.strip("/")))
-
-
-class _Handler(APIHandler):
-    """A request about a notebook or its project."""
-
-    auth_resource = "nbrelease"
-
-    def initialize(self, session: _Session) -> None:
-        self.session = session
-
-    def find_notebook(self) -> Path:
-        """The file of the notebook that the request names."""
-        return find_file(self.contents_manager, self.get_query_argument("path"))
-
-    def jupyter_path(self, file: str) -> str:
-        """The path of a file in Jupyter; empty if it is outside the folder of the server."""
-        root = find_file(self.contents_manager, "").resolve()
-        path = Path(file).resolve()
-        return path.relative_to(root).as_posix() if file and path.is_relative_to(root) else ""
-
-    async def reply(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Run work in a thread and send its result; an error of the user has status 422."""
-        try:
-            async with self.session.lock:
-                result = await asyncio.to_thread(work, *arguments)
-        except NbreleaseError as error:
-            self.set_status(UNPROCESSABLE)
-            result = None
-            await self.finish(json.dumps({"message": str(error)}))
-        else:
-            await self.finish(json.dumps(asdict(result), default=str))
-
-
-class NotebookHandler(_Handler):
+class NotebookHandler(ProjectHandler):
     """``POST notebook?path=`` with the notebook on the screen: roles, diagnostics, preview."""
 
     @web.authenticated
@@ -134,7 +84,7 @@ class NotebookHandler(_Handler):
         await self.reply(notebook_state.read_state, path, self.request.body, cache)
 
 
-class ExportHandler(_Handler):
+class ExportHandler(ProjectHandler):
     """``POST export?path=``: export the saved notebook."""
 
     @web.authenticated
@@ -144,7 +94,7 @@ class ExportHandler(_Handler):
         await self.reply(notebook_state.export_notebook, self.find_notebook())
 
 
-class SyncHandler(_Handler):
+class SyncHandler(ProjectHandler):
     """``POST sync?path=``: copy edits by hand to the saved notebook."""
 
     @web.authenticated
@@ -154,19 +104,22 @@ class SyncHandler(_Handler):
         await self.reply(notebook_state.sync_notebook, self.find_notebook())
 
 
-class RunbookHandler(_Handler):
-    """``GET runbook?path=&env=``: the form of a runbook."""
+class RunbookHandler(ProjectHandler):
+    """``GET runbook?path=&env=&model=``: the form of a runbook."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
         """Send a :class:`.runbooks.Form`; one without a name for another notebook."""
-        env = self.get_query_argument("env", "")
-        await self.reply(_read_form, self.find_notebook(), env)
+        env, model = self.get_query_argument("env", ""), self.get_query_argument("model", "")
+        await self.reply(_read_form, self.find_notebook(), env, model, self.session.runs)
 
 
-class RunHandler(_Handler):
-    """``POST run?path=&env=`` starts a run; ``GET`` and ``DELETE run?id=`` follow and end it."""
+class RunHandler(ProjectHandler):
+    """The runs of runbooks.
+
+    ``POST run?path=&env=&model=`` starts one, ``GET`` and ``DELETE run?id=`` follow and end it.
+    """
 
     auth_resource = "kernels"  # a user who may not execute code may not run a runbook
 
@@ -175,15 +128,14 @@ class RunHandler(_Handler):
     async def post(self) -> None:
         """Start a runbook with the parameters of the body and send its id."""
         path, env = self.find_notebook(), self.get_query_argument("env")
+        model = self.get_query_argument("model", "")
         body = self.get_json_body() or {}
         if not all(isinstance(each, str) for each in (*body, *body.values())):
             raise web.HTTPError(400, "the parameters must be strings")
-        await self.reply(self._start, path, env, body)
+        await self.reply(self._start, path, env, model, body)
 
-    def _start(self, path: Path, env: str, arguments: dict[str, str]) -> _Started:
-        run = Run(path, env, arguments)
-        self.session.runs[run.id] = run
-        return _Started(run.id)
+    def _start(self, path: Path, env: str, model: str, arguments: dict[str, str]) -> _Started:
+        return _Started(self.session.runs.start(path, env, model, arguments).id)
 
     @web.authenticated
     @authorized
@@ -205,13 +157,13 @@ class RunHandler(_Handler):
         await self.finish()
 
     def _find_run(self) -> Run:
-        run = self.session.runs.get(self.get_query_argument("id"))
+        run = self.session.runs.find(self.get_query_argument("id"))
         if run is None:
-            raise web.HTTPError(404, "no such run; the server was started again")
+            raise web.HTTPError(404, "no such run; the server was started again, or it is too old")
         return run
 
 
-class ReleasesHandler(_Handler):
+class ReleasesHandler(ProjectHandler):
     """``GET releases?path=``: the releases of the project that a path belongs to."""
 
     @web.authenticated
@@ -226,6 +178,59 @@ class ReleasesHandler(_Handler):
         return ReleaseList(
             [replace(each, page=self.jupyter_path(each.page)) for each in listed.releases]
         )
+
+
+class RehearsalsHandler(ProjectHandler):
+    """``rehearsals?path=``: the rehearsals of the project that a path belongs to.
+
+    ``GET`` reads them, ``POST`` starts one, ``PUT`` decides on an approval, ``DELETE`` stops one.
+    """
+
+    auth_resource = "kernels"  # a user who may not execute code may not rehearse
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Send a :class:`.rehearsals.RehearsalState`; its pages are paths of Jupyter."""
+        await self._reply_with(self.session.rehearsals.read)
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Start the rehearsal of the body, a :class:`.rehearsals.StartRequest`."""
+        await self._reply_with(self.session.rehearsals.start, self._read_body(StartRequest))
+
+    @web.authenticated
+    @authorized
+    async def put(self) -> None:
+        """Make the decision of the body, a :class:`.rehearsals.DecisionRequest`."""
+        await self._reply_with(self.session.rehearsals.decide, self._read_body(DecisionRequest))
+
+    @web.authenticated
+    @authorized
+    async def delete(self) -> None:
+        """Cancel the rehearsal."""
+        await self._reply_with(self.session.rehearsals.stop)
+
+    def _read_body(self, kind: type[BaseModel]) -> BaseModel:
+        try:
+            return kind.model_validate_json(self.request.body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise web.HTTPError(400, f"{where}: {first['msg']}") from None
+
+    async def _reply_with(self, work: Callable[..., RehearsalState], *arguments: Any) -> None:
+        path = self.find_notebook()
+        folder = path if path.is_dir() else path.parent
+        await self.reply(lambda: self._use_jupyter_paths(work(folder, *arguments)))
+
+    def _use_jupyter_paths(self, state: RehearsalState) -> RehearsalState:
+        listed = [
+            each.model_copy(update={"page": self.jupyter_path(each.page)})
+            for each in state.rehearsals
+        ]
+        return replace(state, rehearsals=listed)
 
 
 class EvidenceHandler(JupyterHandler):

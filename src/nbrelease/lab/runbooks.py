@@ -9,17 +9,25 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import child_processes
+from nbrelease.control_characters import remove_terminal_codes, replace_control_characters
 from nbrelease.errors import UsageError
 from nbrelease.notebook import Parameter, read
 from nbrelease.records import RunbookResult
 from nbrelease.runbook import parameter_values, settings_values
+from nbrelease.runbook.execute import LOG_OFFSET
+from nbrelease.runbook.masking import INJECTED
+from nbrelease.runbook.verdict import METADATA
 from nbrelease.settings import load
 
 STOP_SECONDS = 10.0
+MAX_ENDED_RUNS = 20
+TAIL = 10_000
+"""The number of bytes at the end of a log in which its last line is searched."""
 LOGS = Path(".nbrelease-lab")
 RUNNING = "running"
 _PAPERMILL_STATES = {"pending": "not run", "completed": "passed", "failed": "failed"}
@@ -39,21 +47,36 @@ class FormField:
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a runbook; ``name`` is empty for a notebook that is not a runbook."""
+    """The form of a runbook; ``name`` is empty for a notebook that is not a runbook.
+
+    Attributes:
+        models: the sections of settings.ini with further models.
+        model: one of them; empty for the model of ``[DEFAULT]``.
+        run: the id of the newest run of this notebook, or empty.
+    """
 
     name: str = ""
     env: str = ""
     environments: list[str] = field(default_factory=list)
+    model: str = ""
+    models: list[str] = field(default_factory=list)
     fields: list[FormField] = field(default_factory=list)
+    run: str = ""
 
 
 @dataclass(frozen=True)
 class CellProgress:
-    """The state of a code cell of a run, and its seconds if it has ended."""
+    """The state of a code cell of a run.
+
+    Attributes:
+        seconds: its duration, so far if it runs; None if it did not start.
+        line: the last line that a running cell printed.
+    """
 
     id: str
     state: str
     seconds: float | None
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,19 +96,20 @@ class Progress:
     cells: list[CellProgress] = field(default_factory=list)
 
 
-def read_form(path: Path, env: str) -> Form:
+def read_form(path: Path, env: str, model: str = "") -> Form:
     """The form of a runbook.
 
     Args:
         path: the notebook.
         env: a section of settings.ini; empty for the first one.
+        model: a further model of settings.ini; empty for the model of ``[DEFAULT]``.
 
     Raises:
         UserError: settings, notebook or a value are wrong.
     """
     settings = load(path.parent)
     env = env or settings.names[0]
-    environment = settings.environment(env)
+    environment = settings.environment(env, model)
     if path.resolve().parent != (settings.root / environment.runbooks).resolve():
         return Form()
     runbook = read(path)
@@ -94,14 +118,14 @@ def read_form(path: Path, env: str) -> Form:
         arguments={},
         published={},
         identity={"env": env},
-        settings=settings_values(settings, environment, env),
+        settings=settings_values(settings, environment, env, model),
     )
     fields = [
         _field(each, values.get(each.name, each.value))
         for each in runbook.parameters
         if each.name not in ("env", "release_id")
     ]
-    return Form(path.stem, env, list(settings.names), fields)
+    return Form(path.stem, env, list(settings.names), model, list(settings.models), fields)
 
 
 def _field(parameter: Parameter, value: Any) -> FormField:
@@ -132,29 +156,28 @@ def _to_text(value: Any) -> str:
 class Run:
     """A run of a runbook: ``nbrelease run`` as a process that ends with the server."""
 
-    def __init__(self, path: Path, env: str, arguments: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, env: str, model: str, arguments: Mapping[str, str]) -> None:
         """Start the run.
 
         Args:
             path: the runbook.
             env: a section of settings.ini.
+            model: a further model of settings.ini; empty for the model of ``[DEFAULT]``.
             arguments: parameters as text of the command line.
 
         Raises:
             UserError: it is not a runbook of a project.
         """
         settings = load(path.parent)
-        if not read_form(path, env).name:
+        if not read_form(path, env, model).name:
             raise UsageError(f"{path.name}: not a runbook; move it to the runbooks folder")
-        self.id = secrets.token_hex(8)
+        self.id, self.path = secrets.token_hex(8), path
         self.name, self.root = path.stem, settings.root
         self.evidence = settings.root / settings.environment(env).evidence
-        folder = settings.root / LOGS
-        folder.mkdir(exist_ok=True)
-        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        self.log = folder / f"{self.name}-{self.id}.log"
+        self.log = create_log_folder(settings.root) / f"{self.name}-{self.id}.log"
         self.started = time.time()
         command = [sys.executable, "-m", "nbrelease", "run", self.name, "--env", env]
+        command += ["--model", model] if model else []
         command += [part for key, value in arguments.items() for part in ("-p", f"{key}={value}")]
         with self.log.open("wb") as log:
             self.process = child_processes.spawn(
@@ -164,6 +187,11 @@ class Run:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process of the run has not ended."""
+        return self.process.poll() is None
 
     def stop(self) -> None:
         """End the run; its executed notebook says which cells did not run."""
@@ -175,11 +203,10 @@ class Run:
         notebook = self._executed()
         content = json.loads(notebook.read_text(encoding="utf-8")) if notebook else {"cells": []}
         path = str(notebook) if notebook else ""
-        cells = [_progress(cell) for cell in content["cells"] if cell["cell_type"] == "code"]
+        cells = [_progress(cell, self.log) for cell in content["cells"] if _is_shown(cell)]
         if code is None:
             return Progress(RUNNING, "", path, cells)
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        message = lines[-1] if code and lines else ""
+        message = read_last_line(self.log) if code else ""
         if not notebook:
             return Progress("failed", message, path, cells)
         result = RunbookResult.model_validate(content["metadata"]["nbrelease"])
@@ -195,9 +222,68 @@ class Run:
         return newest if newest and times[newest] >= self.started - 1 else None
 
 
-def _progress(cell: Mapping[str, Any]) -> CellProgress:
+class Runs:
+    """The runs of a server by their id: all that are running, and the newest that have ended."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+
+    def start(self, path: Path, env: str, model: str, arguments: Mapping[str, str]) -> Run:
+        """Start a run; the arguments are those of :class:`Run`.
+
+        Raises:
+            UserError: it is not a runbook of a project, or it is running.
+        """
+        newest = self.newest(path)
+        if newest is not None and newest.is_running:
+            raise UsageError(f"{path.name}: it is running; stop it, or wait for its end")
+        run = Run(path, env, model, arguments)
+        self._runs[run.id] = run
+        ended = [each.id for each in self._runs.values() if not each.is_running]
+        for old in ended[:-MAX_ENDED_RUNS]:
+            del self._runs[old]
+        return run
+
+    def find(self, run: str) -> Run | None:
+        """The run with this id; None if it is unknown or was removed."""
+        return self._runs.get(run)
+
+    def newest(self, path: Path) -> Run | None:
+        """The newest run of a notebook."""
+        return next((each for each in reversed(self._runs.values()) if each.path == path), None)
+
+
+def create_log_folder(root: Path) -> Path:
+    """The folder for the output of commands in a project, which git ignores."""
+    folder = root / LOGS
+    folder.mkdir(exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    return folder
+
+
+def read_last_line(log: Path, offset: int = 0) -> str:
+    """The last line with text of a log after ``offset`` bytes, or empty."""
+    with log.open("rb") as file:
+        file.seek(max(offset, log.stat().st_size - TAIL))
+        text = remove_terminal_codes(file.read().decode("utf-8", "replace"))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return replace_control_characters(lines[-1]) if lines else ""
+
+
+def _is_shown(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell is a code cell of the source; parameters are injected in a cell of its own."""
+    is_injected = INJECTED in cell["metadata"].get("tags", [])
+    return cell["cell_type"] == "code" and not is_injected and bool("".join(cell["source"]).strip())
+
+
+def _progress(cell: Mapping[str, Any], log: Path) -> CellProgress:
     """The state of a cell while papermill executes the notebook."""
     papermill = cell["metadata"].get("papermill", {})
-    status = papermill.get("status", "pending")
-    state = _PAPERMILL_STATES.get(status, RUNNING)
-    return CellProgress(str(cell.get("id", "")), state, papermill.get("duration"))
+    state = _PAPERMILL_STATES.get(papermill.get("status", "pending"), RUNNING)
+    seconds, line = papermill.get("duration"), ""
+    if state == RUNNING:
+        started = datetime.fromisoformat(papermill["start_time"]).replace(tzinfo=UTC)
+        seconds = max(0.0, (datetime.now(UTC) - started).total_seconds())
+        offset = cell["metadata"].get(METADATA, {}).get(LOG_OFFSET)
+        line = read_last_line(log, offset) if offset is not None else ""
+    return CellProgress(str(cell.get("id", "")), state, seconds, line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from nbrelease.secrets import Known
 from nbrelease.secrets.masked_stream import MaskedStream
 
 SCHEME = "nbrelease-file://"
+LOG_OFFSET = "log_offset"
+"""Where the output of the running cell begins in the file of standard output, in bytes."""
 
 
 class _AtomicFileHandler:
@@ -25,6 +28,7 @@ class _AtomicFileHandler:
 
     def __init__(self, clean: Callable[[Any], Any]) -> None:
         self._clean = clean
+        self._offsets: dict[str, int] = {}
 
     def read(self, path: str) -> str:
         return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
@@ -32,8 +36,23 @@ class _AtomicFileHandler:
     def write(self, content: str, path: str) -> None:
         # NaN and Infinity are no JSON; JavaScript writes null for them too.
         notebook = json.loads(content, parse_constant=lambda _: None)
+        self._note_log_offset(notebook["cells"])
         text = json.dumps(self._clean(notebook), indent=1, ensure_ascii=False, allow_nan=False)
         files.write_text(Path(path.removeprefix(SCHEME)), text + "\n")
+
+    def _note_log_offset(self, cells: list[dict[str, Any]]) -> None:
+        """Note in the running cell where its output begins, if standard output is a file.
+
+        A reader of that file can then show the output while the cell runs.
+        """
+        for cell in cells:
+            if cell["metadata"].get("papermill", {}).get("status") != "running":
+                continue
+            with contextlib.suppress(OSError):  # a pipe or a terminal
+                if cell["id"] not in self._offsets:  # its first save: it has printed nothing
+                    self._offsets[cell["id"]] = os.lseek(sys.stdout.fileno(), 0, os.SEEK_CUR)
+                ours = cell["metadata"].setdefault(verdict.METADATA, {})
+                ours[LOG_OFFSET] = self._offsets[cell["id"]]
 
     def listdir(self, path: str) -> list[str]:
         return [str(item) for item in Path(path.removeprefix(SCHEME)).iterdir()]

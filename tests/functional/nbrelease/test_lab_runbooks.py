@@ -8,6 +8,9 @@ import time
 import pytest
 from lab_server import open_server
 
+from nbrelease.errors import SettingsError
+from nbrelease.lab import runbooks
+
 pytestmark = pytest.mark.functional
 PATH = {"path": "runbooks/01_count.ipynb"}
 PARAMETERS = """\
@@ -94,16 +97,52 @@ def test_wrong_values_and_notebooks_that_are_no_runbooks(client, project):
     assert client.get("nbrelease/run", params={"id": "x"}).status_code == 404
 
 
-def test_a_run_can_be_ended(client, project):
-    project.runbook("01_count", ("wait", [], "import time; time.sleep(600)"))
-    started = client.post("nbrelease/run", params={**PATH, "env": "dev"}, json={}).json()
+def test_a_run_is_followed_and_ended(client, project):
+    source = "import time; print('waiting', flush=True); time.sleep(600)"
+    project.runbook("01_count", ("wait", [], source))
+    query = {**PATH, "env": "dev"}
+    started = client.post("nbrelease/run", params=query, json={}).json()
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         progress = client.get("nbrelease/run", params=started).json()
-        if [each["state"] for each in progress["cells"]] == ["running"]:
+        if [(each["state"], each["line"]) for each in progress["cells"]] == [
+            ("running", "waiting")
+        ]:
             break
         time.sleep(0.2)
     assert progress["verdict"] == "running", progress
+    [cell] = progress["cells"]
+    assert (cell["id"], cell["line"]) == ("wait", "waiting")
+    assert cell["seconds"] > 0
+    assert client.get("nbrelease/runbook", params=PATH).json()["run"] == started["id"]
+    assert client.post("nbrelease/run", params=query, json={}).status_code == 422  # it is running
     assert client.delete("nbrelease/run", params=started).status_code == 204
     ended = client.get("nbrelease/run", params=started).json()
     assert ended["verdict"] == "not run"
+    assert "log_offset" not in (project.root / ended["path"]).read_text("utf-8")
+
+
+def test_the_form_has_the_values_of_a_model(project):
+    with (project.root / "settings.ini").open("a") as file:
+        file.write("\n[model:second]\nexperiment_name = other\n")
+    path = project.runbook("01_count", ("parameters", ["parameters"], 'experiment_name: str = ""'))
+    first, second = (runbooks.read_form(path, "dev", model) for model in ("", "second"))
+    assert (first.model, first.models) == ("", ["second"])
+    assert (second.model, [each.value for each in second.fields]) == ("second", ["other"])
+    assert [each.value for each in first.fields] != ["other"]
+    with pytest.raises(SettingsError):
+        runbooks.read_form(path, "dev", "third")
+
+
+def test_old_runs_are_removed(project, monkeypatch):
+    monkeypatch.setattr(runbooks, "MAX_ENDED_RUNS", 1)
+    path = project.runbook("01_count", ("parameters", ["parameters"], "rows: int = 3"))
+    runs = runbooks.Runs()
+    started = []
+    for _ in range(3):
+        run = runs.start(path, "dev", "", {"rows": "many"})
+        run.process.wait(60)
+        started.append(run)
+    assert runs.newest(path) is started[2]
+    runs.start(project.runbook("02_other", ("x", [], "1")), "dev", "", {}).stop()
+    assert [runs.find(each.id) for each in started] == [None, None, started[2]]

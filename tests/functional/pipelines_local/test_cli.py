@@ -158,6 +158,27 @@ def test_wrong_usage(capsys: Any, words: list[str], code: str) -> None:
     assert document(capsys)["code"] == code
 
 
+TWICE = """
+stages:
+- stage: one
+  jobs: [{deployment: d, environment: prod, strategy: {runOnce: {deploy: {steps: [{bash: echo 1}]}}}}]
+- stage: two
+  jobs: [{deployment: d, environment: prod, strategy: {runOnce: {deploy: {steps: [{bash: echo 2}]}}}}]
+"""
+
+
+def test_an_approval_for_one_stage_does_not_approve_a_later_stage(capsys: Any) -> None:
+    Path("twice.yml").write_text(TWICE)
+    assert main(["run", "twice.yml", "--approve", "One.prod=ann", "--format", "json"]) == 4
+    waiting = document(capsys)
+    assert waiting["waiting"] == [{"stage": "two", "environment": "prod"}]
+    words = ["run", "--resume", waiting["run"], "--root", ".", "--reject", "two.prod=bob"]
+    # The decision with the stage is preferred.
+    assert main([*words, "--approve", "prod=ann", "--format", "json"]) == 5
+    decisions = [(each["stage"], each["decision"]) for each in document(capsys)["approvals"]]
+    assert decisions == [("one", "approved"), ("two", "rejected")]
+
+
 def test_unknown_command(capsys: Any) -> None:
     assert main(["frobnicate"]) == 2
     assert "frobnicate" in capsys.readouterr().err

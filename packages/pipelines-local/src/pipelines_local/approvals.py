@@ -53,7 +53,10 @@ class Approver(Protocol):
 
 
 class PresetApprovals:
-    """Decisions that were made before the run; environment names ignore case."""
+    """Decisions that were made before the run, by environment or ``STAGE.ENVIRONMENT``.
+
+    Names ignore case. A decision with a stage is preferred.
+    """
 
     def __init__(self, decisions: Mapping[str, Decision], fallback: Approver | None = None) -> None:
         self._decisions = {name.lower(): decision for name, decision in decisions.items()}
@@ -63,7 +66,8 @@ class PresetApprovals:
         """Return the preset decision without asking the fallback."""
         name = request.environment.lower()
         # An environment has no dot in its name; a manual validation is STAGE.JOB or just JOB.
-        return self._decisions.get(name) or self._decisions.get(name.rpartition(".")[2])
+        names = (f"{request.stage.lower()}.{name}", name, name.rpartition(".")[2])
+        return next((self._decisions[each] for each in names if each in self._decisions), None)
 
     def decide(self, request: ApprovalRequest) -> Decision | None:
         """Return the preset decision, else that of the fallback."""

@@ -1,0 +1,152 @@
+"""Rehearsals through the server extension of JupyterLab."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_server import open_server
+from rehearsal_project import write_project
+
+pytestmark = pytest.mark.functional
+PATH = {"path": ""}
+URL = "nbrelease/rehearsals"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("lab") / "project"
+    write_project(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(root):
+    with open_server(root, root.parent / "state") as server, server.client() as client:
+        yield client
+
+
+def read(client, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The state as soon as it meets a condition."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        state = client.get(URL, params=PATH).json()
+        if until(state):
+            return state
+        assert not state["message"]
+        time.sleep(0.2)
+    raise AssertionError(state)
+
+
+def ended(state: dict[str, Any]) -> bool:
+    return not state["running"]
+
+
+def start(client, pipeline: str) -> None:
+    answer = client.post(URL, params=PATH, json={"pipeline": pipeline})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["running"]
+
+
+def test_a_rehearsal_waits_for_an_approval_and_ends_with_its_verdict(client, root):
+    idle = client.get(URL, params=PATH).json()
+    assert (idle["pipelines"], idle["rehearsals"]) == (["qa", "dev", "prod"], [])
+    start(client, "dev")
+    state = read(client, ended)
+    waiting = state["rehearsals"][0]
+    assert (waiting["result"], waiting["verdict"]) == ("Waiting", "")
+    build, register = waiting["stages"]
+    assert (build["display"], build["state"]) == ("Build", "Succeeded")
+    assert [(job["display"], job["state"]) for job in build["jobs"]] == [
+        ("Code and release id", "Succeeded")
+    ]
+    assert build["started"] < build["finished"] <= state["now"]
+    assert (register["state"], register["waiting"]) == ("waiting", ["prod"])
+    page = client.get(f"nbrelease/evidence/{waiting['page']}")
+    assert page.status_code == 200, waiting["page"]
+
+    decision = {
+        "run": waiting["run"], "stage": "register", "environment": "prod", "decision": "approve",
+        "comment": "better: in each slice",
+    }  # fmt: skip
+    for reviewer in (" ", "Ada:Lin"):
+        refused = client.put(URL, params=PATH, json={**decision, "reviewer": reviewer})
+        assert refused.status_code == 422
+    other = {**decision, "reviewer": "Ada", "environment": "blue"}
+    assert client.put(URL, params=PATH, json=other).status_code == 422
+    assert client.put(URL, params=PATH, json=decision).status_code == 400  # no reviewer
+    answer = client.put(URL, params=PATH, json={**decision, "reviewer": "Ada"})
+    assert answer.status_code == 200, answer.text
+
+    done = read(client, ended)["rehearsals"][0]
+    assert (done["run"], done["result"]) == (waiting["run"], "Succeeded")
+    record = json.loads((root / done["page"]).with_name("record.json").read_text("utf-8"))
+    assert done["verdict"] == record["verdict"] != ""
+    assert record["decisions"][0]["name"] == "Ada"
+    assert [stage["state"] for stage in done["stages"]] == ["Succeeded", "Succeeded"]
+    assert done["stages"][1]["approvals"] == [
+        {
+            "environment": "prod", "decision": "approved", "name": "Ada",
+            "comment": "better: in each slice",
+        }
+    ]  # fmt: skip
+    assert done["page"].startswith("evidence/dev-")
+    assert client.get(f"nbrelease/evidence/{done['page']}").status_code == 200
+    again = client.put(URL, params=PATH, json={**decision, "reviewer": "Ada"})
+    assert again.status_code == 422
+
+
+def test_one_rehearsal_at_a_time_which_can_be_stopped(client, root):
+    start(client, "qa")
+    job = read(client, lambda state: _step(state) == "Sleep")["rehearsals"][0]["stages"][0]["jobs"]
+    assert job[0]["state"] == "running"
+    refused = client.post(URL, params=PATH, json={"pipeline": "dev"})
+    assert refused.status_code == 422
+    assert "pid " in refused.json()["message"]
+    command = [sys.executable, "-m", "nbrelease", "rehearse", "dev"]
+    done = subprocess.run(command, cwd=root, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert b"pid " in done.stderr
+
+    assert client.delete(URL, params=PATH).status_code == 200
+    stopped = read(client, ended)["rehearsals"][0]
+    assert stopped["result"] == "Canceled"
+    assert client.delete(URL, params=PATH).status_code == 422
+
+
+def test_a_rehearsal_of_a_terminal_is_shown_and_a_killed_one_too(client, root):
+    command = [sys.executable, "-m", "nbrelease", "rehearse", "qa"]
+    process = subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL)
+    try:
+        state = read(client, lambda state: _step(state) == "Sleep")
+        assert (state["running"], state["stoppable"]) == (True, False)
+        refused = client.post(URL, params=PATH, json={"pipeline": "dev"})
+        assert refused.status_code == 422
+        assert f"pid {process.pid}," in refused.json()["message"]
+    finally:
+        process.kill()
+        process.wait(30)
+    killed = read(client, ended)["rehearsals"][0]
+    assert killed["result"] == "Interrupted"
+
+
+def test_a_rehearsal_that_does_not_start_has_one_line(client):
+    start(client, "prod")
+    state = read(client, ended)
+    assert ".ado/mlops-deploy-prod-ct-cd-pipeline.yml:3:5" in state["message"]
+    assert all(each["pipeline"] != "prod" for each in state["rehearsals"])
+    unknown = client.post(URL, params=PATH, json={"pipeline": "none"})
+    assert unknown.status_code == 422
+    assert client.post(URL, params=PATH, json={"pipeline": 1}).status_code == 400
+
+
+def _step(state: dict[str, Any]) -> str:
+    """The step that runs in the first job of the newest rehearsal."""
+    stages = state["rehearsals"][0]["stages"] if state["rehearsals"] else []
+    return stages[0]["jobs"][0]["step"] if stages else ""
