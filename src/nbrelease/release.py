@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, git, pack_code, release_files
+from nbrelease import console, files, git, pack_code, release_files
 from nbrelease.errors import UsageError
 from nbrelease.records import (
     IDENTITY,
@@ -127,7 +127,19 @@ def _new_folder(evidence: Path, name: str, commit: str) -> tuple[Path, datetime]
         except FileExistsError:
             time.sleep(0.1)
         else:
+            _warn_if_clock_went_back(folder, name)
             return folder, now
+
+
+def _warn_if_clock_went_back(folder: Path, prefix: str) -> None:
+    """Warn if an earlier release has a later time: releases are ordered by time."""
+    newest = max(each.name for each in folder.parent.glob(f"{prefix}-[0-9]*T[0-9]*Z-*"))
+    start, end = len(prefix) + 1, len(prefix) + 1 + len("yyyymmddThhmmssZ")
+    if newest[start:end] > folder.name[start:end]:
+        console.warning(
+            f"the clock of this machine went back: release {newest} began later than now "
+            f"({folder.name}), and will count as the newer one; set the clock and begin again"
+        )
 
 
 def find(root: Path, env: Environment, release_id: str) -> Release:

@@ -29,6 +29,7 @@ from nbrelease.settings import Environment
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
+CLOCK_TOLERANCE_SECONDS = 1.0
 IN_USE = "another run uses the local workspace of this one; waiting for its end"
 
 
@@ -73,12 +74,30 @@ def _add_own_variables(variables: dict[str, str]) -> dict[str, str]:
 
 
 def _is_running(state: dict[str, Any]) -> bool:
-    """Whether the server's process runs; its id may have been reused by another process."""
+    """Whether the server's process runs; its id may have been reused by another process.
+
+    Linux calculates the start of a process from the current clock. Only its time after boot stays
+    the same when the clock is set.
+    """
     try:
         started = psutil.Process(state["pid"]).create_time()
     except psutil.NoSuchProcess:
         return False
-    return bool(abs(started - state["pid_started"]) < 1)
+    change = started - state["pid_started"]
+    if abs(change) < CLOCK_TOLERANCE_SECONDS:
+        return True
+    after_boot = state.get("pid_started_after_boot")
+    if (
+        after_boot is None
+        or abs(started - psutil.boot_time() - after_boot) >= CLOCK_TOLERANCE_SECONDS
+    ):
+        return False
+    direction = "back" if change < 0 else "forward"
+    console.warning(
+        f"the clock of this machine went {direction} {abs(change):.0f} s since the local workspace "
+        "started; its times before and after that are not in order"
+    )
+    return True
 
 
 @contextlib.contextmanager

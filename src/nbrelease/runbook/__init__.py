@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import chdir
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files, pack_code, published_values
+from nbrelease import console, files, pack_code, published_values
 from nbrelease.errors import NotebookError, UsageError
 from nbrelease.notebook import Notebook, load_nbformat, read
 from nbrelease.output_comparison import OutputComparer, markers
@@ -36,6 +37,8 @@ from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings
 
 __all__ = ["check", "run", "settings_values"]
+
+CLOCK_TOLERANCE_SECONDS = 2.0
 
 
 def run(
@@ -96,6 +99,7 @@ def run(
         stage=os.environ.get("SYSTEM_STAGENAME", ""),
         job=os.environ.get("SYSTEM_PHASENAME", ""),
     )
+    steady = time.monotonic()
     output = release.notebook(source.stem)
     prepared = _prepare(load_nbformat(source), runbook, parameters, result)
     if "job_name" not in release.values():  # no training yet: it will use the current exports
@@ -113,6 +117,7 @@ def run(
         )
     judged = _judge(output, committed, runbook, result, checker, stopped)
     ended = datetime.now(UTC)
+    _warn_if_clock_went_back(source.stem, ended - result.started, time.monotonic() - steady)
     result = judged.model_copy(
         update={
             "masked": masker.masked + hidden,
@@ -122,6 +127,16 @@ def run(
     )
     _write_result(output, result, settings, env)
     return result
+
+
+def _warn_if_clock_went_back(name: str, clock: timedelta, seconds: float) -> None:
+    """Warn if the clock measured less time than a clock that cannot be set."""
+    lost = seconds - clock.total_seconds()
+    if lost > CLOCK_TOLERANCE_SECONDS:
+        console.warning(
+            f"{name}: the clock of this machine went back {lost:.0f} s while it ran; the times of "
+            "this release are not in order, and nbrelease evidence verify reports them"
+        )
 
 
 def settings_values(

@@ -23,6 +23,7 @@ from nbrelease.verification.report import Result, passed_unless
 # Values are published with whole seconds, runbooks' times with fractions.
 SECOND = timedelta(seconds=1)
 EXACT = 0.01
+CLOCK = "the clock went back, or the times were changed"
 SETTINGS = frozenset(Environment.model_fields)
 
 
@@ -43,7 +44,7 @@ def _runbooks(record: ReleaseRecord) -> Iterator[Problem]:
     publishers: dict[str, list[RunbookResult]] = {}
     for runbook in record.runbooks:
         if runbook.started < record.started:
-            yield Problem("NBV401", f"{runbook.name} started before the release")
+            yield Problem("NBV401", f"{runbook.name} started before the release: {CLOCK}")
         yield from _duration(runbook)
         late = {
             sources[-1].name
@@ -65,7 +66,7 @@ def _duration(runbook: RunbookResult) -> Iterator[Problem]:
         return
     seconds = (runbook.ended - runbook.started).total_seconds()
     if seconds < 0:
-        yield Problem("NBV403", f"{runbook.name} ended before it started")
+        yield Problem("NBV403", f"{runbook.name} ended before it started: {CLOCK}")
     elif abs(seconds - (runbook.seconds or 0)) > EXACT:
         yield Problem("NBV404", f"{runbook.name}: seconds differ from its start and end")
 
@@ -73,7 +74,7 @@ def _duration(runbook: RunbookResult) -> Iterator[Problem]:
 def _stages(record: ReleaseRecord) -> Iterator[Problem]:
     for stage in record.stages:
         if stage.started and stage.ended and stage.ended < stage.started:
-            yield Problem("NBV405", f"stage {stage.name} ended before it started")
+            yield Problem("NBV405", f"stage {stage.name} ended before it started: {CLOCK}")
         for runbook in record.runbooks:
             if runbook.stage != stage.name or not stage.started:
                 continue
@@ -140,7 +141,8 @@ def _cells(runbook: RunbookResult, content: Mapping[str, Any]) -> Iterator[Probl
         if started < last:
             yield Problem("NBV413", f"{runbook.name}: cell {cell['id']} started before {before}")
         if ended < started:
-            yield Problem("NBV414", f"{runbook.name}: cell {cell['id']} ended before it started")
+            what = f"{runbook.name}: cell {cell['id']} ended before it started"
+            yield Problem("NBV414", f"{what}: {CLOCK}")
         last, before = ended, f"the end of cell {cell['id']}"
     if runbook.ended is not None and last > runbook.ended:
         yield Problem("NBV415", f"{runbook.name} ended before {before}")

@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import nbformat
@@ -401,3 +402,18 @@ def test_control_characters_do_not_reach_pages_reports_and_the_terminal(project,
         raw = set(path.read_text()) & set(map(chr, [*range(9), 11, 12, *range(14, 32), 127]))
         assert not raw, path.name
     assert not (checked := verify(folder)).failed, checked.text()
+
+
+def test_a_clock_that_goes_back_during_a_runbook_is_reported(project, monkeypatch, capfd) -> None:
+    class Clock(datetime):
+        readings = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            cls.readings += 1
+            return datetime.now(tz) - timedelta(hours=1 if cls.readings > 1 else 0)
+
+    project.runbook("01_a", ("r", [], "1 + 1"))
+    monkeypatch.setattr("nbrelease.runbook.datetime", Clock)
+    assert main(["run", "01_a", "--env", "dev"]) == 0
+    assert "01_a: the clock of this machine went back 3600 s" in capfd.readouterr().err

@@ -142,3 +142,19 @@ def test_a_published_value_by_its_name(begun):
         raise value("monitor_verdit").exception
     with pytest.raises(UsageError, match="quite_else"):
         raise value("quite_else").exception
+
+
+@pytest.mark.parametrize(
+    ("name", "warns"),
+    [
+        ("dev-20990101T000000Z-abcdef01", True),
+        ("dev-20200101T000000Z-abcdef01", False),
+        ("prod-20990101T000000Z-abcdef01", False),
+    ],
+)
+def test_a_clock_that_went_back_is_reported_when_a_release_begins(begun, capsys, name, warns):
+    settings, first = begun
+    (first.folder.parent / name).mkdir()
+    release.begin(settings, "dev")
+    message = capsys.readouterr().err
+    assert ("clock of this machine went back" in message) is (name in message) is warns

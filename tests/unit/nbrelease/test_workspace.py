@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from azureml_local.server_file import read_server_file
 from nbrelease.errors import UsageError
 from nbrelease.file_lock import UsageLock
 from nbrelease.rehearsal import lock_checkout
@@ -59,6 +60,22 @@ def test_the_users_hosts_without_proxy_are_added(tmp_path, monkeypatch):
 def test_another_process_with_the_id_of_the_server_is_not_the_server(tmp_path):
     write_server_file(tmp_path, pid_started=psutil.Process().create_time() - 3600)
     assert read_variables(tmp_path) is None
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_server_is_recognized_after_the_clock_was_set(tmp_path, capsys, seconds):
+    started = psutil.Process().create_time()
+    after_boot = started - psutil.boot_time()
+    times = {"pid_started": started + seconds, "pid_started_after_boot": after_boot}
+    write_server_file(tmp_path, **times)
+    assert read_variables(tmp_path) == {"A": "1"}
+    assert read_server_file(tmp_path) is not None
+    assert f"clock of this machine went {'back' if seconds > 0 else 'forward'} 3600 s" in (
+        capsys.readouterr().err
+    )
+    write_server_file(tmp_path, **times | {"pid_started_after_boot": after_boot - 60})
+    assert read_variables(tmp_path) is None  # another process with its id
+    assert read_server_file(tmp_path) is None
 
 
 HOLD = """

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib.util
 import json
-import os
 import random
 import shutil
 import signal
@@ -18,7 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
-import psutil
 import uvicorn
 import uvloop
 from starlette.requests import Request
@@ -56,7 +54,7 @@ from azureml_local.online.serving import Serving
 from azureml_local.public_files import PublicFiles
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.schedules.service import Schedules
-from azureml_local.server_file import FILE, read_server_file
+from azureml_local.server_file import FILE, describe_process, read_server_file
 from azureml_local.server_options import ServerOptions
 from azureml_local.state import State, Workspace
 from azureml_local.studio import access as studio_access
@@ -319,8 +317,7 @@ def _write_server_file(data: Path, server: Server, port: int, *, isolation: str)
     """Publish that the server is ready, and its address and client environment."""
     bin_folder = write_program(data)
     content = {
-        "pid": os.getpid(),
-        "pid_started": psutil.Process().create_time(),
+        **describe_process(),
         "url": server.state.url,
         "port": port,
         "started": datetime.now(UTC).isoformat(),

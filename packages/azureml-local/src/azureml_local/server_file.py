@@ -9,6 +9,22 @@ from typing import Any
 import psutil
 
 FILE = "server.json"
+TOLERANCE_SECONDS = 1.0
+
+
+def describe_process() -> dict[str, float]:
+    """The id and start of this process, by which :func:`read_server_file` recognizes it.
+
+    Linux calculates the start from the current clock: only the time after boot stays the same when
+    the clock is set. macOS stores the start, and its time of boot depends on the clock.
+    """
+    process = psutil.Process()
+    started = process.create_time()
+    return {
+        "pid": process.pid,
+        "pid_started": started,
+        "pid_started_after_boot": started - psutil.boot_time(),
+    }
 
 
 def read_server_file(data: Path) -> dict[str, Any] | None:
@@ -19,10 +35,21 @@ def read_server_file(data: Path) -> dict[str, Any] | None:
         return None
     try:
         process = psutil.Process(content["pid"])
-        # The process id may have been reused by another process.
-        is_server = abs(process.create_time() - content["pid_started"]) < 1
+        is_server = _has_started_as(process, content)
         # A killed process stays in the process table until its parent has waited for it.
         is_server = is_server and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
     return content if is_server else None
+
+
+def _has_started_as(process: psutil.Process, content: dict[str, Any]) -> bool:
+    """Whether the process id was not reused by another process since the file was written."""
+    started = process.create_time()
+    if abs(started - content["pid_started"]) < TOLERANCE_SECONDS:
+        return True
+    after_boot = content.get("pid_started_after_boot")
+    return (
+        after_boot is not None
+        and abs(started - psutil.boot_time() - after_boot) < TOLERANCE_SECONDS
+    )
