@@ -1,8 +1,9 @@
 """Compare the packages of a training job, of its model and of this project's environment.
 
-``conda/train.yml`` is the one list of packages of a training job. The training notebook imports
-from it and names the model's requirements; ``requirements.txt`` is what rehearsals and tests
-install. Without this check a difference is noticed only on Azure, when a job or deployment starts.
+``conda/train.yml`` is the one list of packages of a training job and of the scoring script. The
+notebooks import from it, and the training notebook names the model's requirements;
+``requirements.txt`` is what rehearsals and tests install. Without this check a difference is
+noticed only on Azure, when a job or deployment starts.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ PACKAGES = {
     "yaml": "pyyaml",
     "PIL": "pillow",
     "dateutil": "python-dateutil",
+    "azureml.ai": "azureml-ai-monitoring",
 }
-SERVER_PACKAGES = frozenset(
-    {"azureml-ai-monitoring", "azureml-defaults", "azureml-inference-server-http"}
-)
+NAMESPACES = ("azureml.ai",)
+"""Packages of modules in a namespace that other packages have modules in, too."""
+SERVER = "azureml-inference-server-http"
+SERVER_PACKAGES = frozenset({"azureml-ai-monitoring", "azureml-defaults", SERVER})
 """Packages that only a deployment on Azure needs: rehearsals and tests do not install them."""
 
 
@@ -102,7 +105,7 @@ def check(layout: Layout) -> list[Diagnostic]:
     """
     diagnostics: list[Diagnostic] = []
     pins = _read_requirements(layout.root)
-    for notebook, conda_file in _list_trainings(layout.root):
+    for notebook, conda_file, is_scoring in _list_modules(layout.root):
         path = layout.root / conda_file
         if not path.is_file():
             continue
@@ -114,6 +117,8 @@ def check(layout: Layout) -> list[Diagnostic]:
             diagnostics.append(problem)
             continue
         diagnostics += _compare_requirements(environment, pins, conda_file)
+        if is_scoring:
+            diagnostics += _check_server(environment, notebook, layout, conda_file)
         modules = sorted((layout.exported / notebook).glob("*.py"))
         own = {each.stem for each in modules}
         for module in modules:
@@ -135,18 +140,35 @@ def _report(rule: rules.Rule, path: str, line: int, message: str, fix: str) -> D
     return Diagnostic(rule, path, "", line, 1, message, fix)
 
 
-def _list_trainings(root: Path) -> list[tuple[str, str]]:
-    """Training notebook and environment file of each model of the project."""
+def _check_server(
+    environment: EnvironmentFile, notebook: str, layout: Layout, conda_file: str
+) -> Iterator[Diagnostic]:
+    """Check that the environment of a scoring script has Azure's server."""
+    if not environment.names & {SERVER, "azureml-defaults"}:
+        yield _report(
+            rules.UNLISTED_PACKAGE,
+            layout.relative(layout.exported / notebook / "main.py"),
+            1,
+            f"the scoring script needs {SERVER}, which {conda_file} does not list",
+            f"add it to {conda_file}",
+        )
+
+
+def _list_modules(root: Path) -> list[tuple[str, str, bool]]:
+    """Training notebook and scoring notebook of each model, with the environment file.
+
+    The last item is whether it is the scoring notebook.
+    """
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(root / SETTINGS_FILE, encoding="utf-8")
     sections = [name for name in parser.sections() if re.fullmatch(r"model:[^:]+", name)]
-    return [
-        (
-            section.get("training_notebook", TRAINING_NOTEBOOK),
-            section.get("conda_file", CONDA_FILE),
-        )
-        for section in [parser.defaults(), *(parser[name] for name in sections)]
-    ]
+    modules = []
+    for section in [parser.defaults(), *(parser[name] for name in sections)]:
+        conda_file = section.get("conda_file", CONDA_FILE)
+        modules.append((section.get("training_notebook", TRAINING_NOTEBOOK), conda_file, False))
+        if scoring := section.get("scoring_notebook", ""):
+            modules.append((scoring, conda_file, True))
+    return list(dict.fromkeys(modules))
 
 
 def _expand(lines: list[str], folder: Path) -> Iterator[str]:
@@ -191,7 +213,7 @@ def _compare_imports(
             names = [node.module or ""]
         else:
             continue
-        for module in {name.partition(".")[0] for name in names} - own:
+        for module in {_top_module(name) for name in names} - own:
             if module not in sys.stdlib_module_names and not _provides(environment, module):
                 yield _report(
                     rules.UNLISTED_PACKAGE,
@@ -200,6 +222,12 @@ def _compare_imports(
                     f"imports {module}, which {conda_file} does not list",
                     f"add its package to {conda_file}",
                 )
+
+
+def _top_module(name: str) -> str:
+    """The part of a module's name that identifies its package."""
+    namespaces = (each for each in NAMESPACES if f"{name}.".startswith(f"{each}."))
+    return next(namespaces, name.partition(".")[0])
 
 
 def _provides(environment: EnvironmentFile, module: str) -> bool:

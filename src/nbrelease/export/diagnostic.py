@@ -137,7 +137,7 @@ ORPHAN = _rule("NBR604", "orphaned-module", WARNING, "The notebook of a module i
 
 # 7: packages
 UNLISTED_PACKAGE = _rule(
-    "NBR701", "unlisted-package", ERROR, "A job lacks a package that it needs."
+    "NBR701", "unlisted-package", ERROR, "A job or a scoring script lacks a package that it needs."
 )
 OTHER_VERSION = _rule("NBR702", "other-version", ERROR, "Package lists differ in a version.")
 PACKAGE_LIST = _rule("NBR703", "package-list", ERROR, "The list of packages cannot be read.")

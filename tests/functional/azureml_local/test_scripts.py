@@ -119,7 +119,7 @@ def deploy(ml, tmp_path_factory):
         deployment = ManagedOnlineDeployment(
             name=name, endpoint_name=ENDPOINT, instance_type="Standard_DS3_v2", instance_count=1,
             code_configuration=CodeConfiguration(code=str(folder), scoring_script="score.py"),
-            environment="azureml:e:1", **more,
+            environment=more.pop("environment", "azureml:e:1"), **more,
         )  # fmt: skip
         return ml.online_deployments.begin_create_or_update(deployment).result()
 
@@ -248,6 +248,28 @@ def test_a_script_collects_what_it_wants(ml, deploy, call, local):
     assert lines["model_inputs"]["data"] == [{"a": 1, "b": 2}]
     assert lines["model_outputs"]["data"] == [{"sum": 3}]
     assert len({line["correlationid"] for line in lines.values()}) == 1
+
+
+def test_the_data_collector_is_a_package_of_the_environment(ml, deploy, tmp_path):
+    from azure.ai.ml.entities import Environment
+    from azure.core.exceptions import HttpResponseError
+
+    conda_file = tmp_path / "conda.yml"
+    packages = "dependencies: [python=3.11, pip, {pip: [pandas, azureml-inference-server-http]}]"
+    conda_file.write_text(packages)
+    ml.environments.create_or_update(Environment(name="lean", image="a:1", conda_file=conda_file))
+    with pytest.raises(HttpResponseError, match="ContainerCrashed"):
+        deploy("lean", COLLECTS, environment="azureml:lean:1")
+    log = ml.online_deployments.get_logs("lean", ENDPOINT, lines=50)
+    assert "ModuleNotFoundError: No module named 'azureml.ai" in log
+
+
+def test_processes_of_a_script_are_forks_unless_it_has_variables(deploy, call):
+    script = "import os\ndef init(): pass\ndef run(data): return os.getppid()\n"
+    for name, variables in {"forked": {}, "also-forked": {}, "own": {"A": "1"}}.items():
+        deploy(name, script, environment_variables=variables)
+    parents = {name: call(name, json={}).json() for name in ("forked", "also-forked", "own")}
+    assert parents["forked"] == parents["also-forked"] != parents["own"]
 
 
 def test_more_requests_at_once_than_azure_takes_on_are_refused(deploy, call, tmp_path):

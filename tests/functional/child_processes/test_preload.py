@@ -285,3 +285,26 @@ def test_start_returns_none_without_a_socket(
     monkeypatch.setattr("tempfile.tempdir", str(long))
     assert preload.start([], log=folder / "no-log") is None
     assert not list(long.iterdir())
+
+
+def test_a_fork_waits_for_all_modules_if_it_needs_them(tmp_path: Path) -> None:
+    names = [f"slow_{number}" for number in range(3)]
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("import time\ntime.sleep(0.3)\n")
+    shown = "import sys\nprint(sum(name.startswith('slow_') for name in sys.modules))\n"
+    (tmp_path / "count.py").write_text(shown)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    preloaded = preload.start(names, env=env, log=tmp_path / "log")
+    assert preloaded is not None
+    counts = []
+    for wait in (False, True):
+        with (tmp_path / f"out-{wait}").open("w+") as file:
+            process = preload.popen(
+                preloaded.address, [sys.executable, "-m", "count"], env=env, cwd=tmp_path,
+                stdout=file.fileno(), all_modules=wait,
+            )  # fmt: skip
+            assert process.wait(60) == 0
+            file.seek(0)
+            counts.append(int(file.read()))
+    preloaded.stop()
+    assert counts[0] <= counts[1] == len(names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.functional
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
 LISTED = ["mlflow==3.15.0", "scikit-learn==1.9.1", "pandas==2.3.3"]
+SCORING = "scoring_notebook = score\n"
 SAVE = """
 def save(model):
     mlflow.sklearn.save_model(model, "model", pip_requirements=[{requirements}])
@@ -47,7 +47,8 @@ def write_notebook(path: Path, source: str) -> None:
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    shutil.copy(SETTINGS, tmp_path)
+    settings = SETTINGS.read_text().replace(SCORING, "")
+    (tmp_path / "settings.ini").write_text(settings)
     (tmp_path / "requirements.txt").write_text("\n".join(LISTED) + "\n")
     write_environment(tmp_path / "conda" / "train.yml", LISTED)
     return tmp_path
@@ -98,6 +99,19 @@ def test_a_second_model_has_a_list_of_its_own(project):
     write_environment(project / "conda" / "text.yml", ["lightgbm==4.7.0"])
     assert check(project, "import lightgbm", "text") == (0, [])
     assert check(project, "import sklearn", "text") == (1, [("NBR701", "exported/text/main.py")])
+
+
+def test_a_scoring_script_has_its_packages_and_azures_server(project):
+    settings = project / "settings.ini"
+    settings.write_text(settings.read_text().replace("[train]", f"{SCORING}\n[train]"))
+    source = "from azureml.ai.monitoring import Collector"
+    main = ("NBR701", "exported/score/main.py")
+    assert check(project, source, "score") == (1, [main, main])
+    write_environment(project / "conda" / "train.yml", [*LISTED, "azureml-mlflow==1.62.0.post6"])
+    assert check(project, source, "score") == (1, [main, main])
+    server = ["azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
+    write_environment(project / "conda" / "train.yml", [*LISTED, *server])
+    assert check(project, source, "score") == (0, [])
 
 
 def test_a_file_that_is_not_yaml_is_reported(project):

@@ -85,6 +85,7 @@ class ForkedWorkers:
         log: Path,
         stdin: socket.socket | None = None,
         fork: bool = True,
+        all_modules: bool = False,
         python: str = "",
     ) -> RunningProcess:
         """Start a Python module as a process.
@@ -96,6 +97,7 @@ class ForkedWorkers:
             log: the file that its output is appended to.
             stdin: its standard input; the caller closes it.
             fork: whether it may be a fork; a refused fork starts as a new process.
+            all_modules: whether a fork needs all of the preloaded modules.
             python: the interpreter of a new process; empty: this process's own.
         """
         address = self.preload() if fork else None
@@ -112,7 +114,7 @@ class ForkedWorkers:
                         with contextlib.suppress(preload.Refused):  # the log has the reason
                             return preload.popen(
                                 address, argv, env=full_env, cwd=folder,
-                                stdin=stdin_fd, stdout=out, stderr=out,
+                                stdin=stdin_fd, stdout=out, stderr=out, all_modules=all_modules,
                             )  # fmt: skip
                     unbuffered = {**full_env, "PYTHONUNBUFFERED": "1"}
                     return child_processes.spawn(

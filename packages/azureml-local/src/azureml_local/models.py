@@ -32,6 +32,8 @@ def prepare_model(state: State, workspace: Workspace, properties: dict[str, Any]
             "UserError",
             target="modelType",
         )
+    if mlmodel.is_file():
+        state.on_model_registered()
     return {**properties, "modelUri": uri, "flavors": _read_flavors(mlmodel)}
 
 

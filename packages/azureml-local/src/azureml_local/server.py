@@ -110,6 +110,8 @@ class Server:
         )
         self._serving = Serving(data / "online.log")
         self.state.on_workspace_used = self._tracking.start_server
+        # A deployment will follow: its imports are done before it is created.
+        self.state.on_model_registered = self._start_preloading
         self.state.before_workspace_delete = self._stop_workspace
         self._operations = operations.Operations(self.state)
         self._online = OnlineEndpoints(
@@ -163,6 +165,9 @@ class Server:
         await self._online.recover()
         self._operations.recover()
         self._schedules.recover()
+
+    def _start_preloading(self) -> None:
+        self._serving.processes.preload()
 
     async def _stop_workspace(self, workspace: Workspace) -> None:
         """Stop all processes of a workspace before it is deleted."""

@@ -25,6 +25,8 @@ TYPES = {"model_inputs": "azureml.inference.inputs", "model_outputs": "azureml.i
 OUTPUT = "prediction"
 """The output column of a no-code deployment."""
 FLUSH_SECONDS = 0.5
+DECIMALS = 10
+"""``double_precision`` of ``pandas.DataFrame.to_json``."""
 
 
 class Collector:
@@ -67,7 +69,7 @@ class Collector:
         for collection in enabled:
             inputs = collection == "model_inputs"
             rows = _input_rows(request_body) if inputs else _output_rows(response_body)
-            self.append(workspace, name, collection, request_id, rows)
+            self.append(workspace, name, collection, request_id, _round_numbers(rows))
 
     def flush(self) -> None:
         """Write the buffered lines."""
@@ -142,6 +144,15 @@ def _output_rows(body: bytes) -> list[dict[str, Any]]:
         return _column_rows(result)
     rows = result if isinstance(result, list) else [result]
     return [row if isinstance(row, dict) else {OUTPUT: row} for row in rows]
+
+
+def _round_numbers(value: Any) -> Any:
+    """Numbers with the decimals that Azure's collector has: it writes with pandas."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {key: _round_numbers(each) for key, each in value.items()}
+    return [_round_numbers(each) for each in value] if isinstance(value, list) else value
 
 
 def _column_rows(columns: dict[str, Any]) -> list[dict[str, Any]]:

@@ -177,9 +177,8 @@ class Deployments:
             environment["AZUREML_ENTRY_SCRIPT"] = files.script
         own = object_of(properties, "environmentVariables")
         working_directory = Path(spec.get("code", folder))
-        forkable = not own and not files.script
         launch = LaunchSettings(
-            spec, working_directory, _log_file(folder), environment | own, forkable
+            spec, working_directory, _log_file(folder), environment | own, forkable=not own
         )
         launch = await self._environments.prepare(
             workspace, properties, launch, _build_log_file(folder)

@@ -65,12 +65,16 @@ class DeploymentEnvironments:
             interpreter = await self._interpreters.get(conda_file.text, build_log)
             if interpreter is not None:
                 return _isolate(launch, interpreter, conda_file.source)
-        await asyncio.to_thread(_check, conda_file, launch)
-        return launch
+        missing = await asyncio.to_thread(_check, conda_file, launch)
+        return replace(launch, spec=launch.spec | {"missing": " ".join(missing)})
 
 
-def _check(conda_file: CondaFile, launch: LaunchSettings, *, differences: bool = True) -> None:
+def _check(conda_file: CondaFile, launch: LaunchSettings, *, differences: bool = True) -> list[str]:
     """Check the server's packages, and log what is missing and the differences.
+
+    Returns:
+        The server packages that the environment of a scoring script lacks. A script may need none:
+        its image may have a server, and not every script collects data.
 
     Raises:
         AzureError: a no-code deployment's environment lacks a package of Azure's server.
@@ -82,6 +86,16 @@ def _check(conda_file: CondaFile, launch: LaunchSettings, *, differences: bool =
             launch.write_log(line)
     if no_code and check.missing:
         raise _missing_server(conda_file.source, *check.missing)
+    if differences and azure_server.DISTRIBUTION in check.missing:
+        launch.write_log(_other_server(conda_file.source))
+    return check.missing
+
+
+def _other_server(source: str) -> str:
+    return (
+        f"warning: {source} lacks {azure_server.DISTRIBUTION}; azureml-local's own server "
+        "answers. On Azure the image must bring a server"
+    )
 
 
 def _missing_server(source: str, *packages: str) -> AzureError:
@@ -107,10 +121,7 @@ def _isolate(launch: LaunchSettings, interpreter: Interpreter, source: str) -> L
     elif "script" not in spec:
         raise _missing_server(source, azure_server.DISTRIBUTION)
     else:
-        launch.write_log(
-            f"warning: {source} lacks {azure_server.DISTRIBUTION}; azureml-local's own server "
-            "answers. On Azure the image must bring a server"
-        )
+        launch.write_log(_other_server(source))
     return replace(
         launch,
         spec=spec,

@@ -24,6 +24,7 @@ RAW_RESPONSE = (
     "azureml_inference_server_http.api.aml_response",
 )
 MONITORING = "azureml.ai.monitoring"
+MONITORING_PACKAGE = "azureml-ai-monitoring"
 PACKAGE = "azureml_local.online."
 # Imported module: our module, and the names in it.
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -86,10 +87,13 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 setattr(module, name, getattr(replacement, name))
 
 
-def install() -> None:
-    """Make the replacements importable."""
+def install(*, collector: bool = True) -> None:
+    """Make the replacements importable; on Azure, only some environments have the collector."""
+    names = {*NAMES, *PARENTS}
+    if not collector:
+        names -= {each for each in names if f"{each}.".startswith(f"{MONITORING}.")}
     if not any(isinstance(each, Finder) for each in sys.meta_path):
-        sys.meta_path.append(Finder({*NAMES, *PARENTS}))
+        sys.meta_path.append(Finder(names))
 
 
 def install_collector() -> None:

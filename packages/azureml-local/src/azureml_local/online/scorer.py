@@ -5,7 +5,8 @@ it is ready, then answers one request after the other until the server closes th
 is the deployment's log.
 
 SPEC is a JSON object: ``model`` is the folder of an MLflow model that is deployed without code;
-``script`` is the scoring script, in the folder ``code``. With ``server`` set to ``azure`` the
+``script`` is the scoring script, in the folder ``code``; ``missing`` names packages of Azure's
+server that its environment lacks. With ``server`` set to ``azure`` the
 process answers with Microsoft's inference server, which its interpreter must have.
 """
 
@@ -49,7 +50,8 @@ def load_scorer(spec: dict[str, str]) -> Scorer:
     if spec.get("script"):
         from azureml_local.online.script import load_script_server
 
-        return load_script_server(Path(spec["code"]), spec["script"], spec["name"])
+        missing = spec.get("missing", "").split()
+        return load_script_server(Path(spec["code"]), spec["script"], spec["name"], missing)
     from azureml_local.online.nocode import load_model_server
 
     return load_model_server(Path(spec["model"]), spec["name"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,18 +17,21 @@ RAW_HTTP_MODULES = ("azureml_local.online.raw_http", *import_shims.RAW_REQUEST)
 SCHEMA_MODULE = "inference_schema.schema_util"
 
 
-def load_script_server(folder: Path, script: str, name: str) -> InferenceServer:
+def load_script_server(
+    folder: Path, script: str, name: str, missing: Collection[str] = ()
+) -> InferenceServer:
     """Load a scoring script and call its ``init``.
 
     Args:
         folder: the deployment's code.
         script: the script's path in it.
         name: of the endpoint, for the swagger document.
+        missing: packages of Azure's server that the deployment's environment lacks.
 
     Raises:
         InvalidScript: it has no ``init``, or no ``run`` with a named parameter.
     """
-    import_shims.install()
+    import_shims.install(collector=import_shims.MONITORING_PACKAGE not in missing)
     module = load_script(folder, script)
     raw_modules = [sys.modules.get(each) for each in RAW_HTTP_MODULES]
     raw = any(getattr(each, "_rawHttpRequested", False) for each in raw_modules)

@@ -11,7 +11,7 @@ from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
 from azureml_local.online.worker import LaunchSettings
 
-# The imports of most no-code deployments.
+# The imports of most deployments. Only those with a scoring script wait for the last.
 PRELOADED_MODULES = (
     "azureml_local.online.scorer",
     "azureml_local.online.nocode",
@@ -19,6 +19,7 @@ PRELOADED_MODULES = (
     "sklearn.linear_model",
     "skops.io",
     "cloudpickle",
+    "mlflow.pyfunc",
 )
 
 

@@ -34,8 +34,8 @@ class LaunchSettings:
         folder: its working directory.
         log: the deployment's log file.
         environment: the deployment's environment variables.
-        forkable: whether a fork of the preloaded process can serve it: no code and no environment
-            variables of its own.
+        forkable: whether a fork of the preloaded process can serve it: no environment variables
+            of its own, which modules may read when they are imported.
         python: the interpreter of its environment; empty: the server's own.
     """
 
@@ -152,6 +152,7 @@ async def start_worker(
             log=launch.log,
             stdin=theirs,
             fork=launch.forkable,
+            all_modules="script" in launch.spec,
             python=launch.python,
         )
     loop = asyncio.get_running_loop()

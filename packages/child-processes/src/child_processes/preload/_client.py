@@ -99,6 +99,7 @@ def popen(
     stdout: int | None = None,
     stderr: int | None = None,
     timeout: float = 60.0,
+    all_modules: bool = False,
 ) -> Process:
     """Run ``python -m MODULE ARGS`` as a fork of a preloaded process.
 
@@ -111,6 +112,7 @@ def popen(
         stdout: a file descriptor for its output; this process's by default.
         stderr: the same for its errors.
         timeout: seconds to wait for the preloaded process, which responds between two imports.
+        all_modules: whether to fork only after the last import.
 
     Returns:
         The process. It ends when this process does.
@@ -122,6 +124,7 @@ def popen(
         argv=[os.fspath(part) for part in argv],
         env=dict(os.environ if env is None else env),
         cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - does not resolve links
+        all_modules=all_modules,
     )
     nothing = os.open(os.devnull, os.O_RDONLY)
     descriptors = [nothing if stdin is None else stdin]

@@ -51,11 +51,16 @@ READ_LATER = {"AZURE_CONFIG_DIR"}
 
 @dataclass(frozen=True)
 class Request:
-    """A process to start; ``argv`` is the interpreter, ``-m``, a module and its arguments."""
+    """A process to start.
+
+    ``argv`` is the interpreter, ``-m``, a module and its arguments. ``all_modules``: whether it
+    needs all of the modules, and not only those that are imported first.
+    """
 
     argv: list[str]
     env: dict[str, str]
     cwd: str
+    all_modules: bool = False
 
     def to_packet(self) -> bytes:
         """The packet of this request."""

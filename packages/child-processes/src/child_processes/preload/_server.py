@@ -84,6 +84,8 @@ class Server:
             connection.close()
             return
         request = Request.from_packet(packet)
+        while request.all_modules and self._modules:
+            _import(self._modules.popleft())
         reason = _refusal_reason(request)
         if reason:
             sys.stderr.write(f"refused {' '.join(request.argv[1:])}: {reason}\n")
