@@ -143,6 +143,20 @@ def shortened(value: Any, width: int = 400) -> str:
     return text if len(text) <= width else f"{text[:width]} …"
 
 
+def outline(value: Any, width: int = 160) -> str:
+    """The keys of a mapping, or the first entries of a list, if its JSON exceeds ``width``."""
+    if not isinstance(value, dict | list) or len(shortened(value, width)) <= width:
+        return ""
+    return shortened(", ".join(value) if isinstance(value, dict) else value, width)
+
+
+def indented(value: Any) -> str:
+    """A value as JSON, one entry a line."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
 def with_minus(text: str) -> str:
     """A formatted number with a typographic minus; zero has none."""
     if not text.startswith("-"):

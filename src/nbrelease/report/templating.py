@@ -46,6 +46,8 @@ def environment(language: Language) -> Any:
         "metric_name": lambda name: metric_labels.metric_name(name, translate),
         "state_name": lambda state: labels.state_name(state, translate),
         "threshold": lambda each: criteria.threshold(each, translate),
+        "indented": formats.indented,
+        "outline": formats.outline,
         "shortened": formats.shortened,
         "tone_of": labels.tone_of,
         "tone_of_interval": labels.tone_of_interval,

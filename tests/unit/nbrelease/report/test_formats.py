@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from nbrelease.report import formats
@@ -71,3 +73,12 @@ def test_values_of_a_metric_have_the_same_decimals():
 
 def test_a_long_value_is_cut():
     assert formats.shortened("x" * 500, 10) == "xxxxxxxxxx …"
+
+
+def test_a_long_value_has_an_outline():
+    profile = {"rows": 15000, "columns": [{"name": f"column {n}"} for n in range(20)]}
+    assert formats.outline(profile) == "rows, columns"
+    assert json.loads(formats.indented(profile)) == profile
+    assert formats.indented(profile).count("\n") > 20
+    assert formats.outline(list(range(100)), 20).startswith("[0, 1, 2")
+    assert formats.outline({"rows": 1}) == formats.outline("x" * 500) == formats.outline(7) == ""
