@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -123,6 +124,23 @@ def test_a_job_is_cancelled_after_its_timeout(ml, tmp_path):
     job = submit(ml, "echo begun; sleep 300", timeout=1)
     assert ended(ml, job.name).status == "Canceled"
     assert "limits.timeout" in log_of(ml, job.name, tmp_path)
+
+
+def test_stream_asks_once_a_second_and_ends_with_the_job(ml, tmp_path):
+    job = submit(ml, f"touch {tmp_path}/up; while [ -e {tmp_path}/up ]; do sleep 0.01; done")
+    until(ml, job.name, "Running")
+    ask = ml.jobs._runs_operations.get_run_details  # what stream calls between its pauses of 0 s
+    begun = time.monotonic()
+    assert ask(job.name).status == "Running"
+    assert time.monotonic() - begun > 0.9
+    while not (tmp_path / "up").exists():
+        time.sleep(0.01)
+    threading.Timer(0.2, (tmp_path / "up").unlink).start()
+    for _ in range(100):  # a slow machine ends the job later
+        if (status := ask(job.name).status) != "Running":
+            break
+    assert status == "Completed"
+    ml.jobs.stream(job.name)
 
 
 def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):

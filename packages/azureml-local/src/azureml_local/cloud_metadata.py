@@ -92,8 +92,8 @@ def client_environment(state: State, authorities: Path) -> dict[str, str]:
         "AZUREML_SERVICE_ENDPOINT": state.url,
         "SSL_CERT_FILE": str(authorities.with_name("ca-bundle.pem")),
         "AZURE_ML_DISABLE_ON_DISK_CACHE": "true",
-        # The SDK accepts whole seconds only.
-        "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
+        # The response of this server waits for the end of the job: see DETAILS_SECONDS.
+        "AZUREML_RUN_POLLING_INTERVAL_MIN": "0",
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "NO_PROXY": _without_proxy(),

@@ -117,5 +117,6 @@ def find_positive(classes: Sequence[Any], settings: Settings) -> str | None:
 
 def list_packages() -> dict[str, str]:
     """The name and version of each installed package."""
-    versions = {each.metadata["Name"]: each.version for each in metadata.distributions()}
+    files = (each.metadata for each in metadata.distributions())  # each access parses the file
+    versions = {file["Name"]: file["Version"] for file in files}
     return dict(sorted(versions.items(), key=lambda item: str(item[0]).lower()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 from starlette.requests import Request
@@ -19,6 +21,13 @@ from azureml_local.state import State, Workspace, json_of, object_of
 from azureml_local.store import Resource
 
 HISTORY = f"/history/v1.0{WORKSPACE}"
+DETAILS_SECONDS, DETAILS_POLL_SECONDS = 1.0, 0.05
+"""How long the details of a running job wait for its end. ``stream`` asks again without a pause:
+``AZUREML_RUN_POLLING_INTERVAL_MIN`` is 0, because the SDK accepts whole seconds only."""
+IN_PROGRESS = frozenset(
+    {"NotStarted", "Queued", "Preparing", "Provisioning", "Starting", "Running", "Finalizing"}
+)
+"""The statuses in which ``stream`` continues."""
 CHANGEABLE = ("tags", "displayName", "description", "isArchived", "properties")
 
 
@@ -129,6 +138,9 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("GET", HISTORY + "/runs/{name}/details", "Run history - Details")
     async def details(request: Request) -> Response:
+        deadline = time.monotonic() + DETAILS_SECONDS
+        while _history(request)["status"] in IN_PROGRESS and time.monotonic() < deadline:
+            await asyncio.sleep(DETAILS_POLL_SECONDS)
         return JSONResponse(_history(request))
 
     @routes.add("GET", HISTORY + "/runs/{name}", "Run history - Get")
