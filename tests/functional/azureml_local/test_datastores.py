@@ -20,7 +20,7 @@ def ml(client):
         ServicePrincipalConfiguration,
     )
 
-    ml_client = client("datastores")  # a word that is in the addresses of datastores
+    ml_client = client("lakes")
     ml_client.environments.create_or_update(
         Environment(name="datastores-env", version="1", image="a:1")
     )
@@ -126,3 +126,61 @@ def test_the_sdk_uploads_no_files_to_a_share(ml, tmp_path):
         ml.data.create_or_update(
             Data(name="a", path=str(tmp_path / "a.txt"), type="uri_file", datastore="share")
         )
+
+
+def test_the_sdk_uploads_to_and_downloads_from_a_lake(ml, tmp_path):
+    from azure.ai.ml.entities import Data
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("in the folder\n")
+    (tmp_path / "one.txt").write_text("one\n" * 1000)
+    for path, kind in ((folder, "uri_folder"), (tmp_path / "one.txt", "uri_file")):
+        data = Data(name=f"lake-{kind.replace('_', '-')}", path=str(path), type=kind)
+        data.datastore = "lake"
+        asset = ml.data.create_or_update(data)
+        assert "/datastores/lake/paths/LocalUpload/" in asset.path
+    again = ml.data.create_or_update(
+        Data(name="again", path=str(folder), type="uri_folder", datastore="lake")
+    )
+    assert again.path == ml.data.get("lake-uri-folder", version="1").path  # not uploaded again
+    from azure.ai.ml import Input
+
+    inputs = {
+        "folder": Input(type="uri_folder", path="azureml:lake-uri-folder:1"),
+        "file": Input(type="uri_file", path="azureml:lake-uri-file:1"),
+    }
+    line = "grep folder ${{inputs.folder}}/a.txt && [ $(wc -l < ${{inputs.file}}) = 1000 ]"
+    assert run(ml, line, inputs=inputs).status == "Completed"
+
+
+def test_a_lake_through_its_own_client(ml, tmp_path):
+    from azure.ai.ml._artifacts._artifact_utilities import get_datastore_info
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+    from azure.storage.filedatalake import DataLakeServiceClient
+
+    info = get_datastore_info(ml.datastores, "lake")
+    service = DataLakeServiceClient(account_url=info["account_url"], credential=info["credential"])
+    lake = service.get_file_system_client("raw")
+    folder = lake.get_directory_client("deep/er")
+    assert not folder.exists()
+    folder.create_directory()
+    folder.set_metadata({"a": "b"})
+    assert folder.get_directory_properties().metadata["a"] == "b"
+    file = folder.create_file("x.bin")
+    file.append_data(b"0123", 0, 4)
+    file.append_data(b"456", 4, 3)
+    with pytest.raises(HttpResponseError) as error:
+        file.flush_data(9)
+    assert error.value.error_code == "InvalidFlushPosition"
+    file.flush_data(7)
+    assert file.download_file().readall() == b"0123456"
+    names = {each.name: each.is_directory for each in lake.get_paths("deep")}
+    assert names == {"deep/er": True, "deep/er/x.bin": False}
+    with pytest.raises(ResourceNotFoundError):
+        list(lake.get_paths("nothing"))
+    with pytest.raises(HttpResponseError) as error:
+        file.rename_file("raw/other.bin")
+    assert error.value.status_code == 501
+    with pytest.raises(ResourceNotFoundError):
+        service.get_file_system_client("azureml-other").get_file_client("x").create_file()

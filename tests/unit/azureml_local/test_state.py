@@ -12,7 +12,7 @@ from azureml_local.disk_space import is_disk_full
 from azureml_local.errors import BadRequest
 from azureml_local.online.traffic import choose_deployment, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import inside
+from azureml_local.state import FILES, State, inside
 from azureml_local.store import Store
 
 
@@ -97,3 +97,16 @@ def test_traffic_is_drawn_by_its_shares():
     for wrong in ({"a": 99}, {"a": -1, "b": 101}, {"c": 100}):
         with pytest.raises(BadRequest):
             validate_traffic(wrong, {"a", "b"})
+
+
+@pytest.mark.parametrize("name", ["dev", "datastores"])
+def test_the_path_of_an_address_in_a_datastore(tmp_path, name):
+    state = State(tmp_path, "https://localhost:1")
+    workspace = state.create_workspace("s", "g", name, {})
+    uri = state.datastore_uri(workspace, FILES, "a/datastores/b.csv")
+    path = state.container(workspace, FILES) / "a" / "datastores" / "b.csv"
+    assert state.local_path(workspace, uri) == path
+    short = f"azureml://datastores/{FILES}/paths/a/datastores/b.csv"
+    assert state.local_path(workspace, short) == path
+    with pytest.raises(BadRequest):
+        state.local_path(workspace, f"azureml://datastores/{FILES}/")

@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from azureml_local import blob_files, blob_listing
+from azureml_local import blob_files, blob_listing, data_lake
 from azureml_local.blob_files import META, Blob, NoBlob
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotSupported
 from azureml_local.routing import Routes
@@ -63,6 +63,8 @@ def register(routes: Routes, state: State) -> None:
     async def head(request: Request) -> Response:
         _refuse_other_parts(request, "metadata")
         blob = _blob(state, request)
+        if data_lake.is_folder(state, blob):
+            return Response(headers=data_lake.folder_headers(state, blob))
         if not blob.path.is_file():
             return Response(status_code=404, headers={"x-ms-error-code": NoBlob.code})
         size = str(blob.path.stat().st_size)
@@ -89,6 +91,9 @@ def register(routes: Routes, state: State) -> None:
         if comp == "block":
             await _put_block(uploads, blocks, request)
             return Response(status_code=201)
+        if comp == "metadata" and data_lake.is_folder(state, blob):
+            blob_files.store_headers(state, blob, _content_headers(request, META))
+            return Response(headers={"etag": blob_files.etag(blob.path)})
         if comp in ("metadata", "properties"):
             new_headers = _content_headers(request, META if comp == "metadata" else "x-ms-blob-")
             old_headers = blob_files.stored_headers(state, blob) if blob.existing_path() else {}

@@ -6,10 +6,14 @@ from azureml_local.routing import GROUP, WORKSPACE, Routes
 
 SERVICE = "it needs services of Azure"
 VALIDATE = GROUP + "/providers/Microsoft.Resources/deployments/{name}/validate"
-OTHER_STORAGE = "jobs can use the datastore; upload to and download from one of type azure_blob"
+SHARES = "jobs can use the datastore; upload to and download from one of type azure_blob"
 UNSUPPORTED = (
-    ("Azure Data Lake Storage Gen2", "/{account}.dfs.core.windows.net", OTHER_STORAGE),
-    ("Azure Files", "/{account}.file.core.windows.net", OTHER_STORAGE),
+    (
+        "Azure Data Lake Storage Gen2: other operations",
+        "/{account}.dfs.core.windows.net",
+        "use the blob service of the same account",
+    ),
+    ("Azure Files", "/{account}.file.core.windows.net", SHARES),
     ("Feature sets", WORKSPACE + "/featuresets", SERVICE),
     ("Feature store entities", WORKSPACE + "/featurestoreEntities", SERVICE),
     ("Serverless endpoints", WORKSPACE + "/serverlessEndpoints", SERVICE),
