@@ -68,6 +68,7 @@ export class RehearsalView {
   private async act(request: () => Promise<IRehearsals>): Promise<void> {
     clearTimeout(this._timer);
     const path = this.path;
+    let failed = false;
     try {
       const state = await request();
       if (path === this.path) {
@@ -75,10 +76,12 @@ export class RehearsalView {
         this.render(state);
       }
     } catch (error) {
+      failed = true;
       this.showFailure((error as Error).message);
     }
     clearTimeout(this._timer);
-    if (this._watching) {
+    // Outside a project each request fails.
+    if (this._watching && (this._running || !failed)) {
       const poll = this._running ? RUNNING_POLL : IDLE_POLL;
       this._timer = window.setTimeout(() => void this.refresh(), poll);
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -87,11 +88,15 @@ PIPELINES = {
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The pipeline's result; record and pack of the release if one was started."""
+    """The pipeline's result; record and pack of the release if one was started.
+
+    ``problems`` are the failed checks of the pack, one line each.
+    """
 
     run: pipelines_local.RunResult
     record: ReleaseRecord | None
     pack: Path | None
+    problems: tuple[str, ...] = ()
 
     @property
     def page(self) -> Path | None:
@@ -181,10 +186,24 @@ def rehearse(
                 id_token_seconds=PIPELINES[name].id_token_seconds,
             )
     pack = copy_evidence(result, root / env.evidence)
-    rehearsal = Rehearsal(result, load_record(pack) if pack else None, pack)
+    rehearsal = (
+        Rehearsal(result, load_record(pack), pack, tuple(_verify(pack)))
+        if pack
+        else Rehearsal(result, None, None)
+    )
     verdict = rehearsal.record.verdict if rehearsal.record else ""
-    progress.finish(result.result, verdict, rehearsal.errors(), rehearsal.page)
+    messages = [*rehearsal.errors(), *rehearsal.problems]
+    progress.finish(result.result, verdict, messages, rehearsal.page)
     return rehearsal
+
+
+def _verify(pack: Path) -> Iterator[str]:
+    """Verify the pack again: approvals and stage results were added after the jobs."""
+    from nbrelease.verification import verify
+
+    for name, result in verify(pack).results.items():
+        if result.state == "failed":
+            yield f"{os.path.relpath(pack)}: verification failed: {name}: {result.reason}"
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
@@ -114,22 +113,12 @@ def _report(name: str, rehearsal: Rehearsal) -> int:
         if rehearsal.page is not None:
             console.out(f"          {os.path.relpath(rehearsal.page)}")
         console.out(f"then      nbrelease rehearse {name} --resume {rehearsal.run.folder.name}")
-    is_valid = rehearsal.pack is None or _verify(rehearsal.pack)
+    for line in rehearsal.problems:
+        console.error(line)
     if rehearsal.pack is not None:
         console.out(f"evidence  {os.path.relpath(rehearsal.pack)}/index.html")
     code = _exit_code(rehearsal)
-    return ExitCode.FAILED if code == ExitCode.DONE and not is_valid else code
-
-
-def _verify(pack: Path) -> bool:
-    """Verify the pack again: approvals and stage results were added after the jobs."""
-    from nbrelease.verification import verify
-
-    report = verify(pack)
-    for name, result in report.results.items():
-        if result.state == "failed":
-            console.error(f"{os.path.relpath(pack)}: verification failed: {name}: {result.reason}")
-    return not report.failed
+    return ExitCode.FAILED if code == ExitCode.DONE and rehearsal.problems else code
 
 
 def _exit_code(rehearsal: Rehearsal) -> int:

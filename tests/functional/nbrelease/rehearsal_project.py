@@ -39,6 +39,19 @@ stages:
                 - bash: echo registered
                   displayName: Register the version
 """
+SECOND_APPROVAL = """\
+  - stage: release
+    displayName: Move the traffic
+    dependsOn: register
+    jobs:
+      - deployment: release
+        environment: prod
+        strategy:
+          runOnce:
+            deploy:
+              steps:
+                - bash: echo released
+"""
 SLOW = "steps:\n  - checkout: none\n  - bash: sleep 600\n    displayName: Sleep\n"
 BROKEN = "steps:\n  - bash: echo\n    unknown: 1\n"
 
@@ -51,16 +64,16 @@ def write_project(root: Path) -> None:
     text = SETTINGS.read_text("utf-8").replace("workspace = local", AZURE)
     head, _, rest = text.partition("[train]")  # there is no training notebook
     (root / "settings.ini").write_text(f"{head}[dev]{rest.partition('[dev]')[2]}", "utf-8")
-    write_pipelines(root)
+    write_pipelines(root, PIPELINE + SECOND_APPROVAL)
     git = ["git", "-C", root, "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *arguments], check=True)
 
 
-def write_pipelines(root: Path) -> None:
+def write_pipelines(root: Path, dev: str = PIPELINE) -> None:
     """Write ``.ado`` with dev (an approval), qa (ten minutes) and prod (not valid)."""
     folder = root / ".ado"
     folder.mkdir()
-    (folder / "mlops-deploy-dev-ci-pipeline.yml").write_text(PIPELINE, "utf-8")
+    (folder / "mlops-deploy-dev-ci-pipeline.yml").write_text(dev, "utf-8")
     (folder / "mlops-qa-ci-pipeline.yml").write_text(SLOW, "utf-8")
     (folder / "mlops-deploy-prod-ct-cd-pipeline.yml").write_text(BROKEN, "utf-8")
