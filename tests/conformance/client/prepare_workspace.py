@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from azure.ai.ml import MLClient
+from azure.ai.ml import MLClient, load_component
 from azure.ai.ml.entities import (
     AmlCompute,
     AzureBlobDatastore,
@@ -47,6 +47,9 @@ COMPONENTS = (
     ("Eval", "8", {"scoring_result": FOLDER}, {"eval_output": FOLDER}),
 )
 
+REGISTERED_COMPONENT = "tests/test_configs/components/helloworld_component_no_paths.yml"
+"""A component that YAML files of pipelines name without registering it."""
+
 
 def prepare(subscription: str, group: str, workspace: str) -> dict[str, str]:
     """Create the resources and return the variables that name the tests' storage account."""
@@ -72,6 +75,7 @@ def prepare(subscription: str, group: str, workspace: str) -> dict[str, str]:
         )
     for component in COMPONENTS:
         _create_component(client, *component)
+    client.components.create_or_update(load_component(REGISTERED_COMPONENT))
     _prepare_registry(registry)
     return _prepare_storage(client)
 

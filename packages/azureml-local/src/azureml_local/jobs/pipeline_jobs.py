@@ -13,6 +13,8 @@ from pathlib import Path
 
 from azureml_local.errors import AzureError
 from azureml_local.jobs import command_jobs, records
+from azureml_local.jobs.control_flow import is_true
+from azureml_local.jobs.inputs import resolve_inputs
 from azureml_local.jobs.plans import Plan, Step
 from azureml_local.jobs.reuse import CompletedSteps
 from azureml_local.jobs.runner import Runner
@@ -95,6 +97,12 @@ class _PipelineRun:
             return self._skip(step, "the pipeline was cancelled")
         if self.failures and not self.plan.continue_on_step_failure:
             return self._skip(step, "another step failed")
+        try:
+            if not await asyncio.to_thread(self._is_branch_taken, step):
+                return self._skip(step, "its branch was not taken")
+        except AzureError as error:  # the condition has no value
+            self.failures.append(f"step {step.name}: {error.message}")
+            return self._skip(step, error.message)
         self._write_log(f"step {step.name} submitted as job {step.job}")
         if step.reused_job:
             await self._complete_reused(step)
@@ -121,6 +129,19 @@ class _PipelineRun:
             if not self.plan.continue_on_step_failure:
                 await self._cancel_others(step)
         return False
+
+    def _is_branch_taken(self, step: Step) -> bool:
+        """Whether the conditions of a step have the values of its branches."""
+        folder = Path()  # literals need no folder for copies
+        return all(
+            is_true(
+                resolve_inputs(self.state, self.workspace, {"condition": value}, folder)[
+                    "condition"
+                ]
+            )
+            is expected
+            for value, expected in step.conditions
+        )
 
     async def _complete_reused(self, step: Step) -> None:
         """Complete a step with the outputs of the job that it reuses."""

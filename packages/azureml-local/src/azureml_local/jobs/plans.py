@@ -19,6 +19,7 @@ from azureml_local import assets
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.completion import check_services
+from azureml_local.jobs.control_flow import IF_ELSE, Branch, find_branches, if_else_nodes
 from azureml_local.jobs.parallel_settings import command_fields, parallel_fields
 from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
 from azureml_local.jobs.sweep import steps as sweep_steps
@@ -37,7 +38,7 @@ API_NAMES = {
     "name": "assetName",
     "version": "assetVersion",
 }
-STEP_TYPES = ("command", "parallel", "pipeline", "sweep")
+STEP_TYPES = ("command", IF_ELSE, "parallel", "pipeline", "sweep")
 MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
 
@@ -62,6 +63,8 @@ class Step:
     """The digest of its content; empty if it is not known before earlier steps have run."""
     reused_job: str = ""
     """The job whose outputs it reuses; empty if it runs."""
+    conditions: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
+    """The literal inputs that must be true or false, or the step does not run."""
 
 
 @dataclass
@@ -71,6 +74,8 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
     continue_on_step_failure: bool = False
+    conditional_steps: frozenset[str] = frozenset()
+    """The steps in branches; a step that equals one of them must not depend on it."""
 
     @classmethod
     def read(
@@ -137,13 +142,21 @@ class _Reader:
             raise BadRequest(
                 f"jobs: pipelines are nested more than {MAX_DEPTH} levels deep", "UserError"
             )
-        plan = Plan(continue_on_step_failure=bool(_setting(settings, "continue_on_step_failure")))
+        branches, ignored = find_branches(jobs), if_else_nodes(jobs)
+        plan = Plan(
+            continue_on_step_failure=bool(_setting(settings, "continue_on_step_failure")),
+            conditional_steps=frozenset(branches),
+        )
         step_outputs: dict[str, InputMap] = {}
-        for name in _topological_order(jobs):
+        for name in _topological_order(jobs, branches):
+            if name in ignored:
+                continue
             try:
                 step, outputs_of_step = self._step(
                     name, jobs[name], pipeline_inputs, step_outputs, outputs, settings, plan
                 )
+                if name in branches:
+                    _add_conditions(step, branches[name], pipeline_inputs, step_outputs)
             except AzureError as error:
                 error.message = f"step {name}: {error.message}"
                 error.target = f"jobs.{name}"
@@ -214,8 +227,8 @@ class _Reader:
                 key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
                 for key, value in declared_outputs.items()
             }
-            if sweep_steps.is_sweep(node):
-                step.is_deterministic = False  # sweeps are not reused
+            if sweep_steps.is_sweep(node) or name in plan.conditional_steps:
+                step.is_deterministic = False  # never reused
             else:
                 self._reuse(step, spec, plan)
         plan.outputs.update(
@@ -291,7 +304,23 @@ class _Reader:
         }
 
 
-def _topological_order(jobs: dict[str, Any]) -> list[str]:
+def _add_conditions(
+    step: Step, branches: list[Branch], pipeline_inputs: InputMap, step_outputs: dict[str, InputMap]
+) -> None:
+    """Let a step run only if all branches are taken that it is in."""
+    for branch in branches:
+        value = _resolve_reference(
+            "condition", {"value": branch.condition}, pipeline_inputs, step_outputs
+        )
+        if value is None or value.get("jobInputType", "literal") != "literal":
+            raise BadRequest(
+                f"condition: {branch.condition} must be a string, number or boolean", "UserError"
+            )
+        step.conditions.append((value, branch.expected))
+        step.needs |= _steps_in(branch.condition)
+
+
+def _topological_order(jobs: dict[str, Any], branches: dict[str, list[Branch]]) -> list[str]:
     """The names of the steps, each after those that it needs."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, node in jobs.items():
@@ -303,7 +332,8 @@ def _topological_order(jobs: dict[str, Any]) -> list[str]:
                 f"Jobs - Create or update: step {name} has type {kind}, which is not supported by "
                 f"azureml-local; it runs steps of these types: {', '.join(STEP_TYPES)}"
             )
-        needs = list(_required_steps(node))
+        needs = set(_required_steps(node))
+        needs.update(*(_steps_in(branch.condition) for branch in branches.get(name, ())))
         for other in needs:
             if other not in jobs:
                 raise BadRequest(
@@ -326,7 +356,12 @@ def _required_steps(node: dict[str, Any]) -> Iterator[str]:
     for value in object_of(node, "inputs").values():
         text = value.get("value") if isinstance(value, dict) else value
         if isinstance(text, str):
-            yield from (match[1] for match in STEP_OUTPUT.finditer(text))
+            yield from _steps_in(text)
+
+
+def _steps_in(text: str) -> set[str]:
+    """The names of the steps whose outputs a text references."""
+    return {match[1] for match in STEP_OUTPUT.finditer(text)}
 
 
 def _inputs(

@@ -15,7 +15,7 @@ from azureml_local.jobs import command_jobs, pipeline_jobs, plans, records, vali
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.runs import run_sweep
-from azureml_local.jobs.sweep.validation import check_sweep
+from azureml_local.jobs.sweep.validation import check_sweep, complete_sweep
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of
 from azureml_local.store import Resource
@@ -57,6 +57,7 @@ def create(
     kind = properties["jobType"]
     plan = plans.Plan.read(state, workspace, properties) if kind == "Pipeline" else None
     if kind == "Sweep":
+        properties = complete_sweep(workspace, properties)
         check_sweep(state, workspace, name, properties)
     body = {
         "properties": properties,

@@ -32,6 +32,7 @@ ENVIRONMENT = {
 
 def _store_class() -> type[Any]:
     from mlflow.entities import RunStatus, SourceType
+    from mlflow.exceptions import MlflowException
     from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -47,14 +48,22 @@ def _store_class() -> type[Any]:
                 )
             return self.get_run(run_id)
 
+        def _find_or_create_experiment(self, name: str) -> str:
+            existing = self.get_experiment_by_name(name)
+            if existing is None:
+                try:
+                    return str(self.create_experiment(name))
+                except MlflowException:  # another job has created it in the meantime
+                    existing = self.get_experiment_by_name(name)
+                    if existing is None:
+                        raise
+            return str(existing.experiment_id)
+
         def adopt_run(
             self, run_id: str, experiment: str, name: str, user: str, tags: dict[str, str]
         ) -> None:
             """Create the run of a job with the job's name as id, unless it exists."""
-            existing = self.get_experiment_by_name(experiment)
-            experiment_id = (
-                existing.experiment_id if existing else self.create_experiment(experiment)
-            )
+            experiment_id = self._find_or_create_experiment(experiment)
             with self.ManagedSessionMaker(read_only=False) as session:
                 if session.query(SqlRun).filter(SqlRun.run_uuid == run_id).count():
                     return

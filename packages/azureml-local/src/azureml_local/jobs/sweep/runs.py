@@ -47,7 +47,7 @@ async def run_sweep(
     properties = records.find(state, workspace, name).body["properties"]
     settings = SweepSettings.read(properties)
     run = _SweepRun(state, runner, workspace, name, properties, settings, log, root or name)
-    await runner.supervise(workspace, name, log, run.run_trials)
+    await runner.supervise(workspace, name, log, run.run_trials, status="Running")
 
 
 @dataclass
@@ -75,7 +75,6 @@ class _SweepRun:
             AzureError: the sweep failed.
         """
         await self.runner.create_run(self.workspace, self.name, {})
-        self.runner.set_status(self.workspace, self.name, "Running")
         samples = await asyncio.to_thread(self.settings.sample_trials)
         self._write_log(f"sampled {len(samples)} trials ({self.settings.algorithm})")
         self._set_properties(samples)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from azureml_local.jobs import validation
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.jobs.sweep.trials import trial_properties
-from azureml_local.state import State, Workspace
+from azureml_local.state import State, Workspace, object_of, text_of
+
+ENVIRONMENT = re.compile(r"azureml:([^:/]+):([^:/]+)\Z")
+
+
+def complete_sweep(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+    """A sweep's properties with the resource id of the trials' environment, as Azure returns it."""
+    trial = object_of(properties, "trial")
+    match = ENVIRONMENT.fullmatch(text_of(trial, "environmentId"))
+    if match is None:
+        return properties
+    environment = f"{workspace.path}/environments/{match[1]}/versions/{match[2]}"
+    return {**properties, "trial": {**trial, "environmentId": environment}}
 
 
 def check_sweep(

@@ -1,0 +1,70 @@
+"""Control flow of pipelines: the branches of if-else nodes.
+
+An if-else node is not a job. Each step that one of its blocks names runs only if the condition has
+the block's value when the steps before have ended. Other steps of the pipeline do not wait for it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from azureml_local.errors import BadRequest
+from azureml_local.state import object_of
+
+IF_ELSE = "if_else"
+BLOCKS = {"true_block": True, "false_block": False}
+STEP = re.compile(r"\$\{\{\s*parent\.jobs\.([\w\-]+)\s*\}\}")
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch of an if-else node: its condition, as a text or reference, and the block's value."""
+
+    condition: str
+    expected: bool
+
+
+def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
+    """The branches that each step is in.
+
+    Raises:
+        BadRequest: a block names a step that does not exist, or a node has no condition.
+    """
+    branches: dict[str, list[Branch]] = {}
+    for name in if_else_nodes(jobs):
+        node = object_of(jobs, name)
+        if not isinstance(node.get("condition"), str | bool):
+            raise BadRequest(
+                f"step {name}: condition must be a boolean or a reference to an output or input",
+                "UserError",
+                target=f"jobs.{name}",
+            )
+        for block, expected in BLOCKS.items():
+            references = node.get(block) or []
+            for reference in references if isinstance(references, list) else [references]:
+                match = STEP.fullmatch(str(reference).strip())
+                if match is None or match[1] not in jobs:
+                    raise BadRequest(
+                        f"step {name}: {block} {reference!r} is not a step of this pipeline",
+                        "UserError",
+                        target=f"jobs.{name}",
+                    )
+                branch = Branch(str(node["condition"]), expected)
+                branches.setdefault(match[1], []).append(branch)
+    return branches
+
+
+def if_else_nodes(jobs: dict[str, Any]) -> list[str]:
+    """The names of the if-else nodes."""
+    return [
+        name
+        for name, node in jobs.items()
+        if isinstance(node, dict) and node.get("type") == IF_ELSE
+    ]
+
+
+def is_true(text: str) -> bool:
+    """Whether the text of a condition is true."""
+    return text.strip().lower() == "true"
