@@ -280,7 +280,9 @@ def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, picture
     _run(window, "5", "large")
     expect(form.get_by_text("counting")).to_be_visible()
     expect(form.get_by_role("button", name="Run")).to_be_disabled()
-    window.page.screenshot(path=screenshots / "lab-runbook-running.png")
+    for where in _each_view(window.page):
+        window.page.screenshot(path=screenshots / f"lab-runbook-running-{where}.png")
+        assert axe_violations(window.page, ["#nbrelease-runbook"]) == [], where
     # Another tab, another panel, and a page that is loaded again do not lose the run.
     window.show_side_bar("releases")
     window.page.locator(".jp-DirListing-item", has_text="01_prepare.ipynb").dblclick()

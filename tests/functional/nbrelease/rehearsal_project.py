@@ -9,6 +9,10 @@ SETTINGS = Path(__file__).parents[3] / "settings.ini"
 AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
 PIPELINE = """\
 name: dev-1
+parameters:
+  - name: model
+    type: string
+    default: ' '
 stages:
   - stage: build
     displayName: Build
@@ -17,7 +21,7 @@ stages:
         displayName: Code and release id
         steps:
           - bash: |
-              "$VENV/bin/nbrelease" release begin --env dev
+              "$VENV/bin/nbrelease" release begin --env dev --model "${{ parameters.model }}"
               id=$(cd evidence && ls -d dev-*)
               test ! -f runbooks/20_count.ipynb || "$VENV/bin/nbrelease" run 20_count --env dev --release "$id"
               "$VENV/bin/nbrelease" evidence build --env dev --waiting-for prod "$id"
@@ -63,7 +67,8 @@ def write_project(root: Path) -> None:
     (root / "runbooks").mkdir()
     text = SETTINGS.read_text("utf-8").replace("workspace = local", AZURE)
     head, _, rest = text.partition("[train]")  # there is no training notebook
-    (root / "settings.ini").write_text(f"{head}[dev]{rest.partition('[dev]')[2]}", "utf-8")
+    text = f"{head}[dev]{rest.partition('[dev]')[2]}\n[model:second]\n"
+    (root / "settings.ini").write_text(text, "utf-8")
     write_pipelines(root, PIPELINE + SECOND_APPROVAL)
     git = ["git", "-C", root, "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):

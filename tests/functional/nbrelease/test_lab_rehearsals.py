@@ -48,8 +48,8 @@ def ended(state: dict[str, Any]) -> bool:
     return not state["running"]
 
 
-def start(client, pipeline: str) -> None:
-    answer = client.post(URL, params=PATH, json={"pipeline": pipeline})
+def start(client, pipeline: str, model: str = "") -> None:
+    answer = client.post(URL, params=PATH, json={"pipeline": pipeline, "model": model})
     assert answer.status_code == 200, answer.text
     assert answer.json()["running"]
 
@@ -57,10 +57,11 @@ def start(client, pipeline: str) -> None:
 def test_a_rehearsal_waits_for_each_approval_and_ends_with_its_verdict(client, root):
     idle = client.get(URL, params=PATH).json()
     assert (idle["pipelines"], idle["rehearsals"]) == (["qa", "dev", "prod"], [])
-    start(client, "dev")
+    assert idle["models"] == ["second"]
+    start(client, "dev", "second")
     state = read(client, ended)
     waiting = state["rehearsals"][0]
-    assert (waiting["result"], waiting["verdict"]) == ("Waiting", "")
+    assert (waiting["model"], waiting["result"], waiting["verdict"]) == ("second", "Waiting", "")
     build, register, _ = waiting["stages"]
     assert (build["display"], build["state"]) == ("Build", "Succeeded")
     assert [(job["display"], job["state"]) for job in build["jobs"]] == [
@@ -109,7 +110,7 @@ def test_a_rehearsal_waits_for_each_approval_and_ends_with_its_verdict(client, r
     ]  # fmt: skip
     record = json.loads((root / done["page"]).with_name("record.json").read_text("utf-8"))
     assert [each["name"] for each in record["decisions"]] == ["Ada", "Lin"]
-    assert done["page"].startswith("evidence/dev-")
+    assert done["page"].startswith("evidence/dev-second-")
     assert client.get(f"nbrelease/evidence/{done['page']}").status_code == 200
 
 
