@@ -23,7 +23,7 @@ TASKS = {
     "multiclass": "One of several values: logistic regression on numeric columns.",
     "regression": "A number: random forest on numeric and categorical columns.",
     "forecasting": "A number some steps ahead in time: a folder of Parquet files, split by time.",
-    "custom": "A model class and metric of your own, served by a scoring script of your own.",
+    "custom": "A model class and a metric of your own, with parameters in the request.",
 }
 DEFAULT_TASK = "binary"
 EXAMPLES = {"diabetes": "The example of the documentation: binary, numeric, three estimators."}
@@ -31,7 +31,16 @@ IDENTITY = ".nbrelease.json"
 """The file that records what ``new`` wrote, for ``update``."""
 SHARED = ("runbooks", "conda", ".ado")
 EXAMPLE = ("notebooks", "data", "tests/exported", "runbooks/criteria.yml")
-SINGLE = ("settings.ini", "requirements.txt", ".gitignore", ".gitattributes")
+SCORING_NOTEBOOK = "notebooks/score.ipynb"
+SCORING = (SCORING_NOTEBOOK, "tests/exported/test_score.py")
+"""The scoring script and its tests, which a project may have of its own."""
+SINGLE = (
+    "settings.ini",
+    "requirements.txt",
+    ".gitignore",
+    ".gitattributes",
+    SCORING_NOTEBOOK,
+)
 EDITOR_SETTINGS = ".vscode/settings.json"
 DEV_CONTAINER = ".devcontainer/devcontainer.json"
 EDITOR = (

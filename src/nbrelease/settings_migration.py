@@ -17,6 +17,7 @@ from nbrelease.settings.keys import Environment
 
 SECTION = re.compile(r"^\[([^]]+)]\s*$")
 KEY = re.compile(r"^([A-Za-z_]\w*)\s*[=:]")
+SCORING = "scoring_notebook"
 COMMENT = "# parameters of notebooks/train.ipynb; [train:prod] overrides them in prod"
 
 
@@ -59,6 +60,32 @@ def move_parameters(root: Path) -> list[str]:
         f"{', '.join(str(line).partition('=')[0].strip() for line in moved[target])} "
         f"moved to [{target}]"
         for target in sorted(moved)
+    ]
+
+
+def keep_deployments(root: Path, base: Path, current: Path) -> list[str]:
+    """Leave ``scoring_notebook`` out of an update if the project's version did not have it.
+
+    With the key, online deployments get a scoring script: only the user decides that.
+
+    Args:
+        root: the project.
+        base: the project as its version writes it.
+        current: the project as the installed version writes it; its settings.ini is changed.
+
+    Returns:
+        What was left out, one line.
+    """
+    line = re.compile(rf"^(?:#.*\n)?{SCORING}\s*=.*\n", re.MULTILINE)
+    texts = [(folder / FILE).read_text(encoding="utf-8") for folder in (root, base, current)]
+    if line.search(texts[1]) or not line.search(texts[2]):
+        return []
+    files.write_text(current / FILE, line.sub("", texts[2], count=1))
+    if line.search(texts[0]):
+        return []
+    return [
+        f"{FILE}: without {SCORING}, online deployments have no scoring script, as before; "
+        f"set {SCORING} = score to deploy notebooks/score.ipynb"
     ]
 
 

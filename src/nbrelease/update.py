@@ -38,12 +38,15 @@ class Update:
         changed: the files that differ from the last commit, relative to the project.
         conflicts: the files with conflicts, which the user resolves.
         moved: the keys of settings.ini that moved to the section of the training notebook.
+        unchanged: what the template has and the project does not get, because it would change the
+            deployments.
         todo: what else the user has to do, one line each.
     """
 
     changed: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     todo: list[str] = field(default_factory=list)
 
 
@@ -71,7 +74,8 @@ def update(root: Path) -> Update:
         _render_base(root, identity, folder / "wheels", base)
         new.create(current, identity)
         result.moved = _migrate_settings(root, base)
-        result.todo = _keep_editor_files(root, base, current)
+        result.unchanged = settings_migration.keep_deployments(root, base, current)
+        result.todo = _keep_own_files(root, base, current)
         _merge(root, base, current, folder)
         _replace_wheels(root, current / "wheels")
         files.write_bytes(root / new.IDENTITY, (current / new.IDENTITY).read_bytes())
@@ -119,8 +123,8 @@ def _migrate_settings(root: Path, base: Path) -> list[str]:
     return [f"settings.ini: {line}" for line in moved]
 
 
-def _keep_editor_files(root: Path, base: Path, current: Path) -> list[str]:
-    """Keep files of editors that the project had before the template; add missing settings.
+def _keep_own_files(root: Path, base: Path, current: Path) -> list[str]:
+    """Keep files that the project had before the template; add missing settings of the editor.
 
     git would report a conflict in each of them, or overwrite one that it ignores.
 
@@ -128,7 +132,7 @@ def _keep_editor_files(root: Path, base: Path, current: Path) -> list[str]:
         What the user has to do.
     """
     todo = []
-    for name in new.EDITOR:
+    for name in (*new.EDITOR, *new.SCORING):
         if not (root / name).is_file() or (base / name).is_file():
             continue
         (current / name).unlink()

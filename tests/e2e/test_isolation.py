@@ -22,16 +22,19 @@ def output(pack, runbook: str) -> str:
     return "".join("".join(each.get("text", ())) for each in outputs)
 
 
-def test_a_release_is_served_by_microsofts_server_in_the_models_environment(tmp_path):
+@pytest.mark.parametrize(
+    ("scoring", "script"), [("score", "code/main.py"), ("", "mlflow_score.py")]
+)
+def test_a_release_is_served_by_microsofts_server_in_its_environment(tmp_path, scoring, script):
     project = checkout(tmp_path / "project")
-    done = rehearse(project, "--set", "isolation=uv")
+    done = rehearse(project, "--set", "isolation=uv", "--set", f"scoring_notebook={scoring}")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     pack = newest(project)
     assert read_record(pack)["verdict"] == "passed"
     check_pack(project, pack)
     log = output(pack, "06_deploy_online")
     assert "Azure ML inference server 1.5" in log
-    assert "mlflow_score.py" in log  # Microsoft's server has found the scoring script
+    assert script in log  # Microsoft's server has found the scoring script
     tested = read_values(pack, "07_test_online")
     assert tested["online_rows_tested"] == 50
     assert tested["load_test"]["requests"] > 0
@@ -44,6 +47,6 @@ def test_a_release_is_served_by_microsofts_server_in_the_models_environment(tmp_
         }
         for folder in built
     ]
-    # One for the training job and one for the model, which the batch deployment shares.
-    assert sorted("azureml_inference_server_http" in each for each in packages) == [False, True]
+    # One for the training job and the scoring script, one for the model deployed without code.
+    assert ["azureml_inference_server_http" in each for each in packages] == [True, True]
     assert not left_behind(project)

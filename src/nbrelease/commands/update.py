@@ -33,6 +33,8 @@ def command(check: bool) -> int:
         console.out(f"conflict  {path}")
     for line in result.moved:
         console.out(f"moved     {line}")
+    for line in result.unchanged:
+        console.out(f"unchanged {line}")
     for line in result.todo:
         console.out(f"to do     {line}")
     console.out("nothing is committed; review: git diff HEAD; undo: git reset --hard")

@@ -184,8 +184,9 @@ class TrainingSettings(_Group):
         str, Field(title="name of a module", pattern=r"^(?:[A-Za-z_]\w*)?$")
     ] = Field(
         "",
-        description="Exported module with the scoring script (`init()` and `run()`); empty: the "
-        "endpoint serves the MLflow model without a script.",
+        description="Exported module with the scoring script of online deployments (`init()` and "
+        "`run()`), `score` in a new project; empty: no code. See "
+        "[Scoring notebook](training-notebook.md#scoring-notebook).",
     )
 
 

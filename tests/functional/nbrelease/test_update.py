@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nbrelease.new import EDITOR
+from nbrelease.new import EDITOR, SCORING
 
 pytestmark = pytest.mark.functional
 KIND = ("--example", "diabetes")
@@ -242,6 +242,53 @@ def test_own_files_of_editors_stay_and_get_the_missing_settings(older):
     assert settings["python.testing.pytestEnabled"] is True
     assert (project / ".vscode/tasks.json").read_text() == "// mine"
     assert (project / ".vscode/launch.json").is_file()
+
+
+def without_scoring_script(template: Path) -> None:
+    """A version whose deployments had no scoring script."""
+    project = template / "project"
+    settings = project / "settings.ini"
+    lines = settings.read_text().splitlines(keepends=True)
+    at = lines.index("scoring_notebook = score\n")
+    settings.write_text("".join([*lines[: at - 1], *lines[at + 1 :]]))
+    for name in SCORING:
+        (project / name).unlink()
+    change(template.parent / "new.py", "    SCORING_NOTEBOOK,\n", "")
+
+
+def test_an_update_does_not_give_deployments_a_scoring_script(older, current):
+    project = older(without_scoring_script)
+    before = (project / "settings.ini").read_text()
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [line] = [each for each in done.stdout.splitlines() if each.startswith("unchanged ")]
+    assert "scoring_notebook = score" in line
+    assert (project / "settings.ini").read_text() == before
+    for name in (*SCORING, "exported/score/main.py"):
+        assert (project / name).read_text() == (current / name).read_text()
+    commit(project)
+    assert nbrelease(project, "update", "--check").returncode == 0
+    # The user decides.
+    change(project / "settings.ini", "task = binary", "task = binary\nscoring_notebook = score")
+    done = nbrelease(project, "settings", "dev")
+    assert json.loads(done.stdout)["scoring_notebook"] == "score"
+    assert nbrelease(project, "export", "--check").returncode == 0
+
+
+def test_an_own_scoring_script_stays(older):
+    project = older(without_scoring_script)
+    notebook = project / SCORING[0]
+    content = json.loads((project / "notebooks/train.ipynb").read_text())
+    content["cells"][0]["source"] = ["# Mine"]
+    notebook.write_text(json.dumps(content))
+    change(project / "settings.ini", "task = binary", "task = binary\nscoring_notebook = score")
+    assert nbrelease(project, "export").returncode == 0
+    commit(project)
+    before = {name: (project / name).read_text() for name in (*SCORING, "settings.ini")}
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name: (project / name).read_text() for name in before} == before
+    assert "unchanged " not in done.stdout
 
 
 def test_uncommitted_changes_and_a_missing_wheel_are_refused(older):
