@@ -15,10 +15,13 @@ from typing import Any
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 PREFIX = "azureml-local: warning:"
 # Tools that conda files name and that jobs do not import.
 TOOLS = frozenset({"pip", "setuptools", "wheel", "conda"})
+REPLACED = frozenset({"azureml-ai-monitoring", "azureml-defaults", "azureml-inference-server-http"})
+"""Packages of Azure's inference server, which azureml-local replaces if they are not installed."""
 CONDA = re.compile(r"^(?:[\w./-]+::)?([A-Za-z0-9_.\-]+)\s*([=<>!~].*)?$")
 
 
@@ -37,6 +40,8 @@ def package_warnings(environment: str, conda_file: str | None) -> list[str]:
     lines = []
     for name, specifier in _required_packages(content):
         installed = platform.python_version() if name == "python" else _installed_version(name)
+        if installed is None and canonicalize_name(name) in REPLACED:
+            continue
         if installed is None or not specifier.contains(installed, prereleases=True):
             lines.append(
                 f"{PREFIX} {environment} requires {name}{specifier}; this interpreter has "
