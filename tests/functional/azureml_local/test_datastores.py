@@ -183,4 +183,4 @@ def test_a_lake_through_its_own_client(ml, tmp_path):
         file.rename_file("raw/other.bin")
     assert error.value.status_code == 501
     with pytest.raises(ResourceNotFoundError):
-        service.get_file_system_client("azureml-other").get_file_client("x").create_file()
+        service.get_file_system_client("other").get_file_client("x").create_file()

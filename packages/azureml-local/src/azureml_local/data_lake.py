@@ -19,7 +19,6 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local import blob_files
 from azureml_local.blob_files import Blob
-from azureml_local.datastores import KIND, LAKE
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.routing import Routes
 from azureml_local.state import State, inside
@@ -54,10 +53,12 @@ def register(routes: Routes, state: State) -> None:
             raise Conflict("The path exists with another type.", "ResourceTypeMismatch")
         if kind == "directory":
             blob.path.mkdir(parents=True, exist_ok=True)
+            _record_folder(state, blob)
         else:
             empty = await run_in_threadpool(blob_files.concatenate, uploads, [])
             blob_files.publish(state, blob, empty, {})
             await run_in_threadpool(shutil.rmtree, _chunks(state, blob), ignore_errors=True)
+        _record_folders(state, blob)
         return Response(status_code=201, headers=_headers(blob.path))
 
     @routes.add("PATCH", PATH, "Data Lake - Append and flush")
@@ -95,9 +96,10 @@ def register(routes: Routes, state: State) -> None:
 
 
 def is_folder(state: State, blob: Blob) -> bool:
-    """Whether an address of the blob service is a folder in a Data Lake datastore."""
-    container = blob.name.partition("/")[0]
-    return blob.path.is_dir() and _is_file_system(state, blob.account, container)
+    """Whether an address of the blob service is a folder that this service has created."""
+    return (
+        blob.path.is_dir() and state.store.get(blob.account, blob_files.KIND, blob.name) is not None
+    )
 
 
 def folder_headers(state: State, blob: Blob) -> dict[str, str]:
@@ -105,22 +107,26 @@ def folder_headers(state: State, blob: Blob) -> dict[str, str]:
     return {**blob_files.headers(state, blob), **IS_FOLDER, "content-length": "0"}
 
 
-def _is_file_system(state: State, account: str, container: str) -> bool:
-    return any(
-        each.body["container"] == container and each.body.get("type") == LAKE
-        for each in state.store.entries(account, KIND)
-    )
-
-
 def _file_system(state: State, request: Request) -> Path:
     params = request.path_params
     workspace = state.workspace_by_key(params["account"])
-    if not _is_file_system(state, workspace.key, params["container"]):
-        raise NotFound(
-            f"No datastore of type azure_data_lake_gen2 has the file system {params['container']}.",
-            "FilesystemNotFound",
-        )
-    return state.data / "blobs" / workspace.key / str(params["container"])
+    folder = inside(state.data / "blobs" / workspace.key, params["container"])
+    if not folder.is_dir():
+        raise NotFound("The specified filesystem does not exist.", "FilesystemNotFound")
+    return folder
+
+
+def _record_folders(state: State, path: Blob) -> None:
+    """Store the folders of a path, which the blob service then knows as folders."""
+    names = path.name.split("/")
+    parents = list(path.path.parents)[: len(names) - 2]
+    for depth, folder in enumerate(parents, start=1):
+        _record_folder(state, Blob(path.account, "/".join(names[:-depth]), folder))
+
+
+def _record_folder(state: State, folder: Blob) -> None:
+    if state.store.get(folder.account, blob_files.KIND, folder.name) is None:
+        blob_files.store_headers(state, folder, {})
 
 
 def _file(state: State, request: Request) -> Blob:
