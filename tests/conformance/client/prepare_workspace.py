@@ -110,6 +110,9 @@ def _prepare_storage(client: MLClient) -> dict[str, str]:
             name="testcredentialless", account_name=account, container_name=CONTAINER
         )
     )
+    # The test of this file has no parameter for the account.
+    lake = Path("tests/test_configs/datastore/credential_less_adls_gen2.yml")
+    lake.write_text(lake.read_text().replace("account_name: x", f"account_name: {account}"))
     return {
         "ML_TEST_STORAGE_ACCOUNT_NAME": account,
         "ML_TEST_STORAGE_ACCOUNT_PRIMARY_KEY": key,
