@@ -51,7 +51,7 @@ def metrics(folder: Path) -> dict[str, float]:
         return dict(database.execute("select key, value from metrics").fetchall())
 
 
-def test_train(folder):
+def test_train_and_score(folder):
     code, notebook = execute(folder, "train", estimator="pipeline")
     assert code == 0
     assert pictures(notebook) == {"show", "show-confusion", "show-calibration"}
@@ -59,7 +59,11 @@ def test_train(folder):
     assert found["train_rows"] + found["test_rows"] == 1500
     assert 0.7 < found["roc_auc"] < 1
     assert 0.7 < found["accuracy"] < 1
-    assert list(folder.rglob("MLmodel"))
+    [model] = folder.rglob("MLmodel")
+    code, notebook = execute(folder, "score", model_folder=str(model.parent))
+    assert code == 0
+    [shown] = [cell for cell in notebook["cells"] if cell["id"] == "try-it"]
+    assert "Pregnancies" in json.dumps(shown["outputs"])
 
 
 def test_explore(folder):
