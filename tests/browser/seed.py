@@ -107,7 +107,8 @@ def main(go: str) -> None:
     ):
         time.sleep(0.1)
     score = command(
-        command="python -c 'import mlflow; mlflow.log_metric(\"score\", ${{inputs.x}})'",
+        command="python -c 'import mlflow, sys; mlflow.log_metric(\"score\", float(sys.argv[1]))' "
+        "${{inputs.x}}",
         inputs={"x": 0},
         environment="azureml:sk:1",
     )
