@@ -217,7 +217,14 @@ def test_a_different_process_is_refused(
 def test_each_step_may_have_its_own_azure_cli_folder(
     preloaded: preload.Preloaded, folder: Path
 ) -> None:
-    process, _ = run(preloaded, folder, "probe", "0", AZURE_CONFIG_DIR=str(folder))
+    process, _ = run(
+        preloaded,
+        folder,
+        "probe",
+        "0",
+        AZURE_CONFIG_DIR=str(folder),
+        AZURE_AUTHORITY_HOST="https://localhost:1",
+    )
     assert process.wait(60) == 0
 
 

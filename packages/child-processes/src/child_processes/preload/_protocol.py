@@ -45,7 +45,7 @@ READ_AT_IMPORT = (
     "VECLIB_",
 )
 """Prefixes of the variables that modules read at import."""
-READ_LATER = {"AZURE_CONFIG_DIR"}
+READ_LATER = {"AZURE_AUTHORITY_HOST", "AZURE_CONFIG_DIR"}
 """Variables with such a prefix that are read when they are used. Each AzureCLI step has its own."""
 
 
