@@ -201,6 +201,8 @@ def test_a_model_is_proved_in_dev(project, data, proved):
         "empty.csv": "empty.csv: the file is empty",
     }
     assert record["source"]["dirty"] is False
+    log = project / ".pipelines-local" / "kernels.log"
+    assert not log.is_file() or "refused" not in log.read_text()  # all kernels were preloaded
     check_figures(record, "logistic", data)
     check_pack(project, pack)
     status = subprocess.run(
