@@ -312,7 +312,7 @@ class OnlineEndpoint(Section):
         "08_release_online", "percent by deployment, as read back from the endpoint"
     )
     parity_max_abs_diff: float | None = value(
-        "07_test_online", "largest difference between its predictions and those of the model"
+        "07_test_online", "largest difference between its predictions and those of the training job"
     )
     parity_tolerance: float = value("07_test_online", "how large that difference may be", default=0)
 

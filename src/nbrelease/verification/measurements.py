@@ -87,7 +87,7 @@ def _gate_judged(record: ReleaseRecord, overlap: int) -> bool:
 
 
 def parity(pack: Pack) -> Result:
-    """The endpoint's predictions equal those of the registered model."""
+    """The endpoint's predictions equal those of the training job."""
     online = pack.record.endpoints.online
     if online is None:
         return not_applicable(_missing(pack, "no online deployment"))
@@ -96,9 +96,9 @@ def parity(pack: Pack) -> Result:
         return not_applicable(f"{pack.record.verdict} before {online.deployment} was tested")
     if difference is None:
         return failed(
-            [Problem("NBV341", f"{online.deployment} was not compared with the registered model")]
+            [Problem("NBV341", f"{online.deployment} was not compared with the training job")]
         )
-    text = f"largest difference to the registered model {difference:g}, tolerance {tolerance:g}"
+    text = f"largest difference from the training job {difference:g}, tolerance {tolerance:g}"
     return _expect(pack, [Problem("NBV342", text)] if not difference <= tolerance else [], text)
 
 
