@@ -41,8 +41,8 @@ test: setup lint typecheck ## everything that CI runs: all but the drills
 	@$(PYTEST) -m "not drill" --ignore tests/functional/azureml_local
 	@$(PYTEST) -m "not drill" tests/functional/azureml_local
 
-drills: setup ## the long tests: faults in a rollout, a server killed and under load
-	@$(PYTEST) -m drill tests/e2e
+drills: setup ## the long tests: faults in a rollout, a server killed and under load, editors
+	@$(PYTEST) -m drill tests/e2e tests/functional/nbrelease
 	@$(PYTEST) -m drill tests/functional/azureml_local
 
 conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component]
