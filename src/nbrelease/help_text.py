@@ -16,7 +16,7 @@ COMMANDS = {
     "lsp": "Start the language server of notebooks, for editors.",
     "new": "Create a new project from the template.",
     "rehearse": "Run a pipeline of .ado/ on this machine.",
-    "release": "Start a release, or collect its parts from several jobs.",
+    "release": "Begin a release, compare its code, collect its parts.",
     "run": "Run runbooks and add the executed notebooks to the release.",
     "settings": "Show or check the settings of an environment.",
     "sync": "Copy edits of main.py and its tests back to the notebook.",

@@ -12,7 +12,7 @@ import click
 from nbrelease import console, files
 from nbrelease.errors import ExitCode, UsageError
 
-KEY_HELP = "A PEM file, or env:NAME for a variable with its content."
+KEY_HELP = "KEY is a PEM file, or env:NAME for a variable with its content."
 
 
 @click.command()
@@ -83,7 +83,11 @@ def verify(
 
 @click.command("sign")
 @click.argument("pack")
-@click.option("--key", metavar="KEY", help=f"{KEY_HELP} Default: env:NBRELEASE_SIGNING_KEY.")
+@click.option(
+    "--key",
+    metavar="KEY",
+    help=f"Sign with this key. {KEY_HELP} Default: env:NBRELEASE_SIGNING_KEY.",
+)
 def sign_pack(pack: str, key: str | None) -> None:
     """Sign PACK: the digest of its manifest, as an in-toto Statement in a DSSE envelope."""
     from nbrelease.attestation import sign
@@ -109,15 +113,21 @@ def keygen(path: Path) -> None:
 @click.command()
 @click.argument("pack")
 @click.option(
-    "--kind", required=True, metavar="KIND", help="drift report, incident, rollback, note"
+    "--kind",
+    required=True,
+    metavar="KIND",
+    help="Set the kind: drift report, incident, rollback or note.",
 )
-@click.option("--text", required=True, help="What happened.")
-@click.option("--actor", help="Author of the entry. Default: the user of git, or of this machine.")
+@click.option("--text", required=True, help="Describe what happened.")
 @click.option(
-    "--about", metavar="PACK", help="Another pack that shows it, of a monitor or a rollback."
+    "--actor", help="Set the author of the entry. Default: the user of git, or of this machine."
 )
+@click.option("--about", metavar="PACK", help="Refer to the pack of a monitor or a rollback.")
 @click.option(
-    "--attach", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "--attach",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Attach this file. Can be repeated.",
 )
 @click.option("--key", metavar="KEY", help=f"Sign the entry. {KEY_HELP}")
 def append(

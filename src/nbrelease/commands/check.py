@@ -16,7 +16,10 @@ from nbrelease.settings import load
 @click.command()
 @click.argument("executed", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--junit", "junit_folder", type=click.Path(path_type=Path), help="Folder for JUnit files."
+    "--junit",
+    "junit_folder",
+    type=click.Path(path_type=Path),
+    help="Write JUnit files to this folder.",
 )
 def command(executed: tuple[Path, ...], junit_folder: Path | None) -> int:
     """Compare EXECUTED notebooks with the outputs committed in their source.

@@ -27,11 +27,11 @@ for _each in attestation.COMMANDS:
 
 
 @command.command()
-@click.option("--env", "name", required=True, help="A section of settings.ini.")
+@click.option("--env", "name", required=True, help="Use this section of settings.ini.")
 @click.option(
     "--results",
     metavar="'STAGE=RESULT ...'",
-    help="Results of the pipeline's stages; without RESULT a stage counts as Skipped.",
+    help="Add the results of the pipeline's stages; without RESULT a stage counts as Skipped.",
 )
 @click.option(
     "--approvals",
@@ -41,7 +41,7 @@ for _each in attestation.COMMANDS:
 @click.option(
     "--waiting-for",
     metavar="ENVIRONMENT",
-    help="The release is open: this environment needs an approval next.",
+    help="Show the release as open: this environment needs an approval next.",
 )
 @click.option("--summary", is_flag=True, help="Attach the summary to the pipeline run.")
 @click.argument("release_id", metavar="RELEASE")
@@ -75,7 +75,7 @@ def build(
 
 
 @command.command()
-@click.option("--env", "name", help="A section of settings.ini. Default: the first one.")
+@click.option("--env", "name", help="Use this section of settings.ini. Default: the first one.")
 def site(name: str | None) -> None:
     """Build the page of all releases. Only new and changed packs are read."""
     from nbrelease.report.site import build_site
@@ -91,9 +91,14 @@ def site(name: str | None) -> None:
 
 
 @command.command("open")
-@click.option("--env", "name", help="A section of settings.ini. Default: the first one.")
+@click.option("--env", "name", help="Use this section of settings.ini. Default: the first one.")
 @click.option("--serve", is_flag=True, help="Serve the pages, as on a machine without a desktop.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any free port.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Serve on this port. Default: any free port.",
+)
 @click.argument("release_id", metavar="[RELEASE]", required=False)
 def open_page(name: str | None, serve: bool, port: int, release_id: str | None) -> None:
     """Open the evidence page of RELEASE in the browser. Default: the newest page.
@@ -116,7 +121,9 @@ def open_page(name: str | None, serve: bool, port: int, release_id: str | None) 
 
 
 @command.command()
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Default: PACK.pdf.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False), help="Write to this file. Default: PACK.pdf."
+)
 @click.argument("pack", type=click.Path(exists=True))
 def pdf(pack: str, output: str | None) -> None:
     """Print a page of a pack as PDF. PACK is the folder of a pack, or one of its pages."""

@@ -25,13 +25,17 @@ MAX_ROUNDS = 5
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is out of date.")
-@click.option("--fix", is_flag=True, help="Apply the fixes that keep what a notebook does.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Apply the automatic fixes; they do not change the behavior of the notebook.",
+)
 @click.option("--watch", is_flag=True, help="Export on every save until interrupted.")
 @click.option(
     "--format",
     "output_format",
     type=click.Choice(list(FORMATS)),
-    help="Output format of diagnostics. "
+    help="Set the output format of diagnostics. "
     "Default: ado in Azure Pipelines, github in GitHub Actions, else text.",
 )
 @click.option("--rules", is_flag=True, help="List the rules and exit.")
@@ -46,7 +50,8 @@ def command(
     """Export NOTEBOOKS to Python modules and tests. Default: all notebooks with tagged cells.
 
     An error in a notebook prevents its export. So does an edit by hand in an exported file: run
-    nbrelease sync to copy the edit to the notebook. docs/diagnostics.md explains every rule.
+    nbrelease sync to copy the edit to the notebook. All rules:
+    https://github.com/nbrelease/nbrelease/blob/main/docs/diagnostics.md
     """
     if rules:
         for rule in RULES.values():

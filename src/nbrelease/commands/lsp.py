@@ -11,7 +11,8 @@ def command(stdio: bool) -> None:
     """Start the language server for notebooks on standard input and output.
 
     An editor starts it. It shows the diagnostics of nbrelease export in the cells, with quick fixes
-    and hovers. docs/editors.md describes how to set up VS Code, Neovim and jupyterlab-lsp.
+    and hovers. Set-up of VS Code, Neovim and jupyterlab-lsp:
+    https://github.com/nbrelease/nbrelease/blob/main/docs/editors.md
     """
     del stdio  # many clients pass it
     from nbrelease.language_server.server import create_server  # imports pygls

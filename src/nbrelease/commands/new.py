@@ -22,18 +22,23 @@ SUBSCRIPTION = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$
 @click.option(
     "--task",
     type=click.Choice(list(TASKS)),
-    help=f"What the model predicts. Default: {DEFAULT_TASK}.",
+    help=f"Select what the model predicts. Default: {DEFAULT_TASK}.",
 )
 @click.option(
     "--example", type=click.Choice(list(EXAMPLES)), help="Copy an example instead of a starter."
 )
 @click.option("--list", "list_tasks", is_flag=True, help="List tasks and examples and exit.")
-@click.option("--name", help="Assets and endpoints are named after it. Default: the folder's name.")
 @click.option(
-    "--subscription", metavar="ID", help="Azure subscription of dev. Default: a local workspace."
+    "--name",
+    help="Set the project's name, used for assets and endpoints. Default: the folder's name.",
 )
-@click.option("--resource-group", metavar="GROUP", help="The resource group of the workspace.")
-@click.option("--workspace", metavar="NAME", help="The name of the workspace.")
+@click.option(
+    "--subscription",
+    metavar="ID",
+    help="Set the Azure subscription of dev. Default: a local workspace.",
+)
+@click.option("--resource-group", metavar="GROUP", help="Set the resource group of the workspace.")
+@click.option("--workspace", metavar="NAME", help="Set the name of the workspace.")
 def command(
     folder: Path | None,
     task: str | None,
@@ -44,9 +49,9 @@ def command(
     resource_group: str | None,
     workspace: str | None,
 ) -> None:
-    """Create a project in FOLDER. In a terminal it asks for missing options.
+    """Create a project in FOLDER.
 
-    The project works at once: make rehearse.
+    Prompts for missing options in a terminal. The project works at once: make rehearse.
     """
     if list_tasks:
         for option, kinds in (("--task", TASKS), ("--example", EXAMPLES)):

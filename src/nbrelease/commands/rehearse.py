@@ -18,7 +18,9 @@ from nbrelease.settings import load
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(PIPELINES)), default="dev")
-@click.option("--model", default="", metavar="NAME", help="Section [model:NAME] of settings.ini.")
+@click.option(
+    "--model", default="", metavar="NAME", help="Use section [model:NAME] of settings.ini."
+)
 @click.option(
     "--set",
     "pairs",
@@ -29,7 +31,7 @@ from nbrelease.settings import load
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Number of jobs that run in parallel.  [default: number of cores]",
+    help="Set the number of jobs that run in parallel.  [default: number of cores]",
 )
 @click.option(
     "--approve",
@@ -57,8 +59,8 @@ def command(
 ) -> int:
     """Run the pipeline NAME on this machine, against the workspace of settings.ini.
 
-    NAME is dev by default. An approval that was not given in advance is asked for at the terminal.
-    Without a terminal the run stops with exit code 4; continue it with --resume.
+    NAME is dev by default. Prompts at the terminal for approvals that --approve and --reject do
+    not cover. Without a terminal the run stops with exit code 4; continue it with --resume.
     """
     if follow_parent:
         child_processes.follow_parent()

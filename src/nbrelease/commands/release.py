@@ -21,14 +21,14 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--env", "name", required=True, help="A section of settings.ini.")
-@click.option("--model", default="", help="A section [model:NAME] of settings.ini.")
+@click.option("--env", "name", required=True, help="Use this section of settings.ini.")
+@click.option("--model", default="", help="Use section [model:NAME] of settings.ini.")
 @click.option(
     "--kind",
     type=click.Choice(get_args(Kind)),
     default="release",
     show_default=True,
-    help="A monitor checks the live deployment; it is not a release.",
+    help="Set the kind. A monitor checks the live deployment; it is not a release.",
 )
 def begin(name: str, model: str, kind: Kind) -> None:
     """Begin a release into an environment and print its id.
@@ -65,7 +65,7 @@ def verify(folder: Path) -> int:
 
 
 @command.command()
-@click.option("--env", "name", required=True, help="A section of settings.ini.")
+@click.option("--env", "name", required=True, help="Use this section of settings.ini.")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def collect(name: str, sources: tuple[Path, ...]) -> None:
     """Copy the parts of releases in SOURCES, artifacts of jobs, into the evidence folder."""
@@ -77,8 +77,8 @@ def collect(name: str, sources: tuple[Path, ...]) -> None:
 
 @command.command()
 @click.argument("value")
-@click.option("--env", "name", required=True, help="A section of settings.ini.")
-@click.option("--release", "release_id", required=True, metavar="ID", help="The release.")
+@click.option("--env", "name", required=True, help="Use this section of settings.ini.")
+@click.option("--release", "release_id", required=True, metavar="ID", help="Select the release.")
 def value(value: str, name: str, release_id: str) -> None:
     """Print a published VALUE of a release.
 

@@ -19,12 +19,12 @@ from nbrelease.workspace import open_workspace
 
 @click.command()
 @click.argument("names", metavar="RUNBOOK...", nargs=-1, required=True)
-@click.option("--env", "env_name", required=True, help="Section of settings.ini.")
+@click.option("--env", "env_name", required=True, help="Use this section of settings.ini.")
 @click.option(
     "--model",
     default="",
     metavar="NAME",
-    help="Section [model:NAME] of settings.ini.  [default: the model of --release]",
+    help="Use section [model:NAME] of settings.ini.  [default: the model of --release]",
 )
 @click.option(
     "--set",
@@ -45,14 +45,14 @@ from nbrelease.workspace import open_workspace
     "--release",
     "release_id",
     metavar="ID",
-    help="Release to run in.  [default: the newest open release, or a new one]",
+    help="Run in this release.  [default: the newest open release, or a new one]",
 )
 @click.option(
     "--collect",
     "parts",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder with artifacts of earlier jobs of the release. Can be repeated.",
+    help="Read artifacts of earlier jobs of the release from this folder. Can be repeated.",
 )
 def command(
     names: tuple[str, ...],

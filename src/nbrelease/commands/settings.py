@@ -14,14 +14,21 @@ from nbrelease.settings import Settings, load
 
 @click.command()
 @click.argument("name", metavar="[ENV]", required=False)
-@click.option("--model", default="", metavar="NAME", help="Section [model:NAME] of settings.ini.")
-@click.option("--arm", is_flag=True, help="Print the parameters of infra/azuredeploy.json.")
-@click.option("--autoscale", is_flag=True, help="Print the parameters of infra/autoscale.json.")
+@click.option(
+    "--model", default="", metavar="NAME", help="Use section [model:NAME] of settings.ini."
+)
+@click.option(
+    "--arm", is_flag=True, help="Print the parameters of the ARM template azuredeploy.json."
+)
+@click.option(
+    "--autoscale", is_flag=True, help="Print the parameters of the ARM template autoscale.json."
+)
 @click.option("--assets", is_flag=True, help="Also check the YAML files in the assets folder.")
 def command(name: str | None, model: str, arm: bool, autoscale: bool, assets: bool) -> int:
     """Show the settings of ENV as JSON, with the parameters of the training notebook.
 
-    Without ENV, check all environments and models.
+    Without ENV, check all environments and models. ARM templates:
+    https://github.com/nbrelease/nbrelease/tree/main/infra
     """
     settings = load()
     if assets and (arm or autoscale or name is not None):

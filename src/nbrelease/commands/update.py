@@ -14,7 +14,7 @@ from nbrelease.export.layout import load
 def command(check: bool) -> int:
     """Merge the template of the installed nbrelease into the project.
 
-    A three-way merge from the version that wrote the project. Conflicts are conflicts of git.
+    Merges three ways; the base is the version that created the project. Resolve conflicts with git.
     Nothing is committed. The exit code is 1 if something is left to do.
     """
     from nbrelease import update

@@ -124,8 +124,7 @@ class AssetSettings(_Group):
     )
     online_max_instances: NonNegative = Field(
         0,
-        description="Maximum number of instances for autoscale (`infra/autoscale.json`); "
-        "0: no autoscale.",
+        description="Maximum number of instances for autoscale; 0: no autoscale.",
     )
     online_hourly_price: Price = Field(
         0,

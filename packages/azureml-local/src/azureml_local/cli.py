@@ -31,11 +31,13 @@ _data = click.option(
     default=DEFAULT_DATA,
     show_default=True,
     envvar="AZUREML_LOCAL_DATA",
-    help="The folder of the workspaces.",
+    help="Use this folder of workspaces.",
     callback=lambda _context, _option, value: Path(value).expanduser(),
 )
 _port = click.option(
-    "--port", type=click.IntRange(1, 65535), help="Listen on this port. By default any free port."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Listen on this port. Default: the last port if it is free, else any free port.",
 )
 
 

@@ -17,7 +17,8 @@ class ServerOptions:
     """How the server behaves.
 
     Attributes:
-        strict: whether workspaces and compute must be created before they are used.
+        strict: whether workspaces, registries and compute must be created before they are used,
+            and endpoint names must be unique in all workspaces.
         isolation: ``uv``: jobs and deployments get an interpreter built from their conda file;
             ``auto``: if the packages can be reached; ``none``: this server's interpreter.
         mlflow_uri: the scheme of a workspace's tracking URI: ``https``, ``azureml``, or ``auto``:
@@ -61,12 +62,13 @@ def server_options(command: Command) -> Command:
         "--strict",
         is_flag=True,
         envvar="AZUREML_LOCAL_STRICT",
-        help="Require workspaces and compute to be created before their first use.",
+        help="Require workspaces, registries and compute to be created before their first use, and "
+        "endpoint names to be unique in all workspaces.",
     )
     @_choice(
         "--isolation",
         ["none", "uv", "auto"],
-        "uv: build interpreters for jobs and deployments from their conda files. "
+        "Choose the interpreter of jobs and deployments. uv: build it from their conda file. "
         "auto: the same, if the package index can be reached.",
     )
     @_choice(

@@ -90,7 +90,8 @@ RUN = _add_options(
     click.option(
         "--shared-az-config",
         is_flag=True,
-        help="Share AZURE_CONFIG_DIR between AzureCLI steps, as old versions of the task.",
+        help="Share AZURE_CONFIG_DIR between AzureCLI steps, "
+        "as versions of the task before 2.277 do.",
     ),
     click.option(
         "--host-python",
