@@ -11,7 +11,6 @@ from urllib.parse import quote
 from nbrelease.export.diagnostic import RULES, Diagnostic, Level
 from nbrelease.export.file_locations import locate_in_file
 
-DOCS_PAGE = "docs/diagnostics.md"
 # Escapes of GitHub workflow commands and of Azure Pipelines logging commands.
 _GITHUB_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _GITHUB_PROPERTY = _GITHUB_DATA | str.maketrans({":": "%3A", ",": "%2C"})
@@ -62,7 +61,7 @@ def format_sarif(diagnostics: Sequence[Diagnostic], root: Path = Path()) -> str:
                         "id": code,
                         "name": RULES[code].name,
                         "shortDescription": {"text": RULES[code].summary},
-                        "help": {"text": f"{DOCS_PAGE}#{code.lower()}"},
+                        "help": {"text": RULES[code].url},
                         "defaultConfiguration": {"level": RULES[code].level.value},
                     }
                     for code in rules
