@@ -16,6 +16,11 @@ PRIVATE = {
     "azureml_local.mlflow.app: mlflow.server.handlers._tracking_store",
     # The SDK exports a loader for each entity but this one; the Azure CLI uses it too.
     "azureml_local.az.ml.jobs: azure.ai.ml.entities._load_functions.load_schedule",
+    # A fork ends without the teardown of its modules, as multiprocessing ends its forks. os._exit
+    # is a documented function.
+    "child_processes.preload._server: threading._shutdown",
+    "child_processes.preload._server: atexit._run_exitfuncs",
+    "child_processes.preload._server: os._exit",
 }
 """Private names of other packages that are used, with the reason."""
 

@@ -213,12 +213,9 @@ def test_the_log_warns_about_missing_packages(ml, tmp_path):
 
 
 def test_a_job_that_cannot_run_is_refused_at_submission(ml):
-    from azure.ai.ml import Input, MpiDistribution
+    from azure.ai.ml import Input
     from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-    with pytest.raises(HttpResponseError, match="distribution") as caught:
-        submit(ml, "true", distribution=MpiDistribution(process_count_per_instance=2))
-    assert caught.value.status_code == 501
     with pytest.raises(HttpResponseError, match="instance_count") as caught:
         submit(ml, "true", instance_count=2)
     assert caught.value.status_code == 501
@@ -240,21 +237,6 @@ def test_a_missing_input_file_fails_the_job(ml):
     with pytest.raises(JobException, match=r"never/there\.csv"):
         ml.jobs.stream(job.name)
     assert ml.jobs.get(job.name).status == "Failed"
-
-
-def test_sweep_jobs_are_refused_by_name(ml):
-    from azure.ai.ml import command
-    from azure.ai.ml.sweep import Choice
-    from azure.core.exceptions import HttpResponseError
-
-    trial = command(
-        command="echo ${{inputs.c}}", inputs={"c": Choice([1, 2])}, environment=ENVIRONMENT
-    )
-    job = trial.sweep(primary_metric="m", goal="maximize", sampling_algorithm="random")
-    job.set_limits(max_total_trials=1)
-    with pytest.raises(HttpResponseError, match="Sweep") as caught:
-        ml.jobs.create_or_update(job)
-    assert caught.value.status_code == 501
 
 
 @pytest.mark.parametrize("code", [0, 3])
