@@ -16,7 +16,13 @@ from nbrelease.attestation import sign
 from nbrelease.cli import main
 
 REPOSITORY = Path(__file__).parents[3]
-CODE = ("notebooks/train.ipynb", "exported", "tests/exported", "pyproject.toml")
+CODE = (
+    "notebooks/train.ipynb",
+    "notebooks/score.ipynb",
+    "exported",
+    "tests/exported",
+    "pyproject.toml",
+)
 
 PREPARE = """\
 from nbrelease import record
