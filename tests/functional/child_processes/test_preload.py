@@ -32,6 +32,7 @@ sys.exit(int(sys.argv[1]))
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
 ENDING = """
 import atexit, sys, threading, time
+import notes
 class Ending:
     def __del__(self): print("finalizer", flush=True)
 ending = Ending()
@@ -43,6 +44,7 @@ def work():
 threading.Thread(target=work).start()
 if len(sys.argv) > 1: sys.exit(sys.argv[1] if sys.argv[1] != "none" else None)
 """
+NOTES = "file = open('notes.txt', 'w')\nfile.write('a line')\n"
 OWN = "import sys\nif __name__ == '__main__':\n    print('own' in sys.modules)\n"
 IMPORTS = ["fractions", "fractions.Fraction", "own", "numpy", "no_such_module", "broken"]
 
@@ -54,6 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (started / "sleeper.py").write_text(SLEEPER)
     (started / "own.py").write_text(OWN)
     (started / "ending.py").write_text(ENDING)
+    (started / "notes.py").write_text(NOTES)
     (started / "broken.py").write_text("import module_that_is_missing\n")
     return started
 
@@ -153,6 +156,7 @@ def test_a_fork_ends_like_python_m(
     process, output = run(preloaded, folder, "ending", *words)
     assert process.wait(60) == code
     assert sorted(output.read_text().splitlines()) == sorted(lines)
+    assert (folder / "notes.txt").read_text() == "a line"
 
 
 def test_failed_imports_are_logged(preloaded: preload.Preloaded, folder: Path) -> None:

@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -197,7 +198,8 @@ def _run_and_exit(request: Request) -> None:
     """Run the module, and end as the interpreter does, but leave its modules to the system.
 
     Their teardown takes a third of a second. The exit handlers run, among them IPython's, which
-    releases the objects of a notebook. multiprocessing ends its forks in the same way.
+    releases the objects of a notebook, and open files are flushed. multiprocessing ends its forks
+    in the same way.
     """
     code = 0
     try:
@@ -209,10 +211,18 @@ def _run_and_exit(request: Request) -> None:
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
     atexit._run_exitfuncs()
     gc.collect()  # objects in reference cycles may have finalizers
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr, *_list_files()):
         with contextlib.suppress(OSError, ValueError):  # closed
             stream.flush()
     os._exit(code)
+
+
+def _list_files() -> list[io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom]:
+    """The files that modules have not closed; their buffers may not be written yet."""
+    kinds = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+    # Not isinstance: it asks proxies for the class of what they stand for, which may fail.
+    files = [each for each in gc.get_objects() if issubclass(type(each), kinds)]
+    return sorted(files, key=lambda each: not isinstance(each, io.TextIOWrapper))
 
 
 def main() -> None:
