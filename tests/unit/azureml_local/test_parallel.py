@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from azureml_local.batch.driver import MiniBatch, score_batches
 from azureml_local.batch.mltable import InvalidTable, Table
 from azureml_local.batch.parallel_driver import divide
 from azureml_local.errors import BadRequest, NotSupported
@@ -13,6 +14,7 @@ from azureml_local.jobs.parallel_settings import ParallelSettings, parallel_fiel
 
 TASK = {"type": "run_function", "entry_script": "score.py"}
 FIELDS = {"task": TASK, "input_data": "${{inputs.data}}"}
+READ = "paths:\n- pattern: ./*.csv\ntransformations:\n- read_delimited: {}\n"
 DELIMITED = "transformations:\n- read_delimited: {}\n"
 
 
@@ -67,11 +69,28 @@ def test_settings_of_step_component_and_arguments():
         ({"retry_settings": {"timeout": 0}}, BadRequest, "timeout"),
         ({"error_threshold": -2}, BadRequest, "error_threshold"),
         ({"logging_level": "LOUD"}, BadRequest, "logging_level"),
+        ({"task": {**TASK, "program_arguments": "--note it's"}}, BadRequest, "program_arguments"),
+        ({"task": {**TASK, "program_arguments": "--error_threshold"}}, BadRequest, "threshold"),
+        ({"task": {**TASK, "append_row_to": "it's"}}, BadRequest, "append_row_to"),
     ],
 )
 def test_invalid_settings(change, error, place):
     with pytest.raises(error, match=place):
         ParallelSettings.parse(FIELDS | change)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limits"),
+    [
+        ("--error_threshold=0 --allowed_failed_percent=30", (0, 30)),
+        ("--error_threshold -1 --rows=5", (-1, 100)),
+        ("--error_thresh 3 --model ${{inputs.model}}", (7, 100)),  # an option of the script
+    ],
+)
+def test_thresholds_in_arguments(arguments, limits):
+    task = {**TASK, "program_arguments": arguments}
+    settings = ParallelSettings.parse(FIELDS | {"task": task, "error_threshold": 7})
+    assert (settings.error_threshold, settings.allowed_failed_percent) == limits
 
 
 def test_expressions_name_inputs_and_outputs():
@@ -134,9 +153,66 @@ def test_partitions_of_files_and_rows(tmp_path):
         ("paths:\n- file: https://x/y.csv\n", "https://x/y.csv"),
         ("paths:\n- file: ./a.csv\ntransformations:\n- take: 5\n", "take"),
         ("paths: [", "YAML"),
+        (READ.format("{delimeter: ;}"), "delimeter"),
+        (READ.format("{infer_column_types: {sample_size: 9}}"), "infer_column_types"),
+        (READ.format("{header: first}"), "first"),
+        (READ.format("';'"), "read_delimited"),
+        (READ.format("{}").replace("delimited", "json_lines: {invalid_lines: drop}#"), "invalid"),
     ],
 )
 def test_invalid_tables(tmp_path, text, place):
     folder = write_table(tmp_path / "t", text, **{"a.csv": "x\n1\n"})
     with pytest.raises(InvalidTable, match=place):
         divide_input(folder, is_mltable=True)
+
+
+def test_names_of_columns_from_the_first_file(tmp_path):
+    files = {"a.csv": "x,y\n1,2\n", "b.csv": "3,4\n5,6\n", "c.csv": "7\n"}
+    text = READ.format("{header: from_first_file, include_path_column: true, path_column: file}")
+    table = Table.parse(write_table(tmp_path / "t", text, **files))
+    assert table.read([0, 1])[["x", "y"]].to_numpy().tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert table.read([1]).columns.tolist() == ["file", "x", "y"]
+    with pytest.raises(InvalidTable, match=r"c\.csv"):
+        table.read([2])
+
+
+def test_line_breaks_in_fields_need_support_multi_line(tmp_path):
+    folder = write_table(tmp_path / "t", READ.format("{}"), **{"a.csv": 'x,y\n1,"a\nb"\n'})
+    with pytest.raises(InvalidTable, match="support_multi_line"):
+        Table.parse(folder).read([0])
+    (folder / "MLTable").write_text(READ.format("{support_multi_line: true}"))
+    assert Table.parse(folder).read([0])["y"].tolist() == ["a\nb"]
+
+
+def scoring_spec(tmp_path, **fields):
+    """The specification of a driver whose entry script returns the first column."""
+    code = tmp_path / "code"
+    code.mkdir()
+    lines = "def init(): pass", "def run(mini_batch): return list(mini_batch.iloc[:, 0])"
+    (code / "score.py").write_text("\n".join(lines))
+    spec = {"processes": 1, "max_retries": 0, "seconds": 60, "append_row": True}
+    spec |= {"output": str(tmp_path / "out.txt"), "environment": {}, "items": "rows"}
+    return spec | {
+        "code": str(code),
+        "entry_script": "score.py",
+        "logging_level": "INFO",
+        **fields,
+    }
+
+
+def test_workers_get_a_table_longer_than_an_argument(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("x\n5\n6\n")
+    table = Table([str(file)] * 10_000, "read_delimited")
+    spec = scoring_spec(tmp_path, table=table.to_json())
+    batches = [MiniBatch({"index": 0, "tables": [9_999]}, 2)]
+    assert score_batches(spec, batches) == 0
+    assert (tmp_path / "out.txt").read_text() == "5\n6\n"
+
+
+def test_error_of_a_thread_fails_the_job(tmp_path, capfd):
+    spec = scoring_spec(tmp_path, python=str(tmp_path / "no-python"))
+    batches = [MiniBatch({"index": index, "files": ["a"]}, 1) for index in range(3)]
+    assert score_batches(spec, batches) == 1
+    assert "no-python" in capfd.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["code"]

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,16 @@ class WorkerNotReady(Exception):
 class Worker:
     """A worker process and the socket to it."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
-        """Start the process.
+    def __init__(self, spec: dict[str, Any], spec_file: Path) -> None:
+        """Start the process, which reads ``spec_file``.
 
         Raises:
+            OSError: it cannot be started.
             WorkerNotReady: it ended before it was ready, or was not ready in time.
         """
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self.process = _start_process(spec, theirs.fileno())
+            self.process = _start_process(spec, spec_file, theirs.fileno())
         try:
             self._read_frame(START_SECONDS)
         except (WorkerEnded, TimeoutError) as error:
@@ -109,10 +111,11 @@ class Worker:
             self.process.wait()
 
 
-def _start_process(spec: dict[str, Any], stdin: int) -> subprocess.Popen[bytes] | preload.Process:
-    scorer = {key: spec[key] for key in SCORER if spec.get(key)}
+def _start_process(
+    spec: dict[str, Any], spec_file: Path, stdin: int
+) -> subprocess.Popen[bytes] | preload.Process:
     python = spec.get("python") or sys.executable
-    command = [python, "-m", "azureml_local.batch.worker", json.dumps(scorer)]
+    command = [python, "-m", "azureml_local.batch.worker", str(spec_file)]
     env = {**os.environ, **spec["environment"]}
     address = os.environ.get(PRELOADED_PROCESS)
     # A script and another interpreter start without preloaded imports.
@@ -128,9 +131,13 @@ class ScoringRun:
 
     def __init__(self, spec: dict[str, Any], batches: list[MiniBatch], parts: Path) -> None:
         self.count = len(batches)
-        self.scored = self.failed = self.failed_batches = 0
-        self.worker_error = ""
+        self.scored = self.failed = self.failed_batches = self.finished_batches = 0
+        self._stopped = False
         self._spec = spec
+        # In a file, because a table of many files is longer than an argument may be.
+        self._spec_file = (parts / "worker.json").absolute()
+        scorer = {key: spec[key] for key in SCORER if spec.get(key)}
+        self._spec_file.write_text(json.dumps(scorer), encoding="utf-8")
         self._parts = parts
         self._waiting = deque(enumerate(batches))
         self._lock = threading.Lock()
@@ -150,13 +157,17 @@ class ScoringRun:
         return ""
 
     def run(self) -> None:
-        """Score all mini-batches, or stop when the job has failed."""
+        """Score all mini-batches, or stop when the job has failed.
+
+        Raises:
+            WorkerNotReady: a worker cannot load the model or the script, and has logged the error.
+            Exception: any other error of a thread.
+        """
         count = min(self.count, self._spec["processes"])
-        threads = [threading.Thread(target=self._score_batches) for _ in range(count)]
+        with ThreadPoolExecutor(count) as pool:
+            threads = [pool.submit(self._score_batches) for _ in range(count)]
         for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+            thread.result()
 
     def part_file(self, index: int) -> Path:
         """The file with the output lines of a mini-batch."""
@@ -165,14 +176,15 @@ class ScoringRun:
     def _score_batches(self) -> None:
         worker: Worker | None = None
         try:
-            while not self.exceeded_threshold and not self.worker_error:
+            while not self.exceeded_threshold and not self._stopped:
                 with self._lock:
                     if not self._waiting:
                         break
                     index, batch = self._waiting.popleft()
                 worker = self._score_batch(worker, index, batch)
-        except WorkerNotReady as error:
-            self.worker_error = str(error)
+        except BaseException:
+            self._stopped = True  # the other threads do not start another mini-batch
+            raise
         finally:
             if worker is not None:
                 worker.end(self._spec.get("end_seconds", END_SECONDS))
@@ -184,7 +196,7 @@ class ScoringRun:
         for attempt in range(1 + self._spec["max_retries"]):
             if attempt:
                 print(f"mini-batch {index}: {error}; try {attempt + 1}", flush=True)
-            worker = worker or Worker(self._spec)
+            worker = worker or Worker(self._spec, self._spec_file)
             try:
                 good, bad, error = worker.score(batch.content, part, self._spec["seconds"])
             except (TimeoutError, WorkerEnded) as failed:
@@ -200,6 +212,7 @@ class ScoringRun:
             self.scored += good
             self.failed += bad
             self.failed_batches += bool(error)
+            self.finished_batches += 1
         return worker
 
 
@@ -236,14 +249,20 @@ def score_batches(spec: dict[str, Any], batches: list[MiniBatch]) -> int:
     try:
         run = ScoringRun(spec, batches, parts)
         run.run()
-        if run.worker_error:
-            return 1  # the worker has logged the error
         if run.exceeded_threshold:
             failed = f"{run.failed} of {total} {items}, {run.failed_batches} mini-batches failed"
             print(f"{failed}; {run.exceeded_threshold}")
             return 1
+        if run.finished_batches != run.count:
+            print(f"only {run.finished_batches} of {run.count} mini-batches were scored")
+            return 1
         if spec["append_row"]:
             _join_parts([run.part_file(index) for index in range(run.count)], target)
+    except WorkerNotReady:
+        return 1  # the worker has logged the error
+    except Exception as error:  # noqa: BLE001 - any error fails the job, with its reason
+        print(f"scoring failed: {type(error).__name__}: {error}", flush=True)
+        return 1
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     print(f"{run.scored} of {total} {items} scored in {run.count} mini-batches", flush=True)

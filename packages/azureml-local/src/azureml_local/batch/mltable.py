@@ -21,6 +21,23 @@ ENCODINGS = {
     "iso88591": "latin-1",
     "windows1252": "cp1252",
 }
+COMMON_OPTIONS = {"include_path_column": bool, "path_column": str}
+OPTIONS: dict[str, dict[str, type]] = {
+    "read_delimited": {
+        **COMMON_OPTIONS,
+        "delimiter": str,
+        "empty_as_string": bool,
+        "encoding": str,
+        "header": str,
+        "infer_column_types": bool,
+        "partition_size": int,  # of Azure's reader; the rows are the same
+        "support_multi_line": bool,
+    },
+    "read_parquet": COMMON_OPTIONS,
+    "read_json_lines": {**COMMON_OPTIONS, "encoding": str},
+}
+"""The options of each reader that azureml-local supports."""
+VALUES: dict[type, str] = {bool: "true or false", str: "a text", int: "an integer"}
 HEADERS = ("all_files_same_headers", "from_first_file", "all_files_different_headers", "no_header")
 
 
@@ -72,7 +89,7 @@ class Table:
         for each in content.get("transformations") or []:
             name, value = (each, {}) if isinstance(each, str) else next(iter(each.items()))
             if name in READERS and not reader:
-                reader, options = name, value or {}
+                reader, options = name, _check_options(name, value or {})
             elif name == PARTITION:
                 partition_format = value["partition_format"]
             elif name in OTHERS:
@@ -107,7 +124,7 @@ class Table:
         """Some of the files as one data frame.
 
         Raises:
-            InvalidTable: an option of the reader is not valid.
+            InvalidTable: a file does not have the columns or the lines that the options say.
         """
         import pandas as pd
 
@@ -131,11 +148,11 @@ class Table:
         if self.reader == "read_parquet":
             frame = pd.read_parquet(path)
         elif self.reader == "read_json_lines":
-            frame = pd.read_json(path, lines=True)
+            frame = pd.read_json(path, lines=True, encoding=_encoding(self.options))
         else:
-            frame = _read_delimited(path, self.options)
+            frame = _read_delimited(path, self.options, Path(self.files[0]))
         if self.options.get("include_path_column"):
-            frame.insert(0, "Path", str(path))
+            frame.insert(0, self.options.get("path_column", "Path"), str(path))
         return frame
 
     def to_json(self) -> dict[str, Any]:
@@ -143,23 +160,82 @@ class Table:
         return asdict(self)
 
 
-def _read_delimited(path: Path, options: dict[str, Any]) -> Any:
-    import pandas as pd
+def _check_options(reader: str, options: Any) -> dict[str, Any]:
+    """The options of a reader.
 
+    Raises:
+        InvalidTable: one is unknown or has a value that azureml-local does not support.
+    """
+    if not isinstance(options, dict):
+        raise InvalidTable(f"MLTable: {reader} must be a mapping of options (got {options!r})")
+    supported = OPTIONS[reader]
+    unknown = [str(name) for name in options if name not in supported]
+    if unknown:
+        raise InvalidTable(
+            f"MLTable: {reader}: {', '.join(unknown)} is not supported by azureml-local; use "
+            f"{', '.join(supported)}"
+        )
+    for name, value in options.items():
+        kind = supported[name]
+        if type(value) is not kind:
+            raise InvalidTable(f"MLTable: {reader}: {name} must be {VALUES[kind]} (got {value!r})")
     header = options.get("header", HEADERS[0])
     if header not in HEADERS:
         raise InvalidTable(f"MLTable: header must be one of {', '.join(HEADERS)} (got {header})")
-    encoding = str(options.get("encoding", "utf8"))
+    return options
+
+
+def _encoding(options: dict[str, Any]) -> str:
+    """Python's name of the encoding."""
+    encoding: str = options.get("encoding", "utf8")
+    return ENCODINGS.get(encoding, encoding)
+
+
+def _read_delimited(path: Path, options: dict[str, Any], first: Path) -> Any:
+    """A file as a data frame.
+
+    Args:
+        path: the file.
+        options: of the reader.
+        first: the first file of the table, which can have the names of all columns.
+
+    Raises:
+        InvalidTable: it has other columns than the first file, or line breaks in fields.
+    """
+    import pandas as pd
+
+    header = options.get("header", HEADERS[0])
+    names_of_first = header == "from_first_file" and path != first
+    separator, encoding = options.get("delimiter", ","), _encoding(options)
     frame = pd.read_csv(
         path,
-        sep=options.get("delimiter", ","),
-        encoding=ENCODINGS.get(encoding, encoding),
-        header=None if header == "no_header" else 0,
+        sep=separator,
+        encoding=encoding,
+        header=None if header == "no_header" or names_of_first else 0,
         keep_default_na=not options.get("empty_as_string"),
         dtype=str if options.get("infer_column_types") is False else None,
     )
     if header == "no_header":
         frame.columns = pd.Index([f"Column{number}" for number in range(1, frame.shape[1] + 1)])
+    if names_of_first:
+        names = pd.read_csv(first, sep=separator, encoding=encoding, nrows=0).columns
+        if len(names) != frame.shape[1]:
+            raise InvalidTable(
+                f"MLTable: {path} has {frame.shape[1]} columns, and the header of {first} has "
+                f"{len(names)}"
+            )
+        frame.columns = names
+    texts = (
+        frame[name].dropna().astype(str) for name in frame.select_dtypes(exclude=["number", "bool"])
+    )
+    if not options.get("support_multi_line") and any(
+        text.str.contains("\n", regex=False).any() for text in texts
+    ):
+        # Azure ends a row at each line break then; pandas does not.
+        raise InvalidTable(
+            f"MLTable: {path} has line breaks in fields; set support_multi_line: true in "
+            "read_delimited"
+        )
     return frame
 
 

@@ -1,4 +1,4 @@
-"""A worker process of a batch job: ``python -m azureml_local.batch.worker SPEC``.
+"""A worker process of a batch job: ``python -m azureml_local.batch.worker SPEC_FILE``.
 
 Its standard input is a socket to its driver. It loads the model or the scoring script, reports
 that it is ready, then scores mini-batches until the driver closes the socket.
@@ -41,7 +41,7 @@ def load_scorer(spec: dict[str, Any]) -> BatchScorer:
 def main(argv: list[str]) -> None:
     """Load the scorer, then score until the driver closes the socket."""
     connection = worker_socket.take_over_stdin()
-    scorer = load_scorer(json.loads(argv[1]))
+    scorer = load_scorer(json.loads(Path(argv[1]).read_text(encoding="utf-8")))
     connection.sendall(pack_frame("ready", b""))
     buffer = FrameReader()
     while chunk := connection.recv(CHUNK_BYTES):

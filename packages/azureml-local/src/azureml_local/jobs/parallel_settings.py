@@ -6,12 +6,12 @@ and for the percentage of mini-batches can also be arguments of the entry script
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
 import shlex
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
@@ -34,7 +34,8 @@ LEVELS = ("DEBUG", "INFO", "WARNING")
 INPUT = re.compile(r"\$\{\{\s*inputs\.([\w\-]+)\s*\}\}")
 SIZE = re.compile(r"(\d+)([kmg]b)?", re.IGNORECASE)
 UNITS = {"": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
-ARGUMENTS = {"--error_threshold": "error_threshold", "--allowed_failed_percent": "percent"}
+ARGUMENTS = ("error_threshold", "allowed_failed_percent")
+"""The thresholds that can be arguments of the entry script."""
 MAX_SECONDS = 259_200
 
 
@@ -100,20 +101,22 @@ class ParallelSettings:
                 f"logging_level: must be one of {', '.join(LEVELS)} (got {level})", "UserError"
             )
         arguments = text_of(task, "program_arguments")
+        append_row_to = text_of(task, "append_row_to")
+        _split(append_row_to, "task.append_row_to")
         limits = _argument_limits(arguments)
         error_threshold = limits.get("error_threshold", fields.get("error_threshold", -1))
         cores = os.cpu_count() or 1
         return cls(
             entry_script=script,
             program_arguments=arguments,
-            append_row_to=text_of(task, "append_row_to"),
+            append_row_to=append_row_to,
             input_data=match[1],
             mini_batch_size=_size(fields.get("mini_batch_size") or 0),
             partition_keys=_keys(fields.get("partition_keys")),
             concurrency=_integer(fields, "max_concurrency_per_instance", cores, 1),
             error_threshold=_integer({"error_threshold": error_threshold}, "error_threshold", -1),
             mini_batch_error_threshold=_integer(fields, "mini_batch_error_threshold", -1),
-            allowed_failed_percent=_integer(limits, "percent", 100, 0, 100),
+            allowed_failed_percent=_integer(limits, "allowed_failed_percent", 100, 0, 100),
             max_retries=_integer(retry, "max_retries", 2, 0),
             seconds=float(_integer(retry, "timeout", 60, 1, MAX_SECONDS)),
             logging_level=level,
@@ -151,8 +154,22 @@ def command_fields(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, 
 
 def _argument_limits(arguments: str) -> dict[str, str]:
     """The thresholds in the arguments of the entry script."""
-    words = shlex.split(inputs.EXPRESSION.sub("x", arguments))
-    return {ARGUMENTS[name]: value for name, value in pairwise(words) if name in ARGUMENTS}
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in ARGUMENTS:
+        parser.add_argument(f"--{name}")
+    try:
+        options, _ = parser.parse_known_args(_split(arguments, "task.program_arguments"))
+    except argparse.ArgumentError as error:
+        raise BadRequest(f"task.program_arguments: {error}", "UserError") from None
+    return {name: value for name, value in vars(options).items() if value is not None}
+
+
+def _split(text: str, field: str) -> list[str]:
+    """The words of a command line, with ``x`` for each expression."""
+    try:
+        return shlex.split(inputs.EXPRESSION.sub("x", text))
+    except ValueError as error:  # such as a quote without its end
+        raise BadRequest(f"{field}: {error} (got {text!r})", "UserError") from None
 
 
 def _size(value: Any) -> int:
