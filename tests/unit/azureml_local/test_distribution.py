@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from azureml_local.jobs.distribution import Distribution, parse_distribution
 
 def read_processes(parsed, tmp_path, path=""):
     command = distribution.launch_command(parsed, "true", tmp_path, tmp_path / "report", path)
-    return json.loads(command[-1])["processes"]
+    return json.loads(Path(command[-1]).read_text())["processes"]
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,28 @@ def test_variables_of_tensorflow(tmp_path):
 def test_mpi_without_mpirun(tmp_path):
     with pytest.raises(AzureError, match="openmpi"):
         read_processes(Distribution("mpi", 1), tmp_path, path=str(tmp_path))
+
+
+def test_mpi_log_has_the_package_warnings_before_the_output(tmp_path):
+    mpirun = tmp_path / "mpirun"
+    mpirun.write_text('#!/bin/sh\nshift 2\nOMPI_COMM_WORLD_RANK=0 exec "$@"\n')
+    mpirun.chmod(0o755)
+    log = tmp_path / "user_logs/std_log_process_0.txt"
+    log.parent.mkdir()
+    log.write_text("a warning\n")
+    command = distribution.launch_command(
+        Distribution("mpi", 1), "echo trained", tmp_path, tmp_path / "report", str(tmp_path)
+    )
+    assert subprocess.run(command, process_group=0).returncode == 0
+    assert log.read_text() == "a warning\ntrained\n"
+
+
+def test_launcher_starts_processes_with_a_specification_longer_than_an_argument(tmp_path):
+    (tmp_path / "user_logs").mkdir()
+    count, line = 8, f"true {'x' * 50_000}; echo $RANK"
+    command = distribution.launch_command(
+        Distribution("pytorch", 1, count), line, tmp_path, tmp_path / "report", ""
+    )
+    assert subprocess.run(command, process_group=0).returncode == 0
+    logs = sorted((tmp_path / "user_logs").iterdir())
+    assert [log.read_text() for log in logs] == [f"{rank}\n" for rank in range(count)]

@@ -167,8 +167,10 @@ def launch_command(
                 zip(logs, variables[distribution.kind](distribution), strict=True)
             )
         ]
+    spec_file = report.with_suffix(".processes")
+    launcher.write_spec(spec_file, processes, str(report))
     # Isolated mode: the job's PYTHONPATH and folder do not change the launcher's modules.
-    return [sys.executable, "-I", launcher.__file__, launcher.dump(processes, str(report))]
+    return [sys.executable, "-I", launcher.__file__, str(spec_file)]
 
 
 def _torch_variables(distribution: Distribution) -> list[dict[str, str]]:
@@ -232,7 +234,7 @@ export AZUREML_PROCESS_NAME=rank_$rank
 export AZUREML_CR_NODE_RANK=$((rank / {distribution.processes}))
 export OMPI_COMM_WORLD_LOCAL_RANK=$((rank % {distribution.processes}))
 export OMPI_COMM_WORLD_LOCAL_SIZE={distribution.processes}
-bash -c {shlex.quote(line)} > "$log" 2>&1
+bash -c {shlex.quote(line)} >> "$log" 2>&1  # it has the package warnings
 code=$?
 if [ $code -ne 0 ]; then
     set -o noclobber  # the first failed process stays in the report

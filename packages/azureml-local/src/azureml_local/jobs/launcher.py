@@ -1,4 +1,4 @@
-"""The process that starts the processes of a distributed job: ``launcher.py SPEC``.
+"""The process that starts the processes of a distributed job: ``launcher.py SPEC_FILE``.
 
 It ends the other processes when one fails, and it ends with the exit code of the failed one. It
 runs in isolated mode, so it imports the standard library only.
@@ -31,14 +31,20 @@ class Process:
     """Whether it runs until the others have ended, as parameter servers do."""
 
 
-def dump(processes: list[Process], report: str) -> str:
-    """The argument of the launcher."""
-    return json.dumps({"processes": [asdict(each) for each in processes], "report": report})
+def write_spec(file: Path, processes: list[Process], report: str) -> None:
+    """Write the file that the launcher reads and removes.
+
+    It is not an argument, because many processes are longer than an argument may be.
+    """
+    spec = {"processes": [asdict(each) for each in processes], "report": report}
+    file.write_text(json.dumps(spec), encoding="utf-8")
 
 
 def main(argv: list[str]) -> int:
     """Run the processes of the specification; returns 0 or the exit code of the failed process."""
-    spec = json.loads(argv[1])
+    file = Path(argv[1])
+    spec = json.loads(file.read_text(encoding="utf-8"))
+    file.unlink()
     processes = [Process(**each) for each in spec["processes"]]
     # The group's SIGTERM is for the processes: the launcher waits until they have ended.
     signal.signal(signal.SIGTERM, lambda signum, frame: None)
