@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.types import DataType, Schema
+from mlflow.types import ColSpec, DataType, Schema
 
 __all__ = [
     "COLLECTIONS",
@@ -35,6 +35,7 @@ __all__ = [
     "predict",
     "read_dates",
     "read_rows",
+    "read_values",
     "run",
     "to_json",
     "to_table",
@@ -88,10 +89,27 @@ def convert(rows: pd.DataFrame, schema: Schema | None) -> Any:
     if schema.is_tensor_spec():
         table = rows["value"] if list(rows) == ["value"] else rows
         return np.asarray(table.to_numpy().tolist(), dtype=schema.inputs[0].type)
-    types = {column.name: column.type for column in schema.inputs if column.name in rows}
-    dates = [name for name, kind in types.items() if kind is DataType.datetime]
-    numbers = {name: kind.to_pandas() for name, kind in types.items() if kind in NUMBERS}
-    return rows.assign(**{name: read_dates(rows[name]) for name in dates}).astype(numbers)
+    columns = [column for column in schema.inputs if column.name in rows]
+    numbers = {each.name: each.type.to_pandas() for each in columns if each.type in NUMBERS}
+    others = {each.name: read_values(rows[each.name], each) for each in columns}
+    return rows.assign(**others).astype(numbers)
+
+
+def read_values(values: pd.Series, column: ColSpec) -> pd.Series:
+    """Dates, strings and booleans as the model gets them; other values are unchanged.
+
+    Raises:
+        InvalidRequest: a boolean column has other values.
+    """
+    if column.type is DataType.datetime:
+        return read_dates(values)
+    if column.type is DataType.string:  # numbers stay numbers, as without a scoring script
+        return values.astype(object).where(values.notna(), np.nan)
+    if column.type is DataType.boolean:
+        kind = pd.api.types.infer_dtype(values, skipna=not column.required)
+        if kind not in ("boolean", "empty"):
+            raise InvalidRequest(f"column {column.name}: must be true or false")
+    return values
 
 
 def read_dates(values: pd.Series) -> pd.Series:

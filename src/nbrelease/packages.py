@@ -39,7 +39,8 @@ PACKAGES = {
 NAMESPACES = ("azureml.ai",)
 """Packages of modules in a namespace that other packages have modules in, too."""
 SERVER = "azureml-inference-server-http"
-SERVER_PACKAGES = frozenset({"azureml-ai-monitoring", "azureml-defaults", SERVER})
+SERVERS = frozenset({SERVER, "azureml-defaults"})
+SERVER_PACKAGES = frozenset({"azureml-ai-monitoring", *SERVERS})
 """Packages that only a deployment on Azure needs: rehearsals and tests do not install them."""
 
 
@@ -144,7 +145,7 @@ def _check_server(
     environment: EnvironmentFile, notebook: str, layout: Layout, conda_file: str
 ) -> Iterator[Diagnostic]:
     """Check that the environment of a scoring script has Azure's server."""
-    if not environment.names & {SERVER, "azureml-defaults"}:
+    if not environment.names & SERVERS:
         yield _report(
             rules.UNLISTED_PACKAGE,
             layout.relative(layout.exported / notebook / "main.py"),
@@ -232,7 +233,8 @@ def _top_module(name: str) -> str:
 
 def _provides(environment: EnvironmentFile, module: str) -> bool:
     """Whether a listed package has the module, judged by its name or by the installed packages."""
-    if normalize(PACKAGES.get(module, module)) in environment.names:
+    package = normalize(PACKAGES.get(module, module))
+    if environment.names & (SERVERS if package == SERVER else {package}):
         return True
     return any(
         normalize(name) in environment.names for name in _installed_packages().get(module, [])

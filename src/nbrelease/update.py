@@ -132,8 +132,12 @@ def _keep_own_files(root: Path, base: Path, current: Path) -> list[str]:
         What the user has to do.
     """
     todo = []
-    for name in (*new.EDITOR, *new.SCORING):
-        if not (root / name).is_file() or (base / name).is_file():
+    added = [name for name in (*new.EDITOR, *new.SCORING) if not (base / name).is_file()]
+    own = {name for name in added if (root / name).is_file()}
+    if not own.isdisjoint(new.SCORING):  # the template's tests are of the template's notebook
+        own.update(new.SCORING)
+    for name in added:
+        if name not in own:
             continue
         (current / name).unlink()
         if name != new.EDITOR_SETTINGS:

@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.models import infer_signature
-from mlflow.types import Schema
+from mlflow.types import ColSpec, Schema
 
 # isort: split
 from exported.score.main import (
+    InvalidRequest,
     convert,
     init,
     load_model,
@@ -29,6 +30,7 @@ from exported.score.main import (
     predict,
     read_dates,
     read_rows,
+    read_values,
     run,
     to_json,
     to_table,
@@ -52,6 +54,23 @@ def test_convert_uses_the_types_of_the_signature() -> None:
     assert rows["code"].tolist() == ["01", "NA"]
     assert rows["day"].tolist() == [pd.Timestamp(day), pd.Timestamp("2026-01-31")]
     assert read_dates(pd.Series(["2026-01-31T13:00:00+01:00", None])).dt.hour[0] == 12
+
+
+# %% notebooks/score.ipynb #test-strings-and-booleans
+def test_strings_and_booleans() -> None:
+    column = ColSpec("string", "code")
+    codes = read_values(pd.Series([1, 2]), column)
+    assert (str(codes.dtype), codes.tolist()) == ("object", [1, 2])
+    assert read_values(pd.Series(["a", None]), column).map(type).tolist() == [str, float]
+    optional = ColSpec("boolean", "flag", required=False)
+    assert read_values(pd.Series([True, None]), optional).tolist() == [True, None]
+    rejected = []
+    for values in ([True, False], ["false"], [1], [True, None]):
+        try:
+            read_values(pd.Series(values), ColSpec("boolean", "flag"))
+        except InvalidRequest:
+            rejected.append(values)
+    assert rejected == [["false"], [1], [True, None]]
 
 
 # %% notebooks/score.ipynb #test-convert-tensor

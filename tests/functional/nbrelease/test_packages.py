@@ -114,6 +114,16 @@ def test_a_scoring_script_has_its_packages_and_azures_server(project):
     assert check(project, source, "score") == (0, [])
 
 
+@pytest.mark.parametrize("server", ["azureml-inference-server-http==1.5.1", "azureml-defaults"])
+def test_azures_server_is_also_a_dependency_of_azureml_defaults(project, server):
+    settings = project / "settings.ini"
+    settings.write_text(settings.read_text().replace("[train]", f"{SCORING}\n[train]"))
+    source = "from azureml_inference_server_http.api.aml_response import AMLResponse"
+    assert check(project, source, "score")[0] == 1
+    write_environment(project / "conda" / "train.yml", [*LISTED, server])
+    assert check(project, source, "score") == (0, [])
+
+
 def test_a_file_that_is_not_yaml_is_reported(project):
     (project / "conda" / "train.yml").write_text("a: [\n")
     assert check(project, "import sys") == (1, [("NBR703", "conda/train.yml")])

@@ -291,6 +291,25 @@ def test_an_own_scoring_script_stays(older):
     assert "unchanged " not in done.stdout
 
 
+@pytest.mark.parametrize("own", SCORING)
+def test_the_scoring_notebook_and_its_tests_are_added_together_or_not_at_all(older, current, own):
+    project = older(without_scoring_script)
+    content = json.loads((project / "notebooks/train.ipynb").read_text())
+    texts = {SCORING[0]: json.dumps(content), SCORING[1]: "def test_mine():\n    pass\n"}
+    (project / own).write_text(texts[own])
+    commit(project)
+    done = nbrelease(project, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / own).read_text() == texts[own]
+    assert nbrelease(project, "export", "--check").returncode == 0
+    # The export writes the tests of an own notebook; the template's tests are of its own notebook.
+    [other] = {*SCORING} - {own}
+    test = "def test_convert_tensor()"
+    assert test in (current / SCORING[1]).read_text()
+    assert (project / other).is_file() == (own == SCORING[0])
+    assert test not in (project / SCORING[1]).read_text()
+
+
 def test_uncommitted_changes_and_a_missing_wheel_are_refused(older):
     project = older(age)
     (project / "NOTES.md").write_text("mine\n")

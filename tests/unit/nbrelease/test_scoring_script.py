@@ -36,7 +36,11 @@ class Typed(mlflow.pyfunc.PythonModel):
     """Shows what the model gets, as a data frame."""
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict | None = None):
-        columns = {"n": model_input["n"] * 2, "i": model_input["i"], "s": model_input["s"] + "!"}
+        columns = {
+            "n": model_input["n"] * 2,
+            "i": model_input["i"],
+            "s": model_input["s"].map(repr),
+        }
         return pd.DataFrame({**columns, "hour": model_input["d"].dt.hour, "ok": model_input["ok"]})
 
 
@@ -77,6 +81,10 @@ VALID = {
     ],
     "typed": [
         table(NAMES, [1, 2, "01", DAY, True], [-3, 4, "NA", "2026-01-31", False]),
+        table(NAMES, [1, 2, 98, DAY, True], [3, 4, 99, DAY, True]),
+        table(NAMES, [1, 2, 0.5, DAY, True]),
+        table(NAMES, [1, 2, True, DAY, True]),
+        table(NAMES, [1, 2, "x", DAY, True], [3, 4, 5, DAY, True], [5, 6, None, DAY, True]),
         table(NAMES, ["7", 2.75, "", DAY, True]),
     ],
     "params": [table(["a"], [1.5]), table(["a"], [1.5], [2], params={"factor": 10})],
@@ -101,6 +109,13 @@ INVALID = {
     "params": [table(["a"], [1], params={"factor": "many"})],
     "tensor": [{"input_data": [[1, 2, 3]]}, {"input_data": [["many", 1]]}],
 }
+STRICTER = [
+    table(NAMES, [1, 2, "x", 86400, True]),
+    table(NAMES, [1, 2, "x", DAY, "false"]),
+    table(NAMES, [1, 2, "x", DAY, True], [1, 2, "x", DAY, 0]),
+    table(NAMES, [1, 2, "x", DAY, None]),
+]
+"""Requests that only the script rejects, as docs/training-notebook.md says."""
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -155,6 +170,14 @@ def test_invalid_requests_get_400_and_are_not_collected(model, script):
         answer = send(script, body)
         assert (answer.status, answer.collected) == (400, []), body
         assert json.loads(answer.body)["message"]
+
+
+@pytest.mark.parametrize("model", ["typed"], indirect=True)
+@pytest.mark.parametrize("body", STRICTER)
+def test_the_script_rejects_other_dates_and_booleans(model, script, body):
+    assert send(load_model_server(model[1], "e"), body).status == 200
+    answer = send(script, body)
+    assert (answer.status, answer.collected) == (400, []), answer.body
 
 
 def test_rows_and_predictions_are_collected_with_the_id_of_the_request(model, script):
