@@ -40,6 +40,7 @@ NAMESPACES = ("azureml.ai",)
 """Packages of modules in a namespace that other packages have modules in, too."""
 SERVER = "azureml-inference-server-http"
 SERVERS = frozenset({SERVER, "azureml-defaults"})
+"""Packages that install Azure's server."""
 SERVER_PACKAGES = frozenset({"azureml-ai-monitoring", *SERVERS})
 """Packages that only a deployment on Azure needs: rehearsals and tests do not install them."""
 
