@@ -16,7 +16,6 @@ from unittest.mock import patch
 import mlflow
 import numpy as np
 import pandas as pd
-import pytest
 from mlflow.models import infer_signature
 from mlflow.types import ColSpec, Schema
 
@@ -150,6 +149,16 @@ def test_data_frames_become_records() -> None:
 
 
 # %% yours: tests to write
-@pytest.mark.skip(reason="no test yet: write one here, or in a cell tagged test")
-def test_main() -> None:
-    assert callable(main)
+def test_main_shows_the_signature_of_a_model(tmp_path, capsys) -> None:
+    class Echo(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return model_input
+
+    main()
+    assert capsys.readouterr().out == ""
+    signature = infer_signature(pd.DataFrame({"age": [1.5]}), np.array([3.5]))
+    mlflow.pyfunc.save_model(
+        tmp_path / "model", python_model=Echo(), signature=signature, pip_requirements=[]
+    )
+    main(model_folder=str(tmp_path))
+    assert "age" in capsys.readouterr().out

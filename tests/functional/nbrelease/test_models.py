@@ -92,7 +92,7 @@ def test_each_model_has_its_own_releases_and_parameters(two):
     assert values["training_notebook"] == "rentals"
     assert values["criteria_file"] == "criteria.yml"
     assert values["conda_file"] == "conda/train.yml"
-    assert (values["positive_class"], values["scoring_notebook"]) == ("", "")
+    assert (values["positive_class"], values["scoring_notebook"]) == ("", "score")
     assert (values["model_name"], values["online_endpoint"]) == (
         "rentals", "diabetes-online-rentals",
     )  # fmt: skip
