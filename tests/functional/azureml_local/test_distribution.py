@@ -50,6 +50,13 @@ def wait_for_end(ml, name, seconds=60):
     return job
 
 
+def is_running(pid):
+    try:
+        return Path("/proc", pid, "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def read_logs(ml, name, folder):
     ml.jobs.download(name, download_path=folder)
     return {path.name: path.read_text() for path in folder.rglob("user_logs/*.txt")}
@@ -128,16 +135,24 @@ def test_a_failed_process_ends_the_others_and_fails_the_job(ml, kind):
     assert message == "std_log_process_1.txt: no such column (exit code 7)"
 
 
-def test_cancel_ends_all_processes(ml, tmp_path):
-    line = f"echo $$ > {tmp_path}/$RANK; sleep 600"
-    job = submit(ml, line, {"type": "PyTorch", "process_count_per_instance": 2})
+@pytest.mark.parametrize("kind", ["PyTorch", "Mpi"])
+def test_cancel_ends_all_processes(ml, kind, tmp_path):
+    line = f"echo $$ > {tmp_path}/${{RANK:-$OMPI_COMM_WORLD_RANK}}; sleep 600"
+    job = submit(ml, line, {"type": kind, "process_count_per_instance": 2})
     deadline = time.monotonic() + 60
     while len(pids := [p.read_text().strip() for p in tmp_path.iterdir()]) < 2 or "" in pids:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     ml.jobs.begin_cancel(job.name)
     assert wait_for_end(ml, job.name).status == "Canceled"
-    assert not [pid for pid in pids if Path("/proc", pid).exists()]
+    assert not [pid for pid in pids if is_running(pid)]
+
+
+def test_end_of_a_job_ends_its_processes_in_other_sessions(ml, tmp_path):
+    line = f"setsid sleep 600 & echo $! > {tmp_path}/pid"
+    job = submit(ml, line, {"type": "PyTorch"})
+    assert wait_for_end(ml, job.name).status == "Completed"
+    assert not is_running((tmp_path / "pid").read_text().strip())
 
 
 def test_a_step_gets_its_counts_from_inputs_of_the_pipeline(ml, tmp_path):

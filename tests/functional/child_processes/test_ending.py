@@ -98,3 +98,12 @@ def test_a_process_without_a_mark_outlives_its_parent(tmp_path):
 
 def test_run_returns_the_exit_code():
     assert child_processes.run(["bash", "-c", "exit 7"]).returncode == 7
+
+
+def test_end_marked_ends_a_child_in_another_session():
+    script = "setsid sleep 300 > /dev/null & echo $!"
+    process = child_processes.spawn(["bash", "-c", script], mark="test-mark", stdout=-1, text=True)
+    pid = int(process.communicate()[0])
+    assert _alive(pid)
+    child_processes.end_marked("test-mark", 0)
+    _wait_for(lambda: not _alive(pid))

@@ -9,6 +9,16 @@ The guardian finds them by a mark in their environment, as the Azure Pipelines a
 session.
 """
 
+from child_processes._marks import end_marked
 from child_processes._owner import Process, end_group, environment, follow_parent, run, spawn, strip
 
-__all__ = ["Process", "end_group", "environment", "follow_parent", "run", "spawn", "strip"]
+__all__ = [
+    "Process",
+    "end_group",
+    "end_marked",
+    "environment",
+    "follow_parent",
+    "run",
+    "spawn",
+    "strip",
+]

@@ -63,7 +63,9 @@ def _signal(pid: int, signum: int) -> None:
 
 
 def end_marked(owner: str, grace: float) -> None:
-    """Terminate each process of ``owner``: SIGTERM, ``grace`` seconds, then SIGKILL.
+    """Terminate each process with a mark: SIGTERM, ``grace`` seconds, then SIGKILL.
+
+    They can be in any process group or session. The mark is that of an owner, or of ``spawn``.
 
     SIGKILL is repeated, because a process may fork between being listed and being killed.
     """

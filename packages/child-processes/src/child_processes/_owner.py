@@ -62,11 +62,16 @@ def strip(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name != _marks.VARIABLE}
 
 
-def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A copy of ``env`` (this process's by default) with the mark of this owner."""
+def environment(env: Mapping[str, str] | None = None, mark: str = "") -> dict[str, str]:
+    """A copy of ``env`` (this process's by default) with the mark of this owner.
+
+    Args:
+        env: environment variables.
+        mark: another mark, for :func:`end_marked`.
+    """
     base = dict(os.environ if env is None else env)
     outer = _marks.owners(os.environ.get(_marks.VARIABLE, ""))
-    base[_marks.VARIABLE] = ":".join([*outer, _me()])
+    base[_marks.VARIABLE] = ":".join([*outer, _me(), *([mark] if mark else [])])
     return base
 
 
@@ -74,6 +79,7 @@ def spawn(
     argv: Sequence[str | os.PathLike[str]],
     *,
     env: Mapping[str, str] | None = None,
+    mark: str = "",
     **options: Any,
 ) -> subprocess.Popen[Any]:
     """Start ``argv`` in its own process group; it cannot outlive this process.
@@ -81,6 +87,7 @@ def spawn(
     Args:
         argv: program and arguments.
         env: its environment; this process's by default.
+        mark: a unique text without colons, by which :func:`end_marked` finds its children.
         options: as for :class:`subprocess.Popen`.
 
     Returns:
@@ -90,7 +97,9 @@ def spawn(
         OSError: the program cannot be started.
     """
     options.setdefault("process_group", 0)
-    return subprocess.Popen([os.fspath(part) for part in argv], env=environment(env), **options)
+    return subprocess.Popen(
+        [os.fspath(part) for part in argv], env=environment(env, mark), **options
+    )
 
 
 def run(

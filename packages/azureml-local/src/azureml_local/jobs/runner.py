@@ -12,6 +12,7 @@ import os
 import sqlite3
 import subprocess
 import traceback
+import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,7 @@ class Runner:
         """
         if records.find(self._state, workspace, name).body.get("cancel"):
             raise Cancelled
+        mark = uuid.uuid4().hex
         with log.open("ab") as file:
             process = child_processes.spawn(
                 command,
@@ -265,6 +267,7 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env=self._job_environment(workspace, variables or {}, bin_folder),
+                mark=mark,
             )
         self._processes[workspace.key, name] = process
         self.set_status(workspace, name, status)
@@ -281,6 +284,8 @@ class Runner:
             del self._processes[workspace.key, name]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)  # processes that the command left running
+            # Those in other process groups too: Open MPI gives each rank a group of its own.
+            await asyncio.to_thread(child_processes.end_marked, mark, 0)
 
     async def build_interpreter(
         self, workspace: Workspace, name: str, conda_file: str
