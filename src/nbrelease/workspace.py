@@ -15,9 +15,10 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -27,6 +28,8 @@ from nbrelease.errors import UsageError, WorkspaceError
 from nbrelease.file_lock import UsageLock
 from nbrelease.settings import Environment
 
+METADATA = "ARM_CLOUD_METADATA_URL"
+"""Set by ``azureml-local run`` to an address of the local workspace's server."""
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 CLOCK_TOLERANCE_SECONDS = 1.0
@@ -113,10 +116,12 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
         pipeline step, where the variables of a local workspace are already set.
 
     Raises:
-        UsageError: the port in settings.ini is in use.
+        UsageError: the port in settings.ini is in use, or the environment is on Azure and the
+            variables of this process are those of a local workspace.
         WorkspaceError: the local workspace did not start.
     """
-    if env.workspace == "azure" or "ARM_CLOUD_METADATA_URL" in os.environ:
+    check_variables(env)
+    if env.workspace == "azure" or METADATA in os.environ:
         yield {}
         return
     data = (root / env.local_data).resolve()
@@ -136,6 +141,31 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
                 with lock.change():
                     wait_for_others(lambda: console.warning(IN_USE))
                     child_processes.end_group(process, grace=10)
+
+
+def find_local_address(variables: Mapping[str, str]) -> str:
+    """Host and port of the local workspace that variables connect to; empty for Azure."""
+    address = urlsplit(variables.get(METADATA, ""))
+    return address.netloc if address.hostname in ("localhost", "127.0.0.1") else ""
+
+
+def check_variables(env: Environment) -> None:
+    """Refuse the variables of a local workspace for an environment on Azure.
+
+    A pipeline step may have them: ``azureml-local run -- pipelines-local run`` rehearses a pipeline
+    with the settings for Azure. Elsewhere the evidence would name Azure for what ran here.
+
+    Raises:
+        UsageError: this process is no pipeline step, and its variables are those of a local
+            workspace.
+    """
+    address = find_local_address(os.environ)
+    if env.workspace == "azure" and address and not os.environ.get("TF_BUILD"):
+        raise UsageError(
+            f"settings.ini has workspace = azure (workspace {env.workspace_name}), but the "
+            f"variables of this process are those of the local workspace at {address}; use a "
+            "terminal outside make lab and azureml-local run, or start JupyterLab with jupyter lab"
+        )
 
 
 def _create_private(data: Path) -> None:

@@ -14,7 +14,7 @@ from nbrelease.errors import RunFailed, UsageError
 from nbrelease.records import RunbookResult
 from nbrelease.records.verdict import rolled_back
 from nbrelease.settings import load
-from nbrelease.workspace import open_workspace
+from nbrelease.workspace import check_variables, open_workspace
 
 
 @click.command()
@@ -73,6 +73,7 @@ def command(
     """
     settings = load(arguments=parse_settings(overrides))
     env = settings.environment(env_name, model)
+    check_variables(env)  # before a release begins
     settings.training_parameters(env_name, model)  # wrong ones are reported before a run
     arguments = _parse_parameters(pairs)
     runbooks = [_find_runbook(name, settings.root / env.runbooks) for name in names]

@@ -23,6 +23,7 @@ from nbrelease.runbook.execute import LOG_OFFSET
 from nbrelease.runbook.masking import INJECTED
 from nbrelease.runbook.verdict import METADATA
 from nbrelease.settings import load
+from nbrelease.workspace import check_variables
 
 STOP_SECONDS = 10.0
 MAX_ENDED_RUNS = 20
@@ -166,11 +167,13 @@ class Run:
             arguments: parameters as text of the command line.
 
         Raises:
-            UserError: it is not a runbook of a project.
+            UserError: it is not a runbook of a project, or the environment is on Azure and the
+                server has the variables of a local workspace.
         """
         settings = load(path.parent)
         if not read_form(path, env, model).name:
             raise UsageError(f"{path.name}: not a runbook; move it to the runbooks folder")
+        check_variables(settings.environment(env, model))
         self.id, self.path = secrets.token_hex(8), path
         self.name, self.root = path.stem, settings.root
         self.evidence = settings.root / settings.environment(env).evidence

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from nbrelease.errors import SettingsError
 from nbrelease.settings import load
+from nbrelease.workspace import find_local_address
 
 VARIABLE = "MLFLOW_TRACKING_URI"
-METADATA = "ARM_CLOUD_METADATA_URL"
-"""Set by ``azureml-local run`` to an address of the local workspace's server."""
 
 
 def find_tracking_uri(folder: Path, variables: Mapping[str, str]) -> str:
@@ -27,8 +25,8 @@ def find_tracking_uri(folder: Path, variables: Mapping[str, str]) -> str:
     Returns:
         Empty if the variable is set already, or if no local workspace or project is there.
     """
-    address = urlsplit(variables.get(METADATA, ""))
-    if variables.get(VARIABLE) or address.hostname not in ("localhost", "127.0.0.1"):
+    address = find_local_address(variables)
+    if variables.get(VARIABLE) or not address:
         return ""
     try:
         settings = load(folder)
@@ -39,7 +37,7 @@ def find_tracking_uri(folder: Path, variables: Mapping[str, str]) -> str:
     if local is None:
         return ""
     return (
-        f"azureml://{address.netloc}/mlflow/v1.0/subscriptions/{local.subscription_id}"
+        f"azureml://{address}/mlflow/v1.0/subscriptions/{local.subscription_id}"
         f"/resourceGroups/{local.resource_group}/providers/Microsoft.MachineLearningServices"
         f"/workspaces/{local.workspace_name}"
     )

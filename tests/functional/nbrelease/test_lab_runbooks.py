@@ -8,7 +8,7 @@ import time
 import pytest
 from lab_server import open_server
 
-from nbrelease.errors import SettingsError
+from nbrelease.errors import SettingsError, UsageError
 from nbrelease.lab import runbooks
 
 pytestmark = pytest.mark.functional
@@ -132,6 +132,15 @@ def test_the_form_has_the_values_of_a_model(project):
     assert [each.value for each in first.fields] != ["other"]
     with pytest.raises(SettingsError):
         runbooks.read_form(path, "dev", "third")
+
+
+def test_a_run_on_azure_does_not_use_a_local_workspace(project, monkeypatch):
+    path = project.runbook("01_count", ("count", [], "print(1)"))
+    monkeypatch.setenv("ARM_CLOUD_METADATA_URL", "https://localhost:4711/metadata/endpoints")
+    monkeypatch.delenv("TF_BUILD", raising=False)
+    with pytest.raises(UsageError, match="localhost:4711"):
+        runbooks.Run(path, "dev", "", {})
+    assert not (project.root / ".nbrelease-lab").exists()
 
 
 def test_old_runs_are_removed(project, monkeypatch):

@@ -39,6 +39,16 @@ def stream(text: str):
     return [nbformat.v4.new_output("stream", name="stdout", text=text)]
 
 
+def test_a_local_workspace_is_not_used_for_an_environment_on_azure(project, monkeypatch, capfd):
+    project.runbook("01_a", ("a", [], "print(1)"))
+    monkeypatch.setenv("ARM_CLOUD_METADATA_URL", "https://localhost:4711/metadata/endpoints")
+    monkeypatch.delenv("TF_BUILD", raising=False)
+    assert run("01_a") == 2
+    [line] = capfd.readouterr().err.splitlines()
+    assert "localhost:4711" in line
+    assert not (project.root / "evidence").exists()
+
+
 def test_published_values_and_settings_are_injected(project, capfd):
     project.runbook(
         "01_a",

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -80,6 +81,7 @@ def test_a_server_is_recognized_after_the_clock_was_set(tmp_path, capsys, second
 
 HOLD = """
 import sys, time
+from contextlib import ExitStack
 from pathlib import Path
 from nbrelease.file_lock import UsageLock, lock
 path = Path(sys.argv[2])
@@ -124,6 +126,39 @@ def test_the_last_user_is_waited_for(tmp_path):
     with lock.use() as wait_for_others:
         wait_for_others(lambda: waited.append(0))
     assert waited == [None]
+
+
+LOCAL = "https://localhost:4711/metadata/endpoints"
+
+
+@pytest.mark.parametrize(
+    ("workspace", "metadata", "step", "refused"),
+    [
+        ("azure", LOCAL, "", True),
+        ("azure", LOCAL, "True", False),  # a pipeline with the settings for Azure
+        ("azure", "https://management.usgovcloudapi.net/metadata/endpoints", "", False),
+        ("local", LOCAL, "", False),
+    ],
+)
+def test_an_environment_on_azure_does_not_use_a_local_workspace(
+    tmp_path, monkeypatch, workspace, metadata, step, refused
+):
+    azure = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
+    text = (Path(__file__).parents[3] / "settings.ini").read_text()
+    if workspace == "azure":
+        text = text.replace("workspace = local", azure)
+    (tmp_path / "settings.ini").write_text(text)
+    monkeypatch.setenv("ARM_CLOUD_METADATA_URL", metadata)
+    monkeypatch.setenv("TF_BUILD", step)
+    environment = load(tmp_path / "settings.ini").environment("dev")
+    with ExitStack() as stack:
+        if refused:
+            error = stack.enter_context(pytest.raises(UsageError))
+        with open_workspace(environment, tmp_path) as variables:
+            assert variables == {}
+    if refused:
+        assert "localhost:4711" in str(error.value)
+        assert error.value.exit_code == 2
 
 
 @pytest.mark.functional
