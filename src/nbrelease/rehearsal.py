@@ -33,6 +33,7 @@ from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
 WORK = Path(".pipelines-local")
+LOCK = WORK / "rehearsal.lock"
 PACK = "evidence-pack"
 ERROR = "##[error]"
 PROD_ID_TOKEN_SECONDS = 3.0
@@ -51,7 +52,7 @@ def lock_checkout(root: Path) -> Iterator[None]:
         UsageError: another one runs.
     """
     try:
-        with file_lock.lock(root / WORK / "rehearsal.lock"):
+        with file_lock.lock(root / LOCK):
             yield
     except file_lock.LockedError as error:
         raise UsageError(

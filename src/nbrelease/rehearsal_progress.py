@@ -6,6 +6,7 @@ again and a rehearsal that was started in a terminal show the same.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from nbrelease import files
 from pipelines_local import events
 
 FILE = "rehearsal.json"
+VALIDATION = "validation:"
+"""Before ``STAGE.JOB`` of a manual validation that waits."""
 
 State: TypeAlias = Literal["not started", "running", "waiting"] | pipelines_local.Result
 """The state of a stage or a job; a stage waits for its approvals."""
@@ -44,7 +47,12 @@ class Approval(BaseModel):
 
 
 class StageProgress(BaseModel):
-    """A stage with its jobs; ``waiting`` are the environments whose approval is missing."""
+    """A stage with its jobs.
+
+    Attributes:
+        waiting: the environments whose approval is missing; ``validation:STAGE.JOB`` for a manual
+            validation.
+    """
 
     name: str
     display: str
@@ -64,6 +72,7 @@ class RehearsalProgress(BaseModel):
         model: the section of settings.ini; empty for the model of ``[DEFAULT]``.
         run: the id of the run, for resuming.
         name: the build number.
+        pid: of its last process.
         resumed: when its last process started; the first one or one after an approval.
         result: the result of the run; empty until it ends or waits. A run that was killed has no
             result in its file: a reader that knows that it does not run says ``Interrupted``.
@@ -76,6 +85,7 @@ class RehearsalProgress(BaseModel):
     model: str
     run: str = ""
     name: str = ""
+    pid: int = 0
     started: datetime
     resumed: datetime
     finished: datetime | None = None
@@ -99,7 +109,9 @@ class ProgressFile:
         """
         self._listener = listener
         now = datetime.now(UTC)
-        self._progress = RehearsalProgress(pipeline=pipeline, model=model, started=now, resumed=now)
+        self._progress = RehearsalProgress(
+            pipeline=pipeline, model=model, pid=os.getpid(), started=now, resumed=now
+        )
         self._folder: Path | None = None
 
     def handle(self, event: events.Event) -> None:
@@ -132,7 +144,9 @@ class ProgressFile:
         self._folder = event.folder
         earlier = read_progress(event.folder)
         if earlier is not None:
-            self._progress = earlier.model_copy(update={"resumed": self._progress.resumed})
+            self._progress = earlier.model_copy(
+                update={"resumed": self._progress.resumed, "pid": self._progress.pid}
+            )
         progress = self._progress
         progress.run, progress.name = event.run, event.name
         progress.finished, progress.result, progress.messages = None, "", []
@@ -181,11 +195,13 @@ class ProgressFile:
             case events.ApprovalRequested():
                 stage = self._stage(event.stage)
                 stage.state = "waiting"
-                if event.environment not in stage.waiting:
-                    stage.waiting.append(event.environment)
+                name = _waiting_name(event.environment, event.kind)
+                if name not in stage.waiting:
+                    stage.waiting.append(name)
             case events.ApprovalDecided(approval=record):
                 stage = self._stage(record.stage)
-                stage.waiting = [each for each in stage.waiting if each != record.environment]
+                name = _waiting_name(record.environment, event.kind)
+                stage.waiting = [each for each in stage.waiting if each != name]
                 stage.approvals.append(Approval.model_validate(record, from_attributes=True))
             case _:
                 return False
@@ -212,6 +228,10 @@ def read_progress(folder: Path) -> RehearsalProgress | None:
         return RehearsalProgress.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def _waiting_name(environment: str, kind: str) -> str:
+    return f"{VALIDATION}{environment}" if kind == "validation" else environment
 
 
 def _new_job(name: str, display: str) -> JobProgress:

@@ -11,6 +11,7 @@ import contextlib
 import getpass
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,9 +22,10 @@ from pydantic import BaseModel, ConfigDict
 
 import child_processes
 from nbrelease.errors import UsageError
+from nbrelease.file_lock import is_locked
 from nbrelease.lab.runbooks import create_log_folder, read_last_line
-from nbrelease.rehearsal import PIPELINES, WORK, lock_checkout
-from nbrelease.rehearsal_progress import RehearsalProgress, read_progress
+from nbrelease.rehearsal import LOCK, PIPELINES, WORK, lock_checkout
+from nbrelease.rehearsal_progress import VALIDATION, RehearsalProgress, read_progress
 from nbrelease.settings import Settings, load
 
 END_SECONDS = 30.0
@@ -96,10 +98,12 @@ class Rehearsals:
         command = self._processes.get(settings.root)
         listed = _read_newest(settings.root)
         own = command is not None and command.is_running
-        starting = own and not (command and listed and listed[0].resumed >= command.started)
+        if command and own:  # the clock may have gone back since an earlier one
+            listed.sort(key=command.has_run, reverse=True)
+        starting = own and not (command and listed and command.has_run(listed[0]))
         # Without a result the newest one runs in another process, or was killed.
         is_open = bool(listed) and listed[0].result == ""
-        running = own or (is_open and _is_locked(settings.root))
+        running = own or (is_open and is_locked(settings.root / LOCK))
         shown = [
             _mark_interrupted(each, running=running and not starting and number == 0)
             for number, each in enumerate(listed)
@@ -112,7 +116,7 @@ class Rehearsals:
                 if (settings.root / ".ado" / pipeline.file).is_file()
             ],
             models=list(settings.models),
-            reviewer=getpass.getuser(),
+            reviewer=_read_user(),
             running=running,
             starting=starting,
             stoppable=own,
@@ -125,12 +129,17 @@ class Rehearsals:
         """Start a rehearsal.
 
         Raises:
-            UsageError: another rehearsal runs in this checkout, or the pipeline is unknown.
+            UsageError: another rehearsal runs in this checkout, or pipeline or model is unknown.
         """
         if request.pipeline not in PIPELINES:
             names = ", ".join(PIPELINES)
             raise UsageError(f"{request.pipeline}: no such pipeline; use one of {names}")
-        self._run(load(folder), request.pipeline, request.model, [])
+        settings = load(folder)
+        if request.model and request.model not in settings.models:
+            raise UsageError(
+                f"Model: settings.ini has no section [model:NAME] for {request.model!r}"
+            )
+        self._run(settings, request.pipeline, request.model, [])
         return self.read(folder)
 
     def decide(self, folder: Path, request: DecisionRequest) -> RehearsalState:
@@ -144,6 +153,9 @@ class Rehearsals:
         reviewer = request.reviewer.strip()
         if not reviewer or ":" in reviewer:
             raise UsageError("Reviewer: enter a name without a colon")
+        for name, text in (("Reviewer", reviewer), ("Comment", request.comment)):
+            if any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
+                raise UsageError(f"{name}: remove line ends and other control characters")
         waiting = next(
             (each for each in _read_newest(settings.root) if each.run == request.run), None
         )
@@ -156,10 +168,13 @@ class Rehearsals:
             )
         assert waiting is not None  # noqa: S101 - it has stages
         command = self._processes.get(settings.root)
-        if command is not None:
+        if command is not None and command.has_run(waiting):
             command.wait(END_SECONDS)  # it has written its result, and is about to end
         # For this stage only: a later stage of the same environment asks again.
-        target = f"{request.stage}.{request.environment}={reviewer}:{request.comment.strip()}"
+        name = request.environment
+        if not name.startswith(VALIDATION):  # which has the name of its stage already
+            name = f"environment:{request.stage}.{name}"
+        target = f"{name}={reviewer}:{request.comment.strip()}"
         options = ["--resume", request.run, f"--{request.decision}", target]
         self._run(settings, waiting.pipeline, waiting.model, options)
         return self.read(folder)
@@ -219,6 +234,10 @@ class _Command:
     def is_running(self) -> bool:
         return self.process.poll() is None
 
+    def has_run(self, rehearsal: RehearsalProgress) -> bool:
+        """Whether it is the last process of a rehearsal; the clock may have been set since then."""
+        return rehearsal.pid == self.process.pid
+
     def wait(self, seconds: float) -> None:
         """Wait for its end."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -236,7 +255,8 @@ class _Command:
         if self.process.returncode == 0:
             return ""
         wrote_result = any(
-            each.finished is not None and each.finished >= self.started for each in listed
+            each.finished is not None and (self.has_run(each) or each.finished >= self.started)
+            for each in listed
         )
         return "" if wrote_result else read_last_line(self.log).removeprefix(PREFIX)
 
@@ -249,12 +269,12 @@ def _read_newest(root: Path) -> list[RehearsalProgress]:
     return sorted(listed, key=lambda each: each.resumed, reverse=True)
 
 
-def _is_locked(root: Path) -> bool:
+def _read_user() -> str:
+    """The name of the server's user; empty for one without an entry in the list of users."""
     try:
-        with lock_checkout(root):
-            return False
-    except UsageError:
-        return True
+        return getpass.getuser()
+    except (KeyError, OSError):  # before and since Python 3.13
+        return ""
 
 
 def _mark_interrupted(progress: RehearsalProgress, *, running: bool) -> RehearsalProgress:

@@ -7,12 +7,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from lab_server import open_server
 from rehearsal_project import write_project
+
+from nbrelease.errors import UsageError
+from nbrelease.lab.rehearsals import (
+    END_SECONDS,
+    DecisionRequest,
+    Rehearsals,
+    RehearsalState,
+    StartRequest,
+)
+from nbrelease.rehearsal_progress import RehearsalProgress, StageProgress
 
 pytestmark = pytest.mark.functional
 PATH = {"path": ""}
@@ -56,7 +68,7 @@ def start(client, pipeline: str, model: str = "") -> None:
 
 def test_a_rehearsal_waits_for_each_approval_and_ends_with_its_verdict(client, root):
     idle = client.get(URL, params=PATH).json()
-    assert (idle["pipelines"], idle["rehearsals"]) == (["qa", "dev", "prod"], [])
+    assert idle["pipelines"] == ["qa", "dev", "prod"]
     assert idle["models"] == ["second"]
     start(client, "dev", "second")
     state = read(client, ended)
@@ -79,6 +91,9 @@ def test_a_rehearsal_waits_for_each_approval_and_ends_with_its_verdict(client, r
     for reviewer in (" ", "Ada:Lin"):
         refused = client.put(URL, params=PATH, json={**decision, "reviewer": reviewer})
         assert refused.status_code == 422
+    for changes in ({"reviewer": "A\0"}, {"comment": "a\nb"}, {"comment": "\x1b[1m"}):
+        refused = client.put(URL, params=PATH, json={**decision, "reviewer": "Ada", **changes})
+        assert refused.status_code == 422, changes
     other = {**decision, "reviewer": "Ada", "environment": "blue"}
     assert client.put(URL, params=PATH, json=other).status_code == 422
     assert client.put(URL, params=PATH, json=decision).status_code == 400  # no reviewer
@@ -142,6 +157,9 @@ def test_a_rehearsal_of_a_terminal_is_shown_and_a_killed_one_too(client, root):
         process.wait(30)
     killed = read(client, ended)["rehearsals"][0]
     assert killed["result"] == "Interrupted"
+    # Reading does not write to the lock.
+    lock = (root / ".pipelines-local" / "rehearsal.lock").read_text("utf-8")
+    assert lock.startswith(f"pid {process.pid},")
 
 
 def test_a_rehearsal_that_does_not_start_has_one_line(client):
@@ -152,6 +170,68 @@ def test_a_rehearsal_that_does_not_start_has_one_line(client):
     unknown = client.post(URL, params=PATH, json={"pipeline": "none"})
     assert unknown.status_code == 422
     assert client.post(URL, params=PATH, json={"pipeline": 1}).status_code == 400
+    unknown = client.post(URL, params=PATH, json={"pipeline": "qa", "model": "\0"})
+    assert unknown.status_code == 422
+
+
+@pytest.fixture
+def idle(tmp_path) -> Path:
+    """A project without rehearsals."""
+    write_project(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def wait_until(
+    rehearsals: Rehearsals, root: Path, condition: Callable[[RehearsalState], bool]
+) -> RehearsalState:
+    deadline = time.monotonic() + 120
+    while not condition(state := rehearsals.read(root)):
+        assert time.monotonic() < deadline, state
+        time.sleep(0.1)
+    return state
+
+
+def test_a_rehearsal_on_azure_does_not_use_a_local_workspace(idle, monkeypatch):
+    monkeypatch.setenv("ARM_CLOUD_METADATA_URL", "https://localhost:4711/metadata/endpoints")
+    monkeypatch.delenv("TF_BUILD", raising=False)
+    rehearsals = Rehearsals()
+    rehearsals.start(idle, StartRequest(pipeline="qa"))
+    state = wait_until(rehearsals, idle, lambda state: not state.running)
+    assert "localhost:4711" in state.message
+    assert state.rehearsals == []
+
+
+def test_a_user_without_a_name(idle, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", Mock(side_effect=KeyError("uid not found")))
+    assert Rehearsals().read(idle).reviewer == ""
+
+
+def test_a_rehearsal_after_the_clock_went_back(idle):
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    stage = StageProgress(name="register", display="", state="waiting", waiting=["prod"])
+    waiting = RehearsalProgress(
+        pipeline="dev", model="", run="r", started=later, resumed=later, finished=later,
+        result="Waiting", stages=[stage],
+    )  # fmt: skip
+    folder = idle / ".pipelines-local" / "r"
+    folder.mkdir(parents=True)
+    (folder / "rehearsal.json").write_text(waiting.model_dump_json(), "utf-8")
+    rehearsals = Rehearsals()
+    rehearsals.start(idle, StartRequest(pipeline="qa"))
+    try:
+        state = wait_until(rehearsals, idle, lambda state: not state.starting)
+        assert [each.pipeline for each in state.rehearsals] == ["qa", "dev"]
+        assert [each.result for each in state.rehearsals] == ["", "Waiting"]
+        decision = DecisionRequest(
+            run="r", stage="register", environment="prod", decision="approve", reviewer="Ada"
+        )
+        started = time.monotonic()
+        with pytest.raises(UsageError, match="pid "):
+            rehearsals.decide(idle, decision)
+        assert time.monotonic() - started < END_SECONDS / 2  # it does not wait for the other run
+    finally:
+        rehearsals.stop(idle)
+        wait_until(rehearsals, idle, lambda state: not state.running)
 
 
 def _step(state: dict[str, Any]) -> str:

@@ -75,14 +75,14 @@ def test_copies_of_a_matrix_and_a_manual_validation(tmp_path: Path) -> None:
         "build": "waiting", "deploy": "not started", "d": "not started",
         "list": "Succeeded", "test.a": "Succeeded", "test.b": "Failed", "ask": "not started",
     }  # fmt: skip
-    assert first.stages[0].waiting == ["build.ask"]
+    assert first.stages[0].waiting == ["validation:build.ask"]
     assert first.result == ""  # only the end of the rehearsal has a result
 
     progress = ProgressFile(listener, "dev", "")
     resume_pipeline(
         result.run,
         work_dir=work,
-        approvals={"build.build.ask": Decision("reject", "Ada", "no")},
+        approvals={"validation:build.ask": Decision("reject", "Ada", "no")},
         listener=progress,
     )
     progress.finish("Failed", "failed", ["exit code 1"], tmp_path / "index.html")

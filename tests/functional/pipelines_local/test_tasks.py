@@ -153,6 +153,38 @@ def test_an_approved_validation(run: Any, name: str) -> None:
     ]
 
 
+ENVIRONMENT_OF_THE_SAME_NAME = """
+- stage: u
+  jobs: [{deployment: d, environment: wait, strategy: {runOnce: {deploy: {steps: [{bash: 'true'}]}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "names", "decided"),
+    [
+        ("s", ["s.wait"], ["wait"]),
+        ("s", ["wait"], ["wait"]),
+        ("s", ["environment:s.wait"], ["wait"]),
+        ("s", ["s.wait", "validation:s.wait"], ["wait", "s.wait"]),
+        ("s", ["environment:WAIT", "validation:wait"], ["wait", "s.wait"]),
+        ("u", ["u.wait", "s.wait"], ["s.wait", "wait"]),
+        ("u", ["wait"], []),
+    ],
+)
+def test_a_decision_about_an_environment_is_not_one_about_a_validation(
+    run: Any, stage: str, names: list[str], decided: list[str]
+) -> None:
+    deployment = ENVIRONMENT_OF_THE_SAME_NAME.partition("jobs: [")[2].rpartition("]")[0]
+    pipeline = (
+        VALIDATION.replace("  - job: deploy", f"  - {deployment}\n  - job: deploy")
+        if stage == "s"
+        else VALIDATION + ENVIRONMENT_OF_THE_SAME_NAME
+    )
+    result = run(pipeline, approvals={name: Decision("approve", "ann") for name in names})
+    assert [each.environment for each in result.approvals] == decided
+    assert result.result == ("Succeeded" if len(decided) == 2 else "Waiting")
+
+
 def test_a_rejected_validation_fails_its_job(run: Any) -> None:
     result = run(VALIDATION, approvals={"wait": Decision("reject", "bob", "no")})
     assert [stage.result for stage in result.stages] == ["Failed", "Skipped"]

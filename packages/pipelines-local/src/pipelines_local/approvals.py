@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 from pipelines_local.errors import UsageError
 
 Verdict: TypeAlias = Literal["approve", "reject", "open"]
+Kind: TypeAlias = Literal["environment", "validation"]
+"""Of an approval: of an environment, or by a manual validation."""
 _FIELDS = {"decision", "name", "comment"}
 
 
@@ -36,6 +38,9 @@ class ApprovalRequest:
         environment: the environment, or ``STAGE.JOB`` for a manual validation.
         artifacts: the artifacts of the run so far, for review.
         instructions: instructions of a manual validation.
+        kind: whether it is an environment's approval or a manual validation.
+        names: the names that a decision about this request can have, in lower case, the preferred
+            one first.
     """
 
     stage: str
@@ -43,6 +48,8 @@ class ApprovalRequest:
     run: str
     artifacts: Path
     instructions: str = ""
+    kind: Kind = "environment"
+    names: tuple[str, ...] = ()
 
 
 class Approver(Protocol):
@@ -53,9 +60,11 @@ class Approver(Protocol):
 
 
 class PresetApprovals:
-    """Decisions that were made before the run, by environment or ``STAGE.ENVIRONMENT``.
+    """Decisions that were made before the run, by a name of their request; names ignore case.
 
-    Names ignore case. A decision with a stage is preferred.
+    An approval of an environment has the names ``STAGE.ENV`` and ``ENV``, a manual validation
+    ``STAGE.JOB`` and ``JOB``, except those that are also names of an environment. With the prefix
+    ``environment:`` or ``validation:`` a name is for one kind only.
     """
 
     def __init__(self, decisions: Mapping[str, Decision], fallback: Approver | None = None) -> None:
@@ -64,10 +73,8 @@ class PresetApprovals:
 
     def preset(self, request: ApprovalRequest) -> Decision | None:
         """Return the preset decision without asking the fallback."""
-        name = request.environment.lower()
-        # An environment has no dot in its name; a manual validation is STAGE.JOB or just JOB.
-        names = (f"{request.stage.lower()}.{name}", name, name.rpartition(".")[2])
-        return next((self._decisions[each] for each in names if each in self._decisions), None)
+        decisions = self._decisions
+        return next((decisions[each] for each in request.names if each in decisions), None)
 
     def decide(self, request: ApprovalRequest) -> Decision | None:
         """Return the preset decision, else that of the fallback."""
@@ -87,7 +94,7 @@ def parse_flag(text: str, verdict: Verdict) -> tuple[str, Decision]:
     name, _, comment = rest.partition(":")
     if not environment.strip():
         raise UsageError("approval-option", f"{text!r}: use the form ENV or ENV=NAME:COMMENT")
-    return environment.strip(), Decision(verdict, name.strip() or _user(), comment.strip())
+    return environment.strip(), Decision(verdict, name.strip() or user_name(), comment.strip())
 
 
 def parse_flags(flags: Mapping[Verdict, Iterable[str]]) -> dict[str, Decision]:
@@ -124,12 +131,13 @@ def read_decisions(data: Mapping[str, Any]) -> dict[str, Decision]:
                 f"{environment}: needs 'decision' (approve, reject or open); "
                 "can have 'name' and 'comment'",
             )
-        name, comment = str(fields.get("name") or _user()), str(fields.get("comment") or "")
+        name, comment = str(fields.get("name") or user_name()), str(fields.get("comment") or "")
         decisions[environment] = Decision(verdict, name, comment)
     return decisions
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The name of the user; ``unknown`` for one without an entry in the list of users."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

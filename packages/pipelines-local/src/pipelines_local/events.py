@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias, Union
 
+from pipelines_local.approvals import Kind
 from pipelines_local.errors import Diagnostic
 from pipelines_local.results import ApprovalRecord, JobResult, Result, StageResult, StepResult
 
@@ -108,6 +109,7 @@ class ApprovalRequested:
     stage: str
     environment: str
     artifacts: Path
+    kind: Kind = "environment"
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class ApprovalDecided:
     """An approval was granted or rejected."""
 
     approval: ApprovalRecord
+    kind: Kind = "environment"
 
 
 @dataclass(frozen=True)

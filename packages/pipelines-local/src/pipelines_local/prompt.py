@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-
-from pipelines_local.approvals import ApprovalRequest, Decision
+from pipelines_local.approvals import ApprovalRequest, Decision, user_name
 
 
 class Prompt:
@@ -26,7 +24,7 @@ class Prompt:
             )
             if answer == "later":
                 return None
-            name = click.prompt("Your name", default=getpass.getuser())
+            name = click.prompt("Your name", default=user_name())
             comment = click.prompt("Comment", default="", show_default=False)
         except click.Abort:  # Ctrl-C cancels the run
             raise KeyboardInterrupt from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
-from pipelines_local.approvals import ApprovalRequest, Approver, Decision, PresetApprovals
+from pipelines_local.approvals import ApprovalRequest, Approver, Decision, Kind, PresetApprovals
 from pipelines_local.events import ApprovalDecided, ApprovalRequested
 from pipelines_local.model import Job
 from pipelines_local.results import ApprovalRecord, RunResult
@@ -43,6 +43,12 @@ class ApprovalRequests:
         self._approver = approver
         self._save = save
         self._reject = reject
+        self._taken = {
+            name
+            for state in graph.stages.values()
+            for environment in state.stage.environments
+            for name in _names(state.stage.name, environment)
+        }
 
     def request_missing(self) -> bool:
         """Ask for the missing approvals; True if there was a decision."""
@@ -103,13 +109,16 @@ class ApprovalRequests:
         return (state.stage.name, job.name) in self._context.validations
 
     def _request_approval(self, state: StageState, environment: str) -> bool:
-        decision = self._decide(state, environment)
+        names = _names(state.stage.name, environment)
+        decision = self._decide(
+            state, environment, "environment", (*_prefix("environment", names), *names)
+        )
         if self._context.cancellation.requested:
             return True
         if decision is None:
             return False
         if decision.verdict != "open":
-            self._record_approval(state, environment, decision)
+            self._record_approval(state, environment, decision, "environment")
         if decision.verdict == "reject":
             self._reject(state)
         else:
@@ -121,27 +130,38 @@ class ApprovalRequests:
         name = _validation_name(state.stage.name, job)
         variables = self._context.variables
         texts = [variables.expand(step.inputs.get("instructions", "")) for step in job.validations]
-        decision = self._decide(state, name, "\n".join(text for text in texts if text))
+        own = _names(state.stage.name, job.name)
+        # One decision is not about two things: the names of an environment are for it alone.
+        names = (*_prefix("validation", own), *(each for each in own if each not in self._taken))
+        instructions = "\n".join(text for text in texts if text)
+        decision = self._decide(state, name, "validation", names, instructions)
         if self._context.cancellation.requested:
             return True
         if decision is None:
             return False
         self._context.validations[state.stage.name, job.name] = decision
         if decision.verdict != "open":
-            self._record_approval(state, name, decision)
+            self._record_approval(state, name, decision, "validation")
         return True
 
-    def _decide(self, state: StageState, name: str, instructions: str = "") -> Decision | None:
+    def _decide(
+        self,
+        state: StageState,
+        name: str,
+        kind: Kind,
+        names: tuple[str, ...],
+        instructions: str = "",
+    ) -> Decision | None:
         """Return the preset decision, else that of the approver."""
         folder = self._context.artifacts.folder
         request = ApprovalRequest(
-            state.stage.name, name, self._context.folder.run, folder, instructions
+            state.stage.name, name, self._context.folder.run, folder, instructions, kind, names
         )
         decision: Decision | None = None
         if isinstance(self._approver, PresetApprovals):
             decision = self._approver.preset(request)
         if decision is None:
-            self._context.events.send(ApprovalRequested(request.stage, name, folder))
+            self._context.events.send(ApprovalRequested(request.stage, name, folder, kind))
             self._save()
             decision = self._ask_approver(request)
         return decision
@@ -156,7 +176,9 @@ class ApprovalRequests:
         finally:
             self.is_prompting = False
 
-    def _record_approval(self, state: StageState, environment: str, decision: Decision) -> None:
+    def _record_approval(
+        self, state: StageState, environment: str, decision: Decision, kind: Kind
+    ) -> None:
         record = ApprovalRecord(
             environment,
             state.stage.name,
@@ -166,7 +188,17 @@ class ApprovalRequests:
             datetime.now(UTC),
         )
         self._result.approvals.append(record)
-        self._context.events.send(ApprovalDecided(record))
+        self._context.events.send(ApprovalDecided(record, kind))
+
+
+def _names(stage: str, name: str) -> tuple[str, str]:
+    """The names of an environment or a job in decisions: with its stage, and alone."""
+    return f"{stage}.{name}".lower(), name.lower()
+
+
+def _prefix(kind: Kind, names: Iterable[str]) -> Iterator[str]:
+    """The names that are for one kind only."""
+    return (f"{kind}:{name}" for name in names)
 
 
 def _validation_name(stage: str, job: Job) -> str:
