@@ -15,6 +15,9 @@ import {
 const RUNNING_POLL = 1000;
 const IDLE_POLL = 5000;
 
+/** Before the name of a manual validation that waits. */
+const VALIDATION = 'validation:';
+
 const NOT_STARTED = 'not started';
 
 export class RehearsalView {
@@ -68,7 +71,6 @@ export class RehearsalView {
   private async act(request: () => Promise<IRehearsals>): Promise<void> {
     clearTimeout(this._timer);
     const path = this.path;
-    let failed = false;
     try {
       const state = await request();
       if (path === this.path) {
@@ -76,12 +78,11 @@ export class RehearsalView {
         this.render(state);
       }
     } catch (error) {
-      failed = true;
       this.showFailure((error as Error).message);
     }
     clearTimeout(this._timer);
-    // Outside a project each request fails.
-    if (this._watching && (this._running || !failed)) {
+    // Also after a failed request: the server may be restarting.
+    if (this._watching) {
       const poll = this._running ? RUNNING_POLL : IDLE_POLL;
       this._timer = window.setTimeout(() => void this.refresh(), poll);
     }
@@ -274,6 +275,9 @@ class RunView {
     environment: string,
     reviewer: string
   ): HTMLElement {
+    const title = environment.startsWith(VALIDATION)
+      ? `Manual validation ${environment.slice(VALIDATION.length)}`
+      : `Approval of ${environment}`;
     const name = element('input', { type: 'text', value: reviewer });
     const comment = element('input', { type: 'text' });
     const buttons = ['approve', 'reject'].map(decision => {
@@ -298,7 +302,7 @@ class RunView {
     return element(
       'fieldset',
       {},
-      element('legend', {}, `Approval of ${environment}: ${stage.display}`),
+      element('legend', {}, `${title}: ${stage.display}`),
       labelled('Reviewer', name),
       labelled('Comment', comment),
       element('p', {}, ...buttons)

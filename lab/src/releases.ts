@@ -62,7 +62,10 @@ export class ReleasesPanel extends Widget {
       element(
         'p',
         {},
-        button('Refresh', () => this.refresh())
+        button('Refresh', () => {
+          void this._rehearsal.refresh();
+          return this.refresh();
+        })
       )
     ];
     try {

@@ -85,18 +85,24 @@ class RunbookForm {
       const { path } = this;
       form = await get<IForm>('runbook', { path, env, model });
     } catch (error) {
-      this.node.replaceChildren(element('p', {}, (error as Error).message));
+      this.showText((error as Error).message);
       return;
     }
     if (form.name === '') {
-      const text = 'Open a notebook of the runbooks folder.';
-      this.node.replaceChildren(element('p', {}, text));
+      this.showText('Open a notebook of the runbooks folder.');
       return;
     }
     this.render(form);
     if (form.run !== '') {
       await this.follow(form.run);
     }
+  }
+
+  /** Show a text instead of the form; the next refresh starts with a new one. */
+  private showText(text: string): void {
+    this._form = null;
+    this._inputs = new Map();
+    this.node.replaceChildren(element('p', {}, text));
   }
 
   private render(form: IForm): void {

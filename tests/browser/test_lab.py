@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from lab_server import TOKEN, LabServer, open_server
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from rehearsal_project import write_pipelines
 from visit import axe_violations, size
 
@@ -310,6 +310,50 @@ def test_a_runbook_runs_from_its_form_and_opens_with_its_verdict(window, picture
     expect(verdict).to_be_visible(timeout=LONG)
     expect(verdict.locator("strong")).to_have_text("failed")
     assert window.errors == []
+
+
+def test_the_form_of_a_runbook_returns_after_a_failed_request(window):
+    failing = True
+
+    def answer(route: Route) -> None:
+        if failing and "env=prod" in route.request.url:
+            route.fulfill(status=422, json={"message": "settings.ini [prod]: wrong"})
+        else:
+            route.continue_()
+
+    window.page.route(re.compile("nbrelease/runbook[?]"), answer)
+    window.open(RUNBOOK)
+    window.show_side_bar("runbook")
+    form = window.page.get_by_role("region", name="Runbook")
+    form.get_by_label("rows").fill("5")
+    form.get_by_label("Environment").select_option("prod")
+    expect(form.get_by_text("settings.ini [prod]: wrong")).to_be_visible()
+    failing = False
+    window.page.locator(".jp-DirListing-item", has_text="01_prepare.ipynb").dblclick()
+    expect(form.get_by_role("heading", name="01_prepare")).to_be_visible(timeout=LONG)
+    window.page.get_by_role("tab", name="20_count.ipynb").click()
+    expect(form.get_by_label("rows")).to_have_value("3")
+    expect(form.get_by_label("Environment")).to_have_value("dev")
+
+
+def test_a_failed_request_does_not_end_the_state_of_the_rehearsal(window):
+    failing = True
+
+    def answer(route: Route) -> None:
+        route.abort() if failing else route.continue_()
+
+    window.page.route(re.compile("nbrelease/rehearsals[?]"), answer)
+    window.show_side_bar("releases")
+    panel = window.page.get_by_role("region", name="Releases")
+    expect(panel.get_by_role("alert")).to_be_visible()
+    failing = False
+    expect(panel.get_by_role("alert")).to_be_hidden()
+    expect(panel.get_by_role("status")).not_to_be_empty()
+    with window.page.expect_response(re.compile("nbrelease/rehearsals[?]")):
+        pass
+    # Sooner than the view asks again by itself.
+    with window.page.expect_request(re.compile("nbrelease/rehearsals[?]"), timeout=4000):
+        panel.get_by_role("button", name="Refresh").click()
 
 
 def test_a_rehearsal_with_an_approval(window, pictures, screenshots):
