@@ -96,7 +96,7 @@ def submit(ml, tmp_path):
             return {"lines": node.outputs.lines, "notes": node.outputs.notes}
 
         job = ml.jobs.create_or_update(pipeline(data=Input(type=kind, path=str(folder))))
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while (job := ml.jobs.get(job.name)).status not in ("Completed", "Failed", "Canceled"):
             assert time.monotonic() < deadline, f"{job.name} is {job.status}"
             time.sleep(0.1)

@@ -146,8 +146,8 @@ OTHER = "11111111-1111-1111-1111-111111111111"
 def test_the_sdk_reads_models_with_this_login(credential, client):
     from azure.ai.ml import MLClient
 
-    assert client("dev").workspaces.get("dev").name == "dev"
-    ml = MLClient(credential(), "00000000-0000-0000-0000-000000000", "local", "dev")
+    assert client("login").workspaces.get("login").name == "login"  # creates it
+    ml = MLClient(credential(), "00000000-0000-0000-0000-000000000", "local", "login")
     assert list(ml.models.list()) == []
 
 

@@ -55,7 +55,7 @@ def code(tmp_path_factory):
     return str(folder)
 
 
-def ended(ml, name, seconds=60):
+def ended(ml, name, seconds=180):
     deadline = time.monotonic() + seconds
     while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
         assert time.monotonic() < deadline, f"{name} is {found.status}"

@@ -20,6 +20,7 @@ from azureml_local.jobs.sweep.search_space import read_search_space
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.jobs.sweep.steps import sweep_properties
 from azureml_local.jobs.sweep.trials import trial_properties
+from azureml_local.jobs.sweep.validation import changed_field
 
 
 def value(distribution, quantile, **options):
@@ -211,13 +212,16 @@ def test_policies_of_jobs():
             read_policy({"earlyTermination": policy})
 
 
+TRIAL = {"command": "python a.py ${{search_space.lr}}", "environmentId": "e"}
+
+
 def job(**changes):
     return {
         "samplingAlgorithm": {"samplingAlgorithmType": "Random", "rule": "sobol", "seed": 3},
         "searchSpace": {"lr": ["uniform", [0, 1]]},
         "objective": {"goal": "maximize", "primaryMetric": "m"},
         "limits": {"maxTotalTrials": 4, "timeout": "PT10M", "trialTimeout": "PT1M"},
-        "trial": {"command": "python a.py ${{search_space.lr}}", "environmentId": "e"},
+        "trial": TRIAL,
         **changes,
     }
 
@@ -235,6 +239,8 @@ def test_settings_of_a_job():
     ("changes", "target"),
     [
         ({"searchSpace": {}}, "searchSpace"),
+        ({"searchSpace": {"learning-rate": ["uniform", [0, 1]]}}, "searchSpace.learning-rate"),
+        ({"searchSpace": {"1r": ["uniform", [0, 1]]}}, "searchSpace.1r"),
         ({"objective": {"goal": "best", "primaryMetric": "m"}}, "objective"),
         ({"objective": {"goal": "maximize"}}, "objective"),
         ({"samplingAlgorithm": {"samplingAlgorithmType": "Magic"}}, "samplingAlgorithm"),
@@ -252,6 +258,29 @@ def test_settings_that_are_not_valid_are_refused(changes, target):
     with pytest.raises(BadRequest) as caught:
         SweepSettings.read(job(**changes))
     assert caught.value.target == target
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, None),
+        ({"limits": {"maxTotalTrials": 4, "timeout": "PT600S", "trialTimeout": "PT60S"}}, None),
+        ({"trial": {**TRIAL, "codeId": None, "environmentVariables": {}}}, None),
+        ({"tags": {"a": "b"}}, None),
+        ({"trial": {**TRIAL, "command": "python b.py ${{search_space.lr}}"}}, "trial"),
+        ({"trial": {**TRIAL, "environmentVariables": {"A": "1"}}}, "trial"),
+        ({"searchSpace": {"lr": ["uniform", [0, 2]]}}, "searchSpace"),
+        ({"objective": {"goal": "minimize", "primaryMetric": "m"}}, "objective"),
+        ({"limits": {"maxTotalTrials": 5, "timeout": "PT10M", "trialTimeout": "PT1M"}}, "limits"),
+        (
+            {"samplingAlgorithm": {"samplingAlgorithmType": "Random", "rule": "sobol", "seed": 4}},
+            "samplingAlgorithm",
+        ),
+        ({"earlyTermination": {"policyType": "MedianStopping"}}, "earlyTermination"),
+    ],
+)
+def test_the_field_in_which_a_sweep_differs_from_the_one_with_its_name(changes, field):
+    assert changed_field(job(), job(**changes)) == field
 
 
 def test_bayesian_sampling_is_refused():

@@ -15,7 +15,12 @@ from azureml_local.jobs import command_jobs, pipeline_jobs, plans, records, vali
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.runs import run_sweep
-from azureml_local.jobs.sweep.validation import check_sweep, complete_sweep
+from azureml_local.jobs.sweep.validation import (
+    changed_field,
+    check_sweep,
+    check_trial_names,
+    complete_sweep,
+)
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace, json_of, object_of
 from azureml_local.store import Resource
@@ -58,7 +63,8 @@ def create(
     plan = plans.Plan.read(state, workspace, properties) if kind == "Pipeline" else None
     if kind == "Sweep":
         properties = complete_sweep(workspace, properties)
-        check_sweep(state, workspace, name, properties)
+        settings = check_sweep(state, workspace, name, properties)
+        check_trial_names(state, workspace, name, settings)
     body = {
         "properties": properties,
         "status": "NotStarted",
@@ -96,19 +102,19 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         return JSONResponse(records.document(state, workspace, job), status_code=201)
 
     def _update_properties(old: Resource, properties: dict[str, Any]) -> Resource:
-        for key in ("jobType", "command", "jobs"):
-            if properties.get(key) != old.body["properties"].get(key):
-                raise Conflict(
-                    f"{key}: job {old.name} exists and cannot be changed; use another name",
-                    "UserError",
-                    target=key,
-                )
-        merged = old.body["properties"] | {
-            key: properties[key] for key in CHANGEABLE if key in properties
-        }
-        return records.update(
-            state, state.workspace_by_key(old.workspace), old.name, properties=merged
-        )
+        workspace, existing = state.workspace_by_key(old.workspace), old.body["properties"]
+        fields = ("jobType", "command", "jobs")
+        changed = next((key for key in fields if properties.get(key) != existing.get(key)), None)
+        if changed is None and existing["jobType"] == "Sweep":
+            changed = changed_field(existing, complete_sweep(workspace, properties))
+        if changed is not None:
+            raise Conflict(
+                f"{changed}: job {old.name} exists and cannot be changed; use another name",
+                "UserError",
+                target=changed,
+            )
+        merged = existing | {key: properties[key] for key in CHANGEABLE if key in properties}
+        return records.update(state, workspace, old.name, properties=merged)
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:

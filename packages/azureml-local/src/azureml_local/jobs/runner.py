@@ -138,26 +138,28 @@ class Runner:
         """
         if status is not None:
             self.set_status(workspace, name, status)
-        code, message = 1, ""
+        try:
+            code, message = await self._run_work(log, work)
+            await self._record_end(workspace, name, log, code, message)
+        finally:  # not earlier: a cancellation before the final status would make a new event
+            self._cancel_events.pop((workspace.key, name), None)
+
+    async def _run_work(self, log: Path, work: Work) -> tuple[int, str]:
+        """Run ``work`` and return its exit code with the message of an error."""
         try:
             code = await work()
-            message = f"{last_line(log)} (exit code {code})" if code else ""
+            return code, f"{last_line(log)} (exit code {code})" if code else ""
         except Cancelled:
-            pass
+            return 1, ""
         except AzureError as error:
-            message = error.message
+            return 1, error.message
         except OSError as error:
-            message = (
-                describe(self._state.data)
-                if is_disk_full(error)
-                else f"{error.strerror}: {error.filename}"
-            )
+            if is_disk_full(error):
+                return 1, describe(self._state.data)
+            return 1, f"{error.strerror}: {error.filename}"
         except Exception as defect:  # noqa: BLE001 - the job must get a final status
             traceback.print_exc()  # to the server's log
-            message = f"defect in azureml-local, see serve.log: {defect!r}"
-        finally:
-            self._cancel_events.pop((workspace.key, name), None)
-        await self._record_end(workspace, name, log, code, message)
+            return 1, f"defect in azureml-local, see serve.log: {defect!r}"
 
     async def _record_end(
         self, workspace: Workspace, name: str, log: Path, code: int, message: str

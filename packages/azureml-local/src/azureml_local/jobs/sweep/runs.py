@@ -11,9 +11,13 @@ import asyncio
 import json
 import math
 import shutil
+import traceback
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.errors import AzureError
@@ -21,7 +25,12 @@ from azureml_local.jobs import command_jobs, inputs, records
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
-from azureml_local.jobs.sweep.trials import read_history, trial_properties
+from azureml_local.jobs.sweep.trials import (
+    check_unused,
+    read_history,
+    trial_name,
+    trial_properties,
+)
 from azureml_local.state import State, Workspace, object_of
 from azureml_local.store import Resource
 
@@ -67,6 +76,8 @@ class _SweepRun:
     """The final statuses of the trials in the order of their ends."""
     _histories: dict[str, list[float]] = field(default_factory=dict)
     """The logged values of each trial's primary metric."""
+    _metric_errors: dict[str, str] = field(default_factory=dict)
+    """The last error of reading each trial's metric, which is in the log."""
 
     async def run_trials(self) -> int:
         """Run all trials and return 0 if the sweep completed.
@@ -78,31 +89,50 @@ class _SweepRun:
         samples = await asyncio.to_thread(self.settings.sample_trials)
         self._write_log(f"sampled {len(samples)} trials ({self.settings.algorithm})")
         self._set_properties(samples)
-        helpers = [asyncio.create_task(self._apply_policy())]
+        helpers = [self._apply_policy()]
         if self.settings.timeout is not None:
-            helpers.append(asyncio.create_task(self._cancel_after(self.settings.timeout)))
-        active = asyncio.Semaphore(self.settings.max_concurrent_trials)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number, parameters in enumerate(samples):
-                    await active.acquire()
-                    if self.failure or self._is_cancelled():
-                        break
-                    trial = self._create_trial(number, parameters)
-                    group.create_task(self._run_trial(trial, active))
-        finally:
-            for helper in helpers:
-                helper.cancel()
-        best = self._best_trial()
-        await asyncio.to_thread(self._take_outputs, best)
+            helpers.append(self._cancel_after(self.settings.timeout))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._fail_on_error(helper)) for helper in helpers]
+            async with asyncio.TaskGroup() as trials:
+                await self._fail_on_error(self._start_trials(trials, samples))
+            for task in tasks:
+                task.cancel()
+        for trial in self._trials():
+            if trial.body["status"] not in records.FINAL_STATUSES:  # its task had an error
+                self.runner.skip(self.workspace, trial.name, self.failure)
+        if not self.failure and not self._is_cancelled():
+            await asyncio.to_thread(self._take_outputs, self._best_trial())
         if not self.failure and self._ended and set(self._ended) == {"Failed"}:
             self.failure = f"all trials failed: {self._first_error()}"
         if self.failure:
             raise AzureError(self.failure, "UserError")
         return 0
 
+    async def _start_trials(self, group: asyncio.TaskGroup, samples: list[Parameters]) -> None:
+        """Start each trial when fewer than the maximum are active."""
+        active = asyncio.Semaphore(self.settings.max_concurrent_trials)
+        for number, parameters in enumerate(samples):
+            await active.acquire()
+            if self.failure or self._is_cancelled():
+                return
+            trial = self._create_trial(number, parameters)
+            group.create_task(self._fail_on_error(self._run_trial(trial, active)))
+
+    async def _fail_on_error(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await ``work``; an error in it fails the sweep and cancels the trials."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the other trials must get a final status
+            traceback.print_exc()  # to the server's log
+            message = error.message if isinstance(error, AzureError) else repr(error)
+            self.failure = self.failure or message
+            self._write_log(f"the sweep fails: {message}")
+            await self._cancel_trials()
+
     def _create_trial(self, number: int, parameters: Parameters) -> str:
-        trial = f"{self.name}_{number}"
+        trial = trial_name(self.name, number)
+        check_unused(self.state, self.workspace, trial)
         body = {
             "properties": trial_properties(self.properties, self.settings, trial, parameters),
             "status": "NotStarted",
@@ -146,10 +176,17 @@ class _SweepRun:
         await self.runner.cancel(self.workspace, self.name)
 
     async def _read_metric(self, trial: str) -> None:
-        """Read the primary metric of a trial and store its best value."""
-        history = await read_history(
-            self.runner.tracking, self.workspace, trial, self.settings.metric
-        )
+        """Read the primary metric of a trial and store its best value; an error is logged."""
+        try:
+            history = await read_history(
+                self.runner.tracking, self.workspace, trial, self.settings.metric
+            )
+        except (AzureError, httpx.HTTPError) as error:
+            message = f"trial {trial}: cannot read its metric: {error!r}"
+            if message != self._metric_errors.get(trial):
+                self._write_log(message)
+            self._metric_errors[trial] = message
+            return
         if history != self._histories.get(trial):
             self._histories[trial] = history
             body = records.find(self.state, self.workspace, trial).body

@@ -8,6 +8,7 @@ the same distributions. The formulas are those of Azure's documentation. Quantiz
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -32,6 +33,8 @@ ARGUMENTS = {
     "qlognormal": ("mu", "sigma", "q"),
 }
 """The arguments of each distribution, in the order of the API."""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Hyperparameters become shell variables. The SDK has the same rule for their names."""
 SMALLEST_QUANTILE = 2.0**-53
 
 
@@ -117,13 +120,16 @@ def read_search_space(space: dict[str, Any], base: float = math.e) -> dict[str, 
         base: the base of the logarithmic distributions.
 
     Raises:
-        BadRequest: it is empty, or a distribution or an argument is not valid.
+        BadRequest: it is empty, or a name, a distribution or an argument is not valid.
         NotSupported: a choice has nested search spaces.
     """
     if not space:
         raise BadRequest(
             "searchSpace: must have a hyperparameter", "UserError", target="searchSpace"
         )
+    for name in space:
+        if not NAME.fullmatch(name):
+            raise _error(name, "a name must have only letters, digits and '_', and no digit first")
     return {name: _read_distribution(name, value, base) for name, value in space.items()}
 
 

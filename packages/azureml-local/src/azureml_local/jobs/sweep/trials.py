@@ -7,16 +7,38 @@ import math
 import re
 from typing import Any
 
+from azureml_local.errors import Conflict
+from azureml_local.jobs import records
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.mlflow.tracking import Tracking
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.state import State, Workspace, object_of, text_of
 
 PARAMETER = re.compile(r"\$\{\{\s*search_space\.([\w.\-]+)\s*\}\}")
 VARIABLE = "AZUREML_SWEEP_"
 """The prefix of the environment variables with the values of the hyperparameters."""
 COPIED = ("experimentName", "computeId", "inputs", "componentId")
 """The properties of a sweep that its trials have too."""
+
+
+def trial_name(sweep: str, number: int) -> str:
+    """The name of a trial's job."""
+    return f"{sweep}_{number}"
+
+
+def check_unused(state: State, workspace: Workspace, trial: str) -> None:
+    """Refuse the name of a trial that another job has.
+
+    Raises:
+        Conflict: the job exists.
+    """
+    if state.store.get(workspace.key, records.KIND, trial) is not None:
+        raise Conflict(
+            f"job {trial} exists, but a trial of the sweep has this name; use another name for "
+            "the sweep",
+            "UserError",
+            target="name",
+        )
 
 
 def trial_properties(
@@ -61,13 +83,19 @@ def trial_properties(
 async def read_history(
     tracking: Tracking, workspace: Workspace, run: str, metric: str
 ) -> list[float]:
-    """The finite values of a metric that a run logged, in the order of time and step."""
+    """The finite values of a metric that a run logged, in the order of time and step.
+
+    Raises:
+        AzureError: the MLflow server cannot start.
+        httpx.HTTPError: it does not answer, or answers with an error.
+    """
     client = await tracking.client(workspace)
     response = await client.get(
         "/api/2.0/mlflow/metrics/get-history", params={"run_id": run, "metric_key": metric}
     )
-    if response.status_code != 200:  # the trial ended before it had a run
+    if response.status_code == 404:  # the trial ended before it had a run
         return []
+    response.raise_for_status()
     logged = response.json().get("metrics", [])
     logged.sort(key=lambda each: (each["timestamp"], each.get("step", 0)))
     return [value for each in logged if math.isfinite(value := float(each["value"]))]

@@ -5,12 +5,31 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from azureml_local.errors import BadRequest
 from azureml_local.jobs import validation
 from azureml_local.jobs.sweep.settings import SweepSettings
-from azureml_local.jobs.sweep.trials import trial_properties
+from azureml_local.jobs.sweep.trials import (
+    PARAMETER,
+    check_unused,
+    trial_name,
+    trial_properties,
+)
 from azureml_local.state import State, Workspace, object_of, text_of
 
 ENVIRONMENT = re.compile(r"azureml:([^:/]+):([^:/]+)\Z")
+FIELDS = {
+    "algorithm": "samplingAlgorithm",
+    "seed": "samplingAlgorithm",
+    "space": "searchSpace",
+    "metric": "objective",
+    "maximize": "objective",
+    "max_total_trials": "limits",
+    "max_concurrent_trials": "limits",
+    "timeout": "limits",
+    "trial_timeout": "limits",
+    "policy": "earlyTermination",
+}
+"""The field of the API for each of the settings."""
 
 
 def complete_sweep(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
@@ -21,6 +40,53 @@ def complete_sweep(workspace: Workspace, properties: dict[str, Any]) -> dict[str
         return properties
     environment = f"{workspace.path}/environments/{match[1]}/versions/{match[2]}"
     return {**properties, "trial": {**trial, "environmentId": environment}}
+
+
+def changed_field(old: dict[str, Any], new: dict[str, Any]) -> str | None:
+    """The first field in which two sweeps differ; None if they run the same trials.
+
+    Args:
+        old: the properties of the job that exists.
+        new: the submitted properties, from :func:`complete_sweep`.
+
+    Raises:
+        BadRequest: a submitted setting is not valid.
+    """
+    if _without_empty(new.get("trial")) != _without_empty(old.get("trial")):
+        return "trial"
+    before, after = SweepSettings.read(old), SweepSettings.read(new)
+    changed = (
+        field for name, field in FIELDS.items() if getattr(before, name) != getattr(after, name)
+    )
+    return next(changed, None)
+
+
+def _without_empty(value: Any) -> Any:
+    """A value without the fields that are null or empty, which clients may leave out."""
+    if not isinstance(value, dict):
+        return value
+    fields = {key: _without_empty(each) for key, each in value.items()}
+    return {key: each for key, each in fields.items() if each not in (None, {}, [], "")}
+
+
+def check_trial_names(
+    state: State, workspace: Workspace, name: str, settings: SweepSettings
+) -> None:
+    """Refuse a sweep whose trials cannot have their names.
+
+    Raises:
+        BadRequest: a name is too long.
+        Conflict: another job has the name of a trial.
+    """
+    count = int(min(settings.max_total_trials, settings.space_size))
+    if not validation.NAME.match(trial_name(name, count - 1)):
+        raise BadRequest(
+            f"job name {name!r} is too long: names of its trials have more than 255 characters",
+            "UserError",
+            target="name",
+        )
+    for number in range(count):
+        check_unused(state, workspace, trial_name(name, number))
 
 
 def check_sweep(
@@ -34,6 +100,14 @@ def check_sweep(
         NotSupported: azureml-local does not support the algorithm or a field of the trial.
     """
     settings = SweepSettings.read(properties)
+    for parameter in PARAMETER.findall(text_of(object_of(properties, "trial"), "command")):
+        if parameter not in settings.space:
+            raise BadRequest(
+                f"trial.command: search_space.{parameter} is unknown; searchSpace has "
+                f"{', '.join(settings.space)}",
+                "UserError",
+                target="trial.command",
+            )
     example = {key: each.value(0.5) for key, each in settings.space.items()}
     trial = trial_properties(properties, settings, name, example)
     validation.check_command(state, workspace, trial)
