@@ -180,11 +180,14 @@ def test_trials_run_side_by_side_up_to_the_limit(ml, tmp_path):
     assert max(int(each) for each in (tmp_path / "counts").read_text().split()) <= 2
 
 
-def test_a_policy_cancels_trials_that_are_worse_than_the_best(ml, code):
+def test_a_policy_cancels_trials_that_are_worse_than_the_best(ml, code, tmp_path):
     from azure.ai.ml.sweep import BanditPolicy, Choice
 
+    # The policy compares a trial with those that have as many values: the good trial logs first.
     line = (
-        "if [ ${{inputs.x}} = 9 ]; then python log_metric.py 0.9; else "
+        f"if [ ${{{{inputs.x}}}} = 9 ]; then "
+        f"python log_metric.py $(seq -f 0.9%02g 50); touch {tmp_path}/logged; else "
+        f"until [ -e {tmp_path}/logged ]; do sleep 0.1; done; "
         "for i in $(seq 300); do python log_metric.py 0.1; sleep 0.2; done; fi"
     )
     policy = BanditPolicy(slack_factor=0.2, evaluation_interval=1)
@@ -256,6 +259,23 @@ def test_sweeps_that_are_refused(ml):
     assert refused(sweep_of("true", {"x": Uniform(0, 1)})) == (400, "UserError")
     assert refused(sweep_of("true", {"x": Choice([1])}, max_total_trials=2000))[0] == 400
     assert refused(sweep_of("echo ${{outputs.no}}", {"x": Choice([1])}))[0] == 400
+
+
+def test_a_sweep_with_the_name_of_another_one_is_refused_unless_it_is_the_same(ml, code):
+    from azure.ai.ml.sweep import Choice, MedianStoppingPolicy
+    from azure.core.exceptions import ResourceExistsError
+
+    def submit(tags, *values):
+        sweep = sweep_of("true", {"x": Choice(values)}, code, timeout=600)
+        sweep.early_termination = MedianStoppingPolicy(evaluation_interval=2)
+        sweep.name, sweep.tags = "submitted_again", tags
+        return ml.jobs.create_or_update(sweep)
+
+    submit({}, 1)
+    assert ended(ml, "submitted_again").status == "Completed"
+    assert submit({"changed": "yes"}, 1).tags["changed"] == "yes"
+    with pytest.raises(ResourceExistsError):
+        submit({}, 1, 2)
 
 
 def test_a_sweep_is_a_step_of_a_pipeline(ml, code, tmp_path):
