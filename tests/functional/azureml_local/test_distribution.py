@@ -97,7 +97,12 @@ def test_pytorch_has_a_process_for_each_instance_and_rank(ml, tmp_path):
 def test_tensorflow_ends_with_its_workers(ml, tmp_path):
     from azure.ai.ml import TensorFlowDistribution
 
-    line = 'echo "$TF_CONFIG"; case "$TF_CONFIG" in *\'"type": "ps"\'*) sleep 600;; esac'
+    logged = tmp_path / "logged"  # the workers end after the parameter server has logged
+    line = (
+        'echo "$TF_CONFIG"; '
+        f'case "$TF_CONFIG" in *\'"type": "ps"\'*) touch {logged}; sleep 600;; esac; '
+        f"until [ -e {logged} ]; do sleep 0.1; done"
+    )
     distribution = TensorFlowDistribution(worker_count=2, parameter_server_count=1)
     job = submit(ml, line, distribution, instances=2)
     assert wait_for_end(ml, job.name).status == "Completed"
