@@ -10,10 +10,16 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from azureml_local.packages import REPLACED
 
 RAW_REQUEST = (
     "azureml.contrib.services.aml_request",
@@ -26,6 +32,9 @@ RAW_RESPONSE = (
 MONITORING = "azureml.ai.monitoring"
 MONITORING_PACKAGE = "azureml-ai-monitoring"
 PACKAGE = "azureml_local.online."
+MLFLOW_LOGGER = "mlflow.utils.requirements_utils"
+# A line of its warning: " - azureml-ai-monitoring (current: uninstalled, required: ...)".
+MISMATCH = re.compile(r"^ - (\S+) \(current: ", re.MULTILINE)
 # Imported module: our module, and the names in it.
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(RAW_REQUEST, ("raw_http", ("rawhttp", "AMLRequest"))),
@@ -94,6 +103,13 @@ def install(*, collector: bool = True) -> None:
         names -= {each for each in names if f"{each}.".startswith(f"{MONITORING}.")}
     if not any(isinstance(each, Finder) for each in sys.meta_path):
         sys.meta_path.append(Finder(names))
+        logging.getLogger(MLFLOW_LOGGER).addFilter(_has_other_mismatches)
+
+
+def _has_other_mismatches(record: logging.LogRecord) -> bool:
+    """False for MLflow's warning if all packages that it lists are replaced here."""
+    packages = [canonicalize_name(each) for each in MISMATCH.findall(record.getMessage())]
+    return not packages or not REPLACED.issuperset(packages)
 
 
 def install_collector() -> None:
