@@ -58,7 +58,8 @@ class LoadProcess:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._process.stdout is not None
-        self._process.stdout.readline()  # it sends requests from now on
+        if not self._process.stdout.readline():  # it sends requests from now on
+            raise RuntimeError("the load process ended before its first request")
         return self
 
     def __exit__(self, *_: object) -> None:

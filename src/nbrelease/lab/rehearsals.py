@@ -97,13 +97,13 @@ class Rehearsals:
         settings = load(folder)
         command = self._processes.get(settings.root)
         listed = _read_newest(settings.root)
-        own = command is not None and command.is_running
-        if command and own:  # the clock may have gone back since an earlier one
-            listed.sort(key=command.has_run, reverse=True)
-        starting = own and not (command and listed and command.has_run(listed[0]))
+        own = command if command is not None and command.is_running else None
+        if own is not None:  # the clock may have gone back since an earlier one
+            listed.sort(key=own.has_run, reverse=True)
+        starting = own is not None and not (listed and own.has_run(listed[0]))
         # Without a result the newest one runs in another process, or was killed.
         is_open = bool(listed) and listed[0].result == ""
-        running = own or (is_open and is_locked(settings.root / LOCK))
+        running = own is not None or (is_open and is_locked(settings.root / LOCK))
         shown = [
             _mark_interrupted(each, running=running and not starting and number == 0)
             for number, each in enumerate(listed)
@@ -119,8 +119,8 @@ class Rehearsals:
             reviewer=_read_user(),
             running=running,
             starting=starting,
-            stoppable=own,
-            message=command.read_error(listed) if command and not own else "",
+            stoppable=own is not None,
+            message=command.read_error(listed) if command is not None and own is None else "",
             now=datetime.now(UTC).isoformat(),
             rehearsals=shown,
         )
@@ -157,16 +157,12 @@ class Rehearsals:
             if any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
                 raise UsageError(f"{name}: remove line ends and other control characters")
         waiting = next(
-            (each for each in _read_newest(settings.root) if each.run == request.run), None
+            (each for each in _read_newest(settings.root) if _waits_for(each, request)), None
         )
-        stages = waiting.stages if waiting is not None and waiting.result == "Waiting" else []
-        if not any(
-            stage.name == request.stage and request.environment in stage.waiting for stage in stages
-        ):
+        if waiting is None:
             raise UsageError(
                 f"{request.environment}: the run does not wait for this approval; refresh the panel"
             )
-        assert waiting is not None  # noqa: S101 - it has stages
         command = self._processes.get(settings.root)
         if command is not None and command.has_run(waiting):
             command.wait(END_SECONDS)  # it has written its result, and is about to end
@@ -275,6 +271,18 @@ def _read_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # before and since Python 3.13
         return ""
+
+
+def _waits_for(rehearsal: RehearsalProgress, request: DecisionRequest) -> bool:
+    """Whether a rehearsal waits for a decision."""
+    return (
+        rehearsal.run == request.run
+        and rehearsal.result == "Waiting"
+        and any(
+            stage.name == request.stage and request.environment in stage.waiting
+            for stage in rehearsal.stages
+        )
+    )
 
 
 def _mark_interrupted(progress: RehearsalProgress, *, running: bool) -> RehearsalProgress:

@@ -173,10 +173,11 @@ class Run:
         settings = load(path.parent)
         if not read_form(path, env, model).name:
             raise UsageError(f"{path.name}: not a runbook; move it to the runbooks folder")
-        check_variables(settings.environment(env, model))
+        environment = settings.environment(env, model)
+        check_variables(environment)
         self.id, self.path = secrets.token_hex(8), path
         self.name, self.root = path.stem, settings.root
-        self.evidence = settings.root / settings.environment(env).evidence
+        self.evidence = settings.root / environment.evidence
         self.log = create_log_folder(settings.root) / f"{self.name}-{self.id}.log"
         self.started = time.time()
         command = [sys.executable, "-m", "nbrelease", "run", self.name, "--env", env]

@@ -32,11 +32,11 @@ def render_model_card(record: ReleaseRecord) -> str:
         record: of a release with a registered model.
     """
     _ = translator(record.language)
-    sections = _texts(record, _)
+    texts = _texts(record, _)
     for title, (text, table) in _tables(record, _).items():
-        sections[title] = "\n\n".join(filter(None, [text, _render_table(table)]))
-    sections[_("Limitations")] = _bullets(limitations(record, _))
-    return "".join(f"\n# {title}\n\n{text}\n" for title, text in sections.items())
+        texts[title] = "\n\n".join(filter(None, [text, _render_table(table)]))
+    texts[_("Limitations")] = _bullets(limitations(record, _))
+    return "".join(f"\n# {title}\n\n{text}\n" for title, text in texts.items())
 
 
 def card_contents(record: ReleaseRecord) -> Iterator[str]:
