@@ -37,7 +37,7 @@ PACKAGES = {
     "azureml.ai": "azureml-ai-monitoring",
 }
 NAMESPACES = ("azureml.ai",)
-"""Packages of modules in a namespace that other packages have modules in, too."""
+"""Packages with modules in a namespace that several packages share."""
 SERVER = "azureml-inference-server-http"
 SERVERS = frozenset({SERVER, "azureml-defaults"})
 """Packages that install Azure's server."""

@@ -63,7 +63,7 @@ def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | No
 def _add_own_variables(variables: dict[str, str]) -> dict[str, str]:
     """Add the user's hosts without proxy, and ``SSL_CERT_FILE`` if the server's bundle lacks it.
 
-    The server's variables have those of the user when the server started.
+    The server's variables are those of the time when it started.
     """
     own_hosts = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     for name in {"NO_PROXY", "no_proxy"} & variables.keys():

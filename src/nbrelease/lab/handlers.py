@@ -159,7 +159,9 @@ class RunHandler(ProjectHandler):
     def _find_run(self) -> Run:
         run = self.session.runs.find(self.get_query_argument("id"))
         if run is None:
-            raise web.HTTPError(404, "no such run; the server was started again, or it is too old")
+            raise web.HTTPError(
+                404, "unknown run: the server was restarted, or the run was removed"
+            )
         return run
 
 

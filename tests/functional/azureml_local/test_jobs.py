@@ -133,7 +133,9 @@ def test_stream_asks_once_a_second_and_ends_with_the_job(ml, tmp_path):
     begun = time.monotonic()
     assert ask(job.name).status == "Running"
     assert time.monotonic() - begun > 0.9
+    deadline = time.monotonic() + 180
     while not (tmp_path / "up").exists():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     threading.Timer(0.2, (tmp_path / "up").unlink).start()
     for _ in range(100):  # a slow machine ends the job later

@@ -232,7 +232,9 @@ def test_cancel_and_timeouts(ml):
     short = sweep_of("sleep ${{inputs.x}}", space, max_total_trials=1)
     short.limits._trial_timeout = 1
     short_trial = ml.jobs.create_or_update(short)
+    deadline = time.monotonic() + 180
     while len(trials_of(ml, cancelled.name)) < 2:
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     ml.jobs.begin_cancel(cancelled.name).result()
     for made in (cancelled, timed_out):

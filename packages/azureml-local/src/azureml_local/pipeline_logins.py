@@ -89,7 +89,8 @@ def is_login(request: Request) -> bool:
 
 def register(routes: Routes, state: State) -> None:
     """Add the operations of this module."""
-    key = f"{state.secret}/id-token"  # an ID token is no access token
+    # A key of its own, so that an ID token is not accepted as an access token.
+    key = f"{state.secret}/id-token"
 
     @routes.add("POST", ID_TOKEN, "ID token of a service connection")
     async def issue_id_token(request: Request) -> Response:

@@ -340,6 +340,12 @@ async def json_of(request: Request) -> dict[str, Any]:
     return body
 
 
+def camel_case(name: str) -> str:
+    """A name in snake case in the form of the API: ``max_retries`` as ``maxRetries``."""
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
 def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
     """A field that is a JSON object, without its nulls; empty if it is missing or null.
 

@@ -6,7 +6,7 @@ from azureml_local.routing import GROUP, WORKSPACE, Routes
 
 SERVICE = "it needs services of Azure"
 VALIDATE = GROUP + "/providers/Microsoft.Resources/deployments/{name}/validate"
-SHARES = "jobs can use the datastore; upload to and download from one of type azure_blob"
+SHARES = "jobs can use it; to upload or download files, use one of type azure_blob"
 UNSUPPORTED = (
     (
         "Azure Data Lake Storage Gen2: other operations",

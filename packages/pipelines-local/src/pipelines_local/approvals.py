@@ -17,7 +17,7 @@ from pipelines_local.errors import UsageError
 
 Verdict: TypeAlias = Literal["approve", "reject", "open"]
 Kind: TypeAlias = Literal["environment", "validation"]
-"""Of an approval: of an environment, or by a manual validation."""
+"""The kind of an approval: for an environment, or a manual validation."""
 _FIELDS = {"decision", "name", "comment"}
 
 

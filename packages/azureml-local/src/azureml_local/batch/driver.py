@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class Worker:
                 return frame[0]
 
     def end(self, seconds: float = END_SECONDS) -> None:
-        """End the process, which gets some seconds for its own end."""
+        """End the process; kill it if it still runs after ``seconds``."""
         self._socket.close()
         try:
             self.process.wait(seconds)
@@ -131,7 +132,7 @@ class ScoringRun:
 
     def __init__(self, spec: dict[str, Any], batches: list[MiniBatch], parts: Path) -> None:
         self.count = len(batches)
-        self.scored = self.failed = self.failed_batches = self.finished_batches = 0
+        self.scored = self.failed = self.failed_batches = 0
         self._stopped = False
         self._spec = spec
         # In a file, because a table of many files is longer than an argument may be.
@@ -212,7 +213,6 @@ class ScoringRun:
             self.scored += good
             self.failed += bad
             self.failed_batches += bool(error)
-            self.finished_batches += 1
         return worker
 
 
@@ -253,14 +253,12 @@ def score_batches(spec: dict[str, Any], batches: list[MiniBatch]) -> int:
             failed = f"{run.failed} of {total} {items}, {run.failed_batches} mini-batches failed"
             print(f"{failed}; {run.exceeded_threshold}")
             return 1
-        if run.finished_batches != run.count:
-            print(f"only {run.finished_batches} of {run.count} mini-batches were scored")
-            return 1
         if spec["append_row"]:
             _join_parts([run.part_file(index) for index in range(run.count)], target)
     except WorkerNotReady:
         return 1  # the worker has logged the error
     except Exception as error:  # noqa: BLE001 - any error fails the job, with its reason
+        traceback.print_exc()
         print(f"scoring failed: {type(error).__name__}: {error}", flush=True)
         return 1
     finally:

@@ -25,7 +25,7 @@ LOGGER = "azureml_user.parallel_run"
 
 @dataclass(frozen=True)
 class MiniBatchContext:
-    """What ``run`` can know about its mini-batch."""
+    """The context of a mini-batch, for ``run``."""
 
     minibatch_index: int
     partition_key_value: dict[str, str] | None

@@ -1,4 +1,4 @@
-"""Tables and lists of files by an MLTable file: the transformations that parallel jobs need.
+"""Reads MLTable files: tables and lists of files, with what parallel jobs need.
 
 An MLTable with a ``read_...`` transformation is a table; another one is a list of files. Columns
 can come from the files' paths (``extract_columns_from_partition_format``). The reader uses pandas,
@@ -37,7 +37,7 @@ OPTIONS: dict[str, dict[str, type]] = {
     "read_json_lines": {**COMMON_OPTIONS, "encoding": str},
 }
 """The options of each reader that azureml-local supports."""
-VALUES: dict[type, str] = {bool: "true or false", str: "a text", int: "an integer"}
+VALUES: dict[type, str] = {bool: "true or false", str: "a string", int: "an integer"}
 HEADERS = ("all_files_same_headers", "from_first_file", "all_files_different_headers", "no_header")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.state import object_of, text_of
+from azureml_local.state import camel_case, object_of, text_of
 
 APPEND_ROW, SUMMARY_ONLY = "appendrow", "summaryonly"
 
@@ -57,7 +57,7 @@ def parse_settings(properties: dict[str, Any], call: dict[str, Any] | None = Non
     own = {**object_of({"value": properties}, "value"), **object_of({"value": call}, "value")}
     retry = {
         **object_of(properties, "retrySettings"),
-        **{_camel(k): v for k, v in object_of(call, "retrySettings").items()},
+        **{camel_case(k): v for k, v in object_of(call, "retrySettings").items()},
     }
     resources = {**object_of(properties, "resources"), **object_of(call, "compute")}
     action = text_of(own, "outputAction", APPEND_ROW).lower()
@@ -78,11 +78,6 @@ def parse_settings(properties: dict[str, Any], call: dict[str, Any] | None = Non
         append_row=action == APPEND_ROW,
         file_name=name,
     )
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
 
 
 def _parse_integer(name: str, value: Any, least: int) -> int:

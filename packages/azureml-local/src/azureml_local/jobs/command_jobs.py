@@ -12,6 +12,7 @@ from azureml_local import addresses, compute, interpreters, packages
 from azureml_local.errors import AzureError
 from azureml_local.jobs import environments, inputs, records
 from azureml_local.jobs.distribution import (
+    Distribution,
     failure_message,
     instance_count,
     launch_command,
@@ -53,7 +54,7 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
         if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued, instances):
             raise Cancelled
         try:
-            return await _run_command(runner, state, workspace, name, log)
+            return await _run_command(runner, state, workspace, name, log, distribution)
         finally:
             runner.slots.release(key, instances)
 
@@ -61,7 +62,12 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
 
 
 async def _run_command(
-    runner: Runner, state: State, workspace: Workspace, name: str, log: Path
+    runner: Runner,
+    state: State,
+    workspace: Workspace,
+    name: str,
+    log: Path,
+    distribution: Distribution | None,
 ) -> int:
     """Run a command job and return its exit code.
 
@@ -71,6 +77,7 @@ async def _run_command(
         workspace: the job's workspace.
         name: the job.
         log: the file for its output.
+        distribution: of a distributed job.
 
     Raises:
         AzureError: the job cannot be started.
@@ -111,7 +118,6 @@ async def _run_command(
         )
     else:
         line = inputs.render_command(properties["command"], input_values, output_paths)
-        distribution = parse_distribution(properties)
         command = ["bash", "-c", line]
         if distribution is not None:
             artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)

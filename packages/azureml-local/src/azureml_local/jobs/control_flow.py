@@ -1,7 +1,7 @@
 """Control flow of pipelines: the branches of if-else nodes.
 
-An if-else node is not a job. Each step that one of its blocks names runs only if the condition has
-the block's value when the steps before have ended. Other steps of the pipeline do not wait for it.
+An if-else node is not a job. Its blocks name steps. When the steps before have ended, a step runs
+only if the condition has the value of its block. Other steps of the pipeline do not wait for it.
 """
 
 from __future__ import annotations

@@ -262,9 +262,7 @@ def _mpi_variables(distribution: Distribution) -> dict[str, str]:
 
 
 def failure_message(report: Path) -> str:
-    """The last line and the exit code of the process that failed; empty without a report."""
-    if not report.is_file():
-        return ""
+    """The last line and the exit code of the process that failed."""
     code, log = report.read_text(encoding="utf-8").splitlines()
     report.unlink()
     return f"{Path(log).name}: {last_line(Path(log))} (exit code {code})"

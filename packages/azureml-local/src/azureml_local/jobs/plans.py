@@ -64,7 +64,7 @@ class Step:
     reused_job: str = ""
     """The job whose outputs it reuses; empty if it runs."""
     conditions: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
-    """The literal inputs that must be true or false, or the step does not run."""
+    """The literal inputs, and the values that they must have for the step to run."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Plan:
     outputs: dict[str, str] = field(default_factory=dict)
     continue_on_step_failure: bool = False
     conditional_steps: frozenset[str] = frozenset()
-    """The steps in branches; a step that equals one of them must not depend on it."""
+    """The steps in branches. They are not reused, because they may not run."""
 
     @classmethod
     def read(
@@ -307,7 +307,7 @@ class _Reader:
 def _add_conditions(
     step: Step, branches: list[Branch], pipeline_inputs: InputMap, step_outputs: dict[str, InputMap]
 ) -> None:
-    """Let a step run only if all branches are taken that it is in."""
+    """Add the conditions of the branches that a step is in: it runs only if all are met."""
     for branch in branches:
         value = _resolve_reference(
             "condition", {"value": branch.condition}, pipeline_inputs, step_outputs

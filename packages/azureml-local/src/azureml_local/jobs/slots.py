@@ -36,7 +36,7 @@ class Slots:
             max_slots: the current number of slots.
             cancelled: set when the job is cancelled.
             on_queued: called once if the job has to wait.
-            count: the number of slots; a job with more than there are waits for all of them.
+            count: the number of slots; a job that needs more than exist waits until all are free.
 
         Returns:
             Whether they were taken; False if the job was cancelled while it waited.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azureml_local.jobs.sweep.runs import BEST_TRIAL
+from azureml_local.jobs.sweep.trials import trial_number
 from azureml_local.store import Resource
 
 
@@ -49,6 +50,6 @@ def sweep_of(job: Resource, children: list[Resource]) -> Sweep | None:
         objective["primaryMetric"],
         objective["goal"].lower(),
         list(properties["searchSpace"]),
-        sorted(trials, key=lambda trial: int(trial.job.name.rpartition("_")[2])),
+        sorted(trials, key=lambda trial: trial_number(trial.job.name)),
         {key: value for key, value in tags.items() if not key.startswith(f"{job.name}_")},
     )

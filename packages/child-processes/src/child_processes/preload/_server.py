@@ -220,7 +220,7 @@ def _run_and_exit(request: Request) -> None:
 def _list_files() -> list[io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom]:
     """The files that modules have not closed; their buffers may not be written yet."""
     kinds = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
-    # Not isinstance: it asks proxies for the class of what they stand for, which may fail.
+    # Not isinstance, which reads __class__: for proxy objects, that may raise an error.
     files = [each for each in gc.get_objects() if issubclass(type(each), kinds)]
     return sorted(files, key=lambda each: not isinstance(each, io.TextIOWrapper))
 

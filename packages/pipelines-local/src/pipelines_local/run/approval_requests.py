@@ -131,7 +131,7 @@ class ApprovalRequests:
         variables = self._context.variables
         texts = [variables.expand(step.inputs.get("instructions", "")) for step in job.validations]
         own = _names(state.stage.name, job.name)
-        # One decision is not about two things: the names of an environment are for it alone.
+        # A name of an environment does not decide a manual validation.
         names = (*_prefix("validation", own), *(each for each in own if each not in self._taken))
         instructions = "\n".join(text for text in texts if text)
         decision = self._decide(state, name, "validation", names, instructions)

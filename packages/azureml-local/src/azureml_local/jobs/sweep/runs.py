@@ -29,6 +29,7 @@ from azureml_local.jobs.sweep.trials import (
     check_unused,
     read_history,
     trial_name,
+    trial_number,
     trial_properties,
 )
 from azureml_local.state import State, Workspace, object_of
@@ -220,7 +221,7 @@ class _SweepRun:
             for trial in self._trials()
             if trial.body["status"] == "Completed" and trial.body["trial"].get("metric") is not None
         ]
-        measured.sort(key=lambda trial: int(trial.name.rpartition("_")[2]))
+        measured.sort(key=lambda trial: trial_number(trial.name))
         best = max if self.settings.maximize else min
         return best(measured, key=lambda trial: trial.body["trial"]["metric"], default=None)
 
@@ -270,7 +271,7 @@ class _SweepRun:
                 "space_size": "infinite_space_size" if math.isinf(size) else str(int(size)),
             }
         )
-        tags = {f"{self.name}_{i}": json.dumps(each) for i, each in enumerate(samples)}
+        tags = {trial_name(self.name, i): json.dumps(each) for i, each in enumerate(samples)}
         body = records.find(self.state, self.workspace, self.name).body
         properties = body["properties"]
         properties["tags"] = {**object_of(properties, "tags"), **tags}

@@ -32,7 +32,7 @@ def check_grid(space: SearchSpace) -> None:
     """Refuse a search space for grid sampling that has other distributions than choices.
 
     Raises:
-        BadRequest: it has.
+        BadRequest: a hyperparameter has another distribution.
     """
     for name, distribution in space.items():
         if not isinstance(distribution, Choice):

@@ -85,7 +85,7 @@ class Randint(Distribution):
 
 @dataclass(frozen=True)
 class Continuous(Distribution):
-    """A uniform or normal distribution, or that of a power with such an exponent.
+    """A uniform or normal distribution, or its exponential (``loguniform``, ``lognormal``).
 
     ``parameters`` are the limits of a uniform distribution, or mean and standard deviation of a
     normal one.

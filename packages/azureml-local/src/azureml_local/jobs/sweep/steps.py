@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from azureml_local.state import object_of, text_of
+from azureml_local.state import camel_case, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*inputs\.([\w.\-]+)\s*\}\}")
 TRIAL_FIELDS = (
@@ -64,8 +64,8 @@ def sweep_properties(
     for name in ("sampling_algorithm", "objective", "limits", "early_termination"):
         value = node.get(name)
         setting = {"type": value} if isinstance(value, str) else object_of(node, name)
-        properties[_camel_case(name)] = {
-            TYPE_FIELDS.get(name, key) if key in ("type", "policy_type") else _camel_case(key): each
+        properties[camel_case(name)] = {
+            TYPE_FIELDS.get(name, key) if key in ("type", "policy_type") else camel_case(key): each
             for key, each in _resolve(name, setting, resolve).items()
         }
     return properties
@@ -78,8 +78,3 @@ def _resolve(name: str, value: Any, resolve: Callable[[str, str], str]) -> Any:
     if isinstance(value, list):
         return [_resolve(name, each, resolve) for each in value]
     return resolve(name, value) if isinstance(value, str) else value
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)

@@ -26,6 +26,11 @@ def trial_name(sweep: str, number: int) -> str:
     return f"{sweep}_{number}"
 
 
+def trial_number(name: str) -> int:
+    """The number of a trial, from the name of its job."""
+    return int(name.rpartition("_")[2])
+
+
 def check_unused(state: State, workspace: Workspace, trial: str) -> None:
     """Refuse the name of a trial that another job has.
 
