@@ -120,6 +120,7 @@ def run_plain_script(folder: Path, data: Path, estimator: str) -> float:
     values |= {"training_data": str(data), "release_id": ""}
     values["train_parameters"] |= {"estimator": estimator}
     code = [
+        "from IPython.display import display",
         "from pydantic_core import to_jsonable_python",
         f"given = {values!r}",
         "def record(**values):",

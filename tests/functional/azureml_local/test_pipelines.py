@@ -3,12 +3,12 @@
 No annotations from the future here: ``dsl.pipeline`` reads those of its function.
 """
 
-import io
 import sys
 import textwrap
 import time
 
 import pytest
+from tests.functional.azureml_local.streams import SignalOnText
 
 pytestmark = pytest.mark.functional
 
@@ -56,20 +56,6 @@ def children(ml, name):
 def download(ml, name, output, folder):
     ml.jobs.download(name, download_path=folder, output_name=output)
     return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
-class SignalOnText(io.StringIO):
-    """A standard output that creates ``signal`` as soon as ``text`` is written to it."""
-
-    def __init__(self, text, signal):
-        super().__init__()
-        self.text, self.signal = text, signal
-
-    def write(self, chunk):
-        count = super().write(chunk)
-        if self.text in self.getvalue():
-            self.signal.touch()
-        return count
 
 
 def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, monkeypatch):

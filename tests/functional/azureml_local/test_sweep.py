@@ -5,11 +5,13 @@ No annotations from the future here: ``dsl.pipeline`` reads those of its functio
 
 import json
 import re
+import sys
 import textwrap
 import time
 
 import pytest
 import requests
+from tests.functional.azureml_local.streams import SignalOnText
 
 pytestmark = pytest.mark.functional
 
@@ -89,18 +91,23 @@ def sweep_of(line, space, code=None, *, policy=None, outputs=(), goal="maximize"
     return sweep
 
 
-def test_a_sweep_has_the_outputs_of_its_best_trial(ml, code, tmp_path, capsys):
+def test_a_sweep_has_the_outputs_of_its_best_trial(ml, code, tmp_path, monkeypatch):
     from azure.ai.ml.sweep import Choice
 
+    # The trials end when the SDK has streamed the log of the sweep.
+    output = SignalOnText("azureml-logs/hyperdrive.txt", tmp_path / "streamed")
     line = (
+        f"timeout 120 sh -c 'until [ -e {output.signal} ]; do sleep 0.1; done'; "
         "echo ${{inputs.x}} ${{inputs.fixed}} $AZUREML_SWEEP_x > ${{outputs.out}}/x.txt; "
         "python log_metric.py 0.1 0.${{inputs.x}} 0.2"
     )
     sweep = sweep_of(line, {"x": Choice([3, 9, 5])}, code, outputs=["out"])
     sweep.outputs.out.name, sweep.outputs.out.version = "swept", "1"
     made = ml.jobs.create_or_update(sweep)
-    ml.jobs.stream(made.name)
-    assert "azureml-logs/hyperdrive.txt" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        ml.jobs.stream(made.name)
+    assert output.signal.exists()
     found = ml.jobs.get(made.name)
     assert (found.status, found.type) == ("Completed", "sweep")
     best = f"{made.name}_1"
