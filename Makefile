@@ -34,12 +34,15 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 # Three workers for two processors: a test that waits leaves one to the others. Files go to them in
 # the order of tests/conftest.py.
 PYTEST := "$(BIN)/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10 $(TEST_OPTIONS)
+# $(call run_tests,OPTIONS): with RERUN=1, failed tests run a second time, in new processes: a process
+# has one workspace, and what the first run left in it could fail the second.
+run_tests = $(PYTEST) $(1)$(if $(RERUN), || { [ $$? = 1 ] && $(PYTEST) --last-failed --last-failed-no-failures none $(1); })
 
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
 # lead their own process to a local workspace have processes of their own.
 test: setup lint typecheck ## everything that CI runs: all but the drills
-	@$(PYTEST) -m "not drill" --ignore tests/functional/azureml_local
-	@$(PYTEST) -m "not drill" tests/functional/azureml_local
+	@$(call run_tests,-m "not drill" --ignore tests/functional/azureml_local)
+	@$(call run_tests,-m "not drill" tests/functional/azureml_local)
 
 drills: setup ## the long tests: faults in a rollout, a server killed and under load, editors
 	@$(PYTEST) -m drill tests/e2e tests/functional/nbrelease
