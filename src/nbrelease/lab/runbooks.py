@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import child_processes
 from nbrelease.control_characters import remove_terminal_codes, replace_control_characters
@@ -167,9 +168,13 @@ class Run:
             arguments: parameters as text of the command line.
 
         Raises:
-            UserError: it is not a runbook of a project, or the environment is on Azure and the
-                server has the variables of a local workspace.
+            UserError: it is not a runbook of a project, an argument cannot be part of a command
+                line, or the environment is on Azure and the server has the variables of a local
+                workspace.
         """
+        for name, value in arguments.items():
+            if any(each == "\0" or category(each) == "Cs" for each in name + value):
+                raise UsageError(f"{name}: remove the characters that are not text")
         settings = load(path.parent)
         if not read_form(path, env, model).name:
             raise UsageError(f"{path.name}: not a runbook; move it to the runbooks folder")

@@ -91,6 +91,10 @@ def test_wrong_values_and_notebooks_that_are_no_runbooks(client, project):
     assert client.get("nbrelease/runbook", params=other).json()["name"] == ""
     refused = client.post("nbrelease/run", params={**other, "env": "dev"}, json={})
     assert refused.status_code == 422
+    for value in ("a\0b", "\ud800"):  # JSON can have both, a command line neither
+        body = json.dumps({"kind": value})
+        refused = client.post("nbrelease/run", params={**PATH, "env": "dev"}, content=body)
+        assert refused.status_code == 422, refused.text
     unknown = client.get("nbrelease/runbook", params={**PATH, "env": "none"})
     assert unknown.status_code == 422
     assert "none" in unknown.json()["message"]
