@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,8 +202,8 @@ def test_a_model_is_proved_in_dev(project, data, proved):
         "empty.csv": "empty.csv: the file is empty",
     }
     assert record["source"]["dirty"] is False
-    log = project / ".pipelines-local" / "kernels.log"
-    assert not log.is_file() or "refused" not in log.read_text()  # all kernels were preloaded
+    if sys.platform == "linux":  # all kernels were preloaded
+        assert "refused" not in (project / ".pipelines-local" / "kernels.log").read_text()
     check_figures(record, "logistic", data)
     check_pack(project, pack)
     status = subprocess.run(
