@@ -8,7 +8,8 @@ evidence. The parts add up to more than the wall time, because the jobs batch an
 parallel.
 
 With --prod, two rehearsals of prod with approvals follow: the first without a champion, the second
-with a comparison and a rollout in steps. The limit of each is three times the rehearsal of dev.
+with a comparison and a rollout in steps. Both use the packages of nbrelease, as dev does
+(isolation = none). The limit of each is three times the rehearsal of dev.
 Exit code 1 if a rehearsal exceeds its limit. The limit of dev, 30 s, is for an idle machine.
 """
 
@@ -54,6 +55,7 @@ def rehearse_prod(folder: Path, data: Path, estimator: str) -> float:
     """Wall time of a rehearsal of prod with its approvals, in seconds."""
     command = [sys.executable, "-m", "nbrelease", "rehearse", "prod"]
     command += ["--set", f"training_data={data}", "--set", f"estimator={estimator}"]
+    command += ["--set", "isolation=none"]
     for environment in ("prod", "blue"):
         command += ["--approve", f"{environment}=Benchmark:measured"]
     begun = time.perf_counter()

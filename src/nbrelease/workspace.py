@@ -36,12 +36,13 @@ CLOCK_TOLERANCE_SECONDS = 1.0
 IN_USE = "another run uses the local workspace of this one; waiting for its end"
 
 
-def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | None:
+def read_variables(data: Path, *, isolation: str = "none") -> dict[str, str] | None:
     """The client variables of the local workspace running on ``data``; None if none is running.
 
     Args:
         data: the data folder.
-        isolated: whether the workspace must build environments.
+        isolation: the setting; if the workspace runs without isolation, ``uv`` is an error, and
+            ``auto`` a warning.
 
     Raises:
         UsageError: it runs without isolation.
@@ -52,11 +53,14 @@ def read_variables(data: Path, *, isolated: bool = False) -> dict[str, str] | No
         return None
     if not _is_running(state):
         return None
-    if isolated and state.get("isolation", "none") == "none":
-        raise UsageError(
+    if isolation != "none" and state.get("isolation", "none") == "none":
+        message = (
             f"local workspace: the server on {data.name} runs without isolation, and settings.ini "
-            f"has isolation = uv; stop it: azureml-local stop --data {data.name}"
+            f"has isolation = {isolation}; stop it: azureml-local stop --data {data.name}"
         )
+        if isolation == "uv":
+            raise UsageError(message)
+        console.warning(message)
     return _add_own_variables(dict(state["env"]))
 
 
@@ -130,7 +134,7 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
     with contextlib.ExitStack() as users:
         with lock.change():
             process = None
-            variables = read_variables(data, isolated=env.isolation == "uv")
+            variables = read_variables(data, isolation=env.isolation)
             if variables is None:
                 process, variables = _start_server(data, env.local_port, env.isolation)
             wait_for_others = users.enter_context(lock.use())

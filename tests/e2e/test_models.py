@@ -47,6 +47,8 @@ def ask(quantile):
 print(json.dumps([ask(quantile) for quantile in (0.1, 0.5, 0.9)]))
 """
 ADA = ["--approve", "prod=Ada:first", "--approve", "blue=Ada:all green"]
+# As a new project: in prod, jobs and deployments have the packages of their conda files.
+PROD = [*ADA, "--set", "isolation=auto"]
 # model: its task, its main metric, a parameter with the values of a challenger that is as good as
 # the champion, and of a model that does not meet the release criteria
 MODELS = {
@@ -122,7 +124,7 @@ def test_a_challenger_replaces_a_champion_in_prod(model, tmp_path):
                 project, {"DEFAULT": {}, "train": {**sections["train"], parameter: better}}
             )
             overlays.commit(project, "A challenger")
-        for env, words in (("dev", []), ("prod", ADA)):
+        for env, words in (("dev", []), ("prod", PROD)):
             done = rehearse(project, *words, pipeline=env)
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr
             values = check_release(project, env, model)
@@ -152,8 +154,8 @@ def test_two_models_of_one_repository_are_released_independently(tmp_path):
     assert done.returncode == 0, done.stderr
     for model, section in (("tickets", "tickets"), ("parcels", "")):
         words = ["--model", section] if section else []
-        for env, approvals in (("dev", []), ("prod", ADA)):
-            done = rehearse(project, *words, *approvals, pipeline=env)
+        for env, options in (("dev", []), ("prod", PROD)):
+            done = rehearse(project, *words, *options, pipeline=env)
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr
             check_release(project, env, model, section)
         traffic = read_traffic(project)

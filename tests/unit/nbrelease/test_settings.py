@@ -39,6 +39,7 @@ def test_the_shipped_file_is_valid(name):
     env = Settings(SHIPPED, {}).environment(name)
     assert (env.workspace_name, env.subscription_id) == (name, LOCAL_SUBSCRIPTION)
     assert env.model_name == "diabetes-classifier"
+    assert env.isolation == {"dev": "none", "prod": "auto"}[name]
     assert Settings(SHIPPED, {}).training_parameters(name) == {
         "test_size": 0.3, "estimator": "logistic", "regularization_rate": 0.01, "random_state": 0,
     }  # fmt: skip

@@ -27,15 +27,20 @@ def write_server_file(data: Path, **more: object) -> None:
     (data / "server.json").write_text(json.dumps(state | more))
 
 
-@pytest.mark.parametrize("isolation", ["none", "uv", "auto"])
-def test_a_running_workspace_without_isolation_is_not_used_if_settings_need_it(tmp_path, isolation):
-    write_server_file(tmp_path, isolation=isolation)
+@pytest.mark.parametrize("running", ["none", "uv", "auto"])
+def test_a_running_workspace_without_isolation_is_not_used_if_settings_need_it(
+    tmp_path, running, capsys
+):
+    write_server_file(tmp_path, isolation=running)
     assert read_variables(tmp_path) == {"A": "1"}
-    if isolation == "none":
+    if running == "none":
         with pytest.raises(UsageError, match="isolation"):
-            read_variables(tmp_path, isolated=True)
+            read_variables(tmp_path, isolation="uv")
     else:
-        assert read_variables(tmp_path, isolated=True) == {"A": "1"}
+        assert read_variables(tmp_path, isolation="uv") == {"A": "1"}
+    assert capsys.readouterr().err == ""
+    assert read_variables(tmp_path, isolation="auto") == {"A": "1"}
+    assert ("isolation" in capsys.readouterr().err) == (running == "none")
 
 
 @pytest.mark.parametrize("known", [True, False])
