@@ -46,7 +46,7 @@ def test_a_line_that_is_added_during_a_write_is_written(state, monkeypatch):
 
     async def main() -> None:
         workspace = state.workspace_by_name("s", "g", "w")
-        collecting = collector.Collector(state)
+        collecting = collector.Collector()
 
         def append(request_id: str) -> None:
             collecting.append(workspace, "endpoint/blue", "model_inputs", request_id, [{"a": 1}])

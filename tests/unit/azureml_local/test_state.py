@@ -103,10 +103,10 @@ def test_traffic_is_drawn_by_its_shares():
 def test_the_path_of_an_address_in_a_datastore(tmp_path, name):
     state = State(tmp_path, "https://localhost:1")
     workspace = state.create_workspace("s", "g", name, {})
-    uri = state.datastore_uri(workspace, FILES, "a/datastores/b.csv")
-    path = state.container(workspace, FILES) / "a" / "datastores" / "b.csv"
-    assert state.local_path(workspace, uri) == path
+    uri = workspace.datastore_uri(FILES, "a/datastores/b.csv")
+    path = workspace.container(FILES) / "a" / "datastores" / "b.csv"
+    assert workspace.local_path(uri) == path
     short = f"azureml://datastores/{FILES}/paths/a/datastores/b.csv"
-    assert state.local_path(workspace, short) == path
+    assert workspace.local_path(short) == path
     with pytest.raises(BadRequest):
-        state.local_path(workspace, f"azureml://datastores/{FILES}/")
+        workspace.local_path(f"azureml://datastores/{FILES}/")

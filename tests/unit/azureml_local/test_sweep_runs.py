@@ -57,24 +57,22 @@ class Server:
 
     def add(self, name, status="NotStarted", **properties) -> None:
         body = {"properties": {"jobType": "Command", **properties}, "status": status}
-        self.state.store.put(self.workspace.key, records.KIND, name, "", body)
+        self.workspace.documents.put(records.KIND, name, body)
 
     def status(self, name) -> str:
-        return records.find(self.state, self.workspace, name).body["status"]
+        return records.find(self.workspace, name).body["status"]
 
     def run_sweep(self, **changes):
         """Run a grid of two trials; return its document and its log."""
         self.add("sweep", **sweep(**changes))
 
         async def run() -> None:
-            await asyncio.wait_for(
-                run_sweep(self.state, self.runner, self.workspace, "sweep"), timeout=60
-            )
+            await asyncio.wait_for(run_sweep(self.runner, self.workspace, "sweep"), timeout=60)
             await self.runner.cancel_all(self.workspace)  # waits for jobs that have not ended
 
         asyncio.run(run())
         log = self.runner.log_file(self.workspace, "sweep", records.SWEEP_LOG)
-        return records.find(self.state, self.workspace, "sweep").body, log.read_text()
+        return records.find(self.workspace, "sweep").body, log.read_text()
 
 
 def sweep(**changes):
@@ -102,13 +100,11 @@ def trials(server, monkeypatch):
     """Replace the process of a trial by the coroutine function that the test adds for its name."""
     work = {}
 
-    async def run_trial(runner, state, workspace, name) -> None:
+    async def run_trial(runner, workspace, name) -> None:
         event = runner.cancel_event(workspace, name)
 
         async def run() -> int:
-            output = inputs.resolve_output(
-                state, workspace, name, "out", {"jobOutputType": "uri_folder"}
-            )
+            output = inputs.resolve_output(workspace, name, "out", {"jobOutputType": "uri_folder"})
             await runner.create_run(workspace, name, {"out": output.uri})
             if name in work:
                 await work[name](event)
@@ -128,7 +124,7 @@ async def wait_for_cancellation(event) -> None:
 
 
 def is_registered(server) -> bool:
-    return bool(server.state.store.entries(server.workspace.key, "data", "swept"))
+    return bool(server.workspace.documents.entries("data", "swept"))
 
 
 def test_a_sweep_registers_the_outputs_of_its_best_trial(server, trials):
@@ -154,14 +150,14 @@ def test_only_a_missing_run_has_no_metric(server):
 def test_an_error_of_mlflow_leaves_the_known_metric(server, trials):
     async def lose_mlflow(event) -> None:
         trial = "sweep_1"
-        while "metric" not in records.find(server.state, server.workspace, trial).body["trial"]:
+        while "metric" not in records.find(server.workspace, trial).body["trial"]:
             await asyncio.sleep(0.01)  # until the policy has read it
         server.mlflow.status = 500
 
     trials["sweep_1"] = lose_mlflow
     policy = {"policyType": "MedianStopping", "delayEvaluation": 5}
     body, log = server.run_sweep(earlyTermination=policy)
-    trial = records.find(server.state, server.workspace, "sweep_1").body
+    trial = records.find(server.workspace, "sweep_1").body
     assert (body["status"], trial["status"], trial["trial"]["metric"]) == (
         "Completed",
         "Completed",
@@ -187,11 +183,11 @@ def test_an_error_of_early_termination_fails_the_sweep_and_cancels_its_trials(
 def test_an_error_in_one_trial_ends_the_others(server, trials, monkeypatch):
     run_trial = command_jobs.run_command_job
 
-    async def fail_first(runner, state, workspace, name) -> None:
+    async def fail_first(runner, workspace, name) -> None:
         if name == "sweep_0":
             await asyncio.sleep(0.05)  # until the other trial runs
             raise OSError("no log")
-        await run_trial(runner, state, workspace, name)
+        await run_trial(runner, workspace, name)
 
     monkeypatch.setattr(command_jobs, "run_command_job", fail_first)
     trials["sweep_1"] = wait_for_cancellation
@@ -212,10 +208,10 @@ def test_a_sweep_that_times_out_has_no_outputs(server, trials):
 
 def test_a_job_with_the_name_of_a_trial_is_not_overwritten(server, trials):
     server.add("sweep_1", status="Completed", command="own")
-    job = records.find(server.state, server.workspace, "sweep_1")
+    job = records.find(server.workspace, "sweep_1")
     body, log = server.run_sweep()
     assert (body["status"], "sweep_1" in log) == ("Failed", True)
-    after = records.find(server.state, server.workspace, "sweep_1")
+    after = records.find(server.workspace, "sweep_1")
     assert (after.serial, after.body["properties"]) == (job.serial, job.body["properties"])
 
 
@@ -223,7 +219,7 @@ def test_names_of_trials_are_checked_at_submission(server):
     settings = SweepSettings.read(sweep())
 
     def check(name) -> None:
-        validation.check_trial_names(server.state, server.workspace, name, settings)
+        validation.check_trial_names(server.workspace, name, settings)
 
     check("s" * 253)
     with pytest.raises(BadRequest):
@@ -238,7 +234,7 @@ def test_names_of_trials_are_checked_at_submission(server):
 def test_an_unknown_hyperparameter_in_the_command_is_refused(server):
     trial = {"command": "echo ${{search_space.typo}}", "environmentId": ENVIRONMENT}
     with pytest.raises(BadRequest) as caught:
-        validation.check_sweep(server.state, server.workspace, "sweep", sweep(trial=trial))
+        validation.check_sweep(server.workspace, "sweep", sweep(trial=trial))
     assert caught.value.target == "trial.command"
 
 

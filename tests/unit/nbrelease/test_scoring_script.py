@@ -202,13 +202,12 @@ def test_mirrored_requests_are_compared_with_a_deployment_without_code(model, sc
     name, folder = model
     without_code = load_model_server(folder, "e")
     bodies = [body for body in VALID[name] if "params" not in body]  # rows are matched by values
-    state: Any = SimpleNamespace(container=lambda workspace, files: tmp_path)
-    workspace: Any = SimpleNamespace(path="/workspaces/w")
+    workspace: Any = SimpleNamespace(path="/workspaces/w", container=lambda files: tmp_path)
     enabled = {"dataCollectionMode": "Enabled"}
     collections = {"collections": {"model_inputs": enabled, "model_outputs": enabled}}
 
     async def collect() -> None:
-        collector = Collector(state)
+        collector = Collector()
         for number, body in enumerate(bodies):
             text = json.dumps(body).encode()
             answer = send(without_code, body).body

@@ -65,7 +65,7 @@ def register(routes: Routes, state: State) -> None:
     )
     async def start_upload(request: Request) -> Response:
         workspace = state.workspace(request)
-        uri, sas = create_upload_container(state, workspace)
+        uri, sas = create_upload_container(workspace)
         return JSONResponse(
             {
                 "pendingUploadId": uri.rpartition("/")[2],
@@ -79,16 +79,16 @@ def register(routes: Routes, state: State) -> None:
         )
 
 
-def create_upload_container(state: State, workspace: Workspace) -> tuple[str, str]:
+def create_upload_container(workspace: Workspace) -> tuple[str, str]:
     """Create a container for an asset's files; returns its address and its SAS token.
 
     Each upload gets a new container, because the SDK does not upload a file whose name exists
     already, whatever its content.
     """
     container = f"code-{uuid.uuid4()}"
-    (state.data / "blobs" / workspace.key / container).mkdir(parents=True)
-    uri = f"{blob_endpoint(state, workspace)}/{container}"
-    return uri, auth.sas_token(state.secret, workspace.key)
+    (workspace.blobs / container).mkdir(parents=True)
+    uri = f"{blob_endpoint(workspace)}/{container}"
+    return uri, auth.sas_token(workspace.state.secret, workspace.key)
 
 
 def _register(routes: Routes, state: State, root: str, kind: str, title: str) -> None:
@@ -97,11 +97,9 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     @routes.add("GET", root + f"/{kind}", f"{title} containers - List")
     async def containers(request: Request) -> Response:
         workspace = state.workspace(request)
-        names = dict.fromkeys(asset.name for asset in state.store.entries(workspace.key, kind))
+        names = dict.fromkeys(asset.name for asset in workspace.documents.entries(kind))
         documents = [
-            _container(state, workspace, kind, name)
-            for name in names
-            if name not in ANONYMOUS_NAMES
+            _container(workspace, kind, name) for name in names if name not in ANONYMOUS_NAMES
         ]
         return JSONResponse(
             {
@@ -116,7 +114,7 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     @routes.add("GET", base, f"{title} containers - Get")
     async def container(request: Request) -> Response:
         workspace = state.workspace(request)
-        return JSONResponse(_container(state, workspace, kind, request.path_params["name"]))
+        return JSONResponse(_container(workspace, kind, request.path_params["name"]))
 
     @routes.add("PUT", base, f"{title} containers - Create or update")
     async def put_container(request: Request) -> Response:
@@ -126,17 +124,17 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
         )
         properties = object_of(await json_of(request), "properties")
         changes = {key: properties[key] for key in MUTABLE if key in properties}
-        state.store.put(workspace.key, f"{kind}Containers", name, "", changes)
-        return JSONResponse(_container(state, workspace, kind, name))
+        workspace.documents.put(f"{kind}Containers", name, changes)
+        return JSONResponse(_container(workspace, kind, name))
 
     @routes.add("GET", base + "/versions", f"{title} versions - List")
     async def versions(request: Request) -> Response:
-        return JSONResponse({"value": _versions(state, kind, request)})
+        return JSONResponse({"value": _versions(state.workspace(request), kind, request)})
 
     @routes.add("GET", base + "/versions/{version}", f"{title} versions - Get")
     async def version(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        asset = find(state, workspace, kind, params["name"], params["version"])
+        asset = find(workspace, kind, params["name"], params["version"])
         document = version_document(workspace, asset)
         if params["version"] == DEFAULT_VERSION:
             document["id"] = f"{workspace.path}/{kind}/{asset.name}/labels/default"
@@ -150,12 +148,11 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
             validate_name(KINDS[kind], params["version"], "version"),
         )
         properties = object_of(await json_of(request), "properties")
-        asset, new = register_version(state, workspace, kind, name, number, properties)
+        asset, new = register_version(workspace, kind, name, number, properties)
         return JSONResponse(version_document(workspace, asset), status_code=201 if new else 200)
 
 
 def register_version(
-    state: State,
     workspace: Workspace,
     kind: str,
     name: str,
@@ -168,22 +165,22 @@ def register_version(
         BadRequest: a property is not valid.
         Conflict: the version exists with other content.
     """
-    properties = PREPARE[kind](state, workspace, new_properties)
+    properties = PREPARE[kind](workspace, new_properties)
     if kind == "components":
         spec = components.complete_spec(name, properties)
         properties = {**properties, "componentSpec": spec}
         if name == components.ANONYMOUS:
             version = components.content_version(spec)
-    with state.store.transaction():
-        old = state.store.get(workspace.key, kind, name, version)
+    with workspace.documents.transaction():
+        old = workspace.documents.get(kind, name, version)
         if old is not None:
             properties = _updated(old, properties, kind, f"{KINDS[kind]} {name}:{version}")
-        return state.store.put(workspace.key, kind, name, version, properties), old is None
+        return workspace.documents.put(kind, name, properties, version), old is None
 
 
-def next_version(state: State, workspace: Workspace, kind: str, name: str) -> str:
+def next_version(workspace: Workspace, kind: str, name: str) -> str:
     """The greatest number among the versions, plus one; for a component, the time."""
-    assets = state.store.entries(workspace.key, kind, name)
+    assets = workspace.documents.entries(kind, name)
     if kind == "components" and assets:
         return components.next_version()
     numbers = [int(asset.version) for asset in assets if asset.version.isdigit()]
@@ -206,7 +203,7 @@ def validate_name(title: str, text: str, what: str = "name") -> str:
     return text
 
 
-def _data(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def _data(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
     uri, kind = text_of(properties, "dataUri"), text_of(properties, "dataType", "uri_folder")
     if kind not in DATA_TYPES:
         raise BadRequest(
@@ -216,29 +213,29 @@ def _data(state: State, workspace: Workspace, properties: dict[str, Any]) -> dic
         )
     if not uri:
         raise BadRequest("dataUri: data must have an address", "UserError", target="dataUri")
-    uri = resolve_job_uri(state, workspace, uri)
+    uri = resolve_job_uri(workspace, uri)
     if kind != "uri_file" and uri.startswith("azureml://") and not uri.endswith("/"):
         uri += "/"  # as the service returns folders
     return {**properties, "dataUri": uri, "dataType": kind}
 
 
-def _environment(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def _environment(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
     build = object_of(properties, "build")
     if build:
         properties = {**properties, "build": {"dockerfilePath": "Dockerfile", **build}}
     elif not text_of(properties, "image") and not text_of(properties, "condaFile"):
         raise BadRequest("environment: image or build: one of them is required", "UserError")
-    return {"osType": "Linux", **_as_given(state, workspace, properties)}
+    return {"osType": "Linux", **_as_given(workspace, properties)}
 
 
-def _as_given(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def _as_given(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
     for key in ("image", "condaFile", "codeUri"):
         text_of(properties, key)
     object_of(properties, "properties")
     return properties
 
 
-PREPARE: dict[str, Callable[[State, Workspace, dict[str, Any]], dict[str, Any]]] = {
+PREPARE: dict[str, Callable[[Workspace, dict[str, Any]], dict[str, Any]]] = {
     "environments": _environment,
     "data": _data,
     "models": prepare_model,
@@ -247,17 +244,15 @@ PREPARE: dict[str, Callable[[State, Workspace, dict[str, Any]], dict[str, Any]]]
 }
 
 
-def find(state: State, workspace: Workspace, kind: str, name: str, version: str) -> Resource:
+def find(workspace: Workspace, kind: str, name: str, version: str) -> Resource:
     """One version of an asset.
 
     Raises:
         NotFound: it does not exist.
     """
-    asset = state.store.get(workspace.key, kind, name, version)
+    asset = workspace.documents.get(kind, name, version)
     if asset is None and version == DEFAULT_VERSION:
-        active = [
-            each for each in state.store.entries(workspace.key, kind, name) if not _archived(each)
-        ]
+        active = [each for each in workspace.documents.entries(kind, name) if not _archived(each)]
         asset = active[-1] if active else None
     if asset is None:
         raise NotFound(
@@ -268,7 +263,7 @@ def find(state: State, workspace: Workspace, kind: str, name: str, version: str)
     return asset
 
 
-def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) -> Resource:
+def find_by_id(workspace: Workspace, kind: str, reference: str) -> Resource:
     """One version of an asset by its resource id, or by ``name:version``, also after ``azureml:``.
 
     Raises:
@@ -277,18 +272,18 @@ def find_by_id(state: State, workspace: Workspace, kind: str, reference: str) ->
     """
     shared = IN_REGISTRY.match(reference)
     if shared is not None:
-        registry = state.find_registry(shared[1])
+        registry = workspace.state.find_registry(shared[1])
         if registry is None:
             raise NotFound(f"Registry {shared[1]} was not found.", "UserError")
         workspace = registry
     newest = re.search(LABEL.format(kind=kind), reference, re.IGNORECASE)
     if newest is not None:
-        return find(state, workspace, kind, newest[1] or newest[2], DEFAULT_VERSION)
+        return find(workspace, kind, newest[1] or newest[2], DEFAULT_VERSION)
     match = re.search(rf"/{kind}/(?:azureml:)?([^/]+)/versions/([^/]+)$", reference, re.IGNORECASE)
     match = match or re.fullmatch(r"(?:azureml:)?([^/:]+):([^/:]+)", reference)
     if match is None:
         raise BadRequest(f"{reference!r} is not the id of a {KINDS[kind]} version", "UserError")
-    return find(state, workspace, kind, match[1], match[2])
+    return find(workspace, kind, match[1], match[2])
 
 
 def version_document(workspace: Workspace, asset: Resource) -> dict[str, Any]:
@@ -317,9 +312,9 @@ def _system_data(first: Resource, last: Resource) -> dict[str, Any]:
     return {**first.system_data, **changed, "lastModifiedAt": last.modified}
 
 
-def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
-    versions = state.store.entries(workspace.key, kind, name)
-    container = state.store.get(workspace.key, f"{kind}Containers", name)
+def _container(workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
+    versions = workspace.documents.entries(kind, name)
+    container = workspace.documents.get(f"{kind}Containers", name)
     if not versions and container is None:
         raise NotFound(f"{KINDS[kind]} container {name} was not found.", "UserError")
     active = [each for each in versions if not _archived(each)] or versions
@@ -331,7 +326,7 @@ def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict
         "systemData": _system_data(versions[0], versions[-1]) if versions else {},
         "properties": {
             "latestVersion": latest.version if latest else None,
-            "nextVersion": next_version(state, workspace, kind, name),
+            "nextVersion": next_version(workspace, kind, name),
             "isArchived": False,
             "dataType": latest.body.get("dataType", "uri_file") if latest else "uri_file",
             "properties": {},
@@ -341,24 +336,23 @@ def _container(state: State, workspace: Workspace, kind: str, name: str) -> dict
     }
 
 
-def _versions(state: State, kind: str, request: Request) -> list[dict[str, Any]]:
+def _versions(workspace: Workspace, kind: str, request: Request) -> list[dict[str, Any]]:
     """The versions of a name, newest first; of all names if the request has a digest of code."""
-    workspace = state.workspace(request)
     query = request.query_params
     if "hash" in query:
         # The SDK generates a new name for each call, so all code of the workspace is searched.
         versions = [
             each
-            for each in state.store.entries(workspace.key, kind)
+            for each in workspace.documents.entries(kind)
             if (each.body.get("properties") or {}).get("hash_sha256") == query["hash"]
         ]
     else:
         name = request.path_params["name"]
-        versions = state.store.entries(workspace.key, kind, name)
+        versions = workspace.documents.entries(kind, name)
         # For registries the SDK fails at 404 and could not create the first version.
         if not versions and not workspace.registry:
             raise NotFound(f"{KINDS[kind]} {name} was not found.", "UserError")
-        container = state.store.get(workspace.key, f"{kind}Containers", name)
+        container = workspace.documents.get(f"{kind}Containers", name)
         if container is not None and container.body.get("isArchived"):
             for each in versions:
                 each.body["isArchived"] = True

@@ -171,7 +171,7 @@ def _folder(state: State, request: Request) -> Path:
         raise BadRequest(
             f"container name {params['container']!r} is not valid", "InvalidResourceName"
         )
-    return state.data / "blobs" / workspace.key / str(params["container"])
+    return workspace.blobs / str(params["container"])
 
 
 def _blob(state: State, request: Request) -> Blob:

@@ -45,8 +45,8 @@ def register(routes: Routes, state: State) -> None:
     @routes.add("POST", compute.ONE + "/listNodes", "Compute - List nodes")
     async def nodes(request: Request) -> Response:
         workspace = state.workspace(request)
-        target = compute.find(state, workspace, request.path_params["name"])
-        jobs = [each.name for each in jobs_on(state, workspace, target.name, "Running")]
+        target = compute.find(workspace, request.path_params["name"])
+        jobs = [each.name for each in jobs_on(workspace, target.name, "Running")]
         return JSONResponse(
             {
                 "nodes": [
@@ -64,11 +64,11 @@ def register(routes: Routes, state: State) -> None:
     routes.refuse(LOCATION + "/usages", "Usages - List", "a single machine has no quotas")
 
 
-def jobs_on(state: State, workspace: Workspace, name: str, status: str) -> list[Resource]:
+def jobs_on(workspace: Workspace, name: str, status: str) -> list[Resource]:
     """The jobs of a compute with a status, oldest first."""
     return [
         each
-        for each in state.store.entries(workspace.key, records.KIND)
+        for each in workspace.documents.entries(records.KIND)
         if each.body["status"] == status
         and compute.compute_name(text_of(each.body["properties"], "computeId")).lower()
         == name.lower()

@@ -43,11 +43,11 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
                 "UserError",
                 target="name",
             )
-        old = state.store.get(workspace.key, KIND, name)
+        old = workspace.documents.get(KIND, name)
         properties = _validate_properties(old, body)
         location = text_of(body, "location") or (old.body.get("location", "") if old else "")
         new = {"tags": object_of(body, "tags"), "location": location, "properties": properties}
-        target = state.store.put(workspace.key, KIND, name, "", new)
+        target = workspace.documents.put(KIND, name, new)
         return JSONResponse(
             _shown(workspace, target),
             status_code=200 if old else 201,
@@ -57,18 +57,18 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
     @routes.add("GET", ONE, "Compute - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        return JSONResponse(_shown(workspace, find(state, workspace, request.path_params["name"])))
+        return JSONResponse(_shown(workspace, find(workspace, request.path_params["name"])))
 
     @routes.add("GET", WORKSPACE + "/computes", "Compute - List")
     async def list_all(request: Request) -> Response:
         workspace = state.workspace(request)
-        computes = state.store.entries(workspace.key, KIND)
+        computes = workspace.documents.entries(KIND)
         return JSONResponse({"value": [_shown(workspace, target) for target in computes]})
 
     @routes.add("DELETE", ONE, "Compute - Delete")
     async def delete(request: Request) -> Response:
         workspace = state.workspace(request)
-        existed = state.store.delete(workspace.key, KIND, request.path_params["name"])
+        existed = workspace.documents.delete(KIND, request.path_params["name"])
         return Response(status_code=200 if existed else 204)
 
     for action, new_state in STATES.items():
@@ -81,11 +81,11 @@ def _register_action(
     @routes.add("POST", f"{ONE}/{action}", f"Compute - {action.title()}")
     async def act(request: Request) -> Response:
         workspace = state.workspace(request)
-        target = find(state, workspace, request.path_params["name"])
+        target = find(workspace, request.path_params["name"])
         if target.body["properties"]["computeType"] != INSTANCE:
             raise BadRequest(f"{target.name} is not a compute instance", "UserError")
         target.body["properties"]["properties"]["state"] = new_state
-        state.store.put(workspace.key, KIND, target.name, "", target.body)
+        workspace.documents.put(KIND, target.name, target.body)
         # The SDK accepts only 202 here, although the operation is complete.
         return Response(status_code=202, headers=operations.completed_headers(workspace))
 
@@ -96,11 +96,10 @@ def compute_name(compute: str) -> str:
     return SERVERLESS if name.lower() == "serverless" else name
 
 
-def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:
+def max_concurrent_jobs(workspace: Workspace, name: str) -> int:
     """How many jobs of a compute run at the same time.
 
     Args:
-        state: the server's state.
         workspace: the compute's workspace.
         name: its name; :data:`SERVERLESS` for jobs without compute.
 
@@ -111,9 +110,9 @@ def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:
     max_jobs = max(4, os.cpu_count() or 1)
     if name == SERVERLESS:
         return max_jobs
-    target = state.store.get(workspace.key, KIND, name)
+    target = workspace.documents.get(KIND, name)
     if target is None:
-        if state.strict:
+        if workspace.state.strict:
             raise NotFound(
                 f"Compute {name} was not found in workspace {workspace.name}.",
                 "UserError",
@@ -121,7 +120,7 @@ def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:
             )
         scale = {"minNodeCount": 0, "maxNodeCount": max_jobs}
         body = {"computeType": CLUSTER, "properties": {"vmSize": "local", "scaleSettings": scale}}
-        target = state.store.put(workspace.key, KIND, name, "", {"tags": {}, "properties": body})
+        target = workspace.documents.put(KIND, name, {"tags": {}, "properties": body})
     settings = target.body["properties"]["properties"]
     if target.body["properties"]["computeType"] == INSTANCE:
         if settings.get("state") == "Stopped":
@@ -130,13 +129,13 @@ def max_concurrent_jobs(state: State, workspace: Workspace, name: str) -> int:
     return int(settings["scaleSettings"]["maxNodeCount"])
 
 
-def find(state: State, workspace: Workspace, name: str) -> Resource:
+def find(workspace: Workspace, name: str) -> Resource:
     """A compute by its name.
 
     Raises:
         NotFound: it does not exist.
     """
-    target = state.store.get(workspace.key, KIND, name)
+    target = workspace.documents.get(KIND, name)
     if target is None:
         raise NotFound(f"Compute {name} was not found in workspace {workspace.name}.")
     return target

@@ -110,7 +110,7 @@ def folder_headers(state: State, blob: Blob) -> dict[str, str]:
 def _file_system(state: State, request: Request) -> Path:
     params = request.path_params
     workspace = state.workspace_by_key(params["account"])
-    folder = inside(state.data / "blobs" / workspace.key, params["container"])
+    folder = inside(workspace.blobs, params["container"])
     if not folder.is_dir():
         raise NotFound("The specified filesystem does not exist.", "FilesystemNotFound")
     return folder

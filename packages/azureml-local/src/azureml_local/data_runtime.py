@@ -27,8 +27,8 @@ def register(routes: Routes, state: State) -> None:
     async def datastore(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         storage = {
-            "accountName": storage_account(state, workspace),
-            "containerName": state.container_name(workspace, name),
+            "accountName": storage_account(workspace),
+            "containerName": workspace.container_name(name),
             "endpoint": "core.windows.net",
             "protocol": "https",
             "credentialType": "Sas",
@@ -48,7 +48,7 @@ def register(routes: Routes, state: State) -> None:
     )
     async def version(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        data = assets.find(state, workspace, "data", params["name"], params["version"])
+        data = assets.find(workspace, "data", params["name"], params["version"])
         document = {
             "assetId": assets.version_document(workspace, data)["id"],
             "dataContainerName": data.name,

@@ -50,15 +50,15 @@ def register(routes: Routes, state: State) -> None:
     async def list_all(request: Request) -> Response:
         workspace = state.workspace(request)
         names = [FILES, ARTIFACTS]
-        names += [each.name for each in state.store.entries(workspace.key, KIND)]
+        names += [each.name for each in workspace.documents.entries(KIND)]
         if request.query_params.get("isDefault", "").lower() == "true":
             names = [FILES]
-        return JSONResponse({"value": [_shown(state, workspace, name) for name in names]})
+        return JSONResponse({"value": [_shown(workspace, name) for name in names]})
 
     @routes.add("GET", ONE, "Datastores - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        return JSONResponse(_shown(state, workspace, request.path_params["name"]))
+        return JSONResponse(_shown(workspace, request.path_params["name"]))
 
     @routes.add(
         "PUT",
@@ -81,41 +81,41 @@ def register(routes: Routes, state: State) -> None:
             )
         if name.lower() in workspace.containers:
             raise BadRequest(f"{name} is a built-in datastore", "UserError")
-        old = state.store.get(workspace.key, KIND, name)
+        old = workspace.documents.get(KIND, name)
         account = text_of(properties, "accountName")
         container = text_of(properties, field)
         credentials = object_of(properties, "credentials")
         body = {
             "type": store_type,
             "account": account,
-            "container": _container(state, workspace, name, account, field, container),
+            "container": _container(workspace, name, account, field, container),
             "container_on_azure": container,
             "credentials": {key: credentials[key] for key in CREDENTIALS if key in credentials},
             "description": text_of(properties, "description"),
             "tags": object_of(properties, "tags"),
             "properties": object_of(properties, "properties"),
         }
-        state.store.put(workspace.key, KIND, name, "", body)
-        state.container(workspace, name).mkdir(parents=True, exist_ok=True)
-        return JSONResponse(_shown(state, workspace, name), status_code=200 if old else 201)
+        workspace.documents.put(KIND, name, body)
+        workspace.container(name).mkdir(parents=True, exist_ok=True)
+        return JSONResponse(_shown(workspace, name), status_code=200 if old else 201)
 
     @routes.add("DELETE", ONE, "Datastores - Delete")
     async def delete(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         if name.lower() in workspace.containers:
             raise BadRequest(f"{name} is a built-in datastore", "UserError")
-        existed = state.store.delete(workspace.key, KIND, name)  # the files are kept, as on Azure
+        existed = workspace.documents.delete(KIND, name)  # the files are kept, as on Azure
         return Response(status_code=200 if existed else 204)
 
     @routes.add("POST", ONE + "/listSecrets", "Datastores - List secrets")
     async def secrets(request: Request) -> Response:
         workspace = state.workspace(request)
-        state.container_name(workspace, request.path_params["name"])
+        workspace.container_name(request.path_params["name"])
         sas = auth.sas_token(state.secret, workspace.key)
         return JSONResponse({"secretsType": "Sas", "sasToken": sas})
 
 
-def find_lake_uri(state: State, workspace: Workspace, address: str) -> str:
+def find_lake_uri(workspace: Workspace, address: str) -> str:
     """The datastore URI of an address in Azure Data Lake Storage Gen2.
 
     Returns:
@@ -125,16 +125,14 @@ def find_lake_uri(state: State, workspace: Workspace, address: str) -> str:
     if match is None:
         return ""
     container, account = match["a"] or match["d"], match["b"] or match["c"]
-    for each in state.store.entries(workspace.key, KIND):
+    for each in workspace.documents.entries(KIND):
         place = (each.body.get("account"), each.body.get("container_on_azure"))
         if each.body.get("type") == LAKE and place == (account, container):
-            return state.datastore_uri(workspace, each.name, match["path"])
+            return workspace.datastore_uri(each.name, match["path"])
     return ""
 
 
-def _container(
-    state: State, workspace: Workspace, name: str, account: str, field: str, container: str
-) -> str:
+def _container(workspace: Workspace, name: str, account: str, field: str, container: str) -> str:
     """The local container of a datastore: the one that it names, if its address is unambiguous.
 
     Raises:
@@ -148,22 +146,22 @@ def _container(
             "UserError",
             target=field,
         )
-    if container in blob_endpoint(state, workspace):
+    if container in blob_endpoint(workspace):
         raise NotSupported(
             f"Datastores - Create: a container named {container} is not supported by "
             "azureml-local; use another name"
         )
-    own = account in ("", storage_account(state, workspace))
-    others = [each for each in state.store.entries(workspace.key, KIND) if each.name != name]
+    own = account in ("", storage_account(workspace))
+    others = [each for each in workspace.documents.entries(KIND) if each.name != name]
     accounts = {each.body.get("account") for each in others if each.body["container"] == container}
     if not own and (accounts - {account} or container in workspace.containers.values()):
         return f"{container}-{uuid.uuid5(uuid.NAMESPACE_DNS, account).hex[:8]}"
     return container
 
 
-def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
-    container = state.container_name(workspace, name)
-    datastore = state.store.get(workspace.key, KIND, name)
+def _shown(workspace: Workspace, name: str) -> dict[str, Any]:
+    container = workspace.container_name(name)
+    datastore = workspace.documents.get(KIND, name)
     body = datastore.body if datastore else {}
     properties = {key: body[key] for key in ("description", "tags", "properties") if key in body}
     store_type = body.get("type", BLOB)
@@ -179,7 +177,7 @@ def _shown(state: State, workspace: Workspace, name: str) -> dict[str, Any]:
             "tags": {},
             **properties,
             "datastoreType": store_type,
-            "accountName": storage_account(state, workspace),
+            "accountName": storage_account(workspace),
             CONTAINER_FIELDS[store_type]: container,
             "endpoint": "core.windows.net",
             "protocol": "https",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from azureml_local.errors import BadRequest
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 
 
-def require_unique_name(state: State, workspace: Workspace, kind: str, name: str) -> None:
+def require_unique_name(workspace: Workspace, kind: str, name: str) -> None:
     """Refuse a new endpoint whose name another workspace of a strict server uses.
 
     Source: Azure/mlops-project-template issue 29.
@@ -14,9 +14,9 @@ def require_unique_name(state: State, workspace: Workspace, kind: str, name: str
     Raises:
         BadRequest: the name is in use.
     """
-    if not state.strict or state.store.get(workspace.key, kind, name) is not None:
+    if not workspace.state.strict or workspace.documents.get(kind, name) is not None:
         return
-    if any(each.name.lower() == name.lower() for each in state.store.all(kind)):
+    if any(each.name.lower() == name.lower() for each in workspace.state.store.all(kind)):
         raise BadRequest(
             "There is already an endpoint with this name, Endpoint name needs to be unique within "
             "a region. Try some other name.",

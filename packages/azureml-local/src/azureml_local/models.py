@@ -7,10 +7,10 @@ from typing import Any
 
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.state import State, Workspace, text_of
+from azureml_local.state import Workspace, text_of
 
 
-def prepare_model(state: State, workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def prepare_model(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
     """A model version's properties with the datastore URI of its files and its flavors.
 
     The address of a job's output is replaced, because the SDK's download reads the datastore's name
@@ -21,8 +21,8 @@ def prepare_model(state: State, workspace: Workspace, properties: dict[str, Any]
         BadRequest: the type is ``mlflow_model`` and there is no valid MLmodel file.
     """
     model_uri = text_of(properties, "modelUri")
-    uri = resolve_job_uri(state, workspace, model_uri)
-    path = state.local_path(workspace, uri)
+    uri = resolve_job_uri(workspace, model_uri)
+    path = workspace.local_path(uri)
     if not path.exists():
         raise NotFound(f"modelUri: nothing exists at {model_uri}", "UserError", target="modelUri")
     mlmodel = path / "MLmodel"
@@ -33,7 +33,7 @@ def prepare_model(state: State, workspace: Workspace, properties: dict[str, Any]
             target="modelType",
         )
     if mlmodel.is_file():
-        state.on_model_registered()
+        workspace.state.on_model_registered()
     return {**properties, "modelUri": uri, "flavors": _read_flavors(mlmodel)}
 
 

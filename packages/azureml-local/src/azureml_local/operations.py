@@ -32,15 +32,15 @@ class Operations:
     def start(self, workspace: Workspace) -> str:
         """Start an operation and return its id."""
         name = str(uuid.uuid4())
-        self._state.store.put(workspace.key, KIND, name, "", {"id": name, "status": "InProgress"})
+        workspace.documents.put(KIND, name, {"id": name, "status": "InProgress"})
         return name
 
     def finish(self, workspace: Workspace, name: str, error: dict[str, Any] | None = None) -> None:
         """Set an operation's final status: succeeded, or failed with an error."""
         result = {"status": "Failed", "error": error} if error else {"status": "Succeeded"}
         with self._state.store.transaction():
-            if self._state.store.get(workspace.key, KIND, name):  # the workspace was not deleted
-                self._state.store.put(workspace.key, KIND, name, "", {"id": name, **result})
+            if workspace.documents.get(KIND, name):  # the workspace was not deleted
+                workspace.documents.put(KIND, name, {"id": name, **result})
 
     def completed_headers(self, workspace: Workspace) -> dict[str, str]:
         """The response headers of a request that is long-running on Azure and complete here.
@@ -80,7 +80,7 @@ class Operations:
         Raises:
             NotFound: no operation has this id.
         """
-        operation = self._state.store.get(workspace.key, KIND, name)
+        operation = workspace.documents.get(KIND, name)
         if operation is None:
             raise NotFound(f"Operation {name} was not found.")
         return operation.body

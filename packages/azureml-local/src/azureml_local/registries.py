@@ -77,14 +77,14 @@ def _management(routes: Routes, state: State) -> None:
         description = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
         created = state.find_registry(name) is None
         registry = state.create_registry(name, params["subscription"], params["group"], description)
-        return JSONResponse(_shown(state, registry), status_code=201 if created else 200)
+        return JSONResponse(_shown(registry), status_code=201 if created else 200)
 
     @routes.add("GET", one, "Registries - Get")
     async def get(request: Request) -> Response:
         registry = state.find_registry(request.path_params["registry"])
         if registry is None:
             raise NotFound(f"Registry {request.path_params['registry']} was not found.")
-        return JSONResponse(_shown(state, registry))
+        return JSONResponse(_shown(registry))
 
     @routes.add("GET", REGISTRIES, "Registries - List")
     async def list_all(request: Request) -> Response:
@@ -92,11 +92,11 @@ def _management(routes: Routes, state: State) -> None:
         registries = [
             registry for registry in _registries(state) if registry.group.lower() == group
         ]
-        return JSONResponse({"value": [_shown(state, registry) for registry in registries]})
+        return JSONResponse({"value": [_shown(registry) for registry in registries]})
 
     @routes.add("GET", OF_SUBSCRIPTION, "Registries - List of a subscription")
     async def list_of_subscription(request: Request) -> Response:
-        return JSONResponse({"value": [_shown(state, each) for each in _registries(state)]})
+        return JSONResponse({"value": [_shown(each) for each in _registries(state)]})
 
     @routes.add("DELETE", one, "Registries - Delete")
     async def delete(request: Request) -> Response:
@@ -117,7 +117,7 @@ def _assets(routes: Routes, state: State) -> None:
         "Registries - Create a temporary data reference",
     )
     async def upload(request: Request) -> Response:
-        uri, sas = assets.create_upload_container(state, state.workspace(request))
+        uri, sas = assets.create_upload_container(state.workspace(request))
         return JSONResponse(_data_reference(uri, f"{uri}?{sas}"))
 
     @routes.add(
@@ -128,7 +128,7 @@ def _assets(routes: Routes, state: State) -> None:
     async def download(request: Request) -> Response:
         registry = state.workspace(request)
         uri = text_of(await json_of(request), "blobUri")
-        state.local_path(registry, uri)
+        registry.local_path(uri)
         # The SDK uses the part before the first slash as account, and the next as container: so
         # the account is the container here, and the container a folder.
         account = uri.partition(".blob.core.windows.net/")[0] + ".blob.core.windows.net"
@@ -149,20 +149,20 @@ def _assets(routes: Routes, state: State) -> None:
         if workspace is None:
             raise NotFound(f"Workspace {source[1]} was not found.", "UserError")
         kind = source[2]
-        asset = assets.find(state, workspace, kind, source[3], source[4])
+        asset = assets.find(workspace, kind, source[3], source[4])
         name = assets.validate_name(
             assets.KINDS[kind], text_of(properties, "destinationName", asset.name)
         )
         version = assets.validate_name(
             assets.KINDS[kind], text_of(properties, "destinationVersion", asset.version), "version"
         )
-        body = await run_in_threadpool(_copy_files, state, workspace, registry, kind, asset.body)
-        assets.register_version(state, registry, kind, name, version, body)
+        body = await run_in_threadpool(_copy_files, workspace, registry, kind, asset.body)
+        assets.register_version(registry, kind, name, version, body)
         return Response(status_code=200)
 
 
 def _copy_files(
-    state: State, workspace: Workspace, registry: Workspace, kind: str, body: dict[str, Any]
+    workspace: Workspace, registry: Workspace, kind: str, body: dict[str, Any]
 ) -> dict[str, Any]:
     """Copy an asset's files to the registry, so that its workspace can be deleted."""
     build = object_of(body, "build")
@@ -171,10 +171,10 @@ def _copy_files(
     uri = build["contextUri"] if build else body[CONTENT[kind]]
     if uri.startswith(("http://", "https://")) and ".blob.core.windows.net/" not in uri:
         return body  # a public address
-    source = state.local_path(workspace, uri)
-    container, _ = assets.create_upload_container(state, registry)
+    source = workspace.local_path(uri)
+    container, _ = assets.create_upload_container(registry)
     new_uri = f"{container}/{source.name}"
-    _copy_path(source, state.local_path(registry, new_uri))
+    _copy_path(source, registry.local_path(new_uri))
     if build:
         return {**body, "build": {**build, "contextUri": new_uri}}
     return {**body, CONTENT[kind]: new_uri}
@@ -202,8 +202,8 @@ def _registries(state: State) -> list[Workspace]:
     return [state.workspace_by_key(each.name) for each in state.store.entries("", KIND)]
 
 
-def _shown(state: State, registry: Workspace) -> dict[str, Any]:
-    resource = state.store.get("", KIND, registry.key)
+def _shown(registry: Workspace) -> dict[str, Any]:
+    resource = registry.state.store.get("", KIND, registry.key)
     description = resource.body.get("about", {}) if resource else {}
     return {
         "id": f"/subscriptions/{registry.subscription}/resourceGroups/{registry.group}"
@@ -215,7 +215,7 @@ def _shown(state: State, registry: Workspace) -> dict[str, Any]:
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
             **description.get("properties", {}),
-            "discoveryUrl": f"{state.url}{DISCOVERY.replace('{registry}', registry.name)}",
+            "discoveryUrl": f"{registry.state.url}{DISCOVERY.replace('{registry}', registry.name)}",
             "mlFlowRegistryUri": "",
             "publicNetworkAccess": "Disabled",
             "provisioningState": "Succeeded",

@@ -174,7 +174,7 @@ class Server:
     async def _stop_workspace(self, workspace: Workspace) -> None:
         """Stop all processes of a workspace before it is deleted."""
         await self._runner.cancel_all(workspace)
-        for deployment in self.state.store.entries(workspace.key, DEPLOYMENTS):
+        for deployment in workspace.documents.entries(DEPLOYMENTS):
             await self._serving.stop(pool_key(workspace, deployment.name))
         await self._tracking.stop_server(workspace)
 

@@ -12,7 +12,8 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ from starlette.requests import Request
 
 from azureml_local.errors import BadRequest, NotFound, NotSupported
 from azureml_local.public_files import PublicFiles
-from azureml_local.store import Resource, Store
+from azureml_local.store import Documents, Resource, Store
 
 ARTIFACTS = "workspaceartifactstore"
 FILES = "workspaceblobstore"
@@ -41,8 +42,12 @@ MAX_NAME_BYTES = 240
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace. ``key`` is its name in the store and the name of its storage account."""
+    """A workspace or a registry: the repository of its documents and files.
 
+    ``key`` is its name in the store and the name of its storage account.
+    """
+
+    state: State = field(repr=False, compare=False)
     subscription: str
     group: str
     name: str
@@ -60,6 +65,70 @@ class Workspace:
         return (
             f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        )
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Its documents in the store."""
+        return Documents(self.state.store, self.key)
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of its storage account, with one folder for each container."""
+        return self.state.data / "blobs" / self.key
+
+    def container(self, datastore: str) -> Path:
+        """The folder of a datastore's blobs.
+
+        Raises:
+            NotFound: the datastore does not exist.
+        """
+        return self.blobs / self.container_name(datastore)
+
+    def container_name(self, datastore: str) -> str:
+        """The container of a datastore.
+
+        Raises:
+            NotFound: the datastore does not exist.
+        """
+        container = self.containers.get(datastore.lower())
+        if container is None:
+            resource = self.documents.get("datastores", datastore)
+            if resource is None:
+                raise NotFound(
+                    f"No datastore named {datastore} in workspace {self.name}.", "UserError"
+                )
+            container = str(resource.body["container"])
+        return container
+
+    def local_path(self, uri: str) -> Path:
+        """The local path of an ``azureml://.../datastores/...`` address.
+
+        Raises:
+            BadRequest: it is another kind of address, or outside of the datastore.
+        """
+        if BLOB_HOST in uri and uri.startswith("https://"):
+            return self._uploaded(uri)
+        match = DATASTORE_PATH.fullmatch(uri)
+        if match is None:
+            raise BadRequest(f"{uri} is not in a datastore of this workspace")
+        return inside(self.container(match[1]), match[2])
+
+    def _uploaded(self, uri: str) -> Path:
+        """The local path of a blob by its address, in the workspace's account or a registry's."""
+        host, _, rest = uri.partition("?")[0].partition(BLOB_HOST)
+        container, _, path = rest.partition("/")
+        key = host.rpartition("/")[2]
+        known = key == self.key or self.state.store.get("", REGISTRIES, key) is not None
+        if not known or not container:
+            raise BadRequest(f"{uri} is not in the storage of this workspace")
+        return inside(self.state.data / "blobs" / key, f"{container}/{unquote(path)}")
+
+    def datastore_uri(self, datastore: str, path: str) -> str:
+        """The address of a path in a datastore, in the long form with the workspace's name."""
+        return (
+            f"azureml://subscriptions/{self.subscription}/resourcegroups/{self.group}"
+            f"/workspaces/{self.name}/datastores/{datastore}/paths/{path}"
         )
 
 
@@ -136,7 +205,7 @@ class State:
                     f"resource group '{group}' was not found."
                 )
             return self.create_workspace(subscription, group, name, {})
-        workspace = _workspace(resource)
+        workspace = self._workspace(resource)
         self.on_workspace_used(workspace)
         return workspace
 
@@ -163,13 +232,13 @@ class State:
                 },
             },
         )
-        workspace = _workspace(resource)
+        workspace = self._workspace(resource)
         self.on_workspace_used(workspace)
         return workspace
 
     def workspaces(self) -> list[Workspace]:
         """All workspaces, oldest first."""
-        return [_workspace(resource) for resource in self.store.entries("", "workspaces")]
+        return [self._workspace(resource) for resource in self.store.entries("", "workspaces")]
 
     def registry(self, name: str) -> Workspace:
         """A registry by its name; created on first use.
@@ -192,7 +261,7 @@ class State:
     def find_registry(self, name: str) -> Workspace | None:
         """A registry by its name; None if it does not exist."""
         resource = self.store.get("", REGISTRIES, registry_key(name))
-        return None if resource is None else _workspace(resource)
+        return None if resource is None else self._workspace(resource)
 
     def create_registry(
         self, name: str, subscription: str, group: str, about: dict[str, Any]
@@ -210,7 +279,7 @@ class State:
                 "registry": True,
             }
             body = {**(old.body if old else new), "about": about}
-            return _workspace(self.store.put("", REGISTRIES, key, "", body))
+            return self._workspace(self.store.put("", REGISTRIES, key, "", body))
 
     def workspace_by_key(self, key: str) -> Workspace:
         """The workspace or registry with a key.
@@ -221,60 +290,19 @@ class State:
         resource = self.store.get("", "workspaces", key) or self.store.get("", REGISTRIES, key)
         if resource is None:
             raise NotFound(f"Storage account {key} was not found.", "AccountNotFound")
-        return _workspace(resource)
+        return self._workspace(resource)
 
-    def container(self, workspace: Workspace, datastore: str) -> Path:
-        """The folder of a datastore's blobs.
-
-        Raises:
-            NotFound: the datastore does not exist.
-        """
-        return self.data / "blobs" / workspace.key / self.container_name(workspace, datastore)
-
-    def container_name(self, workspace: Workspace, datastore: str) -> str:
-        """The container of a datastore.
-
-        Raises:
-            NotFound: the datastore does not exist.
-        """
-        container = workspace.containers.get(datastore.lower())
-        if container is None:
-            resource = self.store.get(workspace.key, "datastores", datastore)
-            if resource is None:
-                raise NotFound(
-                    f"No datastore named {datastore} in workspace {workspace.name}.", "UserError"
-                )
-            container = str(resource.body["container"])
-        return container
-
-    def local_path(self, workspace: Workspace, uri: str) -> Path:
-        """The local path of an ``azureml://.../datastores/...`` address.
-
-        Raises:
-            BadRequest: it is another kind of address, or outside of the datastore.
-        """
-        if BLOB_HOST in uri and uri.startswith("https://"):
-            return self._uploaded(workspace, uri)
-        match = DATASTORE_PATH.fullmatch(uri)
-        if match is None:
-            raise BadRequest(f"{uri} is not in a datastore of this workspace")
-        return inside(self.container(workspace, match[1]), match[2])
-
-    def _uploaded(self, workspace: Workspace, uri: str) -> Path:
-        """The local path of a blob by its address, in the workspace's account or a registry's."""
-        host, _, rest = uri.partition("?")[0].partition(BLOB_HOST)
-        container, _, path = rest.partition("/")
-        key = host.rpartition("/")[2]
-        known = key == workspace.key or self.store.get("", REGISTRIES, key) is not None
-        if not known or not container:
-            raise BadRequest(f"{uri} is not in the storage of this workspace")
-        return inside(self.data / "blobs" / key, f"{container}/{unquote(path)}")
-
-    def datastore_uri(self, workspace: Workspace, datastore: str, path: str) -> str:
-        """The address of a path in a datastore, in the long form with the workspace's name."""
-        return (
-            f"azureml://subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}"
-            f"/workspaces/{workspace.name}/datastores/{datastore}/paths/{path}"
+    def _workspace(self, resource: Resource) -> Workspace:
+        body = resource.body
+        return Workspace(
+            self,
+            body["subscription"],
+            body["group"],
+            body["name"],
+            resource.name,
+            body["id"],
+            body["containers"],
+            body.get("registry", False),
         )
 
 
@@ -372,16 +400,3 @@ def text_of(body: dict[str, Any], name: str, default: str = "") -> str:
     if not isinstance(value, str):
         raise BadRequest(f"{name}: must be a string (got {value!r})", target=name)
     return value
-
-
-def _workspace(resource: Resource) -> Workspace:
-    body = resource.body
-    return Workspace(
-        body["subscription"],
-        body["group"],
-        body["name"],
-        resource.name,
-        body["id"],
-        body["containers"],
-        body.get("registry", False),
-    )

@@ -188,6 +188,30 @@ class Store:
         ]
 
 
+class Documents:
+    """The documents of one workspace."""
+
+    def __init__(self, store: Store, workspace: str) -> None:
+        self._store, self._workspace = store, workspace
+        self.transaction = store.transaction
+
+    def get(self, kind: str, name: str, version: str = "") -> Resource | None:
+        """A document by its name, ignoring case as Azure does; None if it does not exist."""
+        return self._store.get(self._workspace, kind, name, version)
+
+    def put(self, kind: str, name: str, body: dict[str, Any], version: str = "") -> Resource:
+        """Create or replace a document."""
+        return self._store.put(self._workspace, kind, name, version, body)
+
+    def entries(self, kind: str, name: str | None = None) -> list[Resource]:
+        """The documents of a kind in the order of creation, optionally of one name."""
+        return self._store.entries(self._workspace, kind, name)
+
+    def delete(self, kind: str, name: str, version: str = "") -> bool:
+        """Delete a document and return whether it existed."""
+        return self._store.delete(self._workspace, kind, name, version)
+
+
 def _name_condition(kind: str) -> str:
     """The SQL condition on a name: only names of blobs are case-sensitive."""
     return "name = ?" if kind == "blobs" else "name = ? collate nocase"

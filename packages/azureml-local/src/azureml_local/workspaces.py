@@ -42,7 +42,7 @@ def register(routes: Routes, state: State) -> None:
 
     @routes.add("GET", WORKSPACE, "Workspaces - Get")
     async def get(request: Request) -> Response:
-        return JSONResponse(_workspace(state, state.workspace(request)))
+        return JSONResponse(_workspace(state.workspace(request)))
 
     @routes.add("PATCH", WORKSPACE, "Workspaces - Update")
     async def update(request: Request) -> Response:
@@ -57,13 +57,13 @@ def register(routes: Routes, state: State) -> None:
             state.store.put(
                 "", "workspaces", workspace.key, "", (resource.body if resource else {}) | changes
             )
-        return JSONResponse(_workspace(state, workspace))
+        return JSONResponse(_workspace(workspace))
 
     @routes.add("GET", WORKSPACES, "Workspaces - List")
     async def list_all(request: Request) -> Response:
         subscription = request.path_params["subscription"].lower()
         workspaces = [
-            _workspace(state, workspace)
+            _workspace(workspace)
             for workspace in state.workspaces()
             if workspace.subscription.lower() == subscription
             and workspace.group.lower() == request.path_params["group"].lower()
@@ -78,7 +78,7 @@ def register(routes: Routes, state: State) -> None:
             for workspace in state.workspaces()
             if workspace.subscription.lower() == subscription
         ]
-        return JSONResponse({"value": [_workspace(state, workspace) for workspace in workspaces]})
+        return JSONResponse({"value": [_workspace(workspace) for workspace in workspaces]})
 
     @routes.add("GET", GROUP, "Resource groups - Get")
     async def group(request: Request) -> Response:
@@ -172,7 +172,7 @@ def _register_dependent_resource(routes: Routes, state: State, kind: str) -> Non
                 "id": request.url.path,
                 "name": workspace.key,
                 "type": kind,
-                "location": _workspace(state, workspace)["location"],
+                "location": _workspace(workspace)["location"],
                 "properties": {"provisioningState": "Succeeded"},
             }
         )
@@ -207,8 +207,8 @@ async def _delete_if_unused(state: State, key: str) -> None:
         await _delete(state, key)
 
 
-def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
-    resource = state.store.get("", "workspaces", workspace.key)
+def _workspace(workspace: Workspace) -> dict[str, Any]:
+    resource = workspace.state.store.get("", "workspaces", workspace.key)
     settings = {key: resource.body[key] for key in SETTINGS if resource and resource.body.get(key)}
     group = f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.group}"
     return {
@@ -228,9 +228,9 @@ def _workspace(state: State, workspace: Workspace) -> dict[str, Any]:
             **settings,
             "workspaceId": workspace.id,
             "provisioningState": "Succeeded",
-            "discoveryUrl": f"{state.url}/discovery",
-            "mlFlowTrackingUri": addresses.azureml_tracking_uri(state, workspace)
-            if state.azureml_tracking
-            else addresses.mlflow_tracking_uri(state, workspace),
+            "discoveryUrl": f"{workspace.state.url}/discovery",
+            "mlFlowTrackingUri": addresses.azureml_tracking_uri(workspace)
+            if workspace.state.azureml_tracking
+            else addresses.mlflow_tracking_uri(workspace),
         },
     }

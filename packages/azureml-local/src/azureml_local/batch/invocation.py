@@ -70,7 +70,7 @@ class Invocations:
         name = text_of(call, "name") or f"batchjob-{uuid.uuid4()}"
         if not validation.NAME.match(name):
             raise BadRequest(f"job name {name!r} is not valid", "UserError", target="name")
-        if self._state.store.get(workspace.key, records.KIND, name) is not None:
+        if workspace.documents.get(records.KIND, name) is not None:
             raise BadRequest(f"a job named {name} already exists", "UserError", target="name")
         experiment = text_of(object_of(call, "properties"), "experimentName") or endpoint
         if component_of(deployment.body["properties"]):
@@ -89,13 +89,11 @@ class Invocations:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
         configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
         component = component_of(deployment.body["properties"])
-        spec = assets.find_by_id(self._state, workspace, "components", component).body[
-            "componentSpec"
-        ]
+        spec = assets.find_by_id(workspace, "components", component).body["componentSpec"]
         given = parse_types("jobInputType", object_of(call, "inputData"))
         asked = resolve_inputs(object_of(spec, "inputs"), given)
         for each in asked.values():
-            validation.check_input(self._state, workspace, each)
+            validation.check_input(workspace, each)
         properties = {
             "jobType": "Pipeline",
             "displayName": deployment.name.partition("/")[2],
@@ -111,17 +109,15 @@ class Invocations:
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
         }
-        plan = plans.Plan.read(self._state, workspace, properties, reuse=False)
+        plan = plans.Plan.read(workspace, properties, reuse=False)
         body = {
             "properties": properties,
             "status": "NotStarted",
             "submitted": records.utc_now(),
             "endpoint": endpoint,
         }
-        job = self._state.store.put(workspace.key, records.KIND, name, "", body)
-        self._state.background(
-            pipeline_jobs.run_pipeline(self._state, self._runner, workspace, name, plan)
-        )
+        job = workspace.documents.put(records.KIND, name, body)
+        self._state.background(pipeline_jobs.run_pipeline(self._runner, workspace, name, plan))
         return job
 
     def _submit_scoring(
@@ -144,7 +140,7 @@ class Invocations:
             raise BadRequest(
                 "a model deployment takes a file or a folder", "UserError", target="inputData"
             )
-        validation.check_input(self._state, workspace, source)
+        validation.check_input(workspace, source)
         child = str(uuid.uuid4())
         target, outputs = self._output_path(workspace, child, call)
         spec = self._spec(deployment, call, target)
@@ -169,8 +165,8 @@ class Invocations:
             "properties": {**common, "jobType": "Command", "displayName": SCORING, "tags": {}},
         }
         with self._state.store.transaction():
-            job = self._state.store.put(workspace.key, records.KIND, name, "", document)
-            self._state.store.put(workspace.key, records.KIND, child, "", scoring)
+            job = workspace.documents.put(records.KIND, name, document)
+            workspace.documents.put(records.KIND, child, scoring)
         self._state.background(self._run(workspace, name, child, deployment, spec, source))
         return job
 
@@ -183,9 +179,9 @@ class Invocations:
             raise BadRequest(f"a model deployment has one output, {OUTPUT}", target="outputData")
         uri = text_of(asked.get(OUTPUT, {}), "uri")
         if not uri:
-            return inputs.default_output_path(self._state, workspace, child, OUTPUT), {}
-        uri = resolve_job_uri(self._state, workspace, uri)
-        path = self._state.local_path(workspace, uri)
+            return inputs.default_output_path(workspace, child, OUTPUT), {}
+        uri = resolve_job_uri(workspace, uri)
+        path = workspace.local_path(uri)
         if asked[OUTPUT]["jobOutputType"] == "uri_file":
             return path, {OUTPUT: uri.rpartition("/")[0]}
         return path, {OUTPUT: uri}
@@ -229,7 +225,7 @@ class Invocations:
             return {}
         model = Path(spec["model"]) if "model" in spec else None
         conda_file = await asyncio.to_thread(
-            find_conda_file, self._state, workspace, deployment.body["properties"], model
+            find_conda_file, workspace, deployment.body["properties"], model
         )
         if conda_file is None:
             return {}
@@ -254,10 +250,10 @@ class Invocations:
         key = (workspace.key, named.lower())
 
         def queued() -> None:
-            records.update(state, workspace, child, status="Queued")
+            records.update(workspace, child, status="Queued")
 
         async def score() -> int:
-            most = lambda: compute.max_concurrent_jobs(state, workspace, named)  # noqa: E731
+            most = lambda: compute.max_concurrent_jobs(workspace, named)  # noqa: E731
             if not await runner.slots.acquire(
                 key, most, runner.cancel_event(workspace, child), queued
             ):
@@ -266,7 +262,7 @@ class Invocations:
                 folder = state.data / "jobs" / workspace.key / child
                 folder.mkdir(parents=True)
                 places = await asyncio.to_thread(
-                    inputs.resolve_inputs, state, workspace, {"input": source}, folder / "inputs"
+                    inputs.resolve_inputs, workspace, {"input": source}, folder / "inputs"
                 )
                 spec.update(await self._isolate(workspace, child, deployment, spec))
                 file = folder / "spec.json"
@@ -285,6 +281,6 @@ class Invocations:
         async def whole() -> int:
             await runner.supervise(workspace, child, log, score)
             shutil.copyfile(log, runner.log_file(workspace, child, records.SCORING_LOG))
-            return 0 if records.find(state, workspace, child).body["status"] == "Completed" else 1
+            return 0 if records.find(workspace, child).body["status"] == "Completed" else 1
 
         await runner.supervise(workspace, parent, log, whole)

@@ -36,16 +36,16 @@ def register(
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
     async def put_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
-        require_unique_name(state, workspace, ENDPOINTS, name)
+        require_unique_name(workspace, ENDPOINTS, name)
         body = await json_of(request)
         properties = object_of(body, "properties")
         default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
-            _deployment(state, workspace, name, default)
+            _deployment(workspace, name, default)
         document = {"tags": object_of(body, "tags"), "properties": properties}
-        endpoint = state.store.put(workspace.key, ENDPOINTS, name, "", document)
+        endpoint = workspace.documents.put(ENDPOINTS, name, document)
         return JSONResponse(
-            _endpoint_document(state, workspace, endpoint),
+            _endpoint_document(workspace, endpoint),
             status_code=201,
             headers=operations.completed_headers(workspace),
         )
@@ -53,43 +53,39 @@ def register(
     @routes.add("GET", BASE, "Batch endpoints - Get")
     async def get_endpoint(request: Request) -> Response:
         workspace = state.workspace(request)
-        endpoint = _find(state, workspace, request.path_params["endpoint"])
-        return JSONResponse(_endpoint_document(state, workspace, endpoint))
+        endpoint = _find(workspace, request.path_params["endpoint"])
+        return JSONResponse(_endpoint_document(workspace, endpoint))
 
     @routes.add("GET", WORKSPACE + "/batchEndpoints", "Batch endpoints - List")
     async def list_endpoints(request: Request) -> Response:
         workspace = state.workspace(request)
-        endpoints = state.store.entries(workspace.key, ENDPOINTS)
-        return JSONResponse(
-            {"value": [_endpoint_document(state, workspace, each) for each in endpoints]}
-        )
+        endpoints = workspace.documents.entries(ENDPOINTS)
+        return JSONResponse({"value": [_endpoint_document(workspace, each) for each in endpoints]})
 
     @routes.add("DELETE", BASE, "Batch endpoints - Delete")
     async def delete_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         with state.store.transaction():
-            for each in _deployments(state, workspace, name):
-                state.store.delete(workspace.key, DEPLOYMENTS, each.name)
-            there = state.store.delete(workspace.key, ENDPOINTS, name)
+            for each in _deployments(workspace, name):
+                workspace.documents.delete(DEPLOYMENTS, each.name)
+            there = workspace.documents.delete(ENDPOINTS, name)
         return Response(status_code=200 if there else 204)
 
     @routes.add("PUT|PATCH", ONE, "Batch deployments - Create or update")
     async def put_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        _find(state, workspace, params["endpoint"])
+        _find(workspace, params["endpoint"])
         body = await json_of(request)
         properties = object_of(body, "properties")
         name = _key(params["endpoint"], params["deployment"])
-        old = state.store.get(workspace.key, DEPLOYMENTS, name)
+        old = workspace.documents.get(DEPLOYMENTS, name)
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
         parse_settings(properties)
         document: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
         component = component_of(properties)
         if component:
-            spec = assets.find_by_id(state, workspace, "components", component).body[
-                "componentSpec"
-            ]
+            spec = assets.find_by_id(workspace, "components", component).body["componentSpec"]
             if spec["type"] != "pipeline":
                 raise BadRequest(
                     f"a batch deployment takes a pipeline component; {component} has type "
@@ -99,13 +95,11 @@ def register(
                 )
         else:
             folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
-            files = await asyncio.to_thread(
-                copy_deployment_files, state, workspace, properties, folder
-            )
+            files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
             document |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
             if not files.script:
                 invocations.processes.preload()  # an invocation will follow
-        deployment = state.store.put(workspace.key, DEPLOYMENTS, name, "", document)
+        deployment = workspace.documents.put(DEPLOYMENTS, name, document)
         return JSONResponse(
             _deployment_document(workspace, deployment),
             status_code=201,
@@ -115,13 +109,13 @@ def register(
     @routes.add("GET", ONE, "Batch deployments - Get")
     async def get_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        deployment = _deployment(state, workspace, params["endpoint"], params["deployment"])
+        deployment = _deployment(workspace, params["endpoint"], params["deployment"])
         return JSONResponse(_deployment_document(workspace, deployment))
 
     @routes.add("GET", BASE + "/deployments", "Batch deployments - List")
     async def list_deployments(request: Request) -> Response:
         workspace = state.workspace(request)
-        deployments = _deployments(state, workspace, request.path_params["endpoint"])
+        deployments = _deployments(workspace, request.path_params["endpoint"])
         return JSONResponse(
             {"value": [_deployment_document(workspace, each) for each in deployments]}
         )
@@ -130,7 +124,7 @@ def register(
     async def delete_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
         name = _key(params["endpoint"], params["deployment"])
-        there = state.store.delete(workspace.key, DEPLOYMENTS, name)
+        there = workspace.documents.delete(DEPLOYMENTS, name)
         return Response(status_code=200 if there else 204)
 
     @routes.add("POST", "/batch/{key}/{endpoint}/jobs", "Batch endpoints - Invoke")
@@ -138,15 +132,15 @@ def register(
         auth.require_token(state.secret, request)
         workspace = state.workspace_by_key(request.path_params["key"])
         name = request.path_params["endpoint"]
-        endpoint = _find(state, workspace, name)
+        endpoint = _find(workspace, name)
         named = request.headers.get("azureml-model-deployment")
         chosen = named or (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
         if not chosen:
             raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
-        deployment = _deployment(state, workspace, name, chosen)
+        deployment = _deployment(workspace, name, chosen)
         call = object_of(await json_of(request), "properties")
         job = invocations.submit(workspace, endpoint.name, deployment, call)
-        return JSONResponse(records.document(state, workspace, job), status_code=201)
+        return JSONResponse(records.document(workspace, job), status_code=201)
 
     @routes.add(
         "GET",
@@ -156,8 +150,8 @@ def register(
     async def list_jobs(request: Request) -> Response:
         workspace, endpoint = state.workspace(request), request.path_params["endpoint"]
         jobs = [
-            records.document(state, workspace, each)
-            for each in state.store.entries(workspace.key, records.KIND)
+            records.document(workspace, each)
+            for each in workspace.documents.entries(records.KIND)
             if each.body.get("endpoint") == endpoint and not each.body.get("parent")
         ]
         return JSONResponse({"value": jobs})
@@ -167,26 +161,26 @@ def _key(endpoint: str, deployment: str) -> str:
     return f"{endpoint}/{deployment}"
 
 
-def _find(state: State, workspace: Workspace, name: str) -> Resource:
-    endpoint = state.store.get(workspace.key, ENDPOINTS, name)
+def _find(workspace: Workspace, name: str) -> Resource:
+    endpoint = workspace.documents.get(ENDPOINTS, name)
     if endpoint is None:
         raise NotFound(f"Batch endpoint {name} was not found in workspace {workspace.name}.")
     return endpoint
 
 
-def _deployment(state: State, workspace: Workspace, endpoint: str, name: str) -> Resource:
-    deployment = state.store.get(workspace.key, DEPLOYMENTS, _key(endpoint, name))
+def _deployment(workspace: Workspace, endpoint: str, name: str) -> Resource:
+    deployment = workspace.documents.get(DEPLOYMENTS, _key(endpoint, name))
     if deployment is None:
         raise NotFound(f"Deployment {name} was not found under batch endpoint {endpoint}.")
     return deployment
 
 
-def _deployments(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
-    deployments = state.store.entries(workspace.key, DEPLOYMENTS)
+def _deployments(workspace: Workspace, endpoint: str) -> list[Resource]:
+    deployments = workspace.documents.entries(DEPLOYMENTS)
     return [each for each in deployments if each.name.startswith(f"{endpoint}/")]
 
 
-def _endpoint_document(state: State, workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
+def _endpoint_document(workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
     return {
         "id": f"{workspace.path}/batchEndpoints/{endpoint.name}",
         "name": endpoint.name,
@@ -200,7 +194,7 @@ def _endpoint_document(state: State, workspace: Workspace, endpoint: Resource) -
             **endpoint.body["properties"],
             # The SDK assigns into it, so it has to be an object.
             "defaults": endpoint.body["properties"].get("defaults") or {"deploymentName": None},
-            "scoringUri": f"{state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
+            "scoringUri": f"{workspace.state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
             "provisioningState": "Succeeded",
         },
     }

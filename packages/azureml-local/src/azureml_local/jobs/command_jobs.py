@@ -21,28 +21,27 @@ from azureml_local.jobs.distribution import (
 from azureml_local.jobs.parallel_jobs import driver_command
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
-from azureml_local.state import ARTIFACTS, State, Workspace
+from azureml_local.state import ARTIFACTS, Workspace
 
 
-async def run_command_job(runner: Runner, state: State, workspace: Workspace, name: str) -> None:
+async def run_command_job(runner: Runner, workspace: Workspace, name: str) -> None:
     """Wait for an instance of the job's compute, then run the job to its final status.
 
     Args:
         runner: starts and ends its processes.
-        state: the server's state.
         workspace: the job's workspace.
         name: the job.
     """
     cancelled = runner.cancel_event(workspace, name)
-    properties = records.find(state, workspace, name).body["properties"]
+    properties = records.find(workspace, name).body["properties"]
     target = compute.compute_name(properties.get("computeId") or "")
     key = (workspace.key, target.lower())
 
     def set_queued() -> None:
-        records.update(state, workspace, name, status="Queued")
+        records.update(workspace, name, status="Queued")
 
     def max_jobs() -> int:
-        return compute.max_concurrent_jobs(state, workspace, target)
+        return compute.max_concurrent_jobs(workspace, target)
 
     # A parallel step distributes its mini-batches itself.
     distribution = None if _is_parallel(properties) else parse_distribution(properties)
@@ -54,7 +53,7 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
         if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued, instances):
             raise Cancelled
         try:
-            return await _run_command(runner, state, workspace, name, log, distribution)
+            return await _run_command(runner, workspace, name, log, distribution)
         finally:
             runner.slots.release(key, instances)
 
@@ -63,7 +62,6 @@ async def run_command_job(runner: Runner, state: State, workspace: Workspace, na
 
 async def _run_command(
     runner: Runner,
-    state: State,
     workspace: Workspace,
     name: str,
     log: Path,
@@ -73,7 +71,6 @@ async def _run_command(
 
     Args:
         runner: starts and ends its processes.
-        state: the server's state.
         workspace: the job's workspace.
         name: the job.
         log: the file for its output.
@@ -83,16 +80,16 @@ async def _run_command(
         AzureError: the job cannot be started.
     """
     runner.set_status(workspace, name, "Preparing")
-    properties = records.find(state, workspace, name).body["properties"]
-    folder = state.data / "jobs" / workspace.key / name
-    await asyncio.to_thread(inputs.copy_code, state, workspace, properties.get("codeId"), folder)
+    properties = records.find(workspace, name).body["properties"]
+    folder = workspace.state.data / "jobs" / workspace.key / name
+    await asyncio.to_thread(inputs.copy_code, workspace, properties.get("codeId"), folder)
     (folder / "outputs").mkdir(exist_ok=True)
-    copies = state.data / "inputs" / workspace.key / name
+    copies = workspace.state.data / "inputs" / workspace.key / name
     input_values = await asyncio.to_thread(
-        inputs.resolve_inputs, state, workspace, properties.get("inputs") or {}, copies
+        inputs.resolve_inputs, workspace, properties.get("inputs") or {}, copies
     )
     outputs = {
-        key: inputs.resolve_output(state, workspace, name, key, value or {})
+        key: inputs.resolve_output(workspace, name, key, value or {})
         for key, value in (properties.get("outputs") or {}).items()
     }
     for output in outputs.values():
@@ -100,12 +97,12 @@ async def _run_command(
     output_paths = {key: str(output.path) for key, output in outputs.items()}
     output_uris = {key: output.uri for key, output in outputs.items()}
     await runner.create_run(workspace, name, output_uris)
-    bin_folder = await _prepare_interpreter(runner, state, workspace, name, log)
-    body = records.find(state, workspace, name).body
+    bin_folder = await _prepare_interpreter(runner, workspace, name, log)
+    body = records.find(workspace, name).body
     experiment = records.experiment_name(properties)
     root = body.get("root") or body.get("parent") or name
     variables = {
-        **_job_variables(state, workspace, name, experiment, root),
+        **_job_variables(workspace, name, experiment, root),
         **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
         **{f"AZURE_ML_OUTPUT_{key}": value for key, value in output_paths.items()},
         **_interpreter_variables(bin_folder),
@@ -114,13 +111,13 @@ async def _run_command(
     report, process_folder = folder.with_name(f"{name}.failure"), folder
     if _is_parallel(properties):
         command, process_folder = driver_command(
-            state, workspace, properties, input_values, output_paths, folder, bin_folder
+            workspace, properties, input_values, output_paths, folder, bin_folder
         )
     else:
         line = inputs.render_command(properties["command"], input_values, output_paths)
         command = ["bash", "-c", line]
         if distribution is not None:
-            artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)
+            artifacts = workspace.container(ARTIFACTS) / addresses.run_artifacts_path(name)
             path = os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")])
             command = launch_command(distribution, line, artifacts, report, path)
     code = await runner.run_process(
@@ -136,10 +133,10 @@ async def _run_command(
     runner.set_status(workspace, name, "Finalizing")
     if _is_parallel(properties):
         shutil.copyfile(log, runner.log_file(workspace, name, records.SCORING_LOG))
-    await asyncio.to_thread(_upload_outputs_folder, state, workspace, name, folder / "outputs")
+    await asyncio.to_thread(_upload_outputs_folder, workspace, name, folder / "outputs")
     if code == 0:
         for key, output in outputs.items():
-            inputs.register_output(state, workspace, key, output)
+            inputs.register_output(workspace, key, output)
     elif report.is_file():
         raise AzureError(failure_message(report), "UserError")
     return code
@@ -149,27 +146,25 @@ def _is_parallel(properties: dict[str, Any]) -> bool:
     return properties.get("jobType") == "Parallel"
 
 
-def _upload_outputs_folder(state: State, workspace: Workspace, name: str, folder: Path) -> None:
+def _upload_outputs_folder(workspace: Workspace, name: str, folder: Path) -> None:
     """Copy ``./outputs`` to the artifacts of the job's run, as Azure does after each job."""
-    artifacts = state.container(workspace, ARTIFACTS) / addresses.run_artifacts_path(name)
+    artifacts = workspace.container(ARTIFACTS) / addresses.run_artifacts_path(name)
     if folder.is_dir() and any(folder.iterdir()):
         shutil.copytree(
             folder, artifacts / "outputs", dirs_exist_ok=True, ignore_dangling_symlinks=True
         )
 
 
-async def _prepare_interpreter(
-    runner: Runner, state: State, workspace: Workspace, name: str, log: Path
-) -> Path:
+async def _prepare_interpreter(runner: Runner, workspace: Workspace, name: str, log: Path) -> Path:
     """The ``bin`` folder of the job's interpreter; warnings about its packages go to the log."""
-    properties = records.find(state, workspace, name).body["properties"]
+    properties = records.find(workspace, name).body["properties"]
     reference = properties.get("environmentId") or ""
-    conda_file = environments.conda_file(state, workspace, reference)
+    conda_file = environments.conda_file(workspace, reference)
     if conda_file is not None:
         interpreter = await runner.build_interpreter(workspace, name, conda_file)
         if interpreter is not None:
             return interpreter.folder / "bin"
-    lines = environments.environment_warnings(state, workspace, reference)
+    lines = environments.environment_warnings(workspace, reference)
     if runner.interpreters is not None and conda_file is None:
         lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
     with log.open("a", encoding="utf-8") as file:
@@ -185,12 +180,10 @@ def _interpreter_variables(bin_folder: Path) -> dict[str, str]:
     return variables | interpreters.WRITES_BYTECODE
 
 
-def _job_variables(
-    state: State, workspace: Workspace, name: str, experiment: str, root: str
-) -> dict[str, str]:
+def _job_variables(workspace: Workspace, name: str, experiment: str, root: str) -> dict[str, str]:
     """The environment variables that Azure sets for a job."""
     return {
-        "MLFLOW_TRACKING_URI": addresses.azureml_tracking_uri(state, workspace),
+        "MLFLOW_TRACKING_URI": addresses.azureml_tracking_uri(workspace),
         "MLFLOW_EXPERIMENT_NAME": experiment,
         "MLFLOW_RUN_ID": name,
         "AZUREML_RUN_ID": name,

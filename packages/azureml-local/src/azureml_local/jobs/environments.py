@@ -11,13 +11,13 @@ import re
 
 from azureml_local import assets, packages
 from azureml_local.errors import AzureError
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 
 CURATED = re.compile(r"/registries/|(^|^azureml:|/environments/)AzureML-", re.IGNORECASE)
 """References to Microsoft's environments: in its registries, or named ``AzureML-...``."""
 
 
-def check_environment(state: State, workspace: Workspace, reference: str) -> None:
+def check_environment(workspace: Workspace, reference: str) -> None:
     """Refuse a reference to an environment that does not exist.
 
     Raises:
@@ -25,24 +25,24 @@ def check_environment(state: State, workspace: Workspace, reference: str) -> Non
         BadRequest: the reference is not valid.
     """
     shared = assets.IN_REGISTRY.search(reference)
-    in_local_registry = shared is not None and state.find_registry(shared[1]) is not None
+    in_local_registry = shared is not None and workspace.state.find_registry(shared[1]) is not None
     if in_local_registry or not CURATED.search(reference):
-        assets.find_by_id(state, workspace, "environments", reference)
+        assets.find_by_id(workspace, "environments", reference)
 
 
-def conda_file(state: State, workspace: Workspace, reference: str) -> str | None:
+def conda_file(workspace: Workspace, reference: str) -> str | None:
     """The conda file of a job's environment; None without one, or for Microsoft's environments."""
     try:
-        environment = assets.find_by_id(state, workspace, "environments", reference)
+        environment = assets.find_by_id(workspace, "environments", reference)
     except AzureError:
         return None
     return environment.body.get("condaFile")
 
 
-def environment_warnings(state: State, workspace: Workspace, reference: str) -> list[str]:
+def environment_warnings(workspace: Workspace, reference: str) -> list[str]:
     """Lines for the job's log: how this interpreter differs from the job's environment."""
     try:
-        environment = assets.find_by_id(state, workspace, "environments", reference)
+        environment = assets.find_by_id(workspace, "environments", reference)
     except AzureError:
         name = reference.removeprefix("azureml:")
         return [

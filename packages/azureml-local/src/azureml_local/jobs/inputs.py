@@ -13,7 +13,7 @@ from azureml_local import assets, public_files
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.datastores import LAKE_ADDRESS, find_lake_uri
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.state import FILES, State, Workspace, text_of
+from azureml_local.state import FILES, Workspace, text_of
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
@@ -56,7 +56,7 @@ class Output:
         return self.path.parent if self.kind in ("uri_file", *PRIMITIVES) else self.path
 
 
-def check_reference(state: State, workspace: Workspace, uri: str) -> None:
+def check_reference(workspace: Workspace, uri: str) -> None:
     """Refuse an input without an address, with an asset that does not exist, or in another storage.
 
     Raises:
@@ -66,16 +66,16 @@ def check_reference(state: State, workspace: Workspace, uri: str) -> None:
     """
     if not uri:
         raise BadRequest("inputs: an input has no address (uri)", "UserError", target="inputs")
-    address = _asset_uri(state, workspace, uri) or uri
-    if find_lake_uri(state, workspace, address):
+    address = _asset_uri(workspace, uri) or uri
+    if find_lake_uri(workspace, address):
         return
     if address.startswith(LAKE_SCHEMES):
         raise NotSupported(
             f"inputs: {address} is outside of this machine; create a datastore of type "
             "azure_data_lake_gen2 with its account_name and filesystem"
         )
-    if LAKE_ADDRESS.fullmatch(address) and not state.public_files.allow_download:
-        state.public_files.locate(address, "inputs")
+    if LAKE_ADDRESS.fullmatch(address) and not workspace.state.public_files.allow_download:
+        workspace.state.public_files.locate(address, "inputs")
     if address.startswith("adl://"):
         raise NotSupported(
             f"inputs: {address} is in Azure Data Lake Storage Gen1, which is retired"
@@ -103,45 +103,42 @@ def check_output(value: Any) -> None:
         raise BadRequest(f"outputs: mode {mode!r} is unknown", "UserError", target="outputs")
 
 
-def _asset_uri(state: State, workspace: Workspace, uri: str) -> str | None:
+def _asset_uri(workspace: Workspace, uri: str) -> str | None:
     """The address of the files of the asset that ``uri`` names; None if it names no asset."""
     match = ASSET.search(uri)
     if match:
         kind = match[1].lower()
     elif NAME_VERSION.match(uri):
         _, name, version = uri.split(":")
-        kind = "data" if state.store.get(workspace.key, "data", name, version) else "models"
+        kind = "data" if workspace.documents.get("data", name, version) else "models"
     else:
         return None
-    body = assets.find_by_id(state, workspace, kind, uri).body
+    body = assets.find_by_id(workspace, kind, uri).body
     return str(body["dataUri" if kind == "data" else "modelUri"])
 
 
-def locate_input(state: State, workspace: Workspace, uri: str) -> str:
+def locate_input(workspace: Workspace, uri: str) -> str:
     """The local path of an input's content, or its address if it is outside this workspace.
 
     Raises:
         BadRequest: nothing exists at the address.
         NotFound: the asset does not exist.
     """
-    uri = _asset_uri(state, workspace, uri) or uri
-    uri = find_lake_uri(state, workspace, uri) or uri
-    if uri.startswith(public_files.SCHEMES) and not uri.startswith(f"{state.url}/"):
+    uri = _asset_uri(workspace, uri) or uri
+    uri = find_lake_uri(workspace, uri) or uri
+    if uri.startswith(public_files.SCHEMES) and not uri.startswith(f"{workspace.state.url}/"):
         return uri
-    uri = resolve_job_uri(state, workspace, uri)
-    path = state.local_path(workspace, uri)
+    uri = resolve_job_uri(workspace, uri)
+    path = workspace.local_path(uri)
     if not path.exists():
         raise BadRequest(f"inputs: nothing exists at {uri}", "UserError")
     return str(path)
 
 
-def resolve_inputs(
-    state: State, workspace: Workspace, inputs: dict[str, Any], folder: Path
-) -> dict[str, str]:
+def resolve_inputs(workspace: Workspace, inputs: dict[str, Any], folder: Path) -> dict[str, str]:
     """The text of each input: a literal's value, or the local path of the data.
 
     Args:
-        state: the server's state.
         workspace: the job's workspace.
         inputs: the job's inputs.
         folder: the folder for copies and downloads, with one folder for each input.
@@ -151,29 +148,27 @@ def resolve_inputs(
         NotFound: an asset does not exist.
     """
     return {
-        name: _resolve_input(state, workspace, name, value, folder / name)
+        name: _resolve_input(workspace, name, value, folder / name)
         for name, value in inputs.items()
         if value is not None
     }
 
 
-def _resolve_input(
-    state: State, workspace: Workspace, name: str, value: dict[str, Any], folder: Path
-) -> str:
+def _resolve_input(workspace: Workspace, name: str, value: dict[str, Any], folder: Path) -> str:
     kind, mode = value.get("jobInputType", "literal"), value.get("mode") or MOUNT
     if kind == "literal" and value.get("uri"):
-        path = state.local_path(workspace, value["uri"])
+        path = workspace.local_path(value["uri"])
         if not path.is_file():
             raise BadRequest(f"inputs.{name}: the step before wrote no value to {path}")
         return path.read_text(encoding="utf-8").strip()
     if kind == "literal":
         return str(value.get("value", ""))
-    location = locate_input(state, workspace, value["uri"])
+    location = locate_input(workspace, value["uri"])
     if mode == DIRECT:
-        uri = _asset_uri(state, workspace, value["uri"]) or value["uri"]
-        return resolve_job_uri(state, workspace, uri)
+        uri = _asset_uri(workspace, value["uri"]) or value["uri"]
+        return resolve_job_uri(workspace, uri)
     if location.startswith(public_files.SCHEMES):
-        location = str(state.public_files.locate(location, f"inputs.{name}"))
+        location = str(workspace.state.public_files.locate(location, f"inputs.{name}"))
     source = Path(location)
     if kind == "uri_file" and source.is_dir():
         raise BadRequest(f"inputs.{name}: type is {kind}, {value['uri']} is a folder", "UserError")
@@ -188,14 +183,12 @@ def _resolve_input(
     return str(shutil.copy(source, folder / source.name))
 
 
-def default_output_path(state: State, workspace: Workspace, job: str, name: str) -> Path:
+def default_output_path(workspace: Workspace, job: str, name: str) -> Path:
     """The folder of a job's output, in which the SDK's download looks for it."""
-    return state.container(workspace, FILES) / "azureml" / job / name
+    return workspace.container(FILES) / "azureml" / job / name
 
 
-def resolve_output(
-    state: State, workspace: Workspace, job: str, name: str, value: dict[str, Any]
-) -> Output:
+def resolve_output(workspace: Workspace, job: str, name: str, value: dict[str, Any]) -> Output:
     """The location of a job's output: its own address, or Azure's default.
 
     Raises:
@@ -207,17 +200,17 @@ def resolve_output(
         uri = re.sub(r"\$\{\{\s*name\s*\}\}", job, uri)
         uri = re.sub(r"\$\{\{\s*output_name\s*\}\}", name, uri)
         if uri.startswith("/"):  # a path in the default datastore
-            uri = state.datastore_uri(workspace, FILES, uri.strip("/"))
-        uri = resolve_job_uri(state, workspace, uri)
-        path = state.local_path(workspace, uri)
+            uri = workspace.datastore_uri(FILES, uri.strip("/"))
+        uri = resolve_job_uri(workspace, uri)
+        path = workspace.local_path(uri)
     else:
-        path = default_output_path(state, workspace, job, name)
-        uri = state.datastore_uri(workspace, FILES, f"azureml/{job}/{name}")
+        path = default_output_path(workspace, job, name)
+        uri = workspace.datastore_uri(FILES, f"azureml/{job}/{name}")
     version = value.get("assetVersion")
     return Output(kind, uri, path, value.get("assetName"), str(version) if version else None)
 
 
-def register_output(state: State, workspace: Workspace, name: str, output: Output) -> None:
+def register_output(workspace: Workspace, name: str, output: Output) -> None:
     """Register a job's output as an asset if the job names one.
 
     Raises:
@@ -227,10 +220,10 @@ def register_output(state: State, workspace: Workspace, name: str, output: Outpu
         return
     kind = "models" if output.kind in MODEL_TYPES else "data"
     assets.validate_name(f"Output {name}'s asset", output.asset)
-    version = output.version or assets.next_version(state, workspace, kind, output.asset)
+    version = output.version or assets.next_version(workspace, kind, output.asset)
     fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
     properties = dict(zip(fields, (output.uri, output.kind), strict=True))
-    assets.register_version(state, workspace, kind, output.asset, version, properties)
+    assets.register_version(workspace, kind, output.asset, version, properties)
 
 
 def render_command(command: str, inputs: dict[str, str], outputs: dict[str, str]) -> str:
@@ -257,7 +250,7 @@ def render_command(command: str, inputs: dict[str, str], outputs: dict[str, str]
     return EXPRESSION.sub(replace_expression, OPTIONAL.sub(replace_optional, command))
 
 
-def copy_code(state: State, workspace: Workspace, code: str | None, folder: Path) -> None:
+def copy_code(workspace: Workspace, code: str | None, folder: Path) -> None:
     """Copy a job's code to its working folder, so that the job cannot change the asset.
 
     Raises:
@@ -267,8 +260,8 @@ def copy_code(state: State, workspace: Workspace, code: str | None, folder: Path
     if not code:
         return
     # The address names the uploaded folder, or its container.
-    uri = assets.find_by_id(state, workspace, "codes", code).body["codeUri"]
-    source = state.local_path(workspace, uri)
+    uri = assets.find_by_id(workspace, "codes", code).body["codeUri"]
+    source = workspace.local_path(uri)
     if not source.is_dir():
         raise BadRequest(f"codeId: {code} has no uploaded files")
     shutil.copytree(source, folder, dirs_exist_ok=True)

@@ -13,7 +13,7 @@ from azureml_local import interpreters, public_files
 from azureml_local.jobs import inputs
 from azureml_local.jobs.distribution import instance_count
 from azureml_local.jobs.parallel_settings import ParallelSettings
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 
 DRIVER = "azureml_local.batch.parallel_driver"
 OUTPUT_FILE = "parallel_run_step.txt"
@@ -23,7 +23,6 @@ SHUTDOWN_SECONDS = 60
 
 
 def driver_command(
-    state: State,
     workspace: Workspace,
     properties: dict[str, Any],
     input_values: dict[str, str],
@@ -34,7 +33,6 @@ def driver_command(
     """The command of a parallel step's driver, and the folder in which it runs.
 
     Args:
-        state: the server's state.
         workspace: the step's workspace.
         properties: the step's job.
         input_values: the value or the path of each input.
@@ -47,9 +45,11 @@ def driver_command(
     """
     settings = ParallelSettings.parse(properties["parallel"])
     source = properties["inputs"][settings.input_data]
-    location = inputs.locate_input(state, workspace, source["uri"])  # also with mode direct
+    location = inputs.locate_input(workspace, source["uri"])  # also with mode direct
     if location.startswith(public_files.SCHEMES):
-        location = str(state.public_files.locate(location, f"inputs.{settings.input_data}"))
+        location = str(
+            workspace.state.public_files.locate(location, f"inputs.{settings.input_data}")
+        )
     folder = code.with_name(f"{code.name}.parallel")
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / OUTPUT_FILE
@@ -81,7 +81,7 @@ def driver_command(
     }
     if bin_folder != interpreters.SERVER_BIN:
         interpreter = interpreters.Interpreter(
-            bin_folder.parent, interpreters.modules_folder(state.data / "interpreters")
+            bin_folder.parent, interpreters.modules_folder(workspace.state.data / "interpreters")
         )
         spec["python"] = interpreter.python
         spec["environment"] = interpreter.add_variables(

@@ -19,11 +19,10 @@ from azureml_local.jobs.plans import Plan, Step
 from azureml_local.jobs.reuse import CompletedSteps
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.runs import run_sweep
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 
 
 async def run_pipeline(
-    state: State,
     runner: Runner,
     workspace: Workspace,
     name: str,
@@ -33,7 +32,6 @@ async def run_pipeline(
     """Run a pipeline job from its first step to its final status.
 
     Args:
-        state: the server's state.
         runner: runs the steps.
         workspace: the job's workspace.
         name: the pipeline job, or the step that is a pipeline.
@@ -41,7 +39,7 @@ async def run_pipeline(
         root: the outermost pipeline job; None if it is this one.
     """
     log = runner.log_file(workspace, name, records.EXECUTION_LOG)
-    run = _PipelineRun(state, runner, workspace, name, plan, log, root or name)
+    run = _PipelineRun(runner, workspace, name, plan, log, root or name)
     await runner.supervise(workspace, name, log, run.run_steps)
 
 
@@ -49,7 +47,6 @@ async def run_pipeline(
 class _PipelineRun:
     """One run of a pipeline's steps; the arguments of :func:`run_pipeline`, and the log."""
 
-    state: State
     runner: Runner
     workspace: Workspace
     name: str
@@ -77,7 +74,7 @@ class _PipelineRun:
         return 0
 
     def _create_step_jobs(self) -> None:
-        with self.state.store.transaction():
+        with self.workspace.documents.transaction():
             for step in self.plan.steps:
                 body = {
                     "properties": step.properties,
@@ -86,7 +83,7 @@ class _PipelineRun:
                     "parent": self.name,
                     "root": self.root,
                 }
-                self.state.store.put(self.workspace.key, records.KIND, step.job, "", body)
+                self.workspace.documents.put(records.KIND, step.job, body)
 
     async def _run_step(self, step: Step, required: dict[str, asyncio.Task[bool]]) -> bool:
         """Run one step after those that it needs, and return whether it completed."""
@@ -107,17 +104,15 @@ class _PipelineRun:
         if step.reused_job:
             await self._complete_reused(step)
         elif step.plan is not None:
-            await run_pipeline(
-                self.state, self.runner, self.workspace, step.job, step.plan, self.root
-            )
+            await run_pipeline(self.runner, self.workspace, step.job, step.plan, self.root)
         elif step.properties["jobType"] == "Sweep":
-            await run_sweep(self.state, self.runner, self.workspace, step.job, self.root)
+            await run_sweep(self.runner, self.workspace, step.job, self.root)
         else:
             if step.is_deterministic:
-                key = CompletedSteps(self.state, self.workspace).key(step.properties)
-                records.update(self.state, self.workspace, step.job, reuseKey=key)
-            await command_jobs.run_command_job(self.runner, self.state, self.workspace, step.job)
-        body = records.find(self.state, self.workspace, step.job).body
+                key = CompletedSteps(self.workspace).key(step.properties)
+                records.update(self.workspace, step.job, reuseKey=key)
+            await command_jobs.run_command_job(self.runner, self.workspace, step.job)
+        body = records.find(self.workspace, step.job).body
         self._write_log(f"step {step.name} {body['status']}")
         if body["status"] == "Completed":
             return True
@@ -134,11 +129,7 @@ class _PipelineRun:
         """Whether the conditions of a step have the values of its branches."""
         folder = Path()  # literals need no folder for copies
         return all(
-            is_true(
-                resolve_inputs(self.state, self.workspace, {"condition": value}, folder)[
-                    "condition"
-                ]
-            )
+            is_true(resolve_inputs(self.workspace, {"condition": value}, folder)["condition"])
             is expected
             for value, expected in step.conditions
         )
@@ -169,4 +160,4 @@ class _PipelineRun:
             file.write(f"[{records.utc_now()}] {line}\n")
 
     def _is_cancelled(self) -> bool:
-        return bool(records.find(self.state, self.workspace, self.name).body.get("cancel"))
+        return bool(records.find(self.workspace, self.name).body.get("cancel"))

@@ -24,7 +24,7 @@ from azureml_local.jobs.parallel_settings import command_fields, parallel_fields
 from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
-from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.state import Workspace, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
 OUTPUT = re.compile(r"\$\{\{\s*parent\.outputs\.([\w.\-]+)\s*\}\}")
@@ -78,13 +78,10 @@ class Plan:
     """The steps in branches. They are not reused, because they may not run."""
 
     @classmethod
-    def read(
-        cls, state: State, workspace: Workspace, properties: dict[str, Any], *, reuse: bool = True
-    ) -> Plan:
+    def read(cls, workspace: Workspace, properties: dict[str, Any], *, reuse: bool = True) -> Plan:
         """The plan of a pipeline job.
 
         Args:
-            state: the server's state.
             workspace: the job's workspace.
             properties: the job's properties as the API has them.
             reuse: whether steps may reuse completed jobs.
@@ -96,14 +93,14 @@ class Plan:
         """
         settings = object_of(properties, "settings")
         enabled = reuse and not _setting(settings, "force_rerun")
-        completed = CompletedSteps(state, workspace, enabled)
-        reader = _Reader(state, workspace, text_of(properties, "experimentName"), completed)
+        completed = CompletedSteps(workspace, enabled)
+        reader = _Reader(workspace, text_of(properties, "experimentName"), completed)
         jobs = object_of(properties, "jobs")
         pipeline_inputs = _api_form(object_of(properties, "inputs"))
         outputs = _api_form(object_of(properties, "outputs"))
         component = text_of(properties, "componentId")
         if component and not jobs:
-            spec = assets.find_by_id(state, workspace, "components", component).body
+            spec = assets.find_by_id(workspace, "components", component).body
             spec = spec["componentSpec"]
             jobs = object_of(spec, "jobs")
             pipeline_inputs = _inputs({"inputs": pipeline_inputs}, spec, {}, {})
@@ -116,13 +113,11 @@ class _Reader:
 
     def __init__(
         self,
-        state: State,
         workspace: Workspace,
         experiment: str,
         completed: CompletedSteps,
         depth: int = 0,
     ) -> None:
-        self._state = state
         self._workspace = workspace
         self._experiment = experiment
         self._completed = completed
@@ -179,7 +174,7 @@ class _Reader:
         if not component:
             raise BadRequest("componentId: a step must have a component", "UserError")
         check_services(node)
-        asset = assets.find_by_id(self._state, self._workspace, "components", component)
+        asset = assets.find_by_id(self._workspace, "components", component)
         spec = sweep_steps.trial_spec(node, asset.body["componentSpec"])
         values = _inputs(node, spec, pipeline_inputs, step_outputs)
         declared_outputs, pipeline_outputs = _outputs(node, spec, outputs)
@@ -198,9 +193,7 @@ class _Reader:
         }
         needs = set(_required_steps(node))
         if spec["type"] == "pipeline":
-            inner = _Reader(
-                self._state, self._workspace, self._experiment, self._completed, self._depth + 1
-            )
+            inner = _Reader(self._workspace, self._experiment, self._completed, self._depth + 1)
             inner_settings = {**settings, **object_of(node, "settings")}
             nested = inner.plan(object_of(spec, "jobs"), values, declared_outputs, inner_settings)
             step = Step(name, job, needs, {"jobType": "Pipeline", **properties}, nested)
@@ -215,16 +208,16 @@ class _Reader:
             command = self._command(node, spec, settings, pipeline_inputs)
             step = Step(name, job, needs, {**kind, **properties, **command})
             for value in values.values():
-                validation.check_input(self._state, self._workspace, value)
+                validation.check_input(self._workspace, value)
             if sweep_steps.is_sweep(node):
                 step.properties |= sweep_steps.sweep_properties(
                     node, command, partial(_replace_inputs, pipeline_inputs=pipeline_inputs)
                 )
-                check_sweep(self._state, self._workspace, name, step.properties)
+                check_sweep(self._workspace, name, step.properties)
             else:
-                check(self._state, self._workspace, step.properties)
+                check(self._workspace, step.properties)
             step.outputs = {
-                key: inputs.resolve_output(self._state, self._workspace, job, key, value).uri
+                key: inputs.resolve_output(self._workspace, job, key, value).uri
                 for key, value in declared_outputs.items()
             }
             if sweep_steps.is_sweep(node) or name in plan.conditional_steps:

@@ -9,7 +9,7 @@ from typing import Any
 from azureml_local import addresses, auth
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.errors import NotFound
-from azureml_local.state import ARTIFACTS, State, Workspace
+from azureml_local.state import ARTIFACTS, Workspace
 from azureml_local.store import Resource
 
 KIND = "jobs"
@@ -29,33 +29,33 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def find(state: State, workspace: Workspace, name: str) -> Resource:
+def find(workspace: Workspace, name: str) -> Resource:
     """A job by its name.
 
     Raises:
         NotFound: it does not exist.
     """
-    job = state.store.get(workspace.key, KIND, name)
+    job = workspace.documents.get(KIND, name)
     if job is None:
         raise NotFound(f"Job {name} was not found in workspace {workspace.name}.", "UserError")
     return job
 
 
-def update(state: State, workspace: Workspace, name: str, **changes: Any) -> Resource:
+def update(workspace: Workspace, name: str, **changes: Any) -> Resource:
     """Change fields of a job's document other than its properties: status, times, error."""
-    with state.store.transaction():
-        body = find(state, workspace, name).body
+    with workspace.documents.transaction():
+        body = find(workspace, name).body
         body.update(changes)
-        return state.store.put(workspace.key, KIND, name, "", body)
+        return workspace.documents.put(KIND, name, body)
 
 
-def children(state: State, workspace: Workspace, name: str) -> list[Resource]:
+def children(workspace: Workspace, name: str) -> list[Resource]:
     """The children of a job, oldest first."""
-    jobs = state.store.entries(workspace.key, KIND)
+    jobs = workspace.documents.entries(KIND)
     return [job for job in jobs if job.body.get("parent") == name]
 
 
-def document(state: State, workspace: Workspace, job: Resource) -> dict[str, Any]:
+def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
     """A job as the API shows it; a child job has no properties.
 
     Azure ML shows child jobs in the run history only. The SDK reads them there: it can list and get
@@ -74,11 +74,11 @@ def document(state: State, workspace: Workspace, job: Resource) -> dict[str, Any
     properties["services"] = {  # a client cannot change them
         "Tracking": {
             "jobServiceType": "Tracking",
-            "endpoint": addresses.azureml_tracking_uri(state, workspace),
+            "endpoint": addresses.azureml_tracking_uri(workspace),
         },
         "Studio": {
             "jobServiceType": "Studio",
-            "endpoint": studio_url(state, workspace, job.name),
+            "endpoint": studio_url(workspace, job.name),
         },
     }
     return {
@@ -95,19 +95,19 @@ def experiment_name(properties: dict[str, Any]) -> str:
     return properties.get("experimentName") or "Default"
 
 
-def studio_url(state: State, workspace: Workspace, name: str) -> str:
+def studio_url(workspace: Workspace, name: str) -> str:
     """The address of a job's studio page, with the key to the workspace's pages."""
-    key = auth.page_key(state.secret, workspace.key)
-    return f"{state.url}/studio/{workspace.key}/jobs/{name}?key={key}"
+    key = auth.page_key(workspace.state.secret, workspace.key)
+    return f"{workspace.state.url}/studio/{workspace.key}/jobs/{name}?key={key}"
 
 
-def run_history(state: State, workspace: Workspace, job: Resource) -> dict[str, Any]:
+def run_history(workspace: Workspace, job: Resource) -> dict[str, Any]:
     """A job as the run history shows it: status, addresses of logs, error."""
     body = job.body
-    folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
-    base = blob_endpoint(state, workspace)
+    folder = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
+    base = blob_endpoint(workspace)
     base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(job.name)}"
-    sas = auth.sas_token(state.secret, workspace.key)
+    sas = auth.sas_token(workspace.state.secret, workspace.key)
     logs = {name: f"{base}/{name}?{sas}" for name in stream_logs(folder)}
     return {
         "runId": job.name,

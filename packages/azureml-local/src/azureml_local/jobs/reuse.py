@@ -16,7 +16,7 @@ from typing import Any
 
 from azureml_local.errors import AzureError
 from azureml_local.jobs import inputs, records
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
 CONTENT = (
@@ -40,7 +40,6 @@ IS_REUSED, REUSED_JOB, REUSED_PIPELINE = (
 class CompletedSteps:
     """The completed steps of a workspace by their content; none if reuse is disabled."""
 
-    state: State
     workspace: Workspace
     enabled: bool = True
     _jobs: dict[str, Resource] | None = field(default=None, init=False)
@@ -67,12 +66,12 @@ class CompletedSteps:
         if self._jobs is None:
             self._jobs = {
                 job.body["reuseKey"]: job
-                for job in self.state.store.entries(self.workspace.key, records.KIND)
+                for job in self.workspace.documents.entries(records.KIND)
                 if job.body.get("reuseKey") and job.body["status"] == "Completed"
             }
         job = self._jobs.get(key) if key else None
         uris = (job.body.get("outputs") or {}).values() if job else ()
-        exist = all(self.state.local_path(self.workspace, uri).exists() for uri in uris)
+        exist = all(self.workspace.local_path(uri).exists() for uri in uris)
         return job if exist else None
 
     def _input_content(self, value: dict[str, Any]) -> Iterator[list[Any]]:
@@ -81,7 +80,7 @@ class CompletedSteps:
         yield [value.get("jobInputType"), value.get("mode"), value.get("value"), uri]
         if uri is None:
             return
-        location = Path(inputs.locate_input(self.state, self.workspace, uri))
+        location = Path(inputs.locate_input(self.workspace, uri))
         if location.is_absolute():  # not the address of a public file
             paths = sorted(location.rglob("*")) if location.is_dir() else [location]
             for path in paths:

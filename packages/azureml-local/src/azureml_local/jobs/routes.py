@@ -37,7 +37,6 @@ CHANGEABLE = ("tags", "displayName", "description", "isArchived", "properties")
 
 
 def create(
-    state: State,
     runner: Runner,
     workspace: Workspace,
     name: str,
@@ -47,7 +46,6 @@ def create(
     """Accept a new job and run it in the background.
 
     Args:
-        state: the server's state.
         runner: runs the job.
         workspace: the job's workspace.
         name: the job's name.
@@ -58,26 +56,26 @@ def create(
         AzureError: the job is not valid.
     """
     properties = complete_job(properties)
-    validation.check_job(state, workspace, name, properties)
+    validation.check_job(workspace, name, properties)
     kind = properties["jobType"]
-    plan = plans.Plan.read(state, workspace, properties) if kind == "Pipeline" else None
+    plan = plans.Plan.read(workspace, properties) if kind == "Pipeline" else None
     if kind == "Sweep":
         properties = complete_sweep(workspace, properties)
-        settings = check_sweep(state, workspace, name, properties)
-        check_trial_names(state, workspace, name, settings)
+        settings = check_sweep(workspace, name, properties)
+        check_trial_names(workspace, name, settings)
     body = {
         "properties": properties,
         "status": "NotStarted",
         "submitted": records.utc_now(),
         **fields,
     }
-    job = state.store.put(workspace.key, records.KIND, name, "", body)
+    job = workspace.documents.put(records.KIND, name, body)
     if plan is not None:
-        state.background(pipeline_jobs.run_pipeline(state, runner, workspace, name, plan))
+        workspace.state.background(pipeline_jobs.run_pipeline(runner, workspace, name, plan))
     elif kind == "Sweep":
-        state.background(run_sweep(state, runner, workspace, name))
+        workspace.state.background(run_sweep(runner, workspace, name))
     else:
-        state.background(command_jobs.run_command_job(runner, state, workspace, name))
+        workspace.state.background(command_jobs.run_command_job(runner, workspace, name))
     return job
 
 
@@ -93,13 +91,11 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     async def put(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         properties = object_of(await json_of(request), "properties")
-        old = state.store.get(workspace.key, records.KIND, name)
+        old = workspace.documents.get(records.KIND, name)
         if old is not None:
-            return JSONResponse(
-                records.document(state, workspace, _update_properties(old, properties))
-            )
-        job = create(state, runner, workspace, name, properties)
-        return JSONResponse(records.document(state, workspace, job), status_code=201)
+            return JSONResponse(records.document(workspace, _update_properties(old, properties)))
+        job = create(runner, workspace, name, properties)
+        return JSONResponse(records.document(workspace, job), status_code=201)
 
     def _update_properties(old: Resource, properties: dict[str, Any]) -> Resource:
         workspace, existing = state.workspace_by_key(old.workspace), old.body["properties"]
@@ -114,13 +110,13 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
                 target=changed,
             )
         merged = existing | {key: properties[key] for key in CHANGEABLE if key in properties}
-        return records.update(state, workspace, old.name, properties=merged)
+        return records.update(workspace, old.name, properties=merged)
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        job = records.find(state, workspace, request.path_params["name"])
-        return JSONResponse(records.document(state, workspace, job))
+        job = records.find(workspace, request.path_params["name"])
+        return JSONResponse(records.document(workspace, job))
 
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
     async def list_all(request: Request) -> Response:
@@ -128,7 +124,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         kind = query.get("jobType", "").lower()
         jobs = [
             job
-            for job in reversed(state.store.entries(workspace.key, records.KIND))
+            for job in reversed(workspace.documents.entries(records.KIND))
             if not job.body.get("parent")
             and matches_list_view(request, job.body["properties"])
             and (not kind or job.body["properties"]["jobType"].lower() == kind)
@@ -136,7 +132,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             and (query.get("scheduled") != "true" or job.body.get("schedule"))
             and (not query.get("tag") or query["tag"] in _tag_filters(job))
         ]
-        return JSONResponse({"value": [records.document(state, workspace, job) for job in jobs]})
+        return JSONResponse({"value": [records.document(workspace, job) for job in jobs]})
 
     @routes.add("POST", WORKSPACE + "/jobs/{name}/cancel", "Jobs - Cancel")
     async def cancel(request: Request) -> Response:
@@ -157,19 +153,19 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", HISTORY + "/runs/{name}/children", "Run history - Children")
     async def children(request: Request) -> Response:
         workspace, parent = state.workspace(request), request.path_params["name"]
-        jobs = records.children(state, workspace, parent)  # none for an unknown job, as on Azure
-        return JSONResponse({"value": [records.run_history(state, workspace, job) for job in jobs]})
+        jobs = records.children(workspace, parent)  # none for an unknown job, as on Azure
+        return JSONResponse({"value": [records.run_history(workspace, job) for job in jobs]})
 
     @routes.add("GET", HISTORY + "/runs/{name}/serviceinstances/{node}", "Run history - Services")
     async def services(request: Request) -> Response:
-        records.find(state, state.workspace(request), request.path_params["name"])
+        records.find(state.workspace(request), request.path_params["name"])
         return JSONResponse({"instances": {}})  # no interactive services on this machine
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         body = await json_of(request)
-        properties = records.find(state, workspace, name).body["properties"]
+        properties = records.find(workspace, name).body["properties"]
         changes: dict[str, Any] = {
             key: body[key] for key in ("displayName", "description") if key in body
         }
@@ -177,14 +173,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             changes["tags"] = {**(properties.get("tags") or {}), **object_of(body, "tags")}
         if "hidden" in body:
             changes["isArchived"] = bool(body["hidden"])
-        job = records.update(state, workspace, name, properties=properties | changes)
-        return JSONResponse(records.run_history(state, workspace, job))
+        job = records.update(workspace, name, properties=properties | changes)
+        return JSONResponse(records.run_history(workspace, job))
 
     @routes.add("POST", HISTORY + "/rundata", "Run history - Run data")
     async def rundata(request: Request) -> Response:
         workspace = state.workspace(request)
-        job = records.find(state, workspace, str((await json_of(request)).get("runId")))
-        return JSONResponse({"runMetadata": records.run_history(state, workspace, job)})
+        job = records.find(workspace, str((await json_of(request)).get("runId")))
+        return JSONResponse({"runMetadata": records.run_history(workspace, job)})
 
     @routes.add(
         "POST",
@@ -197,14 +193,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
             raise BadRequest("values: must be a list of addresses", target="values")
         for uri in uris:
-            state.local_path(workspace, uri)  # refuses an address outside this workspace
+            workspace.local_path(uri)  # refuses an address outside this workspace
         values = {uri: {"uri": uri, "type": "uri_folder"} for uri in uris}
         return JSONResponse({"values": values})
 
     def _history(request: Request) -> dict[str, Any]:
         workspace = state.workspace(request)
-        job = records.find(state, workspace, request.path_params["name"])
-        return records.run_history(state, workspace, job)
+        job = records.find(workspace, request.path_params["name"])
+        return records.run_history(workspace, job)
 
 
 def _tag_filters(job: Resource) -> list[str]:

@@ -82,20 +82,18 @@ class Runner:
                     "the local workspace stopped while the job ran", "ServerStopped"
                 )
                 ended = records.utc_now()
-                records.update(
-                    self._state, workspace, job.name, status="Failed", ended=ended, error=error
-                )
+                records.update(workspace, job.name, status="Failed", ended=ended, error=error)
                 if job.body.get("tracked"):
                     self._state.background(self.tracking.end_job_run(workspace, job.name, "FAILED"))
 
     async def cancel(self, workspace: Workspace, name: str) -> None:
         """Cancel a queued or running job and its children; a job that has ended stays as it is."""
-        job = records.find(self._state, workspace, name)
+        job = records.find(workspace, name)
         if job.body["status"] in records.FINAL_STATUSES:
             return
-        records.update(self._state, workspace, name, cancel=True, status="CancelRequested")
+        records.update(workspace, name, cancel=True, status="CancelRequested")
         self.cancel_event(workspace, name).set()
-        for child in records.children(self._state, workspace, name):
+        for child in records.children(workspace, name):
             await self.cancel(workspace, child.name)
         process = self._processes.get((workspace.key, name))
         if process is not None:
@@ -105,11 +103,11 @@ class Runner:
         """Mark a job that will not run as cancelled."""
         self._cancel_events.pop((workspace.key, name), None)
         error, ended = records.error_document(reason), records.utc_now()
-        records.update(self._state, workspace, name, status="Canceled", ended=ended, error=error)
+        records.update(workspace, name, status="Canceled", ended=ended, error=error)
 
     async def cancel_all(self, workspace: Workspace) -> None:
         """Cancel all jobs of a workspace and wait until none of them runs."""
-        for job in self._state.store.entries(workspace.key, records.KIND):
+        for job in workspace.documents.entries(records.KIND):
             await self.cancel(workspace, job.name)
         while any(key == workspace.key for key, _ in self._cancel_events):
             await asyncio.sleep(POLL_SECONDS)
@@ -181,7 +179,7 @@ class Runner:
     async def _set_final_status(
         self, workspace: Workspace, name: str, code: int, message: str
     ) -> None:
-        job = records.find(self._state, workspace, name)
+        job = records.find(workspace, name)
         status = "Completed" if code == 0 else "Failed"
         error = None if code == 0 else records.error_document(message)
         if job.body.get("cancel"):
@@ -191,17 +189,15 @@ class Runner:
                 await self.tracking.end_job_run(workspace, name, RUN_STATUSES[status])
             except Exception:  # noqa: BLE001 - the job has ended, even if its run cannot be updated
                 traceback.print_exc()
-        records.update(
-            self._state, workspace, name, status=status, ended=records.utc_now(), error=error
-        )
+        records.update(workspace, name, status=status, ended=records.utc_now(), error=error)
 
     def set_status(self, workspace: Workspace, name: str, status: str) -> None:
         """Set a job's status and start time; a job that is being cancelled keeps its status."""
-        job = records.find(self._state, workspace, name)
+        job = records.find(workspace, name)
         if job.body.get("cancel"):
             status = job.body["status"]
         started = job.body.get("started") or records.utc_now()
-        records.update(self._state, workspace, name, started=started, status=status)
+        records.update(workspace, name, started=started, status=status)
 
     async def create_run(self, workspace: Workspace, name: str, outputs: dict[str, str]) -> None:
         """Create the MLflow run of a job.
@@ -211,8 +207,8 @@ class Runner:
             name: the job.
             outputs: the address of each output.
         """
-        records.update(self._state, workspace, name, outputs=outputs, tracked=True)
-        body = records.find(self._state, workspace, name).body
+        records.update(workspace, name, outputs=outputs, tracked=True)
+        body = records.find(workspace, name).body
         properties = body["properties"]
         await self.tracking.create_job_run(
             workspace,
@@ -224,7 +220,7 @@ class Runner:
 
     def log_file(self, workspace: Workspace, name: str, path: str) -> Path:
         """A log file among the job's artifacts, which is created."""
-        log = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(name) / path
+        log = workspace.container(ARTIFACTS) / run_artifacts_path(name) / path
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         return log
@@ -258,7 +254,7 @@ class Runner:
         Raises:
             Cancelled: the job was cancelled before the command started.
         """
-        if records.find(self._state, workspace, name).body.get("cancel"):
+        if records.find(workspace, name).body.get("cancel"):
             raise Cancelled
         mark = uuid.uuid4().hex
         with log.open("ab") as file:
@@ -326,7 +322,7 @@ class Runner:
         with log.open("a", encoding="utf-8") as file:
             file.write(message + "\n")
         error = records.error_document(message)
-        records.update(self._state, workspace, name, cancel=True, error=error)
+        records.update(workspace, name, cancel=True, error=error)
         await asyncio.to_thread(child_processes.end_group, process)
 
     @property

@@ -12,14 +12,14 @@ from azureml_local.jobs import environments, inputs
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.distribution import instance_count, parse_distribution
 from azureml_local.jobs.parallel_settings import ParallelSettings
-from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.state import Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
 FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,254}\Z")
 KINDS = ("Command", "Pipeline", "Sweep")
 
 
-def check_job(state: State, workspace: Workspace, name: str, properties: dict[str, Any]) -> None:
+def check_job(workspace: Workspace, name: str, properties: dict[str, Any]) -> None:
     """Refuse a job that cannot run.
 
     Raises:
@@ -44,34 +44,34 @@ def check_job(state: State, workspace: Workspace, name: str, properties: dict[st
     object_of(properties, "tags")
     _check_names(properties)
     for value in object_of(properties, "inputs").values():
-        check_input(state, workspace, value)
+        check_input(workspace, value)
     for value in object_of(properties, "outputs").values():
         inputs.check_output(value)
     if kind == "Command":
-        check_command(state, workspace, properties)
+        check_command(workspace, properties)
 
 
-def check_command(state: State, workspace: Workspace, properties: dict[str, Any]) -> None:
+def check_command(workspace: Workspace, properties: dict[str, Any]) -> None:
     """Refuse a command job, or a step made from a command component, that cannot run."""
     _check_names(properties)
     if not text_of(properties, "command").strip():
         raise BadRequest("command: a command job must have one", "UserError", target="command")
     parse_distribution(properties)
-    _check_execution(state, workspace, properties)
+    _check_execution(workspace, properties)
     input_names = dict.fromkeys(object_of(properties, "inputs"), "x")
     output_names = dict.fromkeys(object_of(properties, "outputs"), "x")
     inputs.render_command(properties["command"], input_names, output_names)
 
 
-def check_parallel(state: State, workspace: Workspace, properties: dict[str, Any]) -> None:
+def check_parallel(workspace: Workspace, properties: dict[str, Any]) -> None:
     """Refuse a parallel step that cannot run."""
     _check_names(properties)
     settings = ParallelSettings.parse(object_of(properties, "parallel"))
     settings.check_expressions(object_of(properties, "inputs"), object_of(properties, "outputs"))
-    _check_execution(state, workspace, properties)
+    _check_execution(workspace, properties)
 
 
-def _check_execution(state: State, workspace: Workspace, properties: dict[str, Any]) -> None:
+def _check_execution(workspace: Workspace, properties: dict[str, Any]) -> None:
     """Refuse a job whose environment, code, compute, limits or variables are not valid."""
     timeout_of(properties)
     environment = text_of(properties, "environmentId")
@@ -79,10 +79,10 @@ def _check_execution(state: State, workspace: Workspace, properties: dict[str, A
         raise BadRequest(
             "environmentId: a job must have an environment", "UserError", target="environmentId"
         )
-    environments.check_environment(state, workspace, environment)
+    environments.check_environment(workspace, environment)
     code = text_of(properties, "codeId")
     if code:
-        assets.find_by_id(state, workspace, "codes", code)
+        assets.find_by_id(workspace, "codes", code)
     target = compute.compute_name(text_of(properties, "computeId"))
     if target == "local":
         raise NotSupported(
@@ -90,7 +90,7 @@ def _check_execution(state: State, workspace: Workspace, properties: dict[str, A
             "cluster or leave it out, every job runs on this machine"
         )
     if target:
-        _check_instances(properties, target, compute.max_concurrent_jobs(state, workspace, target))
+        _check_instances(properties, target, compute.max_concurrent_jobs(workspace, target))
     for key, value in object_of(properties, "environmentVariables").items():
         if not isinstance(value, str) or "\0" in value or not re.fullmatch(r"[^=\0]+", key):
             raise BadRequest(f"environmentVariables: {key!r} is not valid", "UserError")
@@ -136,7 +136,7 @@ def timeout_of(properties: dict[str, Any]) -> float | None:
     return parse_duration(timeout, "limits").total_seconds()
 
 
-def check_input(state: State, workspace: Workspace, value: Any) -> None:
+def check_input(workspace: Workspace, value: Any) -> None:
     """Refuse an input with an unknown type or mode, or whose asset does not exist.
 
     Raises:
@@ -162,4 +162,4 @@ def check_input(state: State, workspace: Workspace, value: Any) -> None:
             target="inputs",
         )
     if kind != "literal":
-        inputs.check_reference(state, workspace, text_of(value, "uri"))
+        inputs.check_reference(workspace, text_of(value, "uri"))

@@ -52,11 +52,11 @@ class ArtifactFolder:
         """The names of all artifacts, sorted."""
         return sorted(each.relative_to(self.folder).as_posix() for each in files(self.folder))
 
-    def about(self, state: State, workspace: Workspace, path: str) -> dict[str, Any]:
+    def about(self, workspace: Workspace, path: str) -> dict[str, Any]:
         """An artifact with a signed address for reading or writing its content."""
-        blob = self.locate(path).relative_to(state.data / "blobs" / workspace.key)
-        base = blob_endpoint(state, workspace)
-        signature = auth.sas_token(state.secret, workspace.key)
+        blob = self.locate(path).relative_to(workspace.blobs)
+        base = blob_endpoint(workspace)
+        signature = auth.sas_token(workspace.state.secret, workspace.key)
         return {
             "origin": self.origin,
             "container": self.name,
@@ -126,7 +126,7 @@ def _register(routes: Routes, state: State, base: str, title: str, find_folder: 
             raise NotFound(
                 f"Artifact {path!r} was not found in {artifact_folder.name}.", "UserError"
             )
-        return JSONResponse(artifact_folder.about(state, state.workspace(request), path))
+        return JSONResponse(artifact_folder.about(state.workspace(request), path))
 
     @routes.add("POST", base + "/batch/metadata", f"{title} - Create (batch)")
     async def create(request: Request) -> Response:
@@ -143,7 +143,7 @@ def _register(routes: Routes, state: State, base: str, title: str, find_folder: 
                 message = f"Resource Conflict: ArtifactId {identifier} already exists."
                 errors[path] = {"error": {"code": "UserError", "message": message}}
             else:
-                done[path] = artifact_folder.about(state, workspace, path)
+                done[path] = artifact_folder.about(workspace, path)
         about = {"artifacts": done, "artifactContentInformation": done, "errors": errors}
         return JSONResponse(about)
 
@@ -165,13 +165,13 @@ def _requested_paths(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _run_of_request(state: State, request: Request) -> ArtifactFolder:
-    return _run_folder(state, state.workspace(request), request.path_params["name"])
+    return _run_folder(state.workspace(request), request.path_params["name"])
 
 
-def _run_folder(state: State, workspace: Workspace, run: str) -> ArtifactFolder:
+def _run_folder(workspace: Workspace, run: str) -> ArtifactFolder:
     origin, _, name = run_artifacts_path(run).partition("/")
     return ArtifactFolder(
-        origin, name, inside(state.container(workspace, ARTIFACTS), run_artifacts_path(run))
+        origin, name, inside(workspace.container(ARTIFACTS), run_artifacts_path(run))
     )
 
 
@@ -179,16 +179,14 @@ def _folder_of_request(state: State, request: Request) -> ArtifactFolder:
     workspace, params = state.workspace(request), request.path_params
     origin, name = params["origin"], params["folder"]
     if origin == MODELS:
-        return model_folder(state, workspace, name)
-    return ArtifactFolder(
-        origin, name, inside(state.container(workspace, ARTIFACTS), f"{origin}/{name}")
-    )
+        return model_folder(workspace, name)
+    return ArtifactFolder(origin, name, inside(workspace.container(ARTIFACTS), f"{origin}/{name}"))
 
 
-def model_folder(state: State, workspace: Workspace, name: str) -> ModelFolder:
+def model_folder(workspace: Workspace, name: str) -> ModelFolder:
     """The files of all versions of a model."""
     versions = {
-        each.version: state.local_path(workspace, each.body["modelUri"])
-        for each in state.store.entries(workspace.key, "models", name)
+        each.version: workspace.local_path(each.body["modelUri"])
+        for each in workspace.documents.entries("models", name)
     }
-    return ModelFolder(MODELS, name, state.data, versions)
+    return ModelFolder(MODELS, name, workspace.state.data, versions)

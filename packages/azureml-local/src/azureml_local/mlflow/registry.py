@@ -18,7 +18,7 @@ from azureml_local.addresses import ARTIFACT_PATH, RUN_PATH, run_artifacts_path
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.mlflow import artifacts, filters
 from azureml_local.mlflow.entities import ModelView, run_of, stage_of, tags_of, with_tag
-from azureml_local.state import ARTIFACTS, State, Workspace, json_of, text_of
+from azureml_local.state import ARTIFACTS, Workspace, json_of, text_of
 from azureml_local.store import Resource
 
 PATH = re.compile(
@@ -43,12 +43,12 @@ Body = dict[str, Any]
 Operation = Callable[[Body], Body]
 
 
-async def handle(state: State, workspace: Workspace, view: ModelView, request: Request) -> Response:
+async def handle(workspace: Workspace, view: ModelView, request: Request) -> Response:
     """Handle an operation of MLflow's registry; the request's path must match ``PATH``."""
     try:
         match = PATH.search(request.path_params["path"])
         operation = match[1] if match else ""
-        registry = Registry(state, workspace, view)
+        registry = Registry(workspace, view)
         body = await _body(request)
         handler = registry.operations.get((operation, request.method))
         if handler is None:
@@ -74,8 +74,7 @@ async def _body(request: Request) -> Body:
 class Registry:
     """MLflow's registry operations on the models of one workspace, for one kind of client."""
 
-    def __init__(self, state: State, workspace: Workspace, view: ModelView) -> None:
-        self._state = state
+    def __init__(self, workspace: Workspace, view: ModelView) -> None:
         self._workspace = workspace
         self._view = view
         models, versions = "registered-models/", "model-versions/"
@@ -104,11 +103,11 @@ class Registry:
 
     def _create(self, body: Body) -> Body:
         name = assets.validate_name("Model", text_of(body, "name"))
-        with self._state.store.transaction():
+        with self._workspace.documents.transaction():
             if self._container(name) or self._versions(name):
                 raise Conflict(f"Registered model {name} already exists.")
             container = {"description": text_of(body, "description"), "tags": tags_of(body)}
-            self._state.store.put(self._workspace.key, CONTAINERS, name, "", container)
+            self._workspace.documents.put(CONTAINERS, name, container)
         return self._model(name)
 
     def _get(self, body: Body) -> Body:
@@ -118,7 +117,7 @@ class Registry:
         names = dict.fromkeys(
             version.name
             for kind in (CONTAINERS, KIND)
-            for version in self._state.store.entries(self._workspace.key, kind)
+            for version in self._workspace.documents.entries(kind)
         )
         items = [self._model(name)["registered_model"] for name in sorted(names)]
         items, token = filters.page(body, filters.filter_and_sort(body, items))
@@ -130,10 +129,10 @@ class Registry:
     def _delete(self, body: Body) -> Body:
         name = text_of(body, "name")
         self._model(name)
-        with self._state.store.transaction():
+        with self._workspace.documents.transaction():
             for each in self._versions(name):
-                self._state.store.delete(self._workspace.key, KIND, each.name, each.version)
-            self._state.store.delete(self._workspace.key, CONTAINERS, name)
+                self._workspace.documents.delete(KIND, each.name, each.version)
+            self._workspace.documents.delete(CONTAINERS, name)
         return {}
 
     def _latest(self, body: Body) -> Body:
@@ -163,7 +162,7 @@ class Registry:
         self._model(name)
         uri, run = self._locate_source(source)
         run = text_of(body, "run_id") or run
-        path = self._state.local_path(self._workspace, uri)
+        path = self._workspace.local_path(uri)
         kind = "mlflow_model" if (path / "MLmodel").is_file() else "custom_model"
         properties: Body = {
             "modelUri": uri,
@@ -172,18 +171,16 @@ class Registry:
             "tags": tags_of(body),
             **({"jobName": run} if run else {}),
         }
-        with self._state.store.transaction():
-            version = assets.next_version(self._state, self._workspace, KIND, name)
-            model, _ = assets.register_version(
-                self._state, self._workspace, KIND, name, version, properties
-            )
+        with self._workspace.documents.transaction():
+            version = assets.next_version(self._workspace, KIND, name)
+            model, _ = assets.register_version(self._workspace, KIND, name, version, properties)
         return self._version(model)
 
     def _get_version(self, body: Body) -> Body:
         return self._version(self._find(body))
 
     def _search_versions(self, body: Body) -> Body:
-        versions = self._state.store.entries(self._workspace.key, KIND)
+        versions = self._workspace.documents.entries(KIND)
         items = [self._view.version(version) for version in reversed(versions)]
         items, token = filters.page(body, filters.filter_and_sort(body, items))
         return {"model_versions": items, "next_page_token": token}
@@ -193,7 +190,7 @@ class Registry:
 
     def _delete_version(self, body: Body) -> Body:
         model = self._find(body)
-        self._state.store.delete(self._workspace.key, KIND, model.name, model.version)
+        self._workspace.documents.delete(KIND, model.name, model.version)
         return {}
 
     def _download(self, body: Body) -> Body:
@@ -223,15 +220,13 @@ class Registry:
     # Helpers.
 
     def _container(self, name: str) -> Resource | None:
-        return self._state.store.get(self._workspace.key, CONTAINERS, name)
+        return self._workspace.documents.get(CONTAINERS, name)
 
     def _versions(self, name: str) -> list[Resource]:
-        return self._state.store.entries(self._workspace.key, KIND, name)
+        return self._workspace.documents.entries(KIND, name)
 
     def _find(self, body: Body) -> Resource:
-        return assets.find(
-            self._state, self._workspace, KIND, text_of(body, "name"), text_of(body, "version")
-        )
+        return assets.find(self._workspace, KIND, text_of(body, "name"), text_of(body, "version"))
 
     def _model(self, name: str) -> Body:
         container, versions = self._container(name), self._versions(name)
@@ -255,19 +250,19 @@ class Registry:
 
     def _change(self, body: Body, **changes: Any) -> Body:
         name = text_of(body, "name")
-        with self._state.store.transaction():
+        with self._workspace.documents.transaction():
             self._model(name)
             container = self._container_body(body) | changes
-            self._state.store.put(self._workspace.key, CONTAINERS, name, "", container)
+            self._workspace.documents.put(CONTAINERS, name, container)
         return self._model(name)
 
     def _change_version(self, body: Body, **changes: Any) -> Body:
-        with self._state.store.transaction():
+        with self._workspace.documents.transaction():
             return self._version(self._put(self._find(body), **changes))
 
     def _put(self, model: Resource, **changes: Any) -> Resource:
         body = model.body | changes
-        return self._state.store.put(self._workspace.key, KIND, model.name, model.version, body)
+        return self._workspace.documents.put(KIND, model.name, body, model.version)
 
     def _locate_source(self, source: str) -> tuple[str, str]:
         """The datastore URI of a version's source, and the run that created it.
@@ -278,15 +273,15 @@ class Registry:
         run = RUN_ARTIFACT.match(source) or RUN_PATH.match(source) or ARTIFACT_PATH.match(source)
         if run:
             path = "/".join(filter(None, (run_artifacts_path(run[1]), run[2])))
-            return self._state.datastore_uri(self._workspace, ARTIFACTS, path), run[1]
+            return self._workspace.datastore_uri(ARTIFACTS, path), run[1]
         artifact = ARTIFACT.match(source) or MLFLOW_ARTIFACT.match(source)
         model = MODEL_URI.match(source) or (artifact and MODEL_FOLDER.match(artifact[1]))
         if model:
-            version = assets.find(self._state, self._workspace, KIND, model[1], model[2])
+            version = assets.find(self._workspace, KIND, model[1], model[2])
             return str(version.body["modelUri"]), run_of(version.body)
         if artifact:
             owner = RUN_FOLDER.match(artifact[1])
-            uri = self._state.datastore_uri(self._workspace, ARTIFACTS, artifact[1])
+            uri = self._workspace.datastore_uri(ARTIFACTS, artifact[1])
             return uri, owner[1] if owner else ""
         if source.startswith("azureml://"):
             return source, ""

@@ -67,15 +67,15 @@ def register(routes: Routes, state: State, tracking: Tracking) -> None:
         path, plain = params["path"], params["api"] == addresses.PLAIN_MLFLOW
         if registry.PATH.match(path):
             view = ModelView(PLAIN_MODELS if plain else AZUREML_MODELS)
-            return await registry.handle(state, workspace, view, request)
+            return await registry.handle(workspace, view, request)
         if path.endswith("/mlflow/runs/log-batch-async"):
             return await _log_batch(tracking, workspace, await json_of(request))
         model_path = _model_file_path(request, path) if plain else None
         if model_path is not None:
             return await run_in_threadpool(
-                _model_file_response, state, workspace, model_path, listing=path == ARTIFACTS_API
+                _model_file_response, workspace, model_path, listing=path == ARTIFACTS_API
             )
-        artifact_root = None if plain else addresses.azureml_tracking_uri(state, workspace, "v2.0")
+        artifact_root = None if plain else addresses.azureml_tracking_uri(workspace, "v2.0")
         return await forward(tracking, workspace, request, path, artifact_root)
 
 
@@ -150,12 +150,10 @@ def _model_file_path(request: Request, path: str) -> str | None:
     return artifact_path.partition("/")[2] if is_model else None
 
 
-def _model_file_response(
-    state: State, workspace: Workspace, model_path: str, *, listing: bool
-) -> Response:
+def _model_file_response(workspace: Workspace, model_path: str, *, listing: bool) -> Response:
     """A file of a model, or the list of a folder's entries."""
     name, _, path = model_path.partition("/")
-    location = artifacts.model_folder(state, workspace, name).locate(path)
+    location = artifacts.model_folder(workspace, name).locate(path)
     if not listing:
         if not location.is_file():
             raise NotFound(f"File {path} was not found in model {name}.", "UserError")

@@ -87,7 +87,7 @@ class Tracking:
         folder.mkdir(parents=True, exist_ok=True)
         # A socket's path can have at most 107 characters, so it is in a separate folder.
         socket = Path(self._state.sockets) / f"mlflow-{workspace.key}"
-        artifacts = self._state.container(workspace, ARTIFACTS)
+        artifacts = workspace.container(ARTIFACTS)
         artifacts.mkdir(parents=True, exist_ok=True)
         log = folder / "server.log"
         log.write_bytes(b"")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from azureml_local.state import FILES, State, Workspace
+from azureml_local.state import FILES, Workspace
 
 FOLDER = "modelDataCollector"
 TYPES = {"model_inputs": "azureml.inference.inputs", "model_outputs": "azureml.inference.outputs"}
@@ -32,8 +32,7 @@ DECIMALS = 10
 class Collector:
     """Buffers lines by file, and writes them."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self) -> None:
         self._waiting: defaultdict[Path, list[str]] = defaultdict(list)
         self._writer: asyncio.Task[None] | None = None
         self._instance = uuid.uuid4().hex[:12]
@@ -115,7 +114,7 @@ class Collector:
             "agent": "azureml-local",
         }
         hour = f"{now:%Y/%m/%d/%H}"
-        path = self._state.container(workspace, FILES) / FOLDER / name / collection / hour
+        path = workspace.container(FILES) / FOLDER / name / collection / hour
         self._waiting[path / f"{self._instance}.jsonl"].append(json.dumps(event))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_later())

@@ -101,10 +101,10 @@ class Deployments:
     async def _put(self, request: Request) -> Response:
         state = self._state
         workspace, params = state.workspace(request), request.path_params
-        endpoint = get_endpoint(state, workspace, params["endpoint"])
+        endpoint = get_endpoint(workspace, params["endpoint"])
         name = f"{endpoint.name}/{validate_name('Deployment', params['deployment'])}"
         body = await json_of(request)
-        old = state.store.get(workspace.key, DEPLOYMENTS, name)
+        old = workspace.documents.get(DEPLOYMENTS, name)
         if old is not None and old.body["state"] in BUSY:
             raise Conflict(f"deployment {name} is being updated; wait until it is done")
         properties, sku = object_of(body, "properties"), object_of(body, "sku")
@@ -113,7 +113,7 @@ class Deployments:
         sku = {**(old.body["sku"] if old else DEFAULT_SKU), **sku}
         _validate(properties, sku)
         folder = state.data / "online" / workspace.key / name / uuid.uuid4().hex[:8]
-        files = await asyncio.to_thread(copy_deployment_files, state, workspace, properties, folder)
+        files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
         tags = object_of(body, "tags") if "tags" in body or old is None else old.body["tags"]
         document = {
             "tags": tags,
@@ -127,7 +127,7 @@ class Deployments:
             document["before"] = old.body.get("before") if _failed(old) else _version(old.body)
         with state.store.transaction():
             operation = document["operation"] = self._operations.start(workspace)
-            deployment = state.store.put(workspace.key, DEPLOYMENTS, name, "", document)
+            deployment = workspace.documents.put(DEPLOYMENTS, name, document)
         state.background(self._provision(workspace, deployment, operation))
         return JSONResponse(
             _document(workspace, deployment),
@@ -147,14 +147,14 @@ class Deployments:
         with self._state.store.transaction():
             if operation is not None:
                 self._operations.finish(workspace, operation, error)
-            now = self._state.store.get(workspace.key, DEPLOYMENTS, deployment.name)
+            now = workspace.documents.get(DEPLOYMENTS, deployment.name)
             if now is not None and now.serial == deployment.serial:  # not deleted meanwhile
                 before = now.body.pop("before", None)
                 if error and before:
                     now.body["before"] = before
                 now.body["state"] = "Failed" if error else "Succeeded"
                 now.body.pop("operation", None)
-                self._state.store.put(workspace.key, DEPLOYMENTS, deployment.name, "", now.body)
+                workspace.documents.put(DEPLOYMENTS, deployment.name, now.body)
                 if before and not error:
                     self._remove(before["folder"])
 
@@ -183,7 +183,7 @@ class Deployments:
         launch = await self._environments.prepare(
             workspace, properties, launch, _build_log_file(folder)
         )
-        now = self._state.store.get(workspace.key, DEPLOYMENTS, name)
+        now = workspace.documents.get(DEPLOYMENTS, name)
         if now is None or now.serial != deployment.serial:
             raise NotFound(f"{name} was deleted while its environment was built")
         await self._serving.start(
@@ -196,12 +196,12 @@ class Deployments:
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        deployments = list_deployments(self._state, workspace, request.path_params["endpoint"])
+        deployments = list_deployments(workspace, request.path_params["endpoint"])
         return JSONResponse({"value": [_document(workspace, each) for each in deployments]})
 
     async def _delete(self, request: Request) -> Response:
         workspace, params = self._state.workspace(request), request.path_params
-        endpoint = get_endpoint(self._state, workspace, params["endpoint"])
+        endpoint = get_endpoint(workspace, params["endpoint"])
         live, mirror = traffic_shares(endpoint, params["deployment"])
         if live or mirror:
             kind = "traffic" if live else "mirrored traffic"
@@ -210,7 +210,7 @@ class Deployments:
                 "move the traffic before you delete it."
             )
         name = f"{endpoint.name}/{params['deployment']}"
-        deployment = self._state.store.get(workspace.key, DEPLOYMENTS, name)
+        deployment = workspace.documents.get(DEPLOYMENTS, name)
         if deployment is None:
             return Response(status_code=204)
         self.delete_document(workspace, deployment)
@@ -219,7 +219,7 @@ class Deployments:
 
     def delete_document(self, workspace: Workspace, deployment: Resource) -> None:
         """Delete a deployment's document."""
-        self._state.store.delete(workspace.key, DEPLOYMENTS, deployment.name)
+        workspace.documents.delete(DEPLOYMENTS, deployment.name)
 
     async def end(self, workspace: Workspace, deployment: Resource) -> None:
         """End a deployment's processes and delete its files."""
@@ -257,7 +257,7 @@ class Deployments:
 
     def _find(self, workspace: Workspace, request: Request) -> Resource:
         params = request.path_params
-        return get_deployment(self._state, workspace, params["endpoint"], params["deployment"])
+        return get_deployment(workspace, params["endpoint"], params["deployment"])
 
 
 def _validate(properties: dict[str, Any], sku: dict[str, Any]) -> None:

@@ -52,8 +52,8 @@ class Endpoints:
         name = validate_name("Endpoint", request.path_params["endpoint"])
         body = await json_of(request)
         properties = object_of(body, "properties")
-        old = self._state.store.get(workspace.key, ENDPOINTS, name)
-        require_unique_name(self._state, workspace, ENDPOINTS, name)
+        old = workspace.documents.get(ENDPOINTS, name)
+        require_unique_name(workspace, ENDPOINTS, name)
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
         mode = text_of(properties, "authMode", "Key")
@@ -61,7 +61,7 @@ class Endpoints:
             known = ", ".join(AUTH_MODES.values())
             raise BadRequest(f"{mode!r} is not an authMode; use one of {known}", target="authMode")
         properties["authMode"] = AUTH_MODES[mode.lower()]
-        names = {split_name(each)[1] for each in list_deployments(self._state, workspace, name)}
+        names = {split_name(each)[1] for each in list_deployments(workspace, name)}
         properties["traffic"] = validate_traffic(properties.get("traffic"), names)
         properties["mirrorTraffic"] = validate_mirror_traffic(
             properties.get("mirrorTraffic"), names, properties["traffic"]
@@ -73,7 +73,7 @@ class Endpoints:
             else {"primaryKey": _create_key(), "secondaryKey": _create_key()}
         )
         document = {"tags": tags, "properties": properties, "keys": keys}
-        endpoint = self._state.store.put(workspace.key, ENDPOINTS, name, "", document)
+        endpoint = workspace.documents.put(ENDPOINTS, name, document)
         if old is None:
             self._deployments.preload()
         return JSONResponse(self._document(workspace, endpoint), status_code=200 if old else 201)
@@ -84,14 +84,14 @@ class Endpoints:
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        endpoints = self._state.store.entries(workspace.key, ENDPOINTS)
+        endpoints = workspace.documents.entries(ENDPOINTS)
         return JSONResponse({"value": [self._document(workspace, each) for each in endpoints]})
 
     async def _delete(self, request: Request) -> Response:
         workspace, name = self._state.workspace(request), request.path_params["endpoint"]
         with self._state.store.transaction():
-            there = self._state.store.delete(workspace.key, ENDPOINTS, name)
-            deployments = list_deployments(self._state, workspace, name)
+            there = workspace.documents.delete(ENDPOINTS, name)
+            deployments = list_deployments(workspace, name)
             for each in deployments:
                 self._deployments.delete_document(workspace, each)
         for each in deployments:
@@ -116,7 +116,7 @@ class Endpoints:
                 f"keyType must be Primary or Secondary, not {which!r}", target="keyType"
             )
         endpoint.body["keys"][f"{which}Key"] = _create_key()
-        self._state.store.put(workspace.key, ENDPOINTS, endpoint.name, "", endpoint.body)
+        workspace.documents.put(ENDPOINTS, endpoint.name, endpoint.body)
         return Response(status_code=200)
 
     async def _token(self, request: Request) -> Response:
@@ -139,7 +139,7 @@ class Endpoints:
         )
 
     def _find(self, workspace: Workspace, request: Request) -> Resource:
-        return get_endpoint(self._state, workspace, request.path_params["endpoint"])
+        return get_endpoint(workspace, request.path_params["endpoint"])
 
     def _document(self, workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
         uri = f"{self._state.url}/online/{workspace.key}/{endpoint.name}"

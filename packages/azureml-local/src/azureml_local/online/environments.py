@@ -14,7 +14,7 @@ from azureml_local.online.requirements import check_requirements
 from azureml_local.online.scorer import AZURE_SERVER
 from azureml_local.online.worker import LaunchSettings
 from azureml_local.scoring.conda_files import CondaFile, find_conda_file
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 
 NOCODE_SCRIPT = Path(__file__).with_name("mlflow_score.py")
 """The scoring script of no-code deployments in Microsoft's server."""
@@ -23,9 +23,8 @@ NOCODE_SCRIPT = Path(__file__).with_name("mlflow_score.py")
 class DeploymentEnvironments:
     """Prepares the environments of deployments."""
 
-    def __init__(self, state: State, interpreters: Interpreters | None) -> None:
+    def __init__(self, interpreters: Interpreters | None) -> None:
         """Without ``interpreters``, all deployments run in the server's interpreter."""
-        self._state = state
         self._interpreters = interpreters
 
     async def prepare(
@@ -50,9 +49,7 @@ class DeploymentEnvironments:
                 lacks a package of Azure's server.
         """
         model = Path(launch.spec["model"]) if "model" in launch.spec else None
-        conda_file = await asyncio.to_thread(
-            find_conda_file, self._state, workspace, properties, model
-        )
+        conda_file = await asyncio.to_thread(find_conda_file, workspace, properties, model)
         if conda_file is None:
             if self._interpreters is not None:
                 launch.write_log(

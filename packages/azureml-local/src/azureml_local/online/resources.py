@@ -7,7 +7,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.routing import WORKSPACE
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
 ENDPOINTS = "onlineEndpoints"
@@ -33,33 +33,33 @@ def validate_name(what: str, name: str) -> str:
     return name
 
 
-def get_endpoint(state: State, workspace: Workspace, name: str) -> Resource:
+def get_endpoint(workspace: Workspace, name: str) -> Resource:
     """An endpoint by its name.
 
     Raises:
         NotFound: it does not exist.
     """
-    endpoint = state.store.get(workspace.key, ENDPOINTS, name)
+    endpoint = workspace.documents.get(ENDPOINTS, name)
     if endpoint is None:
         raise NotFound(f"Online endpoint {name} was not found in workspace {workspace.name}.")
     return endpoint
 
 
-def get_deployment(state: State, workspace: Workspace, endpoint: str, name: str) -> Resource:
+def get_deployment(workspace: Workspace, endpoint: str, name: str) -> Resource:
     """A deployment by its endpoint and name.
 
     Raises:
         NotFound: it does not exist.
     """
-    deployment = state.store.get(workspace.key, DEPLOYMENTS, f"{endpoint}/{name}")
+    deployment = workspace.documents.get(DEPLOYMENTS, f"{endpoint}/{name}")
     if deployment is None:
         raise NotFound(f"Deployment {name} was not found under online endpoint {endpoint}.")
     return deployment
 
 
-def list_deployments(state: State, workspace: Workspace, endpoint: str) -> list[Resource]:
+def list_deployments(workspace: Workspace, endpoint: str) -> list[Resource]:
     """The deployments of an endpoint, oldest first."""
-    entries = state.store.entries(workspace.key, DEPLOYMENTS)
+    entries = workspace.documents.entries(DEPLOYMENTS)
     return [each for each in entries if split_name(each)[0].lower() == endpoint.lower()]
 
 

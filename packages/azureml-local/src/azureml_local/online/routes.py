@@ -32,8 +32,8 @@ class OnlineEndpoints:
             operations: the asynchronous operations.
             interpreters: builds the deployments' environments; None: they are not built.
         """
-        self._collector = Collector(state)
-        environments = DeploymentEnvironments(state, interpreters)
+        self._collector = Collector()
+        environments = DeploymentEnvironments(interpreters)
         self._deployments = Deployments(state, serving, operations, environments)
         self._endpoints = Endpoints(state, self._deployments)
         self._scoring = Scoring(state, serving, self._collector)

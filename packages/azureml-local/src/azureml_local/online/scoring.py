@@ -101,7 +101,7 @@ class Scoring:
 
         def read() -> tuple[Workspace, Resource]:
             workspace = self._state.workspace_by_key(params["key"])
-            return workspace, get_endpoint(self._state, workspace, params["endpoint"])
+            return workspace, get_endpoint(workspace, params["endpoint"])
 
         workspace, endpoint = self._cached((params["key"], params["endpoint"]), read)
         authorize(self._state.secret, workspace, endpoint, request)
@@ -141,7 +141,7 @@ class Scoring:
         path = f"{endpoint.name}/{name}"
         deployment = self._cached(
             (workspace.key, endpoint.name, name),
-            lambda: self._state.store.get(workspace.key, DEPLOYMENTS, path),
+            lambda: workspace.documents.get(DEPLOYMENTS, path),
         )
         if deployment is None:
             raise NotFound(f"{endpoint.name} has no deployment {name}", "DeploymentNotFound")

@@ -105,14 +105,12 @@ class Schedules:
         """Submit the job of a schedule and return the job's name."""
         moment = due or datetime.now(UTC)
         name = f"{schedule.name}-{moment.strftime('%Y%m%dT%H%M%SZ')}"
-        if self._state.store.get(workspace.key, records.KIND, name) is not None:
+        if workspace.documents.get(records.KIND, name) is not None:
             name = f"{schedule.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
         definition = {**schedule.body["properties"]["action"]["jobDefinition"]}
         definition["experimentName"] = definition.get("experimentName") or schedule.name
         definition.setdefault("displayName", schedule.name)
-        routes.create(
-            self._state, self._runner, workspace, name, definition, schedule=schedule.name
-        )
+        routes.create(self._runner, workspace, name, definition, schedule=schedule.name)
         self._update(schedule, job=name, error=None)
         return name
 
@@ -127,7 +125,7 @@ class Schedules:
     # Operations.
 
     async def _put(self, request: Request) -> Response:
-        state, workspace = self._state, self._state.workspace(request)
+        workspace = self._state.workspace(request)
         name = validate_name("Schedule", request.path_params["name"])
         properties = object_of(await json_of(request), "properties")
         action = object_of(properties, "action")
@@ -140,11 +138,11 @@ class Schedules:
         definition = complete_job(
             self._job_definition(workspace, object_of(action, "jobDefinition"))
         )
-        validation.check_job(state, workspace, name, definition)
+        validation.check_job(workspace, name, definition)
         trigger = triggers.complete_trigger(object_of(properties, "trigger"))
         begun = datetime.now(UTC).replace(microsecond=0)  # triggers are due at whole seconds
         triggers.parse_trigger(trigger, begun)
-        old = state.store.get(workspace.key, KIND, name)
+        old = workspace.documents.get(KIND, name)
         same_trigger = old is not None and old.body["properties"]["trigger"] == trigger
         properties = {
             **properties,
@@ -157,7 +155,7 @@ class Schedules:
             "properties": properties,
             "begun": old.body["begun"] if old and same_trigger else begun.isoformat(),
         }
-        schedule = state.store.put(workspace.key, KIND, name, "", body)
+        schedule = workspace.documents.put(KIND, name, body)
         # A new recurrence without a start is due now.
         self._set_due(schedule, None if same_trigger else begun - timedelta(milliseconds=1))
         return JSONResponse(_document(workspace, schedule), status_code=200 if old else 201)
@@ -166,7 +164,7 @@ class Schedules:
         """The job to submit: the definition itself, or that of its source job."""
         source = text_of(definition, "sourceJobId")
         if source and not definition.get("jobs"):
-            job = records.find(self._state, workspace, source.rsplit("/", 1)[-1])
+            job = records.find(workspace, source.rsplit("/", 1)[-1])
             properties = job.body["properties"]
             copied = {k: v for k, v in properties.items() if k not in ("services", "status")}
             own = object_of({"definition": definition}, "definition")
@@ -188,14 +186,14 @@ class Schedules:
             )
         schedules = [
             _document(workspace, schedule)
-            for schedule in self._state.store.entries(workspace.key, KIND)
+            for schedule in workspace.documents.entries(KIND)
             if schedule.body["properties"]["isEnabled"] in states
         ]
         return JSONResponse({"value": schedules})
 
     async def _delete(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        schedule = self._state.store.get(workspace.key, KIND, request.path_params["name"])
+        schedule = workspace.documents.get(KIND, request.path_params["name"])
         if schedule is None:
             return Response(status_code=204)
         if schedule.body["properties"]["isEnabled"]:
@@ -203,7 +201,7 @@ class Schedules:
                 f"Cannot delete an active trigger: disable schedule {schedule.name} first.",
                 "ScheduleEnabled",
             )
-        self._state.store.delete(workspace.key, KIND, schedule.name)
+        workspace.documents.delete(KIND, schedule.name)
         self._due.pop((workspace.key, schedule.name.lower()), None)
         return Response(status_code=200)
 
@@ -216,7 +214,7 @@ class Schedules:
 
     def _find(self, request: Request) -> Resource:
         workspace, name = self._state.workspace(request), request.path_params["name"]
-        schedule = self._state.store.get(workspace.key, KIND, name)
+        schedule = workspace.documents.get(KIND, name)
         if schedule is None:
             raise NotFound(f"Schedule {name} was not found in workspace {workspace.name}.")
         return schedule

@@ -8,7 +8,7 @@ from typing import Any
 
 from azureml_local import assets
 from azureml_local.errors import AzureError
-from azureml_local.state import State, Workspace, text_of
+from azureml_local.state import Workspace, text_of
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,11 @@ class CondaFile:
 
 
 def find_conda_file(
-    state: State, workspace: Workspace, properties: dict[str, Any], model: Path | None
+    workspace: Workspace, properties: dict[str, Any], model: Path | None
 ) -> CondaFile | None:
     """The conda file of a deployment's environment, else of its model.
 
     Args:
-        state: the server's state.
         workspace: the deployment's workspace.
         properties: of the deployment.
         model: the folder of its model; None without one.
@@ -37,7 +36,7 @@ def find_conda_file(
     if not reference:
         return _model_conda_file(model) if model is not None else None
     try:
-        environment = assets.find_by_id(state, workspace, "environments", reference)
+        environment = assets.find_by_id(workspace, "environments", reference)
     except AzureError:
         return None  # of Azure's own registry: its packages are not known here
     anonymous = environment.name in assets.ANONYMOUS_NAMES

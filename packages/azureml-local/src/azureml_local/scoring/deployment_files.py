@@ -15,7 +15,7 @@ from azureml_local import assets
 from azureml_local.errors import BadRequest
 from azureml_local.jobs.environments import check_environment
 from azureml_local.jobs.inputs import copy_code
-from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.state import Workspace, object_of, text_of
 
 MODELS = "azureml-models"
 CODE = "code"
@@ -43,12 +43,11 @@ def model_id(model: Any) -> str:
 
 
 def copy_deployment_files(
-    state: State, workspace: Workspace, properties: dict[str, Any], folder: Path
+    workspace: Workspace, properties: dict[str, Any], folder: Path
 ) -> DeploymentFiles:
     """Copy the model and the code of a deployment to ``folder``, completely or not at all.
 
     Args:
-        state: the server's state.
         workspace: the deployment's workspace.
         properties: of the deployment, as it is created.
         folder: of the deployment; must not exist.
@@ -59,7 +58,7 @@ def copy_deployment_files(
     """
     environment = text_of(properties, "environmentId")
     if environment:
-        check_environment(state, workspace, environment)
+        check_environment(workspace, environment)
     code = object_of(properties, "codeConfiguration")
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -67,10 +66,10 @@ def copy_deployment_files(
     try:
         model = ""
         if properties.get("model") or not code:
-            model = _copy_model(state, workspace, properties.get("model"), partial)
+            model = _copy_model(workspace, properties.get("model"), partial)
         script = text_of(code, "scoringScript")
         if code:
-            copy_code(state, workspace, text_of(code, "codeId"), partial / CODE)
+            copy_code(workspace, text_of(code, "codeId"), partial / CODE)
             path = partial / CODE / script
             inside = path.resolve().is_relative_to((partial / CODE).resolve())
             if not script or not inside or not path.is_file():
@@ -85,10 +84,10 @@ def copy_deployment_files(
     return DeploymentFiles(model, CODE if code else "", script)
 
 
-def _copy_model(state: State, workspace: Workspace, model: Any, folder: Path) -> str:
-    asset = assets.find_by_id(state, workspace, "models", model_id(model))
+def _copy_model(workspace: Workspace, model: Any, folder: Path) -> str:
+    asset = assets.find_by_id(workspace, "models", model_id(model))
     uri = asset.body["modelUri"]
-    source = state.local_path(workspace, uri)
+    source = workspace.local_path(uri)
     name = PurePosixPath(uri.rstrip("/")).name
     version = f"{MODELS}/{asset.name}/{asset.version}"
     (folder / version).mkdir(parents=True)

@@ -115,22 +115,22 @@ class Studio:
     # Jobs.
 
     async def _jobs(self, request: Request, workspace: Workspace) -> Response:
-        jobs = views.jobs(self._state, workspace)
+        jobs = views.jobs(workspace)
         return self._page("jobs", workspace, "jobs", jobs=jobs)
 
     async def _job(self, request: Request, workspace: Workspace) -> Response:
-        state, name = self._state, request.path_params["name"]
-        job = records.find(state, workspace, name)
+        name = request.path_params["name"]
+        job = records.find(workspace, name)
         over = (
             job.body["status"] in records.FINAL_STATUSES
         )  # read the status before the log, or the end of the log is missed
         log, read = await run_in_threadpool(self._read_log, workspace, job, None)
         outputs = {
-            key: await run_in_threadpool(views.files, state.local_path(workspace, uri))
+            key: await run_in_threadpool(views.files, workspace.local_path(uri))
             for key, uri in (job.body.get("outputs") or {}).items()
         }
-        folder = state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
-        children = records.children(state, workspace, job.name)
+        folder = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
+        children = records.children(workspace, job.name)
         return self._page(
             "job",
             workspace,
@@ -160,7 +160,7 @@ class Studio:
 
     async def _log(self, request: Request, workspace: Workspace) -> Response:
         """The part of a job's log after byte ``from``, and the job's status."""
-        job = records.find(self._state, workspace, request.path_params["name"])
+        job = records.find(workspace, request.path_params["name"])
         over = job.body["status"] in records.FINAL_STATUSES
         offset = request.query_params.get("from", "0")
         start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 16 else 0
@@ -171,7 +171,7 @@ class Studio:
 
     def _read_log(self, workspace: Workspace, job: Resource, start: int | None) -> tuple[str, int]:
         """A job's log from byte ``start``, or its end; also returns the position after it."""
-        folder = self._state.container(workspace, ARTIFACTS) / run_artifacts_path(job.name)
+        folder = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
         names = [*records.stream_logs(folder), records.SCORING_LOG]
         log = next((p for name in names if (p := folder / name).is_file()), None)
         if log is None:
@@ -186,18 +186,18 @@ class Studio:
 
     async def _artifact(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
-        folder = self._state.container(workspace, ARTIFACTS)
+        folder = workspace.container(ARTIFACTS)
         return _file_response(
             inside(folder, f"{run_artifacts_path(params['name'])}/{params['path']}")
         )
 
     async def _output(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
-        job = records.find(self._state, workspace, params["name"])
+        job = records.find(workspace, params["name"])
         uri = (job.body.get("outputs") or {}).get(params["output"])
         if uri is None:
             raise NotFound(f"Output {params['output']} was not found in job {job.name}.")
-        root = self._state.local_path(workspace, uri)
+        root = workspace.local_path(uri)
         return _file_response(root if root.is_file() else inside(root, params["path"]))
 
     # Endpoints.
@@ -205,8 +205,8 @@ class Studio:
     async def _endpoints(self, request: Request, workspace: Workspace) -> Response:
         kinds = {
             kind: [
-                (endpoint, deployments_of(self._state, endpoint, deployments))
-                for endpoint in self._state.store.entries(workspace.key, endpoints)
+                (endpoint, deployments_of(workspace, endpoint, deployments))
+                for endpoint in workspace.documents.entries(endpoints)
             ]
             for kind, (endpoints, deployments, deployments_of) in ENDPOINT_KINDS.items()
         }
@@ -215,16 +215,14 @@ class Studio:
     async def _endpoint(self, request: Request, workspace: Workspace) -> Response:
         kind, name = request.path_params["kind"], request.path_params["name"]
         endpoints, deployments, deployments_of = ENDPOINT_KINDS.get(kind, ("", "", views.online))
-        endpoint = self._state.store.get(workspace.key, endpoints, name)
+        endpoint = workspace.documents.get(endpoints, name)
         if endpoint is None:
             raise NotFound(f"{kind.title()} endpoint {name} was not found.")
         form = scoring_form.ScoringForm(scoring_form.EXAMPLE, "")
         answer = None
         if request.method == "POST" and kind == "online":
             form = await scoring_form.read_form(request)
-            answer = await scoring_form.send_request(
-                self._state, self._authorities, workspace, endpoint, form
-            )
+            answer = await scoring_form.send_request(self._authorities, workspace, endpoint, form)
         address = f"{self._state.url}/{kind}/{workspace.key}/{endpoint.name}/"
         return self._page(
             "endpoint",
@@ -233,7 +231,7 @@ class Studio:
             kind=kind,
             endpoint=endpoint,
             address=address + ("score" if kind == "online" else "jobs"),
-            deployments=deployments_of(self._state, endpoint, deployments),
+            deployments=deployments_of(workspace, endpoint, deployments),
             answer=answer,
             body=form.body,
             chosen=form.deployment,
@@ -245,7 +243,7 @@ class Studio:
         kind = _asset_kind(request)
         versions = [
             asset
-            for asset in reversed(self._state.store.entries(workspace.key, kind))
+            for asset in reversed(workspace.documents.entries(kind))
             if asset.name not in assets.ANONYMOUS_NAMES
         ]
         return self._page(
@@ -254,22 +252,22 @@ class Studio:
 
     async def _asset(self, request: Request, workspace: Workspace) -> Response:
         kind, params = _asset_kind(request), request.path_params
-        asset = assets.find(self._state, workspace, kind, params["name"], params["version"])
+        asset = assets.find(workspace, kind, params["name"], params["version"])
         return self._page(
             "asset",
             workspace,
             f"assets/{kind}",
             asset=asset,
-            versions=self._state.store.entries(workspace.key, kind, asset.name),
-            lineage=await run_in_threadpool(views.lineage, self._state, workspace, asset),
+            versions=workspace.documents.entries(kind, asset.name),
+            lineage=await run_in_threadpool(views.lineage, workspace, asset),
         )
 
     async def _compute(self, request: Request, workspace: Workspace) -> Response:
-        computes = views.computes(self._state, workspace)
+        computes = views.computes(workspace)
         return self._page("compute", workspace, "compute", computes=computes)
 
     async def _schedules(self, request: Request, workspace: Workspace) -> Response:
-        schedules = self._state.store.entries(workspace.key, "schedules")
+        schedules = workspace.documents.entries("schedules")
         return self._page("schedules", workspace, "schedules", schedules=schedules)
 
     # MLflow.
@@ -278,7 +276,7 @@ class Studio:
         path = request.path_params["path"]
         if registry.PATH.match(path):
             view = ModelView(PLAIN_MODELS)
-            return await registry.handle(self._state, workspace, view, request)
+            return await registry.handle(workspace, view, request)
         response = await forward(self._tracking, workspace, request, path)
         response.headers["content-security-policy"] = UI_POLICY
         response.headers["x-content-type-options"] = "nosniff"

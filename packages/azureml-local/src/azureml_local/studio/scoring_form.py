@@ -15,7 +15,7 @@ from azureml_local import auth
 from azureml_local.errors import BadRequest
 from azureml_local.online.access import AUDIENCE, auth_mode, create_endpoint_token
 from azureml_local.online.resources import validate_name
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
 EXAMPLE = '{"input_data": [[1, 2]]}'
@@ -63,16 +63,16 @@ async def read_form(request: Request) -> ScoringForm:
 
 
 async def send_request(
-    state: State, authorities: Path, workspace: Workspace, endpoint: Resource, form: ScoringForm
+    authorities: Path, workspace: Workspace, endpoint: Resource, form: ScoringForm
 ) -> ScoringResponse:
     """Send a request with the endpoint's credentials, which the page does not contain."""
     headers = {
-        "authorization": f"Bearer {_credential(state, workspace, endpoint)}",
+        "authorization": f"Bearer {_credential(workspace, endpoint)}",
         "content-type": "application/json",
     }
     if form.deployment:
         headers["azureml-model-deployment"] = form.deployment
-    address = f"{state.url}/online/{workspace.key}/{endpoint.name}/score"
+    address = f"{workspace.state.url}/online/{workspace.key}/{endpoint.name}/score"
     try:
         async with httpx.AsyncClient(
             verify=ssl.create_default_context(capath=str(authorities)),
@@ -86,13 +86,13 @@ async def send_request(
     return ScoringResponse(response.status_code, _indent_json(response.text), deployment)
 
 
-def _credential(state: State, workspace: Workspace, endpoint: Resource) -> str:
+def _credential(workspace: Workspace, endpoint: Resource) -> str:
     mode = auth_mode(endpoint)
     if mode == "Key":
         return str(endpoint.body["keys"]["primaryKey"])
     if mode == "AMLToken":
-        return create_endpoint_token(state.secret, workspace, endpoint)[0]
-    return auth.issue_token(state.secret, AUDIENCE, workspace.key)[0]
+        return create_endpoint_token(workspace.state.secret, workspace, endpoint)[0]
+    return auth.issue_token(workspace.state.secret, AUDIENCE, workspace.key)[0]
 
 
 def _indent_json(text: str) -> str:

@@ -13,7 +13,7 @@ from azureml_local.assets import ANONYMOUS_NAMES, KINDS
 from azureml_local.capacity import jobs_on
 from azureml_local.jobs import records
 from azureml_local.mlflow.entities import run_of
-from azureml_local.state import State, Workspace
+from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
 STATUS_STYLES = {
@@ -89,16 +89,16 @@ def duration_text(body: dict[str, Any]) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def jobs(state: State, workspace: Workspace) -> list[Resource]:
+def jobs(workspace: Workspace) -> list[Resource]:
     """The jobs that are not steps of pipelines, newest first."""
-    entries = state.store.entries(workspace.key, records.KIND)
+    entries = workspace.documents.entries(records.KIND)
     return [job for job in reversed(entries) if not job.body.get("parent")]
 
 
-def computes(state: State, workspace: Workspace) -> list[Compute]:
+def computes(workspace: Workspace) -> list[Compute]:
     """The clusters and instances with their jobs, oldest first."""
     views = []
-    for target in state.store.entries(workspace.key, compute.KIND):
+    for target in workspace.documents.entries(compute.KIND):
         properties = target.body["properties"]
         settings = properties["properties"]
         cluster = properties["computeType"] == compute.CLUSTER
@@ -109,8 +109,8 @@ def computes(state: State, workspace: Workspace) -> list[Compute]:
                 "cluster" if cluster else "instance",
                 f"max {scale['maxNodeCount']} jobs" if cluster else str(settings["state"]),
                 str(settings.get("vmSize") or ""),
-                [job.name for job in jobs_on(state, workspace, target.name, "Running")],
-                len(jobs_on(state, workspace, target.name, "Queued")),
+                [job.name for job in jobs_on(workspace, target.name, "Running")],
+                len(jobs_on(workspace, target.name, "Queued")),
             )
         )
     return views
@@ -146,7 +146,7 @@ def files(folder: Path) -> list[tuple[str, int]]:
     return sorted(entries)
 
 
-def online(state: State, endpoint: Resource, kind: str) -> list[Deployment]:
+def online(workspace: Workspace, endpoint: Resource, kind: str) -> list[Deployment]:
     """The deployments of an online endpoint."""
     properties = endpoint.body["properties"]
     traffic, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
@@ -158,11 +158,11 @@ def online(state: State, endpoint: Resource, kind: str) -> list[Deployment]:
             int(traffic.get(name, 0)),
             int(mirror.get(name, 0)),
         )
-        for deployment, name in _deployments(state, endpoint, kind)
+        for deployment, name in _deployments(workspace, endpoint, kind)
     ]
 
 
-def batch(state: State, endpoint: Resource, kind: str) -> list[Deployment]:
+def batch(workspace: Workspace, endpoint: Resource, kind: str) -> list[Deployment]:
     """The deployments of a batch endpoint; the default has all traffic."""
     default = (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
     return [
@@ -172,7 +172,7 @@ def batch(state: State, endpoint: Resource, kind: str) -> list[Deployment]:
             model_of(deployment.body["properties"]),
             100 if name == default else 0,
         )
-        for deployment, name in _deployments(state, endpoint, kind)
+        for deployment, name in _deployments(workspace, endpoint, kind)
     ]
 
 
@@ -184,16 +184,16 @@ def model_of(properties: dict[str, Any]) -> str:
     )
 
 
-def _deployments(state: State, endpoint: Resource, kind: str) -> list[tuple[Resource, str]]:
+def _deployments(workspace: Workspace, endpoint: Resource, kind: str) -> list[tuple[Resource, str]]:
     prefix = f"{endpoint.name.lower()}/"
     return [
         (deployment, deployment.name.partition("/")[2])
-        for deployment in state.store.entries(endpoint.workspace, kind)
+        for deployment in workspace.documents.entries(kind)
         if deployment.name.lower().startswith(prefix)
     ]
 
 
-def lineage(state: State, workspace: Workspace, asset: Resource) -> Lineage:
+def lineage(workspace: Workspace, asset: Resource) -> Lineage:
     """The job that created a version of an asset, and the jobs and deployments that use it."""
     ending = f"/{asset.kind}/{asset.name}/versions/{asset.version}".lower()
     named = f"azureml:{asset.name}:{asset.version}".lower()
@@ -203,7 +203,7 @@ def lineage(state: State, workspace: Workspace, asset: Resource) -> Lineage:
         return text.endswith(ending) or text == named
 
     used_by, created_by = [], run_of(asset.body) if asset.kind == "models" else ""
-    for job in state.store.entries(workspace.key, records.KIND):
+    for job in workspace.documents.entries(records.KIND):
         properties = job.body["properties"]
         input_uris = [
             value.get("uri") for value in (properties.get("inputs") or {}).values() if value
@@ -216,11 +216,11 @@ def lineage(state: State, workspace: Workspace, asset: Resource) -> Lineage:
     deployments = [
         f"{kind}/{deployment.name.replace('/', '#')}"
         for kind, (_, resource_kind) in (("online", ONLINE), ("batch", BATCH))
-        for deployment in state.store.entries(workspace.key, resource_kind)
+        for deployment in workspace.documents.entries(resource_kind)
         if refers_to_asset(model_of(deployment.body["properties"]))
         or refers_to_asset(deployment.body["properties"].get("environmentId"))
     ]
-    creator = state.store.get(workspace.key, records.KIND, created_by) if created_by else None
+    creator = workspace.documents.get(records.KIND, created_by) if created_by else None
     inputs = (creator.body["properties"].get("inputs") or {}) if creator else {}
     sources = [value["uri"] for value in inputs.values() if value and value.get("uri")]
     return Lineage(created_by if creator else "", sources, used_by, deployments)

@@ -32,7 +32,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_number,
     trial_properties,
 )
-from azureml_local.state import State, Workspace, object_of
+from azureml_local.state import Workspace, object_of
 from azureml_local.store import Resource
 
 MAX_FIRST_FAILURES = 3
@@ -42,21 +42,20 @@ PRIMARY_METRIC, BEST_TRIAL, SCORE = "primary_metric_config", "best_child_run_id"
 
 
 async def run_sweep(
-    state: State, runner: Runner, workspace: Workspace, name: str, root: str | None = None
+    runner: Runner, workspace: Workspace, name: str, root: str | None = None
 ) -> None:
     """Run a sweep job from its first trial to its final status.
 
     Args:
-        state: the server's state.
         runner: runs the trials.
         workspace: the job's workspace.
         name: the sweep job, or the step that is a sweep.
         root: the outermost pipeline job; None if it is this one.
     """
     log = runner.log_file(workspace, name, records.SWEEP_LOG)
-    properties = records.find(state, workspace, name).body["properties"]
+    properties = records.find(workspace, name).body["properties"]
     settings = SweepSettings.read(properties)
-    run = _SweepRun(state, runner, workspace, name, properties, settings, log, root or name)
+    run = _SweepRun(runner, workspace, name, properties, settings, log, root or name)
     await runner.supervise(workspace, name, log, run.run_trials, status="Running")
 
 
@@ -64,7 +63,6 @@ async def run_sweep(
 class _SweepRun:
     """One run of a sweep's trials; the arguments of :func:`run_sweep`, its settings and its log."""
 
-    state: State
     runner: Runner
     workspace: Workspace
     name: str
@@ -133,7 +131,7 @@ class _SweepRun:
 
     def _create_trial(self, number: int, parameters: Parameters) -> str:
         trial = trial_name(self.name, number)
-        check_unused(self.state, self.workspace, trial)
+        check_unused(self.workspace, trial)
         body = {
             "properties": trial_properties(self.properties, self.settings, trial, parameters),
             "status": "NotStarted",
@@ -142,15 +140,15 @@ class _SweepRun:
             "root": self.root,
             "trial": {"parameters": parameters},
         }
-        self.state.store.put(self.workspace.key, records.KIND, trial, "", body)
+        self.workspace.documents.put(records.KIND, trial, body)
         self._write_log(f"trial {trial} submitted: {json.dumps(parameters)}")
         return trial
 
     async def _run_trial(self, trial: str, active: asyncio.Semaphore) -> None:
         try:
-            await command_jobs.run_command_job(self.runner, self.state, self.workspace, trial)
+            await command_jobs.run_command_job(self.runner, self.workspace, trial)
             await self._read_metric(trial)
-            status = records.find(self.state, self.workspace, trial).body["status"]
+            status = records.find(self.workspace, trial).body["status"]
             self._ended.append(status)
             self._write_log(f"trial {trial} {status}")
             if self._ended == ["Failed"] * MAX_FIRST_FAILURES and not self._is_cancelled():
@@ -162,7 +160,7 @@ class _SweepRun:
             active.release()
 
     def _trials(self) -> list[Resource]:
-        return records.children(self.state, self.workspace, self.name)
+        return records.children(self.workspace, self.name)
 
     async def _cancel_trials(self) -> None:
         for trial in self._trials():
@@ -173,7 +171,7 @@ class _SweepRun:
         message = f"cancelled: the sweep ran longer than limits.timeout ({seconds:g} s)"
         self._write_log(message)
         error = records.error_document(message)
-        records.update(self.state, self.workspace, self.name, error=error)
+        records.update(self.workspace, self.name, error=error)
         await self.runner.cancel(self.workspace, self.name)
 
     async def _read_metric(self, trial: str) -> None:
@@ -190,9 +188,9 @@ class _SweepRun:
             return
         if history != self._histories.get(trial):
             self._histories[trial] = history
-            body = records.find(self.state, self.workspace, trial).body
+            body = records.find(self.workspace, trial).body
             result = {**body["trial"], "metric": self.settings.best(history)}
-            records.update(self.state, self.workspace, trial, trial=result)
+            records.update(self.workspace, trial, trial=result)
 
     async def _apply_policy(self) -> None:
         """Cancel running trials as the early termination policy says."""
@@ -235,16 +233,16 @@ class _SweepRun:
         self._write_log(f"best trial: {best.name} ({self.settings.metric} {score})")
         uris = {}
         for key, value in object_of(self.properties, "outputs").items():
-            output = inputs.resolve_output(self.state, self.workspace, self.name, key, value)
+            output = inputs.resolve_output(self.workspace, self.name, key, value)
             uris[key] = output.uri
-            source = self.state.local_path(self.workspace, best.body["outputs"][key])
+            source = self.workspace.local_path(best.body["outputs"][key])
             output.folder.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, output.path, dirs_exist_ok=True)
             elif source.exists():
                 shutil.copy(source, output.path)
-            inputs.register_output(self.state, self.workspace, key, output)
-        records.update(self.state, self.workspace, self.name, outputs=uris)
+            inputs.register_output(self.workspace, key, output)
+        records.update(self.workspace, self.name, outputs=uris)
         self._add_properties(
             {
                 BEST_TRIAL: best.name,
@@ -272,15 +270,15 @@ class _SweepRun:
             }
         )
         tags = {trial_name(self.name, i): json.dumps(each) for i, each in enumerate(samples)}
-        body = records.find(self.state, self.workspace, self.name).body
+        body = records.find(self.workspace, self.name).body
         properties = body["properties"]
         properties["tags"] = {**object_of(properties, "tags"), **tags}
-        records.update(self.state, self.workspace, self.name, properties=properties)
+        records.update(self.workspace, self.name, properties=properties)
 
     def _add_properties(self, new: dict[str, str]) -> None:
-        properties = records.find(self.state, self.workspace, self.name).body["properties"]
+        properties = records.find(self.workspace, self.name).body["properties"]
         properties["properties"] = {**object_of(properties, "properties"), **new}
-        records.update(self.state, self.workspace, self.name, properties=properties)
+        records.update(self.workspace, self.name, properties=properties)
 
     def _first_error(self) -> str:
         """The message of the first trial that failed."""
@@ -296,4 +294,4 @@ class _SweepRun:
             file.write(f"[{records.utc_now()}] {line}\n")
 
     def _is_cancelled(self) -> bool:
-        return bool(records.find(self.state, self.workspace, self.name).body.get("cancel"))
+        return bool(records.find(self.workspace, self.name).body.get("cancel"))

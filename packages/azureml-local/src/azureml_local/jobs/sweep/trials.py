@@ -12,7 +12,7 @@ from azureml_local.jobs import records
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.mlflow.tracking import Tracking
-from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.state import Workspace, object_of, text_of
 
 PARAMETER = re.compile(r"\$\{\{\s*search_space\.([\w.\-]+)\s*\}\}")
 VARIABLE = "AZUREML_SWEEP_"
@@ -31,13 +31,13 @@ def trial_number(name: str) -> int:
     return int(name.rpartition("_")[2])
 
 
-def check_unused(state: State, workspace: Workspace, trial: str) -> None:
+def check_unused(workspace: Workspace, trial: str) -> None:
     """Refuse the name of a trial that another job has.
 
     Raises:
         Conflict: the job exists.
     """
-    if state.store.get(workspace.key, records.KIND, trial) is not None:
+    if workspace.documents.get(records.KIND, trial) is not None:
         raise Conflict(
             f"job {trial} exists, but a trial of the sweep has this name; use another name for "
             "the sweep",

@@ -14,7 +14,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_name,
     trial_properties,
 )
-from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.state import Workspace, object_of, text_of
 
 ENVIRONMENT = re.compile(r"azureml:([^:/]+):([^:/]+)\Z")
 FIELDS = {
@@ -69,9 +69,7 @@ def _without_empty(value: Any) -> Any:
     return {key: each for key, each in fields.items() if each not in (None, {}, [], "")}
 
 
-def check_trial_names(
-    state: State, workspace: Workspace, name: str, settings: SweepSettings
-) -> None:
+def check_trial_names(workspace: Workspace, name: str, settings: SweepSettings) -> None:
     """Refuse a sweep whose trials cannot have their names.
 
     Raises:
@@ -86,12 +84,10 @@ def check_trial_names(
             target="name",
         )
     for number in range(count):
-        check_unused(state, workspace, trial_name(name, number))
+        check_unused(workspace, trial_name(name, number))
 
 
-def check_sweep(
-    state: State, workspace: Workspace, name: str, properties: dict[str, Any]
-) -> SweepSettings:
+def check_sweep(workspace: Workspace, name: str, properties: dict[str, Any]) -> SweepSettings:
     """Refuse a sweep whose settings are not valid, or whose trials cannot run.
 
     Raises:
@@ -110,5 +106,5 @@ def check_sweep(
             )
     example = {key: each.value(0.5) for key, each in settings.space.items()}
     trial = trial_properties(properties, settings, name, example)
-    validation.check_command(state, workspace, trial)
+    validation.check_command(workspace, trial)
     return settings
