@@ -11,6 +11,7 @@ import pytest
 
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import command_jobs, inputs, records
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.sweep import runs, validation
 from azureml_local.jobs.sweep.runs import BEST_TRIAL, run_sweep
@@ -59,20 +60,23 @@ class Server:
         body = {"properties": {"jobType": "Command", **properties}, "status": status}
         self.workspace.documents.put(records.KIND, name, body)
 
+    def job(self, name) -> Job:
+        return Job(self.workspace, name)
+
     def status(self, name) -> str:
-        return records.find(self.workspace, name).body["status"]
+        return self.job(name).status
 
     def run_sweep(self, **changes):
         """Run a grid of two trials; return its document and its log."""
         self.add("sweep", **sweep(**changes))
 
         async def run() -> None:
-            await asyncio.wait_for(run_sweep(self.runner, self.workspace, "sweep"), timeout=60)
+            await asyncio.wait_for(run_sweep(self.runner, self.job("sweep")), timeout=60)
             await self.runner.cancel_all(self.workspace)  # waits for jobs that have not ended
 
         asyncio.run(run())
-        log = self.runner.log_file(self.workspace, "sweep", records.SWEEP_LOG)
-        return records.find(self.workspace, "sweep").body, log.read_text()
+        log = self.job("sweep").log_file(records.SWEEP_LOG)
+        return self.job("sweep").body, log.read_text()
 
 
 def sweep(**changes):
@@ -100,18 +104,18 @@ def trials(server, monkeypatch):
     """Replace the process of a trial by the coroutine function that the test adds for its name."""
     work = {}
 
-    async def run_trial(runner, workspace, name) -> None:
-        event = runner.cancel_event(workspace, name)
+    async def run_trial(runner, job) -> None:
+        event = runner.cancel_event(job)
 
         async def run() -> int:
-            output = inputs.resolve_output(workspace, name, "out", {"jobOutputType": "uri_folder"})
-            await runner.create_run(workspace, name, {"out": output.uri})
-            if name in work:
-                await work[name](event)
+            output = inputs.resolve_output(job, "out", {"jobOutputType": "uri_folder"})
+            await runner.create_run(job, {"out": output.uri})
+            if job.name in work:
+                await work[job.name](event)
             return 0
 
-        log = runner.log_file(workspace, name, records.LOG)
-        await runner.supervise(workspace, name, log, run, status="Running")
+        log = job.log_file(records.LOG)
+        await runner.supervise(job, log, run, status="Running")
 
     monkeypatch.setattr(command_jobs, "run_command_job", run_trial)
     monkeypatch.setattr(runs, "POLICY_SECONDS", 0.01)
@@ -150,14 +154,14 @@ def test_only_a_missing_run_has_no_metric(server):
 def test_an_error_of_mlflow_leaves_the_known_metric(server, trials):
     async def lose_mlflow(event) -> None:
         trial = "sweep_1"
-        while "metric" not in records.find(server.workspace, trial).body["trial"]:
+        while "metric" not in server.job(trial).body["trial"]:
             await asyncio.sleep(0.01)  # until the policy has read it
         server.mlflow.status = 500
 
     trials["sweep_1"] = lose_mlflow
     policy = {"policyType": "MedianStopping", "delayEvaluation": 5}
     body, log = server.run_sweep(earlyTermination=policy)
-    trial = records.find(server.workspace, "sweep_1").body
+    trial = server.job("sweep_1").body
     assert (body["status"], trial["status"], trial["trial"]["metric"]) == (
         "Completed",
         "Completed",
@@ -183,11 +187,11 @@ def test_an_error_of_early_termination_fails_the_sweep_and_cancels_its_trials(
 def test_an_error_in_one_trial_ends_the_others(server, trials, monkeypatch):
     run_trial = command_jobs.run_command_job
 
-    async def fail_first(runner, workspace, name) -> None:
-        if name == "sweep_0":
+    async def fail_first(runner, job) -> None:
+        if job.name == "sweep_0":
             await asyncio.sleep(0.05)  # until the other trial runs
             raise OSError("no log")
-        await run_trial(runner, workspace, name)
+        await run_trial(runner, job)
 
     monkeypatch.setattr(command_jobs, "run_command_job", fail_first)
     trials["sweep_1"] = wait_for_cancellation
@@ -208,10 +212,10 @@ def test_a_sweep_that_times_out_has_no_outputs(server, trials):
 
 def test_a_job_with_the_name_of_a_trial_is_not_overwritten(server, trials):
     server.add("sweep_1", status="Completed", command="own")
-    job = records.find(server.workspace, "sweep_1")
+    job = server.job("sweep_1").read()
     body, log = server.run_sweep()
     assert (body["status"], "sweep_1" in log) == ("Failed", True)
-    after = records.find(server.workspace, "sweep_1")
+    after = server.job("sweep_1").read()
     assert (after.serial, after.body["properties"]) == (job.serial, job.body["properties"])
 
 
@@ -219,7 +223,7 @@ def test_names_of_trials_are_checked_at_submission(server):
     settings = SweepSettings.read(sweep())
 
     def check(name) -> None:
-        validation.check_trial_names(server.workspace, name, settings)
+        validation.check_trial_names(server.job(name), settings)
 
     check("s" * 253)
     with pytest.raises(BadRequest):
@@ -234,7 +238,7 @@ def test_names_of_trials_are_checked_at_submission(server):
 def test_an_unknown_hyperparameter_in_the_command_is_refused(server):
     trial = {"command": "echo ${{search_space.typo}}", "environmentId": ENVIRONMENT}
     with pytest.raises(BadRequest) as caught:
-        validation.check_sweep(server.workspace, "sweep", sweep(trial=trial))
+        validation.check_sweep(server.workspace, sweep(trial=trial))
     assert caught.value.target == "trial.command"
 
 
@@ -243,22 +247,22 @@ def test_a_workspace_waits_for_a_job_that_is_cancelled_while_its_run_ends(server
     server.add("job")
 
     async def main() -> None:
-        runner, workspace = server.runner, server.workspace
+        runner, job = server.runner, server.job("job")
 
         async def work() -> int:
-            runner.cancel_event(workspace, "job")
-            await runner.create_run(workspace, "job", {})
+            runner.cancel_event(job)
+            await runner.create_run(job, {})
             ending.set()
             return 0
 
         ending = asyncio.Event()
-        log = runner.log_file(workspace, "job", records.LOG)
-        task = asyncio.create_task(runner.supervise(workspace, "job", log, work))
+        log = job.log_file(records.LOG)
+        task = asyncio.create_task(runner.supervise(job, log, work))
         await ending.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(task), timeout=0.05)
         assert not task.done()
-        await asyncio.wait_for(runner.cancel_all(workspace), timeout=30)
+        await asyncio.wait_for(runner.cancel_all(server.workspace), timeout=30)
         await task
 
     asyncio.run(main())

@@ -24,6 +24,7 @@ from azureml_local.batch.settings import parse_settings
 from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, plans, records, validation
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.scoring.conda_files import find_conda_file
 from azureml_local.scoring.deployment_files import DeploymentFiles
@@ -70,30 +71,30 @@ class Invocations:
         name = text_of(call, "name") or f"batchjob-{uuid.uuid4()}"
         if not validation.NAME.match(name):
             raise BadRequest(f"job name {name!r} is not valid", "UserError", target="name")
-        if workspace.documents.get(records.KIND, name) is not None:
+        job = Job(workspace, name)
+        if job.exists:
             raise BadRequest(f"a job named {name} already exists", "UserError", target="name")
         experiment = text_of(object_of(call, "properties"), "experimentName") or endpoint
         if component_of(deployment.body["properties"]):
-            return self._submit_pipeline(workspace, endpoint, deployment, call, name, experiment)
-        return self._submit_scoring(workspace, endpoint, deployment, call, name, experiment)
+            return self._submit_pipeline(job, endpoint, deployment, call, experiment)
+        return self._submit_scoring(job, endpoint, deployment, call, experiment)
 
     def _submit_pipeline(
         self,
-        workspace: Workspace,
+        job: Job,
         endpoint: str,
         deployment: Resource,
         call: dict[str, Any],
-        name: str,
         experiment: str,
     ) -> Resource:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
         configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
         component = component_of(deployment.body["properties"])
-        spec = assets.find_by_id(workspace, "components", component).body["componentSpec"]
+        spec = assets.find_by_id(job.workspace, "components", component).body["componentSpec"]
         given = parse_types("jobInputType", object_of(call, "inputData"))
         asked = resolve_inputs(object_of(spec, "inputs"), given)
         for each in asked.values():
-            validation.check_input(workspace, each)
+            validation.check_input(job.workspace, each)
         properties = {
             "jobType": "Pipeline",
             "displayName": deployment.name.partition("/")[2],
@@ -109,24 +110,17 @@ class Invocations:
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
         }
-        plan = plans.Plan.read(workspace, properties, reuse=False)
-        body = {
-            "properties": properties,
-            "status": "NotStarted",
-            "submitted": records.utc_now(),
-            "endpoint": endpoint,
-        }
-        job = workspace.documents.put(records.KIND, name, body)
-        self._state.background(pipeline_jobs.run_pipeline(self._runner, workspace, name, plan))
-        return job
+        plan = plans.Plan.read(job.workspace, properties, reuse=False)
+        document = job.create(properties, endpoint=endpoint)
+        self._state.background(pipeline_jobs.run_pipeline(self._runner, job, plan))
+        return document
 
     def _submit_scoring(
         self,
-        workspace: Workspace,
+        job: Job,
         endpoint: str,
         deployment: Resource,
         call: dict[str, Any],
-        name: str,
         experiment: str,
     ) -> Resource:
         """The parent job and its scoring child."""
@@ -140,51 +134,26 @@ class Invocations:
             raise BadRequest(
                 "a model deployment takes a file or a folder", "UserError", target="inputData"
             )
-        validation.check_input(workspace, source)
-        child = str(uuid.uuid4())
-        target, outputs = self._output_path(workspace, child, call)
+        validation.check_input(job.workspace, source)
+        child = job.sibling(str(uuid.uuid4()))
+        target, outputs = _output_path(child, call)
         spec = self._spec(deployment, call, target)
         common = {"experimentName": experiment, "properties": {}, "services": {}, "inputs": {}}
         # The tag is how the SDK's download knows a scoring run, and looks for its child.
-        document = {
-            "status": "Starting",
-            "submitted": records.utc_now(),
-            "endpoint": endpoint,
-            "properties": {
-                **common,
-                "jobType": "Pipeline",
-                "displayName": deployment.name,
-                "tags": {"azureml.batchrun": "true"},
-                "outputs": {},
-            },
+        properties = {
+            **common,
+            "jobType": "Pipeline",
+            "displayName": deployment.name,
+            "tags": {"azureml.batchrun": "true"},
+            "outputs": {},
         }
-        scoring = {
-            **document,
-            "parent": name,
-            "outputs": outputs,
-            "properties": {**common, "jobType": "Command", "displayName": SCORING, "tags": {}},
-        }
+        fields = {"status": "Starting", "endpoint": endpoint}
+        scoring = {**common, "jobType": "Command", "displayName": SCORING, "tags": {}}
         with self._state.store.transaction():
-            job = workspace.documents.put(records.KIND, name, document)
-            workspace.documents.put(records.KIND, child, scoring)
-        self._state.background(self._run(workspace, name, child, deployment, spec, source))
-        return job
-
-    def _output_path(
-        self, workspace: Workspace, child: str, call: dict[str, Any]
-    ) -> tuple[Path, dict[str, str]]:
-        """The path of the output, a folder or a file; and its URI if the invocation sets one."""
-        asked = parse_types("jobOutputType", object_of(call, "outputData"))
-        if set(asked) - {OUTPUT}:
-            raise BadRequest(f"a model deployment has one output, {OUTPUT}", target="outputData")
-        uri = text_of(asked.get(OUTPUT, {}), "uri")
-        if not uri:
-            return inputs.default_output_path(workspace, child, OUTPUT), {}
-        uri = resolve_job_uri(workspace, uri)
-        path = workspace.local_path(uri)
-        if asked[OUTPUT]["jobOutputType"] == "uri_file":
-            return path, {OUTPUT: uri.rpartition("/")[0]}
-        return path, {OUTPUT: uri}
+            document = job.create(properties, **fields)
+            child.create(scoring, **fields, parent=job.name, outputs=outputs)
+        self._state.background(self._run(job, child, deployment, spec, source))
+        return document
 
     def _spec(self, deployment: Resource, call: dict[str, Any], target: Path) -> dict[str, Any]:
         """The specification for :mod:`azureml_local.batch.driver`."""
@@ -212,7 +181,7 @@ class Invocations:
         return spec
 
     async def _isolate(
-        self, workspace: Workspace, child: str, deployment: Resource, spec: dict[str, Any]
+        self, child: Job, deployment: Resource, spec: dict[str, Any]
     ) -> dict[str, Any]:
         """The part of the specification that starts workers in the deployment's environment.
 
@@ -225,11 +194,11 @@ class Invocations:
             return {}
         model = Path(spec["model"]) if "model" in spec else None
         conda_file = await asyncio.to_thread(
-            find_conda_file, workspace, deployment.body["properties"], model
+            find_conda_file, child.workspace, deployment.body["properties"], model
         )
         if conda_file is None:
             return {}
-        interpreter = await self._runner.build_interpreter(workspace, child, conda_file.text)
+        interpreter = await self._runner.build_interpreter(child, conda_file.text)
         if interpreter is None:
             return {}
         variables = interpreter.add_variables(spec["environment"])
@@ -237,50 +206,62 @@ class Invocations:
 
     async def _run(
         self,
-        workspace: Workspace,
-        parent: str,
-        child: str,
+        parent: Job,
+        child: Job,
         deployment: Resource,
         spec: dict[str, Any],
         source: dict[str, Any],
     ) -> None:
-        state, runner = self._state, self._runner
-        log = runner.log_file(workspace, parent, records.EXECUTION_LOG)
+        runner, workspace = self._runner, child.workspace
+        log = parent.log_file(records.EXECUTION_LOG)
         named = compute.compute_name(text_of(deployment.body["properties"], "compute"))
         key = (workspace.key, named.lower())
 
         def queued() -> None:
-            records.update(workspace, child, status="Queued")
+            child.update(status="Queued")
 
         async def score() -> int:
             most = lambda: compute.max_concurrent_jobs(workspace, named)  # noqa: E731
-            if not await runner.slots.acquire(
-                key, most, runner.cancel_event(workspace, child), queued
-            ):
+            if not await runner.slots.acquire(key, most, runner.cancel_event(child), queued):
                 raise Cancelled
             try:
-                folder = state.data / "jobs" / workspace.key / child
+                folder = child.folder("jobs")
                 folder.mkdir(parents=True)
                 places = await asyncio.to_thread(
                     inputs.resolve_inputs, workspace, {"input": source}, folder / "inputs"
                 )
-                spec.update(await self._isolate(workspace, child, deployment, spec))
+                spec.update(await self._isolate(child, deployment, spec))
                 file = folder / "spec.json"
                 file.write_text(json.dumps(spec | places), encoding="utf-8")
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
-                extra = {"AZUREML_RUN_ID": child}
+                extra = {"AZUREML_RUN_ID": child.name}
                 own_process = "script" in spec or "python" in spec
                 if not own_process and (address := self.processes.preload()) is not None:
                     extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
-                    workspace, child, command, folder=folder, log=log, variables=extra
+                    child, command, folder=folder, log=log, variables=extra
                 )
             finally:
                 runner.slots.release(key)
 
         async def whole() -> int:
-            await runner.supervise(workspace, child, log, score)
-            shutil.copyfile(log, runner.log_file(workspace, child, records.SCORING_LOG))
-            return 0 if records.find(workspace, child).body["status"] == "Completed" else 1
+            await runner.supervise(child, log, score)
+            shutil.copyfile(log, child.log_file(records.SCORING_LOG))
+            return 0 if child.status == "Completed" else 1
 
-        await runner.supervise(workspace, parent, log, whole)
+        await runner.supervise(parent, log, whole)
+
+
+def _output_path(child: Job, call: dict[str, Any]) -> tuple[Path, dict[str, str]]:
+    """The path of the output, a folder or a file; and its URI if the invocation sets one."""
+    asked = parse_types("jobOutputType", object_of(call, "outputData"))
+    if set(asked) - {OUTPUT}:
+        raise BadRequest(f"a model deployment has one output, {OUTPUT}", target="outputData")
+    uri = text_of(asked.get(OUTPUT, {}), "uri")
+    if not uri:
+        return inputs.default_output_path(child, OUTPUT), {}
+    uri = resolve_job_uri(child.workspace, uri)
+    path = child.workspace.local_path(uri)
+    if asked[OUTPUT]["jobOutputType"] == "uri_file":
+        return path, {OUTPUT: uri.rpartition("/")[0]}
+    return path, {OUTPUT: uri}

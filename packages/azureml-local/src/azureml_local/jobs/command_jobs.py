@@ -19,96 +19,85 @@ from azureml_local.jobs.distribution import (
     parse_distribution,
 )
 from azureml_local.jobs.parallel_jobs import driver_command
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.jobs.validation import timeout_of
-from azureml_local.state import ARTIFACTS, Workspace
 
 
-async def run_command_job(runner: Runner, workspace: Workspace, name: str) -> None:
+async def run_command_job(runner: Runner, job: Job) -> None:
     """Wait for an instance of the job's compute, then run the job to its final status.
 
     Args:
         runner: starts and ends its processes.
-        workspace: the job's workspace.
-        name: the job.
+        job: the job.
     """
-    cancelled = runner.cancel_event(workspace, name)
-    properties = records.find(workspace, name).body["properties"]
+    cancelled = runner.cancel_event(job)
+    properties = job.properties
     target = compute.compute_name(properties.get("computeId") or "")
-    key = (workspace.key, target.lower())
+    key = (job.workspace.key, target.lower())
 
     def set_queued() -> None:
-        records.update(workspace, name, status="Queued")
+        job.update(status="Queued")
 
     def max_jobs() -> int:
-        return compute.max_concurrent_jobs(workspace, target)
+        return compute.max_concurrent_jobs(job.workspace, target)
 
     # A parallel step distributes its mini-batches itself.
     distribution = None if _is_parallel(properties) else parse_distribution(properties)
     instances = instance_count(properties)
     main_log = distribution.logs[0] if distribution else records.LOG
-    log = runner.log_file(workspace, name, main_log)
+    log = job.log_file(main_log)
 
     async def work() -> int:
         if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued, instances):
             raise Cancelled
         try:
-            return await _run_command(runner, workspace, name, log, distribution)
+            return await _run_command(runner, job, log, distribution)
         finally:
             runner.slots.release(key, instances)
 
-    await runner.supervise(workspace, name, log, work, status=None)
+    await runner.supervise(job, log, work, status=None)
 
 
 async def _run_command(
-    runner: Runner,
-    workspace: Workspace,
-    name: str,
-    log: Path,
-    distribution: Distribution | None,
+    runner: Runner, job: Job, log: Path, distribution: Distribution | None
 ) -> int:
     """Run a command job and return its exit code.
 
     Args:
         runner: starts and ends its processes.
-        workspace: the job's workspace.
-        name: the job.
+        job: the job.
         log: the file for its output.
         distribution: of a distributed job.
 
     Raises:
         AzureError: the job cannot be started.
     """
-    runner.set_status(workspace, name, "Preparing")
-    properties = records.find(workspace, name).body["properties"]
-    folder = workspace.state.data / "jobs" / workspace.key / name
+    job.set_status("Preparing")
+    workspace, properties, folder = job.workspace, job.properties, job.folder("jobs")
     await asyncio.to_thread(inputs.copy_code, workspace, properties.get("codeId"), folder)
     (folder / "outputs").mkdir(exist_ok=True)
-    copies = workspace.state.data / "inputs" / workspace.key / name
     input_values = await asyncio.to_thread(
-        inputs.resolve_inputs, workspace, properties.get("inputs") or {}, copies
+        inputs.resolve_inputs, workspace, properties.get("inputs") or {}, job.folder("inputs")
     )
     outputs = {
-        key: inputs.resolve_output(workspace, name, key, value or {})
+        key: inputs.resolve_output(job, key, value or {})
         for key, value in (properties.get("outputs") or {}).items()
     }
     for output in outputs.values():
         output.folder.mkdir(parents=True, exist_ok=True)
     output_paths = {key: str(output.path) for key, output in outputs.items()}
     output_uris = {key: output.uri for key, output in outputs.items()}
-    await runner.create_run(workspace, name, output_uris)
-    bin_folder = await _prepare_interpreter(runner, workspace, name, log)
-    body = records.find(workspace, name).body
-    experiment = records.experiment_name(properties)
-    root = body.get("root") or body.get("parent") or name
+    await runner.create_run(job, output_uris)
+    bin_folder = await _prepare_interpreter(runner, job, log)
     variables = {
-        **_job_variables(workspace, name, experiment, root),
+        **_job_variables(job),
         **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
         **{f"AZURE_ML_OUTPUT_{key}": value for key, value in output_paths.items()},
         **_interpreter_variables(bin_folder),
         **(properties.get("environmentVariables") or {}),
     }
-    report, process_folder = folder.with_name(f"{name}.failure"), folder
+    report, process_folder = folder.with_name(f"{job.name}.failure"), folder
     if _is_parallel(properties):
         command, process_folder = driver_command(
             workspace, properties, input_values, output_paths, folder, bin_folder
@@ -117,12 +106,10 @@ async def _run_command(
         line = inputs.render_command(properties["command"], input_values, output_paths)
         command = ["bash", "-c", line]
         if distribution is not None:
-            artifacts = workspace.container(ARTIFACTS) / addresses.run_artifacts_path(name)
             path = os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")])
-            command = launch_command(distribution, line, artifacts, report, path)
+            command = launch_command(distribution, line, job.artifacts, report, path)
     code = await runner.run_process(
-        workspace,
-        name,
+        job,
         command,
         folder=process_folder,
         log=log,
@@ -130,10 +117,10 @@ async def _run_command(
         timeout=timeout_of(properties),
         bin_folder=bin_folder,
     )
-    runner.set_status(workspace, name, "Finalizing")
+    job.set_status("Finalizing")
     if _is_parallel(properties):
-        shutil.copyfile(log, runner.log_file(workspace, name, records.SCORING_LOG))
-    await asyncio.to_thread(_upload_outputs_folder, workspace, name, folder / "outputs")
+        shutil.copyfile(log, job.log_file(records.SCORING_LOG))
+    await asyncio.to_thread(_upload_outputs_folder, job, folder / "outputs")
     if code == 0:
         for key, output in outputs.items():
             inputs.register_output(workspace, key, output)
@@ -146,25 +133,23 @@ def _is_parallel(properties: dict[str, Any]) -> bool:
     return properties.get("jobType") == "Parallel"
 
 
-def _upload_outputs_folder(workspace: Workspace, name: str, folder: Path) -> None:
+def _upload_outputs_folder(job: Job, folder: Path) -> None:
     """Copy ``./outputs`` to the artifacts of the job's run, as Azure does after each job."""
-    artifacts = workspace.container(ARTIFACTS) / addresses.run_artifacts_path(name)
     if folder.is_dir() and any(folder.iterdir()):
         shutil.copytree(
-            folder, artifacts / "outputs", dirs_exist_ok=True, ignore_dangling_symlinks=True
+            folder, job.artifacts / "outputs", dirs_exist_ok=True, ignore_dangling_symlinks=True
         )
 
 
-async def _prepare_interpreter(runner: Runner, workspace: Workspace, name: str, log: Path) -> Path:
+async def _prepare_interpreter(runner: Runner, job: Job, log: Path) -> Path:
     """The ``bin`` folder of the job's interpreter; warnings about its packages go to the log."""
-    properties = records.find(workspace, name).body["properties"]
-    reference = properties.get("environmentId") or ""
-    conda_file = environments.conda_file(workspace, reference)
+    reference = job.properties.get("environmentId") or ""
+    conda_file = environments.conda_file(job.workspace, reference)
     if conda_file is not None:
-        interpreter = await runner.build_interpreter(workspace, name, conda_file)
+        interpreter = await runner.build_interpreter(job, conda_file)
         if interpreter is not None:
             return interpreter.folder / "bin"
-    lines = environments.environment_warnings(workspace, reference)
+    lines = environments.environment_warnings(job.workspace, reference)
     if runner.interpreters is not None and conda_file is None:
         lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
     with log.open("a", encoding="utf-8") as file:
@@ -180,14 +165,15 @@ def _interpreter_variables(bin_folder: Path) -> dict[str, str]:
     return variables | interpreters.WRITES_BYTECODE
 
 
-def _job_variables(workspace: Workspace, name: str, experiment: str, root: str) -> dict[str, str]:
+def _job_variables(job: Job) -> dict[str, str]:
     """The environment variables that Azure sets for a job."""
+    workspace, experiment = job.workspace, records.experiment_name(job.properties)
     return {
         "MLFLOW_TRACKING_URI": addresses.azureml_tracking_uri(workspace),
         "MLFLOW_EXPERIMENT_NAME": experiment,
-        "MLFLOW_RUN_ID": name,
-        "AZUREML_RUN_ID": name,
-        "AZUREML_ROOT_RUN_ID": root,
+        "MLFLOW_RUN_ID": job.name,
+        "AZUREML_RUN_ID": job.name,
+        "AZUREML_ROOT_RUN_ID": job.root,
         "AZUREML_ARM_PROJECT_NAME": experiment,
         "AZUREML_ARM_SUBSCRIPTION": workspace.subscription,
         "AZUREML_ARM_RESOURCEGROUP": workspace.group,

@@ -13,6 +13,7 @@ from azureml_local import assets, public_files
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.datastores import LAKE_ADDRESS, find_lake_uri
 from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.records import Job
 from azureml_local.state import FILES, Workspace, text_of
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
@@ -183,29 +184,29 @@ def _resolve_input(workspace: Workspace, name: str, value: dict[str, Any], folde
     return str(shutil.copy(source, folder / source.name))
 
 
-def default_output_path(workspace: Workspace, job: str, name: str) -> Path:
+def default_output_path(job: Job, name: str) -> Path:
     """The folder of a job's output, in which the SDK's download looks for it."""
-    return workspace.container(FILES) / "azureml" / job / name
+    return job.workspace.container(FILES) / "azureml" / job.name / name
 
 
-def resolve_output(workspace: Workspace, job: str, name: str, value: dict[str, Any]) -> Output:
+def resolve_output(job: Job, name: str, value: dict[str, Any]) -> Output:
     """The location of a job's output: its own address, or Azure's default.
 
     Raises:
         BadRequest: the address is not in a datastore of the workspace.
     """
-    kind = text_of(value, "jobOutputType", "uri_folder")
+    workspace, kind = job.workspace, text_of(value, "jobOutputType", "uri_folder")
     uri = text_of(value, "uri")
     if uri:
-        uri = re.sub(r"\$\{\{\s*name\s*\}\}", job, uri)
+        uri = re.sub(r"\$\{\{\s*name\s*\}\}", job.name, uri)
         uri = re.sub(r"\$\{\{\s*output_name\s*\}\}", name, uri)
         if uri.startswith("/"):  # a path in the default datastore
             uri = workspace.datastore_uri(FILES, uri.strip("/"))
         uri = resolve_job_uri(workspace, uri)
         path = workspace.local_path(uri)
     else:
-        path = default_output_path(workspace, job, name)
-        uri = workspace.datastore_uri(FILES, f"azureml/{job}/{name}")
+        path = default_output_path(job, name)
+        uri = workspace.datastore_uri(FILES, f"azureml/{job.name}/{name}")
     version = value.get("assetVersion")
     return Output(kind, uri, path, value.get("assetName"), str(version) if version else None)
 

@@ -16,31 +16,22 @@ from azureml_local.jobs import command_jobs, records
 from azureml_local.jobs.control_flow import is_true
 from azureml_local.jobs.inputs import resolve_inputs
 from azureml_local.jobs.plans import Plan, Step
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.reuse import CompletedSteps
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.runs import run_sweep
-from azureml_local.state import Workspace
 
 
-async def run_pipeline(
-    runner: Runner,
-    workspace: Workspace,
-    name: str,
-    plan: Plan,
-    root: str | None = None,
-) -> None:
+async def run_pipeline(runner: Runner, job: Job, plan: Plan) -> None:
     """Run a pipeline job from its first step to its final status.
 
     Args:
         runner: runs the steps.
-        workspace: the job's workspace.
-        name: the pipeline job, or the step that is a pipeline.
+        job: the pipeline job, or the step that is a pipeline.
         plan: its steps.
-        root: the outermost pipeline job; None if it is this one.
     """
-    log = runner.log_file(workspace, name, records.EXECUTION_LOG)
-    run = _PipelineRun(runner, workspace, name, plan, log, root or name)
-    await runner.supervise(workspace, name, log, run.run_steps)
+    run = _PipelineRun(runner, job, plan, job.log_file(records.EXECUTION_LOG))
+    await runner.supervise(job, run.log, run.run_steps)
 
 
 @dataclass
@@ -48,11 +39,9 @@ class _PipelineRun:
     """One run of a pipeline's steps; the arguments of :func:`run_pipeline`, and the log."""
 
     runner: Runner
-    workspace: Workspace
-    name: str
+    job: Job
     plan: Plan
     log: Path
-    root: str
     failures: list[str] = field(default_factory=list)
 
     async def run_steps(self) -> int:
@@ -62,8 +51,8 @@ class _PipelineRun:
             AzureError: a step failed.
         """
         self._create_step_jobs()
-        await self.runner.create_run(self.workspace, self.name, self.plan.outputs)
-        self.runner.set_status(self.workspace, self.name, "Running")
+        await self.runner.create_run(self.job, self.plan.outputs)
+        self.job.set_status("Running")
         tasks: dict[str, asyncio.Task[bool]] = {}
         async with asyncio.TaskGroup() as group:
             for step in self.plan.steps:  # in topological order
@@ -74,23 +63,18 @@ class _PipelineRun:
         return 0
 
     def _create_step_jobs(self) -> None:
-        with self.workspace.documents.transaction():
+        root = self.job.root
+        with self.job.workspace.documents.transaction():
             for step in self.plan.steps:
-                body = {
-                    "properties": step.properties,
-                    "status": "NotStarted",
-                    "submitted": records.utc_now(),
-                    "parent": self.name,
-                    "root": self.root,
-                }
-                self.workspace.documents.put(records.KIND, step.job, body)
+                job = self.job.sibling(step.job)
+                job.create(step.properties, parent=self.job.name, root=root)
 
     async def _run_step(self, step: Step, required: dict[str, asyncio.Task[bool]]) -> bool:
         """Run one step after those that it needs, and return whether it completed."""
         for name, task in required.items():
             if not await task:
                 return self._skip(step, f"step {name} did not complete")
-        if self._is_cancelled():
+        if self.job.is_cancelled:
             return self._skip(step, "the pipeline was cancelled")
         if self.failures and not self.plan.continue_on_step_failure:
             return self._skip(step, "another step failed")
@@ -100,25 +84,26 @@ class _PipelineRun:
         except AzureError as error:  # the condition has no value
             self.failures.append(f"step {step.name}: {error.message}")
             return self._skip(step, error.message)
+        job = self.job.sibling(step.job)
         self._write_log(f"step {step.name} submitted as job {step.job}")
         if step.reused_job:
             await self._complete_reused(step)
         elif step.plan is not None:
-            await run_pipeline(self.runner, self.workspace, step.job, step.plan, self.root)
+            await run_pipeline(self.runner, job, step.plan)
         elif step.properties["jobType"] == "Sweep":
-            await run_sweep(self.runner, self.workspace, step.job, self.root)
+            await run_sweep(self.runner, job)
         else:
             if step.is_deterministic:
-                key = CompletedSteps(self.workspace).key(step.properties)
-                records.update(self.workspace, step.job, reuseKey=key)
-            await command_jobs.run_command_job(self.runner, self.workspace, step.job)
-        body = records.find(self.workspace, step.job).body
+                key = CompletedSteps(job.workspace).key(step.properties)
+                job.update(reuseKey=key)
+            await command_jobs.run_command_job(self.runner, job)
+        body = job.body
         self._write_log(f"step {step.name} {body['status']}")
         if body["status"] == "Completed":
             return True
         message = ((body.get("error") or {}).get("error") or {}).get("message")
         ended_by_other = self.failures and not self.plan.continue_on_step_failure
-        if not ended_by_other and not self._is_cancelled():
+        if not ended_by_other and not self.job.is_cancelled:
             result = "failed" if body["status"] == "Failed" else "was cancelled"
             self.failures.append(f"step {step.name} {result}" + (f": {message}" if message else ""))
             if not self.plan.continue_on_step_failure:
@@ -129,35 +114,33 @@ class _PipelineRun:
         """Whether the conditions of a step have the values of its branches."""
         folder = Path()  # literals need no folder for copies
         return all(
-            is_true(resolve_inputs(self.workspace, {"condition": value}, folder)["condition"])
+            is_true(resolve_inputs(self.job.workspace, {"condition": value}, folder)["condition"])
             is expected
             for value, expected in step.conditions
         )
 
     async def _complete_reused(self, step: Step) -> None:
         """Complete a step with the outputs of the job that it reuses."""
-        log = self.runner.log_file(self.workspace, step.job, records.LOG)
+        job = self.job.sibling(step.job)
+        log = job.log_file(records.LOG)
         log.write_text(f"reuses job {step.reused_job}\n", encoding="utf-8")
 
         async def complete() -> int:
-            await self.runner.create_run(self.workspace, step.job, step.outputs)
+            await self.runner.create_run(job, step.outputs)
             return 0
 
-        await self.runner.supervise(self.workspace, step.job, log, complete)
+        await self.runner.supervise(job, log, complete)
 
     async def _cancel_others(self, failed: Step) -> None:
         for step in self.plan.steps:
             if step is not failed:
-                await self.runner.cancel(self.workspace, step.job)
+                await self.runner.cancel(self.job.sibling(step.job))
 
     def _skip(self, step: Step, reason: str) -> bool:
-        self.runner.skip(self.workspace, step.job, reason)
+        self.runner.skip(self.job.sibling(step.job), reason)
         self._write_log(f"step {step.name} skipped: {reason}")
         return False
 
     def _write_log(self, line: str) -> None:
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"[{records.utc_now()}] {line}\n")
-
-    def _is_cancelled(self) -> bool:
-        return bool(records.find(self.workspace, self.name).body.get("cancel"))

@@ -21,6 +21,7 @@ from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.control_flow import IF_ELSE, Branch, find_branches, if_else_nodes
 from azureml_local.jobs.parallel_settings import command_fields, parallel_fields
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
@@ -213,11 +214,11 @@ class _Reader:
                 step.properties |= sweep_steps.sweep_properties(
                     node, command, partial(_replace_inputs, pipeline_inputs=pipeline_inputs)
                 )
-                check_sweep(self._workspace, name, step.properties)
+                check_sweep(self._workspace, step.properties)
             else:
                 check(self._workspace, step.properties)
             step.outputs = {
-                key: inputs.resolve_output(self._workspace, job, key, value).uri
+                key: inputs.resolve_output(Job(self._workspace, job), key, value).uri
                 for key, value in declared_outputs.items()
             }
             if sweep_steps.is_sweep(node) or name in plan.conditional_steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,30 +30,114 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def find(workspace: Workspace, name: str) -> Resource:
-    """A job by its name.
+@dataclass(frozen=True)
+class Job:
+    """A job of a workspace: its document in the store, its logs and its folders."""
 
-    Raises:
-        NotFound: it does not exist.
-    """
-    job = workspace.documents.get(KIND, name)
-    if job is None:
-        raise NotFound(f"Job {name} was not found in workspace {workspace.name}.", "UserError")
-    return job
+    workspace: Workspace
+    name: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its key among the jobs of all workspaces."""
+        return self.workspace.key, self.name
 
-def update(workspace: Workspace, name: str, **changes: Any) -> Resource:
-    """Change fields of a job's document other than its properties: status, times, error."""
-    with workspace.documents.transaction():
-        body = find(workspace, name).body
-        body.update(changes)
-        return workspace.documents.put(KIND, name, body)
+    def read(self) -> Resource:
+        """Its document.
 
+        Raises:
+            NotFound: it does not exist.
+        """
+        job = self.workspace.documents.get(KIND, self.name)
+        if job is None:
+            raise NotFound(
+                f"Job {self.name} was not found in workspace {self.workspace.name}.", "UserError"
+            )
+        return job
 
-def children(workspace: Workspace, name: str) -> list[Resource]:
-    """The children of a job, oldest first."""
-    jobs = workspace.documents.entries(KIND)
-    return [job for job in jobs if job.body.get("parent") == name]
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of its document."""
+        return self.read().body
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The properties of its document, as the API has them."""
+        properties: dict[str, Any] = self.body["properties"]
+        return properties
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is in the store."""
+        return self.workspace.documents.get(KIND, self.name) is not None
+
+    @property
+    def status(self) -> str:
+        """Its current status."""
+        return str(self.body["status"])
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a client has cancelled it."""
+        return bool(self.body.get("cancel"))
+
+    @property
+    def root(self) -> str:
+        """The name of the outermost job that it is part of."""
+        body = self.body
+        return body.get("root") or body.get("parent") or self.name
+
+    def create(self, properties: dict[str, Any], **fields: Any) -> Resource:
+        """Create its document; ``fields`` are those other than the properties."""
+        body = {
+            "properties": properties,
+            "status": "NotStarted",
+            "submitted": utc_now(),
+            **fields,
+        }
+        return self.workspace.documents.put(KIND, self.name, body)
+
+    def update(self, **changes: Any) -> Resource:
+        """Change fields of its document: status, times, error, properties."""
+        documents = self.workspace.documents
+        with documents.transaction():
+            return documents.put(KIND, self.name, self.body | changes)
+
+    def set_status(self, status: str) -> None:
+        """Set its status and start time; a job that is being cancelled keeps its status."""
+        body = self.body
+        if body.get("cancel"):
+            status = body["status"]
+        self.update(started=body.get("started") or utc_now(), status=status)
+
+    def end(self, status: str, error: dict[str, Any] | None) -> None:
+        """Set its final status and the time of its end."""
+        self.update(status=status, ended=utc_now(), error=error)
+
+    def children(self) -> list[Resource]:
+        """The documents of its children, oldest first."""
+        jobs = self.workspace.documents.entries(KIND)
+        return [job for job in jobs if job.body.get("parent") == self.name]
+
+    def sibling(self, name: str) -> Job:
+        """Another job of its workspace, such as a step or a trial."""
+        return Job(self.workspace, name)
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of its run's artifacts."""
+        return self.workspace.container(ARTIFACTS) / run_artifacts_path(self.name)
+
+    def log_file(self, path: str) -> Path:
+        """A log file among its artifacts, which is created."""
+        log = self.artifacts / path
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        return log
+
+    def folder(self, kind: str) -> Path:
+        """A local folder for its working files (``jobs``) or copied ``inputs``."""
+        return self.workspace.state.data / kind / self.workspace.key / self.name
 
 
 def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
@@ -104,7 +189,7 @@ def studio_url(workspace: Workspace, name: str) -> str:
 def run_history(workspace: Workspace, job: Resource) -> dict[str, Any]:
     """A job as the run history shows it: status, addresses of logs, error."""
     body = job.body
-    folder = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
+    folder = Job(workspace, job.name).artifacts
     base = blob_endpoint(workspace)
     base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(job.name)}"
     sas = auth.sas_token(workspace.state.secret, workspace.key)

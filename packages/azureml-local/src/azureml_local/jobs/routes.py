@@ -11,18 +11,13 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.assets import matches_list_view
 from azureml_local.errors import BadRequest, Conflict
-from azureml_local.jobs import command_jobs, pipeline_jobs, plans, records, validation
-from azureml_local.jobs.completion import complete_job
+from azureml_local.jobs import records
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
-from azureml_local.jobs.sweep.runs import run_sweep
-from azureml_local.jobs.sweep.validation import (
-    changed_field,
-    check_sweep,
-    check_trial_names,
-    complete_sweep,
-)
+from azureml_local.jobs.submission import submit_job
+from azureml_local.jobs.sweep.validation import changed_field, complete_sweep
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, Workspace, json_of, object_of
+from azureml_local.state import State, json_of, object_of
 from azureml_local.store import Resource
 
 HISTORY = f"/history/v1.0{WORKSPACE}"
@@ -34,49 +29,6 @@ IN_PROGRESS = frozenset(
 )
 """The statuses in which ``stream`` continues."""
 CHANGEABLE = ("tags", "displayName", "description", "isArchived", "properties")
-
-
-def create(
-    runner: Runner,
-    workspace: Workspace,
-    name: str,
-    properties: dict[str, Any],
-    **fields: Any,
-) -> Resource:
-    """Accept a new job and run it in the background.
-
-    Args:
-        runner: runs the job.
-        workspace: the job's workspace.
-        name: the job's name.
-        properties: the job as the API has it.
-        fields: other fields of its document, such as the schedule that started it.
-
-    Raises:
-        AzureError: the job is not valid.
-    """
-    properties = complete_job(properties)
-    validation.check_job(workspace, name, properties)
-    kind = properties["jobType"]
-    plan = plans.Plan.read(workspace, properties) if kind == "Pipeline" else None
-    if kind == "Sweep":
-        properties = complete_sweep(workspace, properties)
-        settings = check_sweep(workspace, name, properties)
-        check_trial_names(workspace, name, settings)
-    body = {
-        "properties": properties,
-        "status": "NotStarted",
-        "submitted": records.utc_now(),
-        **fields,
-    }
-    job = workspace.documents.put(records.KIND, name, body)
-    if plan is not None:
-        workspace.state.background(pipeline_jobs.run_pipeline(runner, workspace, name, plan))
-    elif kind == "Sweep":
-        workspace.state.background(run_sweep(runner, workspace, name))
-    else:
-        workspace.state.background(command_jobs.run_command_job(runner, workspace, name))
-    return job
 
 
 def register(routes: Routes, state: State, runner: Runner) -> None:
@@ -94,7 +46,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         old = workspace.documents.get(records.KIND, name)
         if old is not None:
             return JSONResponse(records.document(workspace, _update_properties(old, properties)))
-        job = create(runner, workspace, name, properties)
+        job = submit_job(runner, Job(workspace, name), properties)
         return JSONResponse(records.document(workspace, job), status_code=201)
 
     def _update_properties(old: Resource, properties: dict[str, Any]) -> Resource:
@@ -110,12 +62,12 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
                 target=changed,
             )
         merged = existing | {key: properties[key] for key in CHANGEABLE if key in properties}
-        return records.update(workspace, old.name, properties=merged)
+        return Job(workspace, old.name).update(properties=merged)
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        job = records.find(workspace, request.path_params["name"])
+        job = Job(workspace, request.path_params["name"]).read()
         return JSONResponse(records.document(workspace, job))
 
     @routes.add("GET", WORKSPACE + "/jobs", "Jobs - List")
@@ -136,7 +88,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     @routes.add("POST", WORKSPACE + "/jobs/{name}/cancel", "Jobs - Cancel")
     async def cancel(request: Request) -> Response:
-        await runner.cancel(state.workspace(request), request.path_params["name"])
+        await runner.cancel(Job(state.workspace(request), request.path_params["name"]))
         return Response(status_code=200)
 
     @routes.add("GET", HISTORY + "/runs/{name}/details", "Run history - Details")
@@ -153,19 +105,19 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     @routes.add("GET", HISTORY + "/runs/{name}/children", "Run history - Children")
     async def children(request: Request) -> Response:
         workspace, parent = state.workspace(request), request.path_params["name"]
-        jobs = records.children(workspace, parent)  # none for an unknown job, as on Azure
+        jobs = Job(workspace, parent).children()  # none for an unknown job, as on Azure
         return JSONResponse({"value": [records.run_history(workspace, job) for job in jobs]})
 
     @routes.add("GET", HISTORY + "/runs/{name}/serviceinstances/{node}", "Run history - Services")
     async def services(request: Request) -> Response:
-        records.find(state.workspace(request), request.path_params["name"])
+        Job(state.workspace(request), request.path_params["name"]).read()
         return JSONResponse({"instances": {}})  # no interactive services on this machine
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
     async def patch(request: Request) -> Response:
-        workspace, name = state.workspace(request), request.path_params["name"]
-        body = await json_of(request)
-        properties = records.find(workspace, name).body["properties"]
+        workspace = state.workspace(request)
+        job = Job(workspace, request.path_params["name"])
+        body, properties = await json_of(request), job.properties
         changes: dict[str, Any] = {
             key: body[key] for key in ("displayName", "description") if key in body
         }
@@ -173,13 +125,13 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             changes["tags"] = {**(properties.get("tags") or {}), **object_of(body, "tags")}
         if "hidden" in body:
             changes["isArchived"] = bool(body["hidden"])
-        job = records.update(workspace, name, properties=properties | changes)
-        return JSONResponse(records.run_history(workspace, job))
+        changed = job.update(properties=properties | changes)
+        return JSONResponse(records.run_history(workspace, changed))
 
     @routes.add("POST", HISTORY + "/rundata", "Run history - Run data")
     async def rundata(request: Request) -> Response:
         workspace = state.workspace(request)
-        job = records.find(workspace, str((await json_of(request)).get("runId")))
+        job = Job(workspace, str((await json_of(request)).get("runId"))).read()
         return JSONResponse({"runMetadata": records.run_history(workspace, job)})
 
     @routes.add(
@@ -199,7 +151,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
 
     def _history(request: Request) -> dict[str, Any]:
         workspace = state.workspace(request)
-        job = records.find(workspace, request.path_params["name"])
+        job = Job(workspace, request.path_params["name"]).read()
         return records.run_history(workspace, job)
 
 

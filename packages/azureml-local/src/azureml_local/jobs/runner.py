@@ -19,14 +19,14 @@ from typing import Any
 
 import child_processes
 from azureml_local import interpreters, packages
-from azureml_local.addresses import run_artifacts_path
 from azureml_local.cloud_metadata import credentials
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import AzureError
 from azureml_local.jobs import records
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.slots import Slots
 from azureml_local.mlflow.tracking import Tracking
-from azureml_local.state import ARTIFACTS, State, Workspace
+from azureml_local.state import State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
 POLL_SECONDS = 0.05
@@ -81,66 +81,61 @@ class Runner:
                 error = records.error_document(
                     "the local workspace stopped while the job ran", "ServerStopped"
                 )
-                ended = records.utc_now()
-                records.update(workspace, job.name, status="Failed", ended=ended, error=error)
+                Job(workspace, job.name).end("Failed", error)
                 if job.body.get("tracked"):
                     self._state.background(self.tracking.end_job_run(workspace, job.name, "FAILED"))
 
-    async def cancel(self, workspace: Workspace, name: str) -> None:
+    async def cancel(self, job: Job) -> None:
         """Cancel a queued or running job and its children; a job that has ended stays as it is."""
-        job = records.find(workspace, name)
-        if job.body["status"] in records.FINAL_STATUSES:
+        if job.status in records.FINAL_STATUSES:
             return
-        records.update(workspace, name, cancel=True, status="CancelRequested")
-        self.cancel_event(workspace, name).set()
-        for child in records.children(workspace, name):
-            await self.cancel(workspace, child.name)
-        process = self._processes.get((workspace.key, name))
+        job.update(cancel=True, status="CancelRequested")
+        self.cancel_event(job).set()
+        for child in job.children():
+            await self.cancel(job.sibling(child.name))
+        process = self._processes.get(job.key)
         if process is not None:
             await asyncio.to_thread(child_processes.end_group, process)
 
-    def skip(self, workspace: Workspace, name: str, reason: str) -> None:
+    def skip(self, job: Job, reason: str) -> None:
         """Mark a job that will not run as cancelled."""
-        self._cancel_events.pop((workspace.key, name), None)
-        error, ended = records.error_document(reason), records.utc_now()
-        records.update(workspace, name, status="Canceled", ended=ended, error=error)
+        self._cancel_events.pop(job.key, None)
+        job.end("Canceled", records.error_document(reason))
 
     async def cancel_all(self, workspace: Workspace) -> None:
         """Cancel all jobs of a workspace and wait until none of them runs."""
         for job in workspace.documents.entries(records.KIND):
-            await self.cancel(workspace, job.name)
+            await self.cancel(Job(workspace, job.name))
         while any(key == workspace.key for key, _ in self._cancel_events):
             await asyncio.sleep(POLL_SECONDS)
 
-    def cancel_event(self, workspace: Workspace, name: str) -> asyncio.Event:
+    def cancel_event(self, job: Job) -> asyncio.Event:
         """The event that is set when the job is cancelled."""
-        return self._cancel_events.setdefault((workspace.key, name), asyncio.Event())
+        return self._cancel_events.setdefault(job.key, asyncio.Event())
 
     async def supervise(
         self,
-        workspace: Workspace,
-        name: str,
+        job: Job,
         log: Path,
         work: Work,
         *,
         status: str | None = "Preparing",
     ) -> None:
-        """Run ``work`` as the job ``name`` and set the job's final status.
+        """Run ``work`` as a job and set the job's final status.
 
         Args:
-            workspace: the job's workspace.
-            name: the job.
+            job: the job.
             log: the file for an error, which ``jobs.stream`` shows.
             work: does the job and returns an exit code.
             status: the job's first status; None if ``work`` sets it.
         """
         if status is not None:
-            self.set_status(workspace, name, status)
+            job.set_status(status)
         try:
             code, message = await self._run_work(log, work)
-            await self._record_end(workspace, name, log, code, message)
+            await self._record_end(job, log, code, message)
         finally:  # not earlier: a cancellation before the final status would make a new event
-            self._cancel_events.pop((workspace.key, name), None)
+            self._cancel_events.pop(job.key, None)
 
     async def _run_work(self, log: Path, work: Work) -> tuple[int, str]:
         """Run ``work`` and return its exit code with the message of an error."""
@@ -159,16 +154,14 @@ class Runner:
             traceback.print_exc()  # to the server's log
             return 1, f"defect in azureml-local, see serve.log: {defect!r}"
 
-    async def _record_end(
-        self, workspace: Workspace, name: str, log: Path, code: int, message: str
-    ) -> None:
+    async def _record_end(self, job: Job, log: Path, code: int, message: str) -> None:
         """Write the end of a job. On a full disk, try again until there is free space."""
         while True:
             try:
                 if message and not last_line(log):
                     with log.open("a", encoding="utf-8") as file:
                         file.write(message + "\n")
-                await self._set_final_status(workspace, name, code, message)
+                await self._set_final_status(job, code, message)
             except (OSError, sqlite3.Error) as error:
                 if not is_disk_full(error):
                     raise
@@ -176,59 +169,34 @@ class Runner:
             else:
                 return
 
-    async def _set_final_status(
-        self, workspace: Workspace, name: str, code: int, message: str
-    ) -> None:
-        job = records.find(workspace, name)
+    async def _set_final_status(self, job: Job, code: int, message: str) -> None:
+        body = job.body
         status = "Completed" if code == 0 else "Failed"
         error = None if code == 0 else records.error_document(message)
-        if job.body.get("cancel"):
-            status, error = "Canceled", job.body.get("error")
-        if job.body.get("tracked"):
+        if body.get("cancel"):
+            status, error = "Canceled", body.get("error")
+        if body.get("tracked"):
             try:
-                await self.tracking.end_job_run(workspace, name, RUN_STATUSES[status])
+                await self.tracking.end_job_run(job.workspace, job.name, RUN_STATUSES[status])
             except Exception:  # noqa: BLE001 - the job has ended, even if its run cannot be updated
                 traceback.print_exc()
-        records.update(workspace, name, status=status, ended=records.utc_now(), error=error)
+        job.end(status, error)
 
-    def set_status(self, workspace: Workspace, name: str, status: str) -> None:
-        """Set a job's status and start time; a job that is being cancelled keeps its status."""
-        job = records.find(workspace, name)
-        if job.body.get("cancel"):
-            status = job.body["status"]
-        started = job.body.get("started") or records.utc_now()
-        records.update(workspace, name, started=started, status=status)
-
-    async def create_run(self, workspace: Workspace, name: str, outputs: dict[str, str]) -> None:
-        """Create the MLflow run of a job.
-
-        Args:
-            workspace: the job's workspace.
-            name: the job.
-            outputs: the address of each output.
-        """
-        records.update(workspace, name, outputs=outputs, tracked=True)
-        body = records.find(workspace, name).body
+    async def create_run(self, job: Job, outputs: dict[str, str]) -> None:
+        """Create the MLflow run of a job, whose outputs have these addresses."""
+        body = job.update(outputs=outputs, tracked=True).body
         properties = body["properties"]
         await self.tracking.create_job_run(
-            workspace,
-            name,
+            job.workspace,
+            job.name,
             records.experiment_name(properties),
-            properties.get("displayName") or name,
+            properties.get("displayName") or job.name,
             body.get("parent"),
         )
 
-    def log_file(self, workspace: Workspace, name: str, path: str) -> Path:
-        """A log file among the job's artifacts, which is created."""
-        log = workspace.container(ARTIFACTS) / run_artifacts_path(name) / path
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch()
-        return log
-
     async def run_process(
         self,
-        workspace: Workspace,
-        name: str,
+        job: Job,
         command: list[str],
         *,
         folder: Path,
@@ -241,8 +209,7 @@ class Runner:
         """Run a command of a job and return its exit code.
 
         Args:
-            workspace: the job's workspace.
-            name: the job.
+            job: the job.
             command: program and arguments.
             folder: the working folder.
             log: the file for its output.
@@ -254,7 +221,7 @@ class Runner:
         Raises:
             Cancelled: the job was cancelled before the command started.
         """
-        if records.find(workspace, name).body.get("cancel"):
+        if job.is_cancelled:
             raise Cancelled
         mark = uuid.uuid4().hex
         with log.open("ab") as file:
@@ -264,30 +231,28 @@ class Runner:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=self._job_environment(workspace, variables or {}, bin_folder),
+                env=self._job_environment(job.workspace, variables or {}, bin_folder),
                 mark=mark,
             )
-        self._processes[workspace.key, name] = process
-        self.set_status(workspace, name, status)
+        self._processes[job.key] = process
+        job.set_status(status)
         try:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + timeout if timeout is not None else None
             while process.poll() is None:
                 if deadline is not None and loop.time() > deadline:
-                    await self._cancel_after_timeout(workspace, name, process, log, timeout or 0)
+                    await self._cancel_after_timeout(job, process, log, timeout or 0)
                     break
                 await asyncio.sleep(POLL_SECONDS)
             return await asyncio.to_thread(process.wait)
         finally:
-            del self._processes[workspace.key, name]
+            del self._processes[job.key]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)  # processes that the command left running
             # Those in other process groups too: Open MPI gives each rank a group of its own.
             await asyncio.to_thread(child_processes.end_marked, mark, 0)
 
-    async def build_interpreter(
-        self, workspace: Workspace, name: str, conda_file: str
-    ) -> interpreters.Interpreter | None:
+    async def build_interpreter(self, job: Job, conda_file: str) -> interpreters.Interpreter | None:
         """The interpreter of a job's environment; the build's output is among the job's logs.
 
         None without isolation, or if the interpreter is optional and cannot be built.
@@ -298,11 +263,11 @@ class Runner:
         """
         if self.interpreters is None:
             return None
-        log = self.log_file(workspace, name, interpreters.LOG)
+        log = job.log_file(interpreters.LOG)
 
         async def run(command: list[str]) -> int:
             return await self.run_process(
-                workspace, name, command, folder=log.parent, log=log, status="Preparing"
+                job, command, folder=log.parent, log=log, status="Preparing"
             )
 
         try:
@@ -312,8 +277,7 @@ class Runner:
 
     async def _cancel_after_timeout(
         self,
-        workspace: Workspace,
-        name: str,
+        job: Job,
         process: subprocess.Popen[bytes],
         log: Path,
         timeout: float,
@@ -321,8 +285,7 @@ class Runner:
         message = f"cancelled: the job ran longer than limits.timeout ({timeout:g} s)"
         with log.open("a", encoding="utf-8") as file:
             file.write(message + "\n")
-        error = records.error_document(message)
-        records.update(workspace, name, cancel=True, error=error)
+        job.update(cancel=True, error=records.error_document(message))
         await asyncio.to_thread(child_processes.end_group, process)
 
     @property

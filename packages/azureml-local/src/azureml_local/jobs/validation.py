@@ -12,6 +12,7 @@ from azureml_local.jobs import environments, inputs
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.distribution import instance_count, parse_distribution
 from azureml_local.jobs.parallel_settings import ParallelSettings
+from azureml_local.jobs.records import Job
 from azureml_local.state import Workspace, object_of, text_of
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
@@ -19,7 +20,7 @@ FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,254}\Z")
 KINDS = ("Command", "Pipeline", "Sweep")
 
 
-def check_job(workspace: Workspace, name: str, properties: dict[str, Any]) -> None:
+def check_job(job: Job, properties: dict[str, Any]) -> None:
     """Refuse a job that cannot run.
 
     Raises:
@@ -27,9 +28,9 @@ def check_job(workspace: Workspace, name: str, properties: dict[str, Any]) -> No
         NotFound: an asset or a compute does not exist.
         NotSupported: azureml-local does not run jobs of this type.
     """
-    if not NAME.match(name):
+    if not NAME.match(job.name):
         raise BadRequest(
-            f"job name {name!r} is not valid: use letters, digits, '_' and '-', at most 255",
+            f"job name {job.name!r} is not valid: use letters, digits, '_' and '-', at most 255",
             "UserError",
             target="name",
         )
@@ -44,11 +45,11 @@ def check_job(workspace: Workspace, name: str, properties: dict[str, Any]) -> No
     object_of(properties, "tags")
     _check_names(properties)
     for value in object_of(properties, "inputs").values():
-        check_input(workspace, value)
+        check_input(job.workspace, value)
     for value in object_of(properties, "outputs").values():
         inputs.check_output(value)
     if kind == "Command":
-        check_command(workspace, properties)
+        check_command(job.workspace, properties)
 
 
 def check_command(workspace: Workspace, properties: dict[str, Any]) -> None:

@@ -16,9 +16,11 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.assets import validate_name
 from azureml_local.errors import AzureError, BadRequest, NotFound, NotSupported
-from azureml_local.jobs import records, routes, validation
+from azureml_local.jobs import validation
 from azureml_local.jobs.completion import complete_job
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
+from azureml_local.jobs.submission import submit_job
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.schedules import triggers
 from azureml_local.state import State, Workspace, json_of, object_of, text_of
@@ -105,12 +107,12 @@ class Schedules:
         """Submit the job of a schedule and return the job's name."""
         moment = due or datetime.now(UTC)
         name = f"{schedule.name}-{moment.strftime('%Y%m%dT%H%M%SZ')}"
-        if workspace.documents.get(records.KIND, name) is not None:
+        if Job(workspace, name).exists:
             name = f"{schedule.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
         definition = {**schedule.body["properties"]["action"]["jobDefinition"]}
         definition["experimentName"] = definition.get("experimentName") or schedule.name
         definition.setdefault("displayName", schedule.name)
-        routes.create(self._runner, workspace, name, definition, schedule=schedule.name)
+        submit_job(self._runner, Job(workspace, name), definition, schedule=schedule.name)
         self._update(schedule, job=name, error=None)
         return name
 
@@ -138,7 +140,7 @@ class Schedules:
         definition = complete_job(
             self._job_definition(workspace, object_of(action, "jobDefinition"))
         )
-        validation.check_job(workspace, name, definition)
+        validation.check_job(Job(workspace, name), definition)
         trigger = triggers.complete_trigger(object_of(properties, "trigger"))
         begun = datetime.now(UTC).replace(microsecond=0)  # triggers are due at whole seconds
         triggers.parse_trigger(trigger, begun)
@@ -164,8 +166,7 @@ class Schedules:
         """The job to submit: the definition itself, or that of its source job."""
         source = text_of(definition, "sourceJobId")
         if source and not definition.get("jobs"):
-            job = records.find(workspace, source.rsplit("/", 1)[-1])
-            properties = job.body["properties"]
+            properties = Job(workspace, source.rsplit("/", 1)[-1]).properties
             copied = {k: v for k, v in properties.items() if k not in ("services", "status")}
             own = object_of({"definition": definition}, "definition")
             return {**copied, **own, "sourceJobId": source}

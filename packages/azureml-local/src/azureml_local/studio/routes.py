@@ -17,6 +17,7 @@ from azureml_local import assets
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.errors import AzureError, NotFound
 from azureml_local.jobs import records
+from azureml_local.jobs.records import Job
 from azureml_local.mlflow import registry
 from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.routes import PLAIN_MODELS, forward
@@ -119,8 +120,7 @@ class Studio:
         return self._page("jobs", workspace, "jobs", jobs=jobs)
 
     async def _job(self, request: Request, workspace: Workspace) -> Response:
-        name = request.path_params["name"]
-        job = records.find(workspace, name)
+        job = Job(workspace, request.path_params["name"]).read()
         over = (
             job.body["status"] in records.FINAL_STATUSES
         )  # read the status before the log, or the end of the log is missed
@@ -129,8 +129,8 @@ class Studio:
             key: await run_in_threadpool(views.files, workspace.local_path(uri))
             for key, uri in (job.body.get("outputs") or {}).items()
         }
-        folder = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
-        children = records.children(workspace, job.name)
+        folder = Job(workspace, job.name).artifacts
+        children = Job(workspace, job.name).children()
         return self._page(
             "job",
             workspace,
@@ -160,7 +160,7 @@ class Studio:
 
     async def _log(self, request: Request, workspace: Workspace) -> Response:
         """The part of a job's log after byte ``from``, and the job's status."""
-        job = records.find(workspace, request.path_params["name"])
+        job = Job(workspace, request.path_params["name"]).read()
         over = job.body["status"] in records.FINAL_STATUSES
         offset = request.query_params.get("from", "0")
         start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 16 else 0
@@ -171,7 +171,7 @@ class Studio:
 
     def _read_log(self, workspace: Workspace, job: Resource, start: int | None) -> tuple[str, int]:
         """A job's log from byte ``start``, or its end; also returns the position after it."""
-        folder = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
+        folder = Job(workspace, job.name).artifacts
         names = [*records.stream_logs(folder), records.SCORING_LOG]
         log = next((p for name in names if (p := folder / name).is_file()), None)
         if log is None:
@@ -193,7 +193,7 @@ class Studio:
 
     async def _output(self, request: Request, workspace: Workspace) -> Response:
         params = request.path_params
-        job = records.find(workspace, params["name"])
+        job = Job(workspace, params["name"]).read()
         uri = (job.body.get("outputs") or {}).get(params["output"])
         if uri is None:
             raise NotFound(f"Output {params['output']} was not found in job {job.name}.")

@@ -22,6 +22,7 @@ import httpx
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.errors import AzureError
 from azureml_local.jobs import command_jobs, inputs, records
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
@@ -32,7 +33,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_number,
     trial_properties,
 )
-from azureml_local.state import Workspace, object_of
+from azureml_local.state import object_of
 from azureml_local.store import Resource
 
 MAX_FIRST_FAILURES = 3
@@ -41,22 +42,17 @@ PRIMARY_METRIC, BEST_TRIAL, SCORE = "primary_metric_config", "best_child_run_id"
 """The properties of a sweep with its objective, its best trial, and that trial's metric."""
 
 
-async def run_sweep(
-    runner: Runner, workspace: Workspace, name: str, root: str | None = None
-) -> None:
+async def run_sweep(runner: Runner, job: Job) -> None:
     """Run a sweep job from its first trial to its final status.
 
     Args:
         runner: runs the trials.
-        workspace: the job's workspace.
-        name: the sweep job, or the step that is a sweep.
-        root: the outermost pipeline job; None if it is this one.
+        job: the sweep job, or the step that is a sweep.
     """
-    log = runner.log_file(workspace, name, records.SWEEP_LOG)
-    properties = records.find(workspace, name).body["properties"]
+    properties = job.properties
     settings = SweepSettings.read(properties)
-    run = _SweepRun(runner, workspace, name, properties, settings, log, root or name)
-    await runner.supervise(workspace, name, log, run.run_trials, status="Running")
+    run = _SweepRun(runner, job, properties, settings, job.log_file(records.SWEEP_LOG))
+    await runner.supervise(job, run.log, run.run_trials, status="Running")
 
 
 @dataclass
@@ -64,12 +60,10 @@ class _SweepRun:
     """One run of a sweep's trials; the arguments of :func:`run_sweep`, its settings and its log."""
 
     runner: Runner
-    workspace: Workspace
-    name: str
+    job: Job
     properties: dict[str, Any]
     settings: SweepSettings
     log: Path
-    root: str
     failure: str = ""
     _ended: list[str] = field(default_factory=list)
     """The final statuses of the trials in the order of their ends."""
@@ -84,7 +78,7 @@ class _SweepRun:
         Raises:
             AzureError: the sweep failed.
         """
-        await self.runner.create_run(self.workspace, self.name, {})
+        await self.runner.create_run(self.job, {})
         samples = await asyncio.to_thread(self.settings.sample_trials)
         self._write_log(f"sampled {len(samples)} trials ({self.settings.algorithm})")
         self._set_properties(samples)
@@ -99,8 +93,8 @@ class _SweepRun:
                 task.cancel()
         for trial in self._trials():
             if trial.body["status"] not in records.FINAL_STATUSES:  # its task had an error
-                self.runner.skip(self.workspace, trial.name, self.failure)
-        if not self.failure and not self._is_cancelled():
+                self.runner.skip(self.job.sibling(trial.name), self.failure)
+        if not self.failure and not self.job.is_cancelled:
             await asyncio.to_thread(self._take_outputs, self._best_trial())
         if not self.failure and self._ended and set(self._ended) == {"Failed"}:
             self.failure = f"all trials failed: {self._first_error()}"
@@ -113,7 +107,7 @@ class _SweepRun:
         active = asyncio.Semaphore(self.settings.max_concurrent_trials)
         for number, parameters in enumerate(samples):
             await active.acquire()
-            if self.failure or self._is_cancelled():
+            if self.failure or self.job.is_cancelled:
                 return
             trial = self._create_trial(number, parameters)
             group.create_task(self._fail_on_error(self._run_trial(trial, active)))
@@ -130,28 +124,27 @@ class _SweepRun:
             await self._cancel_trials()
 
     def _create_trial(self, number: int, parameters: Parameters) -> str:
-        trial = trial_name(self.name, number)
-        check_unused(self.workspace, trial)
-        body = {
-            "properties": trial_properties(self.properties, self.settings, trial, parameters),
-            "status": "NotStarted",
-            "submitted": records.utc_now(),
-            "parent": self.name,
-            "root": self.root,
-            "trial": {"parameters": parameters},
-        }
-        self.workspace.documents.put(records.KIND, trial, body)
+        trial = trial_name(self.job.name, number)
+        job = self.job.sibling(trial)
+        check_unused(job)
+        job.create(
+            trial_properties(self.properties, self.settings, trial, parameters),
+            parent=self.job.name,
+            root=self.job.root,
+            trial={"parameters": parameters},
+        )
         self._write_log(f"trial {trial} submitted: {json.dumps(parameters)}")
         return trial
 
     async def _run_trial(self, trial: str, active: asyncio.Semaphore) -> None:
+        job = self.job.sibling(trial)
         try:
-            await command_jobs.run_command_job(self.runner, self.workspace, trial)
+            await command_jobs.run_command_job(self.runner, job)
             await self._read_metric(trial)
-            status = records.find(self.workspace, trial).body["status"]
+            status = job.status
             self._ended.append(status)
             self._write_log(f"trial {trial} {status}")
-            if self._ended == ["Failed"] * MAX_FIRST_FAILURES and not self._is_cancelled():
+            if self._ended == ["Failed"] * MAX_FIRST_FAILURES and not self.job.is_cancelled:
                 self.failure = (
                     f"the first {MAX_FIRST_FAILURES} trials failed: {self._first_error()}"
                 )
@@ -160,25 +153,24 @@ class _SweepRun:
             active.release()
 
     def _trials(self) -> list[Resource]:
-        return records.children(self.workspace, self.name)
+        return self.job.children()
 
     async def _cancel_trials(self) -> None:
         for trial in self._trials():
-            await self.runner.cancel(self.workspace, trial.name)
+            await self.runner.cancel(self.job.sibling(trial.name))
 
     async def _cancel_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         message = f"cancelled: the sweep ran longer than limits.timeout ({seconds:g} s)"
         self._write_log(message)
-        error = records.error_document(message)
-        records.update(self.workspace, self.name, error=error)
-        await self.runner.cancel(self.workspace, self.name)
+        self.job.update(error=records.error_document(message))
+        await self.runner.cancel(self.job)
 
     async def _read_metric(self, trial: str) -> None:
         """Read the primary metric of a trial and store its best value; an error is logged."""
         try:
             history = await read_history(
-                self.runner.tracking, self.workspace, trial, self.settings.metric
+                self.runner.tracking, self.job.workspace, trial, self.settings.metric
             )
         except (AzureError, httpx.HTTPError) as error:
             message = f"trial {trial}: cannot read its metric: {error!r}"
@@ -188,9 +180,9 @@ class _SweepRun:
             return
         if history != self._histories.get(trial):
             self._histories[trial] = history
-            body = records.find(self.workspace, trial).body
-            result = {**body["trial"], "metric": self.settings.best(history)}
-            records.update(self.workspace, trial, trial=result)
+            job = self.job.sibling(trial)
+            result = {**job.body["trial"], "metric": self.settings.best(history)}
+            job.update(trial=result)
 
     async def _apply_policy(self) -> None:
         """Cancel running trials as the early termination policy says."""
@@ -208,7 +200,7 @@ class _SweepRun:
                         trial, interval, self._histories, maximize=self.settings.maximize
                     ):
                         self._write_log(f"trial {trial} cancelled by the policy at {interval}")
-                        await self.runner.cancel(self.workspace, trial)
+                        await self.runner.cancel(self.job.sibling(trial))
                         break
                 applied[trial] = reached
 
@@ -233,16 +225,16 @@ class _SweepRun:
         self._write_log(f"best trial: {best.name} ({self.settings.metric} {score})")
         uris = {}
         for key, value in object_of(self.properties, "outputs").items():
-            output = inputs.resolve_output(self.workspace, self.name, key, value)
+            output = inputs.resolve_output(self.job, key, value)
             uris[key] = output.uri
-            source = self.workspace.local_path(best.body["outputs"][key])
+            source = self.job.workspace.local_path(best.body["outputs"][key])
             output.folder.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, output.path, dirs_exist_ok=True)
             elif source.exists():
                 shutil.copy(source, output.path)
-            inputs.register_output(self.workspace, key, output)
-        records.update(self.workspace, self.name, outputs=uris)
+            inputs.register_output(self.job.workspace, key, output)
+        self.job.update(outputs=uris)
         self._add_properties(
             {
                 BEST_TRIAL: best.name,
@@ -269,16 +261,15 @@ class _SweepRun:
                 "space_size": "infinite_space_size" if math.isinf(size) else str(int(size)),
             }
         )
-        tags = {trial_name(self.name, i): json.dumps(each) for i, each in enumerate(samples)}
-        body = records.find(self.workspace, self.name).body
-        properties = body["properties"]
+        tags = {trial_name(self.job.name, i): json.dumps(each) for i, each in enumerate(samples)}
+        properties = self.job.properties
         properties["tags"] = {**object_of(properties, "tags"), **tags}
-        records.update(self.workspace, self.name, properties=properties)
+        self.job.update(properties=properties)
 
     def _add_properties(self, new: dict[str, str]) -> None:
-        properties = records.find(self.workspace, self.name).body["properties"]
+        properties = self.job.properties
         properties["properties"] = {**object_of(properties, "properties"), **new}
-        records.update(self.workspace, self.name, properties=properties)
+        self.job.update(properties=properties)
 
     def _first_error(self) -> str:
         """The message of the first trial that failed."""
@@ -292,6 +283,3 @@ class _SweepRun:
     def _write_log(self, line: str) -> None:
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"[{records.utc_now()}] {line}\n")
-
-    def _is_cancelled(self) -> bool:
-        return bool(records.find(self.workspace, self.name).body.get("cancel"))

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from azureml_local.errors import Conflict
-from azureml_local.jobs import records
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.mlflow.tracking import Tracking
@@ -31,16 +31,16 @@ def trial_number(name: str) -> int:
     return int(name.rpartition("_")[2])
 
 
-def check_unused(workspace: Workspace, trial: str) -> None:
+def check_unused(trial: Job) -> None:
     """Refuse the name of a trial that another job has.
 
     Raises:
         Conflict: the job exists.
     """
-    if workspace.documents.get(records.KIND, trial) is not None:
+    if trial.exists:
         raise Conflict(
-            f"job {trial} exists, but a trial of the sweep has this name; use another name for "
-            "the sweep",
+            f"job {trial.name} exists, but a trial of the sweep has this name; "
+            "use another name for the sweep",
             "UserError",
             target="name",
         )

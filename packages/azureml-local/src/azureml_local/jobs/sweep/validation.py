@@ -7,6 +7,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import validation
+from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.jobs.sweep.trials import (
     PARAMETER,
@@ -69,7 +70,7 @@ def _without_empty(value: Any) -> Any:
     return {key: each for key, each in fields.items() if each not in (None, {}, [], "")}
 
 
-def check_trial_names(workspace: Workspace, name: str, settings: SweepSettings) -> None:
+def check_trial_names(job: Job, settings: SweepSettings) -> None:
     """Refuse a sweep whose trials cannot have their names.
 
     Raises:
@@ -77,17 +78,17 @@ def check_trial_names(workspace: Workspace, name: str, settings: SweepSettings) 
         Conflict: another job has the name of a trial.
     """
     count = int(min(settings.max_total_trials, settings.space_size))
-    if not validation.NAME.match(trial_name(name, count - 1)):
+    if not validation.NAME.match(trial_name(job.name, count - 1)):
         raise BadRequest(
-            f"job name {name!r} is too long: names of its trials have more than 255 characters",
+            f"job name {job.name!r} is too long: names of its trials have more than 255 characters",
             "UserError",
             target="name",
         )
     for number in range(count):
-        check_unused(workspace, trial_name(name, number))
+        check_unused(job.sibling(trial_name(job.name, number)))
 
 
-def check_sweep(workspace: Workspace, name: str, properties: dict[str, Any]) -> SweepSettings:
+def check_sweep(workspace: Workspace, properties: dict[str, Any]) -> SweepSettings:
     """Refuse a sweep whose settings are not valid, or whose trials cannot run.
 
     Raises:
@@ -105,6 +106,6 @@ def check_sweep(workspace: Workspace, name: str, properties: dict[str, Any]) -> 
                 target="trial.command",
             )
     example = {key: each.value(0.5) for key, each in settings.space.items()}
-    trial = trial_properties(properties, settings, name, example)
+    trial = trial_properties(properties, settings, "trial", example)
     validation.check_command(workspace, trial)
     return settings

@@ -1,0 +1,42 @@
+"""Submission of jobs: by a client, or by a schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azureml_local.jobs import command_jobs, pipeline_jobs, plans, validation
+from azureml_local.jobs.completion import complete_job
+from azureml_local.jobs.records import Job
+from azureml_local.jobs.runner import Runner
+from azureml_local.jobs.sweep.runs import run_sweep
+from azureml_local.jobs.sweep.validation import check_sweep, check_trial_names, complete_sweep
+from azureml_local.store import Resource
+
+
+def submit_job(runner: Runner, job: Job, properties: dict[str, Any], **fields: Any) -> Resource:
+    """Accept a new job and run it in the background.
+
+    Args:
+        runner: runs the job.
+        job: the job, which does not exist yet.
+        properties: the job as the API has it.
+        fields: other fields of its document, such as the schedule that started it.
+
+    Raises:
+        AzureError: the job is not valid.
+    """
+    properties = complete_job(properties)
+    validation.check_job(job, properties)
+    kind = properties["jobType"]
+    plan = plans.Plan.read(job.workspace, properties) if kind == "Pipeline" else None
+    if kind == "Sweep":
+        properties = complete_sweep(job.workspace, properties)
+        check_trial_names(job, check_sweep(job.workspace, properties))
+    document = job.create(properties, **fields)
+    if plan is not None:
+        job.workspace.state.background(pipeline_jobs.run_pipeline(runner, job, plan))
+    elif kind == "Sweep":
+        job.workspace.state.background(run_sweep(runner, job))
+    else:
+        job.workspace.state.background(command_jobs.run_command_job(runner, job))
+    return document
