@@ -292,18 +292,16 @@ def version_document(workspace: Workspace, asset: Resource) -> dict[str, Any]:
     if asset.kind == "components":
         identity = {"name": asset.name, "version": asset.version}
         body = {**body, "componentSpec": {**identity, **body["componentSpec"]}}
-    return {
-        "id": f"{workspace.path}/{asset.kind}/{asset.name}/versions/{asset.version}",
-        "name": asset.version,
-        "type": f"Microsoft.MachineLearningServices/workspaces/{asset.kind}/versions",
-        "systemData": _system_data(asset, asset),
-        "properties": {
+    return workspace.document(
+        f"{asset.kind}/{asset.name}/versions/{asset.version}",
+        systemData=_system_data(asset, asset),
+        properties={
             "provisioningState": "Succeeded",
             "properties": {},
             "tags": {},
             **body,
         },
-    }
+    )
 
 
 def _system_data(first: Resource, last: Resource) -> dict[str, Any]:
@@ -319,12 +317,10 @@ def _container(workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
         raise NotFound(f"{KINDS[kind]} container {name} was not found.", "UserError")
     active = [each for each in versions if not _archived(each)] or versions
     latest = active[-1] if active else None
-    return {
-        "id": f"{workspace.path}/{kind}/{versions[0].name if versions else name}",
-        "name": versions[0].name if versions else name,
-        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
-        "systemData": _system_data(versions[0], versions[-1]) if versions else {},
-        "properties": {
+    return workspace.document(
+        f"{kind}/{versions[0].name if versions else name}",
+        systemData=_system_data(versions[0], versions[-1]) if versions else {},
+        properties={
             "latestVersion": latest.version if latest else None,
             "nextVersion": next_version(workspace, kind, name),
             "isArchived": False,
@@ -333,7 +329,7 @@ def _container(workspace: Workspace, kind: str, name: str) -> dict[str, Any]:
             "tags": {},
             **(container.body if container else {}),
         },
-    }
+    )
 
 
 def _versions(workspace: Workspace, kind: str, request: Request) -> list[dict[str, Any]]:

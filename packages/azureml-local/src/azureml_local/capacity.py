@@ -45,7 +45,7 @@ def register(routes: Routes, state: State) -> None:
     @routes.add("POST", compute.ONE + "/listNodes", "Compute - List nodes")
     async def nodes(request: Request) -> Response:
         workspace = state.workspace(request)
-        target = compute.find(workspace, request.path_params["name"])
+        target = workspace.require(compute.KIND, request.path_params["name"], "Compute")
         jobs = [each.name for each in jobs_on(workspace, target.name, "Running")]
         return JSONResponse(
             {

@@ -57,7 +57,9 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
     @routes.add("GET", ONE, "Compute - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        return JSONResponse(_shown(workspace, find(workspace, request.path_params["name"])))
+        return JSONResponse(
+            _shown(workspace, workspace.require(KIND, request.path_params["name"], "Compute"))
+        )
 
     @routes.add("GET", WORKSPACE + "/computes", "Compute - List")
     async def list_all(request: Request) -> Response:
@@ -81,7 +83,7 @@ def _register_action(
     @routes.add("POST", f"{ONE}/{action}", f"Compute - {action.title()}")
     async def act(request: Request) -> Response:
         workspace = state.workspace(request)
-        target = find(workspace, request.path_params["name"])
+        target = workspace.require(KIND, request.path_params["name"], "Compute")
         if target.body["properties"]["computeType"] != INSTANCE:
             raise BadRequest(f"{target.name} is not a compute instance", "UserError")
         target.body["properties"]["properties"]["state"] = new_state
@@ -129,18 +131,6 @@ def max_concurrent_jobs(workspace: Workspace, name: str) -> int:
     return int(settings["scaleSettings"]["maxNodeCount"])
 
 
-def find(workspace: Workspace, name: str) -> Resource:
-    """A compute by its name.
-
-    Raises:
-        NotFound: it does not exist.
-    """
-    target = workspace.documents.get(KIND, name)
-    if target is None:
-        raise NotFound(f"Compute {name} was not found in workspace {workspace.name}.")
-    return target
-
-
 def _validate_properties(old: Resource | None, body: dict[str, Any]) -> dict[str, Any]:
     """The properties of a compute: the new ones, and the old ones that are not changed."""
     properties = object_of(body, "properties")
@@ -173,16 +163,14 @@ def _scale(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(workspace: Workspace, target: Resource) -> dict[str, Any]:
-    return {
-        "id": f"{workspace.path}/computes/{target.name}",
-        "name": target.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/computes",
-        "location": target.body.get("location") or LOCATION,
-        "tags": target.body.get("tags") or {},
-        "properties": {
+    return workspace.document(
+        f"computes/{target.name}",
+        location=target.body.get("location") or LOCATION,
+        tags=target.body.get("tags") or {},
+        properties={
             **target.body["properties"],
             "provisioningState": "Succeeded",
             "createdOn": target.created,
             "modifiedOn": target.modified,
         },
-    }
+    )

@@ -168,11 +168,9 @@ def _shown(workspace: Workspace, name: str) -> dict[str, Any]:
     credentials = body.get("credentials") or {}
     if isinstance(credentials, str):  # of an older azureml-local
         credentials = {"credentialsType": credentials}
-    return {
-        "id": f"{workspace.path}/datastores/{name}",
-        "name": name,
-        "type": "Microsoft.MachineLearningServices/workspaces/datastores",
-        "properties": {
+    return workspace.document(
+        f"datastores/{name}",
+        properties={
             "properties": {},
             "tags": {},
             **properties,
@@ -184,4 +182,4 @@ def _shown(workspace: Workspace, name: str) -> dict[str, Any]:
             "isDefault": name.lower() == FILES,
             "credentials": {"credentialsType": "None" if body else "Sas", **credentials},
         },
-    }
+    )

@@ -30,6 +30,7 @@ LOCATION = "local"
 REGISTRIES = "registries"
 MICROSOFT_REGISTRY = re.compile(r"azureml(-.*)?", re.IGNORECASE)
 """Registries of Microsoft."""
+TYPE = "Microsoft.MachineLearningServices/workspaces"
 BLOB_HOST = ".blob.core.windows.net/"
 DATASTORE_PATH = re.compile(
     r"azureml://(?:subscriptions/.*?/workspaces/[^/]+/)?datastores/([^/]+)/(?:paths/)?(.+)",
@@ -76,6 +77,27 @@ class Workspace:
     def blobs(self) -> Path:
         """The folder of its storage account, with one folder for each container."""
         return self.state.data / "blobs" / self.key
+
+    def require(self, kind: str, name: str, title: str, code: str | None = None) -> Resource:
+        """A document by its name; ``title`` names its kind in the error.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        resource = self.documents.get(kind, name)
+        if resource is None:
+            raise NotFound(f"{title} {name} was not found in workspace {self.name}.", code)
+        return resource
+
+    def document(self, path: str, **fields: Any) -> dict[str, Any]:
+        """A resource as the API shows it, by its path below the workspace: ``jobs/name``."""
+        parts = path.split("/")
+        return {
+            "id": f"{self.path}/{path}",
+            "name": parts[-1],
+            "type": "/".join([TYPE, *parts[::2]]),
+            **fields,
+        }
 
     def container(self, datastore: str) -> Path:
         """The folder of a datastore's blobs.

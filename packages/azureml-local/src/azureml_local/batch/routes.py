@@ -13,17 +13,16 @@ from azureml_local import assets, auth
 from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
-from azureml_local.endpoint_names import require_unique_name
-from azureml_local.errors import BadRequest, NotFound
+from azureml_local.endpoints import BATCH
+from azureml_local.errors import BadRequest
 from azureml_local.jobs import records
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
-from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
+from azureml_local.state import State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 
-ENDPOINTS = "batchEndpoints"
-DEPLOYMENTS = "batchDeployments"
+ENDPOINTS, DEPLOYMENTS = BATCH.endpoints, BATCH.deployments
 BASE = WORKSPACE + "/batchEndpoints/{endpoint}"
 ONE = BASE + "/deployments/{deployment}"
 
@@ -36,12 +35,12 @@ def register(
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
     async def put_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
-        require_unique_name(workspace, ENDPOINTS, name)
+        BATCH.require_unique_name(workspace, name)
         body = await json_of(request)
         properties = object_of(body, "properties")
         default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
-            _deployment(workspace, name, default)
+            BATCH.deployment(workspace, name, default)
         document = {"tags": object_of(body, "tags"), "properties": properties}
         endpoint = workspace.documents.put(ENDPOINTS, name, document)
         return JSONResponse(
@@ -53,7 +52,7 @@ def register(
     @routes.add("GET", BASE, "Batch endpoints - Get")
     async def get_endpoint(request: Request) -> Response:
         workspace = state.workspace(request)
-        endpoint = _find(workspace, request.path_params["endpoint"])
+        endpoint = BATCH.endpoint(workspace, request.path_params["endpoint"])
         return JSONResponse(_endpoint_document(workspace, endpoint))
 
     @routes.add("GET", WORKSPACE + "/batchEndpoints", "Batch endpoints - List")
@@ -66,7 +65,7 @@ def register(
     async def delete_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         with state.store.transaction():
-            for each in _deployments(workspace, name):
+            for each in BATCH.deployments_of(workspace, name):
                 workspace.documents.delete(DEPLOYMENTS, each.name)
             there = workspace.documents.delete(ENDPOINTS, name)
         return Response(status_code=200 if there else 204)
@@ -74,10 +73,10 @@ def register(
     @routes.add("PUT|PATCH", ONE, "Batch deployments - Create or update")
     async def put_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        _find(workspace, params["endpoint"])
+        BATCH.endpoint(workspace, params["endpoint"])
         body = await json_of(request)
         properties = object_of(body, "properties")
-        name = _key(params["endpoint"], params["deployment"])
+        name = "{endpoint}/{deployment}".format(**params)
         old = workspace.documents.get(DEPLOYMENTS, name)
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
@@ -109,13 +108,13 @@ def register(
     @routes.add("GET", ONE, "Batch deployments - Get")
     async def get_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        deployment = _deployment(workspace, params["endpoint"], params["deployment"])
+        deployment = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
         return JSONResponse(_deployment_document(workspace, deployment))
 
     @routes.add("GET", BASE + "/deployments", "Batch deployments - List")
     async def list_deployments(request: Request) -> Response:
         workspace = state.workspace(request)
-        deployments = _deployments(workspace, request.path_params["endpoint"])
+        deployments = BATCH.deployments_of(workspace, request.path_params["endpoint"])
         return JSONResponse(
             {"value": [_deployment_document(workspace, each) for each in deployments]}
         )
@@ -123,7 +122,7 @@ def register(
     @routes.add("DELETE", ONE, "Batch deployments - Delete")
     async def delete_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        name = _key(params["endpoint"], params["deployment"])
+        name = "{endpoint}/{deployment}".format(**params)
         there = workspace.documents.delete(DEPLOYMENTS, name)
         return Response(status_code=200 if there else 204)
 
@@ -132,12 +131,12 @@ def register(
         auth.require_token(state.secret, request)
         workspace = state.workspace_by_key(request.path_params["key"])
         name = request.path_params["endpoint"]
-        endpoint = _find(workspace, name)
+        endpoint = BATCH.endpoint(workspace, name)
         named = request.headers.get("azureml-model-deployment")
         chosen = named or (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
         if not chosen:
             raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
-        deployment = _deployment(workspace, name, chosen)
+        deployment = BATCH.deployment(workspace, name, chosen)
         call = object_of(await json_of(request), "properties")
         job = invocations.submit(workspace, endpoint.name, deployment, call)
         return JSONResponse(records.document(workspace, job), status_code=201)
@@ -157,67 +156,29 @@ def register(
         return JSONResponse({"value": jobs})
 
 
-def _key(endpoint: str, deployment: str) -> str:
-    return f"{endpoint}/{deployment}"
-
-
-def _find(workspace: Workspace, name: str) -> Resource:
-    endpoint = workspace.documents.get(ENDPOINTS, name)
-    if endpoint is None:
-        raise NotFound(f"Batch endpoint {name} was not found in workspace {workspace.name}.")
-    return endpoint
-
-
-def _deployment(workspace: Workspace, endpoint: str, name: str) -> Resource:
-    deployment = workspace.documents.get(DEPLOYMENTS, _key(endpoint, name))
-    if deployment is None:
-        raise NotFound(f"Deployment {name} was not found under batch endpoint {endpoint}.")
-    return deployment
-
-
-def _deployments(workspace: Workspace, endpoint: str) -> list[Resource]:
-    deployments = workspace.documents.entries(DEPLOYMENTS)
-    return [each for each in deployments if each.name.startswith(f"{endpoint}/")]
-
-
 def _endpoint_document(workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
-    return {
-        "id": f"{workspace.path}/batchEndpoints/{endpoint.name}",
-        "name": endpoint.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints",
-        "location": LOCATION,
-        "systemData": endpoint.system_data,
-        "tags": endpoint.body["tags"],
-        "properties": {
-            "properties": {},
-            "authMode": "AADToken",
-            **endpoint.body["properties"],
-            # The SDK assigns into it, so it has to be an object.
-            "defaults": endpoint.body["properties"].get("defaults") or {"deploymentName": None},
-            "scoringUri": f"{workspace.state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
-            "provisioningState": "Succeeded",
-        },
+    properties = {
+        "properties": {},
+        "authMode": "AADToken",
+        **endpoint.body["properties"],
+        # The SDK assigns into it, so it has to be an object.
+        "defaults": endpoint.body["properties"].get("defaults") or {"deploymentName": None},
+        "scoringUri": f"{workspace.state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
+        "provisioningState": "Succeeded",
     }
+    return BATCH.document(workspace, endpoint, properties)
 
 
 def _deployment_document(workspace: Workspace, deployment: Resource) -> dict[str, Any]:
-    endpoint, _, name = deployment.name.partition("/")
     properties = deployment.body["properties"]
     model = properties.get("model")
     if component_of(properties):  # the SDK requires the settings
         configuration = {"settings": {}, **object_of(properties, "deploymentConfiguration")}
         properties = {**properties, "deploymentConfiguration": configuration}
-    return {
-        "id": f"{workspace.path}/batchEndpoints/{endpoint}/deployments/{name}",
-        "name": name,
-        "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments",
-        "location": LOCATION,
-        "systemData": deployment.system_data,
-        "tags": deployment.body["tags"],
-        "properties": {
-            "properties": {},
-            **properties,
-            **({"model": {"referenceType": "Id", "assetId": model_id(model)}} if model else {}),
-            "provisioningState": "Succeeded",
-        },
+    properties = {
+        "properties": {},
+        **properties,
+        **({"model": {"referenceType": "Id", "assetId": model_id(model)}} if model else {}),
+        "provisioningState": "Succeeded",
     }
+    return BATCH.document(workspace, deployment, properties)

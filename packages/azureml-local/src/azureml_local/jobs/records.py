@@ -9,7 +9,6 @@ from typing import Any
 
 from azureml_local import addresses, auth
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
-from azureml_local.errors import NotFound
 from azureml_local.state import ARTIFACTS, Workspace
 from azureml_local.store import Resource
 
@@ -48,12 +47,7 @@ class Job:
         Raises:
             NotFound: it does not exist.
         """
-        job = self.workspace.documents.get(KIND, self.name)
-        if job is None:
-            raise NotFound(
-                f"Job {self.name} was not found in workspace {self.workspace.name}.", "UserError"
-            )
-        return job
+        return self.workspace.require(KIND, self.name, "Job", "UserError")
 
     @property
     def body(self) -> dict[str, Any]:
@@ -166,13 +160,7 @@ def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
             "endpoint": studio_url(workspace, job.name),
         },
     }
-    return {
-        "id": f"{workspace.path}/jobs/{job.name}",
-        "name": job.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "systemData": job.system_data,
-        "properties": properties,
-    }
+    return workspace.document(f"jobs/{job.name}", systemData=job.system_data, properties=properties)
 
 
 def experiment_name(properties: dict[str, Any]) -> str:

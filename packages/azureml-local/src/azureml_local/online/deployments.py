@@ -14,6 +14,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.endpoints import ONLINE, split_name
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
 from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
@@ -23,11 +24,7 @@ from azureml_local.online.resources import (
     DEPLOYMENTS,
     ENDPOINTS,
     ONE,
-    get_deployment,
-    get_endpoint,
-    list_deployments,
     pool_key,
-    split_name,
     traffic_shares,
     validate_name,
 )
@@ -36,7 +33,7 @@ from azureml_local.online.worker import LaunchSettings
 from azureml_local.operations import Operations
 from azureml_local.routing import Routes
 from azureml_local.scoring.deployment_files import DeploymentFiles, copy_deployment_files
-from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
+from azureml_local.state import State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 
 DEFAULT_SKU = {"name": "Default", "capacity": 1}
@@ -101,7 +98,7 @@ class Deployments:
     async def _put(self, request: Request) -> Response:
         state = self._state
         workspace, params = state.workspace(request), request.path_params
-        endpoint = get_endpoint(workspace, params["endpoint"])
+        endpoint = ONLINE.endpoint(workspace, params["endpoint"])
         name = f"{endpoint.name}/{validate_name('Deployment', params['deployment'])}"
         body = await json_of(request)
         old = workspace.documents.get(DEPLOYMENTS, name)
@@ -196,12 +193,12 @@ class Deployments:
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        deployments = list_deployments(workspace, request.path_params["endpoint"])
+        deployments = ONLINE.deployments_of(workspace, request.path_params["endpoint"])
         return JSONResponse({"value": [_document(workspace, each) for each in deployments]})
 
     async def _delete(self, request: Request) -> Response:
         workspace, params = self._state.workspace(request), request.path_params
-        endpoint = get_endpoint(workspace, params["endpoint"])
+        endpoint = ONLINE.endpoint(workspace, params["endpoint"])
         live, mirror = traffic_shares(endpoint, params["deployment"])
         if live or mirror:
             kind = "traffic" if live else "mirrored traffic"
@@ -257,7 +254,7 @@ class Deployments:
 
     def _find(self, workspace: Workspace, request: Request) -> Resource:
         params = request.path_params
-        return get_deployment(workspace, params["endpoint"], params["deployment"])
+        return ONLINE.deployment(workspace, params["endpoint"], params["deployment"])
 
 
 def _validate(properties: dict[str, Any], sku: dict[str, Any]) -> None:
@@ -319,21 +316,12 @@ def _read_lines(log: Path) -> list[str]:
 
 
 def _document(workspace: Workspace, deployment: Resource) -> dict[str, Any]:
-    endpoint, name = split_name(deployment)
-    return {
-        "id": f"{workspace.path}/onlineEndpoints/{endpoint}/deployments/{name}",
-        "name": name,
-        "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
-        "location": LOCATION,
-        "tags": deployment.body["tags"],
-        "sku": deployment.body["sku"],
-        "systemData": deployment.system_data,
-        "properties": {
-            "properties": {},
-            "endpointComputeType": "Managed",
-            # The SDK does not send it, and cannot parse a response without it.
-            "scaleSettings": {"scaleType": "Default"},
-            **{k: v for k, v in deployment.body["properties"].items() if v is not None},
-            "provisioningState": deployment.body["state"],
-        },
+    properties = {
+        "properties": {},
+        "endpointComputeType": "Managed",
+        # The SDK does not send it, and cannot parse a response without it.
+        "scaleSettings": {"scaleType": "Default"},
+        **{k: v for k, v in deployment.body["properties"].items() if v is not None},
+        "provisioningState": deployment.body["state"],
     }
+    return ONLINE.document(workspace, deployment, properties, sku=deployment.body["sku"])

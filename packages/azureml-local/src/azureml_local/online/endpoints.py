@@ -9,21 +9,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
-from azureml_local.endpoint_names import require_unique_name
+from azureml_local.endpoints import ONLINE, split_name
 from azureml_local.errors import BadRequest
 from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
 from azureml_local.online.resources import (
     BASE,
     ENDPOINTS,
-    get_endpoint,
-    list_deployments,
-    split_name,
     validate_name,
 )
 from azureml_local.online.traffic import validate_mirror_traffic, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
+from azureml_local.state import State, Workspace, json_of, object_of, text_of
 from azureml_local.store import Resource
 
 
@@ -53,7 +50,7 @@ class Endpoints:
         body = await json_of(request)
         properties = object_of(body, "properties")
         old = workspace.documents.get(ENDPOINTS, name)
-        require_unique_name(workspace, ENDPOINTS, name)
+        ONLINE.require_unique_name(workspace, name)
         if old is not None and request.method == "PATCH":
             properties = {**old.body["properties"], **properties}
         mode = text_of(properties, "authMode", "Key")
@@ -61,7 +58,7 @@ class Endpoints:
             known = ", ".join(AUTH_MODES.values())
             raise BadRequest(f"{mode!r} is not an authMode; use one of {known}", target="authMode")
         properties["authMode"] = AUTH_MODES[mode.lower()]
-        names = {split_name(each)[1] for each in list_deployments(workspace, name)}
+        names = {split_name(each)[1] for each in ONLINE.deployments_of(workspace, name)}
         properties["traffic"] = validate_traffic(properties.get("traffic"), names)
         properties["mirrorTraffic"] = validate_mirror_traffic(
             properties.get("mirrorTraffic"), names, properties["traffic"]
@@ -91,7 +88,7 @@ class Endpoints:
         workspace, name = self._state.workspace(request), request.path_params["endpoint"]
         with self._state.store.transaction():
             there = workspace.documents.delete(ENDPOINTS, name)
-            deployments = list_deployments(workspace, name)
+            deployments = ONLINE.deployments_of(workspace, name)
             for each in deployments:
                 self._deployments.delete_document(workspace, each)
         for each in deployments:
@@ -139,28 +136,21 @@ class Endpoints:
         )
 
     def _find(self, workspace: Workspace, request: Request) -> Resource:
-        return get_endpoint(workspace, request.path_params["endpoint"])
+        return ONLINE.endpoint(workspace, request.path_params["endpoint"])
 
     def _document(self, workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
         uri = f"{self._state.url}/online/{workspace.key}/{endpoint.name}"
-        return {
-            "id": f"{workspace.path}/onlineEndpoints/{endpoint.name}",
-            "name": endpoint.name,
-            "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
-            "location": LOCATION,
-            "tags": endpoint.body["tags"],
-            "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
-            "systemData": endpoint.system_data,
-            "properties": {
-                "properties": {},
-                "mirrorTraffic": {},
-                "publicNetworkAccess": "Enabled",
-                **endpoint.body["properties"],
-                "scoringUri": f"{uri}/score",
-                "swaggerUri": f"{uri}/swagger.json",
-                "provisioningState": "Succeeded",
-            },
+        properties = {
+            "properties": {},
+            "mirrorTraffic": {},
+            "publicNetworkAccess": "Enabled",
+            **endpoint.body["properties"],
+            "scoringUri": f"{uri}/score",
+            "swaggerUri": f"{uri}/swagger.json",
+            "provisioningState": "Succeeded",
         }
+        identity = {"type": "SystemAssigned", "principalId": auth.TENANT}
+        return ONLINE.document(workspace, endpoint, properties, identity=identity)
 
 
 def _create_key() -> str:

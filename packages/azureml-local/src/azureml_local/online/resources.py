@@ -1,17 +1,17 @@
-"""Documents of online endpoints and deployments: their paths, names and look-up."""
+"""Online endpoints and deployments: the paths of their operations, their names and traffic."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from azureml_local.errors import BadRequest, NotFound
+from azureml_local.endpoints import ONLINE
+from azureml_local.errors import BadRequest
 from azureml_local.routing import WORKSPACE
 from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
-ENDPOINTS = "onlineEndpoints"
-DEPLOYMENTS = "onlineDeployments"
+ENDPOINTS, DEPLOYMENTS = ONLINE.endpoints, ONLINE.deployments
 BASE = WORKSPACE + "/onlineEndpoints/{endpoint}"
 ONE = BASE + "/deployments/{deployment}"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]\Z")
@@ -31,42 +31,6 @@ def validate_name(what: str, name: str) -> str:
             target="name",
         )
     return name
-
-
-def get_endpoint(workspace: Workspace, name: str) -> Resource:
-    """An endpoint by its name.
-
-    Raises:
-        NotFound: it does not exist.
-    """
-    endpoint = workspace.documents.get(ENDPOINTS, name)
-    if endpoint is None:
-        raise NotFound(f"Online endpoint {name} was not found in workspace {workspace.name}.")
-    return endpoint
-
-
-def get_deployment(workspace: Workspace, endpoint: str, name: str) -> Resource:
-    """A deployment by its endpoint and name.
-
-    Raises:
-        NotFound: it does not exist.
-    """
-    deployment = workspace.documents.get(DEPLOYMENTS, f"{endpoint}/{name}")
-    if deployment is None:
-        raise NotFound(f"Deployment {name} was not found under online endpoint {endpoint}.")
-    return deployment
-
-
-def list_deployments(workspace: Workspace, endpoint: str) -> list[Resource]:
-    """The deployments of an endpoint, oldest first."""
-    entries = workspace.documents.entries(DEPLOYMENTS)
-    return [each for each in entries if split_name(each)[0].lower() == endpoint.lower()]
-
-
-def split_name(deployment: Resource) -> tuple[str, str]:
-    """The endpoint's name and the deployment's own."""
-    endpoint, _, name = deployment.name.partition("/")
-    return endpoint, name
 
 
 def pool_key(workspace: Workspace, name: str) -> str:

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from azureml_local.endpoints import ONLINE
 from azureml_local.errors import AzureError, NotFound, TooLarge, Unavailable
 from azureml_local.online.access import authorize
 from azureml_local.online.collector import Collector
 from azureml_local.online.limits import MAX_BODY
 from azureml_local.online.pool import Pool
-from azureml_local.online.resources import DEPLOYMENTS, get_endpoint, pool_key
+from azureml_local.online.resources import DEPLOYMENTS, pool_key
 from azureml_local.online.serving import Serving
 from azureml_local.online.traffic import choose_deployment, choose_mirror
 from azureml_local.routing import Routes
@@ -101,7 +102,7 @@ class Scoring:
 
         def read() -> tuple[Workspace, Resource]:
             workspace = self._state.workspace_by_key(params["key"])
-            return workspace, get_endpoint(workspace, params["endpoint"])
+            return workspace, ONLINE.endpoint(workspace, params["endpoint"])
 
         workspace, endpoint = self._cached((params["key"], params["endpoint"]), read)
         authorize(self._state.secret, workspace, endpoint, request)

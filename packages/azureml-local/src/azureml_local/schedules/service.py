@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.assets import validate_name
-from azureml_local.errors import AzureError, BadRequest, NotFound, NotSupported
+from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import validation
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.records import Job
@@ -215,22 +215,17 @@ class Schedules:
 
     def _find(self, request: Request) -> Resource:
         workspace, name = self._state.workspace(request), request.path_params["name"]
-        schedule = workspace.documents.get(KIND, name)
-        if schedule is None:
-            raise NotFound(f"Schedule {name} was not found in workspace {workspace.name}.")
-        return schedule
+        return workspace.require(KIND, name, "Schedule")
 
 
 def _document(workspace: Workspace, schedule: Resource) -> dict[str, Any]:
-    return {
-        "id": f"{workspace.path}/schedules/{schedule.name}",
-        "name": schedule.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/schedules",
-        "systemData": schedule.system_data,
-        "properties": {
+    return workspace.document(
+        f"schedules/{schedule.name}",
+        systemData=schedule.system_data,
+        properties={
             "properties": {},
             "tags": {},
             **schedule.body["properties"],
             "provisioningState": "Succeeded",
         },
-    }
+    )

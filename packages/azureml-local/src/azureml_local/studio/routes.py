@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from azureml_local import assets
 from azureml_local.addresses import run_artifacts_path
+from azureml_local.endpoints import BATCH, ONLINE
 from azureml_local.errors import AzureError, NotFound
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job
@@ -33,8 +34,8 @@ LOG_BYTES = 200_000
 """The maximum size of a log on a page; the beginning of a longer log is left out."""
 IMAGES = ("image/png", "image/jpeg", "image/gif")
 ENDPOINT_KINDS = {
-    "online": (*views.ONLINE, views.online),
-    "batch": (*views.BATCH, views.batch),
+    "online": (ONLINE, views.online),
+    "batch": (BATCH, views.batch),
 }
 TITLES = {
     "models": "Models",
@@ -205,19 +206,19 @@ class Studio:
     async def _endpoints(self, request: Request, workspace: Workspace) -> Response:
         kinds = {
             kind: [
-                (endpoint, deployments_of(workspace, endpoint, deployments))
-                for endpoint in workspace.documents.entries(endpoints)
+                (endpoint, show_deployments(workspace, endpoint))
+                for endpoint in workspace.documents.entries(endpoints.endpoints)
             ]
-            for kind, (endpoints, deployments, deployments_of) in ENDPOINT_KINDS.items()
+            for kind, (endpoints, show_deployments) in ENDPOINT_KINDS.items()
         }
         return self._page("endpoints", workspace, "endpoints", kinds=kinds)
 
     async def _endpoint(self, request: Request, workspace: Workspace) -> Response:
         kind, name = request.path_params["kind"], request.path_params["name"]
-        endpoints, deployments, deployments_of = ENDPOINT_KINDS.get(kind, ("", "", views.online))
-        endpoint = workspace.documents.get(endpoints, name)
-        if endpoint is None:
+        if kind not in ENDPOINT_KINDS:
             raise NotFound(f"{kind.title()} endpoint {name} was not found.")
+        endpoints, show_deployments = ENDPOINT_KINDS[kind]
+        endpoint = endpoints.endpoint(workspace, name)
         form = scoring_form.ScoringForm(scoring_form.EXAMPLE, "")
         answer = None
         if request.method == "POST" and kind == "online":
@@ -231,7 +232,7 @@ class Studio:
             kind=kind,
             endpoint=endpoint,
             address=address + ("score" if kind == "online" else "jobs"),
-            deployments=deployments_of(workspace, endpoint, deployments),
+            deployments=show_deployments(workspace, endpoint),
             answer=answer,
             body=form.body,
             chosen=form.deployment,

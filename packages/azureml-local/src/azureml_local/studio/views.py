@@ -11,6 +11,7 @@ from typing import Any
 from azureml_local import compute
 from azureml_local.assets import ANONYMOUS_NAMES, KINDS
 from azureml_local.capacity import jobs_on
+from azureml_local.endpoints import BATCH, ONLINE, split_name
 from azureml_local.jobs import records
 from azureml_local.mlflow.entities import run_of
 from azureml_local.state import Workspace
@@ -27,8 +28,6 @@ STATUS_STYLES = {
 }
 SHOWN_KINDS = [kind for kind in KINDS if kind != "codes"]
 MAX_FILES = 200
-ONLINE = ("onlineEndpoints", "onlineDeployments")
-BATCH = ("batchEndpoints", "batchDeployments")
 """The kinds of endpoints and deployments in the store."""
 
 
@@ -146,33 +145,33 @@ def files(folder: Path) -> list[tuple[str, int]]:
     return sorted(entries)
 
 
-def online(workspace: Workspace, endpoint: Resource, kind: str) -> list[Deployment]:
+def online(workspace: Workspace, endpoint: Resource) -> list[Deployment]:
     """The deployments of an online endpoint."""
     properties = endpoint.body["properties"]
     traffic, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
     return [
         Deployment(
-            name,
+            split_name(deployment)[1],
             str(deployment.body.get("state", "")),
             str(deployment.body["properties"].get("model") or ""),
-            int(traffic.get(name, 0)),
-            int(mirror.get(name, 0)),
+            int(traffic.get(split_name(deployment)[1], 0)),
+            int(mirror.get(split_name(deployment)[1], 0)),
         )
-        for deployment, name in _deployments(workspace, endpoint, kind)
+        for deployment in ONLINE.deployments_of(workspace, endpoint.name)
     ]
 
 
-def batch(workspace: Workspace, endpoint: Resource, kind: str) -> list[Deployment]:
+def batch(workspace: Workspace, endpoint: Resource) -> list[Deployment]:
     """The deployments of a batch endpoint; the default has all traffic."""
     default = (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
     return [
         Deployment(
-            name,
+            split_name(deployment)[1],
             "Succeeded",
             model_of(deployment.body["properties"]),
-            100 if name == default else 0,
+            100 if split_name(deployment)[1] == default else 0,
         )
-        for deployment, name in _deployments(workspace, endpoint, kind)
+        for deployment in BATCH.deployments_of(workspace, endpoint.name)
     ]
 
 
@@ -182,15 +181,6 @@ def model_of(properties: dict[str, Any]) -> str:
     return (
         str(model.get("assetId") or model.get("path") or "") if isinstance(model, dict) else model
     )
-
-
-def _deployments(workspace: Workspace, endpoint: Resource, kind: str) -> list[tuple[Resource, str]]:
-    prefix = f"{endpoint.name.lower()}/"
-    return [
-        (deployment, deployment.name.partition("/")[2])
-        for deployment in workspace.documents.entries(kind)
-        if deployment.name.lower().startswith(prefix)
-    ]
 
 
 def lineage(workspace: Workspace, asset: Resource) -> Lineage:
@@ -215,8 +205,8 @@ def lineage(workspace: Workspace, asset: Resource) -> Lineage:
             created_by = job.name
     deployments = [
         f"{kind}/{deployment.name.replace('/', '#')}"
-        for kind, (_, resource_kind) in (("online", ONLINE), ("batch", BATCH))
-        for deployment in workspace.documents.entries(resource_kind)
+        for kind, endpoints in (("online", ONLINE), ("batch", BATCH))
+        for deployment in workspace.documents.entries(endpoints.deployments)
         if refers_to_asset(model_of(deployment.body["properties"]))
         or refers_to_asset(deployment.body["properties"].get("environmentId"))
     ]
