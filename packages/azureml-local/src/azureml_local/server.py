@@ -23,22 +23,18 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from azureml_local import (
-    assets,
     auth,
-    blobs,
     capacity,
     certificates,
     cloud_metadata,
     compute,
-    data_lake,
-    data_runtime,
-    datastores,
     operations,
     pipeline_logins,
-    registries,
     unsupported,
     workspaces,
 )
+from azureml_local.assets import registries
+from azureml_local.assets import routes as asset_routes
 from azureml_local.az import BIN_VARIABLE
 from azureml_local.az.service import AzService, write_program
 from azureml_local.batch import routes as batch_routes
@@ -58,6 +54,7 @@ from azureml_local.schedules.service import Schedules
 from azureml_local.server_file import FILE, describe_process, read_server_file
 from azureml_local.server_options import ServerOptions
 from azureml_local.state import State, Workspace
+from azureml_local.storage import blobs, data_lake, data_runtime, datastores
 from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
 
@@ -73,7 +70,7 @@ SERVICES = (
     workspaces,
     registries,
     datastores,
-    assets,
+    asset_routes,
     data_runtime,
 )
 DEFAULT_OPTIONS = ServerOptions()

@@ -11,8 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from azureml_local import assets, compute
+from azureml_local import compute
 from azureml_local.addresses import resolve_job_uri
+from azureml_local.assets.versions import Assets
 from azureml_local.batch.driver import PRELOADED_PROCESS
 from azureml_local.batch.invocation_data import (
     component_of,
@@ -90,7 +91,7 @@ class Invocations:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
         configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
         component = component_of(deployment.body["properties"])
-        spec = assets.find_by_id(job.workspace, "components", component).body["componentSpec"]
+        spec = Assets(job.workspace, "components").find_by_id(component).body["componentSpec"]
         given = parse_types("jobInputType", object_of(call, "inputData"))
         asked = resolve_inputs(object_of(spec, "inputs"), given)
         for each in asked.values():

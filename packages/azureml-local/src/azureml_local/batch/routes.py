@@ -9,7 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import assets, auth
+from azureml_local import auth
+from azureml_local.assets.versions import Assets
 from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
@@ -84,7 +85,7 @@ def register(
         document: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
         component = component_of(properties)
         if component:
-            spec = assets.find_by_id(workspace, "components", component).body["componentSpec"]
+            spec = Assets(workspace, "components").find_by_id(component).body["componentSpec"]
             if spec["type"] != "pipeline":
                 raise BadRequest(
                     f"a batch deployment takes a pipeline component; {component} has type "

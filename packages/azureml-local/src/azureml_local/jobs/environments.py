@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from azureml_local import assets, packages
+from azureml_local import packages
+from azureml_local.assets.versions import ANONYMOUS_NAMES, IN_REGISTRY, Assets
 from azureml_local.errors import AzureError
 from azureml_local.state import Workspace
 
@@ -24,16 +25,16 @@ def check_environment(workspace: Workspace, reference: str) -> None:
         NotFound: the environment does not exist.
         BadRequest: the reference is not valid.
     """
-    shared = assets.IN_REGISTRY.search(reference)
+    shared = IN_REGISTRY.search(reference)
     in_local_registry = shared is not None and workspace.state.find_registry(shared[1]) is not None
     if in_local_registry or not CURATED.search(reference):
-        assets.find_by_id(workspace, "environments", reference)
+        Assets(workspace, "environments").find_by_id(reference)
 
 
 def conda_file(workspace: Workspace, reference: str) -> str | None:
     """The conda file of a job's environment; None without one, or for Microsoft's environments."""
     try:
-        environment = assets.find_by_id(workspace, "environments", reference)
+        environment = Assets(workspace, "environments").find_by_id(reference)
     except AzureError:
         return None
     return environment.body.get("condaFile")
@@ -42,14 +43,14 @@ def conda_file(workspace: Workspace, reference: str) -> str | None:
 def environment_warnings(workspace: Workspace, reference: str) -> list[str]:
     """Lines for the job's log: how this interpreter differs from the job's environment."""
     try:
-        environment = assets.find_by_id(workspace, "environments", reference)
+        environment = Assets(workspace, "environments").find_by_id(reference)
     except AzureError:
         name = reference.removeprefix("azureml:")
         return [
             f"{packages.PREFIX} {name} is an environment of Microsoft, its packages are unknown; "
             "the job uses this interpreter's packages"
         ]
-    anonymous = environment.name in assets.ANONYMOUS_NAMES
+    anonymous = environment.name in ANONYMOUS_NAMES
     name = "the job's environment" if anonymous else environment.name
     return packages.package_warnings(
         f"{name}:{environment.version[:8]}", environment.body.get("condaFile")

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azureml_local import assets, public_files
+from azureml_local import public_files
 from azureml_local.addresses import resolve_job_uri
-from azureml_local.datastores import LAKE_ADDRESS, find_lake_uri
+from azureml_local.assets.versions import Assets, validate_name
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.records import Job
 from azureml_local.state import FILES, Workspace, text_of
+from azureml_local.storage.datastores import LAKE_ADDRESS, find_lake_uri
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
@@ -114,7 +115,7 @@ def _asset_uri(workspace: Workspace, uri: str) -> str | None:
         kind = "data" if workspace.documents.get("data", name, version) else "models"
     else:
         return None
-    body = assets.find_by_id(workspace, kind, uri).body
+    body = Assets(workspace, kind).find_by_id(uri).body
     return str(body["dataUri" if kind == "data" else "modelUri"])
 
 
@@ -220,11 +221,12 @@ def register_output(workspace: Workspace, name: str, output: Output) -> None:
     if not output.asset:
         return
     kind = "models" if output.kind in MODEL_TYPES else "data"
-    assets.validate_name(f"Output {name}'s asset", output.asset)
-    version = output.version or assets.next_version(workspace, kind, output.asset)
+    assets = Assets(workspace, kind)
+    validate_name(f"Output {name}'s asset", output.asset)
+    version = output.version or assets.next_version(output.asset)
     fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
     properties = dict(zip(fields, (output.uri, output.kind), strict=True))
-    assets.register_version(workspace, kind, output.asset, version, properties)
+    assets.register(output.asset, version, properties)
 
 
 def render_command(command: str, inputs: dict[str, str], outputs: dict[str, str]) -> str:
@@ -261,7 +263,7 @@ def copy_code(workspace: Workspace, code: str | None, folder: Path) -> None:
     if not code:
         return
     # The address names the uploaded folder, or its container.
-    uri = assets.find_by_id(workspace, "codes", code).body["codeUri"]
+    uri = Assets(workspace, "codes").find_by_id(code).body["codeUri"]
     source = workspace.local_path(uri)
     if not source.is_dir():
         raise BadRequest(f"codeId: {code} has no uploaded files")

@@ -15,7 +15,7 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from azureml_local import assets
+from azureml_local.assets.versions import Assets
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.completion import check_services
@@ -101,7 +101,7 @@ class Plan:
         outputs = _api_form(object_of(properties, "outputs"))
         component = text_of(properties, "componentId")
         if component and not jobs:
-            spec = assets.find_by_id(workspace, "components", component).body
+            spec = Assets(workspace, "components").find_by_id(component).body
             spec = spec["componentSpec"]
             jobs = object_of(spec, "jobs")
             pipeline_inputs = _inputs({"inputs": pipeline_inputs}, spec, {}, {})
@@ -175,7 +175,7 @@ class _Reader:
         if not component:
             raise BadRequest("componentId: a step must have a component", "UserError")
         check_services(node)
-        asset = assets.find_by_id(self._workspace, "components", component)
+        asset = Assets(self._workspace, "components").find_by_id(component)
         spec = sweep_steps.trial_spec(node, asset.body["componentSpec"])
         values = _inputs(node, spec, pipeline_inputs, step_outputs)
         declared_outputs, pipeline_outputs = _outputs(node, spec, outputs)

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.assets import matches_list_view
+from azureml_local.assets.routes import matches_list_view
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from azureml_local import assets, compute
+from azureml_local import compute
+from azureml_local.assets.versions import Assets
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import environments, inputs
@@ -83,7 +84,7 @@ def _check_execution(workspace: Workspace, properties: dict[str, Any]) -> None:
     environments.check_environment(workspace, environment)
     code = text_of(properties, "codeId")
     if code:
-        assets.find_by_id(workspace, "codes", code)
+        Assets(workspace, "codes").find_by_id(code)
     target = compute.compute_name(text_of(properties, "computeId"))
     if target == "local":
         raise NotSupported(

@@ -13,8 +13,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import assets
 from azureml_local.addresses import ARTIFACT_PATH, RUN_PATH, run_artifacts_path
+from azureml_local.assets.versions import Assets
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.mlflow import artifacts, filters
 from azureml_local.mlflow.entities import ModelView, run_of, stage_of, tags_of, with_tag
@@ -76,6 +76,7 @@ class Registry:
 
     def __init__(self, workspace: Workspace, view: ModelView) -> None:
         self._workspace = workspace
+        self._assets = Assets(workspace, KIND)
         self._view = view
         models, versions = "registered-models/", "model-versions/"
         self.operations: dict[tuple[str, str], Operation] = {
@@ -102,7 +103,7 @@ class Registry:
     # Registered models: on Azure, containers of versions.
 
     def _create(self, body: Body) -> Body:
-        name = assets.validate_name("Model", text_of(body, "name"))
+        name = self._assets.validate_name(text_of(body, "name"))
         with self._workspace.documents.transaction():
             if self._container(name) or self._versions(name):
                 raise Conflict(f"Registered model {name} already exists.")
@@ -172,8 +173,8 @@ class Registry:
             **({"jobName": run} if run else {}),
         }
         with self._workspace.documents.transaction():
-            version = assets.next_version(self._workspace, KIND, name)
-            model, _ = assets.register_version(self._workspace, KIND, name, version, properties)
+            version = self._assets.next_version(name)
+            model, _ = self._assets.register(name, version, properties)
         return self._version(model)
 
     def _get_version(self, body: Body) -> Body:
@@ -226,7 +227,7 @@ class Registry:
         return self._workspace.documents.entries(KIND, name)
 
     def _find(self, body: Body) -> Resource:
-        return assets.find(self._workspace, KIND, text_of(body, "name"), text_of(body, "version"))
+        return self._assets.find(text_of(body, "name"), text_of(body, "version"))
 
     def _model(self, name: str) -> Body:
         container, versions = self._container(name), self._versions(name)
@@ -277,7 +278,7 @@ class Registry:
         artifact = ARTIFACT.match(source) or MLFLOW_ARTIFACT.match(source)
         model = MODEL_URI.match(source) or (artifact and MODEL_FOLDER.match(artifact[1]))
         if model:
-            version = assets.find(self._workspace, KIND, model[1], model[2])
+            version = self._assets.find(model[1], model[2])
             return str(version.body["modelUri"]), run_of(version.body)
         if artifact:
             owner = RUN_FOLDER.match(artifact[1])

@@ -14,7 +14,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.assets import validate_name
+from azureml_local.assets.versions import validate_name
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import validation
 from azureml_local.jobs.completion import complete_job

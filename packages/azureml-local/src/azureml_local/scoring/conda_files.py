@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azureml_local import assets
+from azureml_local.assets.versions import ANONYMOUS_NAMES, Assets
 from azureml_local.errors import AzureError
 from azureml_local.state import Workspace, text_of
 
@@ -36,10 +36,10 @@ def find_conda_file(
     if not reference:
         return _model_conda_file(model) if model is not None else None
     try:
-        environment = assets.find_by_id(workspace, "environments", reference)
+        environment = Assets(workspace, "environments").find_by_id(reference)
     except AzureError:
         return None  # of Azure's own registry: its packages are not known here
-    anonymous = environment.name in assets.ANONYMOUS_NAMES
+    anonymous = environment.name in ANONYMOUS_NAMES
     text = environment.body.get("condaFile")
     return CondaFile("the environment" if anonymous else environment.name, text) if text else None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from azureml_local import assets
+from azureml_local.assets.versions import Assets
 from azureml_local.errors import BadRequest
 from azureml_local.jobs.environments import check_environment
 from azureml_local.jobs.inputs import copy_code
@@ -85,7 +85,7 @@ def copy_deployment_files(
 
 
 def _copy_model(workspace: Workspace, model: Any, folder: Path) -> str:
-    asset = assets.find_by_id(workspace, "models", model_id(model))
+    asset = Assets(workspace, "models").find_by_id(model_id(model))
     uri = asset.body["modelUri"]
     source = workspace.local_path(uri)
     name = PurePosixPath(uri.rstrip("/")).name

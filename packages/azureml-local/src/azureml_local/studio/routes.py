@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from azureml_local import assets
 from azureml_local.addresses import run_artifacts_path
+from azureml_local.assets.versions import ANONYMOUS_NAMES, Assets
 from azureml_local.endpoints import BATCH, ONLINE
 from azureml_local.errors import AzureError, NotFound
 from azureml_local.jobs import records
@@ -245,7 +245,7 @@ class Studio:
         versions = [
             asset
             for asset in reversed(workspace.documents.entries(kind))
-            if asset.name not in assets.ANONYMOUS_NAMES
+            if asset.name not in ANONYMOUS_NAMES
         ]
         return self._page(
             "assets", workspace, f"assets/{kind}", title=TITLES[kind], assets=versions
@@ -253,7 +253,7 @@ class Studio:
 
     async def _asset(self, request: Request, workspace: Workspace) -> Response:
         kind, params = _asset_kind(request), request.path_params
-        asset = assets.find(workspace, kind, params["name"], params["version"])
+        asset = Assets(workspace, kind).find(params["name"], params["version"])
         return self._page(
             "asset",
             workspace,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import compute
-from azureml_local.assets import ANONYMOUS_NAMES, KINDS
+from azureml_local.assets.versions import ANONYMOUS_NAMES, KINDS
 from azureml_local.capacity import jobs_on
 from azureml_local.endpoints import BATCH, ONLINE, split_name
 from azureml_local.jobs import records

@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import blob_files
-from azureml_local.blob_files import Blob
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
 from azureml_local.routing import Routes
 from azureml_local.state import State, inside
+from azureml_local.storage import blob_files
+from azureml_local.storage.blob_files import Blob
 
 FILE_SYSTEM = "/{account}.dfs.core.windows.net/{container}"
 PATH = FILE_SYSTEM + "/{path:path}"

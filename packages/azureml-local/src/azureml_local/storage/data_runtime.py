@@ -9,8 +9,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import assets, auth
+from azureml_local import auth
 from azureml_local.addresses import storage_account
+from azureml_local.assets.versions import Assets
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State
 
@@ -48,9 +49,10 @@ def register(routes: Routes, state: State) -> None:
     )
     async def version(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        data = assets.find(workspace, "data", params["name"], params["version"])
+        assets = Assets(workspace, "data")
+        data = assets.find(params["name"], params["version"])
         document = {
-            "assetId": assets.version_document(workspace, data)["id"],
+            "assetId": assets.document(data)["id"],
             "dataContainerName": data.name,
             "dataType": DATA_TYPES[data.body["dataType"]],
             "dataUri": data.body["dataUri"],

@@ -16,7 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import assets, auth
+from azureml_local import auth
+from azureml_local.assets.versions import Assets, create_upload_container
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.routing import ASSETS_OF_REGISTRY, REGISTRIES, SUBSCRIPTION, Routes
 from azureml_local.state import (
@@ -117,7 +118,7 @@ def _assets(routes: Routes, state: State) -> None:
         "Registries - Create a temporary data reference",
     )
     async def upload(request: Request) -> Response:
-        uri, sas = assets.create_upload_container(state.workspace(request))
+        uri, sas = create_upload_container(state.workspace(request))
         return JSONResponse(_data_reference(uri, f"{uri}?{sas}"))
 
     @routes.add(
@@ -149,15 +150,14 @@ def _assets(routes: Routes, state: State) -> None:
         if workspace is None:
             raise NotFound(f"Workspace {source[1]} was not found.", "UserError")
         kind = source[2]
-        asset = assets.find(workspace, kind, source[3], source[4])
-        name = assets.validate_name(
-            assets.KINDS[kind], text_of(properties, "destinationName", asset.name)
-        )
+        source_assets, assets = Assets(workspace, kind), Assets(registry, kind)
+        asset = source_assets.find(source[3], source[4])
+        name = assets.validate_name(text_of(properties, "destinationName", asset.name))
         version = assets.validate_name(
-            assets.KINDS[kind], text_of(properties, "destinationVersion", asset.version), "version"
+            text_of(properties, "destinationVersion", asset.version), "version"
         )
         body = await run_in_threadpool(_copy_files, workspace, registry, kind, asset.body)
-        assets.register_version(registry, kind, name, version, body)
+        assets.register(name, version, body)
         return Response(status_code=200)
 
 
@@ -172,7 +172,7 @@ def _copy_files(
     if uri.startswith(("http://", "https://")) and ".blob.core.windows.net/" not in uri:
         return body  # a public address
     source = workspace.local_path(uri)
-    container, _ = assets.create_upload_container(registry)
+    container, _ = create_upload_container(registry)
     new_uri = f"{container}/{source.name}"
     _copy_path(source, registry.local_path(new_uri))
     if build:

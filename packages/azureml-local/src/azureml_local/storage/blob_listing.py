@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 from starlette.requests import Request
 from starlette.responses import Response
 
-from azureml_local import blob_files
-from azureml_local.blob_files import META, Blob
 from azureml_local.errors import BadRequest
 from azureml_local.state import State
+from azureml_local.storage import blob_files
+from azureml_local.storage.blob_files import META, Blob
 
 MOST_LISTED = 5000
 

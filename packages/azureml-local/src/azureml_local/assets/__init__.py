@@ -1,0 +1,1 @@
+"""Versioned assets: environments, data, models, components and code; registries share them."""
