@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +31,11 @@ def test_mlflow_does_not_warn_about_replaced_packages(monkeypatch, caplog, requi
     import_shims.install()
     requirements_utils.warn_dependency_requirement_mismatches(requirements)
     assert ("no-such-package" in caplog.text) == warns == bool(caplog.records)
+
+
+def test_an_environment_without_any_package_can_import_them():
+    import azureml_local
+
+    variables = {**os.environ, "PYTHONPATH": str(Path(azureml_local.__file__).parents[1])}
+    command = [sys.executable, "-S", "-c", "import azureml_local.online.import_shims"]
+    subprocess.run(command, env=variables, check=True)

@@ -17,11 +17,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from azureml_local.online.import_shims import REPLACED
+
 PREFIX = "azureml-local: warning:"
 # Tools that conda files name and that jobs do not import.
 TOOLS = frozenset({"pip", "setuptools", "wheel", "conda"})
-REPLACED = frozenset({"azureml-ai-monitoring", "azureml-defaults", "azureml-inference-server-http"})
-"""Packages of Azure's inference server, which azureml-local replaces if they are not installed."""
 CONDA = re.compile(r"^(?:[\w./-]+::)?([A-Za-z0-9_.\-]+)\s*([=<>!~].*)?$")
 
 

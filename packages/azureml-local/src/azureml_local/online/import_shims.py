@@ -1,7 +1,7 @@
 """Replacements for Azure's packages that scoring scripts import, where those are not installed.
 
 Only a worker process calls :func:`install`. An installed package has precedence, because this
-finder is the last one.
+finder is the last one. Its interpreter may have no other packages: this module imports none.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
-from azureml_local.packages import REPLACED
-
+REPLACED = frozenset({"azureml-ai-monitoring", "azureml-defaults", "azureml-inference-server-http"})
+"""The packages whose modules are replaced."""
 RAW_REQUEST = (
     "azureml.contrib.services.aml_request",
     "azureml_inference_server_http.api.aml_request",
@@ -108,7 +106,8 @@ def install(*, collector: bool = True) -> None:
 
 def _has_other_mismatches(record: logging.LogRecord) -> bool:
     """False for MLflow's warning if all packages that it lists are replaced here."""
-    packages = [canonicalize_name(each) for each in MISMATCH.findall(record.getMessage())]
+    names = MISMATCH.findall(record.getMessage())
+    packages = [re.sub("[-_.]+", "-", each).lower() for each in names]
     return not packages or not REPLACED.issuperset(packages)
 
 
