@@ -20,6 +20,7 @@ from pipelines_local import (
     run_pipeline,
 )
 from pipelines_local.events import ApprovalRequested, Event, StepFinished
+from pipelines_local.run import scheduler
 
 pytestmark = pytest.mark.functional
 
@@ -481,6 +482,25 @@ def test_cancelled_in_order(tmp_path: Path, signum: int) -> None:
     assert [stages[name]["result"] for name in "abc"] == ["Canceled", "Skipped", "Succeeded"]
     assert stages["c"]["jobs"][0]["log"][1:] == ["c"]
     assert sleepers("321.5") == sleepers("322.5") == []
+
+
+def test_a_run_that_is_cancelled_while_a_job_starts(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job's condition was evaluated before; its steps follow the cancellation."""
+
+    class Canceled(scheduler.JobRun):
+        def __init__(self, context: Any, *values: Any, **more: Any) -> None:
+            context.cancellation.request()
+            super().__init__(context, *values, **more)
+
+    monkeypatch.setattr(scheduler, "JobRun", Canceled)
+    done = run(
+        "steps: [{checkout: none}, {bash: sleep 600}, {bash: echo a, condition: canceled()}]"
+    )
+    [stage] = done.stages
+    assert (done.result, stage.jobs[0].result) == ("Canceled", "Canceled")
+    assert [step.result for step in stage.jobs[0].steps] == ["Skipped", "Skipped", "Succeeded"]
 
 
 def test_a_killed_run_leaves_no_process_and_does_not_block_the_next(tmp_path: Path) -> None:

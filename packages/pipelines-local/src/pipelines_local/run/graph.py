@@ -139,8 +139,14 @@ class RunGraph:
         names = {"dependencies": self._stage_dependencies(stage)}
         return self._check(stage.condition, status, names, self._context.variables)
 
-    def check_job(self, state: StageState, job: Job) -> SkipDecision | None:
-        """Evaluate the condition of a job whose dependencies are done; None if the job runs."""
+    def check_job(self, state: StageState, job: Job, *, canceled: bool) -> SkipDecision | None:
+        """Evaluate the condition of a job whose dependencies are done; None if the job runs.
+
+        Args:
+            state: of the job's stage.
+            job: the job.
+            canceled: whether the run was cancelled before.
+        """
         dependencies = {
             other.base_name.lower(): tuple(name.lower() for name in other.depends_on)
             for other in state.stage.jobs
@@ -148,7 +154,7 @@ class RunGraph:
         status = DependencyStatus(
             state.results(),
             transitive_dependencies(job.base_name.lower(), dependencies),
-            self._context.cancellation.requested,
+            canceled,
         )
         variables = self._stage_variables(state.stage)
         return self._check(job.condition, status, self.job_dependencies(state, job), variables)

@@ -52,14 +52,26 @@ class JobRun:
         job: Job,
         variables: Variables,
         dependencies: Mapping[str, Object],
+        *,
+        after_cancellation: bool,
     ) -> None:
+        """Prepare it.
+
+        Args:
+            context: of the run.
+            stage: of the job.
+            job: the job.
+            variables: of the run; the job changes them.
+            dependencies: the values of ``dependencies`` and ``stageDependencies``.
+            after_cancellation: whether the run was cancelled before its condition was evaluated.
+        """
         self._context = context
         self._stage = stage
         self._job = job
         self._variables = variables
         self._dependencies = dependencies
-        cancellation = context.cancellation
-        self._cancellation = Cancellation(cancellation, only_force=cancellation.requested)
+        self._after_cancellation = after_cancellation
+        self._cancellation = Cancellation(context.cancellation, only_force=after_cancellation)
         self._folders = JobFolders(context.folder.workspace(stage.name, job.name))
         self._mark = uuid.uuid4().hex
         self._job_state = JobState()
@@ -184,8 +196,7 @@ class JobRun:
         """Return whether a step runs, and the error of its condition."""
         if self._cancellation.forced or self._exceeded_cancel_timeout():
             return False, ""
-        canceled = self._cancellation.requested or self._context.cancellation.requested
-        status = StepStatus(self._state, canceled)
+        status = StepStatus(self._state, self._state == "Canceled" or self._after_cancellation)
         if step.condition is None:
             return status.check("succeeded", ()), ""
         self._variables.set("Agent.JobStatus", self._state, readonly=True)

@@ -196,7 +196,9 @@ class Scheduler:
                 continue
             if not all(state.is_done(dependency) for dependency in job.depends_on):
                 continue
-            skip = self._graph.check_job(state, job)
+            # Asked once: the condition and the job must not see different values.
+            canceled = self._context.cancellation.requested
+            skip = self._graph.check_job(state, job, canceled=canceled)
             if skip is not None:
                 self._finish_job(state, name, skip.job_result(job, skip.result))
                 changed = True
@@ -206,7 +208,7 @@ class Scheduler:
             elif job.validations and not self._approvals.is_validated(state, job):
                 continue
             elif self._running < self._max_jobs and not _at_limit(state, job):
-                self._start_job(state, job)
+                self._start_job(state, job, canceled=canceled)
                 changed = True
         if len(state.jobs) == len(state.stage.jobs):
             results = [state.jobs[job.name.lower()].result for job in state.stage.jobs]
@@ -216,10 +218,13 @@ class Scheduler:
 
     # Start and end of jobs and stages
 
-    def _start_job(self, state: StageState, job: Job) -> None:
+    def _start_job(self, state: StageState, job: Job, *, canceled: bool) -> None:
         stage = state.stage
         dependencies = self._graph.job_dependencies(state, job)
-        run = JobRun(self._context, stage, job, self._context.variables.copy(), dependencies)
+        variables = self._context.variables.copy()
+        run = JobRun(
+            self._context, stage, job, variables, dependencies, after_cancellation=canceled
+        )
         state.running.add(job.name.lower())
         self._running += 1
         self._context.events.send(JobStarted(stage.name, job.name))
