@@ -1,4 +1,4 @@
-"""Control flow of pipelines through the SDK: the branches of if-else nodes."""
+"""Control flow of pipelines through the SDK: if-else nodes and loops."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
-def submitted(client) -> dict[str, str]:
-    """The names of the submitted pipelines."""
+def submitted(client) -> dict[str, dict]:
+    """The names of the submitted pipelines, and the errors of the refused ones."""
     ml = client("control-flow")
     script = Path(__file__).with_name("submit_control_flow.py")
     command = [sys.executable, str(script), ml.subscription_id, ml.resource_group_name]
@@ -37,15 +38,22 @@ def ended(client, submitted):
     ml = client("control-flow")
 
     def wait(key):
-        name, deadline = submitted[key], time.monotonic() + 90
+        name, deadline = submitted["names"][key], time.monotonic() + 90
         while (status := ml.jobs.get(name).status) not in ("Completed", "Failed", "Canceled"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        return status, {
-            each.display_name: each.status for each in ml.jobs.list(parent_job_name=name)
-        }
+        return status, _children(ml, name)
 
     return wait
+
+
+def _children(ml, name: str) -> dict:
+    """The status of each child job by its display name; with its children, if it has any."""
+    statuses = {}
+    for child in ml.jobs.list(parent_job_name=name):
+        children = _children(ml, child.name)
+        statuses[child.display_name] = (child.status, children) if children else child.status
+    return statuses
 
 
 @pytest.mark.parametrize(
@@ -76,3 +84,87 @@ def test_a_condition_without_a_value_fails_the_pipeline(ended):
         "Failed",
         {"decision": "Completed", "act_on_it": "Canceled"},
     )
+
+
+def test_a_parallel_for_loop_aggregates_its_outputs(ended, client, submitted, tmp_path):
+    status, steps = ended("squares")
+    assert status == "Completed"
+    assert steps == {
+        "loop": ("Completed", {"body_two": "Completed", "body_three": "Completed"}),
+        "after": "Completed",
+    }
+    ml, name = client("control-flow"), submitted["names"]["squares"]
+    ml.jobs.download(name, output_name="table", download_path=tmp_path)
+    table = yaml.safe_load(next(tmp_path.rglob("MLTable")).read_text())
+    iterations = [
+        each.name
+        for loop in ml.jobs.list(parent_job_name=name)
+        for each in ml.jobs.list(parent_job_name=loop.name)
+    ]
+    assert [each["folder"].split("/")[-2] for each in table["paths"]] == iterations
+    for iteration, content in zip(iterations, ("4 a\n", "9 b\n"), strict=True):
+        ml.jobs.download(iteration, output_name="o", download_path=tmp_path / iteration)
+        assert next((tmp_path / iteration).rglob("f")).read_text() == content
+
+
+@pytest.mark.parametrize("key", ["squares_of", "squares_of_listed"])
+def test_items_from_an_input_or_a_step(ended, key):
+    status, steps = ended(key)
+    assert status == "Completed"
+    assert list(steps["parallelfor"][1]) == ["body_1", "body_2"]
+
+
+def test_a_failed_iteration_ends_the_loop_and_the_pipeline(ended):
+    assert ended("failed") == (
+        "Failed",
+        {
+            "parallelfor": (
+                "Failed",
+                {
+                    "body_1": ("Completed", {"node": "Completed"}),
+                    "body_2": ("Failed", {"node": "Failed"}),
+                    "body_3": "Canceled",
+                },
+            )
+        },
+    )
+
+
+@pytest.mark.parametrize(("key", "lines"), [("lines", "1\n2\n3\n"), ("two_lines", "1\n2\n")])
+def test_a_do_while_loop_ends_by_its_condition_or_limit(
+    ended, client, submitted, tmp_path, key, lines
+):
+    status, steps = ended(key)
+    iterations = {f"body_{number}": "Completed" for number in range(1, lines.count("\n") + 1)}
+    assert (status, steps) == (
+        "Completed",
+        {"dowhile": ("Completed", iterations), "after": "Completed"},
+    )
+    ml = client("control-flow")
+    ml.jobs.download(submitted["names"][key], output_name="lines", download_path=tmp_path)
+    assert next(tmp_path.rglob("f")).read_text() == lines
+
+
+def test_a_loop_without_a_value_of_its_condition_fails(ended):
+    assert ended("without_condition") == (
+        "Failed",
+        {"dowhile": ("Failed", {"body_1": "Completed"})},
+    )
+
+
+def test_cancelling_a_pipeline_ends_its_loop(ended, client, submitted):
+    ml = client("control-flow")
+    ml.jobs.begin_cancel(submitted["names"]["waits"]).result()
+    assert ended("waits") == (
+        "Canceled",
+        {"parallelfor": ("Canceled", {"body_1": "Canceled", "body_2": "Canceled"})},
+    )
+
+
+def test_loops_that_are_refused(submitted):
+    assert submitted["refused"] == {
+        "bad_items": [400, "UserError", "jobs.parallelfor"],
+        "named_output": [501, "NotSupportedLocally", "jobs.parallelfor"],
+        "output_of_body": [400, "UserError", "jobs.after"],
+        "aggregated_string": [501, "NotSupportedLocally", "jobs.show"],
+    }

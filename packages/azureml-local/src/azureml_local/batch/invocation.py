@@ -24,7 +24,7 @@ from azureml_local.batch.invocation_data import (
 from azureml_local.batch.settings import parse_settings
 from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
-from azureml_local.jobs import inputs, pipeline_jobs, plans, records, validation
+from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.scoring.conda_files import find_conda_file
@@ -111,7 +111,7 @@ class Invocations:
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
         }
-        plan = plans.Plan.read(job.workspace, properties, reuse=False)
+        plan = planner.make_plan(job.workspace, properties, reuse=False)
         document = job.create(properties, endpoint=endpoint)
         self._state.background(pipeline_jobs.run_pipeline(self._runner, job, plan))
         return document

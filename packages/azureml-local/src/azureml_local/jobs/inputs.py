@@ -212,6 +212,27 @@ def resolve_output(job: Job, name: str, value: dict[str, Any]) -> Output:
     return Output(kind, uri, path, value.get("assetName"), str(version) if version else None)
 
 
+def copy_output(workspace: Workspace, name: str, output: Output, source: str) -> None:
+    """Copy an output of another job to a job's output, and register it if the job names an asset.
+
+    Args:
+        workspace: the jobs' workspace.
+        name: the name of the output.
+        output: the output to write.
+        source: the address of the other job's output.
+
+    Raises:
+        AzureError: it cannot be registered.
+    """
+    path = workspace.local_path(source)
+    output.folder.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.copytree(path, output.path, dirs_exist_ok=True)
+    elif path.exists():
+        shutil.copy(path, output.path)
+    register_output(workspace, name, output)
+
+
 def register_output(workspace: Workspace, name: str, output: Output) -> None:
     """Register a job's output as an asset if the job names one.
 

@@ -2,7 +2,7 @@
 
 Independent steps run at the same time, as many as their compute has instances. If a step fails, the
 pipeline fails and its other steps are cancelled. With ``continue_on_step_failure``, the steps that
-do not depend on the failed one continue.
+do not depend on the failed one continue. A loop runs as a pipeline whose steps are its iterations.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from azureml_local.errors import AzureError
 from azureml_local.jobs import command_jobs, records
-from azureml_local.jobs.control_flow import is_true
+from azureml_local.jobs.branches import is_true
 from azureml_local.jobs.inputs import resolve_inputs
-from azureml_local.jobs.plans import Plan, Step
+from azureml_local.jobs.plans import Loop, Plan, Step
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.reuse import CompletedSteps
 from azureml_local.jobs.runner import Runner
@@ -45,29 +45,55 @@ class _PipelineRun:
     failures: list[str] = field(default_factory=list)
 
     async def run_steps(self) -> int:
-        """Run all steps and return 0 if none failed.
+        """Run all steps, or all iterations of a loop, and return 0 if none failed.
 
         Raises:
-            AzureError: a step failed.
+            AzureError: a step failed, or the condition or items of a loop have no valid value.
         """
-        self._create_step_jobs()
+        self._create_step_jobs(self.plan.steps)
         await self.runner.create_run(self.job, self.plan.outputs)
         self.job.set_status("Running")
-        tasks: dict[str, asyncio.Task[bool]] = {}
-        async with asyncio.TaskGroup() as group:
-            for step in self.plan.steps:  # in topological order
-                required = {name: tasks[name] for name in step.needs}
-                tasks[step.name] = group.create_task(self._run_step(step, required))
-        if self.failures:
-            raise AzureError("; ".join(self.failures), "UserError")
+        await self._run_all(self.plan.steps)
+        if self.plan.loop is not None:
+            await self._run_next_iterations(self.plan.loop)
         return 0
 
-    def _create_step_jobs(self) -> None:
+    async def _run_all(self, steps: list[Step]) -> None:
+        """Run steps in topological order, those of a loop not more at once than it allows."""
+        limit = self.plan.loop.max_concurrency if self.plan.loop is not None else None
+        slots = asyncio.Semaphore(limit or max(1, len(steps)))
+
+        async def run(step: Step, required: dict[str, asyncio.Task[bool]]) -> bool:
+            async with slots:
+                return await self._run_step(step, required)
+
+        tasks: dict[str, asyncio.Task[bool]] = {}
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                required = {name: tasks[name] for name in step.needs}
+                tasks[step.name] = group.create_task(run(step, required))
+        if self.failures:
+            raise AzureError("; ".join(self.failures), "UserError")
+
+    async def _run_next_iterations(self, loop: Loop) -> None:
+        """Run the further iterations of a loop and write its outputs, unless it is cancelled."""
+        iterations = list(self.plan.steps)
+        while not self.job.is_cancelled:
+            iterations = await asyncio.to_thread(loop.next_iterations, iterations)
+            if not iterations:
+                await asyncio.to_thread(loop.write_outputs, self.plan.steps)
+                return
+            self.plan.steps += iterations
+            self._create_step_jobs(iterations)
+            await self._run_all(iterations)
+
+    def _create_step_jobs(self, steps: list[Step]) -> None:
         root = self.job.root
         with self.job.workspace.documents.transaction():
-            for step in self.plan.steps:
+            for step in steps:
+                loop = step.plan.loop.kind if step.plan and step.plan.loop else None
                 job = self.job.sibling(step.job)
-                job.create(step.properties, parent=self.job.name, root=root)
+                job.create(step.properties, parent=self.job.name, root=root, loop=loop)
 
     async def _run_step(self, step: Step, required: dict[str, asyncio.Task[bool]]) -> bool:
         """Run one step after those that it needs, and return whether it completed."""

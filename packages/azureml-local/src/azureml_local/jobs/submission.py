@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from azureml_local.jobs import command_jobs, pipeline_jobs, plans, validation
+from azureml_local.jobs import command_jobs, pipeline_jobs, validation
 from azureml_local.jobs.completion import complete_job
+from azureml_local.jobs.planner import make_plan
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.runs import run_sweep
@@ -28,7 +29,7 @@ def submit_job(runner: Runner, job: Job, properties: dict[str, Any], **fields: A
     properties = complete_job(properties)
     validation.check_job(job, properties)
     kind = properties["jobType"]
-    plan = plans.Plan.read(job.workspace, properties) if kind == "Pipeline" else None
+    plan = make_plan(job.workspace, properties) if kind == "Pipeline" else None
     if kind == "Sweep":
         properties = complete_sweep(job.workspace, properties)
         check_trial_names(job, check_sweep(job.workspace, properties))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import shutil
 import traceback
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -227,13 +226,8 @@ class _SweepRun:
         for key, value in object_of(self.properties, "outputs").items():
             output = inputs.resolve_output(self.job, key, value)
             uris[key] = output.uri
-            source = self.job.workspace.local_path(best.body["outputs"][key])
-            output.folder.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, output.path, dirs_exist_ok=True)
-            elif source.exists():
-                shutil.copy(source, output.path)
-            inputs.register_output(self.job.workspace, key, output)
+            source = best.body["outputs"][key]
+            inputs.copy_output(self.job.workspace, key, output, source)
         self.job.update(outputs=uris)
         self._add_properties(
             {

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from azureml_local.jobs.references import replace_texts
 from azureml_local.state import camel_case, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*inputs\.([\w.\-]+)\s*\}\}")
@@ -49,7 +50,7 @@ def sweep_properties(
         resolve: replaces references to inputs of the pipeline in a text; its first argument is the
             name of the field.
     """
-    space = _resolve("search_space", object_of(node, "search_space"), resolve)
+    space = replace_texts("search_space", object_of(node, "search_space"), resolve)
     trial = {key: command.get(key) for key in TRIAL_FIELDS}
     trial["command"] = INPUT.sub(
         lambda match: f"${{{{search_space.{match[1]}}}}}" if match[1] in space else match[0],
@@ -66,15 +67,6 @@ def sweep_properties(
         setting = {"type": value} if isinstance(value, str) else object_of(node, name)
         properties[camel_case(name)] = {
             TYPE_FIELDS.get(name, key) if key in ("type", "policy_type") else camel_case(key): each
-            for key, each in _resolve(name, setting, resolve).items()
+            for key, each in replace_texts(name, setting, resolve).items()
         }
     return properties
-
-
-def _resolve(name: str, value: Any, resolve: Callable[[str, str], str]) -> Any:
-    """A setting with the references in its texts replaced."""
-    if isinstance(value, dict):
-        return {key: _resolve(f"{name}.{key}", each, resolve) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_resolve(name, each, resolve) for each in value]
-    return resolve(name, value) if isinstance(value, str) else value

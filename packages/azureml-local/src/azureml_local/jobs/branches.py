@@ -1,4 +1,4 @@
-"""Control flow of pipelines: the branches of if-else nodes.
+"""Branches of pipelines: the blocks of if-else nodes.
 
 An if-else node is not a job. Its blocks name steps. When the steps before have ended, a step runs
 only if the condition has the value of its block. Other steps of the pipeline do not wait for it.
@@ -6,16 +6,17 @@ only if the condition has the value of its block. Other steps of the pipeline do
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from azureml_local.errors import BadRequest
+from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.loops import LOOPS
+from azureml_local.jobs.references import STEP
 from azureml_local.state import object_of
 
 IF_ELSE = "if_else"
+CONTROL_FLOW = (IF_ELSE, *LOOPS)
 BLOCKS = {"true_block": True, "false_block": False}
-STEP = re.compile(r"\$\{\{\s*parent\.jobs\.([\w\-]+)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
 
     Raises:
         BadRequest: a block names a step that does not exist, or a node has no condition.
+        NotSupported: a block names another control flow node.
     """
     branches: dict[str, list[Branch]] = {}
     for name in if_else_nodes(jobs):
@@ -49,6 +51,12 @@ def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
                     raise BadRequest(
                         f"step {name}: {block} {reference!r} is not a step of this pipeline",
                         "UserError",
+                        target=f"jobs.{name}",
+                    )
+                if object_of(jobs, match[1]).get("type") in CONTROL_FLOW:
+                    raise NotSupported(
+                        f"step {name}: {block} has the control flow node {match[1]}, which is not "
+                        "supported by azureml-local",
                         target=f"jobs.{name}",
                     )
                 branch = Branch(str(node["condition"]), expected)

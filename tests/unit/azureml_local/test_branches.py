@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azureml_local.errors import BadRequest
-from azureml_local.jobs.control_flow import Branch, find_branches, is_true
+from azureml_local.jobs.branches import Branch, find_branches, is_true
 
 CONDITION = "${{parent.jobs.decide.outputs.flag}}"
 STEPS = {"decide": {}, "a": {}, "b": {}, "c": {}}

@@ -1,0 +1,54 @@
+"""The commands of steps: the settings of a component, overridden by those of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from azureml_local.jobs.references import replace_texts
+from azureml_local.state import object_of, text_of
+
+
+def command_properties(
+    node: dict[str, Any],
+    spec: dict[str, Any],
+    settings: dict[str, Any],
+    replace: Callable[[str, str], str],
+) -> dict[str, Any]:
+    """The properties of a command job: those of the component, overridden by the step.
+
+    Args:
+        node: the step.
+        spec: its component.
+        settings: of the pipeline, with the default compute.
+        replace: replaces references to inputs of the pipeline in a text; its first argument is the
+            name of the field.
+    """
+    variables = {
+        **object_of(spec, "environment_variables"),
+        **object_of(node, "environment_variables"),
+    }
+    compute = text_of(node, "computeId") or text_of(spec, "compute")
+    compute = compute or find_setting(settings, "default_compute") or ""
+    limits = {**object_of(spec, "limits"), **object_of(node, "limits")}
+    if isinstance(limits.get("timeout"), str):
+        seconds = replace("limits.timeout", limits["timeout"])
+        limits["timeout"] = float(seconds) if seconds.isdigit() else seconds
+    resources = {**object_of(spec, "resources"), **object_of(node, "resources")}
+    distribution = object_of(node, "distribution") or object_of(spec, "distribution")
+    return {
+        "command": text_of(spec, "command"),
+        "codeId": text_of(spec, "code") or None,
+        "environmentId": text_of(node, "environment") or text_of(spec, "environment"),
+        "computeId": replace("compute", compute) or None,
+        "environmentVariables": {key: str(value) for key, value in variables.items()},
+        "limits": limits,
+        "resources": replace_texts("resources", resources, replace),
+        "distribution": replace_texts("distribution", distribution, replace),
+    }
+
+
+def find_setting(settings: dict[str, Any], name: str) -> Any:
+    """A setting of a pipeline by its snake case name, also if it is written in camel case."""
+    first, *rest = name.split("_")
+    return settings.get(name, settings.get(first + "".join(word.title() for word in rest)))
