@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test drills newcomer conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
+.PHONY: rehearse test tests workspace-tests drills newcomer conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -31,22 +31,30 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 		$(if $(TRAINING_DATA),--set training_data="$(TRAINING_DATA)") \
 		$(ARGS)
 
-# Three workers for two processors: a test that waits leaves one to the others. Files go to them in
-# the order of tests/conftest.py.
-PYTEST := "$(BIN)/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10 $(TEST_OPTIONS)
+# Files go to the workers in the order of tests/conftest.py. A make that a test runs gets no flags of this one.
+PYTEST := env -u MAKEFLAGS -u MFLAGS "$(BIN)/python" -m pytest --dist loadfile --no-loadscope-reorder --durations=10 $(TEST_OPTIONS)
 # $(call run_tests,OPTIONS): with RERUN=1, failed tests run a second time, in new processes: a process
 # has one workspace, and what the first run left in it could fail the second.
 run_tests = $(PYTEST) $(1)$(if $(RERUN), || { [ $$? = 1 ] && $(PYTEST) --last-failed --last-failed-no-failures none $(1); })
 
+# More processes than processors: a test that waits leaves one to the others.
+test: setup lint ## everything that CI runs: all but the drills
+	@$(MAKE) --no-print-directory --keep-going -j2 tests typecheck workspace-tests
+
+tests: setup
+	@$(call run_tests,-n 3 -m "not drill" --ignore tests/functional/azureml_local)
+
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
-# lead their own process to a local workspace have processes of their own.
-test: setup lint typecheck ## everything that CI runs: all but the drills
-	@$(call run_tests,-m "not drill" --ignore tests/functional/azureml_local)
-	@$(call run_tests,-m "not drill" tests/functional/azureml_local)
+# lead their own process to a local workspace have processes of their own. Their report is printed at
+# their end.
+workspace-tests: setup
+	@mkdir -p test-results; log=test-results/workspace-tests.log; code=0; \
+	{ $(call run_tests,-n 2 -o cache_dir=.pytest_cache/workspace-tests -m "not drill" tests/functional/azureml_local); } >"$$log" 2>&1 || code=$$?; \
+	cat "$$log"; exit $$code
 
 drills: setup ## the long tests: faults in a rollout, a server killed and under load, editors
-	@$(PYTEST) -m drill tests/e2e tests/functional/nbrelease
-	@$(PYTEST) -m drill tests/functional/azureml_local
+	@$(PYTEST) -n 3 -m drill tests/e2e tests/functional/nbrelease
+	@$(PYTEST) -n 3 -m drill tests/functional/azureml_local
 
 conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component]
 	@"$(BIN)/python" tests/conformance/run.py $(FOLDER)

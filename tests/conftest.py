@@ -7,6 +7,7 @@ other modules start in the same process would use the wrong workspace.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ import pytest
 FIRST = ("test_story.py", "test_prod.py")
 ORIGINAL = dict(os.environ)
 USES_A_WORKSPACE = Path(__file__).parent / "functional" / "azureml_local"
+
+# Imports create many objects and little garbage.
+gc.disable()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,3 +38,9 @@ def _restore_environment(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in FIRST)
+
+
+def pytest_collection_finish() -> None:
+    """The imported modules stay: collections during the tests need not look at them."""
+    gc.freeze()
+    gc.enable()

@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 import zipfile
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from preloaded_python import PreloadedPython
 
 from nbrelease.new import TASKS
 
@@ -27,6 +28,28 @@ def nbrelease(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
         [sys.executable, "-m", "nbrelease", *words],
         cwd=cwd, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory) -> Iterator[PreloadedPython]:
+    preloaded = PreloadedPython(tmp_path_factory.mktemp("preloaded"))
+    yield preloaded
+    preloaded.stop()
+
+
+def check_code(python: PreloadedPython, project: Path, *linted: str) -> None:
+    """The settings are valid, and the exported code is current, tested and clean."""
+    for words in (["settings", "--assets"], ["export", "--check"]):
+        done = python.run("nbrelease", *words, cwd=project)
+        assert done.returncode == 0, done.stdout
+    tests = python.run("pytest", "-q", "-p", "no:cacheprovider", cwd=project)
+    assert tests.returncode == 0, tests.stdout
+    assert " passed" in tests.stdout
+    lint = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", *linted],
+        cwd=project, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert lint.returncode == 0, lint.stdout
 
 
 @pytest.fixture(scope="module")
@@ -77,17 +100,9 @@ def test_the_settings_of_a_starter_fit_its_task_and_its_notebook(starter):
     assert defaults["label_column"] == parser.defaults()["label_column"]
 
 
-def test_the_code_of_a_starter_is_exported_tested_and_clean(starter):
+def test_the_code_of_a_starter_is_exported_tested_and_clean(python, starter):
     _, project = starter
-    run = partial(subprocess.run, cwd=project, capture_output=True, text=True, check=False)
-    for words in (["settings", "--assets"], ["export", "--check"]):
-        done = nbrelease(*words, cwd=project)
-        assert done.returncode == 0, done.stdout + done.stderr
-    tests = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"])
-    assert tests.returncode == 0, tests.stdout
-    assert " passed" in tests.stdout
-    lint = run([sys.executable, "-m", "ruff", "check", "--no-cache", "exported", "tests", "data"])
-    assert lint.returncode == 0, lint.stdout
+    check_code(python, project, "exported", "tests", "data")
 
 
 def test_the_sample_of_a_starter_is_what_its_script_writes(starter):
@@ -111,20 +126,11 @@ def test_the_list_has_a_line_for_each_task_and_example():
     assert lines == [["--task", task] for task in TASKS] + [["--example", "diabetes"]]
 
 
-def test_the_example_is_valid_and_tested(project):
+def test_the_example_is_valid_and_tested(python, project):
     settings = (project / "settings.ini").read_text()
     assert "project = churn-model\n" in settings
     assert "workspace = azure\nsubscription_id = 11111111-2222-3333-4444-555555555555\n" in settings
-    for words in (["settings", "--assets"], ["export", "--check"]):
-        done = nbrelease(*words, cwd=project)
-        assert done.returncode == 0, done.stdout + done.stderr
-    tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=project, capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
-    assert tests.returncode == 0, tests.stdout
-    lint = [sys.executable, "-m", "ruff", "check", "--no-cache", "exported", "tests"]
-    assert subprocess.run(lint, cwd=project, check=False).returncode == 0
+    check_code(python, project, "exported", "tests")
     for pipeline in (project / ".ado").glob("*.yml"):
         validate = [sys.executable, "-m", "pipelines_local", "validate", str(pipeline)]
         assert subprocess.run(validate, cwd=project, check=False).returncode == 0
