@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbrelease.records import Masked
-from nbrelease.secrets import Known, mask
+from nbrelease.secrets import Known, collect_texts, mask, may_contain_secret
 
 INJECTED = "injected-parameters"
 """papermill's tag for the cell with the injected parameters."""
@@ -52,9 +52,14 @@ class NotebookMasker:
 
     def mask_notebook(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of a notebook, as JSON, without secrets."""
-        cells = [self._mask_cell(cell) for cell in content["cells"]]
+        cells = [_join_streams_of(cell) for cell in content["cells"]]
         rest = {key: value for key, value in content.items() if key != "cells"}
-        return {"cells": cells, **self.mask_value(rest, "metadata")}
+        # A notebook is saved twice a cell. One search is faster than a search for each part.
+        texts = collect_texts([*cells, rest])
+        if texts is None or may_contain_secret(texts, self._known):
+            cells = [self._mask_cell(cell) for cell in cells]
+            rest = self.mask_value(rest, "metadata")
+        return {"cells": cells, **rest}
 
     def _mask_cell(self, cell: Mapping[str, Any]) -> dict[str, Any]:
         is_injected = INJECTED in cell.get("metadata", {}).get("tags", [])
@@ -62,9 +67,12 @@ class NotebookMasker:
         masked = dict(cell)
         for key, part in PARTS.items():
             if key in cell:
-                value = _join_streams(cell[key]) if key == "outputs" else cell[key]
-                masked[key] = self.mask_value(value, part, name)
+                masked[key] = self.mask_value(cell[key], part, name)
         return masked
+
+
+def _join_streams_of(cell: Mapping[str, Any]) -> dict[str, Any]:
+    return {**cell, "outputs": _join_streams(cell["outputs"])} if "outputs" in cell else {**cell}
 
 
 def _join_streams(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ __all__ = [
     "SHORTEST_KNOWN",
     "VARIABLE_PREFIX",
     "Known",
+    "collect_texts",
     "find",
     "find_in_file",
     "find_in_files",
@@ -43,6 +44,7 @@ __all__ = [
     "kinds",
     "mask",
     "mask_text",
+    "may_contain_secret",
     "secret",
 ]
 
