@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from azureml_local.endpoints import ONLINE
 from azureml_local.online import collector
 from azureml_local.state import State
 
@@ -46,10 +47,11 @@ def test_a_line_that_is_added_during_a_write_is_written(state, monkeypatch):
 
     async def main() -> None:
         workspace = state.workspace_by_name("s", "g", "w")
+        deployment = ONLINE.put_deployment(workspace, "endpoint", "blue", {})
         collecting = collector.Collector()
 
         def append(request_id: str) -> None:
-            collecting.append(workspace, "endpoint/blue", "model_inputs", request_id, [{"a": 1}])
+            collecting.append(deployment, "model_inputs", request_id, [{"a": 1}])
 
         append("first")
         assert await asyncio.to_thread(writing.wait, SECONDS)

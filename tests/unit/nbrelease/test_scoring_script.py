@@ -18,12 +18,14 @@ from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from sklearn.linear_model import LinearRegression
 
+from azureml_local.endpoints import ONLINE, Deployment
 from azureml_local.online.collector import Collector
 from azureml_local.online.inference_server import InferenceServer
 from azureml_local.online.monitoring import SAMPLING_RATES
 from azureml_local.online.nocode import load_model_server
 from azureml_local.online.script import load_script_server
 from azureml_local.scoring.frames import ScoringRequest
+from azureml_local.store import Resource
 from nbrelease.quality.collected import match_predictions, read_collected
 
 SCRIPT = Path(__file__).parents[3] / "exported" / "score"
@@ -206,15 +208,19 @@ def test_mirrored_requests_are_compared_with_a_deployment_without_code(model, sc
     enabled = {"dataCollectionMode": "Enabled"}
     collections = {"collections": {"model_inputs": enabled, "model_outputs": enabled}}
 
+    live_deployment, new_deployment = (
+        Deployment(ONLINE, workspace, Resource("", "", f"e/{name}", "", 0, "", "", body))
+        for name, body in (("live", {"properties": {"dataCollector": collections}}), ("new", {}))
+    )
+
     async def collect() -> None:
         collector = Collector()
         for number, body in enumerate(bodies):
             text = json.dumps(body).encode()
             answer = send(without_code, body).body
-            properties = {"dataCollector": collections}
-            collector.collect(workspace, "e/live", properties, str(number), text, answer)
+            collector.collect(live_deployment, str(number), text, answer)
             for collection, request_id, rows in send(script, body, str(number)).collected:
-                collector.append(workspace, "e/new", collection, request_id, rows)
+                collector.append(new_deployment, collection, request_id, rows)
         collector.flush()
 
     asyncio.run(collect())

@@ -1,13 +1,44 @@
-"""What online and batch endpoints share: the names, look-up and documents of their deployments."""
+"""Online and batch endpoints and their deployments: their documents in the store and in the API."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict
+
+from starlette.requests import Request
 
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.state import LOCATION, Workspace
+from azureml_local.state import LOCATION, Workspace, object_of
 from azureml_local.store import Resource
+
+
+class EndpointProperties(TypedDict, total=False):
+    """The properties of an endpoint that azureml-local reads; it stores and returns all."""
+
+    authMode: str
+    traffic: dict[str, int]
+    mirrorTraffic: dict[str, int]
+    defaults: dict[str, str]
+
+
+class DeploymentProperties(TypedDict, total=False):
+    """The properties of a deployment that azureml-local reads; it stores and returns all."""
+
+    model: str | dict[str, Any] | None
+    environmentId: str | None
+    codeConfiguration: dict[str, Any] | None
+    environmentVariables: dict[str, str] | None
+    # Online.
+    requestSettings: dict[str, Any]
+    readinessProbe: dict[str, Any]
+    scaleSettings: dict[str, Any]
+    dataCollector: dict[str, Any]
+    # Batch.
+    compute: str
+    deploymentConfiguration: dict[str, Any]
+    retrySettings: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -18,31 +49,60 @@ class EndpointKind:
     deployments: str
     title: str
 
-    def endpoint(self, workspace: Workspace, name: str) -> Resource:
+    def get(self, workspace: Workspace, name: str) -> Endpoint | None:
+        """An endpoint by its name; None if it does not exist."""
+        resource = workspace.documents.get(self.endpoints, name)
+        return None if resource is None else Endpoint(self, workspace, resource)
+
+    def find(self, workspace: Workspace, name: str) -> Endpoint:
         """An endpoint by its name.
 
         Raises:
             NotFound: it does not exist.
         """
-        return workspace.require(self.endpoints, name, self.title)
+        return Endpoint(self, workspace, workspace.require(self.endpoints, name, self.title))
 
-    def deployment(self, workspace: Workspace, endpoint: str, name: str) -> Resource:
+    def all_in(self, workspace: Workspace) -> list[Endpoint]:
+        """The endpoints of a workspace, oldest first."""
+        entries = workspace.documents.entries(self.endpoints)
+        return [Endpoint(self, workspace, each) for each in entries]
+
+    def deployment(self, workspace: Workspace, endpoint: str, name: str) -> Deployment | None:
+        """A deployment by its endpoint and name; None if it does not exist."""
+        resource = workspace.documents.get(self.deployments, f"{endpoint}/{name}")
+        return None if resource is None else Deployment(self, workspace, resource)
+
+    def require_deployment(self, workspace: Workspace, endpoint: str, name: str) -> Deployment:
         """A deployment by its endpoint and name.
 
         Raises:
             NotFound: it does not exist.
         """
-        deployment = workspace.documents.get(self.deployments, f"{endpoint}/{name}")
+        deployment = self.deployment(workspace, endpoint, name)
         if deployment is None:
             raise NotFound(
                 f"Deployment {name} was not found under {self.title.lower()} {endpoint}."
             )
         return deployment
 
-    def deployments_of(self, workspace: Workspace, endpoint: str) -> list[Resource]:
-        """The deployments of an endpoint, oldest first."""
+    def deployments_in(self, workspace: Workspace, endpoint: str | None = None) -> list[Deployment]:
+        """The deployments of an endpoint, or of all endpoints; oldest first."""
         entries = workspace.documents.entries(self.deployments)
-        return [each for each in entries if split_name(each)[0].lower() == endpoint.lower()]
+        deployments = [Deployment(self, workspace, each) for each in entries]
+        if endpoint is None:
+            return deployments
+        return [each for each in deployments if each.endpoint_name.lower() == endpoint.lower()]
+
+    def put(self, workspace: Workspace, name: str, body: dict[str, Any]) -> Endpoint:
+        """Create or replace an endpoint."""
+        return Endpoint(self, workspace, workspace.documents.put(self.endpoints, name, body))
+
+    def put_deployment(
+        self, workspace: Workspace, endpoint: str, name: str, body: dict[str, Any]
+    ) -> Deployment:
+        """Create or replace a deployment."""
+        resource = workspace.documents.put(self.deployments, f"{endpoint}/{name}", body)
+        return Deployment(self, workspace, resource)
 
     def require_unique_name(self, workspace: Workspace, name: str) -> None:
         """Refuse a new endpoint whose name another workspace of a strict server uses.
@@ -53,7 +113,7 @@ class EndpointKind:
             BadRequest: the name is in use.
         """
         state = workspace.state
-        if not state.strict or workspace.documents.get(self.endpoints, name) is not None:
+        if not state.strict or self.get(workspace, name) is not None:
             return
         if any(each.name.lower() == name.lower() for each in state.store.all(self.endpoints)):
             raise BadRequest(
@@ -62,26 +122,133 @@ class EndpointKind:
                 target="name",
             )
 
-    def document(
-        self, workspace: Workspace, resource: Resource, properties: dict[str, Any], **fields: Any
-    ) -> dict[str, Any]:
-        """An endpoint or a deployment as the API shows it."""
-        path = f"{self.endpoints}/{resource.name.replace('/', '/deployments/')}"
-        return workspace.document(
-            path,
-            location=LOCATION,
-            tags=resource.body["tags"],
-            systemData=resource.system_data,
-            properties=properties,
-            **fields,
-        )
-
 
 ONLINE = EndpointKind("onlineEndpoints", "onlineDeployments", "Online endpoint")
 BATCH = EndpointKind("batchEndpoints", "batchDeployments", "Batch endpoint")
 
 
-def split_name(deployment: Resource) -> tuple[str, str]:
-    """The endpoint's name and the deployment's own."""
-    endpoint, _, name = deployment.name.partition("/")
-    return endpoint, name
+@dataclass(frozen=True)
+class _Document:
+    """The document of an endpoint or a deployment."""
+
+    kind: EndpointKind
+    workspace: Workspace
+    resource: Resource
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+        return self.resource.name
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Its fields in the store."""
+        return self.resource.body
+
+    @property
+    def path(self) -> str:
+        """Its path below the workspace, with the names of the API."""
+        return f"{self.kind.endpoints}/{self.name.replace('/', '/deployments/')}"
+
+    def show(self, properties: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+        """It as the API shows it."""
+        return self.workspace.document(
+            self.path,
+            location=LOCATION,
+            tags=self.body["tags"],
+            systemData=self.resource.system_data,
+            properties={"properties": {}, **properties},
+            **fields,
+        )
+
+
+@dataclass(frozen=True)
+class Endpoint(_Document):
+    """An endpoint, as it was read from the store."""
+
+    @property
+    def properties(self) -> EndpointProperties:
+        """Its properties as the API has them."""
+        properties: EndpointProperties = self.body["properties"]
+        return properties
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The primary and the secondary key of an online endpoint."""
+        keys: dict[str, str] = self.body["keys"]
+        return keys
+
+    def deployments(self) -> list[Deployment]:
+        """Its deployments, oldest first."""
+        return self.kind.deployments_in(self.workspace, self.name)
+
+    def shares(self, deployment: str) -> tuple[int, int]:
+        """A deployment's percentages of the live and of the mirrored traffic."""
+        maps = (self.properties.get("traffic") or {}, self.properties.get("mirrorTraffic") or {})
+        live, mirror = (
+            {key.lower(): int(value) for key, value in shares.items()}.get(deployment.lower(), 0)
+            for shares in maps
+        )
+        return live, mirror
+
+
+@dataclass(frozen=True)
+class Deployment(_Document):
+    """A deployment, as it was read from the store."""
+
+    @property
+    def endpoint_name(self) -> str:
+        """The name of its endpoint."""
+        return self.name.partition("/")[0]
+
+    @property
+    def own_name(self) -> str:
+        """Its name in the endpoint."""
+        return self.name.partition("/")[2]
+
+    @property
+    def key(self) -> str:
+        """Its key among the deployments of all workspaces."""
+        return f"{self.workspace.key}/{self.name}".lower()
+
+    @property
+    def properties(self) -> DeploymentProperties:
+        """Its properties as the API has them."""
+        properties: DeploymentProperties = self.body["properties"]
+        return properties
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the copies of its model and code."""
+        return self.workspace.state.data / str(self.body["folder"])
+
+    @property
+    def previous(self) -> Deployment | None:
+        """The version that was served before an update; None if there is none."""
+        body = self.body.get("before")
+        return replace(self, resource=replace(self.resource, body=body)) if body else None
+
+    def reread(self) -> Resource | None:
+        """Its current document; None if it was deleted, also if it was created again since."""
+        now = self.workspace.documents.get(self.kind.deployments, self.name)
+        return now if now is not None and now.serial == self.resource.serial else None
+
+    def delete(self) -> None:
+        """Delete its document."""
+        self.workspace.documents.delete(self.kind.deployments, self.name)
+
+
+def read_properties(
+    request: Request, body: dict[str, Any], old: Endpoint | Deployment | None
+) -> dict[str, Any]:
+    """The properties in a request; those that a PATCH does not set stay as they are."""
+    properties = object_of(body, "properties")
+    return {**old.properties, **properties} if old and request.method == "PATCH" else properties
+
+
+def read_tags(body: dict[str, Any], old: Endpoint | Deployment | None) -> dict[str, str]:
+    """The tags in a request; without them, the old ones."""
+    tags: dict[str, str] = (
+        old.body["tags"] if old and "tags" not in body else object_of(body, "tags")
+    )
+    return tags

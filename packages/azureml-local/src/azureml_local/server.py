@@ -39,13 +39,13 @@ from azureml_local.az import BIN_VARIABLE
 from azureml_local.az.service import AzService, write_program
 from azureml_local.batch import routes as batch_routes
 from azureml_local.batch.invocation import Invocations
+from azureml_local.endpoints import ONLINE
 from azureml_local.errors import LocalError
 from azureml_local.files import write_text
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import artifacts, tracking
 from azureml_local.mlflow import routes as mlflow_routes
-from azureml_local.online.resources import DEPLOYMENTS, pool_key
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
 from azureml_local.public_files import PublicFiles
@@ -171,8 +171,8 @@ class Server:
     async def _stop_workspace(self, workspace: Workspace) -> None:
         """Stop all processes of a workspace before it is deleted."""
         await self._runner.cancel_all(workspace)
-        for deployment in workspace.documents.entries(DEPLOYMENTS):
-            await self._serving.stop(pool_key(workspace, deployment.name))
+        for deployment in ONLINE.deployments_in(workspace):
+            await self._serving.stop(deployment.key)
         await self._tracking.stop_server(workspace)
 
     async def stop(self) -> None:

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -396,7 +396,7 @@ def camel_case(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
+def object_of(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A field that is a JSON object, without its nulls; empty if it is missing or null.
 
     Raises:
@@ -410,7 +410,7 @@ def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in value.items() if value is not None}
 
 
-def text_of(body: dict[str, Any], name: str, default: str = "") -> str:
+def text_of(body: Mapping[str, Any], name: str, default: str = "") -> str:
     """A field that is a string.
 
     Raises:

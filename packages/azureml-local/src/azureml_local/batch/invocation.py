@@ -22,6 +22,7 @@ from azureml_local.batch.invocation_data import (
     resolve_outputs,
 )
 from azureml_local.batch.settings import parse_settings
+from azureml_local.endpoints import Deployment
 from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
@@ -29,7 +30,7 @@ from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Cancelled, Runner
 from azureml_local.scoring.conda_files import find_conda_file
 from azureml_local.scoring.deployment_files import DeploymentFiles
-from azureml_local.state import State, Workspace, object_of, text_of
+from azureml_local.state import State, object_of, text_of
 from azureml_local.store import Resource
 
 OUTPUT = "score"
@@ -53,14 +54,11 @@ class Invocations:
             PRELOADED_MODULES, env=runner.environment, log=state.data / "batch.log"
         )
 
-    def submit(
-        self, workspace: Workspace, endpoint: str, deployment: Resource, call: dict[str, Any]
-    ) -> Resource:
+    def submit(self, endpoint: str, deployment: Deployment, call: dict[str, Any]) -> Resource:
         """Create the job of an invocation and run it in the background.
 
         Args:
-            workspace: of the endpoint.
-            endpoint: its name.
+            endpoint: the name of the endpoint.
             deployment: the invoked deployment.
             call: the properties of the request.
 
@@ -72,11 +70,11 @@ class Invocations:
         name = text_of(call, "name") or f"batchjob-{uuid.uuid4()}"
         if not validation.NAME.match(name):
             raise BadRequest(f"job name {name!r} is not valid", "UserError", target="name")
-        job = Job(workspace, name)
+        job = Job(deployment.workspace, name)
         if job.exists:
             raise BadRequest(f"a job named {name} already exists", "UserError", target="name")
         experiment = text_of(object_of(call, "properties"), "experimentName") or endpoint
-        if component_of(deployment.body["properties"]):
+        if component_of(deployment.properties):
             return self._submit_pipeline(job, endpoint, deployment, call, experiment)
         return self._submit_scoring(job, endpoint, deployment, call, experiment)
 
@@ -84,13 +82,13 @@ class Invocations:
         self,
         job: Job,
         endpoint: str,
-        deployment: Resource,
+        deployment: Deployment,
         call: dict[str, Any],
         experiment: str,
     ) -> Resource:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
-        configuration = object_of(deployment.body["properties"], "deploymentConfiguration")
-        component = component_of(deployment.body["properties"])
+        configuration = object_of(deployment.properties, "deploymentConfiguration")
+        component = component_of(deployment.properties)
         spec = Assets(job.workspace, "components").find_by_id(component).body["componentSpec"]
         given = parse_types("jobInputType", object_of(call, "inputData"))
         asked = resolve_inputs(object_of(spec, "inputs"), given)
@@ -98,7 +96,7 @@ class Invocations:
             validation.check_input(job.workspace, each)
         properties = {
             "jobType": "Pipeline",
-            "displayName": deployment.name.partition("/")[2],
+            "displayName": deployment.own_name,
             "experimentName": experiment,
             "tags": {"azureml.batchrun": "true", "azureml.jobtype": "azureml.pipelinejob"},
             "properties": {},
@@ -120,7 +118,7 @@ class Invocations:
         self,
         job: Job,
         endpoint: str,
-        deployment: Resource,
+        deployment: Deployment,
         call: dict[str, Any],
         experiment: str,
     ) -> Resource:
@@ -156,13 +154,13 @@ class Invocations:
         self._state.background(self._run(job, child, deployment, spec, source))
         return document
 
-    def _spec(self, deployment: Resource, call: dict[str, Any], target: Path) -> dict[str, Any]:
+    def _spec(self, deployment: Deployment, call: dict[str, Any], target: Path) -> dict[str, Any]:
         """The specification for :mod:`azureml_local.batch.driver`."""
-        properties = deployment.body["properties"]
+        properties = deployment.properties
         asked = parse_types("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
         one_file = asked.get("jobOutputType") == "uri_file" and bool(asked.get("uri"))
         run_settings = parse_settings(properties, call)
-        folder = self._state.data / deployment.body["folder"]
+        folder = deployment.folder
         files = DeploymentFiles(**deployment.body.get("files") or {})
         output = target if one_file else target / run_settings.file_name
         variables = {
@@ -182,7 +180,7 @@ class Invocations:
         return spec
 
     async def _isolate(
-        self, child: Job, deployment: Resource, spec: dict[str, Any]
+        self, child: Job, deployment: Deployment, spec: dict[str, Any]
     ) -> dict[str, Any]:
         """The part of the specification that starts workers in the deployment's environment.
 
@@ -194,9 +192,7 @@ class Invocations:
         if self._runner.interpreters is None:
             return {}
         model = Path(spec["model"]) if "model" in spec else None
-        conda_file = await asyncio.to_thread(
-            find_conda_file, child.workspace, deployment.body["properties"], model
-        )
+        conda_file = await asyncio.to_thread(find_conda_file, deployment, model)
         if conda_file is None:
             return {}
         interpreter = await self._runner.build_interpreter(child, conda_file.text)
@@ -209,13 +205,13 @@ class Invocations:
         self,
         parent: Job,
         child: Job,
-        deployment: Resource,
+        deployment: Deployment,
         spec: dict[str, Any],
         source: dict[str, Any],
     ) -> None:
         runner, workspace = self._runner, child.workspace
         log = parent.log_file(records.EXECUTION_LOG)
-        named = compute.compute_name(text_of(deployment.body["properties"], "compute"))
+        named = compute.compute_name(text_of(deployment.properties, "compute"))
         key = (workspace.key, named.lower())
 
         def queued() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from azureml_local.errors import BadRequest
@@ -18,7 +19,7 @@ TYPES = {
 }
 
 
-def component_of(properties: dict[str, Any]) -> str:
+def component_of(properties: Mapping[str, Any]) -> str:
     """The pipeline component of a deployment; empty for a model deployment."""
     configuration = object_of(properties, "deploymentConfiguration")
     return text_of(object_of(configuration, "componentId"), "assetId")

@@ -14,16 +14,14 @@ from azureml_local.assets.versions import Assets
 from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
-from azureml_local.endpoints import BATCH
+from azureml_local.endpoints import BATCH, Deployment, Endpoint, read_properties
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import records
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
-from azureml_local.state import State, Workspace, json_of, object_of, text_of
-from azureml_local.store import Resource
+from azureml_local.state import State, json_of, object_of, text_of
 
-ENDPOINTS, DEPLOYMENTS = BATCH.endpoints, BATCH.deployments
 BASE = WORKSPACE + "/batchEndpoints/{endpoint}"
 ONE = BASE + "/deployments/{deployment}"
 
@@ -41,11 +39,11 @@ def register(
         properties = object_of(body, "properties")
         default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
-            BATCH.deployment(workspace, name, default)
+            BATCH.require_deployment(workspace, name, default)
         document = {"tags": object_of(body, "tags"), "properties": properties}
-        endpoint = workspace.documents.put(ENDPOINTS, name, document)
+        endpoint = BATCH.put(workspace, name, document)
         return JSONResponse(
-            _endpoint_document(workspace, endpoint),
+            _endpoint_document(endpoint),
             status_code=201,
             headers=operations.completed_headers(workspace),
         )
@@ -53,34 +51,31 @@ def register(
     @routes.add("GET", BASE, "Batch endpoints - Get")
     async def get_endpoint(request: Request) -> Response:
         workspace = state.workspace(request)
-        endpoint = BATCH.endpoint(workspace, request.path_params["endpoint"])
-        return JSONResponse(_endpoint_document(workspace, endpoint))
+        endpoint = BATCH.find(workspace, request.path_params["endpoint"])
+        return JSONResponse(_endpoint_document(endpoint))
 
     @routes.add("GET", WORKSPACE + "/batchEndpoints", "Batch endpoints - List")
     async def list_endpoints(request: Request) -> Response:
         workspace = state.workspace(request)
-        endpoints = workspace.documents.entries(ENDPOINTS)
-        return JSONResponse({"value": [_endpoint_document(workspace, each) for each in endpoints]})
+        endpoints = BATCH.all_in(workspace)
+        return JSONResponse({"value": [_endpoint_document(each) for each in endpoints]})
 
     @routes.add("DELETE", BASE, "Batch endpoints - Delete")
     async def delete_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         with state.store.transaction():
-            for each in BATCH.deployments_of(workspace, name):
-                workspace.documents.delete(DEPLOYMENTS, each.name)
-            there = workspace.documents.delete(ENDPOINTS, name)
+            for each in BATCH.deployments_in(workspace, name):
+                each.delete()
+            there = workspace.documents.delete(BATCH.endpoints, name)
         return Response(status_code=200 if there else 204)
 
     @routes.add("PUT|PATCH", ONE, "Batch deployments - Create or update")
     async def put_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        BATCH.endpoint(workspace, params["endpoint"])
+        BATCH.find(workspace, params["endpoint"])
         body = await json_of(request)
-        properties = object_of(body, "properties")
-        name = "{endpoint}/{deployment}".format(**params)
-        old = workspace.documents.get(DEPLOYMENTS, name)
-        if old is not None and request.method == "PATCH":
-            properties = {**old.body["properties"], **properties}
+        old = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
+        properties = read_properties(request, body, old)
         parse_settings(properties)
         document: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
         component = component_of(properties)
@@ -94,14 +89,17 @@ def register(
                     target="componentId",
                 )
         else:
+            name = "{endpoint}/{deployment}".format(**params)
             folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
             files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
             document |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
             if not files.script:
                 invocations.processes.preload()  # an invocation will follow
-        deployment = workspace.documents.put(DEPLOYMENTS, name, document)
+        deployment = BATCH.put_deployment(
+            workspace, params["endpoint"], params["deployment"], document
+        )
         return JSONResponse(
-            _deployment_document(workspace, deployment),
+            _deployment_document(deployment),
             status_code=201,
             headers=operations.completed_headers(workspace),
         )
@@ -109,22 +107,20 @@ def register(
     @routes.add("GET", ONE, "Batch deployments - Get")
     async def get_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        deployment = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
-        return JSONResponse(_deployment_document(workspace, deployment))
+        deployment = BATCH.require_deployment(workspace, params["endpoint"], params["deployment"])
+        return JSONResponse(_deployment_document(deployment))
 
     @routes.add("GET", BASE + "/deployments", "Batch deployments - List")
     async def list_deployments(request: Request) -> Response:
         workspace = state.workspace(request)
-        deployments = BATCH.deployments_of(workspace, request.path_params["endpoint"])
-        return JSONResponse(
-            {"value": [_deployment_document(workspace, each) for each in deployments]}
-        )
+        deployments = BATCH.deployments_in(workspace, request.path_params["endpoint"])
+        return JSONResponse({"value": [_deployment_document(each) for each in deployments]})
 
     @routes.add("DELETE", ONE, "Batch deployments - Delete")
     async def delete_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
         name = "{endpoint}/{deployment}".format(**params)
-        there = workspace.documents.delete(DEPLOYMENTS, name)
+        there = workspace.documents.delete(BATCH.deployments, name)
         return Response(status_code=200 if there else 204)
 
     @routes.add("POST", "/batch/{key}/{endpoint}/jobs", "Batch endpoints - Invoke")
@@ -132,14 +128,14 @@ def register(
         auth.require_token(state.secret, request)
         workspace = state.workspace_by_key(request.path_params["key"])
         name = request.path_params["endpoint"]
-        endpoint = BATCH.endpoint(workspace, name)
+        endpoint = BATCH.find(workspace, name)
         named = request.headers.get("azureml-model-deployment")
-        chosen = named or (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
+        chosen = named or (endpoint.properties.get("defaults") or {}).get("deploymentName")
         if not chosen:
             raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
-        deployment = BATCH.deployment(workspace, name, chosen)
+        deployment = BATCH.require_deployment(workspace, name, chosen)
         call = object_of(await json_of(request), "properties")
-        job = invocations.submit(workspace, endpoint.name, deployment, call)
+        job = invocations.submit(endpoint.name, deployment, call)
         return JSONResponse(records.document(workspace, job), status_code=201)
 
     @routes.add(
@@ -157,29 +153,25 @@ def register(
         return JSONResponse({"value": jobs})
 
 
-def _endpoint_document(workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
-    properties = {
-        "properties": {},
-        "authMode": "AADToken",
-        **endpoint.body["properties"],
-        # The SDK assigns into it, so it has to be an object.
-        "defaults": endpoint.body["properties"].get("defaults") or {"deploymentName": None},
-        "scoringUri": f"{workspace.state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
-        "provisioningState": "Succeeded",
-    }
-    return BATCH.document(workspace, endpoint, properties)
+def _endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
+    workspace = endpoint.workspace
+    return endpoint.show(
+        {
+            "authMode": "AADToken",
+            **endpoint.properties,
+            # The SDK assigns into it, so it has to be an object.
+            "defaults": endpoint.properties.get("defaults") or {"deploymentName": None},
+            "scoringUri": f"{workspace.state.url}/batch/{workspace.key}/{endpoint.name}/jobs",
+            "provisioningState": "Succeeded",
+        }
+    )
 
 
-def _deployment_document(workspace: Workspace, deployment: Resource) -> dict[str, Any]:
-    properties = deployment.body["properties"]
-    model = properties.get("model")
+def _deployment_document(deployment: Deployment) -> dict[str, Any]:
+    properties: dict[str, Any] = {**deployment.properties}
     if component_of(properties):  # the SDK requires the settings
-        configuration = {"settings": {}, **object_of(properties, "deploymentConfiguration")}
-        properties = {**properties, "deploymentConfiguration": configuration}
-    properties = {
-        "properties": {},
-        **properties,
-        **({"model": {"referenceType": "Id", "assetId": model_id(model)}} if model else {}),
-        "provisioningState": "Succeeded",
-    }
-    return BATCH.document(workspace, deployment, properties)
+        configuration = object_of(properties, "deploymentConfiguration")
+        properties["deploymentConfiguration"] = {"settings": {}, **configuration}
+    if properties.get("model"):
+        properties["model"] = {"referenceType": "Id", "assetId": model_id(properties["model"])}
+    return deployment.show({**properties, "provisioningState": "Succeeded"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class Settings:
         return max(1, min(self.concurrency * self.instances, os.cpu_count() or 1))
 
 
-def parse_settings(properties: dict[str, Any], call: dict[str, Any] | None = None) -> Settings:
+def parse_settings(properties: Mapping[str, Any], call: dict[str, Any] | None = None) -> Settings:
     """The settings of a deployment.
 
     Args:

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from azureml_local.state import FILES, Workspace
+from azureml_local.endpoints import Deployment
+from azureml_local.state import FILES
 
 FOLDER = "modelDataCollector"
 TYPES = {"model_inputs": "azureml.inference.inputs", "model_outputs": "azureml.inference.outputs"}
@@ -39,9 +40,7 @@ class Collector:
 
     def collect(
         self,
-        workspace: Workspace,
-        name: str,
-        properties: dict[str, Any],
+        deployment: Deployment,
         request_id: str,
         request_body: bytes,
         response_body: bytes,
@@ -49,14 +48,12 @@ class Collector:
         """Collect a request and its response for the enabled collections of a no-code deployment.
 
         Args:
-            workspace: of the endpoint.
-            name: ``<endpoint>/<deployment>``.
-            properties: of the deployment, as it was created.
+            deployment: the deployment that answered.
             request_id: correlates inputs and outputs.
             request_body: the body of the request.
             response_body: the body of a successful answer.
         """
-        collections = (properties.get("dataCollector") or {}).get("collections") or {}
+        collections = (deployment.properties.get("dataCollector") or {}).get("collections") or {}
         drawn = random.random()
         enabled = [
             collection
@@ -68,7 +65,7 @@ class Collector:
         for collection in enabled:
             inputs = collection == "model_inputs"
             rows = _input_rows(request_body) if inputs else _output_rows(response_body)
-            self.append(workspace, name, collection, request_id, _round_numbers(rows))
+            self.append(deployment, collection, request_id, _round_numbers(rows))
 
     def flush(self) -> None:
         """Write the buffered lines."""
@@ -90,17 +87,15 @@ class Collector:
                 os.close(descriptor)
 
     def append(
-        self, workspace: Workspace, name: str, collection: str, request_id: str, rows: list[Any]
+        self, deployment: Deployment, collection: str, request_id: str, rows: list[Any]
     ) -> None:
         """Append rows to a collection of a deployment; scripts may use any collection name."""
         now = datetime.now(UTC)
-        endpoint, _, deployment = name.partition("/")
-        resource = f"{workspace.path}/onlineEndpoints/{endpoint}/deployments/{deployment}"
         data = json.dumps(rows)
         event = {
             "specversion": "1.0",
             "id": str(uuid.uuid4()),
-            "source": resource,
+            "source": f"{deployment.workspace.path}/{deployment.path}",
             "type": TYPES.get(collection, f"azureml.inference.{collection}"),
             "datacontenttype": "application/json",
             "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -114,7 +109,8 @@ class Collector:
             "agent": "azureml-local",
         }
         hour = f"{now:%Y/%m/%d/%H}"
-        path = workspace.container(FILES) / FOLDER / name / collection / hour
+        folder = deployment.workspace.container(FILES) / FOLDER / deployment.name
+        path = folder / collection / hour
         self._waiting[path / f"{self._instance}.jsonl"].append(json.dumps(event))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_later())

@@ -8,33 +8,31 @@ import json
 import re
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.endpoints import ONLINE, split_name
+from azureml_local.endpoints import (
+    ONLINE,
+    Deployment,
+    DeploymentProperties,
+    read_properties,
+    read_tags,
+)
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
 from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
-from azureml_local.online.resources import (
-    BASE,
-    DEPLOYMENTS,
-    ENDPOINTS,
-    ONE,
-    pool_key,
-    traffic_shares,
-    validate_name,
-)
+from azureml_local.online.resources import BASE, ONE, validate_name
 from azureml_local.online.serving import Serving
 from azureml_local.online.worker import LaunchSettings
 from azureml_local.operations import Operations
 from azureml_local.routing import Routes
 from azureml_local.scoring.deployment_files import DeploymentFiles, copy_deployment_files
-from azureml_local.state import State, Workspace, json_of, object_of, text_of
-from azureml_local.store import Resource
+from azureml_local.state import State, json_of, object_of, text_of
 
 DEFAULT_SKU = {"name": "Default", "capacity": 1}
 BUSY = ("Creating", "Updating")
@@ -73,47 +71,41 @@ class Deployments:
 
     def recover(self) -> None:
         """Restart the deployments of the previous server process, those with traffic first."""
-        for deployment in sorted(
-            self._state.store.all(DEPLOYMENTS), key=self._live_share, reverse=True
-        ):
-            workspace = self._state.workspace_by_key(deployment.workspace)
-            if deployment.body["state"] == "Failed" and "before" in deployment.body:
-                self._state.background(self._restart_previous(workspace, deployment))
+        deployments = [
+            Deployment(ONLINE, self._state.workspace_by_key(each.workspace), each)
+            for each in self._state.store.all(ONLINE.deployments)
+        ]
+        for deployment in sorted(deployments, key=_live_share, reverse=True):
+            if deployment.body["state"] == "Failed" and deployment.previous is not None:
+                self._state.background(self._restart_previous(deployment.previous))
             else:
                 operation = deployment.body.get("operation")
                 if operation:
                     self._operations.mark_resumed(operation)
-                self._state.background(self._provision(workspace, deployment, operation))
+                self._state.background(self._provision(deployment, operation))
 
-    def _live_share(self, deployment: Resource) -> int:
-        endpoint, name = split_name(deployment)
-        endpoint_document = self._state.store.get(deployment.workspace, ENDPOINTS, endpoint)
-        return traffic_shares(endpoint_document, name)[0] if endpoint_document else 0
-
-    async def _restart_previous(self, workspace: Workspace, deployment: Resource) -> None:
+    async def _restart_previous(self, previous: Deployment) -> None:
         """Start the version that was served before an update failed."""
         with contextlib.suppress(AzureError):  # its log has the reason
-            await self._start(workspace, deployment, deployment.body["before"])
+            await self._start(previous)
 
     async def _put(self, request: Request) -> Response:
         state = self._state
         workspace, params = state.workspace(request), request.path_params
-        endpoint = ONLINE.endpoint(workspace, params["endpoint"])
-        name = f"{endpoint.name}/{validate_name('Deployment', params['deployment'])}"
+        endpoint = ONLINE.find(workspace, params["endpoint"])
+        own_name = validate_name("Deployment", params["deployment"])
+        name = f"{endpoint.name}/{own_name}"
         body = await json_of(request)
-        old = workspace.documents.get(DEPLOYMENTS, name)
+        old = ONLINE.deployment(workspace, endpoint.name, own_name)
         if old is not None and old.body["state"] in BUSY:
             raise Conflict(f"deployment {name} is being updated; wait until it is done")
-        properties, sku = object_of(body, "properties"), object_of(body, "sku")
-        if old is not None and request.method == "PATCH":
-            properties = {**old.body["properties"], **properties}
-        sku = {**(old.body["sku"] if old else DEFAULT_SKU), **sku}
+        properties = read_properties(request, body, old)
+        sku = {**(old.body["sku"] if old else DEFAULT_SKU), **object_of(body, "sku")}
         _validate(properties, sku)
         folder = state.data / "online" / workspace.key / name / uuid.uuid4().hex[:8]
         files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
-        tags = object_of(body, "tags") if "tags" in body or old is None else old.body["tags"]
-        document = {
-            "tags": tags,
+        document: dict[str, Any] = {
+            "tags": read_tags(body, old),
             "sku": sku,
             "properties": properties,
             "state": "Updating" if old else "Creating",
@@ -124,44 +116,39 @@ class Deployments:
             document["before"] = old.body.get("before") if _failed(old) else _version(old.body)
         with state.store.transaction():
             operation = document["operation"] = self._operations.start(workspace)
-            deployment = workspace.documents.put(DEPLOYMENTS, name, document)
-        state.background(self._provision(workspace, deployment, operation))
+            deployment = ONLINE.put_deployment(workspace, endpoint.name, own_name, document)
+        state.background(self._provision(deployment, operation))
         return JSONResponse(
-            _document(workspace, deployment),
+            _document(deployment),
             status_code=200 if old else 201,
             headers=self._operations.polling_headers(workspace, operation),
         )
 
-    async def _provision(
-        self, workspace: Workspace, deployment: Resource, operation: str | None
-    ) -> None:
+    async def _provision(self, deployment: Deployment, operation: str | None) -> None:
         """Start a deployment and write the result into its document."""
         error = None
         try:
-            await self._start(workspace, deployment, deployment.body)
+            await self._start(deployment)
         except AzureError as failed:
             error = {"code": failed.code, "message": failed.message}
         with self._state.store.transaction():
             if operation is not None:
-                self._operations.finish(workspace, operation, error)
-            now = workspace.documents.get(DEPLOYMENTS, deployment.name)
-            if now is not None and now.serial == deployment.serial:  # not deleted meanwhile
+                self._operations.finish(deployment.workspace, operation, error)
+            now = deployment.reread()
+            if now is not None:
                 before = now.body.pop("before", None)
                 if error and before:
                     now.body["before"] = before
                 now.body["state"] = "Failed" if error else "Succeeded"
                 now.body.pop("operation", None)
-                workspace.documents.put(DEPLOYMENTS, deployment.name, now.body)
-                if before and not error:
-                    self._remove(before["folder"])
+                deployment.workspace.documents.put(ONLINE.deployments, now.name, now.body)
+                if deployment.previous is not None and not error:
+                    _remove(deployment.previous.folder)
 
-    async def _start(
-        self, workspace: Workspace, deployment: Resource, body: dict[str, Any]
-    ) -> None:
-        folder = self._state.data / body["folder"]
-        properties, name = body["properties"], deployment.name
-        files = DeploymentFiles(**body.get("files") or {})
-        spec = {"name": name.partition("/")[0]}
+    async def _start(self, deployment: Deployment) -> None:
+        folder, properties = deployment.folder, deployment.properties
+        files = DeploymentFiles(**deployment.body.get("files") or {})
+        spec = {"name": deployment.endpoint_name}
         environment = {
             "AML_APP_ROOT": str(folder),
             SAMPLING_RATES: json.dumps(_sampling_rates(properties)),
@@ -177,68 +164,51 @@ class Deployments:
         launch = LaunchSettings(
             spec, working_directory, _log_file(folder), environment | own, forkable=not own
         )
-        launch = await self._environments.prepare(
-            workspace, properties, launch, _build_log_file(folder)
-        )
-        now = workspace.documents.get(DEPLOYMENTS, name)
-        if now is None or now.serial != deployment.serial:
-            raise NotFound(f"{name} was deleted while its environment was built")
-        await self._serving.start(
-            pool_key(workspace, name), launch, parse_limits(properties, body["sku"])
-        )
+        launch = await self._environments.prepare(deployment, launch, _build_log_file(folder))
+        if deployment.reread() is None:
+            raise NotFound(f"{deployment.name} was deleted while its environment was built")
+        limits = parse_limits(properties, deployment.body["sku"])
+        await self._serving.start(deployment.key, launch, limits)
 
     async def _get(self, request: Request) -> Response:
-        workspace = self._state.workspace(request)
-        return JSONResponse(_document(workspace, self._find(workspace, request)))
+        return JSONResponse(_document(self._find(request)))
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        deployments = ONLINE.deployments_of(workspace, request.path_params["endpoint"])
-        return JSONResponse({"value": [_document(workspace, each) for each in deployments]})
+        deployments = ONLINE.deployments_in(workspace, request.path_params["endpoint"])
+        return JSONResponse({"value": [_document(each) for each in deployments]})
 
     async def _delete(self, request: Request) -> Response:
         workspace, params = self._state.workspace(request), request.path_params
-        endpoint = ONLINE.endpoint(workspace, params["endpoint"])
-        live, mirror = traffic_shares(endpoint, params["deployment"])
+        endpoint = ONLINE.find(workspace, params["endpoint"])
+        live, mirror = endpoint.shares(params["deployment"])
         if live or mirror:
             kind = "traffic" if live else "mirrored traffic"
             raise Conflict(
                 f"Deployment {params['deployment']} has {live or mirror} % of the {kind}; "
                 "move the traffic before you delete it."
             )
-        name = f"{endpoint.name}/{params['deployment']}"
-        deployment = workspace.documents.get(DEPLOYMENTS, name)
+        deployment = ONLINE.deployment(workspace, endpoint.name, params["deployment"])
         if deployment is None:
             return Response(status_code=204)
-        self.delete_document(workspace, deployment)
-        await self.end(workspace, deployment)
+        deployment.delete()
+        await self.end(deployment)
         return Response(status_code=200)
 
-    def delete_document(self, workspace: Workspace, deployment: Resource) -> None:
-        """Delete a deployment's document."""
-        workspace.documents.delete(DEPLOYMENTS, deployment.name)
-
-    async def end(self, workspace: Workspace, deployment: Resource) -> None:
+    async def end(self, deployment: Deployment) -> None:
         """End a deployment's processes and delete its files."""
-        await self._serving.stop(pool_key(workspace, deployment.name))
-        for each in (deployment.body, deployment.body.get("before") or {}):
-            if "folder" in each:
-                await asyncio.to_thread(self._remove, each["folder"])
-
-    def _remove(self, relative: str) -> None:
-        folder = self._state.data / relative
-        shutil.rmtree(folder, ignore_errors=True)
-        for log in (_log_file(folder), _build_log_file(folder)):
-            log.unlink(missing_ok=True)
+        await self._serving.stop(deployment.key)
+        for version in (deployment, deployment.previous):
+            if version is not None and "folder" in version.body:
+                await asyncio.to_thread(_remove, version.folder)
 
     async def _get_logs(self, request: Request) -> Response:
-        workspace = self._state.workspace(request)
-        deployment = self._find(workspace, request)
+        deployment = self._find(request)
         body = await json_of(request)
         tail = body.get("tail")
         if tail is not None and (isinstance(tail, bool) or not isinstance(tail, int) or tail < 0):
             raise BadRequest(f"tail must be a number of lines, not {tail!r}", target="tail")
-        folder = self._state.data / deployment.body["folder"]
+        folder = deployment.folder
         lines = _read_lines(_build_log_file(folder))
         if text_of(body, "containerType").lower() == STORAGE_INITIALIZER:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -252,12 +222,23 @@ class Deployments:
         count = DEFAULT_LOG_LINES if tail is None else tail
         return JSONResponse({"content": "\n".join(lines[-count:] if count else [])})
 
-    def _find(self, workspace: Workspace, request: Request) -> Resource:
-        params = request.path_params
-        return ONLINE.deployment(workspace, params["endpoint"], params["deployment"])
+    def _find(self, request: Request) -> Deployment:
+        workspace, params = self._state.workspace(request), request.path_params
+        return ONLINE.require_deployment(workspace, params["endpoint"], params["deployment"])
 
 
-def _validate(properties: dict[str, Any], sku: dict[str, Any]) -> None:
+def _live_share(deployment: Deployment) -> int:
+    endpoint = ONLINE.get(deployment.workspace, deployment.endpoint_name)
+    return endpoint.shares(deployment.own_name)[0] if endpoint else 0
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for log in (_log_file(folder), _build_log_file(folder)):
+        log.unlink(missing_ok=True)
+
+
+def _validate(properties: Mapping[str, Any], sku: dict[str, Any]) -> None:
     """Check a deployment's settings.
 
     Raises:
@@ -282,7 +263,7 @@ def _validate(properties: dict[str, Any], sku: dict[str, Any]) -> None:
         raise BadRequest(f"{scale['scaleType']!r} is not a scaleType", target="scaleSettings")
 
 
-def _sampling_rates(properties: dict[str, Any]) -> dict[str, float]:
+def _sampling_rates(properties: DeploymentProperties) -> dict[str, float]:
     """The sampling rate of each enabled collection."""
     collections = object_of(object_of(properties, "dataCollector"), "collections")
     return {
@@ -292,7 +273,7 @@ def _sampling_rates(properties: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _failed(deployment: Resource) -> bool:
+def _failed(deployment: Deployment) -> bool:
     return str(deployment.body["state"]) == "Failed"
 
 
@@ -315,13 +296,12 @@ def _read_lines(log: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines() if log.is_file() else []
 
 
-def _document(workspace: Workspace, deployment: Resource) -> dict[str, Any]:
+def _document(deployment: Deployment) -> dict[str, Any]:
     properties = {
-        "properties": {},
         "endpointComputeType": "Managed",
         # The SDK does not send it, and cannot parse a response without it.
         "scaleSettings": {"scaleType": "Default"},
-        **{k: v for k, v in deployment.body["properties"].items() if v is not None},
+        **{k: v for k, v in deployment.properties.items() if v is not None},
         "provisioningState": deployment.body["state"],
     }
-    return ONLINE.document(workspace, deployment, properties, sku=deployment.body["sku"])
+    return deployment.show(properties, sku=deployment.body["sku"])

@@ -9,19 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import auth
-from azureml_local.endpoints import ONLINE, split_name
+from azureml_local.endpoints import ONLINE, Endpoint, read_properties, read_tags
 from azureml_local.errors import BadRequest
 from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
-from azureml_local.online.resources import (
-    BASE,
-    ENDPOINTS,
-    validate_name,
-)
+from azureml_local.online.resources import BASE, validate_name
 from azureml_local.online.traffic import validate_mirror_traffic, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, Workspace, json_of, object_of, text_of
-from azureml_local.store import Resource
+from azureml_local.state import State, json_of, text_of
 
 
 class Endpoints:
@@ -48,84 +43,74 @@ class Endpoints:
         workspace = self._state.workspace(request)
         name = validate_name("Endpoint", request.path_params["endpoint"])
         body = await json_of(request)
-        properties = object_of(body, "properties")
-        old = workspace.documents.get(ENDPOINTS, name)
+        old = ONLINE.get(workspace, name)
         ONLINE.require_unique_name(workspace, name)
-        if old is not None and request.method == "PATCH":
-            properties = {**old.body["properties"], **properties}
+        properties = read_properties(request, body, old)
         mode = text_of(properties, "authMode", "Key")
         if mode.lower() not in AUTH_MODES:
             known = ", ".join(AUTH_MODES.values())
             raise BadRequest(f"{mode!r} is not an authMode; use one of {known}", target="authMode")
         properties["authMode"] = AUTH_MODES[mode.lower()]
-        names = {split_name(each)[1] for each in ONLINE.deployments_of(workspace, name)}
+        names = {each.own_name for each in ONLINE.deployments_in(workspace, name)}
         properties["traffic"] = validate_traffic(properties.get("traffic"), names)
         properties["mirrorTraffic"] = validate_mirror_traffic(
             properties.get("mirrorTraffic"), names, properties["traffic"]
         )
-        tags = object_of(body, "tags") if "tags" in body or old is None else old.body["tags"]
-        keys = (
-            old.body["keys"]
-            if old
-            else {"primaryKey": _create_key(), "secondaryKey": _create_key()}
-        )
-        document = {"tags": tags, "properties": properties, "keys": keys}
-        endpoint = workspace.documents.put(ENDPOINTS, name, document)
+        keys = old.keys if old else {"primaryKey": _create_key(), "secondaryKey": _create_key()}
+        document = {"tags": read_tags(body, old), "properties": properties, "keys": keys}
+        endpoint = ONLINE.put(workspace, name, document)
         if old is None:
             self._deployments.preload()
-        return JSONResponse(self._document(workspace, endpoint), status_code=200 if old else 201)
+        return JSONResponse(self._document(endpoint), status_code=200 if old else 201)
 
     async def _get(self, request: Request) -> Response:
-        workspace = self._state.workspace(request)
-        return JSONResponse(self._document(workspace, self._find(workspace, request)))
+        return JSONResponse(self._document(self._find(request)))
 
     async def _list(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
-        endpoints = workspace.documents.entries(ENDPOINTS)
-        return JSONResponse({"value": [self._document(workspace, each) for each in endpoints]})
+        endpoints = ONLINE.all_in(workspace)
+        return JSONResponse({"value": [self._document(each) for each in endpoints]})
 
     async def _delete(self, request: Request) -> Response:
         workspace, name = self._state.workspace(request), request.path_params["endpoint"]
         with self._state.store.transaction():
-            there = workspace.documents.delete(ENDPOINTS, name)
-            deployments = ONLINE.deployments_of(workspace, name)
+            there = workspace.documents.delete(ONLINE.endpoints, name)
+            deployments = ONLINE.deployments_in(workspace, name)
             for each in deployments:
-                self._deployments.delete_document(workspace, each)
+                each.delete()
         for each in deployments:
-            await self._deployments.end(workspace, each)
+            await self._deployments.end(each)
         return Response(status_code=200 if there else 204)
 
     async def _list_keys(self, request: Request) -> Response:
-        endpoint = self._find(self._state.workspace(request), request)
+        endpoint = self._find(request)
         if auth_mode(endpoint) != "Key":
             raise BadRequest(
                 f"endpoint {endpoint.name} has no keys; its auth_mode is {auth_mode(endpoint)}",
                 "UserError",
             )
-        return JSONResponse(endpoint.body["keys"])
+        return JSONResponse(endpoint.keys)
 
     async def _regenerate_keys(self, request: Request) -> Response:
-        workspace = self._state.workspace(request)
-        endpoint = self._find(workspace, request)
+        endpoint = self._find(request)
         which = text_of(await json_of(request), "keyType", "Primary").lower()
         if which not in ("primary", "secondary"):
             raise BadRequest(
                 f"keyType must be Primary or Secondary, not {which!r}", target="keyType"
             )
-        endpoint.body["keys"][f"{which}Key"] = _create_key()
-        workspace.documents.put(ENDPOINTS, endpoint.name, endpoint.body)
+        endpoint.keys[f"{which}Key"] = _create_key()
+        ONLINE.put(endpoint.workspace, endpoint.name, endpoint.body)
         return Response(status_code=200)
 
     async def _token(self, request: Request) -> Response:
-        workspace = self._state.workspace(request)
-        endpoint = self._find(workspace, request)
+        endpoint = self._find(request)
         mode = auth_mode(endpoint)
         if mode != "AMLToken":
             raise BadRequest(
                 f"endpoint {endpoint.name} issues no tokens; its auth_mode is {mode}",
                 "UserError",
             )
-        value, expires, refresh = create_endpoint_token(self._state.secret, workspace, endpoint)
+        value, expires, refresh = create_endpoint_token(endpoint)
         return JSONResponse(
             {
                 "accessToken": value,
@@ -135,22 +120,21 @@ class Endpoints:
             }
         )
 
-    def _find(self, workspace: Workspace, request: Request) -> Resource:
-        return ONLINE.endpoint(workspace, request.path_params["endpoint"])
+    def _find(self, request: Request) -> Endpoint:
+        return ONLINE.find(self._state.workspace(request), request.path_params["endpoint"])
 
-    def _document(self, workspace: Workspace, endpoint: Resource) -> dict[str, Any]:
-        uri = f"{self._state.url}/online/{workspace.key}/{endpoint.name}"
+    def _document(self, endpoint: Endpoint) -> dict[str, Any]:
+        uri = f"{self._state.url}/online/{endpoint.workspace.key}/{endpoint.name}"
         properties = {
-            "properties": {},
             "mirrorTraffic": {},
             "publicNetworkAccess": "Enabled",
-            **endpoint.body["properties"],
+            **endpoint.properties,
             "scoringUri": f"{uri}/score",
             "swaggerUri": f"{uri}/swagger.json",
             "provisioningState": "Succeeded",
         }
         identity = {"type": "SystemAssigned", "principalId": auth.TENANT}
-        return ONLINE.document(workspace, endpoint, properties, identity=identity)
+        return endpoint.show(properties, identity=identity)
 
 
 def _create_key() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from azureml_local.endpoints import Deployment
 from azureml_local.errors import AzureError
 from azureml_local.interpreters import Interpreter, Interpreters
 from azureml_local.online import azure_server
@@ -14,7 +14,6 @@ from azureml_local.online.requirements import check_requirements
 from azureml_local.online.scorer import AZURE_SERVER
 from azureml_local.online.worker import LaunchSettings
 from azureml_local.scoring.conda_files import CondaFile, find_conda_file
-from azureml_local.state import Workspace
 
 NOCODE_SCRIPT = Path(__file__).with_name("mlflow_score.py")
 """The scoring script of no-code deployments in Microsoft's server."""
@@ -28,19 +27,14 @@ class DeploymentEnvironments:
         self._interpreters = interpreters
 
     async def prepare(
-        self,
-        workspace: Workspace,
-        properties: dict[str, Any],
-        launch: LaunchSettings,
-        build_log: Path,
+        self, deployment: Deployment, launch: LaunchSettings, build_log: Path
     ) -> LaunchSettings:
         """How to start the deployment's processes in its environment.
 
         Without isolation the log lists how the environment differs from the server's interpreter.
 
         Args:
-            workspace: of the deployment.
-            properties: of the deployment.
+            deployment: the deployment.
             launch: how to start its processes in the server's interpreter.
             build_log: the file for the output of the build.
 
@@ -49,7 +43,7 @@ class DeploymentEnvironments:
                 lacks a package of Azure's server.
         """
         model = Path(launch.spec["model"]) if "model" in launch.spec else None
-        conda_file = await asyncio.to_thread(find_conda_file, workspace, properties, model)
+        conda_file = await asyncio.to_thread(find_conda_file, deployment, model)
         if conda_file is None:
             if self._interpreters is not None:
                 launch.write_log(

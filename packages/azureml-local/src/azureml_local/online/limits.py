@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ class Limits:
         return max(1, min(count, os.cpu_count() or 1))
 
 
-def parse_limits(properties: dict[str, Any], sku: dict[str, Any]) -> Limits:
+def parse_limits(properties: Mapping[str, Any], sku: dict[str, Any]) -> Limits:
     """The limits of a deployment.
 
     Args:

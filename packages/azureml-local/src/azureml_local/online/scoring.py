@@ -10,19 +10,17 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from azureml_local.endpoints import ONLINE
+from azureml_local.endpoints import ONLINE, Deployment, Endpoint
 from azureml_local.errors import AzureError, NotFound, TooLarge, Unavailable
 from azureml_local.online.access import authorize
 from azureml_local.online.collector import Collector
 from azureml_local.online.limits import MAX_BODY
 from azureml_local.online.pool import Pool
-from azureml_local.online.resources import DEPLOYMENTS, pool_key
 from azureml_local.online.serving import Serving
 from azureml_local.online.traffic import choose_deployment, choose_mirror
 from azureml_local.routing import Routes
 from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
-from azureml_local.state import State, Workspace
-from azureml_local.store import Resource
+from azureml_local.state import State
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 NOT_FORWARDED = frozenset(
@@ -57,65 +55,62 @@ class Scoring:
         add("GET", f"{ADDRESS}/swagger.json", "Online endpoints - Swagger")(self._swagger)
 
     async def _score(self, request: Request) -> Response:
-        workspace, endpoint = self._authorized_endpoint(request)
+        endpoint = self._authorized_endpoint(request)
         name, named = self._choose_deployment(endpoint, request)
-        deployment, pool = await self._deployment_pool(workspace, endpoint, name)
+        deployment, pool = await self._deployment_pool(endpoint, name)
         scoring_request = await _read_request(request)
         if not scoring_request.header("x-request-id"):
             scoring_request.headers.append(["x-request-id", str(uuid.uuid4())])
         ids = ("x-ms-request-id", "x-ms-client-request-id", "x-request-id")
         request_id = next(filter(None, map(scoring_request.header, ids)))
-        mirror_traffic = endpoint.body["properties"].get("mirrorTraffic") or {}
+        mirror_traffic = endpoint.properties.get("mirrorTraffic") or {}
         mirror = None if named else choose_mirror(mirror_traffic)
         if mirror is not None:
-            self._state.background(
-                self._mirror(workspace, endpoint, mirror, request_id, scoring_request)
-            )
+            self._state.background(self._mirror(endpoint, mirror, request_id, scoring_request))
         response = await pool.send(scoring_request)
-        self._collect(workspace, deployment, request_id, scoring_request, response)
+        self._collect(deployment, request_id, scoring_request, response)
         return _render_response(response, name, request_id)
 
     async def _mirror(
         self,
-        workspace: Workspace,
-        endpoint: Resource,
+        endpoint: Endpoint,
         name: str,
         request_id: str,
         request: ScoringRequest,
     ) -> None:
         """Send a copy of a request to a deployment; its response is collected only."""
         with contextlib.suppress(AzureError):
-            deployment, pool = await self._deployment_pool(workspace, endpoint, name)
+            deployment, pool = await self._deployment_pool(endpoint, name)
             response = await pool.send(request)
-            self._collect(workspace, deployment, request_id, request, response)
+            self._collect(deployment, request_id, request, response)
 
     async def _swagger(self, request: Request) -> Response:
-        workspace, endpoint = self._authorized_endpoint(request)
+        endpoint = self._authorized_endpoint(request)
         name, _ = self._choose_deployment(endpoint, request)
-        _, pool = await self._deployment_pool(workspace, endpoint, name)
+        _, pool = await self._deployment_pool(endpoint, name)
         response = await pool.send(ScoringRequest(b"", "GET", "/swagger.json", request.url.query))
         headers = {DEPLOYMENT_HEADER: name}
         return Response(response.body, response.status, headers, media_type="application/json")
 
-    def _authorized_endpoint(self, request: Request) -> tuple[Workspace, Resource]:
+    def _authorized_endpoint(self, request: Request) -> Endpoint:
         params = request.path_params
 
-        def read() -> tuple[Workspace, Resource]:
+        def read() -> Endpoint:
             workspace = self._state.workspace_by_key(params["key"])
-            return workspace, ONLINE.endpoint(workspace, params["endpoint"])
+            return ONLINE.find(workspace, params["endpoint"])
 
-        workspace, endpoint = self._cached((params["key"], params["endpoint"]), read)
-        authorize(self._state.secret, workspace, endpoint, request)
-        return workspace, endpoint
+        endpoint = self._cached((params["key"], params["endpoint"]), read)
+        authorize(endpoint, request)
+        return endpoint
 
-    def _choose_deployment(self, endpoint: Resource, request: Request) -> tuple[str, bool]:
+    def _choose_deployment(self, endpoint: Endpoint, request: Request) -> tuple[str, bool]:
         """The deployment of a request, and whether the request names it.
 
         Raises:
             NotFound: no deployment has traffic.
         """
         named = request.headers.get(DEPLOYMENT_HEADER)
-        name = named or choose_deployment(endpoint.body["properties"]["traffic"])
+        name = named or choose_deployment(endpoint.properties["traffic"])
         if name is None:
             raise NotFound(f"no deployment of {endpoint.name} has traffic", "NoTraffic")
         return name, bool(named)
@@ -130,42 +125,35 @@ class Scoring:
         value: T = self._cache[key]
         return value
 
-    async def _deployment_pool(
-        self, workspace: Workspace, endpoint: Resource, name: str
-    ) -> tuple[Resource, Pool]:
+    async def _deployment_pool(self, endpoint: Endpoint, name: str) -> tuple[Deployment, Pool]:
         """A deployment and its processes.
 
         Raises:
             NotFound: the deployment does not exist.
             Unavailable: it does not run.
         """
-        path = f"{endpoint.name}/{name}"
         deployment = self._cached(
-            (workspace.key, endpoint.name, name),
-            lambda: workspace.documents.get(DEPLOYMENTS, path),
+            (endpoint.workspace.key, endpoint.name, name),
+            lambda: ONLINE.deployment(endpoint.workspace, endpoint.name, name),
         )
         if deployment is None:
             raise NotFound(f"{endpoint.name} has no deployment {name}", "DeploymentNotFound")
-        pool = await self._serving.wait_for_pool(pool_key(workspace, path), START_SECONDS)
+        pool = await self._serving.wait_for_pool(deployment.key, START_SECONDS)
         if pool is None:
             raise Unavailable(f"deployment {name} does not run", "DeploymentNotHealthy")
         return deployment, pool
 
     def _collect(
         self,
-        workspace: Workspace,
-        deployment: Resource,
+        deployment: Deployment,
         request_id: str,
         request: ScoringRequest,
         response: ScoringResponse,
     ) -> None:
         for collection, correlation, rows in response.collected:
-            self._collector.append(workspace, deployment.name, collection, correlation, rows)
-        properties = deployment.body["properties"]
-        if response.status == 200 and not properties.get("codeConfiguration"):
-            self._collector.collect(
-                workspace, deployment.name, properties, request_id, request.body, response.body
-            )
+            self._collector.append(deployment, collection, correlation, rows)
+        if response.status == 200 and not deployment.properties.get("codeConfiguration"):
+            self._collector.collect(deployment, request_id, request.body, response.body)
 
 
 async def _read_request(request: Request) -> ScoringRequest:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from azureml_local.assets.versions import ANONYMOUS_NAMES, Assets
+from azureml_local.endpoints import Deployment
 from azureml_local.errors import AzureError
-from azureml_local.state import Workspace, text_of
+from azureml_local.state import text_of
 
 
 @dataclass(frozen=True)
@@ -19,24 +19,21 @@ class CondaFile:
     text: str
 
 
-def find_conda_file(
-    workspace: Workspace, properties: dict[str, Any], model: Path | None
-) -> CondaFile | None:
+def find_conda_file(deployment: Deployment, model: Path | None) -> CondaFile | None:
     """The conda file of a deployment's environment, else of its model.
 
     Args:
-        workspace: the deployment's workspace.
-        properties: of the deployment.
+        deployment: the deployment.
         model: the folder of its model; None without one.
 
     Returns:
         None if there is no conda file, or if the environment is Microsoft's.
     """
-    reference = text_of(properties, "environmentId")
+    reference = text_of(deployment.properties, "environmentId")
     if not reference:
         return _model_conda_file(model) if model is not None else None
     try:
-        environment = Assets(workspace, "environments").find_by_id(reference)
+        environment = Assets(deployment.workspace, "environments").find_by_id(reference)
     except AzureError:
         return None  # of Azure's own registry: its packages are not known here
     anonymous = environment.name in ANONYMOUS_NAMES

@@ -7,6 +7,7 @@ part of the registered path. ``AZUREML_MODEL_DIR`` is the folder of the version.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -43,7 +44,7 @@ def model_id(model: Any) -> str:
 
 
 def copy_deployment_files(
-    workspace: Workspace, properties: dict[str, Any], folder: Path
+    workspace: Workspace, properties: Mapping[str, Any], folder: Path
 ) -> DeploymentFiles:
     """Copy the model and the code of a deployment to ``folder``, completely or not at all.
 

@@ -206,8 +206,7 @@ class Studio:
     async def _endpoints(self, request: Request, workspace: Workspace) -> Response:
         kinds = {
             kind: [
-                (endpoint, show_deployments(workspace, endpoint))
-                for endpoint in workspace.documents.entries(endpoints.endpoints)
+                (endpoint, show_deployments(endpoint)) for endpoint in endpoints.all_in(workspace)
             ]
             for kind, (endpoints, show_deployments) in ENDPOINT_KINDS.items()
         }
@@ -218,12 +217,12 @@ class Studio:
         if kind not in ENDPOINT_KINDS:
             raise NotFound(f"{kind.title()} endpoint {name} was not found.")
         endpoints, show_deployments = ENDPOINT_KINDS[kind]
-        endpoint = endpoints.endpoint(workspace, name)
+        endpoint = endpoints.find(workspace, name)
         form = scoring_form.ScoringForm(scoring_form.EXAMPLE, "")
         answer = None
         if request.method == "POST" and kind == "online":
             form = await scoring_form.read_form(request)
-            answer = await scoring_form.send_request(self._authorities, workspace, endpoint, form)
+            answer = await scoring_form.send_request(self._authorities, endpoint, form)
         address = f"{self._state.url}/{kind}/{workspace.key}/{endpoint.name}/"
         return self._page(
             "endpoint",
@@ -232,7 +231,7 @@ class Studio:
             kind=kind,
             endpoint=endpoint,
             address=address + ("score" if kind == "online" else "jobs"),
-            deployments=show_deployments(workspace, endpoint),
+            deployments=show_deployments(endpoint),
             answer=answer,
             body=form.body,
             chosen=form.deployment,

@@ -12,11 +12,10 @@ import httpx
 from starlette.requests import Request
 
 from azureml_local import auth
+from azureml_local.endpoints import Endpoint
 from azureml_local.errors import BadRequest
 from azureml_local.online.access import AUDIENCE, auth_mode, create_endpoint_token
 from azureml_local.online.resources import validate_name
-from azureml_local.state import Workspace
-from azureml_local.store import Resource
 
 EXAMPLE = '{"input_data": [[1, 2]]}'
 MAX_BODY_BYTES = 1_500_000
@@ -62,17 +61,17 @@ async def read_form(request: Request) -> ScoringForm:
     return form
 
 
-async def send_request(
-    authorities: Path, workspace: Workspace, endpoint: Resource, form: ScoringForm
-) -> ScoringResponse:
+async def send_request(authorities: Path, endpoint: Endpoint, form: ScoringForm) -> ScoringResponse:
     """Send a request with the endpoint's credentials, which the page does not contain."""
     headers = {
-        "authorization": f"Bearer {_credential(workspace, endpoint)}",
+        "authorization": f"Bearer {_credential(endpoint)}",
         "content-type": "application/json",
     }
     if form.deployment:
         headers["azureml-model-deployment"] = form.deployment
-    address = f"{workspace.state.url}/online/{workspace.key}/{endpoint.name}/score"
+    address = (
+        f"{endpoint.workspace.state.url}/online/{endpoint.workspace.key}/{endpoint.name}/score"
+    )
     try:
         async with httpx.AsyncClient(
             verify=ssl.create_default_context(capath=str(authorities)),
@@ -86,12 +85,13 @@ async def send_request(
     return ScoringResponse(response.status_code, _indent_json(response.text), deployment)
 
 
-def _credential(workspace: Workspace, endpoint: Resource) -> str:
+def _credential(endpoint: Endpoint) -> str:
     mode = auth_mode(endpoint)
     if mode == "Key":
-        return str(endpoint.body["keys"]["primaryKey"])
+        return endpoint.keys["primaryKey"]
     if mode == "AMLToken":
-        return create_endpoint_token(workspace.state.secret, workspace, endpoint)[0]
+        return create_endpoint_token(endpoint)[0]
+    workspace = endpoint.workspace
     return auth.issue_token(workspace.state.secret, AUDIENCE, workspace.key)[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from azureml_local import compute
 from azureml_local.assets.versions import ANONYMOUS_NAMES, KINDS
 from azureml_local.capacity import jobs_on
-from azureml_local.endpoints import BATCH, ONLINE, split_name
+from azureml_local.endpoints import BATCH, ONLINE, DeploymentProperties, Endpoint
 from azureml_local.jobs import records
 from azureml_local.mlflow.entities import run_of
 from azureml_local.state import Workspace
@@ -145,37 +145,34 @@ def files(folder: Path) -> list[tuple[str, int]]:
     return sorted(entries)
 
 
-def online(workspace: Workspace, endpoint: Resource) -> list[Deployment]:
+def online(endpoint: Endpoint) -> list[Deployment]:
     """The deployments of an online endpoint."""
-    properties = endpoint.body["properties"]
-    traffic, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
     return [
         Deployment(
-            split_name(deployment)[1],
-            str(deployment.body.get("state", "")),
-            str(deployment.body["properties"].get("model") or ""),
-            int(traffic.get(split_name(deployment)[1], 0)),
-            int(mirror.get(split_name(deployment)[1], 0)),
+            each.own_name,
+            str(each.body.get("state", "")),
+            model_of(each.properties),
+            *endpoint.shares(each.own_name),
         )
-        for deployment in ONLINE.deployments_of(workspace, endpoint.name)
+        for each in endpoint.deployments()
     ]
 
 
-def batch(workspace: Workspace, endpoint: Resource) -> list[Deployment]:
+def batch(endpoint: Endpoint) -> list[Deployment]:
     """The deployments of a batch endpoint; the default has all traffic."""
-    default = (endpoint.body["properties"].get("defaults") or {}).get("deploymentName")
+    default = (endpoint.properties.get("defaults") or {}).get("deploymentName")
     return [
         Deployment(
-            split_name(deployment)[1],
+            each.own_name,
             "Succeeded",
-            model_of(deployment.body["properties"]),
-            100 if split_name(deployment)[1] == default else 0,
+            model_of(each.properties),
+            100 if each.own_name == default else 0,
         )
-        for deployment in BATCH.deployments_of(workspace, endpoint.name)
+        for each in endpoint.deployments()
     ]
 
 
-def model_of(properties: dict[str, Any]) -> str:
+def model_of(properties: DeploymentProperties) -> str:
     """The model of an online or a batch deployment."""
     model = properties.get("model") or ""
     return (
@@ -206,9 +203,9 @@ def lineage(workspace: Workspace, asset: Resource) -> Lineage:
     deployments = [
         f"{kind}/{deployment.name.replace('/', '#')}"
         for kind, endpoints in (("online", ONLINE), ("batch", BATCH))
-        for deployment in workspace.documents.entries(endpoints.deployments)
-        if refers_to_asset(model_of(deployment.body["properties"]))
-        or refers_to_asset(deployment.body["properties"].get("environmentId"))
+        for deployment in endpoints.deployments_in(workspace)
+        if refers_to_asset(model_of(deployment.properties))
+        or refers_to_asset(deployment.properties.get("environmentId"))
     ]
     creator = workspace.documents.get(records.KIND, created_by) if created_by else None
     inputs = (creator.body["properties"].get("inputs") or {}) if creator else {}
