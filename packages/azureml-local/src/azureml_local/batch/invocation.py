@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from azureml_local import compute
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.assets.versions import Assets
 from azureml_local.batch.driver import PRELOADED_PROCESS
@@ -27,7 +26,7 @@ from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
 from azureml_local.jobs.records import Job
-from azureml_local.jobs.runner import Cancelled, Runner
+from azureml_local.jobs.runner import Runner
 from azureml_local.scoring.conda_files import find_conda_file
 from azureml_local.scoring.deployment_files import DeploymentFiles
 from azureml_local.state import State, object_of, text_of
@@ -209,23 +208,15 @@ class Invocations:
         spec: dict[str, Any],
         source: dict[str, Any],
     ) -> None:
-        runner, workspace = self._runner, child.workspace
+        runner = self._runner
         log = parent.log_file(records.EXECUTION_LOG)
-        named = compute.compute_name(text_of(deployment.properties, "compute"))
-        key = (workspace.key, named.lower())
-
-        def queued() -> None:
-            child.update(status="Queued")
 
         async def score() -> int:
-            most = lambda: compute.max_concurrent_jobs(workspace, named)  # noqa: E731
-            if not await runner.slots.acquire(key, most, runner.cancel_event(child), queued):
-                raise Cancelled
-            try:
+            async with runner.instances(child, text_of(deployment.properties, "compute")):
                 folder = child.folder("jobs")
                 folder.mkdir(parents=True)
                 places = await asyncio.to_thread(
-                    inputs.resolve_inputs, workspace, {"input": source}, folder / "inputs"
+                    inputs.resolve_inputs, child.workspace, {"input": source}, folder / "inputs"
                 )
                 spec.update(await self._isolate(child, deployment, spec))
                 file = folder / "spec.json"
@@ -238,8 +229,6 @@ class Invocations:
                 return await runner.run_process(
                     child, command, folder=folder, log=log, variables=extra
                 )
-            finally:
-                runner.slots.release(key)
 
         async def whole() -> int:
             await runner.supervise(child, log, score)

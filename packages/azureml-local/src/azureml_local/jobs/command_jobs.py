@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from azureml_local import addresses, compute, interpreters, packages
+from azureml_local import addresses
 from azureml_local.errors import AzureError
-from azureml_local.jobs import environments, inputs, records
+from azureml_local.jobs import inputs, records
 from azureml_local.jobs.distribution import (
     Distribution,
     failure_message,
@@ -18,9 +18,10 @@ from azureml_local.jobs.distribution import (
     launch_command,
     parse_distribution,
 )
+from azureml_local.jobs.environments import interpreter_variables, prepare_interpreter
 from azureml_local.jobs.parallel_jobs import driver_command
 from azureml_local.jobs.records import Job
-from azureml_local.jobs.runner import Cancelled, Runner
+from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.validation import timeout_of
 
 
@@ -31,30 +32,15 @@ async def run_command_job(runner: Runner, job: Job) -> None:
         runner: starts and ends its processes.
         job: the job.
     """
-    cancelled = runner.cancel_event(job)
     properties = job.properties
-    target = compute.compute_name(properties.get("computeId") or "")
-    key = (job.workspace.key, target.lower())
-
-    def set_queued() -> None:
-        job.update(status="Queued")
-
-    def max_jobs() -> int:
-        return compute.max_concurrent_jobs(job.workspace, target)
-
     # A parallel step distributes its mini-batches itself.
     distribution = None if _is_parallel(properties) else parse_distribution(properties)
-    instances = instance_count(properties)
-    main_log = distribution.logs[0] if distribution else records.LOG
-    log = job.log_file(main_log)
+    log = job.log_file(distribution.logs[0] if distribution else records.LOG)
 
     async def work() -> int:
-        if not await runner.slots.acquire(key, max_jobs, cancelled, set_queued, instances):
-            raise Cancelled
-        try:
+        compute, instances = properties.get("computeId") or "", instance_count(properties)
+        async with runner.instances(job, compute, instances):
             return await _run_command(runner, job, log, distribution)
-        finally:
-            runner.slots.release(key, instances)
 
     await runner.supervise(job, log, work, status=None)
 
@@ -89,12 +75,12 @@ async def _run_command(
     output_paths = {key: str(output.path) for key, output in outputs.items()}
     output_uris = {key: output.uri for key, output in outputs.items()}
     await runner.create_run(job, output_uris)
-    bin_folder = await _prepare_interpreter(runner, job, log)
+    bin_folder = await prepare_interpreter(runner, job, log)
     variables = {
         **_job_variables(job),
         **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
         **{f"AZURE_ML_OUTPUT_{key}": value for key, value in output_paths.items()},
-        **_interpreter_variables(bin_folder),
+        **interpreter_variables(bin_folder),
         **(properties.get("environmentVariables") or {}),
     }
     report, process_folder = folder.with_name(f"{job.name}.failure"), folder
@@ -139,30 +125,6 @@ def _upload_outputs_folder(job: Job, folder: Path) -> None:
         shutil.copytree(
             folder, job.artifacts / "outputs", dirs_exist_ok=True, ignore_dangling_symlinks=True
         )
-
-
-async def _prepare_interpreter(runner: Runner, job: Job, log: Path) -> Path:
-    """The ``bin`` folder of the job's interpreter; warnings about its packages go to the log."""
-    reference = job.properties.get("environmentId") or ""
-    conda_file = environments.conda_file(job.workspace, reference)
-    if conda_file is not None:
-        interpreter = await runner.build_interpreter(job, conda_file)
-        if interpreter is not None:
-            return interpreter.folder / "bin"
-    lines = environments.environment_warnings(job.workspace, reference)
-    if runner.interpreters is not None and conda_file is None:
-        lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
-    with log.open("a", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
-    return interpreters.SERVER_BIN
-
-
-def _interpreter_variables(bin_folder: Path) -> dict[str, str]:
-    """The variables of a built interpreter, which must not see this server's modules."""
-    if bin_folder == interpreters.SERVER_BIN:
-        return {}
-    variables = {"VIRTUAL_ENV": str(bin_folder.parent), "PYTHONPATH": ""}
-    return variables | interpreters.WRITES_BYTECODE
 
 
 def _job_variables(job: Job) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A job's environment: validation of the reference, and warnings about missing packages.
+"""A job's interpreter: this server's, or one that is built from the environment's conda file.
 
 No image is built. A job uses the packages of this server's interpreter, and its log warns about
 those that its environment names and the interpreter lacks. With ``--isolation uv`` the job gets the
@@ -7,51 +7,46 @@ packages of its conda file instead.
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
-from azureml_local import packages
-from azureml_local.assets.versions import ANONYMOUS_NAMES, IN_REGISTRY, Assets
-from azureml_local.errors import AzureError
-from azureml_local.state import Workspace
-
-CURATED = re.compile(r"/registries/|(^|^azureml:|/environments/)AzureML-", re.IGNORECASE)
-"""References to Microsoft's environments: in its registries, or named ``AzureML-...``."""
+from azureml_local import interpreters, packages
+from azureml_local.assets.environments import Environment, find_environment
+from azureml_local.jobs.records import Job
+from azureml_local.jobs.runner import Runner
 
 
-def check_environment(workspace: Workspace, reference: str) -> None:
-    """Refuse a reference to an environment that does not exist.
-
-    Raises:
-        NotFound: the environment does not exist.
-        BadRequest: the reference is not valid.
-    """
-    shared = IN_REGISTRY.search(reference)
-    in_local_registry = shared is not None and workspace.state.find_registry(shared[1]) is not None
-    if in_local_registry or not CURATED.search(reference):
-        Assets(workspace, "environments").find_by_id(reference)
-
-
-def conda_file(workspace: Workspace, reference: str) -> str | None:
-    """The conda file of a job's environment; None without one, or for Microsoft's environments."""
-    try:
-        environment = Assets(workspace, "environments").find_by_id(reference)
-    except AzureError:
-        return None
-    return environment.body.get("condaFile")
+async def prepare_interpreter(runner: Runner, job: Job, log: Path) -> Path:
+    """The ``bin`` folder of the job's interpreter; warnings about its packages go to the log."""
+    reference = job.properties.get("environmentId") or ""
+    environment = find_environment(job.workspace, reference)
+    conda_file = environment.conda_file if environment else None
+    if conda_file is not None:
+        interpreter = await runner.build_interpreter(job, conda_file)
+        if interpreter is not None:
+            return interpreter.folder / "bin"
+    lines = _environment_warnings(reference, environment)
+    if runner.interpreters is not None and conda_file is None:
+        lines.append(f"{packages.PREFIX} the environment has no conda file to build from")
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    return interpreters.SERVER_BIN
 
 
-def environment_warnings(workspace: Workspace, reference: str) -> list[str]:
+def interpreter_variables(bin_folder: Path) -> dict[str, str]:
+    """The variables of a built interpreter, which must not see this server's modules."""
+    if bin_folder == interpreters.SERVER_BIN:
+        return {}
+    variables = {"VIRTUAL_ENV": str(bin_folder.parent), "PYTHONPATH": ""}
+    return variables | interpreters.WRITES_BYTECODE
+
+
+def _environment_warnings(reference: str, environment: Environment | None) -> list[str]:
     """Lines for the job's log: how this interpreter differs from the job's environment."""
-    try:
-        environment = Assets(workspace, "environments").find_by_id(reference)
-    except AzureError:
+    if environment is None:
         name = reference.removeprefix("azureml:")
         return [
             f"{packages.PREFIX} {name} is an environment of Microsoft, its packages are unknown; "
             "the job uses this interpreter's packages"
         ]
-    anonymous = environment.name in ANONYMOUS_NAMES
-    name = "the job's environment" if anonymous else environment.name
-    return packages.package_warnings(
-        f"{name}:{environment.version[:8]}", environment.body.get("condaFile")
-    )
+    name = environment.name or "the job's environment"
+    return packages.package_warnings(f"{name}:{environment.version[:8]}", environment.conda_file)

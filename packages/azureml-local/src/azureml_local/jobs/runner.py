@@ -13,12 +13,12 @@ import sqlite3
 import subprocess
 import traceback
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import child_processes
-from azureml_local import interpreters, packages
+from azureml_local import compute, interpreters, packages
 from azureml_local.cloud_metadata import credentials
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import AzureError
@@ -71,7 +71,7 @@ class Runner:
         )
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._cancel_events: dict[tuple[str, str], asyncio.Event] = {}
-        self.slots = Slots()
+        self._slots = Slots()
 
     def recover(self) -> None:
         """Mark the jobs that were running when the server stopped as failed."""
@@ -112,6 +112,34 @@ class Runner:
     def cancel_event(self, job: Job) -> asyncio.Event:
         """The event that is set when the job is cancelled."""
         return self._cancel_events.setdefault(job.key, asyncio.Event())
+
+    @contextlib.asynccontextmanager
+    async def instances(self, job: Job, compute_id: str, count: int = 1) -> AsyncIterator[None]:
+        """Wait in the queue of a job's compute for free instances, and use them.
+
+        Args:
+            job: the job.
+            compute_id: its compute, by name or resource id; empty: none.
+            count: the number of instances.
+
+        Raises:
+            Cancelled: the job was cancelled while it waited.
+        """
+        target = compute.compute_name(compute_id)
+        key = (job.workspace.key, target.lower())
+
+        def max_jobs() -> int:
+            return compute.max_concurrent_jobs(job.workspace, target)
+
+        def set_queued() -> None:
+            job.update(status="Queued")
+
+        if not await self._slots.acquire(key, max_jobs, self.cancel_event(job), set_queued, count):
+            raise Cancelled
+        try:
+            yield
+        finally:
+            self._slots.release(key, count)
 
     async def supervise(
         self,

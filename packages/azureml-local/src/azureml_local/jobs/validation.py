@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from azureml_local import compute
+from azureml_local.assets.environments import check_environment
 from azureml_local.assets.versions import Assets
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.jobs import environments, inputs
+from azureml_local.jobs import inputs
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.distribution import instance_count, parse_distribution
 from azureml_local.jobs.parallel_settings import ParallelSettings
@@ -81,7 +82,7 @@ def _check_execution(workspace: Workspace, properties: dict[str, Any]) -> None:
         raise BadRequest(
             "environmentId: a job must have an environment", "UserError", target="environmentId"
         )
-    environments.check_environment(workspace, environment)
+    check_environment(workspace, environment)
     code = text_of(properties, "codeId")
     if code:
         Assets(workspace, "codes").find_by_id(code)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_local.assets.versions import ANONYMOUS_NAMES, Assets
+from azureml_local.assets.environments import find_environment
 from azureml_local.endpoints import Deployment
-from azureml_local.errors import AzureError
 from azureml_local.state import text_of
 
 
@@ -32,13 +31,10 @@ def find_conda_file(deployment: Deployment, model: Path | None) -> CondaFile | N
     reference = text_of(deployment.properties, "environmentId")
     if not reference:
         return _model_conda_file(model) if model is not None else None
-    try:
-        environment = Assets(deployment.workspace, "environments").find_by_id(reference)
-    except AzureError:
-        return None  # of Azure's own registry: its packages are not known here
-    anonymous = environment.name in ANONYMOUS_NAMES
-    text = environment.body.get("condaFile")
-    return CondaFile("the environment" if anonymous else environment.name, text) if text else None
+    environment = find_environment(deployment.workspace, reference)
+    if environment is None or not environment.conda_file:
+        return None
+    return CondaFile(environment.name or "the environment", environment.conda_file)
 
 
 def _model_conda_file(model: Path) -> CondaFile | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from azureml_local.assets.environments import check_environment
 from azureml_local.assets.versions import Assets
 from azureml_local.errors import BadRequest
-from azureml_local.jobs.environments import check_environment
 from azureml_local.jobs.inputs import copy_code
 from azureml_local.state import Workspace, object_of, text_of
 
