@@ -3,7 +3,7 @@
 import pytest
 
 from azureml_local.errors import BadRequest
-from azureml_local.federated_logins import IdTokenExpired, Login, TokenCaches, split_header
+from azureml_local.identity.federated_logins import IdTokenExpired, Login, TokenCaches, split_header
 
 SERVER = "https://localhost:1"
 LOGIN = Login("0123456789abcdef", 1000.0, 600.0)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from azureml_local import auth
 from azureml_local.disk_space import is_disk_full
 from azureml_local.errors import BadRequest
+from azureml_local.identity import auth
 from azureml_local.online.traffic import choose_deployment, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import FILES, State, inside

@@ -22,17 +22,7 @@ import uvloop
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from azureml_local import (
-    auth,
-    capacity,
-    certificates,
-    cloud_metadata,
-    compute,
-    operations,
-    pipeline_logins,
-    unsupported,
-    workspaces,
-)
+from azureml_local import capacity, certificates, compute, operations, unsupported, workspaces
 from azureml_local.assets import registries
 from azureml_local.assets import routes as asset_routes
 from azureml_local.az import BIN_VARIABLE
@@ -42,6 +32,7 @@ from azureml_local.batch.invocation import Invocations
 from azureml_local.endpoints import ONLINE
 from azureml_local.errors import LocalError
 from azureml_local.files import write_text
+from azureml_local.identity import auth, cloud_metadata, pipeline_logins
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import Runner
 from azureml_local.mlflow import artifacts, tracking

@@ -10,8 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import addresses, auth
+from azureml_local import addresses
 from azureml_local.errors import NotSupported
+from azureml_local.identity import auth
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
 

@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.assets.versions import Assets, create_upload_container
 from azureml_local.errors import BadRequest, NotFound
+from azureml_local.identity import auth
 from azureml_local.routing import ASSETS_OF_REGISTRY, REGISTRIES, SUBSCRIPTION, Routes
 from azureml_local.state import (
     LOCATION,

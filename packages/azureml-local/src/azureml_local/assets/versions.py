@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from azureml_local import auth
 from azureml_local.addresses import blob_endpoint, resolve_job_uri
 from azureml_local.assets import components
 from azureml_local.assets.models import prepare_model
 from azureml_local.errors import BadRequest, Conflict, NotFound
+from azureml_local.identity import auth
 from azureml_local.state import Workspace, object_of, text_of
 from azureml_local.store import USER, Resource
 

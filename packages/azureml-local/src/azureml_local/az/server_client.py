@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local.az.errors import AzError, NotFound
-from azureml_local.federated_logins import ERROR_CODE
+from azureml_local.identity.federated_logins import ERROR_CODE
 
 TIMEOUT_SECONDS = 60.0
 HEADER = "IDENTITY_HEADER"

@@ -9,13 +9,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.assets.versions import Assets
 from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
 from azureml_local.endpoints import BATCH, Deployment, Endpoint, read_properties
 from azureml_local.errors import BadRequest
+from azureml_local.identity import auth
 from azureml_local.jobs import records
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from azureml_local import addresses, auth
+from azureml_local import addresses
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
+from azureml_local.identity import auth
 from azureml_local.state import ARTIFACTS, Workspace
 from azureml_local.store import Resource
 

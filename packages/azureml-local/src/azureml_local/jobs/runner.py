@@ -19,9 +19,9 @@ from typing import Any
 
 import child_processes
 from azureml_local import compute, interpreters, packages
-from azureml_local.cloud_metadata import credentials
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import AzureError
+from azureml_local.identity.cloud_metadata import credentials
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.slots import Slots

@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.errors import BadRequest, NotFound
+from azureml_local.identity import auth
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, State, Workspace, inside, json_of
 

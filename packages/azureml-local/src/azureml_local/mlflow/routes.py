@@ -23,9 +23,10 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from azureml_local import addresses, auth
+from azureml_local import addresses
 from azureml_local.disk_space import DiskFull, describe, says_disk_full
 from azureml_local.errors import NotFound
+from azureml_local.identity import auth
 from azureml_local.mlflow import artifacts, registry
 from azureml_local.mlflow.app import ARTIFACT_ROOT_HEADER
 from azureml_local.mlflow.entities import ModelView

@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from azureml_local import auth
 from azureml_local.endpoints import Endpoint
 from azureml_local.errors import Forbidden, Unauthorized
+from azureml_local.identity import auth
 
 AUTH_MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}
 VALID_SECONDS = 3600

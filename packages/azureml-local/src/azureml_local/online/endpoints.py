@@ -8,9 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.endpoints import ONLINE, Endpoint, read_properties, read_tags
 from azureml_local.errors import BadRequest
+from azureml_local.identity import auth
 from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
 from azureml_local.online.resources import BASE, validate_name

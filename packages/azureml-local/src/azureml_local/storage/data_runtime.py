@@ -9,9 +9,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.addresses import storage_account
 from azureml_local.assets.versions import Assets
+from azureml_local.identity import auth
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State
 

@@ -14,10 +14,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.addresses import blob_endpoint, storage_account
 from azureml_local.assets.versions import validate_name
 from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.identity import auth
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, FILES, State, Workspace, json_of, object_of, text_of
 

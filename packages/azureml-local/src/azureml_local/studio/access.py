@@ -17,8 +17,8 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from azureml_local import auth
 from azureml_local.errors import Forbidden
+from azureml_local.identity import auth
 from azureml_local.state import State
 
 ROOT = "/studio/"

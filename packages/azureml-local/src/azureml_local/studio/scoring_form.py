@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 import httpx
 from starlette.requests import Request
 
-from azureml_local import auth
 from azureml_local.endpoints import Endpoint
 from azureml_local.errors import BadRequest
+from azureml_local.identity import auth
 from azureml_local.online.access import AUDIENCE, auth_mode, create_endpoint_token
 from azureml_local.online.resources import validate_name
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.client_variables import join_hosts
-from azureml_local.federated_logins import IdTokenExpired, TokenCaches, split_header
+from azureml_local.identity import auth
+from azureml_local.identity.federated_logins import IdTokenExpired, TokenCaches, split_header
 from azureml_local.routing import Routes
 from azureml_local.state import State
 

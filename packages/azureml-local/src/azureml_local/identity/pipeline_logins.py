@@ -26,8 +26,8 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local import auth
 from azureml_local.errors import BadRequest, Unauthorized
+from azureml_local.identity import auth
 from azureml_local.routing import Routes
 from azureml_local.state import State
 
