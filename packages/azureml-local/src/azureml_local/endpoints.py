@@ -224,7 +224,7 @@ class Deployment(_Document):
 
     @property
     def previous(self) -> Deployment | None:
-        """The version that was served before an update; None if there is none."""
+        """The version that was served before the update that runs or failed; else None."""
         body = self.body.get("before")
         return replace(self, resource=replace(self.resource, body=body)) if body else None
 
