@@ -48,6 +48,21 @@ decide = component(
     "decide", "test ${{inputs.x}} -gt 1 && W=True || W=False; echo $W > ${{outputs.flag}}"
 )
 forget = component("forget", "echo nothing")
+# As ExecutorBase of mldesigner does.
+report = component(
+    "report",
+    """python -c "
+import json, mlflow
+from mlflow.utils.rest_utils import http_request
+run = mlflow.start_run().info
+creds = mlflow.MlflowClient()._tracking_client.store.get_host_creds()
+creds.host = creds.host.replace('mlflow/v2.0', 'history/v1.0')
+path = f'/experimentids/{run.experiment_id}/runs/{run.run_id}'
+values = {'azureml.pipeline.control': json.dumps({'flag': True})}
+body = {'runId': run.run_id, 'properties': values}
+http_request(creds, path, 'PATCH', json=body).raise_for_status()
+" """,
+)
 write = step("echo 1 > ${{outputs.o}}/f", {"o": Output(type="uri_folder")})
 read = step("cat ${{inputs.d}}/f", d=Input(type="uri_folder"))
 act = step("true")
@@ -75,6 +90,14 @@ def literals(chosen: bool):
 def without_value():
     """A condition that its step does not write."""
     decision = forget()
+    act_on_it = act()
+    condition(condition=decision.outputs.flag, true_block=act_on_it)
+
+
+@dsl.pipeline(default_compute="c-1")
+def reported_value():
+    """A condition that its step writes to the properties of its run."""
+    decision = report()
     act_on_it = act()
     condition(condition=decision.outputs.flag, true_block=act_on_it)
 
@@ -214,6 +237,7 @@ jobs = {
     "false": branches(x=1),
     "literals": literals(chosen=True),
     "without_value": without_value(),
+    "reported_value": reported_value(),
     "squares": squares(word="a"),
     "squares_of": squares_of(items='[{"n": 4}, {"n": 5}]'),
     "squares_of_listed": squares_of_listed(),

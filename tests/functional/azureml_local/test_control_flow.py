@@ -86,6 +86,13 @@ def test_a_condition_without_a_value_fails_the_pipeline(ended):
     )
 
 
+def test_a_condition_in_the_properties_of_the_run(ended):
+    assert ended("reported_value") == (
+        "Completed",
+        {"decision": "Completed", "act_on_it": "Completed"},
+    )
+
+
 def test_a_parallel_for_loop_aggregates_its_outputs(ended, client, submitted, tmp_path):
     status, steps = ended("squares")
     assert status == "Completed"

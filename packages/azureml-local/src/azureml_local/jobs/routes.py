@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from azureml_local.assets.routes import matches_list_view
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import records
+from azureml_local.jobs.control_outputs import write_control_outputs
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
@@ -114,6 +115,9 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         return JSONResponse({"instances": {}})  # no interactive services on this machine
 
     @routes.add("PATCH", HISTORY + "/experiments/{experiment}/runs/{name}", "Run history - Update")
+    @routes.add(
+        "PATCH", HISTORY + "/experimentids/{experiment}/runs/{name}", "Run history - Update by id"
+    )
     async def patch(request: Request) -> Response:
         workspace = state.workspace(request)
         job = Job(workspace, request.path_params["name"])
@@ -125,6 +129,10 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             changes["tags"] = {**(properties.get("tags") or {}), **object_of(body, "tags")}
         if "hidden" in body:
             changes["isArchived"] = bool(body["hidden"])
+        if "properties" in body:
+            new = object_of(body, "properties")
+            changes["properties"] = {**(properties.get("properties") or {}), **new}
+            write_control_outputs(job, new)
         changed = job.update(properties=properties | changes)
         return JSONResponse(records.run_history(workspace, changed))
 
