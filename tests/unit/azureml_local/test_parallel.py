@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
+from azureml_local.batch import parallel_driver
 from azureml_local.batch.driver import MiniBatch, score_batches
 from azureml_local.batch.mltable import InvalidTable, Table
-from azureml_local.batch.parallel_driver import divide
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.parallel_settings import ParallelSettings, parallel_fields
 
 TASK = {"type": "run_function", "entry_script": "score.py"}
 FIELDS = {"task": TASK, "input_data": "${{inputs.data}}"}
 READ = "paths:\n- pattern: ./*.csv\ntransformations:\n- read_delimited: {}\n"
+PATHS = "paths: [{{file: a.csv}}]\ntransformations: [{}]\n"
 DELIMITED = "transformations:\n- read_delimited: {}\n"
 
 
@@ -33,7 +35,7 @@ def divide_input(source, *, is_mltable=False, size=0, keys=()):
         "mini_batch_size": size,
         "partition_keys": list(keys),
     }
-    return [batch.content for batch in divide(spec)], spec
+    return [batch.content for batch in parallel_driver.divide(spec)], spec
 
 
 def test_defaults():
@@ -164,6 +166,80 @@ def test_invalid_tables(tmp_path, text, place):
     folder = write_table(tmp_path / "t", text, **{"a.csv": "x\n1\n"})
     with pytest.raises(InvalidTable, match=place):
         divide_input(folder, is_mltable=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "paths: [\n",
+        "paths: {file: a.csv}\n: b",
+        "",
+        "- a",
+        "a.csv",
+        "transformations: []",
+        "paths:",
+        "paths: []",
+        "paths: a.csv",
+        "paths: [a.csv]",
+        "paths: [null]",
+        "paths: [{}]",
+        "paths: [{file: a.csv, folder: b}]",
+        "paths: [{file: 3}]",
+        "paths: [{file: ''}]",
+        "paths: [{file: }]",
+        "paths: [{glob: a.csv}]",
+        "paths: [{pattern: /*}]",
+        PATHS.format("take"),
+        PATHS.format("3"),
+        PATHS.format("[]"),
+        PATHS.format("{}"),
+        PATHS.format("{read_delimited: {}, take: 3}"),
+        PATHS.format("read_delimited").replace("[", "").replace("]", ""),
+        PATHS.format("{read_delimited: []}"),
+        PATHS.format("{read_delimited: false}"),
+        PATHS.format("read_delimited, read_parquet"),
+        PATHS.format("{extract_columns_from_partition_format: }"),
+        PATHS.format("{extract_columns_from_partition_format: '{a}.csv'}"),
+        PATHS.format("{extract_columns_from_partition_format: {partition_format: 3}}"),
+        PATHS.format("{extract_columns_from_partition_format: {partition_format: '{a}{a}'}}"),
+        PATHS.format("{drop_columns: }"),
+        PATHS.format("{drop_columns: 3}"),
+        PATHS.format("{keep_columns: [1]}"),
+        PATHS.format("{keep_columns: {a: b}}"),
+    ],
+)
+def test_malformed_tables(tmp_path, text):
+    folder = write_table(tmp_path / "t", text, **{"a.csv": "x\n1\n"})
+    with pytest.raises(InvalidTable, match="MLTable"):
+        Table.parse(folder)
+    spec = {"input": str(folder), "is_mltable": True, "mini_batch_size": 0, "partition_keys": []}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    assert parallel_driver.main(["", str(tmp_path / "spec.json")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (PATHS.format("{read_delimited: {encoding: utf99}}"), b"x\n1\n"),
+        (PATHS.format("read_delimited"), b"\xff\xfe"),
+        (PATHS.format("read_delimited"), b""),
+        (PATHS.format("read_delimited"), b"x\n1\n1,2\n"),
+        (PATHS.format("read_parquet"), b"x\n1\n"),
+        (PATHS.format("read_json_lines"), b"x\n1\n"),
+        (PATHS.format("read_delimited, {keep_columns: y}"), b"x\n1\n"),
+    ],
+)
+def test_files_that_do_not_fit_the_table(tmp_path, text, content):
+    folder = write_table(tmp_path / "t", text)
+    (folder / "a.csv").write_bytes(content)
+    with pytest.raises(InvalidTable, match="MLTable"):
+        Table.parse(folder).read([0])
+
+
+def test_a_table_that_is_not_text(tmp_path):
+    (tmp_path / "MLTable").write_bytes(b"\xff\x00")
+    with pytest.raises(InvalidTable, match="YAML"):
+        Table.parse(tmp_path)
 
 
 def test_names_of_columns_from_the_first_file(tmp_path):

@@ -229,8 +229,12 @@ def main(argv: list[str]) -> int:
 
 def split_files(files: list[str], size: int) -> list[MiniBatch]:
     """Mini-batches of at most ``size`` files."""
-    parts = (files[start : start + size] for start in range(0, len(files), size))
-    return [MiniBatch(part, len(part)) for part in parts]
+    return [MiniBatch(part, len(part)) for part in divide_files(files, size)]
+
+
+def divide_files(files: list[str], size: int) -> list[list[str]]:
+    """Groups of at most ``size`` files."""
+    return [files[start : start + size] for start in range(0, len(files), size)]
 
 
 def items_of(spec: dict[str, Any]) -> str:

@@ -128,9 +128,12 @@ class Invocations:
                 "invoke a model deployment with one input", "UserError", target="inputData"
             )
         source = next(iter(given.values()))
-        if source["jobInputType"] not in ("uri_file", "uri_folder", "mltable"):
+        if source["jobInputType"] not in ("uri_file", "uri_folder"):  # an mltable neither
             raise BadRequest(
-                "a model deployment takes a file or a folder", "UserError", target="inputData"
+                "a model deployment takes a file or a folder "
+                f"(got {source['jobInputType']}); use a pipeline component deployment",
+                "UserError",
+                target="inputData",
             )
         validation.check_input(job.workspace, source)
         child = job.sibling(str(uuid.uuid4()))

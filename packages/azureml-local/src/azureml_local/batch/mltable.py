@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PARTITION = "extract_columns_from_partition_format"
+PATHS = ("file", "folder", "pattern")
 READERS = ("read_delimited", "read_parquet", "read_json_lines")
 OTHERS = (PARTITION, "drop_columns", "keep_columns")
 ENCODINGS = {
@@ -77,23 +78,31 @@ class Table:
             raise InvalidTable(f"{folder} has no file MLTable")
         try:
             content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             message = str(error).replace("\n", " ")
             raise InvalidTable(f"MLTable is not valid YAML: {message}") from None
         if not isinstance(content, dict):
-            raise InvalidTable("MLTable must be a mapping with paths")
-        files = _find_files(folder, content.get("paths") or [])
+            raise InvalidTable(f"MLTable must be a mapping with paths (got {content!r})")
+        paths, transformations = content.get("paths"), content.get("transformations")
+        if not isinstance(paths, list) or not paths:
+            raise InvalidTable(
+                f"MLTable: paths must be a list of at least one path (got {paths!r})"
+            )
+        if not isinstance(transformations, list | None):
+            raise InvalidTable(f"MLTable: transformations must be a list (got {transformations!r})")
+        files = _find_files(folder, [_read_entry("paths", path) for path in paths])
         reader, partition_format = "", ""
         options: dict[str, Any] = {}
         columns: list[tuple[str, list[str]]] = []
-        for each in content.get("transformations") or []:
-            name, value = (each, {}) if isinstance(each, str) else next(iter(each.items()))
+        for each in transformations or []:
+            entry = {each: None} if isinstance(each, str) else each
+            name, value = _read_entry("transformations", entry)
             if name in READERS and not reader:
-                reader, options = name, _check_options(name, value or {})
+                reader, options = name, _check_options(name, {} if value is None else value)
             elif name == PARTITION:
-                partition_format = value["partition_format"]
+                partition_format = _read_partition_format(value)
             elif name in OTHERS:
-                columns.append((name, [value] if isinstance(value, str) else list(value)))
+                columns.append((name, _read_columns(name, value)))
             else:
                 raise InvalidTable(
                     f"MLTable: transformation {name} is not supported by azureml-local; use "
@@ -124,13 +133,17 @@ class Table:
         """Some of the files as one data frame.
 
         Raises:
-            InvalidTable: a file does not have the columns or the lines that the options say.
+            InvalidTable: a file cannot be read with the options, or does not have the columns.
         """
         import pandas as pd
 
         frames = []
         for index in indexes:
-            frame = self._read_file(Path(self.files[index]))
+            path = Path(self.files[index])
+            try:
+                frame = self._read_file(path)
+            except (ValueError, LookupError, OSError) as error:  # of pandas and pyarrow
+                raise InvalidTable(f"MLTable: {path} cannot be read: {error}") from None
             for name, value in (self.partitions[index] if self.partitions else {}).items():
                 frame[name] = value
             frames.append(frame)
@@ -139,6 +152,11 @@ class Table:
             if action == "drop_columns":
                 table = table.drop(columns=names, errors="ignore")
             else:
+                missing = [name for name in names if name not in table.columns]
+                if missing:
+                    raise InvalidTable(
+                        f"MLTable: keep_columns: the files have no column {', '.join(missing)}"
+                    )
                 table = table[names]
         return table
 
@@ -158,6 +176,44 @@ class Table:
     def to_json(self) -> dict[str, Any]:
         """The table as arguments of the class, in JSON."""
         return asdict(self)
+
+
+def _read_entry(field: str, entry: Any) -> tuple[str, Any]:
+    """The name and the value of an entry of a list in the MLTable.
+
+    Raises:
+        InvalidTable: it is not a mapping with one name.
+    """
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise InvalidTable(f"MLTable: each of the {field} must have one name (got {entry!r})")
+    name, value = next(iter(entry.items()))
+    return str(name), value
+
+
+def _read_partition_format(value: Any) -> str:
+    """The partition format in the options of the transformation.
+
+    Raises:
+        InvalidTable: there is none, or another option.
+    """
+    if not isinstance(value, dict) or set(value) != {"partition_format"}:
+        raise InvalidTable(f"MLTable: {PARTITION} must have a partition_format (got {value!r})")
+    partition_format = value["partition_format"]
+    if not isinstance(partition_format, str) or not partition_format:
+        raise InvalidTable(f"MLTable: partition_format must be a text (got {partition_format!r})")
+    return partition_format
+
+
+def _read_columns(transformation: str, value: Any) -> list[str]:
+    """The columns of a transformation: one name, or a list of names.
+
+    Raises:
+        InvalidTable: it has other values.
+    """
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise InvalidTable(f"MLTable: {transformation} must be names of columns (got {value!r})")
+    return names
 
 
 def _check_options(reader: str, options: Any) -> dict[str, Any]:
@@ -239,17 +295,23 @@ def _read_delimited(path: Path, options: dict[str, Any], first: Path) -> Any:
     return frame
 
 
-def _find_files(folder: Path, paths: list[dict[str, str]]) -> list[str]:
+def _find_files(folder: Path, paths: list[tuple[str, Any]]) -> list[str]:
     """The files of the paths, which are relative to the folder of the MLTable.
 
     Raises:
         InvalidTable: a path is not a local file, folder or pattern.
     """
     files: list[Path] = []
-    for each in paths:
-        kind, value = next(iter(each.items()))
-        if "://" in value:
-            raise InvalidTable(f"MLTable: {value} is not supported by azureml-local; use a path")
+    for kind, value in paths:
+        if kind not in PATHS or not isinstance(value, str) or not value:
+            raise InvalidTable(
+                f"MLTable: paths: use one of {', '.join(PATHS)} with a path (got {kind}: {value!r})"
+            )
+        if "://" in value or value.startswith("/"):
+            raise InvalidTable(
+                f"MLTable: {value} is not supported by azureml-local; use a path relative to the "
+                "MLTable"
+            )
         value = value.removeprefix("./")
         if kind == "pattern":
             matches = sorted(path for path in folder.glob(value) if path.is_file())
@@ -275,6 +337,8 @@ def _partition_values(partition_format: str, file: str) -> dict[str, str]:
     dated = [name for name in parts[1::2] if not name.isidentifier()]
     if dated:
         raise InvalidTable(f"MLTable: {{{dated[0]}}} in partition_format is not supported")
+    if len(set(parts[1::2])) < len(parts[1::2]):
+        raise InvalidTable(f"MLTable: a name is twice in partition_format {partition_format}")
     pattern = "".join(
         f"(?P<{part}>[^/]+?)" if number % 2 else re.escape(part)
         for number, part in enumerate(parts)

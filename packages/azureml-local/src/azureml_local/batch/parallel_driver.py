@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from azureml_local.batch.driver import MiniBatch, list_files, score_batches
+from azureml_local.batch.driver import MiniBatch, divide_files, list_files, score_batches
 from azureml_local.batch.mltable import InvalidTable, Table
 
 FILES, BYTES = 10, 2**20
@@ -48,9 +48,8 @@ def divide(spec: dict[str, Any]) -> list[MiniBatch]:
     elif keys:
         contents = _by_keys(table, keys)
     else:
-        step = size or FILES
-        chunks = (table.files[start : start + step] for start in range(0, len(table.files), step))
-        contents = [({"files": chunk}, len(chunk)) for chunk in chunks]
+        groups = divide_files(table.files, size or FILES)
+        contents = [({"files": group}, len(group)) for group in groups]
     return [MiniBatch({"index": i, **each}, count) for i, (each, count) in enumerate(contents)]
 
 
