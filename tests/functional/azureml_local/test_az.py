@@ -51,6 +51,31 @@ compute: azureml:az-cpu
 resources: {instance_count: 1}
 mini_batch_size: 1
 """
+MODEL_BATCH = """
+$schema: https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json
+name: files
+endpoint_name: az-batch-types
+type: model
+model: azureml:az-model@latest
+code_configuration: {code: score, scoring_script: batch.py}
+environment: azureml:az-env@latest
+compute: azureml:az-cpu
+resources: {instance_count: 1}
+settings: {mini_batch_size: 3}
+"""
+COMPONENT_BATCH = """
+$schema: https://azuremlschemas.azureedge.net/latest/pipelineComponentBatchDeployment.schema.json
+name: steps
+endpoint_name: az-batch-types
+type: pipeline
+component: component.yml
+settings: {default_compute: az-cpu}
+"""
+PIPELINE_COMPONENT = """
+type: pipeline
+name: az_batch_component
+jobs: {one: {type: command, command: echo 1, environment: azureml:az-env@latest}}
+"""
 PIPELINE = """
 type: pipeline
 jobs: {one: {type: command, command: echo 1, environment: azureml:az-env@latest, compute: azureml:az-cpu}}
@@ -112,6 +137,9 @@ def az(local, tmp_path_factory) -> Az:
         "job.yml": JOB,
         "online.yml": ONLINE,
         "batch.yml": BATCH,
+        "model-batch.yml": MODEL_BATCH,
+        "component-batch.yml": COMPONENT_BATCH,
+        "component.yml": PIPELINE_COMPONENT,
         "pipeline.yml": PIPELINE,
         "sweep.yml": SWEEP,
         "schedule.yml": SCHEDULE,
@@ -283,6 +311,16 @@ def test_batch(az, client):
     line = "ml batch-endpoint update -n az-batch --defaults deployment_name=files"
     assert az(line).code == 0
     assert az("ml batch-deployment list -e az-batch --query [].name").value == ["files"]
+
+
+def test_batch_deployments_by_type(az):
+    assert az("ml batch-endpoint create -n az-batch-types").code == 0
+    created = az("ml batch-deployment create -f model-batch.yml --query mini_batch_size")
+    assert (created.code, created.value) == (0, 3)
+    assert az("ml batch-deployment create -f component-batch.yml").code == 0
+    names = az("ml batch-deployment list -e az-batch-types --query [].name").value
+    assert sorted(names) == ["files", "steps"]
+    assert az("ml batch-endpoint delete -n az-batch-types --yes").code == 0
 
 
 def _test_invocations(az, client):

@@ -125,6 +125,31 @@ def test_runs_of_steps_are_nested_in_the_run_of_the_pipeline(ml):
     assert mlflow.get_run(made.name).info.status == "FINISHED"
 
 
+def test_the_output_artifacts_is_the_folder_of_the_run(ml):
+    """As in hello-pipeline-default-artifacts.yml of Azure/azureml-examples."""
+    from azure.ai.ml import Input, Output, command, dsl
+
+    write = command(
+        command="echo world > outputs/world.txt",
+        outputs={"artifacts": Output(type="uri_folder")},
+        environment=ENVIRONMENT,
+        compute="wide",
+    )
+    read = command(
+        command="grep world ${{inputs.run}}/outputs/world.txt",
+        inputs={"run": Input(type="uri_folder")},
+        environment=ENVIRONMENT,
+        compute="wide",
+    )
+
+    @dsl.pipeline
+    def through_artifacts():
+        read(run=write().outputs.artifacts)
+
+    made = ml.jobs.create_or_update(through_artifacts())
+    assert ended(ml, made.name).status == "Completed"
+
+
 def test_a_pipeline_from_yaml_files(ml, tmp_path):
     from azure.ai.ml import load_job
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import pytest
 
 pytestmark = pytest.mark.functional
@@ -20,11 +23,39 @@ def feature_sets(ml):
     ml.feature_sets.get("clicks", "1")
 
 
+def custom_container(ml):
+    from azure.ai.ml.entities import Environment, ManagedOnlineDeployment, ManagedOnlineEndpoint
+
+    endpoint = ManagedOnlineEndpoint(name="own-container", auth_mode="key")
+    ml.online_endpoints.begin_create_or_update(endpoint).result()
+    route = {"path": "/", "port": 5001}
+    routes = {"liveness_route": route, "readiness_route": route, "scoring_route": route}
+    environment = Environment(image="server.example/image:1", inference_config=routes)
+    deployment = ManagedOnlineDeployment(
+        name="blue",
+        endpoint_name=endpoint.name,
+        environment=environment,
+        instance_type="Standard_DS3_v2",
+        instance_count=1,
+    )
+    ml.online_deployments.begin_create_or_update(deployment).result()
+
+
+def component_of_microsoft(ml):
+    from azure.ai.ml import load_job
+
+    step = {"type": "command", "component": "azureml://registries/azureml/components/x/versions/1"}
+    file = io.StringIO(json.dumps({"type": "pipeline", "jobs": {"one": step}}))
+    ml.jobs.create_or_update(load_job(file), skip_validation=True)
+
+
 @pytest.mark.parametrize(
     ("call", "operation"),
     [
         (serverless, "Serverless endpoints"),
         (feature_sets, "Feature sets"),
+        (custom_container, "custom containers"),
+        (component_of_microsoft, "Registry azureml"),
     ],
 )
 def test_refused_by_name(ml, call, operation):

@@ -272,10 +272,7 @@ class State:
         registry = self.find_registry(name)
         if registry is not None:
             return registry
-        if MICROSOFT_REGISTRY.fullmatch(name):
-            raise NotSupported(
-                f"Registry {name} belongs to Microsoft: not supported by azureml-local"
-            )
+        refuse_registry_of_microsoft(name)
         if self.strict:
             raise NotFound(f"Registry {name} was not found.", "UserError")
         return self.create_registry(name, "registries", "registries", {})
@@ -326,6 +323,16 @@ class State:
             body["containers"],
             body.get("registry", False),
         )
+
+
+def refuse_registry_of_microsoft(name: str) -> None:
+    """Refuse a registry of Microsoft, whose assets this machine does not have.
+
+    Raises:
+        NotSupported: it is one.
+    """
+    if MICROSOFT_REGISTRY.fullmatch(name):
+        raise NotSupported(f"Registry {name} belongs to Microsoft: not supported by azureml-local")
 
 
 async def _do_nothing(workspace: Workspace) -> None:

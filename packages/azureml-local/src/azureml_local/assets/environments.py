@@ -20,6 +20,8 @@ class Environment:
     name: str
     version: str
     conda_file: str | None
+    has_server: bool = False
+    """Whether its image has a server of its own, which ``inference_config`` describes."""
 
 
 def check_environment(workspace: Workspace, reference: str) -> None:
@@ -42,4 +44,5 @@ def find_environment(workspace: Workspace, reference: str) -> Environment | None
     except AzureError:
         return None
     name = "" if asset.name in ANONYMOUS_NAMES else asset.name
-    return Environment(name, asset.version, asset.body.get("condaFile"))
+    has_server = bool(asset.body.get("inferenceConfig"))
+    return Environment(name, asset.version, asset.body.get("condaFile"), has_server)

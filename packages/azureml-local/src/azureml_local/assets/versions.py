@@ -18,7 +18,7 @@ from azureml_local.assets import components
 from azureml_local.assets.models import prepare_model
 from azureml_local.errors import BadRequest, Conflict, NotFound
 from azureml_local.identity import auth
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.state import Workspace, object_of, refuse_registry_of_microsoft, text_of
 from azureml_local.store import USER, Resource
 
 KINDS = {
@@ -103,12 +103,14 @@ class Assets:
         Raises:
             BadRequest: the reference is neither.
             NotFound: the version or the registry does not exist.
+            NotSupported: it is in a registry of Microsoft.
         """
         assets, kind = self, self.kind
         shared = IN_REGISTRY.match(reference)
         if shared is not None:
             registry = self.workspace.state.find_registry(shared[1])
             if registry is None:
+                refuse_registry_of_microsoft(shared[1])
                 raise NotFound(f"Registry {shared[1]} was not found.", "UserError")
             assets = Assets(registry, kind)
         newest = re.search(LABEL.format(kind=kind), reference, re.IGNORECASE)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local import public_files
-from azureml_local.addresses import resolve_job_uri
+from azureml_local.addresses import resolve_job_uri, run_artifacts_path
 from azureml_local.assets.versions import Assets, validate_name
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.records import Job
-from azureml_local.state import FILES, Workspace, text_of
+from azureml_local.state import ARTIFACTS, FILES, Workspace, text_of
 from azureml_local.storage.datastores import LAKE_ADDRESS, find_lake_uri
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
@@ -25,6 +25,8 @@ MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
 TYPES = ("literal", "uri_file", "uri_folder", "mltable", *MODEL_TYPES)
 PRIMITIVES = ("string", "integer", "number", "boolean")
 """The types of outputs whose file contains a value, which later steps use as a literal."""
+RUN_ARTIFACTS = "artifacts"
+"""The output that is the folder of the run's artifacts, with ``./outputs`` of the job."""
 MOUNT, EVAL_MOUNT, DIRECT = "ReadOnlyMount", "EvalMount", "Direct"
 COPY_MODES = ("Download", "EvalDownload")
 MODES = (MOUNT, "ReadWriteMount", EVAL_MOUNT, DIRECT, *COPY_MODES)
@@ -205,6 +207,9 @@ def resolve_output(job: Job, name: str, value: dict[str, Any]) -> Output:
             uri = workspace.datastore_uri(FILES, uri.strip("/"))
         uri = resolve_job_uri(workspace, uri)
         path = workspace.local_path(uri)
+    elif name == RUN_ARTIFACTS:
+        path = workspace.container(ARTIFACTS) / run_artifacts_path(job.name)
+        uri = workspace.datastore_uri(ARTIFACTS, run_artifacts_path(job.name))
     else:
         path = default_output_path(job, name)
         uri = workspace.datastore_uri(FILES, f"azureml/{job.name}/{name}")

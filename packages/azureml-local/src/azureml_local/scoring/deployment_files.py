@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from azureml_local.assets.environments import check_environment
+from azureml_local.assets.environments import check_environment, find_environment
 from azureml_local.assets.versions import Assets
-from azureml_local.errors import BadRequest
+from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.inputs import copy_code
 from azureml_local.state import Workspace, object_of, text_of
 
@@ -56,11 +56,18 @@ def copy_deployment_files(
     Raises:
         BadRequest: it has neither model nor code, or its scoring script does not exist.
         NotFound: the model, the code or the environment does not exist.
+        NotSupported: the environment's image has a server, and there is no scoring script.
     """
-    environment = text_of(properties, "environmentId")
-    if environment:
-        check_environment(workspace, environment)
+    reference = text_of(properties, "environmentId")
     code = object_of(properties, "codeConfiguration")
+    if reference:
+        check_environment(workspace, reference)
+        environment = find_environment(workspace, reference)
+        if environment is not None and environment.has_server and not code:
+            raise NotSupported(
+                "Online deployments - Create or update: custom containers (an environment with "
+                "inference_config) are not supported by azureml-local; add a code_configuration"
+            )
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from azureml_local.az.errors import AzError
 from azureml_local.az.ml import batch_invocations
@@ -17,6 +20,11 @@ _READ_ONLY = {
     "location", "properties", "provisioning_details", "identity",
 }  # fmt: skip
 """Properties that the service sets."""
+BATCH_LOADERS = {
+    "model": "load_model_batch_deployment",
+    "pipeline": "load_pipeline_component_batch_deployment",
+}
+"""The SDK's function for the ``type`` of a batch deployment."""
 
 
 def _load(kind: str, arguments: Arguments, names: tuple[str, ...]) -> Any:
@@ -25,6 +33,29 @@ def _load(kind: str, arguments: Arguments, names: tuple[str, ...]) -> Any:
 
     load = getattr(ml, f"load_{kind}")
     return load(source=arguments.file, params_override=overrides(arguments, names))
+
+
+def _load_deployment(kind: str, arguments: Arguments) -> Any:
+    """A deployment; the ``type`` in the file of a batch deployment selects its schema."""
+    from azure.ai.ml.entities import _load_functions  # azure.ai.ml exports one of them only
+
+    names = ("name", "endpoint_name")
+    if kind == "online" or not arguments.file:
+        return _load(f"{kind}_deployment", arguments, names)
+    loader = BATCH_LOADERS.get(_declared_type(Path(arguments.file)))
+    if loader is None:
+        return _load("batch_deployment", arguments, names)
+    load = getattr(_load_functions, loader)
+    return load(source=arguments.file, params_override=overrides(arguments, names))
+
+
+def _declared_type(file: Path) -> str:
+    """The ``type`` in a YAML file; empty if the file cannot be read, which the SDK reports."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return ""
+    return str(content.get("type") or "") if isinstance(content, dict) else ""
 
 
 def _apply_update(kind: str, entity: Any, arguments: Arguments) -> Any:
@@ -153,7 +184,7 @@ def _create_deployment(kind: str) -> Command:
         activates = getattr(arguments, option)
         if activates and arguments.no_wait:
             raise AzError(f"--{option.replace('_', '-')} does not work with --no-wait")
-        deployment = _load(f"{kind}_deployment", arguments, ("name", "endpoint_name"))
+        deployment = _load_deployment(kind, arguments)
         operations = _deployments(client, kind)
         if kind == "online":
             _require_new(operations, deployment)
@@ -189,7 +220,7 @@ def _update_deployment(kind: str) -> Command:
     def run(client: Any, arguments: Arguments) -> Any:
         operations = _deployments(client, kind)
         if arguments.file:
-            loaded = _load(f"{kind}_deployment", arguments, ("name", "endpoint_name"))
+            loaded = _load_deployment(kind, arguments)
             operations.get(name=loaded.name, endpoint_name=loaded.endpoint_name)
         elif arguments.name and arguments.endpoint_name:
             current = operations.get(name=arguments.name, endpoint_name=arguments.endpoint_name)
