@@ -56,8 +56,8 @@ drills: setup ## the long tests: faults in a rollout, a server killed and under 
 	@$(PYTEST) -n 3 -m drill tests/e2e tests/functional/nbrelease
 	@$(PYTEST) -n 3 -m drill tests/functional/azureml_local
 
-conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component]
-	@"$(BIN)/python" tests/conformance/run.py $(FOLDER)
+conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component], or its examples: EXAMPLES=checkout
+	@"$(BIN)/python" tests/conformance/$(if $(EXAMPLES),examples.py "$(EXAMPLES)",run.py $(FOLDER))
 
 newcomer: ## the README's commands as another user, in a folder with spaces, with a read-only home folder
 	@tests/newcomer.sh
