@@ -111,7 +111,7 @@ class _PipelineRun:
             self.failures.append(f"step {step.name}: {error.message}")
             return self._skip(step, error.message)
         job = self.job.sibling(step.job)
-        self._write_log(f"step {step.name} submitted as job {step.job}")
+        records.write_log(self.log, f"step {step.name} submitted as job {step.job}")
         if step.reused_job:
             await self._complete_reused(step)
         elif step.plan is not None:
@@ -124,7 +124,7 @@ class _PipelineRun:
                 job.update(reuseKey=key)
             await command_jobs.run_command_job(self.runner, job)
         body = job.body
-        self._write_log(f"step {step.name} {body['status']}")
+        records.write_log(self.log, f"step {step.name} {body['status']}")
         if body["status"] == "Completed":
             return True
         message = ((body.get("error") or {}).get("error") or {}).get("message")
@@ -164,9 +164,5 @@ class _PipelineRun:
 
     def _skip(self, step: Step, reason: str) -> bool:
         self.runner.skip(self.job.sibling(step.job), reason)
-        self._write_log(f"step {step.name} skipped: {reason}")
+        records.write_log(self.log, f"step {step.name} skipped: {reason}")
         return False
-
-    def _write_log(self, line: str) -> None:
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(f"[{records.utc_now()}] {line}\n")

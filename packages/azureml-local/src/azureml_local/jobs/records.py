@@ -30,6 +30,12 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def write_log(log: Path, line: str) -> None:
+    """Append a line to the log of a pipeline or sweep, with the current time."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"[{utc_now()}] {line}\n")
+
+
 @dataclass(frozen=True)
 class Job:
     """A job of a workspace: its document in the store, its logs and its folders."""

@@ -79,7 +79,7 @@ class _SweepRun:
         """
         await self.runner.create_run(self.job, {})
         samples = await asyncio.to_thread(self.settings.sample_trials)
-        self._write_log(f"sampled {len(samples)} trials ({self.settings.algorithm})")
+        records.write_log(self.log, f"sampled {len(samples)} trials ({self.settings.algorithm})")
         self._set_properties(samples)
         helpers = [self._apply_policy()]
         if self.settings.timeout is not None:
@@ -119,7 +119,7 @@ class _SweepRun:
             traceback.print_exc()  # to the server's log
             message = error.message if isinstance(error, AzureError) else repr(error)
             self.failure = self.failure or message
-            self._write_log(f"the sweep fails: {message}")
+            records.write_log(self.log, f"the sweep fails: {message}")
             await self._cancel_trials()
 
     def _create_trial(self, number: int, parameters: Parameters) -> str:
@@ -132,7 +132,7 @@ class _SweepRun:
             root=self.job.root,
             trial={"parameters": parameters},
         )
-        self._write_log(f"trial {trial} submitted: {json.dumps(parameters)}")
+        records.write_log(self.log, f"trial {trial} submitted: {json.dumps(parameters)}")
         return trial
 
     async def _run_trial(self, trial: str, active: asyncio.Semaphore) -> None:
@@ -142,7 +142,7 @@ class _SweepRun:
             await self._read_metric(trial)
             status = job.status
             self._ended.append(status)
-            self._write_log(f"trial {trial} {status}")
+            records.write_log(self.log, f"trial {trial} {status}")
             if self._ended == ["Failed"] * MAX_FIRST_FAILURES and not self.job.is_cancelled:
                 self.failure = (
                     f"the first {MAX_FIRST_FAILURES} trials failed: {self._first_error()}"
@@ -161,7 +161,7 @@ class _SweepRun:
     async def _cancel_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         message = f"cancelled: the sweep ran longer than limits.timeout ({seconds:g} s)"
-        self._write_log(message)
+        records.write_log(self.log, message)
         self.job.update(error=records.error_document(message))
         await self.runner.cancel(self.job)
 
@@ -174,7 +174,7 @@ class _SweepRun:
         except (AzureError, httpx.HTTPError) as error:
             message = f"trial {trial}: cannot read its metric: {error!r}"
             if message != self._metric_errors.get(trial):
-                self._write_log(message)
+                records.write_log(self.log, message)
             self._metric_errors[trial] = message
             return
         if history != self._histories.get(trial):
@@ -198,7 +198,9 @@ class _SweepRun:
                     if policy.cancels(
                         trial, interval, self._histories, maximize=self.settings.maximize
                     ):
-                        self._write_log(f"trial {trial} cancelled by the policy at {interval}")
+                        records.write_log(
+                            self.log, f"trial {trial} cancelled by the policy at {interval}"
+                        )
                         await self.runner.cancel(self.job.sibling(trial))
                         break
                 applied[trial] = reached
@@ -217,11 +219,13 @@ class _SweepRun:
     def _take_outputs(self, best: Resource | None) -> None:
         """Copy the best trial's outputs to those of the sweep, and name it in the properties."""
         if best is None:
-            self._write_log(f"no completed trial logged the metric {self.settings.metric}")
+            records.write_log(
+                self.log, f"no completed trial logged the metric {self.settings.metric}"
+            )
             self._add_properties({"best_metric_status": "Failed"})
             return
         score = best.body["trial"]["metric"]
-        self._write_log(f"best trial: {best.name} ({self.settings.metric} {score})")
+        records.write_log(self.log, f"best trial: {best.name} ({self.settings.metric} {score})")
         uris = {}
         for key, value in object_of(self.properties, "outputs").items():
             output = inputs.resolve_output(self.job, key, value)
@@ -273,7 +277,3 @@ class _SweepRun:
             if trial.body["status"] == "Failed"
         )
         return next(errors, "")
-
-    def _write_log(self, line: str) -> None:
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(f"[{records.utc_now()}] {line}\n")
