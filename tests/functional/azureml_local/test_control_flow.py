@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.functional.azureml_local.sdk_jobs import children_of, wait_for_end
 
 pytestmark = pytest.mark.functional
 
@@ -38,11 +38,8 @@ def ended(client, submitted):
     ml = client("control-flow")
 
     def wait(key):
-        name, deadline = submitted["names"][key], time.monotonic() + 90
-        while (status := ml.jobs.get(name).status) not in ("Completed", "Failed", "Canceled"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        return status, _children(ml, name)
+        job = wait_for_end(ml, submitted["names"][key])
+        return job.status, _children(ml, job.name)
 
     return wait
 
@@ -50,9 +47,9 @@ def ended(client, submitted):
 def _children(ml, name: str) -> dict:
     """The status of each child job by its display name; with its children, if it has any."""
     statuses = {}
-    for child in ml.jobs.list(parent_job_name=name):
+    for label, child in children_of(ml, name).items():
         children = _children(ml, child.name)
-        statuses[child.display_name] = (child.status, children) if children else child.status
+        statuses[label] = (child.status, children) if children else child.status
     return statuses
 
 

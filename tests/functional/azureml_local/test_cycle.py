@@ -7,6 +7,7 @@ import time
 
 import pytest
 import requests
+from tests.functional.azureml_local.sdk_jobs import wait_for_end, wait_for_status
 
 pytestmark = pytest.mark.functional
 
@@ -192,17 +193,11 @@ def test_a_failed_job_says_why_in_the_words_of_its_log(client):
 def test_a_running_job_can_be_cancelled(client):
     from azure.ai.ml import command
 
-    jobs = client().jobs
-    job = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
-    deadline = time.monotonic() + 90
-    while jobs.get(job.name).status != "Running":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    jobs.begin_cancel(job.name)
-    while (found := jobs.get(job.name).status) in ("Running", "CancelRequested"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert found == "Canceled"
+    ml = client()
+    job = ml.jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
+    wait_for_status(ml, job.name, "Running")
+    ml.jobs.begin_cancel(job.name)
+    assert wait_for_end(ml, job.name).status == "Canceled"
 
 
 def test_a_model_of_a_job_is_downloaded_whole(client, model, tmp_path):

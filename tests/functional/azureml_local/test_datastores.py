@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from tests.functional.azureml_local.sdk_jobs import wait_for_end
 
 pytestmark = pytest.mark.functional
 
@@ -42,11 +41,7 @@ def run(ml, line, **about):
     from azure.ai.ml import command
 
     job = ml.jobs.create_or_update(command(command=line, environment=ENVIRONMENT, **about))
-    deadline = time.monotonic() + 60
-    while (job := ml.jobs.get(job.name)).status not in ("Completed", "Failed", "Canceled"):
-        assert time.monotonic() < deadline, f"{job.name} is {job.status}"
-        time.sleep(0.1)
-    return job
+    return wait_for_end(ml, job.name)
 
 
 def test_read_back(ml):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.functional.azureml_local.sdk_jobs import wait_for_end
 
 pytestmark = pytest.mark.functional
 
@@ -40,14 +41,6 @@ def submit(ml, line, distribution, instances=1, **about):
             **about,
         )
     )
-
-
-def wait_for_end(ml, name, seconds=180):
-    deadline = time.monotonic() + seconds
-    while (job := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
-        assert time.monotonic() < deadline, f"{name} is {job.status}"
-        time.sleep(0.1)
-    return job
 
 
 def is_running(pid):

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from tests.functional.azureml_local.sdk_jobs import wait_for_end, wait_for_status
 
 pytestmark = pytest.mark.functional
 
@@ -28,22 +29,6 @@ def submit(ml, line, **about):
     from azure.ai.ml import command
 
     return ml.jobs.create_or_update(command(command=line, environment=ENVIRONMENT, **about))
-
-
-def ended(ml, name, seconds=180):
-    """The job when it is over, without its log."""
-    deadline = time.monotonic() + seconds
-    while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
-        assert time.monotonic() < deadline, f"{name} is {found.status}"
-        time.sleep(0.1)
-    return found
-
-
-def until(ml, name, status, seconds=180):
-    deadline = time.monotonic() + seconds
-    while (found := ml.jobs.get(name)).status != status:
-        assert time.monotonic() < deadline, f"{name} is {found.status}, not {status}"
-        time.sleep(0.05)
 
 
 def log_of(ml, name, folder):
@@ -81,7 +66,7 @@ def test_inputs_of_each_type_and_mode(ml, tmp_path):
         },
         environment_variables={"VARIABLE": "set by the job"},
     )
-    assert ended(ml, job.name).status == "Completed"
+    assert wait_for_end(ml, job.name).status == "Completed"
     lines = log_of(ml, job.name, tmp_path / "out").splitlines()
     assert lines.count("in the file") == 2
     assert "in the folder" in lines
@@ -103,7 +88,7 @@ def test_a_named_output_is_registered_as_an_asset(ml, tmp_path):
             ),
         },
     )
-    assert ended(ml, job.name).status == "Completed"
+    assert wait_for_end(ml, job.name).status == "Completed"
     assert ml.data.get("made-folder", "7").type == "uri_folder"
     read = submit(
         ml,
@@ -116,19 +101,19 @@ def test_a_named_output_is_registered_as_an_asset(ml, tmp_path):
             "c": Input(type="uri_folder", path=f"azureml://jobs/{job.name}/outputs/folder"),
         },
     )
-    assert ended(ml, read.name).status == "Completed"
+    assert wait_for_end(ml, read.name).status == "Completed"
     assert log_of(ml, read.name, tmp_path).splitlines() == ["made", "one", "made"]
 
 
 def test_a_job_is_cancelled_after_its_timeout(ml, tmp_path):
     job = submit(ml, "echo begun; sleep 300", timeout=1)
-    assert ended(ml, job.name).status == "Canceled"
+    assert wait_for_end(ml, job.name).status == "Canceled"
     assert "limits.timeout" in log_of(ml, job.name, tmp_path)
 
 
 def test_stream_asks_once_a_second_and_ends_with_the_job(ml, tmp_path):
     job = submit(ml, f"touch {tmp_path}/up; while [ -e {tmp_path}/up ]; do sleep 0.01; done")
-    until(ml, job.name, "Running")
+    wait_for_status(ml, job.name, "Running")
     ask = ml.jobs._runs_operations.get_run_details  # what stream calls between its pauses of 0 s
     begun = time.monotonic()
     assert ask(job.name).status == "Running"
@@ -150,19 +135,19 @@ def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
 
     ml.compute.begin_create_or_update(AmlCompute(name="narrow", size="s", max_instances=1)).result()
     first = submit(ml, "sleep 300", compute="narrow")
-    until(ml, first.name, "Running")
+    wait_for_status(ml, first.name, "Running")
     (node,) = ml.compute.list_nodes("narrow")  # the SDK keeps the protocol's own names in it
     assert (vars(node)["nodeState"], vars(node)["runId"]) == ("running", first.name)
     second = submit(ml, "echo second", compute="narrow")
-    until(ml, second.name, "Queued")
+    wait_for_status(ml, second.name, "Queued")
     third = submit(ml, "echo third", compute="narrow")
-    until(ml, third.name, "Queued")
+    wait_for_status(ml, third.name, "Queued")
     ml.jobs.begin_cancel(third.name).result()
-    assert ended(ml, third.name).status == "Canceled"
+    assert wait_for_end(ml, third.name).status == "Canceled"
     assert ml.jobs.get(second.name).status == "Queued"
     ml.jobs.begin_cancel(first.name).result()
-    assert ended(ml, second.name).status == "Completed"
-    assert ended(ml, first.name).status == "Canceled"
+    assert wait_for_end(ml, second.name).status == "Completed"
+    assert wait_for_end(ml, first.name).status == "Canceled"
 
 
 def test_this_machine_is_the_only_size_and_quotas_are_refused(ml):
@@ -182,7 +167,7 @@ def test_jobs_are_listed_tagged_and_archived(ml):
     from azure.ai.ml.constants import ListViewType
 
     job = submit(ml, "true", tags={"team": "a"}, display_name="shown", experiment_name="listed")
-    assert ended(ml, job.name).status == "Completed"
+    assert wait_for_end(ml, job.name).status == "Completed"
     assert job.name in [each.name for each in ml.jobs.list()]
     ml.jobs.archive(job.name)
     assert job.name not in [each.name for each in ml.jobs.list()]
@@ -204,7 +189,7 @@ def test_the_log_warns_about_missing_packages(ml, tmp_path):
     )
     environment = Environment(image="a:1", conda_file=tmp_path / "conda.yml")
     job = ml.jobs.create_or_update(command(command="echo ran", environment=environment))
-    assert ended(ml, job.name).status == "Completed"
+    assert wait_for_end(ml, job.name).status == "Completed"
     log = log_of(ml, job.name, tmp_path / "out")
     missing, other_version = (
         line for line in log.splitlines() if line.startswith("azureml-local: warning:")
@@ -247,7 +232,7 @@ def test_the_outputs_folder_is_uploaded_to_the_run(ml, tmp_path, code):
         ml,
         f"echo 1 > outputs/metrics.txt; mkdir outputs/m; cp outputs/*.txt outputs/m; exit {code}",
     )
-    assert ended(ml, job.name).status == ("Failed" if code else "Completed")
+    assert wait_for_end(ml, job.name).status == ("Failed" if code else "Completed")
     ml.jobs.download(job.name, download_path=tmp_path)
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.txt")}
     assert {"artifacts/outputs/metrics.txt", "artifacts/outputs/m/metrics.txt"} <= files

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from tests.functional.azureml_local.sdk_jobs import wait_for_end
 
 pytestmark = pytest.mark.functional
 
@@ -96,10 +95,7 @@ def submit(ml, tmp_path):
             return {"lines": node.outputs.lines, "notes": node.outputs.notes}
 
         job = ml.jobs.create_or_update(pipeline(data=Input(type=kind, path=str(folder))))
-        deadline = time.monotonic() + 180
-        while (job := ml.jobs.get(job.name)).status not in ("Completed", "Failed", "Canceled"):
-            assert time.monotonic() < deadline, f"{job.name} is {job.status}"
-            time.sleep(0.1)
+        job = wait_for_end(ml, job.name)
         outputs = {}
         if job.status == "Completed":
             target = tmp_path / "outputs"

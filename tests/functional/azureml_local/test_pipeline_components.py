@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from tests.functional.azureml_local.sdk_jobs import children_of, wait_for_end
 
 pytestmark = pytest.mark.functional
-
-FINAL = ("Completed", "Failed", "Canceled")
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +32,6 @@ def write_component(tmp_path, name, command, inputs="", outputs="out: {type: uri
         f"inputs: {{{inputs}}}\noutputs: {{{outputs}}}\ncommand: {command}\n"
     )
     return load_component(path)
-
-
-def wait(ml, name, seconds=300):
-    deadline = time.monotonic() + seconds
-    while (job := ml.jobs.get(name)).status not in FINAL:
-        assert time.monotonic() < deadline, f"{name} is {job.status}"
-        time.sleep(0.2)
-    return job
-
-
-def children(ml, name):
-    return {each.display_name: each for each in ml.jobs.list(parent_job_name=name)}
 
 
 def test_inputs_and_outputs_have_default_modes(ml):
@@ -101,8 +86,8 @@ def test_equal_steps_are_reused_unless_a_rerun_is_forced(ml, tmp_path):
         pipeline = chain(Input(type="uri_folder", path=data.id))
         pipeline.settings.force_rerun = force_rerun
         made = ml.jobs.create_or_update(pipeline)
-        assert wait(ml, made.name).status == "Completed"
-        return children(ml, made.name)
+        assert wait_for_end(ml, made.name).status == "Completed"
+        return children_of(ml, made.name)
 
     from azure.ai.ml.entities import Data
 
@@ -139,7 +124,7 @@ def test_a_pipeline_component_is_a_job_and_a_label_names_its_component(ml, tmp_p
         "type: pipeline\ncomponent: azureml:outer:1\nsettings: {default_compute: azureml:cpu}\noutputs: {out: {type: uri_folder}}\n"
     )
     made = ml.jobs.create_or_update(load_job(tmp_path / "job.yml"))
-    assert wait(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="out")
     assert next((tmp_path / "d").rglob("a")).read_text() == "hello\n"
 
@@ -148,7 +133,7 @@ def test_a_pipeline_component_is_a_job_and_a_label_names_its_component(ml, tmp_p
     )
     made = ml.jobs.create_or_update(load_job(tmp_path / "label.yml"))
     assert ml.jobs.get(made.name).jobs["say"].component == "outer@default"
-    assert wait(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
 
 
 def test_values_of_steps_and_relative_paths_of_outputs(ml, tmp_path):
@@ -168,6 +153,6 @@ def test_values_of_steps_and_relative_paths_of_outputs(ml, tmp_path):
         return {"result": used.outputs.out}
 
     made = ml.jobs.create_or_update(values())
-    assert wait(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="result")
     assert next((tmp_path / "d").rglob("a")).read_text() == "rows=3\n"

@@ -8,6 +8,7 @@ import textwrap
 import time
 
 import pytest
+from tests.functional.azureml_local.sdk_jobs import children_of, wait_for_end
 from tests.functional.azureml_local.streams import SignalOnText
 
 pytestmark = pytest.mark.functional
@@ -39,18 +40,6 @@ def step(line, inputs=(), **about):
         compute="wide",
         **about,
     )
-
-
-def ended(ml, name, seconds=180):
-    deadline = time.monotonic() + seconds
-    while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
-        assert time.monotonic() < deadline, f"{name} is {found.status}"
-        time.sleep(0.1)
-    return found
-
-
-def children(ml, name):
-    return {each.display_name: each for each in ml.jobs.list(parent_job_name=name)}
 
 
 def download(ml, name, output, folder):
@@ -92,7 +81,7 @@ def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, monkeypatch)
     found = ml.jobs.get(made.name)
     assert (found.status, found.type, found.tags) == ("Completed", "pipeline", {"kind": "chain"})
     assert set(found.jobs) == {"first", "second", "third"}
-    steps = children(ml, made.name)
+    steps = children_of(ml, made.name)
     assert {name: each.status for name, each in steps.items()} == dict.fromkeys(
         ("first", "second", "third"), "Completed"
     )
@@ -116,9 +105,9 @@ def test_runs_of_steps_are_nested_in_the_run_of_the_pipeline(ml):
         log()
 
     made = ml.jobs.create_or_update(one())
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     mlflow.set_tracking_uri(ml.workspaces.get("pipelines").mlflow_tracking_uri)
-    (child,) = children(ml, made.name).values()
+    (child,) = children_of(ml, made.name).values()
     run = mlflow.get_run(child.name)
     assert run.data.metrics == {"m": 2.5}
     assert run.data.tags["mlflow.parentRunId"] == made.name
@@ -190,7 +179,7 @@ def test_a_pipeline_from_yaml_files(ml, tmp_path):
         """)
     )
     made = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     assert download(ml, made.name, "result", tmp_path / "out") == {"t": "3pre-3\n"}
 
 
@@ -206,8 +195,8 @@ def test_compute_and_timeout_of_a_step_are_inputs_of_the_pipeline(ml):
         slow.set_limits(timeout=seconds)
 
     made = ml.jobs.create_or_update(pipe(cluster="wide", seconds=1))
-    assert ended(ml, made.name).status == "Failed"
-    assert children(ml, made.name)["slow"].status == "Canceled"
+    assert wait_for_end(ml, made.name).status == "Failed"
+    assert children_of(ml, made.name)["slow"].status == "Canceled"
     assert not [each.name for each in ml.compute.list() if "parent.inputs" in each.name]
 
 
@@ -227,7 +216,7 @@ def test_independent_steps_run_at_the_same_time(ml, tmp_path):
         two()
 
     made = ml.jobs.create_or_update(both())
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +247,7 @@ def test_a_failed_step(ml, keep_going, statuses):
     with pytest.raises(JobException, match=r"bad.*no rows left"):
         ml.jobs.stream(made.name)
     assert ml.jobs.get(made.name).status == "Failed"
-    assert {name: each.status for name, each in children(ml, made.name).items()} == statuses
+    assert {name: each.status for name, each in children_of(ml, made.name).items()} == statuses
 
 
 def test_a_pipeline_is_cancelled_with_its_steps(ml):
@@ -273,12 +262,12 @@ def test_a_pipeline_is_cancelled_with_its_steps(ml):
 
     made = ml.jobs.create_or_update(pipe())
     deadline = time.monotonic() + 180
-    while "Running" not in {each.status for each in children(ml, made.name).values()}:
+    while "Running" not in {each.status for each in children_of(ml, made.name).values()}:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     ml.jobs.begin_cancel(made.name).result()
-    assert ended(ml, made.name).status == "Canceled"
-    assert {each.status for each in children(ml, made.name).values()} == {"Canceled"}
+    assert wait_for_end(ml, made.name).status == "Canceled"
+    assert {each.status for each in children_of(ml, made.name).values()} == {"Canceled"}
 
 
 def test_a_pipeline_in_a_pipeline(ml, tmp_path):
@@ -299,12 +288,12 @@ def test_a_pipeline_in_a_pipeline(ml, tmp_path):
         return {"result": last.outputs.out, "direct": first.outputs.numbers}
 
     made = ml.jobs.create_or_update(outer())
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     assert download(ml, made.name, "result", tmp_path / "r") == {"m.txt": "7\n"}
     assert download(ml, made.name, "direct", tmp_path / "d") == {"n.txt": "7\n"}
-    steps = children(ml, made.name)
+    steps = children_of(ml, made.name)
     assert set(steps) == {"first", "last"}
-    assert set(children(ml, steps["first"].name)) == {"made"}
+    assert set(children_of(ml, steps["first"].name)) == {"made"}
 
 
 def test_child_jobs_through_the_sdk(ml):
@@ -319,8 +308,8 @@ def test_child_jobs_through_the_sdk(ml):
         one()
 
     made = ml.jobs.create_or_update(pipe())
-    ended(ml, made.name)
-    (child,) = children(ml, made.name).values()
+    wait_for_end(ml, made.name)
+    (child,) = children_of(ml, made.name).values()
     assert ml.jobs.get(child.name).status == "Completed"
     with pytest.raises(PipelineChildJobError):
         ml.jobs.stream(child.name)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 import requests
+from tests.functional.azureml_local.sdk_jobs import wait_for_end
 from tests.functional.azureml_local.streams import SignalOnText
 
 pytestmark = pytest.mark.functional
@@ -55,14 +56,6 @@ def code(tmp_path_factory):
     folder = tmp_path_factory.mktemp("code")
     (folder / "log_metric.py").write_text(LOG_METRIC)
     return str(folder)
-
-
-def ended(ml, name, seconds=180):
-    deadline = time.monotonic() + seconds
-    while (found := ml.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
-        assert time.monotonic() < deadline, f"{name} is {found.status}"
-        time.sleep(0.1)
-    return found
 
 
 def trials_of(ml, name):
@@ -147,7 +140,7 @@ def test_runs_of_trials_are_nested_in_the_run_of_the_sweep(ml, code):
 
     sweep = sweep_of("python log_metric.py ${{inputs.x}}", {"x": Choice([1, 2])}, code)
     made = ml.jobs.create_or_update(sweep)
-    ended(ml, made.name)
+    wait_for_end(ml, made.name)
     mlflow.set_tracking_uri(ml.workspaces.get("sweeps").mlflow_tracking_uri)
     run = mlflow.get_run(f"{made.name}_0")
     assert (run.data.metrics, run.data.tags["mlflow.parentRunId"]) == ({"score": 1.0}, made.name)
@@ -162,7 +155,7 @@ def test_the_same_seed_gives_the_same_trials(ml, rule):
         sweep = sweep_of("true", {"x": Uniform(0, 1), "y": Choice(["a", "b"])}, max_total_trials=2)
         sweep.sampling_algorithm = RandomSamplingAlgorithm(seed=7, rule=rule)
         made = ml.jobs.create_or_update(sweep)
-        found = ended(ml, made.name)
+        found = wait_for_end(ml, made.name)
         assert found.status == "Completed"  # without a metric there is no best trial
         assert "best_child_run_id" not in found.properties
         return [found.tags[f"{made.name}_{i}"] for i in range(2)]
@@ -182,7 +175,7 @@ def test_trials_run_side_by_side_up_to_the_limit(ml, tmp_path):
     )
     sweep = sweep_of(line, {"x": Choice([0, 1, 2, 3])}, max_concurrent_trials=2)
     made = ml.jobs.create_or_update(sweep)
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     assert {path.name for path in tmp_path.glob("started-*")} == {"started-0", "started-1"}
     assert max(int(each) for each in (tmp_path / "counts").read_text().split()) <= 2
 
@@ -200,7 +193,7 @@ def test_a_policy_cancels_trials_that_are_worse_than_the_best(ml, code, tmp_path
     policy = BanditPolicy(slack_factor=0.2, evaluation_interval=1)
     sweep = sweep_of(line, {"x": Choice([1, 9])}, code, policy=policy)
     made = ml.jobs.create_or_update(sweep)
-    found = ended(ml, made.name)
+    found = wait_for_end(ml, made.name)
     assert (found.status, found.properties["best_child_run_id"]) == ("Completed", f"{made.name}_1")
     assert trials_of(ml, made.name) == {
         f"{made.name}_0": "Canceled",
@@ -214,7 +207,7 @@ def test_a_sweep_fails_after_three_failed_trials(ml):
     sweep = sweep_of("echo broken; exit ${{inputs.x}}", {"x": Choice([1, 2, 3, 4, 0])})
     sweep.set_limits(max_concurrent_trials=1)
     made = ml.jobs.create_or_update(sweep)
-    assert ended(ml, made.name).status == "Failed"
+    assert wait_for_end(ml, made.name).status == "Failed"
     assert trials_of(ml, made.name) == {f"{made.name}_{i}": "Failed" for i in range(3)}
 
 
@@ -223,7 +216,7 @@ def test_a_failed_trial_does_not_fail_the_sweep(ml, code):
 
     line = "test ${{inputs.x}} = 2 && python log_metric.py 5"
     made = ml.jobs.create_or_update(sweep_of(line, {"x": Choice([1, 2])}, code, goal="minimize"))
-    found = ended(ml, made.name)
+    found = wait_for_end(ml, made.name)
     assert (found.status, found.properties["best_child_run_id"]) == ("Completed", f"{made.name}_1")
 
 
@@ -245,11 +238,11 @@ def test_cancel_and_timeouts(ml):
         time.sleep(0.1)
     ml.jobs.begin_cancel(cancelled.name).result()
     for made in (cancelled, timed_out):
-        assert ended(ml, made.name).status == "Canceled"
+        assert wait_for_end(ml, made.name).status == "Canceled"
         assert trials_of(ml, made.name) == dict.fromkeys(
             (f"{made.name}_0", f"{made.name}_1"), "Canceled"
         )
-    assert ended(ml, short_trial.name).status == "Completed"
+    assert wait_for_end(ml, short_trial.name).status == "Completed"
     assert trials_of(ml, short_trial.name) == {f"{short_trial.name}_0": "Canceled"}
 
 
@@ -281,7 +274,7 @@ def test_a_sweep_with_the_name_of_another_one_is_refused_unless_it_is_the_same(m
         return ml.jobs.create_or_update(sweep)
 
     submit({}, 1)
-    assert ended(ml, "submitted_again").status == "Completed"
+    assert wait_for_end(ml, "submitted_again").status == "Completed"
     assert submit({"changed": "yes"}, 1).tags["changed"] == "yes"
     with pytest.raises(ResourceExistsError):
         submit({}, 1, 2)
@@ -318,7 +311,7 @@ def test_a_sweep_is_a_step_of_a_pipeline(ml, code, tmp_path):
     job = tune(trials=3, word="w")
     job.outputs.model = Output(type="uri_folder", name="tuned", version="1")
     made = ml.jobs.create_or_update(job)
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     steps = {each.display_name: each for each in ml.jobs.list(parent_job_name=made.name)}
     assert {name: each.status for name, each in steps.items()} == {
         "sweep": "Completed",
@@ -372,6 +365,6 @@ def test_a_pipeline_with_a_sweep_from_yaml_files(ml, code, tmp_path):
         """)
     )
     made = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
     ml.jobs.download(made.name, download_path=tmp_path / "out", output_name="best")
     assert [path.name for path in (tmp_path / "out/named-outputs/best").iterdir()] == ["2"]
