@@ -136,7 +136,7 @@ def test_the_output_artifacts_is_the_folder_of_the_run(ml):
         read(run=write().outputs.artifacts)
 
     made = ml.jobs.create_or_update(through_artifacts())
-    assert ended(ml, made.name).status == "Completed"
+    assert wait_for_end(ml, made.name).status == "Completed"
 
 
 def test_a_pipeline_from_yaml_files(ml, tmp_path):
