@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 from tests.functional.azureml_local.sdk_jobs import children_of, wait_for_end
 
@@ -100,12 +101,11 @@ def test_a_parallel_for_loop_aggregates_its_outputs(ended, client, submitted, tm
     ml, name = client("control-flow"), submitted["names"]["squares"]
     ml.jobs.download(name, output_name="table", download_path=tmp_path)
     table = yaml.safe_load(next(tmp_path.rglob("MLTable")).read_text())
-    iterations = [
-        each.name
-        for loop in ml.jobs.list(parent_job_name=name)
-        for each in ml.jobs.list(parent_job_name=loop.name)
-    ]
+    loop = children_of(ml, name)["loop"]
+    iterations = [each.name for each in children_of(ml, loop.name).values()]
     assert [each["folder"].split("/")[-2] for each in table["paths"]] == iterations
+    ml.jobs.download(loop.name, output_name="o", download_path=tmp_path / "loop")
+    assert yaml.safe_load(next((tmp_path / "loop").rglob("MLTable")).read_text()) == table
     for iteration, content in zip(iterations, ("4 a\n", "9 b\n"), strict=True):
         ml.jobs.download(iteration, output_name="o", download_path=tmp_path / iteration)
         assert next((tmp_path / iteration).rglob("f")).read_text() == content
@@ -172,3 +172,16 @@ def test_loops_that_are_refused(submitted):
         "output_of_body": [400, "UserError", "jobs.after"],
         "aggregated_string": [501, "NotSupportedLocally", "jobs.show"],
     }
+
+
+def test_the_studio_page_of_a_loop_lists_its_iterations(ended, client, submitted):
+    ended("squares")
+    name = submitted["names"]["squares"]
+    ml = client("control-flow")
+    url = ml.jobs.get(name).studio_url
+    with requests.Session() as session:
+        pipeline = session.get(url, timeout=60).text
+        loop = children_of(ml, name)["loop"].name
+        page = session.get(url.partition("?")[0].replace(name, loop), timeout=60).text
+    assert "parallel_for" in pipeline
+    assert all(text in page for text in ("Iterations", "body_two", "body_three"))

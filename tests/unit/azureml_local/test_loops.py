@@ -100,6 +100,7 @@ def test_items_are_inputs_by_label():
         '[{"n": 1}, {}]',
         '[{"other": 1}]',
         '[{"n": null}]',
+        '[{"n": NaN}]',
         '[{"n": [1]}]',
         '[{"n": {"uri": "azureml:d:1"}}]',
         '[{"n": "${{parent.jobs.a.outputs.b}}"}]',

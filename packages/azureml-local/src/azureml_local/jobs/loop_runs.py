@@ -30,21 +30,25 @@ class DoWhileRun:
     max_concurrency: int | None = field(default=None, init=False)
     _count: int = field(default=0, init=False)
 
+    def first_iterations(self) -> list[Step]:
+        """The first iteration.
+
+        Raises:
+            AzureError: it cannot run, or the second one could not.
+        """
+        first = self._plan({})
+        self._check_mapping(first)
+        return [first]
+
     def next_iterations(self, ended: list[Step]) -> list[Step]:
-        """The next iteration, unless the condition is false or the limit is reached."""
-        if not ended:
-            return [self._plan({})]
+        """The next iteration, unless the condition is not true or the limit is reached."""
         values = ended[-1].outputs_as_inputs()
         if self._count == self.settings.max_iterations or not self._continues(values):
             return []
         return [self._plan(self._mapped_inputs(values))]
 
-    def check_mapping(self, first: Step) -> None:
-        """Refuse a mapping or condition that the second iteration could not use.
-
-        Raises:
-            BadRequest: an output does not exist, or an input has another type.
-        """
+    def _check_mapping(self, first: Step) -> None:
+        """Refuse a mapping or condition that the second iteration could not use."""
         values = first.outputs_as_inputs()
         needed = [*self.settings.mapping, *filter(None, [self.settings.condition])]
         missing = [name for name in needed if name not in values]
@@ -94,8 +98,16 @@ class ParallelForRun:
     max_concurrency: int | None
     kind: str = field(default=PARALLEL_FOR, init=False)
 
+    def first_iterations(self) -> list[Step]:
+        """All iterations if the items are known: an earlier step may write them.
+
+        Raises:
+            AzureError: the items are not valid, or an iteration cannot run.
+        """
+        return self.next_iterations([]) if "value" in self.items else []
+
     def next_iterations(self, ended: list[Step]) -> list[Step]:
-        """All iterations at first, then none."""
+        """All iterations, if none has ended."""
         if ended:
             return []
         text = inputs.resolve_inputs(self.workspace, {"items": self.items}, Path())
@@ -107,10 +119,11 @@ class ParallelForRun:
         import yaml
 
         for key, output in self.outputs.items():
-            kinds = [step.outputs_as_inputs()[key]["jobInputType"] for step in iterations]
+            values = [step.outputs_as_inputs().get(key) for step in iterations]
             paths = [
-                {"file" if kind == "uri_file" else "folder": step.outputs[key]}
-                for kind, step in zip(kinds, iterations, strict=True)
+                {"file" if value["jobInputType"] == "uri_file" else "folder": value["uri"]}
+                for value in values
+                if value is not None
             ]
             output.path.mkdir(parents=True, exist_ok=True)
             content = yaml.safe_dump({"type": "mltable", "paths": paths}, sort_keys=False)

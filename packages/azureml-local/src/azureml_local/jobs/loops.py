@@ -176,7 +176,7 @@ def parse_items(loop: LoopNode, text: str, spec: dict[str, Any]) -> Items:
         BadRequest: it is not valid, empty, or its items do not have the same inputs of the body.
     """
     try:
-        items = json.loads(text)
+        items = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise _invalid(f"items: not valid JSON: {error}") from None
     if isinstance(items, list):
@@ -196,6 +196,10 @@ def parse_items(loop: LoopNode, text: str, spec: dict[str, Any]) -> Items:
         label: {name: _item_input(loop, name, value) for name, value in item.items()}
         for label, item in items.items()
     }
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _item_input(loop: LoopNode, name: str, value: Any) -> dict[str, Any]:

@@ -277,31 +277,29 @@ class _Planner:
         }
         step = Step(loop.step, str(uuid.uuid4()), set(), properties)
         located = self._locate_outputs(step)
-        step.plan = Plan(continue_on_step_failure=pipeline.plan.continue_on_step_failure)
         if loop.kind == PARALLEL_FOR:
-            tables = {k: v for k, v in located.items() if v.kind not in inputs.PRIMITIVES}
-            parallel_for = ParallelForRun(
+            run: ParallelForRun | DoWhileRun = ParallelForRun(
                 self.workspace,
                 find_items(loop, pipeline.inputs, pipeline.step_outputs),
                 partial(parse_items, loop, spec=spec),
                 plan_iteration,
-                tables,
+                {k: v for k, v in located.items() if v.kind not in inputs.PRIMITIVES},
                 read_max_concurrency(loop),
             )
-            if "value" in parallel_for.items:  # else an earlier step writes them
-                step.plan.steps = parallel_for.next_iterations([])
-            step.plan.loop = parallel_for
-            step.outputs = {key: output.uri for key, output in tables.items()}
-            pipeline.step_outputs[loop.step] = {
-                **{key: {"jobInputType": AGGREGATED_STRING} for key in located},
-                **step.outputs_as_inputs(),
-            }
         else:
             settings = DoWhile.parse(loop, spec)
-            do_while = DoWhileRun(self.workspace, settings, plan_iteration, located)
-            step.plan.steps, step.plan.loop = do_while.next_iterations([]), do_while
-            do_while.check_mapping(step.plan.steps[0])
-            step.outputs = {key: output.uri for key, output in located.items()}
+            run = DoWhileRun(self.workspace, settings, plan_iteration, located)
+        first = run.first_iterations()
+        if first:  # a pipeline may not write all outputs of its component
+            run.outputs = {k: v for k, v in run.outputs.items() if k in first[0].outputs}
+        step.outputs = {key: output.uri for key, output in run.outputs.items()}
+        step.plan = Plan(first, step.outputs, pipeline.plan.continue_on_step_failure, loop=run)
+        strings = [key for key, output in located.items() if output.kind in inputs.PRIMITIVES]
+        if loop.kind == PARALLEL_FOR:
+            pipeline.step_outputs[loop.step] = {
+                **{key: {"jobInputType": AGGREGATED_STRING} for key in strings},
+                **step.outputs_as_inputs(),
+            }
         _add_pipeline_outputs(step, pipeline_outputs, pipeline.plan)
         return step
 
