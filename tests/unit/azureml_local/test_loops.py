@@ -11,6 +11,7 @@ from azureml_local.jobs.branches import find_branches
 from azureml_local.jobs.loops import (
     DoWhile,
     aggregate_outputs,
+    check_nesting,
     find_loops,
     parse_items,
     read_max_concurrency,
@@ -156,6 +157,14 @@ def test_control_flow_nodes_in_blocks_are_refused():
     with pytest.raises(AzureError) as caught:
         find_branches({"body": {}, "loop": DO_WHILE, "if": block})
     assert (caught.value.status, caught.value.target) == (501, "jobs.if")
+
+
+@pytest.mark.parametrize(("in_loop", "branches"), [(True, ()), (False, ("body",))])
+def test_loops_in_loops_and_branches_are_refused(in_loop, branches):
+    with pytest.raises(AzureError) as caught:
+        check_nesting([loop_of(DO_WHILE)], in_loop=in_loop, steps_in_branches=branches)
+    assert (caught.value.status, caught.value.target) == (501, "jobs.loop")
+    check_nesting([loop_of(DO_WHILE)], in_loop=False, steps_in_branches=("other",))
 
 
 def test_a_step_waits_for_the_loop_of_a_body():

@@ -7,6 +7,7 @@ a do-while loop by the name of its body, and those of a parallel-for loop by the
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,44 @@ def find_loops(jobs: dict[str, Any]) -> list[LoopNode]:
             raise _invalid_body(name, f"{match[1]} is the body of {other}, use another step")
         loops[match[1]] = LoopNode(name, node["type"], match[1], node)
     return list(loops.values())
+
+
+def check_nesting(
+    loops: list[LoopNode], *, in_loop: bool, steps_in_branches: Collection[str]
+) -> None:
+    """Refuse loops in bodies of loops and in branches: whether Azure runs them is not known.
+
+    Args:
+        loops: the loops of a pipeline.
+        in_loop: whether the pipeline is in the body of a loop.
+        steps_in_branches: the steps in blocks of if-else nodes.
+
+    Raises:
+        NotSupported: there is such a loop.
+    """
+    for loop in loops:
+        place = "the body of a loop" if in_loop else "a block of an if_else node"
+        if in_loop or loop.body in steps_in_branches:
+            raise NotSupported(
+                f"step {loop.name}: a loop in {place} is not supported by azureml-local",
+                target=f"jobs.{loop.name}",
+            )
+
+
+def check_outputs_of_iteration(outputs: InputMap) -> None:
+    """Refuse an output that all iterations of a loop would write to the same place.
+
+    What Azure does with one is not known.
+
+    Raises:
+        NotSupported: there is such an output.
+    """
+    for name, value in outputs.items():
+        if value.get("uri") or value.get("assetName"):
+            raise NotSupported(
+                f"outputs.{name}: a path or a name in the body of a loop is not supported by "
+                "azureml-local"
+            )
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,20 @@ from functools import partial
 from typing import Any
 
 from azureml_local.assets.versions import Assets
-from azureml_local.errors import AzureError, BadRequest, NotSupported
+from azureml_local.errors import AzureError, BadRequest
 from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.bindings import api_form, bind_inputs, bind_outputs
 from azureml_local.jobs.branches import Branch, find_branches
 from azureml_local.jobs.completion import check_services
-from azureml_local.jobs.loop_runs import DoWhileRun, ParallelForRun
+from azureml_local.jobs.loop_runs import DoWhileRun, ParallelForRun, PlanIteration
 from azureml_local.jobs.loops import (
+    DO_WHILE,
     PARALLEL_FOR,
     DoWhile,
     LoopNode,
     aggregate_outputs,
+    check_nesting,
+    check_outputs_of_iteration,
     find_items,
     find_loops,
     parse_items,
@@ -44,6 +47,7 @@ from azureml_local.jobs.step_order import check_types, needed_steps, sort_steps
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
 from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.store import Resource
 
 MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
@@ -80,7 +84,7 @@ def make_plan(workspace: Workspace, properties: dict[str, Any], *, reuse: bool =
 
 
 @dataclass
-class Pipeline:
+class _Pipeline:
     """A pipeline that is being planned: what its steps can use, and its plan up to now."""
 
     inputs: InputMap
@@ -116,12 +120,12 @@ class _Planner:
             )
         check_types(jobs)
         branches, loops = find_branches(jobs), find_loops(jobs)
-        self._check_loops(loops, branches)
+        check_nesting(loops, in_loop=self.in_loop, steps_in_branches=branches)
         plan = Plan(
             continue_on_step_failure=bool(find_setting(settings, "continue_on_step_failure")),
             conditional_steps=frozenset(branches),
         )
-        pipeline = Pipeline(pipeline_inputs, outputs, settings, plan)
+        pipeline = _Pipeline(pipeline_inputs, outputs, settings, plan)
         needs = needed_steps(jobs, branches, loops)
         loops_by_step = {loop.step: loop for loop in loops}
         for name in sort_steps(needs):
@@ -143,18 +147,15 @@ class _Planner:
             pipeline.step_outputs.setdefault(name, step.outputs_as_inputs())
         return plan
 
-    def _step(self, name: str, node: dict[str, Any], pipeline: Pipeline) -> Step:
+    def _step(self, name: str, node: dict[str, Any], pipeline: _Pipeline) -> Step:
         """The plan of a step; its outputs are added to those of the pipeline."""
-        component = sweep_steps.component_id(node)
-        if not component:
-            raise BadRequest("componentId: a step must have a component", "UserError")
         check_services(node)
-        asset = Assets(self.workspace, "components").find_by_id(component)
+        asset = self._component(node)
         spec = sweep_steps.trial_spec(node, asset.body["componentSpec"])
         values = bind_inputs(node, spec, pipeline.inputs, pipeline.step_outputs)
         declared_outputs, pipeline_outputs = bind_outputs(node, spec, pipeline.outputs)
         if self.in_loop:
-            _check_outputs_of_iteration(declared_outputs)
+            check_outputs_of_iteration(declared_outputs)
         properties = {
             "displayName": text_of(node, "display_name") or name,
             "experimentName": self.experiment,
@@ -163,7 +164,7 @@ class _Planner:
                 "azureml.pipelineStep": name,
                 "azureml.moduleName": text_of(spec, "name", asset.name),
             },
-            "componentId": component,
+            "componentId": sweep_steps.component_id(node),
             "inputs": values,
             "outputs": declared_outputs,
         }
@@ -180,8 +181,15 @@ class _Planner:
         _add_pipeline_outputs(step, pipeline_outputs, pipeline.plan)
         return step
 
+    def _component(self, node: dict[str, Any]) -> Resource:
+        """The component of a step."""
+        component = sweep_steps.component_id(node)
+        if not component:
+            raise BadRequest("componentId: a step must have a component", "UserError")
+        return Assets(self.workspace, "components").find_by_id(component)
+
     def _plan_job(
-        self, step: Step, node: dict[str, Any], spec: dict[str, Any], pipeline: Pipeline
+        self, step: Step, node: dict[str, Any], spec: dict[str, Any], pipeline: _Pipeline
     ) -> None:
         """Complete a step that is a command, parallel or sweep job, and check the job."""
         replacer = input_replacer(pipeline.inputs)
@@ -234,26 +242,9 @@ class _Planner:
         root = job.body.get("root", "") if job else ""
         step.properties["properties"] |= reuse_properties(step.reused_job, root)
 
-    def _check_loops(self, loops: list[LoopNode], branches: dict[str, list[Branch]]) -> None:
-        """Refuse loops in bodies of loops and in branches: whether Azure runs them is not known."""
-        for loop in loops:
-            if self.in_loop:
-                raise NotSupported(
-                    f"step {loop.name}: a loop in the body of a loop is not supported by "
-                    "azureml-local",
-                    target=f"jobs.{loop.name}",
-                )
-            if loop.body in branches:
-                raise NotSupported(
-                    f"step {loop.name}: its body {loop.body} is in a block of an if_else node, "
-                    "which is not supported by azureml-local",
-                    target=f"jobs.{loop.name}",
-                )
-
-    def _loop_step(self, loop: LoopNode, body: dict[str, Any], pipeline: Pipeline) -> Step:
+    def _loop_step(self, loop: LoopNode, body: dict[str, Any], pipeline: _Pipeline) -> Step:
         """The plan of a loop: a job of its own, whose children are the iterations."""
-        component = sweep_steps.component_id(body)
-        spec = Assets(self.workspace, "components").find_by_id(component).body["componentSpec"]
+        spec = self._component(body).body["componentSpec"]
         planner = replace(self, depth=self.depth + 1, in_loop=True)
 
         def plan_iteration(label: str, values: dict[str, Any]) -> Step:
@@ -277,25 +268,14 @@ class _Planner:
         }
         step = Step(loop.step, str(uuid.uuid4()), set(), properties)
         located = self._locate_outputs(step)
-        if loop.kind == PARALLEL_FOR:
-            run: ParallelForRun | DoWhileRun = ParallelForRun(
-                self.workspace,
-                find_items(loop, pipeline.inputs, pipeline.step_outputs),
-                partial(parse_items, loop, spec=spec),
-                plan_iteration,
-                {k: v for k, v in located.items() if v.kind not in inputs.PRIMITIVES},
-                read_max_concurrency(loop),
-            )
-        else:
-            settings = DoWhile.parse(loop, spec)
-            run = DoWhileRun(self.workspace, settings, plan_iteration, located)
+        run = self._loop_run(loop, spec, located, plan_iteration, pipeline)
         first = run.first_iterations()
         if first:  # a pipeline may not write all outputs of its component
             run.outputs = {k: v for k, v in run.outputs.items() if k in first[0].outputs}
         step.outputs = {key: output.uri for key, output in run.outputs.items()}
         step.plan = Plan(first, step.outputs, pipeline.plan.continue_on_step_failure, loop=run)
-        strings = [key for key, output in located.items() if output.kind in inputs.PRIMITIVES]
         if loop.kind == PARALLEL_FOR:
+            strings = {key for key, each in located.items() if each.kind in inputs.PRIMITIVES}
             pipeline.step_outputs[loop.step] = {
                 **{key: {"jobInputType": AGGREGATED_STRING} for key in strings},
                 **step.outputs_as_inputs(),
@@ -303,13 +283,34 @@ class _Planner:
         _add_pipeline_outputs(step, pipeline_outputs, pipeline.plan)
         return step
 
+    def _loop_run(
+        self,
+        loop: LoopNode,
+        spec: dict[str, Any],
+        outputs: dict[str, inputs.Output],
+        plan_iteration: PlanIteration,
+        pipeline: _Pipeline,
+    ) -> DoWhileRun | ParallelForRun:
+        """The run of a loop with the component and outputs of its body."""
+        if loop.kind == DO_WHILE:
+            settings = DoWhile.parse(loop, spec)
+            return DoWhileRun(self.workspace, settings, plan_iteration, outputs)
+        return ParallelForRun(
+            self.workspace,
+            find_items(loop, pipeline.inputs, pipeline.step_outputs),
+            partial(parse_items, loop, spec=spec),
+            plan_iteration,
+            {key: each for key, each in outputs.items() if each.kind not in inputs.PRIMITIVES},
+            read_max_concurrency(loop),
+        )
+
 
 def _add_pipeline_outputs(step: Step, names: dict[str, str], plan: Plan) -> None:
     """Add a step's outputs to those of the pipeline that they are bound to."""
     plan.outputs.update({names[key]: uri for key, uri in step.outputs.items() if key in names})
 
 
-def _add_conditions(step: Step, branches: list[Branch], pipeline: Pipeline) -> None:
+def _add_conditions(step: Step, branches: list[Branch], pipeline: _Pipeline) -> None:
     """Add the conditions of the branches that a step is in: it runs only if all are met."""
     for branch in branches:
         value = resolve_reference(
@@ -320,16 +321,3 @@ def _add_conditions(step: Step, branches: list[Branch], pipeline: Pipeline) -> N
                 f"condition: {branch.condition} must be a string, number or boolean", "UserError"
             )
         step.conditions.append((value, branch.expected))
-
-
-def _check_outputs_of_iteration(outputs: InputMap) -> None:
-    """Refuse an output that all iterations of a loop would write to the same place.
-
-    What Azure does with one is not known.
-    """
-    for name, value in outputs.items():
-        if value.get("uri") or value.get("assetName"):
-            raise NotSupported(
-                f"outputs.{name}: a path or a name in the body of a loop is not supported by "
-                "azureml-local"
-            )
