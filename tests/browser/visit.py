@@ -65,7 +65,8 @@ def check_views(page: Page, axe: Callable[[], list[str]], folder: Path, name: st
         where = f"{name}-{width}-{scheme}"
         page.set_viewport_size(size(width))
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=folder / f"{where}.png", full_page=True)
+        # JPEG: to compress a long page as PNG takes twice the time.
+        page.screenshot(path=folder / f"{where}.jpeg", type="jpeg", quality=80, full_page=True)
         assert _overflow(page) <= 0, where
         if looked_at:
             assert axe() == [], where

@@ -56,6 +56,7 @@ def open_server(root: Path, state: Path, program: str = "server") -> Iterator[La
     ]
     if program == "lab":
         command += [f"--LabApp.check_for_updates_class={NO_UPDATES}"]
+        command += ["--LabApp.expose_app_in_browser=True"]
     with log.open("wb") as output:
         process = child_processes.spawn(
             command,
