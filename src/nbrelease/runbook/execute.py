@@ -37,7 +37,8 @@ class _AtomicFileHandler:
         # NaN and Infinity are no JSON; JavaScript writes null for them too.
         notebook = json.loads(content, parse_constant=lambda _: None)
         self._note_log_offset(notebook["cells"])
-        text = json.dumps(self._clean(notebook), indent=1, ensure_ascii=False, allow_nan=False)
+        # Without indentation, which takes long; the result of the run is written with it.
+        text = json.dumps(self._clean(notebook), ensure_ascii=False, allow_nan=False)
         files.write_text(Path(path.removeprefix(SCHEME)), text + "\n")
 
     def _note_log_offset(self, cells: list[dict[str, Any]]) -> None:
@@ -91,6 +92,7 @@ def execute(
     from papermill.execute import execute_notebook
     from papermill.iorw import papermill_io
 
+    from nbrelease.runbook import engine
     from nbrelease.runbook.kernel_manager import KernelManager
 
     stopped: tuple[str, str] | None = None
@@ -101,6 +103,7 @@ def execute(
         execute_notebook(
             notebook,
             f"{SCHEME}{output}",
+            engine_name=engine.NAME,
             kernel_name=kernel,
             language="python",  # for notebooks without language_info
             cwd=str(folder),
