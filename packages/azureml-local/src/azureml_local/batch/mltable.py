@@ -194,7 +194,7 @@ def _read_partition_format(value: Any) -> str:
     """The partition format in the options of the transformation.
 
     Raises:
-        InvalidTable: there is none, or another option.
+        InvalidTable: it is missing, or another option is there.
     """
     if not isinstance(value, dict) or set(value) != {"partition_format"}:
         raise InvalidTable(f"MLTable: {PARTITION} must have a partition_format (got {value!r})")
