@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +15,18 @@ from example_outcomes import Catalog, Outcome
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 CELL_SECONDS = 300
 NOTEBOOK_SECONDS = 600
-PLACEHOLDER = re.compile(r"<(SUBSCRIPTION_ID|subscription|RESOURCE_GROUP|resource-group)>")
-WORKSPACE = re.compile(r"<(AML_WORKSPACE_NAME|workspace)>")
+WORKSPACE = "notebooks"
+PLACEHOLDERS = {
+    "SUBSCRIPTION_ID": SUBSCRIPTION,
+    "subscription": SUBSCRIPTION,
+    "RESOURCE_GROUP": "local",
+    "resource-group": "local",
+    "AML_WORKSPACE_NAME": WORKSPACE,
+    "workspace": WORKSPACE,
+}
+"""What the user fills in."""
+CLUSTERS = {"cpu-cluster": 4, "gpu-cluster": 4}
+"""The clusters of jobs/configuration.ipynb, with the numbers of their instances."""
 
 
 def find_notebooks(checkout: Path) -> list[str]:
@@ -27,7 +36,7 @@ def find_notebooks(checkout: Path) -> list[str]:
 
 
 class Execution:
-    """Executes the notebooks of one copy of a checkout, each in a workspace of its own."""
+    """Executes the notebooks of one copy of a checkout in one workspace."""
 
     def __init__(self, checkout: Path, catalog: Catalog, work: Path) -> None:
         """Use this copy of a checkout.
@@ -42,21 +51,25 @@ class Execution:
         self.work = work
 
     def run(self, notebooks: list[str], workers: int) -> Iterator[Outcome]:
-        """Execute the notebooks."""
+        """Create the clusters that all notebooks use, and execute the notebooks."""
+        for name, instances in CLUSTERS.items():
+            command = ["az", "ml", "compute", "create", "--name", name, "--type", "amlcompute"]
+            command += ["--min-instances", "0", "--max-instances", str(instances)]
+            command += ["--resource-group", "local", "--workspace-name", WORKSPACE]
+            subprocess.run(command, check=True, capture_output=True)
         with ThreadPoolExecutor(workers) as pool:
             yield from pool.map(self._execute, notebooks)
 
     def _execute(self, notebook: str) -> Outcome:
         file = self.checkout / notebook
-        workspace = re.sub(r"\W", "-", file.stem)[:32].strip("-")
-        self._configure(file, workspace)
+        _configure(file)
         command = [sys.executable, "-m", "jupyter", "execute", "--kernel_name=python3"]
         command += [f"--timeout={CELL_SECONDS}", "--inplace", file.name]
         try:
             result = subprocess.run(
                 command,
                 cwd=file.parent,
-                env={**os.environ, **self._variables(workspace)},
+                env={**os.environ, **_variables(file.parent)},
                 capture_output=True,
                 text=True,
                 timeout=NOTEBOOK_SECONDS,
@@ -75,27 +88,30 @@ class Execution:
         print(f"{outcome.result:9} {notebook}  {outcome.reason}", flush=True)
         return outcome
 
-    def _configure(self, file: Path, workspace: str) -> None:
-        """Write config.json, and fill in the workspace that the notebook has placeholders for."""
-        config = {
-            "subscription_id": SUBSCRIPTION,
-            "resource_group": "local",
-            "workspace_name": workspace,
-        }
-        (file.parent / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        text = file.read_text(encoding="utf-8")
-        text = PLACEHOLDER.sub(
-            lambda match: SUBSCRIPTION if match[1].lower().startswith("sub") else "local", text
-        )
-        file.write_text(WORKSPACE.sub(workspace, text), encoding="utf-8")
 
-    def _variables(self, workspace: str) -> dict[str, str]:
-        """No installations (%pip continues after an error), and the kernel's own programs first."""
-        return {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PIP_NO_INDEX": "1",
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "MPLBACKEND": "agg",
-            "AZURE_DEFAULTS_GROUP": "local",
-            "AZURE_DEFAULTS_WORKSPACE": workspace,
-        }
+def _configure(file: Path) -> None:
+    """Write config.json, and fill in the workspace that the notebook has placeholders for."""
+    config = {
+        "subscription_id": SUBSCRIPTION,
+        "resource_group": "local",
+        "workspace_name": WORKSPACE,
+    }
+    (file.parent / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    # The notebooks' versions are the time in seconds, so each has a registry of its own.
+    for name, value in {**PLACEHOLDERS, "REGISTRY_NAME": file.stem}.items():
+        text = text.replace(f"<{name}>", value)
+    file.write_text(text, encoding="utf-8")
+
+
+def _variables(folder: Path) -> dict[str, str]:
+    """No installations (%pip continues after an error); sys.path begins with the folder."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder),
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "MPLBACKEND": "agg",
+        "AZURE_DEFAULTS_GROUP": "local",
+        "AZURE_DEFAULTS_WORKSPACE": WORKSPACE,
+    }

@@ -52,7 +52,7 @@ class Catalog:
     Attributes:
         floors: the number of files and notebooks that must succeed.
         excluded: why files and notebooks cannot run on one machine, by path or folder.
-        needs: a pattern in the log and what it means, for examples that lack something here.
+        needs: a pattern in the log and what is missing then, by path or folder.
         kinds: the group of `az ml` for YAML files without a schema.
         before: commands that an example's script runs before, by file or folder.
         options: options of `az ml ... create` by file, as in the example's script.
@@ -87,9 +87,10 @@ class Catalog:
         log = STYLE.sub("", log)
         if REFUSED.search(log):
             return Outcome(example, "refused", _first_error(log), log)
-        pattern, meaning = self.needs.get(example, ("", ""))
-        if pattern and re.search(pattern, log):
-            return Outcome(example, lacks, meaning, log)
+        for place in (example, *map(str, Path(example).parents)):
+            pattern, meaning = self.needs.get(place, ("", ""))
+            if pattern and re.search(pattern, log):
+                return Outcome(example, lacks, meaning, log)
         if missing := MISSING.search(log):
             return Outcome(example, lacks, missing[0], log)
         return Outcome(example, "failed", _first_error(log), log)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -23,22 +25,31 @@ def feature_sets(ml):
     ml.feature_sets.get("clicks", "1")
 
 
-def custom_container(ml):
+def deploy_custom_container(ml, code=None):
     from azure.ai.ml.entities import Environment, ManagedOnlineDeployment, ManagedOnlineEndpoint
 
     endpoint = ManagedOnlineEndpoint(name="own-container", auth_mode="key")
     ml.online_endpoints.begin_create_or_update(endpoint).result()
     route = {"path": "/", "port": 5001}
     routes = {"liveness_route": route, "readiness_route": route, "scoring_route": route}
-    environment = Environment(image="server.example/image:1", inference_config=routes)
     deployment = ManagedOnlineDeployment(
         name="blue",
         endpoint_name=endpoint.name,
-        environment=environment,
+        environment=Environment(image="server.example/image:1", inference_config=routes),
+        code_configuration=code,
         instance_type="Standard_DS3_v2",
         instance_count=1,
     )
-    ml.online_deployments.begin_create_or_update(deployment).result()
+    operations = ml.online_deployments
+    operations.begin_create_or_update(deployment, skip_script_validation=True).result()
+
+
+def script_in_r(ml):
+    from azure.ai.ml.entities import CodeConfiguration
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "plumber.R").write_text("score <- function(x) x", encoding="utf-8")
+        deploy_custom_container(ml, CodeConfiguration(folder, "plumber.R"))
 
 
 def component_of_microsoft(ml):
@@ -54,7 +65,8 @@ def component_of_microsoft(ml):
     [
         (serverless, "Serverless endpoints"),
         (feature_sets, "Feature sets"),
-        (custom_container, "custom containers"),
+        (deploy_custom_container, "custom containers"),
+        (script_in_r, "custom containers"),
         (component_of_microsoft, "Registry azureml"),
     ],
 )

@@ -56,17 +56,19 @@ def copy_deployment_files(
     Raises:
         BadRequest: it has neither model nor code, or its scoring script does not exist.
         NotFound: the model, the code or the environment does not exist.
-        NotSupported: the environment's image has a server, and there is no scoring script.
+        NotSupported: the environment's image has a server, and no scoring script in Python.
     """
     reference = text_of(properties, "environmentId")
     code = object_of(properties, "codeConfiguration")
     if reference:
         check_environment(workspace, reference)
         environment = find_environment(workspace, reference)
-        if environment is not None and environment.has_server and not code:
+        is_python = text_of(code, "scoringScript").endswith(".py")
+        if environment is not None and environment.has_server and not is_python:
             raise NotSupported(
                 "Online deployments - Create or update: custom containers (an environment with "
-                "inference_config) are not supported by azureml-local; add a code_configuration"
+                "inference_config) are not supported by azureml-local; add a scoring script in "
+                "Python with code_configuration"
             )
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
