@@ -7,7 +7,8 @@ import json
 import shutil
 import sys
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from azureml_local.endpoints import Deployment
 from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
+from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.scoring.conda_files import find_conda_file
@@ -41,6 +43,55 @@ PRELOADED_MODULES = (
     "pandas",
     "skops.io",
 )
+
+
+@dataclass(frozen=True)
+class _Invocation:
+    """A request to a batch endpoint: the deployment, the new job, and the request's properties."""
+
+    job: Job
+    endpoint: str
+    deployment: Deployment
+    call: dict[str, Any]
+
+    @cached_property
+    def inputs(self) -> InputMap:
+        """Its inputs with the types of jobs."""
+        return parse_types("jobInputType", object_of(self.call, "inputData"))
+
+    @cached_property
+    def outputs(self) -> InputMap:
+        """Its outputs with the types of jobs."""
+        return parse_types("jobOutputType", object_of(self.call, "outputData"))
+
+    @property
+    def experiment(self) -> str:
+        """The experiment of its jobs; the endpoint's name by default."""
+        return text_of(object_of(self.call, "properties"), "experimentName") or self.endpoint
+
+    def spec(self, target: Path) -> dict[str, Any]:
+        """The specification for :mod:`azureml_local.batch.driver`."""
+        properties, folder = self.deployment.properties, self.deployment.folder
+        output = self.outputs.get(OUTPUT, {})
+        one_file = output.get("jobOutputType") == "uri_file" and bool(output.get("uri"))
+        run_settings = parse_settings(properties, self.call)
+        files = DeploymentFiles(**self.deployment.body.get("files") or {})
+        path = target if one_file else target / run_settings.file_name
+        variables = {
+            "AZUREML_BI_OUTPUT_PATH": str(path.parent),
+            **object_of(properties, "environmentVariables"),
+        }
+        spec: dict[str, Any] = {
+            **asdict(run_settings),
+            "processes": run_settings.processes,
+            "output": str(path),
+            "environment": variables,
+        }
+        if files.model or not files.script:
+            spec["model"] = variables["AZUREML_MODEL_DIR"] = str(folder / files.model)
+        if files.script:
+            spec |= {"script": files.script, "code": str(folder / files.code)}
+        return spec
 
 
 class Invocations:
@@ -72,62 +123,45 @@ class Invocations:
         job = Job(deployment.workspace, name)
         if job.exists:
             raise BadRequest(f"a job named {name} already exists", "UserError", target="name")
-        experiment = text_of(object_of(call, "properties"), "experimentName") or endpoint
+        invocation = _Invocation(job, endpoint, deployment, call)
         if component_of(deployment.properties):
-            return self._submit_pipeline(job, endpoint, deployment, call, experiment)
-        return self._submit_scoring(job, endpoint, deployment, call, experiment)
+            return self._submit_pipeline(invocation)
+        return self._submit_scoring(invocation)
 
-    def _submit_pipeline(
-        self,
-        job: Job,
-        endpoint: str,
-        deployment: Deployment,
-        call: dict[str, Any],
-        experiment: str,
-    ) -> Resource:
+    def _submit_pipeline(self, invocation: _Invocation) -> Resource:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
+        job, deployment = invocation.job, invocation.deployment
         configuration = object_of(deployment.properties, "deploymentConfiguration")
         component = component_of(deployment.properties)
         spec = Assets(job.workspace, "components").find_by_id(component).body["componentSpec"]
-        given = parse_types("jobInputType", object_of(call, "inputData"))
-        asked = resolve_inputs(object_of(spec, "inputs"), given)
-        for each in asked.values():
+        job_inputs = resolve_inputs(object_of(spec, "inputs"), invocation.inputs)
+        for each in job_inputs.values():
             validation.check_input(job.workspace, each)
-        properties = {
+        properties: JobProperties = {
             "jobType": "Pipeline",
             "displayName": deployment.own_name,
-            "experimentName": experiment,
+            "experimentName": invocation.experiment,
             "tags": {"azureml.batchrun": "true", "azureml.jobtype": "azureml.pipelinejob"},
             "properties": {},
             "services": {},
-            "inputs": asked,
-            "outputs": resolve_outputs(
-                object_of(spec, "outputs"),
-                parse_types("jobOutputType", object_of(call, "outputData")),
-            ),
+            "inputs": job_inputs,
+            "outputs": resolve_outputs(object_of(spec, "outputs"), invocation.outputs),
             "jobs": spec.get("jobs") or {},
             "settings": object_of(configuration, "settings"),
         }
         plan = planner.make_plan(job.workspace, properties, reuse=False)
-        document = job.create(properties, endpoint=endpoint)
+        document = job.create(properties, endpoint=invocation.endpoint)
         self._state.background(pipeline_jobs.run_pipeline(self._runner, job, plan))
         return document
 
-    def _submit_scoring(
-        self,
-        job: Job,
-        endpoint: str,
-        deployment: Deployment,
-        call: dict[str, Any],
-        experiment: str,
-    ) -> Resource:
+    def _submit_scoring(self, invocation: _Invocation) -> Resource:
         """The parent job and its scoring child."""
-        given = parse_types("jobInputType", object_of(call, "inputData"))
-        if len(given) != 1:
+        job, deployment = invocation.job, invocation.deployment
+        if len(invocation.inputs) != 1:
             raise BadRequest(
                 "invoke a model deployment with one input", "UserError", target="inputData"
             )
-        source = next(iter(given.values()))
+        source = next(iter(invocation.inputs.values()))
         if source["jobInputType"] not in ("uri_file", "uri_folder"):  # an mltable neither
             raise BadRequest(
                 "a model deployment takes a file or a folder "
@@ -137,49 +171,34 @@ class Invocations:
             )
         validation.check_input(job.workspace, source)
         child = job.sibling(str(uuid.uuid4()))
-        target, outputs = _output_path(child, call)
-        spec = self._spec(deployment, call, target)
-        common = {"experimentName": experiment, "properties": {}, "services": {}, "inputs": {}}
+        target, outputs = _output_path(child, invocation.outputs)
+        spec = invocation.spec(target)
+        common: JobProperties = {
+            "experimentName": invocation.experiment,
+            "properties": {},
+            "services": {},
+            "inputs": {},
+        }
         # The tag is how the SDK's download knows a scoring run, and looks for its child.
-        properties = {
+        properties: JobProperties = {
             **common,
             "jobType": "Pipeline",
             "displayName": deployment.name,
             "tags": {"azureml.batchrun": "true"},
             "outputs": {},
         }
-        fields = {"status": "Starting", "endpoint": endpoint}
-        scoring = {**common, "jobType": "Command", "displayName": SCORING, "tags": {}}
+        scoring: JobProperties = {
+            **common,
+            "jobType": "Command",
+            "displayName": SCORING,
+            "tags": {},
+        }
+        fields = {"status": "Starting", "endpoint": invocation.endpoint}
         with self._state.store.transaction():
             document = job.create(properties, **fields)
             child.create(scoring, **fields, parent=job.name, outputs=outputs)
         self._state.background(self._run(job, child, deployment, spec, source))
         return document
-
-    def _spec(self, deployment: Deployment, call: dict[str, Any], target: Path) -> dict[str, Any]:
-        """The specification for :mod:`azureml_local.batch.driver`."""
-        properties = deployment.properties
-        asked = parse_types("jobOutputType", object_of(call, "outputData")).get(OUTPUT, {})
-        one_file = asked.get("jobOutputType") == "uri_file" and bool(asked.get("uri"))
-        run_settings = parse_settings(properties, call)
-        folder = deployment.folder
-        files = DeploymentFiles(**deployment.body.get("files") or {})
-        output = target if one_file else target / run_settings.file_name
-        variables = {
-            "AZUREML_BI_OUTPUT_PATH": str(output.parent),
-            **object_of(properties, "environmentVariables"),
-        }
-        spec: dict[str, Any] = {
-            **asdict(run_settings),
-            "processes": run_settings.processes,
-            "output": str(output),
-            "environment": variables,
-        }
-        if files.model or not files.script:
-            spec["model"] = variables["AZUREML_MODEL_DIR"] = str(folder / files.model)
-        if files.script:
-            spec |= {"script": files.script, "code": str(folder / files.code)}
-        return spec
 
     async def _isolate(
         self, child: Job, deployment: Deployment, spec: dict[str, Any]
@@ -241,16 +260,15 @@ class Invocations:
         await runner.supervise(parent, log, whole)
 
 
-def _output_path(child: Job, call: dict[str, Any]) -> tuple[Path, dict[str, str]]:
+def _output_path(child: Job, outputs: InputMap) -> tuple[Path, dict[str, str]]:
     """The path of the output, a folder or a file; and its URI if the invocation sets one."""
-    asked = parse_types("jobOutputType", object_of(call, "outputData"))
-    if set(asked) - {OUTPUT}:
+    if set(outputs) - {OUTPUT}:
         raise BadRequest(f"a model deployment has one output, {OUTPUT}", target="outputData")
-    uri = text_of(asked.get(OUTPUT, {}), "uri")
+    uri = text_of(outputs.get(OUTPUT, {}), "uri")
     if not uri:
         return inputs.default_output_path(child, OUTPUT), {}
     uri = resolve_job_uri(child.workspace, uri)
     path = child.workspace.local_path(uri)
-    if asked[OUTPUT]["jobOutputType"] == "uri_file":
+    if outputs[OUTPUT]["jobOutputType"] == "uri_file":
         return path, {OUTPUT: uri.rpartition("/")[0]}
     return path, {OUTPUT: uri}

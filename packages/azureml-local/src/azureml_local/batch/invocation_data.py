@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from azureml_local.errors import BadRequest
+from azureml_local.jobs.documents import InputMap
 from azureml_local.state import object_of, text_of
 
 TYPES = {
@@ -25,7 +26,7 @@ def component_of(properties: Mapping[str, Any]) -> str:
     return text_of(object_of(configuration, "componentId"), "assetId")
 
 
-def parse_types(field: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def parse_types(field: str, values: dict[str, Any]) -> InputMap:
     """Convert the types of an invocation's inputs or outputs to those of jobs.
 
     Raises:
@@ -43,9 +44,7 @@ def parse_types(field: str, values: dict[str, Any]) -> dict[str, dict[str, Any]]
     return resolved
 
 
-def resolve_inputs(
-    declared: dict[str, Any], values: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
+def resolve_inputs(declared: dict[str, Any], values: InputMap) -> InputMap:
     """A pipeline's inputs: those of the invocation, else the component's defaults.
 
     Raises:
@@ -65,9 +64,7 @@ def resolve_inputs(
     return resolved
 
 
-def resolve_outputs(
-    declared: dict[str, Any], values: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
+def resolve_outputs(declared: dict[str, Any], values: InputMap) -> InputMap:
     """A pipeline's outputs: the places of the invocation, else the defaults.
 
     Raises:

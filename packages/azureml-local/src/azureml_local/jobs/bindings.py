@@ -6,7 +6,8 @@ from typing import Any
 
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import inputs
-from azureml_local.jobs.references import OUTPUT, InputMap, resolve_reference
+from azureml_local.jobs.documents import InputMap
+from azureml_local.jobs.references import OUTPUT, resolve_reference
 from azureml_local.state import object_of, text_of
 
 API_NAMES = {

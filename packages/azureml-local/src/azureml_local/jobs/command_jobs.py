@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from azureml_local import addresses
 from azureml_local.errors import AzureError
@@ -18,6 +17,7 @@ from azureml_local.jobs.distribution import (
     launch_command,
     parse_distribution,
 )
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.environments import interpreter_variables, prepare_interpreter
 from azureml_local.jobs.parallel_jobs import driver_command
 from azureml_local.jobs.records import Job
@@ -115,7 +115,7 @@ async def _run_command(
     return code
 
 
-def _is_parallel(properties: dict[str, Any]) -> bool:
+def _is_parallel(properties: JobProperties) -> bool:
     return properties.get("jobType") == "Parallel"
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from azureml_local.errors import NotSupported
 from azureml_local.jobs import inputs
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.state import object_of
 
 OWN_SERVICES = ("Tracking", "Studio")
 """The services that each job has; clients send them back with a copy of a job."""
 
 
-def complete_job(properties: dict[str, Any]) -> dict[str, Any]:
+def complete_job(properties: Mapping[str, Any]) -> JobProperties:
     """A job's properties with the default mode of each input and output that has none."""
     job_inputs, outputs = object_of(properties, "inputs"), object_of(properties, "outputs")
     completed = {
@@ -22,7 +24,8 @@ def complete_job(properties: dict[str, Any]) -> dict[str, Any]:
             for name, value in outputs.items()
         },
     }
-    return {**properties, **{field: values for field, values in completed.items() if values}}
+    fields = {field: values for field, values in completed.items() if values}
+    return cast(JobProperties, {**properties, **fields})
 
 
 def _with_input_mode(value: Any) -> Any:
@@ -36,7 +39,7 @@ def _without_nulls(value: Any) -> dict[str, Any]:
     return object_of({"value": value}, "value")
 
 
-def check_services(properties: dict[str, Any]) -> None:
+def check_services(properties: Mapping[str, Any]) -> None:
     """Refuse interactive services of a job or step, such as JupyterLab or SSH.
 
     Raises:

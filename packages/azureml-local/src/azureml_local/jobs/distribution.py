@@ -22,6 +22,7 @@ from typing import Any
 
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import launcher
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.runner import last_line
 from azureml_local.state import object_of, text_of
 
@@ -65,7 +66,7 @@ def _numbers(count: int) -> list[str]:
     return [f"{number:0{digits}}" for number in range(count)]
 
 
-def instance_count(properties: dict[str, Any]) -> int:
+def instance_count(properties: JobProperties) -> int:
     """The number of instances of a job or step.
 
     Raises:
@@ -76,7 +77,7 @@ def instance_count(properties: dict[str, Any]) -> int:
     return _integer("resources.instance_count", value, 1)
 
 
-def parse_distribution(properties: dict[str, Any]) -> Distribution | None:
+def parse_distribution(properties: JobProperties) -> Distribution | None:
     """The distribution of a job or step; None for a job with one process.
 
     Args:

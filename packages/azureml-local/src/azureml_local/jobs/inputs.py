@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from azureml_local import public_files
 from azureml_local.addresses import resolve_job_uri, run_artifacts_path
 from azureml_local.assets.versions import Assets, validate_name
 from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.documents import InputMap
 from azureml_local.jobs.records import Job
 from azureml_local.state import ARTIFACTS, FILES, Workspace, text_of
 from azureml_local.storage.datastores import LAKE_ADDRESS, find_lake_uri
@@ -139,7 +141,7 @@ def locate_input(workspace: Workspace, uri: str) -> str:
     return str(path)
 
 
-def resolve_inputs(workspace: Workspace, inputs: dict[str, Any], folder: Path) -> dict[str, str]:
+def resolve_inputs(workspace: Workspace, inputs: InputMap, folder: Path) -> dict[str, str]:
     """The text of each input: a literal's value, or the local path of the data.
 
     Args:
@@ -192,7 +194,7 @@ def default_output_path(job: Job, name: str) -> Path:
     return job.workspace.container(FILES) / "azureml" / job.name / name
 
 
-def resolve_output(job: Job, name: str, value: dict[str, Any]) -> Output:
+def resolve_output(job: Job, name: str, value: Mapping[str, Any]) -> Output:
     """The location of a job's output: its own address, or Azure's default.
 
     Raises:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.documents import InputMap
 from azureml_local.jobs.inputs import MODEL_TYPES, PRIMITIVES
 from azureml_local.jobs.references import (
     INPUT,
     OUTPUT,
     STEP,
     STEP_OUTPUT,
-    InputMap,
     resolve_reference,
 )
 from azureml_local.state import object_of, text_of

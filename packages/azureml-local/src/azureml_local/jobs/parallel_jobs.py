@@ -12,6 +12,7 @@ from typing import Any
 from azureml_local import interpreters, public_files
 from azureml_local.jobs import inputs
 from azureml_local.jobs.distribution import instance_count
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.parallel_settings import ParallelSettings
 from azureml_local.state import Workspace
 
@@ -24,7 +25,7 @@ SHUTDOWN_SECONDS = 60
 
 def driver_command(
     workspace: Workspace,
-    properties: dict[str, Any],
+    properties: JobProperties,
     input_values: dict[str, str],
     output_paths: dict[str, str],
     code: Path,

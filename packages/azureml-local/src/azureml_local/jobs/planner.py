@@ -17,6 +17,7 @@ from azureml_local.jobs import inputs, validation
 from azureml_local.jobs.bindings import api_form, bind_inputs, bind_outputs
 from azureml_local.jobs.branches import Branch, find_branches
 from azureml_local.jobs.completion import check_services
+from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.loop_runs import DoWhileRun, ParallelForRun, PlanIteration
 from azureml_local.jobs.loops import (
     DO_WHILE,
@@ -36,7 +37,6 @@ from azureml_local.jobs.plans import Plan, Step
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.references import (
     AGGREGATED_STRING,
-    InputMap,
     input_replacer,
     replace_texts,
     resolve_reference,
@@ -53,7 +53,7 @@ MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
 
 
-def make_plan(workspace: Workspace, properties: dict[str, Any], *, reuse: bool = True) -> Plan:
+def make_plan(workspace: Workspace, properties: JobProperties, *, reuse: bool = True) -> Plan:
     """The plan of a pipeline job.
 
     Args:
@@ -156,7 +156,7 @@ class _Planner:
         declared_outputs, pipeline_outputs = bind_outputs(node, spec, pipeline.outputs)
         if self.in_loop:
             check_outputs_of_iteration(declared_outputs)
-        properties = {
+        properties: JobProperties = {
             "displayName": text_of(node, "display_name") or name,
             "experimentName": self.experiment,
             "tags": {**object_of(spec, "tags"), **object_of(node, "tags")},
@@ -257,7 +257,7 @@ class _Planner:
         if loop.kind == PARALLEL_FOR:
             node, outputs = loop.node, {"outputs": aggregate_outputs(loop, body, spec)}
         declared_outputs, pipeline_outputs = bind_outputs(node, outputs, pipeline.outputs)
-        properties = {
+        properties: JobProperties = {
             "jobType": "Pipeline",
             "displayName": loop.name,
             "experimentName": self.experiment,

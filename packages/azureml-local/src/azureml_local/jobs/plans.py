@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.inputs import PRIMITIVES
-from azureml_local.jobs.references import InputMap
 from azureml_local.state import text_of
 
 
@@ -44,7 +44,7 @@ class Step:
     name: str
     job: str
     needs: set[str]
-    properties: dict[str, Any]
+    properties: JobProperties
     plan: Plan | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     """The address of each output."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from azureml_local import addresses
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.identity import auth
+from azureml_local.jobs.documents import JobDocument, JobProperties
 from azureml_local.state import ARTIFACTS, Workspace
 from azureml_local.store import Resource
 
@@ -57,15 +58,14 @@ class Job:
         return self.workspace.require(KIND, self.name, "Job", "UserError")
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> JobDocument:
         """The body of its document."""
-        return self.read().body
+        return cast(JobDocument, self.read().body)
 
     @property
-    def properties(self) -> dict[str, Any]:
+    def properties(self) -> JobProperties:
         """The properties of its document, as the API has them."""
-        properties: dict[str, Any] = self.body["properties"]
-        return properties
+        return self.body["properties"]
 
     @property
     def exists(self) -> bool:
@@ -88,7 +88,7 @@ class Job:
         body = self.body
         return body.get("root") or body.get("parent") or self.name
 
-    def create(self, properties: dict[str, Any], **fields: Any) -> Resource:
+    def create(self, properties: JobProperties, **fields: Any) -> Resource:
         """Create its document; ``fields`` are those other than the properties."""
         body = {
             "properties": properties,
@@ -170,7 +170,7 @@ def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
     return workspace.document(f"jobs/{job.name}", systemData=job.system_data, properties=properties)
 
 
-def experiment_name(properties: dict[str, Any]) -> str:
+def experiment_name(properties: JobProperties) -> str:
     """The experiment of a job."""
     return properties.get("experimentName") or "Default"
 
@@ -183,7 +183,7 @@ def studio_url(workspace: Workspace, name: str) -> str:
 
 def run_history(workspace: Workspace, job: Resource) -> dict[str, Any]:
     """A job as the run history shows it: status, addresses of logs, error."""
-    body = job.body
+    body = cast(JobDocument, job.body)
     folder = Job(workspace, job.name).artifacts
     base = blob_endpoint(workspace)
     base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(job.name)}"
@@ -219,7 +219,7 @@ def stream_logs(folder: Path) -> list[str]:
     return sorted(logs) + others
 
 
-def _outputs(body: dict[str, Any]) -> dict[str, Any]:
+def _outputs(body: JobDocument) -> dict[str, Any]:
     """The outputs of a completed job for the SDK's download; their addresses are their ids."""
     if body["status"] != "Completed":
         return {}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.documents import InputMap
 from azureml_local.state import object_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
@@ -18,9 +19,6 @@ PARENT_REFERENCE = re.compile(r"\$\{\{\s*parent\..*?\}\}")
 
 AGGREGATED_STRING = "aggregated string"
 """The type of an output of a parallel-for loop that is not data: Azure's form is not known."""
-
-InputMap = dict[str, dict[str, Any]]
-"""Inputs or outputs by name, in the form of the API: literals, or data with an address."""
 
 
 def required_steps(node: dict[str, Any]) -> Iterator[str]:

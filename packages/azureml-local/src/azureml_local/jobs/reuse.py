@@ -16,6 +16,7 @@ from typing import Any
 
 from azureml_local.errors import AzureError
 from azureml_local.jobs import inputs, records
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
@@ -44,7 +45,7 @@ class CompletedSteps:
     enabled: bool = True
     _jobs: dict[str, Resource] | None = field(default=None, init=False)
 
-    def key(self, properties: dict[str, Any]) -> str:
+    def key(self, properties: JobProperties) -> str:
         """The digest of a step's content; empty if an input does not exist yet."""
         outputs = properties["outputs"].values()
         if any(output.get("assetName") for output in outputs):

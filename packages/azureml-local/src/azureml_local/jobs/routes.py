@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,6 +13,7 @@ from azureml_local.assets.routes import matches_list_view
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import records
 from azureml_local.jobs.control_outputs import write_control_outputs
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
@@ -55,7 +56,9 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         fields = ("jobType", "command", "jobs")
         changed = next((key for key in fields if properties.get(key) != existing.get(key)), None)
         if changed is None and existing["jobType"] == "Sweep":
-            changed = changed_field(existing, complete_sweep(workspace, properties))
+            changed = changed_field(
+                existing, complete_sweep(workspace, cast(JobProperties, properties))
+            )
         if changed is not None:
             raise Conflict(
                 f"{changed}: job {old.name} exists and cannot be changed; use another name",

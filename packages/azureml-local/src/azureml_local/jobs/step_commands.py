@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.references import replace_texts
-from azureml_local.state import object_of, text_of
+from azureml_local.state import camel_case, object_of, text_of
 
 
 def command_properties(
@@ -14,7 +15,7 @@ def command_properties(
     spec: dict[str, Any],
     settings: dict[str, Any],
     replace: Callable[[str, str], str],
-) -> dict[str, Any]:
+) -> JobProperties:
     """The properties of a command job: those of the component, overridden by the step.
 
     Args:
@@ -50,5 +51,4 @@ def command_properties(
 
 def find_setting(settings: dict[str, Any], name: str) -> Any:
     """A setting of a pipeline by its snake case name, also if it is written in camel case."""
-    first, *rest = name.split("_")
-    return settings.get(name, settings.get(first + "".join(word.title() for word in rest)))
+    return settings.get(name, settings.get(camel_case(name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from azureml_local.jobs import command_jobs, pipeline_jobs, validation
@@ -14,19 +15,19 @@ from azureml_local.jobs.sweep.validation import check_sweep, check_trial_names, 
 from azureml_local.store import Resource
 
 
-def submit_job(runner: Runner, job: Job, properties: dict[str, Any], **fields: Any) -> Resource:
+def submit_job(runner: Runner, job: Job, submitted: Mapping[str, Any], **fields: Any) -> Resource:
     """Accept a new job and run it in the background.
 
     Args:
         runner: runs the job.
         job: the job, which does not exist yet.
-        properties: the job as the API has it.
+        submitted: its properties as the client sent them.
         fields: other fields of its document, such as the schedule that started it.
 
     Raises:
         AzureError: the job is not valid.
     """
-    properties = complete_job(properties)
+    properties = complete_job(submitted)
     validation.check_job(job, properties)
     kind = properties["jobType"]
     plan = make_plan(job.workspace, properties) if kind == "Pipeline" else None

@@ -13,6 +13,7 @@ from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import inputs
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.distribution import instance_count, parse_distribution
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.parallel_settings import ParallelSettings
 from azureml_local.jobs.records import Job
 from azureml_local.state import Workspace, object_of, text_of
@@ -22,7 +23,7 @@ FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,254}\Z")
 KINDS = ("Command", "Pipeline", "Sweep")
 
 
-def check_job(job: Job, properties: dict[str, Any]) -> None:
+def check_job(job: Job, properties: JobProperties) -> None:
     """Refuse a job that cannot run.
 
     Raises:
@@ -54,7 +55,7 @@ def check_job(job: Job, properties: dict[str, Any]) -> None:
         check_command(job.workspace, properties)
 
 
-def check_command(workspace: Workspace, properties: dict[str, Any]) -> None:
+def check_command(workspace: Workspace, properties: JobProperties) -> None:
     """Refuse a command job, or a step made from a command component, that cannot run."""
     _check_names(properties)
     if not text_of(properties, "command").strip():
@@ -66,7 +67,7 @@ def check_command(workspace: Workspace, properties: dict[str, Any]) -> None:
     inputs.render_command(properties["command"], input_names, output_names)
 
 
-def check_parallel(workspace: Workspace, properties: dict[str, Any]) -> None:
+def check_parallel(workspace: Workspace, properties: JobProperties) -> None:
     """Refuse a parallel step that cannot run."""
     _check_names(properties)
     settings = ParallelSettings.parse(object_of(properties, "parallel"))
@@ -74,7 +75,7 @@ def check_parallel(workspace: Workspace, properties: dict[str, Any]) -> None:
     _check_execution(workspace, properties)
 
 
-def _check_execution(workspace: Workspace, properties: dict[str, Any]) -> None:
+def _check_execution(workspace: Workspace, properties: JobProperties) -> None:
     """Refuse a job whose environment, code, compute, limits or variables are not valid."""
     timeout_of(properties)
     environment = text_of(properties, "environmentId")
@@ -99,7 +100,7 @@ def _check_execution(workspace: Workspace, properties: dict[str, Any]) -> None:
             raise BadRequest(f"environmentVariables: {key!r} is not valid", "UserError")
 
 
-def _check_instances(properties: dict[str, Any], target: str, instances: int) -> None:
+def _check_instances(properties: JobProperties, target: str, instances: int) -> None:
     """Refuse a job that needs more instances than its compute can have."""
     count = instance_count(properties)
     if count > instances:
@@ -111,7 +112,7 @@ def _check_instances(properties: dict[str, Any], target: str, instances: int) ->
         )
 
 
-def _check_names(properties: dict[str, Any]) -> None:
+def _check_names(properties: JobProperties) -> None:
     """Names of inputs and outputs become names of folders."""
     for field in ("inputs", "outputs"):
         for name in object_of(properties, field):
@@ -125,7 +126,7 @@ def _check_names(properties: dict[str, Any]) -> None:
                 )
 
 
-def timeout_of(properties: dict[str, Any]) -> float | None:
+def timeout_of(properties: JobProperties) -> float | None:
     """A job's ``limits.timeout`` in seconds; None without one.
 
     Raises:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azureml_local.errors import BadRequest
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.state import object_of, text_of
 
 Histories = Mapping[str, Sequence[float]]
@@ -92,7 +93,7 @@ class TruncationSelection(Policy):
         return better >= len(scores) - cancelled
 
 
-def read_policy(properties: dict[str, Any]) -> Policy | None:
+def read_policy(properties: JobProperties) -> Policy | None:
     """The policy in ``earlyTermination``; None without one.
 
     Raises:

@@ -21,6 +21,7 @@ import httpx
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.errors import AzureError
 from azureml_local.jobs import command_jobs, inputs, records
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.sampling import Parameters
@@ -60,7 +61,7 @@ class _SweepRun:
 
     runner: Runner
     job: Job
-    properties: dict[str, Any]
+    properties: JobProperties
     settings: SweepSettings
     log: Path
     failure: str = ""

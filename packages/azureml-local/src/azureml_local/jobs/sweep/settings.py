@@ -9,6 +9,7 @@ from typing import Any
 
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.sweep import sampling
 from azureml_local.jobs.sweep.early_termination import Policy, read_policy
 from azureml_local.jobs.sweep.search_space import read_search_space
@@ -40,7 +41,7 @@ class SweepSettings:
     policy: Policy | None
 
     @classmethod
-    def read(cls, properties: dict[str, Any]) -> SweepSettings:
+    def read(cls, properties: JobProperties) -> SweepSettings:
         """The settings in the properties of a sweep job.
 
         Raises:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.references import replace_texts
 from azureml_local.state import camel_case, object_of, text_of
 
@@ -40,8 +41,8 @@ def trial_spec(node: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def sweep_properties(
-    node: dict[str, Any], command: dict[str, Any], resolve: Callable[[str, str], str]
-) -> dict[str, Any]:
+    node: dict[str, Any], command: JobProperties, resolve: Callable[[str, str], str]
+) -> JobProperties:
     """The properties of the sweep job of a step.
 
     Args:
@@ -51,7 +52,7 @@ def sweep_properties(
             name of the field.
     """
     space = replace_texts("search_space", object_of(node, "search_space"), resolve)
-    trial = {key: command.get(key) for key in TRIAL_FIELDS}
+    trial: dict[str, Any] = {key: command.get(key) for key in TRIAL_FIELDS}
     trial["command"] = INPUT.sub(
         lambda match: f"${{{{search_space.{match[1]}}}}}" if match[1] in space else match[0],
         command["command"],
@@ -69,4 +70,4 @@ def sweep_properties(
             TYPE_FIELDS.get(name, key) if key in ("type", "policy_type") else camel_case(key): each
             for key, each in replace_texts(name, setting, resolve).items()
         }
-    return properties
+    return cast(JobProperties, properties)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from azureml_local.errors import Conflict
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
@@ -47,8 +49,8 @@ def check_unused(trial: Job) -> None:
 
 
 def trial_properties(
-    properties: dict[str, Any], settings: SweepSettings, name: str, parameters: Parameters
-) -> dict[str, Any]:
+    properties: JobProperties, settings: SweepSettings, name: str, parameters: Parameters
+) -> JobProperties:
     """The properties of a trial's command job.
 
     As on Azure, the command reads hyperparameters from environment variables. Each trial has
@@ -60,13 +62,15 @@ def trial_properties(
         name: the trial.
         parameters: the values of its hyperparameters.
     """
+    sweep: Mapping[str, Any] = properties
     trial = object_of(properties, "trial")
     outputs = {
         key: {field: value[field] for field in ("jobOutputType", "mode") if value.get(field)}
         for key, value in object_of(properties, "outputs").items()
     }
+    copied = {key: sweep[key] for key in COPIED if sweep.get(key) is not None}
     return {
-        **{key: properties[key] for key in COPIED if properties.get(key) is not None},
+        **cast(JobProperties, copied),
         "jobType": "Command",
         "displayName": name,
         "tags": {"hyperparameters": json.dumps(parameters)},

@@ -7,6 +7,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import validation
+from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.jobs.sweep.trials import (
@@ -33,7 +34,7 @@ FIELDS = {
 """The field of the API for each of the settings."""
 
 
-def complete_sweep(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def complete_sweep(workspace: Workspace, properties: JobProperties) -> JobProperties:
     """A sweep's properties with the resource id of the trials' environment, as Azure returns it."""
     trial = object_of(properties, "trial")
     match = ENVIRONMENT.fullmatch(text_of(trial, "environmentId"))
@@ -43,7 +44,7 @@ def complete_sweep(workspace: Workspace, properties: dict[str, Any]) -> dict[str
     return {**properties, "trial": {**trial, "environmentId": environment}}
 
 
-def changed_field(old: dict[str, Any], new: dict[str, Any]) -> str | None:
+def changed_field(old: JobProperties, new: JobProperties) -> str | None:
     """The first field in which two sweeps differ; None if they run the same trials.
 
     Args:
@@ -88,7 +89,7 @@ def check_trial_names(job: Job, settings: SweepSettings) -> None:
         check_unused(job.sibling(trial_name(job.name, number)))
 
 
-def check_sweep(workspace: Workspace, properties: dict[str, Any]) -> SweepSettings:
+def check_sweep(workspace: Workspace, properties: JobProperties) -> SweepSettings:
     """Refuse a sweep whose settings are not valid, or whose trials cannot run.
 
     Raises:
