@@ -9,10 +9,11 @@ import pytest
 
 from azureml_local.disk_space import is_disk_full
 from azureml_local.errors import BadRequest
+from azureml_local.files import inside
 from azureml_local.identity import auth
 from azureml_local.online.traffic import choose_deployment, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import FILES, State, inside
+from azureml_local.state import FILES, State
 from azureml_local.store import Store
 
 

@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local import compute
 from azureml_local.jobs import records
+from azureml_local.json_fields import text_of
 from azureml_local.routing import SUBSCRIPTION, Routes
-from azureml_local.state import State, Workspace, text_of
+from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
 LOCATION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/locations/{location}"

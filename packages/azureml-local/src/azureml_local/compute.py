@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.errors import BadRequest, NotFound, NotSupported
+from azureml_local.json_fields import json_of, object_of, text_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, text_of
+from azureml_local.state import LOCATION, State, Workspace
 from azureml_local.store import Resource
 
 KIND = "computes"

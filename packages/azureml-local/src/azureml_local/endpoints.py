@@ -10,7 +10,8 @@ from typing import Any, TypedDict
 from starlette.requests import Request
 
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.state import LOCATION, Workspace, object_of
+from azureml_local.json_fields import object_of
+from azureml_local.state import LOCATION, Workspace
 from azureml_local.store import Resource
 
 

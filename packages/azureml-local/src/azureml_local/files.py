@@ -1,11 +1,17 @@
-"""Atomic writes of the files by which commands find the server."""
+"""Files of the server: atomic writes, and paths that must stay inside of a folder."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
+from azureml_local.errors import BadRequest
+
 PRIVATE = 0o600
+FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
+MAX_NAME_BYTES = 240
+"""The maximum length of a file name; names of temporary files are a little longer."""
 
 
 def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
@@ -15,3 +21,20 @@ def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     temporary.replace(path)
+
+
+def inside(folder: Path, path: str) -> Path:
+    """Join ``folder`` and ``path``; the result must be inside ``folder``.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    parts = [part for part in path.split("/") if part]
+    if any(part in (".", "..") or FORBIDDEN.search(part) for part in parts):
+        raise BadRequest(f"{path!r} is outside of its container", "InvalidUri")
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+        raise BadRequest(f"{path!r}: a name is longer than {MAX_NAME_BYTES} bytes", "InvalidUri")
+    target = folder.joinpath(*parts)
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise BadRequest(f"{path!r} is outside of its container", "InvalidUri")
+    return target

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import math
 import re
 import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +19,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 
 from azureml_local.errors import BadRequest, NotFound, NotSupported
+from azureml_local.files import inside
 from azureml_local.public_files import PublicFiles
 from azureml_local.store import Documents, Resource, Store
 
@@ -36,9 +35,6 @@ DATASTORE_PATH = re.compile(
     r"azureml://(?:subscriptions/.*?/workspaces/[^/]+/)?datastores/([^/]+)/(?:paths/)?(.+)",
     re.IGNORECASE | re.DOTALL,
 )
-FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
-MAX_NAME_BYTES = 240
-"""The maximum length of a file name; names of temporary files are a little longer."""
 
 
 @dataclass(frozen=True)
@@ -348,84 +344,3 @@ def workspace_key(subscription: str, group: str, name: str) -> str:
 def registry_key(name: str) -> str:
     """The key of a registry, whose name is unique."""
     return workspace_key("", REGISTRIES, name)
-
-
-def inside(folder: Path, path: str) -> Path:
-    """Join ``folder`` and ``path``; the result must be inside ``folder``.
-
-    Raises:
-        BadRequest: it is not.
-    """
-    parts = [part for part in path.split("/") if part]
-    if any(part in (".", "..") or FORBIDDEN.search(part) for part in parts):
-        raise BadRequest(f"{path!r} is outside of its container", "InvalidUri")
-    if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
-        raise BadRequest(f"{path!r}: a name is longer than {MAX_NAME_BYTES} bytes", "InvalidUri")
-    target = folder.joinpath(*parts)
-    if not target.resolve().is_relative_to(folder.resolve()):
-        raise BadRequest(f"{path!r} is outside of its container", "InvalidUri")
-    return target
-
-
-def _number(text: str) -> float:
-    """A number of JSON, which has neither infinity nor NaN.
-
-    Raises:
-        ValueError: it is one of them.
-    """
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a number in JSON")
-    return number
-
-
-async def json_of(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body.
-
-    Raises:
-        BadRequest: the body is not a JSON object.
-    """
-    content = await request.body()
-    try:
-        body = json.loads(content, parse_float=_number, parse_constant=_number)
-        if b"\\u" in content:
-            json.dumps(body, ensure_ascii=False).encode()  # refuses half of a surrogate pair
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the request's body is not valid JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise BadRequest("the request's body is not a JSON object")
-    return body
-
-
-def camel_case(name: str) -> str:
-    """A name in snake case in the form of the API: ``max_retries`` as ``maxRetries``."""
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-def object_of(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A field that is a JSON object, without its nulls; empty if it is missing or null.
-
-    Raises:
-        BadRequest: its type is wrong.
-    """
-    value = body.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise BadRequest(f"{name}: must be an object (got {value!r})", target=name)
-    return {key: value for key, value in value.items() if value is not None}
-
-
-def text_of(body: Mapping[str, Any], name: str, default: str = "") -> str:
-    """A field that is a string.
-
-    Raises:
-        BadRequest: its type is wrong.
-    """
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, str):
-        raise BadRequest(f"{name}: must be a string (got {value!r})", target=name)
-    return value

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from azureml_local import addresses
 from azureml_local.errors import NotSupported
 from azureml_local.identity import auth
+from azureml_local.json_fields import json_of, object_of
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
-from azureml_local.state import LOCATION, State, Workspace, json_of, object_of, workspace_key
+from azureml_local.state import LOCATION, State, Workspace, workspace_key
 
 SETTINGS = (
     "tags",

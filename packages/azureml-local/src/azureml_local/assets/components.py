@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from azureml_local.errors import NotSupported
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 ANONYMOUS = "azureml_anonymous"
 """The name under which the SDK registers components of steps."""

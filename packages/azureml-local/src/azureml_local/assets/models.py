@@ -7,7 +7,8 @@ from typing import Any
 
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.state import Workspace, text_of
+from azureml_local.json_fields import text_of
+from azureml_local.state import Workspace
 
 
 def prepare_model(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:

@@ -19,16 +19,9 @@ from starlette.responses import JSONResponse, Response
 from azureml_local.assets.versions import Assets, create_upload_container
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.identity import auth
+from azureml_local.json_fields import json_of, object_of, text_of
 from azureml_local.routing import ASSETS_OF_REGISTRY, REGISTRIES, SUBSCRIPTION, Routes
-from azureml_local.state import (
-    LOCATION,
-    State,
-    Workspace,
-    json_of,
-    object_of,
-    registry_key,
-    text_of,
-)
+from azureml_local.state import LOCATION, State, Workspace, registry_key
 from azureml_local.state import REGISTRIES as KIND
 
 DISCOVERY = "/registrymanagement/v1.0/registries/{registry}/discovery"

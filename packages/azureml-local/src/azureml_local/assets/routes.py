@@ -14,8 +14,9 @@ from azureml_local.assets.versions import (
     create_upload_container,
 )
 from azureml_local.errors import BadRequest, NotFound
+from azureml_local.json_fields import json_of, object_of
 from azureml_local.routing import ASSETS_OF_REGISTRY, WORKSPACE, Routes
-from azureml_local.state import State, json_of, object_of
+from azureml_local.state import State
 
 
 def register(routes: Routes, state: State) -> None:

@@ -18,7 +18,8 @@ from azureml_local.assets import components
 from azureml_local.assets.models import prepare_model
 from azureml_local.errors import BadRequest, Conflict, NotFound
 from azureml_local.identity import auth
-from azureml_local.state import Workspace, object_of, refuse_registry_of_microsoft, text_of
+from azureml_local.json_fields import object_of, text_of
+from azureml_local.state import Workspace, refuse_registry_of_microsoft
 from azureml_local.store import USER, Resource
 
 KINDS = {

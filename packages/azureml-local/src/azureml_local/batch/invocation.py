@@ -29,9 +29,10 @@ from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validati
 from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
+from azureml_local.json_fields import object_of, text_of
 from azureml_local.scoring.conda_files import find_conda_file
 from azureml_local.scoring.deployment_files import DeploymentFiles
-from azureml_local.state import State, object_of, text_of
+from azureml_local.state import State
 from azureml_local.store import Resource
 
 OUTPUT = "score"

@@ -7,7 +7,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest
 from azureml_local.jobs.documents import InputMap
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 TYPES = {
     "urifile": "uri_file",

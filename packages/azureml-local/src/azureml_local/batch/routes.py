@@ -17,10 +17,11 @@ from azureml_local.endpoints import BATCH, Deployment, Endpoint, read_properties
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
 from azureml_local.jobs import records
+from azureml_local.json_fields import json_of, object_of, text_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
-from azureml_local.state import State, json_of, object_of, text_of
+from azureml_local.state import State
 
 BASE = WORKSPACE + "/batchEndpoints/{endpoint}"
 ONE = BASE + "/deployments/{deployment}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.state import camel_case, object_of, text_of
+from azureml_local.json_fields import camel_case, object_of, text_of
 
 APPEND_ROW, SUMMARY_ONLY = "appendrow", "summaryonly"
 

@@ -8,7 +8,7 @@ from azureml_local.errors import BadRequest
 from azureml_local.jobs import inputs
 from azureml_local.jobs.documents import InputMap
 from azureml_local.jobs.references import OUTPUT, resolve_reference
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 API_NAMES = {
     "job_input_type": "jobInputType",

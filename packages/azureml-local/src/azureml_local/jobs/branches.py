@@ -12,7 +12,7 @@ from typing import Any
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.loops import LOOPS
 from azureml_local.jobs.references import STEP
-from azureml_local.state import object_of
+from azureml_local.json_fields import object_of
 
 IF_ELSE = "if_else"
 CONTROL_FLOW = (IF_ELSE, *LOOPS)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from azureml_local.errors import NotSupported
 from azureml_local.jobs import inputs
 from azureml_local.jobs.documents import JobProperties
-from azureml_local.state import object_of
+from azureml_local.json_fields import object_of
 
 OWN_SERVICES = ("Tracking", "Studio")
 """The services that each job has; clients send them back with a copy of a job."""

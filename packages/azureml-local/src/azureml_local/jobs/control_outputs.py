@@ -8,7 +8,7 @@ from typing import Any
 from azureml_local.errors import BadRequest
 from azureml_local.jobs.inputs import PRIMITIVES
 from azureml_local.jobs.records import Job
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 CONTROL = "azureml.pipeline.control"
 """The property with all values in JSON; with ``.NAME``, the value of one output."""

@@ -24,7 +24,7 @@ from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import launcher
 from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.runner import last_line
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 KINDS = ("pytorch", "mpi", "tensorflow")
 HOST = "127.0.0.1"

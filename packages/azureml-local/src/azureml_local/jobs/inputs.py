@@ -16,7 +16,8 @@ from azureml_local.assets.versions import Assets, validate_name
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.documents import InputMap
 from azureml_local.jobs.records import Job
-from azureml_local.state import ARTIFACTS, FILES, Workspace, text_of
+from azureml_local.json_fields import text_of
+from azureml_local.state import ARTIFACTS, FILES, Workspace
 from azureml_local.storage.datastores import LAKE_ADDRESS, find_lake_uri
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")

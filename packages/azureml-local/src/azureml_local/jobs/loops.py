@@ -21,7 +21,7 @@ from azureml_local.jobs.references import (
     STEP_OUTPUT,
     resolve_reference,
 )
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 DO_WHILE, PARALLEL_FOR = "do_while", "parallel_for"
 LOOPS = (DO_WHILE, PARALLEL_FOR)

@@ -16,7 +16,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import inputs
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 FIELDS = (
     "task",

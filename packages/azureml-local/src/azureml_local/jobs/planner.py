@@ -46,7 +46,8 @@ from azureml_local.jobs.step_commands import command_properties, find_setting
 from azureml_local.jobs.step_order import check_types, needed_steps, sort_steps
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.json_fields import object_of, text_of
+from azureml_local.state import Workspace
 from azureml_local.store import Resource
 
 MAX_DEPTH = 8

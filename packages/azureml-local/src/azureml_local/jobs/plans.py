@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.inputs import PRIMITIVES
-from azureml_local.state import text_of
+from azureml_local.json_fields import text_of
 
 
 class Loop(Protocol):

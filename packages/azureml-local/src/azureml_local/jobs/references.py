@@ -9,7 +9,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.documents import InputMap
-from azureml_local.state import object_of
+from azureml_local.json_fields import object_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
 OUTPUT = re.compile(r"\$\{\{\s*parent\.outputs\.([\w.\-]+)\s*\}\}")

@@ -18,8 +18,9 @@ from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
 from azureml_local.jobs.sweep.validation import changed_field, complete_sweep
+from azureml_local.json_fields import json_of, object_of
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, json_of, object_of
+from azureml_local.state import State
 from azureml_local.store import Resource
 
 HISTORY = f"/history/v1.0{WORKSPACE}"

@@ -12,7 +12,7 @@ from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.branches import IF_ELSE, Branch
 from azureml_local.jobs.loops import LOOPS, PARALLEL_FOR, LoopNode
 from azureml_local.jobs.references import required_steps, steps_in
-from azureml_local.state import text_of
+from azureml_local.json_fields import text_of
 
 STEP_TYPES = ("command", IF_ELSE, *LOOPS, "parallel", "pipeline", "sweep")
 

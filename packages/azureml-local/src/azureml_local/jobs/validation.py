@@ -16,7 +16,8 @@ from azureml_local.jobs.distribution import instance_count, parse_distribution
 from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.parallel_settings import ParallelSettings
 from azureml_local.jobs.records import Job
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.json_fields import object_of, text_of
+from azureml_local.state import Workspace
 
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_\-]{0,254}\Z")
 FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,254}\Z")

@@ -19,9 +19,11 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
 from azureml_local.errors import BadRequest, NotFound
+from azureml_local.files import inside
 from azureml_local.identity import auth
+from azureml_local.json_fields import json_of
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import ARTIFACTS, State, Workspace, inside, json_of
+from azureml_local.state import ARTIFACTS, State, Workspace
 
 MODELS = "Models"
 RUN = f"/history/v1.0{WORKSPACE}/experiments/{{experiment}}/runs/{{name}}/artifacts"

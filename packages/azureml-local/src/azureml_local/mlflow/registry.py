@@ -16,9 +16,10 @@ from starlette.responses import JSONResponse, Response
 from azureml_local.addresses import ARTIFACT_PATH, RUN_PATH, run_artifacts_path
 from azureml_local.assets.versions import Assets
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
+from azureml_local.json_fields import json_of, text_of
 from azureml_local.mlflow import artifacts, filters
 from azureml_local.mlflow.entities import ModelView, run_of, stage_of, tags_of, with_tag
-from azureml_local.state import ARTIFACTS, Workspace, json_of, text_of
+from azureml_local.state import ARTIFACTS, Workspace
 from azureml_local.store import Resource
 
 PATH = re.compile(

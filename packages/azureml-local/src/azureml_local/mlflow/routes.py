@@ -27,12 +27,13 @@ from azureml_local import addresses
 from azureml_local.disk_space import DiskFull, describe, says_disk_full
 from azureml_local.errors import NotFound
 from azureml_local.identity import auth
+from azureml_local.json_fields import json_of
 from azureml_local.mlflow import artifacts, registry
 from azureml_local.mlflow.app import ARTIFACT_ROOT_HEADER
 from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import State, Workspace, json_of, workspace_key
+from azureml_local.state import State, Workspace, workspace_key
 
 HOP_BY_HOP = frozenset({"connection", "host", "transfer-encoding", "authorization", "keep-alive"})
 NO_LOGGED_MODELS = (

@@ -23,6 +23,7 @@ from azureml_local.endpoints import (
     read_tags,
 )
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
+from azureml_local.json_fields import json_of, object_of, text_of
 from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
@@ -32,7 +33,7 @@ from azureml_local.online.worker import LaunchSettings
 from azureml_local.operations import Operations
 from azureml_local.routing import Routes
 from azureml_local.scoring.deployment_files import DeploymentFiles, copy_deployment_files
-from azureml_local.state import State, json_of, object_of, text_of
+from azureml_local.state import State
 
 DEFAULT_SKU = {"name": "Default", "capacity": 1}
 BUSY = ("Creating", "Updating")

@@ -9,7 +9,7 @@ from typing import Any
 
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.state import object_of
+from azureml_local.json_fields import object_of
 
 MAX_BODY = 1_572_864
 """Bytes of a request to a managed online endpoint: 1.5 MB."""

@@ -21,9 +21,10 @@ from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
+from azureml_local.json_fields import json_of, object_of, text_of
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.schedules import triggers
-from azureml_local.state import State, Workspace, json_of, object_of, text_of
+from azureml_local.state import State, Workspace
 from azureml_local.store import Resource
 
 KIND = "schedules"

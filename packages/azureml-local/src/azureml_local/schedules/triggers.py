@@ -15,8 +15,8 @@ from croniter import CroniterBadCronError, croniter
 from dateutil import rrule
 
 from azureml_local.errors import BadRequest
+from azureml_local.json_fields import object_of, text_of
 from azureml_local.schedules.time_zones import time_zone
-from azureml_local.state import object_of, text_of
 
 DAYS = {
     "sunday": rrule.SU,

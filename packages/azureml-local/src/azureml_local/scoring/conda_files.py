@@ -7,7 +7,7 @@ from pathlib import Path
 
 from azureml_local.assets.environments import find_environment
 from azureml_local.endpoints import Deployment
-from azureml_local.state import text_of
+from azureml_local.json_fields import text_of
 
 
 @dataclass(frozen=True)

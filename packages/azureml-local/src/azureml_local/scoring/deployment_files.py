@@ -16,7 +16,8 @@ from azureml_local.assets.environments import check_environment, find_environmen
 from azureml_local.assets.versions import Assets
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.inputs import copy_code
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.json_fields import object_of, text_of
+from azureml_local.state import Workspace
 
 MODELS = "azureml-models"
 CODE = "code"

@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 from starlette.concurrency import run_in_threadpool
 
 from azureml_local.errors import AzureError, BadRequest, Conflict
-from azureml_local.state import State, inside
+from azureml_local.files import inside
+from azureml_local.state import State
 
 CHUNK = 1 << 20
 KIND = "blobs"

@@ -22,8 +22,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotSupported
+from azureml_local.files import inside
 from azureml_local.routing import Routes
-from azureml_local.state import State, inside
+from azureml_local.state import State
 from azureml_local.storage import blob_files, blob_listing, data_lake
 from azureml_local.storage.blob_files import META, Blob, NoBlob
 

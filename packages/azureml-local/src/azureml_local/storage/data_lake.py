@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, NotSupported
+from azureml_local.files import inside
 from azureml_local.routing import Routes
-from azureml_local.state import State, inside
+from azureml_local.state import State
 from azureml_local.storage import blob_files
 from azureml_local.storage.blob_files import Blob
 

@@ -18,8 +18,9 @@ from azureml_local.addresses import blob_endpoint, storage_account
 from azureml_local.assets.versions import validate_name
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.identity import auth
+from azureml_local.json_fields import json_of, object_of, text_of
 from azureml_local.routing import WORKSPACE, Routes
-from azureml_local.state import ARTIFACTS, FILES, State, Workspace, json_of, object_of, text_of
+from azureml_local.state import ARTIFACTS, FILES, State, Workspace
 
 KIND = "datastores"
 BLOB, LAKE, SHARE = "AzureBlob", "AzureDataLakeGen2", "AzureFile"

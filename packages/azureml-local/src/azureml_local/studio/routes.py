@@ -17,6 +17,7 @@ from azureml_local.addresses import run_artifacts_path
 from azureml_local.assets.versions import ANONYMOUS_NAMES, Assets
 from azureml_local.endpoints import BATCH, ONLINE
 from azureml_local.errors import AzureError, NotFound
+from azureml_local.files import inside
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job
 from azureml_local.mlflow import registry
@@ -24,7 +25,7 @@ from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.routes import PLAIN_MODELS, forward
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.routing import Routes
-from azureml_local.state import ARTIFACTS, State, Workspace, inside
+from azureml_local.state import ARTIFACTS, State, Workspace
 from azureml_local.store import Resource
 from azureml_local.studio import access, scoring_form, sweeps, views
 from azureml_local.studio.pages import page

@@ -17,7 +17,7 @@ from typing import Any
 
 from azureml_local.errors import BadRequest
 from azureml_local.jobs.documents import JobProperties
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 Histories = Mapping[str, Sequence[float]]
 """The logged values of the primary metric of each trial, oldest first."""

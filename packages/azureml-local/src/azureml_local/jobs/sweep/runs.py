@@ -33,7 +33,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_number,
     trial_properties,
 )
-from azureml_local.state import object_of
+from azureml_local.json_fields import object_of
 from azureml_local.store import Resource
 
 MAX_FIRST_FAILURES = 3

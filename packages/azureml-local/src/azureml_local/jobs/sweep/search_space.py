@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.state import object_of
+from azureml_local.json_fields import object_of
 
 Value = str | int | float | bool
 """The value of a hyperparameter."""

@@ -13,7 +13,7 @@ from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.sweep import sampling
 from azureml_local.jobs.sweep.early_termination import Policy, read_policy
 from azureml_local.jobs.sweep.search_space import read_search_space
-from azureml_local.state import object_of, text_of
+from azureml_local.json_fields import object_of, text_of
 
 MAX_TRIALS = 1000
 """Azure's maximum of ``max_total_trials`` and of ``max_concurrent_trials``."""

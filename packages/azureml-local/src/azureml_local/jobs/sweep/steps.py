@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.references import replace_texts
-from azureml_local.state import camel_case, object_of, text_of
+from azureml_local.json_fields import camel_case, object_of, text_of
 
 INPUT = re.compile(r"\$\{\{\s*inputs\.([\w.\-]+)\s*\}\}")
 TRIAL_FIELDS = (

@@ -13,8 +13,9 @@ from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
+from azureml_local.json_fields import object_of, text_of
 from azureml_local.mlflow.tracking import Tracking
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.state import Workspace
 
 PARAMETER = re.compile(r"\$\{\{\s*search_space\.([\w.\-]+)\s*\}\}")
 VARIABLE = "AZUREML_SWEEP_"

@@ -16,7 +16,8 @@ from azureml_local.jobs.sweep.trials import (
     trial_name,
     trial_properties,
 )
-from azureml_local.state import Workspace, object_of, text_of
+from azureml_local.json_fields import object_of, text_of
+from azureml_local.state import Workspace
 
 ENVIRONMENT = re.compile(r"azureml:([^:/]+):([^:/]+)\Z")
 FIELDS = {
