@@ -16,6 +16,8 @@ PRIVATE = {
     "azureml_local.mlflow.app: mlflow.server.handlers._tracking_store",
     # The SDK exports a loader for each entity but this one; the Azure CLI uses it too.
     "azureml_local.az.ml.jobs: azure.ai.ml.entities._load_functions.load_schedule",
+    # The loaders of batch deployments by their type: the SDK exports one of them only.
+    "azureml_local.az.ml.endpoints: azure.ai.ml.entities._load_functions",
     # A fork ends without the teardown of its modules, as multiprocessing ends its forks. os._exit
     # is a documented function.
     "child_processes.preload._server: threading._shutdown",

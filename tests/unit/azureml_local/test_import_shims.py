@@ -22,7 +22,7 @@ REPLACED = "azureml-inference-server-http==1.5.1"
 def test_mlflow_does_not_warn_about_replaced_packages(monkeypatch, caplog, requirements, warns):
     from mlflow.utils import requirements_utils
 
-    from azureml_local.online import import_shims
+    from azureml_local import import_shims
 
     logger = requirements_utils._logger
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
@@ -37,5 +37,5 @@ def test_an_environment_without_any_package_can_import_them():
     import azureml_local
 
     variables = {**os.environ, "PYTHONPATH": str(Path(azureml_local.__file__).parents[1])}
-    command = [sys.executable, "-S", "-c", "import azureml_local.online.import_shims"]
+    command = [sys.executable, "-S", "-c", "import azureml_local.import_shims"]
     subprocess.run(command, env=variables, check=True)

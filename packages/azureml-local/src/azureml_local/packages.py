@@ -17,7 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from azureml_local.online.import_shims import REPLACED
+from azureml_local.import_shims import REPLACED
 
 PREFIX = "azureml-local: warning:"
 # Tools that conda files name and that jobs do not import.

@@ -11,7 +11,7 @@ import importlib
 import os
 from importlib import metadata
 
-from azureml_local.online import import_shims
+from azureml_local import import_shims
 from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 from azureml_local.scoring.wsgi import App, call_app
 

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
-from azureml_local.online import import_shims
+from azureml_local import import_shims
 from azureml_local.online.swagger import SWAGGER_FILES, Schemas, render_document
 from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 from azureml_local.scoring.model import InvalidInput

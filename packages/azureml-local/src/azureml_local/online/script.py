@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from azureml_local.online import import_shims
+from azureml_local import import_shims
 from azureml_local.online.inference_server import InferenceServer
 from azureml_local.scoring.script_loader import call_init, load_script
 
