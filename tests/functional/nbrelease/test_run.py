@@ -261,7 +261,7 @@ def test_a_killed_run_leaves_a_valid_notebook_and_no_kernel(project):
         time.sleep(0.1)
         for path in project.root.glob("evidence/*/notebooks/*.ipynb"):
             outputs = json.loads(path.read_text())["cells"][0]["outputs"]
-            pid = int(outputs[0]["text"][0]) if outputs else None
+            pid = int("".join(outputs[0]["text"])) if outputs else None
     assert pid is not None
     process.kill()
     process.wait()
