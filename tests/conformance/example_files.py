@@ -209,7 +209,7 @@ class Submission:
     def _logs(self, job: str, example: Example) -> str:
         """The logs of a failed job and of its steps."""
         steps = self._az(
-            f"ml job list --parent-job-name {job} --query [?status=='Failed'].name --output tsv",
+            f"ml job list --parent-job-name {job} --query \"[?status=='Failed'].name\" --output tsv",
             example,
         ).split()
         texts = []

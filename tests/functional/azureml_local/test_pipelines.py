@@ -139,6 +139,24 @@ def test_the_output_artifacts_is_the_folder_of_the_run(ml):
     assert wait_for_end(ml, made.name).status == "Completed"
 
 
+def test_the_path_of_an_output_names_the_default_datastore_and_the_job(ml):
+    from azure.ai.ml import Output, dsl
+
+    writes = step("echo 1 > ${{outputs.out}}/n.txt")
+    path = "azureml://datastores/${{default_datastore}}/paths/own/${{name}}/${{output_name}}/"
+
+    @dsl.pipeline
+    def own_path():
+        node = writes()
+        node.outputs.out = Output(type="uri_folder", path=path, name="own-path", version="1")
+
+    made = ml.jobs.create_or_update(own_path())
+    assert wait_for_end(ml, made.name).status == "Completed"
+    (child,) = children_of(ml, made.name).values()
+    uri = ml.data.get("own-path", "1").path
+    assert uri.endswith(f"datastores/workspaceblobstore/paths/own/{child.name}/out/")
+
+
 def test_a_pipeline_from_yaml_files(ml, tmp_path):
     from azure.ai.ml import load_job
 

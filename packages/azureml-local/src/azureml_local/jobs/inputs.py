@@ -21,6 +21,8 @@ from azureml_local.state import ARTIFACTS, FILES, Workspace
 from azureml_local.storage.datastores import LAKE_ADDRESS, find_lake_uri
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.\-]+)\s*\}\}")
+OUTPUT_PART = re.compile(r"\$\{\{\s*(name|output_name|default_datastore)\s*\}\}")
+"""What Azure replaces in the path of an output."""
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 ASSET = re.compile(r"/(data|models)/[^/]+/(?:versions|labels)/[^/]+\Z", re.IGNORECASE)
 NAME_VERSION = re.compile(r"azureml:[^:/]+:[^:/]+\Z")
@@ -204,8 +206,8 @@ def resolve_output(job: Job, name: str, value: Mapping[str, Any]) -> Output:
     workspace, kind = job.workspace, text_of(value, "jobOutputType", "uri_folder")
     uri = text_of(value, "uri")
     if uri:
-        uri = re.sub(r"\$\{\{\s*name\s*\}\}", job.name, uri)
-        uri = re.sub(r"\$\{\{\s*output_name\s*\}\}", name, uri)
+        values = {"name": job.name, "output_name": name, "default_datastore": FILES}
+        uri = OUTPUT_PART.sub(lambda match: values[match[1]], uri)
         if uri.startswith("/"):  # a path in the default datastore
             uri = workspace.datastore_uri(FILES, uri.strip("/"))
         uri = resolve_job_uri(workspace, uri)
