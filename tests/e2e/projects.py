@@ -39,7 +39,7 @@ def python(project: Path, *words: str | Path, **more: str) -> subprocess.Complet
     """Run this interpreter in the project with its sources; ``more`` are environment variables."""
     return subprocess.run(
         [sys.executable, *words],
-        cwd=project, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
+        cwd=project, capture_output=True, text=True, timeout=1800, stdin=subprocess.DEVNULL,
         check=False, env=environment(project) | more,
     )  # fmt: skip
 
