@@ -30,7 +30,7 @@ from nbrelease.settings import Environment
 
 METADATA = "ARM_CLOUD_METADATA_URL"
 """Set by ``azureml-local run`` to an address of the local workspace's server."""
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 CLOCK_TOLERANCE_SECONDS = 1.0
 IN_USE = "another run uses the local workspace of this one; waiting for its end"

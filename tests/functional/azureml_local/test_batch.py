@@ -184,14 +184,19 @@ def test_summary_only_leaves_what_the_script_wrote(deploy, score):
     assert {p.name: p.read_text() for p in found.rglob("*.*")} == {"a.out": "ONE", "b.out": "TWO"}
 
 
-def test_a_script_that_cannot_start_fails_the_job_with_its_words(ml, deploy, score):
+@pytest.mark.parametrize(
+    ("name", "line", "reason"),
+    [
+        ("broken", "raise ValueError('no key')", "ValueError: no key"),
+        ("killed", "import os; print('starts'); os.kill(os.getpid(), 9)", "exit code -9"),
+    ],
+)
+def test_a_script_that_cannot_start_fails_the_job_with_its_words(deploy, score, name, line, reason):
     from azure.ai.ml.exceptions import JobException
 
-    deploy(
-        "broken", "def init():\n    raise ValueError('no key')\ndef run(files):\n    return files\n"
-    )
-    with pytest.raises(JobException, match="ValueError: no key"):
-        score("broken", {"a.txt": "x"})
+    deploy(name, f"def init():\n    {line}\ndef run(files):\n    return files\n")
+    with pytest.raises(JobException, match=reason):
+        score(name, {"a.txt": "x"})
 
 
 def test_an_mlflow_model_scores_csv_and_parquet_and_a_data_asset(ml, tmp_path):

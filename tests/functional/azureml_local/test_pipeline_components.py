@@ -156,3 +156,21 @@ def test_values_of_steps_and_relative_paths_of_outputs(ml, tmp_path):
     assert wait_for_end(ml, made.name).status == "Completed"
     ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="result")
     assert next((tmp_path / "d").rglob("a")).read_text() == "rows=3\n"
+
+
+def test_a_file_may_be_given_for_a_folder(ml, tmp_path):
+    """Microsoft's example 1c_pipeline_with_hyperparameter_sweep does."""
+    from azure.ai.ml import Input, dsl
+
+    command = "cat ${{inputs.rows}} > ${{outputs.out}}/b.csv"
+    read = write_component(tmp_path, "read", command, "rows: {type: uri_folder}")
+    (tmp_path / "a.csv").write_text("1\n")
+
+    @dsl.pipeline(default_compute="cpu")
+    def pipeline(rows):
+        return {"out": read(rows=rows).outputs.out}
+
+    made = ml.jobs.create_or_update(pipeline(Input(type="uri_file", path=tmp_path / "a.csv")))
+    assert wait_for_end(ml, made.name).status == "Completed"
+    ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="out")
+    assert next((tmp_path / "d").rglob("b.csv")).read_text() == "1\n"

@@ -23,7 +23,7 @@ from azureml_local.errors import LocalError
 from azureml_local.server_options import ServerOptions, server_options
 
 DEFAULT_DATA = "~/.azureml-local"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 
 _data = click.option(

@@ -50,7 +50,7 @@ class WorkerEnded(Exception):
 
 
 class WorkerNotReady(Exception):
-    """The worker process cannot load the model or the script."""
+    """The worker process cannot load the model or the script; empty if it has logged the error."""
 
 
 class Worker:
@@ -68,9 +68,15 @@ class Worker:
             self.process = _start_process(spec, spec_file, theirs.fileno())
         try:
             self._read_frame(START_SECONDS)
-        except (WorkerEnded, TimeoutError) as error:
+        except TimeoutError as error:
             self.end()
-            raise WorkerNotReady(str(error)) from None
+            raise WorkerNotReady(f"the worker process is not ready: {error}") from None
+        except WorkerEnded:
+            self.end()
+            code = self.process.returncode
+            # After an exception, its traceback is the end of the log.
+            reason = "" if code == 1 else f"the worker process ended with exit code {code}"
+            raise WorkerNotReady(reason) from None
 
     def score(self, content: Any, part: str, seconds: float) -> tuple[int, int, str]:
         """Score a mini-batch; returns the counts of scored and failed items, and the error if any.
@@ -161,7 +167,7 @@ class ScoringRun:
         """Score all mini-batches, or stop when the job has failed.
 
         Raises:
-            WorkerNotReady: a worker cannot load the model or the script, and has logged the error.
+            WorkerNotReady: a worker cannot load the model or the script.
             Exception: any other error of a thread.
         """
         count = min(self.count, self._spec["processes"])
@@ -259,8 +265,10 @@ def score_batches(spec: dict[str, Any], batches: list[MiniBatch]) -> int:
             return 1
         if spec["append_row"]:
             _join_parts([run.part_file(index) for index in range(run.count)], target)
-    except WorkerNotReady:
-        return 1  # the worker has logged the error
+    except WorkerNotReady as error:
+        if str(error):
+            print(error, flush=True)
+        return 1
     except Exception as error:  # noqa: BLE001 - any error fails the job, with its reason
         traceback.print_exc()
         print(f"scoring failed: {type(error).__name__}: {error}", flush=True)

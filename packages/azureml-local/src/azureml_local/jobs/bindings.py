@@ -58,6 +58,8 @@ def bind_inputs(
             raise BadRequest(f"inputs.{name}: has type {kind} (got {got})", "UserError")
         if is_data:
             mode = value.get("mode") or inputs.api_mode(text_of(declaration, "mode"))
+            if (value["jobInputType"], kind) == ("uri_file", "uri_folder"):
+                kind = "uri_file"  # as in Microsoft's example 1c_pipeline_with_hyperparameter_sweep
             step_inputs[name] = {**value, "jobInputType": kind, **({"mode": mode} if mode else {})}
     return step_inputs
 
