@@ -237,14 +237,14 @@ def test_a_fork_ends_with_its_client(preloaded: preload.Preloaded, folder: Path)
         "import os, sys\nfrom child_processes import preload\n"
         f"p = preload.popen({str(preloaded.address)!r}, [sys.executable, '-m', 'sleeper'],"
         f" cwd={str(folder)!r})\n"
-        "print(p.pid, flush=True)\n"
+        "print(p.pid, file=sys.stderr, flush=True)\n"  # the fork prints to the standard output
         "os._exit(0)\n"
     )
     env = {**os.environ, "PYTHONPATH": str(folder)}
     asked = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
-    assert gone(int(asked.stdout.split()[0]))
+    assert gone(int(asked.stderr))
 
 
 def test_a_fork_ends_with_the_preloaded_process(folder: Path) -> None:
