@@ -15,7 +15,7 @@ from papermill.iorw import papermill_io
 NAME = "nbrelease"
 
 
-class Engine(NBClientEngine):  # type: ignore[misc]
+class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no type information
     """Executes a notebook with nbclient; the saves while it runs have whole texts on one line."""
 
     @classmethod
