@@ -109,7 +109,7 @@ class Run:
     token: str
 
     @classmethod
-    def of(cls, variables: Mapping[str, str]) -> Run | None:
+    def from_variables(cls, variables: Mapping[str, str]) -> Run | None:
         """The run of this step; None outside Azure DevOps.
 
         Raises:

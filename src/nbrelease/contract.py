@@ -61,12 +61,12 @@ class Contract:
             SettingsError: there is no contract, or it is damaged or of another version.
         """
         path = folder / CONTRACT_FILE
-        shown = f"{folder.parent.name}/{folder.name}/{CONTRACT_FILE}"
+        relative = f"{folder.parent.name}/{folder.name}/{CONTRACT_FILE}"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["schema_version"] != SCHEMA:
                 raise SettingsError(
-                    f"{shown}: written by another version of nbrelease; run nbrelease export"
+                    f"{relative}: written by another version of nbrelease; run nbrelease export"
                 )
             notebook = str(content["notebook"])
             return cls(
@@ -77,10 +77,10 @@ class Contract:
             )
         except FileNotFoundError:
             raise SettingsError(
-                f"{shown}: no such file; check training_notebook, then run nbrelease export"
+                f"{relative}: no such file; check training_notebook, then run nbrelease export"
             ) from None
         except (ValueError, KeyError, TypeError) as error:
-            message = f"{shown}: damaged ({error}); run nbrelease export"
+            message = f"{relative}: damaged ({error}); run nbrelease export"
             raise SettingsError(message) from None
 
     @property

@@ -161,38 +161,38 @@ def _check_packages(folder: Path) -> Iterator[Check]:
         except (OSError, ValueError) as error:
             yield Check(relative, False, f"cannot be read: {' '.join(str(error).split())}")
             continue
-        here = ".".join(map(str, sys.version_info[:3]))
+        running = ".".join(map(str, sys.version_info[:3]))
         python = environment.python
-        other = bool(python) and not f"{here}.".startswith(f"{python}.")
-        if other and not f"{python}.".startswith(SUPPORTED):
+        differs = bool(python) and not f"{running}.".startswith(f"{python}.")
+        if differs and not f"{python}.".startswith(SUPPORTED):
             message = (
-                f"needs Python {python} (installed: {here}); run: conda env create -f {relative}"
+                f"needs Python {python} (installed: {running}); run: conda env create -f {relative}"
             )
             yield Check(relative, False, message)
             continue
         wrong = {
             name: version
             for name, version in environment.pins.items()
-            if name not in SERVER_PACKAGES and _installed(name) != version
+            if name not in SERVER_PACKAGES and _installed_version(name) != version
         }
         if not wrong:
-            note = f"; it names Python {python}, and this is {here}" if other else ""
+            note = f"; it names Python {python}, and this is {running}" if differs else ""
             yield Check(relative, True, f"matches the installed packages{note}")
             continue
-        some = [
-            f"{name}=={wrong[name]} (installed: {_installed(name)})"
+        examples = [
+            f"{name}=={wrong[name]} (installed: {_installed_version(name)})"
             for name in list(wrong)[:MAX_NAMES]
         ]
         more = f" and {len(wrong) - MAX_NAMES} more" if len(wrong) > MAX_NAMES else ""
         yield Check(
             relative,
             False,
-            f"different versions: {', '.join(some)}{more}; run: nbrelease doctor --fix",
+            f"different versions: {', '.join(examples)}{more}; run: nbrelease doctor --fix",
             lambda wrong=wrong: _install(wrong),  # type: ignore[misc]
         )
 
 
-def _installed(name: str) -> str:
+def _installed_version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -254,8 +254,8 @@ def _starts(text: str, expected: str) -> bool:
     match = INTERPRETER.search(text)
     if match is None or not os.access(shlex.split(match[0])[0], os.X_OK):
         return text == expected
-    here = shlex.quote(Path(sys.executable).as_posix())
-    return INTERPRETER.sub(lambda _: here, text) == expected
+    interpreter = shlex.quote(Path(sys.executable).as_posix())
+    return INTERPRETER.sub(lambda _: interpreter, text) == expected
 
 
 def _has_attribute(root: Path, attribute: str, value: str) -> bool:

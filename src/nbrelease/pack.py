@@ -19,12 +19,12 @@ from nbrelease.records import (
     OUTCOME,
     ReleaseRecord,
     RunbookResult,
-    executed,
     in_order_of_execution,
     junit,
     read_decisions,
     read_identity,
     read_outcome,
+    read_results,
     release_prefix,
 )
 from nbrelease.records.summary import derive, since_last
@@ -56,7 +56,7 @@ def build_pack(folder: Path, *, card: bool = True) -> ReleaseRecord:
     """
     for name in (IDENTITY, DECISIONS, OUTCOME):
         release_files.mask_secrets(folder, name)
-    results = executed(folder)
+    results = read_results(folder)
     notebooks = {result.name: _notebook(folder, result.name) for result in results}
     record = derive_record(folder, results, notebooks)
     if record.since_last is None:

@@ -26,9 +26,9 @@ from nbrelease.records import (
     Kind,
     Source,
     Workspace,
-    executed,
     merge_values,
     read_identity,
+    read_results,
     release_prefix,
 )
 from nbrelease.settings import Environment, Settings
@@ -59,7 +59,7 @@ class Release:
             before: a runbook's name; only runbooks whose names sort before it count, so that
                 running one again does not give it the results of its own earlier run.
         """
-        results = executed(self.folder)
+        results = read_results(self.folder)
         return merge_values(each for each in results if before is None or each.name < before)
 
 
@@ -194,8 +194,8 @@ def _merge(part: Path, target: Path) -> None:
     for name in ("record.json", *_files(part / pack_code.CODE, part)):
         if not (target / name).exists():
             files.write_bytes(target / name, (part / name).read_bytes())
-    ours = {result.name: result.started for result in executed(target)}
-    for result in executed(part):
+    ours = {result.name: result.started for result in read_results(target)}
+    for result in read_results(part):
         if result.name not in ours or result.started > ours[result.name]:
             name = f"notebooks/{result.name}.ipynb"
             files.write_bytes(target / name, (part / name).read_bytes())

@@ -188,17 +188,17 @@ def check(folder: Path, keys: Sequence[sign.PublicKey] = ()) -> tuple[list[Entry
 def _check_files(folder: Path, entry: Entry) -> list[Problem]:
     problems = []
     for name, sha256 in entry.files.items():
-        shown = f"{manifest.LATER}/{entry_name(entry.number)}/{name}"
-        path = folder / shown
+        relative = f"{manifest.LATER}/{entry_name(entry.number)}/{name}"
+        path = folder / relative
         if "/" in name or not path.is_file() or path.is_symlink():
-            problems.append(Problem("NBV717", f"{shown}: missing"))
+            problems.append(Problem("NBV717", f"{relative}: missing"))
         elif files.sha256(path) != sha256:
-            problems.append(Problem("NBV718", f"{shown}: changed"))
+            problems.append(Problem("NBV718", f"{relative}: changed"))
     return problems
 
 
 def _check_signature(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]) -> list[Problem]:
-    shown = f"{manifest.LATER}/{envelope.name}"
+    path = f"{manifest.LATER}/{envelope.name}"
     if not envelope.is_file():
         return [
             Problem("NBV719", f"{manifest.LATER}/{entry.name}: not signed with key {k.id}")
@@ -207,27 +207,27 @@ def _check_signature(envelope: Path, entry: Path, keys: Sequence[sign.PublicKey]
     try:
         signature = sign.read(envelope)
     except sign.NoEnvelope as error:
-        return [Problem("NBV720", f"{shown}: {error}")]
+        return [Problem("NBV720", f"{path}: {error}")]
     problems = []
     if files.sha256(entry) not in signature.digests:
-        problems.append(Problem("NBV721", f"{shown}: not the signature of {entry.name}"))
+        problems.append(Problem("NBV721", f"{path}: not the signature of {entry.name}"))
     for key in keys:
         if not signature.signed_by(key):
-            problems.append(Problem("NBV719", f"{shown}: not signed with key {key.id}"))
+            problems.append(Problem("NBV719", f"{path}: not signed with key {key.id}"))
     return problems
 
 
 def _check_head(folder: Path, count: int) -> list[Problem]:
     path = folder / manifest.LATER / HEAD
-    shown = f"{manifest.LATER}/{HEAD}"
+    relative = f"{manifest.LATER}/{HEAD}"
     if not path.is_file():
-        return [Problem("NBV722", f"{shown}: missing")] if count else []
+        return [Problem("NBV722", f"{relative}: missing")] if count else []
     try:
         head = Head.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError):
-        return [Problem("NBV723", f"{shown}: malformed")]
+        return [Problem("NBV723", f"{relative}: malformed")]
     if head.entries != count:
-        return [Problem("NBV724", f"{shown}: has {head.entries} entries, found {count}")]
+        return [Problem("NBV724", f"{relative}: has {head.entries} entries, found {count}")]
     if head.sha256 != digest_of(folder, count):
         return [
             Problem(

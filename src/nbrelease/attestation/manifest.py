@@ -48,7 +48,7 @@ class Manifest(BaseModel):
     files: dict[str, Sha256]
 
 
-def listed(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """The files that the manifest has to list, by their path in the pack."""
     return sorted(
         name
@@ -61,12 +61,12 @@ def listed(folder: Path) -> list[str]:
 
 def write(folder: Path) -> None:
     """Write the manifest, as the last file of the pack."""
-    made = Manifest(
+    manifest = Manifest(
         version=metadata.version("nbrelease"),
         renderer=renderer(),
-        files={name: files.sha256(folder / name) for name in listed(folder)},
+        files={name: files.sha256(folder / name) for name in list_files(folder)},
     )
-    files.write_text(folder / NAME, json.dumps(made.model_dump(), indent=2) + "\n")
+    files.write_text(folder / NAME, json.dumps(manifest.model_dump(), indent=2) + "\n")
 
 
 def digest(folder: Path) -> str:

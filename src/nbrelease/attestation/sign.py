@@ -250,7 +250,7 @@ class Envelope:
         message = encoding(PAYLOAD, self.payload)
         return any(key.verifies(signature, message) for _, signature in self.signatures)
 
-    def forged(self, key: PublicKey) -> list[str]:
+    def signature_problems(self, key: PublicKey) -> list[str]:
         """A problem where the envelope has the key's id but no valid signature of it."""
         if key.id in self.key_ids and not self.signed_by(key):
             return [f"invalid signature for key {key.id}"]

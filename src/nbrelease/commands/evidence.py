@@ -85,9 +85,9 @@ def site(name: str | None) -> None:
     folder = settings.root / env.evidence
     if not folder.is_dir():
         raise UsageError(f"{env.evidence}/: no releases; start one with nbrelease release begin")
-    made = build_site(folder, env.language)
-    console.out(f"{made.releases} releases, {made.new} new")
-    console.out(os.path.relpath(made.page))
+    site = build_site(folder, env.language)
+    console.out(f"{site.releases} releases, {site.new} new")
+    console.out(os.path.relpath(site.page))
 
 
 @command.command("open")
@@ -154,7 +154,7 @@ def _write_decisions(folder: Path) -> str:
     from nbrelease.approvals import Run
 
     try:
-        run = Run.of(os.environ)
+        run = Run.from_variables(os.environ)
         if run is None:
             return ""  # pipelines-local adds the decisions itself
         decisions = run.decisions()

@@ -86,11 +86,11 @@ def command(
                 console.info(f"\n{edit.path}, {edit.title}:\n{edit.diff()}")
     if check:
         return _check(exports, diagnostics, settings, output_format)
-    written = sum(_write(export, layout, output_format == "text") for export in exports)
+    count = sum(_write(export, layout, output_format == "text") for export in exports)
     failed = [export.path for export in exports if export.failed]
     if failed:
         raise RunFailed(f"not exported: {', '.join(failed)}")
-    if output_format == "text" and not written:
+    if output_format == "text" and not count:
         console.out(f"{_count_notebooks(exports)}: up to date")
     return 0
 

@@ -78,8 +78,8 @@ def command(
                 resource_group = resource_group or click.prompt("Its resource group")
                 workspace = workspace or click.prompt("Its workspace")
     project = Identity(name, task or DEFAULT_TASK, example or "")
-    written = create(folder, project, _azure(subscription, resource_group, workspace))
-    console.out(f"{len(written)} files in {os.path.relpath(folder)}")
+    files = create(folder, project, _azure(subscription, resource_group, workspace))
+    console.out(f"{len(files)} files in {os.path.relpath(folder)}")
     if set_up_filter(folder):  # outputs are stripped from the first commit on
         console.out("git filter: strips outputs from notebooks")
     console.out(f"next: cd {os.path.relpath(folder)} && git init && git add . && make rehearse")

@@ -285,7 +285,7 @@ def format_value(value: object) -> str:
 
 def quote(text: str) -> str:
     """A string literal, in double quotes unless that needs more escapes."""
-    shown = repr(text)
-    if shown.startswith("'") and '"' not in shown:
-        return f'"{shown[1:-1]}"'
-    return shown
+    literal = repr(text)
+    if literal.startswith("'") and '"' not in literal:
+        return f'"{literal[1:-1]}"'
+    return literal

@@ -156,8 +156,8 @@ def _report_edits(export: Export, last: ExportState | None) -> None:
 
 def _report_untested(export: Export, source: Source, untested: list[str], test_file: str) -> None:
     for name in untested:
-        cells = [cell for cell in source.of(Role.EXPORT) if name in cell.defined]
-        cell = (cells or source.of(Role.MAIN))[0]  # main() begins with the first main cell
+        cells = [cell for cell in source.cells_with(Role.EXPORT) if name in cell.defined_names]
+        cell = (cells or source.cells_with(Role.MAIN))[0]  # main() begins with the first main cell
         before = len(source.diagnostics)
         source.report(
             rules.UNTESTED,

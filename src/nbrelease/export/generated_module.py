@@ -28,14 +28,14 @@ def render(source: Source, width: int, shared: Collection[str] = ()) -> list[Blo
         shared: the names of the project's shared modules.
     """
     module = [Block("", blocks.generated_lines(_top(source, width, shared)))]
-    for cell in source.of(Role.EXPORT):
+    for cell in source.cells_with(Role.EXPORT):
         lines = blocks.cell_lines(cell, blocks.omitted_lines(cell))
         if lines and not _has_only_imports(cell):
             module.append(Block(key(source, cell), lines, cell))
     if not source.runnable:
         return module
     module.append(Block(MAIN, blocks.generated_lines(_signature(source, width))))
-    for cell in source.of(Role.MAIN):
+    for cell in source.cells_with(Role.MAIN):
         lines = blocks.cell_lines(cell, blocks.omitted_lines(cell), indented=True)
         if lines and not _has_only_imports(cell):
             module.append(Block(key(source, cell), lines, cell, indented=True))
@@ -66,13 +66,13 @@ def _top(source: Source, width: int, shared: Collection[str]) -> str:
 
 
 def _imports(source: Source, width: int, shared: Collection[str]) -> str:
-    cells = source.of(Role.EXPORT, Role.MAIN)
+    cells = source.cells_with(Role.EXPORT, Role.MAIN)
     used = _names_read(cells)
     import_cells = list(cells)
     if source.runnable:
-        import_cells += source.of(Role.PARAMETERS)
+        import_cells += source.cells_with(Role.PARAMETERS)
         used |= _signature_names(source)
-    used_elsewhere = _names_read(source.of(Role.NONE, Role.TEST, Role.PARAMETERS))
+    used_elsewhere = _names_read(source.cells_with(Role.NONE, Role.TEST, Role.PARAMETERS))
     available = (each for cell in import_cells for each in imports.imports_of(cell))
     required = imports.select_required(available, used, used_elsewhere)
     if source.runnable:
@@ -98,7 +98,7 @@ def public_names(source: Source) -> list[str]:
     """The names for ``__all__``, in isort's order."""
     names: frozenset[str] = frozenset()
     private: set[str] = set()
-    for cell in source.of(Role.EXPORT):
+    for cell in source.cells_with(Role.EXPORT):
         defined = frozenset(defined_names(cell.tree.body, names))
         private = (private | (defined - names)) if cell.private else private - cell.names.bound
         names = defined
@@ -113,7 +113,7 @@ def functions(source: Source) -> list[str]:
     public = set(public_names(source))
     names = [
         name
-        for cell in source.of(Role.EXPORT)
+        for cell in source.cells_with(Role.EXPORT)
         for name in function_names(cell.tree.body)
         if name in public
     ]

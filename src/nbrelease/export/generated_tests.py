@@ -60,7 +60,7 @@ def render(
     prefix = f"{source.path} "
     parts = blocks.split(current) if current is not None else {"": _docstring(source, width)}
     base = last.tests if last is not None else {}
-    cell_tests = [_test_block(source, cell) for cell in source.of(Role.TEST)]
+    cell_tests = [_test_block(source, cell) for cell in source.cells_with(Role.TEST)]
     segments = _split_segments(parts, prefix, base)
     user_code = [text for key, text in segments if not key.startswith(prefix)]
     functions = generated_module.functions(source)
@@ -105,8 +105,8 @@ def _split_segments(
         own, rest = split_block(text, base.get(key)) if key.startswith(prefix) else (text, "")
         segments.append((key, own))
         if rest:
-            taken = [*parts, *(each for each, _ in segments)]
-            segments.append((_unused_heading(USER_HEADING, taken), rest))
+            headings = [*parts, *(each for each, _ in segments)]
+            segments.append((_unused_heading(USER_HEADING, headings), rest))
     return segments
 
 
@@ -122,9 +122,9 @@ def split_block(text: str, exported: str | None) -> tuple[str, str]:
     return (text, "") if rest[:1].isspace() else (exported, rest)
 
 
-def _unused_heading(heading: str, taken: Collection[str]) -> str:
+def _unused_heading(heading: str, headings: Collection[str]) -> str:
     number, name = 1, heading
-    while name in taken:
+    while name in headings:
         number += 1
         name = f"{heading} {number}"
     return name
@@ -173,14 +173,14 @@ def _assemble(segments: list[tuple[str, str]], generated: list[Block], prefix: s
 def _imports(source: Source, import_path: str, used: Collection[str], width: int) -> str:
     """The imports of the tests: from the notebook, pytest, and the exported module."""
     required: dict[str, Import] = {}
-    for cell in source.of(Role.TEST, Role.EXPORT, Role.MAIN, Role.PARAMETERS):
+    for cell in source.cells_with(Role.TEST, Role.EXPORT, Role.MAIN, Role.PARAMETERS):
         for each in imports.imports_of(cell):
             if each.bound in used or (each.name == "*" and cell.role is Role.TEST):
                 required.setdefault(each.bound, each)
     selected = list(required.values())
     if "pytest" in used and "pytest" not in required:
         selected.append(Import("", "pytest"))
-    defined = {name for cell in source.of(Role.EXPORT) for name in cell.defined}
+    defined = {name for cell in source.cells_with(Role.EXPORT) for name in cell.defined_names}
     defined |= {"main"} if source.runnable else set()
     selected += [
         Import(import_path, name) for name in sorted((defined & set(used)) - set(required))

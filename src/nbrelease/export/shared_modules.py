@@ -40,7 +40,7 @@ def required_modules(
 
 def _imported_packages(source: Source) -> Iterator[str]:
     """The top-level packages that the exported cells import."""
-    for cell in source.of(Role.EXPORT, Role.MAIN):
+    for cell in source.cells_with(Role.EXPORT, Role.MAIN):
         for node in _import_statements(cell):
             for name in _module_names(node):
                 yield name.partition(".")[0]
@@ -72,7 +72,7 @@ def check(source: Source, export_folder: str) -> None:
             f"the module {source.module} would shadow the standard library module of that name",
             "rename the notebook, or name the module with `#| default_exp name`",
         )
-    for cell in source.of(Role.EXPORT, Role.MAIN):
+    for cell in source.cells_with(Role.EXPORT, Role.MAIN):
         for node in _import_statements(cell):
             for name in _module_names(node):
                 if name.partition(".")[0] == export_folder:

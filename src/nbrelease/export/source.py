@@ -65,7 +65,7 @@ class CodeCell:
         )
 
     @cached_property
-    def imported(self) -> frozenset[str]:
+    def imported_names(self) -> frozenset[str]:
         """The names that its top-level imports bind."""
         return frozenset(
             name_usage.bound_by(alias)
@@ -75,9 +75,9 @@ class CodeCell:
         )
 
     @cached_property
-    def defined(self) -> frozenset[str]:
+    def defined_names(self) -> frozenset[str]:
         """The names that it binds in other ways."""
-        return self.names.bound - self.imported
+        return self.names.bound - self.imported_names
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Source:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     suppressions: Suppressions = field(default_factory=Suppressions)
 
-    def of(self, *roles: Role) -> list[CodeCell]:
+    def cells_with(self, *roles: Role) -> list[CodeCell]:
         """The cells with these roles, in order."""
         return [cell for cell in self.cells if cell.role in roles]
 

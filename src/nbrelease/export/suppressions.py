@@ -83,13 +83,13 @@ def codes(match: re.Match[str]) -> list[str]:
 
 def _validate(match: re.Match[str]) -> tuple[str, str] | None:
     """Message and fix for an invalid comment; None for a valid one."""
-    named = codes(match)
-    if not named:
+    rules = codes(match)
+    if not rules:
         return "the ignore comment names no rule", _EXAMPLE
-    if unknown := [code for code in named if code not in RULES]:
+    if unknown := [code for code in rules if code not in RULES]:
         return f"unknown rule {unknown[0]}", "run `nbrelease export --rules` for the list of rules"
-    if fixed := [code for code in named if code.startswith(NOT_SUPPRESSIBLE)]:
+    if fixed := [code for code in rules if code.startswith(NOT_SUPPRESSIBLE)]:
         return f"{fixed[0]} cannot be ignored", "fix the problem and remove the comment"
     if not match["reason"].strip(" :,-"):
-        return f"the ignore comment for {', '.join(named)} gives no reason", _EXAMPLE
+        return f"the ignore comment for {', '.join(rules)} gives no reason", _EXAMPLE
     return None

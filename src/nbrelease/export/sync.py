@@ -198,7 +198,7 @@ def _add_imports(
     new = _import_statements(theirs) - _import_statements(ours)
     if not new:
         return  # only the layout differs; it is generated again
-    cells = source.of(Role.EXPORT, Role.MAIN)
+    cells = source.cells_with(Role.EXPORT, Role.MAIN)
     target = next((cell for cell in cells if cell.imports), cells[0])
     lines = sources.get(target.cell.index, target.cell.source).split("\n")
     first = max(target.cell.directive_lines, default=0)

@@ -54,7 +54,7 @@ class Finding:
     fixes: list[QuickFix] = field(default_factory=list)
 
     @classmethod
-    def of(cls, diagnostic: Diagnostic, fixes: Iterable[Fix] = ()) -> Finding:
+    def from_diagnostic(cls, diagnostic: Diagnostic, fixes: Iterable[Fix] = ()) -> Finding:
         """The finding of a diagnostic, with those of the fixes that belong to it."""
         rule = diagnostic.rule
         return cls(
@@ -152,7 +152,7 @@ def read_state(path: Path, content: bytes, cache: Cache) -> NotebookState:
         cells=[
             CellTags(cell.id, sorted(cell.tags & TAGS)) for cell in cells if cell.kind == "code"
         ],
-        findings=[Finding.of(each, fixes) for each in export.diagnostics],
+        findings=[Finding.from_diagnostic(each, fixes) for each in export.diagnostics],
         stale=_stale_paths(export, layout),
         edits=[Edit(each.path, each.title, each.diff()) for each in export.edits],
         untested=list(export.untested),
@@ -168,7 +168,7 @@ def export_notebook(path: Path) -> Written:
     """
     layout = _find_project(path)
     [export] = plan(layout, [path])
-    findings = [Finding.of(each) for each in export.diagnostics]
+    findings = [Finding.from_diagnostic(each) for each in export.diagnostics]
     if export.failed:
         return Written([], findings)
     return Written([layout.relative(file.path) for file in export.write()], findings)

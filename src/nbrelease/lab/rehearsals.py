@@ -104,7 +104,7 @@ class Rehearsals:
         # Without a result the newest one runs in another process, or was killed.
         is_open = bool(listed) and listed[0].result == ""
         running = own is not None or (is_open and is_locked(settings.root / LOCK))
-        shown = [
+        rows = [
             _mark_interrupted(each, running=running and not starting and number == 0)
             for number, each in enumerate(listed)
             if number == 0 or each.result == "Waiting"
@@ -122,7 +122,7 @@ class Rehearsals:
             stoppable=own is not None,
             message=command.read_error(listed) if command is not None and own is None else "",
             now=datetime.now(UTC).isoformat(),
-            rehearsals=shown,
+            rehearsals=rows,
         )
 
     def start(self, folder: Path, request: StartRequest) -> RehearsalState:

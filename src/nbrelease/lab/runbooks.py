@@ -209,7 +209,7 @@ class Run:
     def read_progress(self) -> Progress:
         """The state of the cells, read from the executed notebook."""
         code = self.process.poll()
-        notebook = self._executed()
+        notebook = self._find_executed_notebook()
         content = json.loads(notebook.read_text(encoding="utf-8")) if notebook else {"cells": []}
         path = str(notebook) if notebook else ""
         cells = [_progress(cell, self.log) for cell in content["cells"] if _is_shown(cell)]
@@ -222,7 +222,7 @@ class Run:
         cells = [CellProgress(each.id, each.state, each.seconds) for each in result.cells] or cells
         return Progress(result.verdict, message, path, cells)
 
-    def _executed(self) -> Path | None:
+    def _find_executed_notebook(self) -> Path | None:
         """The notebook of this run in the folder of its release."""
         paths = self.evidence.glob(f"*/notebooks/{self.name}.ipynb")
         times = {path: path.stat().st_mtime for path in paths}

@@ -234,8 +234,8 @@ def _find_lines(text: list[str], lines: list[str], start: int) -> int | None:
     """Where lines stand in a text; a line magic may have been replaced by a call."""
     for at in range(start, len(text) - len(lines) + 1):
         if all(
-            here == line or line.lstrip().startswith(LINE_MAGIC)
-            for here, line in zip(text[at : at + len(lines)], lines, strict=True)
+            actual == line or line.lstrip().startswith(LINE_MAGIC)
+            for actual, line in zip(text[at : at + len(lines)], lines, strict=True)
         ):
             return at
     return None

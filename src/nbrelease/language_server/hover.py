@@ -59,7 +59,7 @@ def _describe_name(source: Source, layout: Layout, name: str) -> Iterator[str]:
         yield _describe_parameter(parameter)
         yield from _describe_key(name)
     for cell in source.cells:
-        if name in cell.defined and cell.role is not Role.PARAMETERS:
+        if name in cell.defined_names and cell.role is not Role.PARAMETERS:
             yield _describe_definition(source, layout, cell, name)
 
 

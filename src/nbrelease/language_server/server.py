@@ -115,7 +115,7 @@ class NotebookServer(LanguageServer):
         checked = self._current(uri)
         if checked is None:
             return []
-        here = {
+        overlapping = {
             id(each): item
             for each, item in checked.published.get(uri, [])
             if _overlap(item.range, area)
@@ -124,12 +124,12 @@ class NotebookServer(LanguageServer):
             types.CodeAction(
                 title=fix.title,
                 kind=types.CodeActionKind.QuickFix,
-                diagnostics=[here[id(fix.diagnostic)]],
+                diagnostics=[overlapping[id(fix.diagnostic)]],
                 is_preferred=fix.automatic,
                 edit=edit,
             )
             for fix in find_fixes(checked.export)
-            if id(fix.diagnostic) in here and (edit := self._to_edit(checked, fix))
+            if id(fix.diagnostic) in overlapping and (edit := self._to_edit(checked, fix))
         ]
 
     def hover(self, uri: str, position: types.Position) -> str | None:

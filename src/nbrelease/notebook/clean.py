@@ -93,14 +93,14 @@ def _tags(cell: dict[str, Any]) -> frozenset[str]:
 
 def _assign_ids(cells: list[dict[str, Any]]) -> None:
     """Give each cell an id of its own: the one that the reader gives it, if that is free."""
-    taken: set[str] = set()
+    used: set[str] = set()
     for index, cell in enumerate(cells):
         base = cell_id = cell.get("id", default_id(index))
         number = 1
-        while cell_id in taken:
+        while cell_id in used:
             number += 1
             cell_id = f"{base}-{number}"
-        taken.add(cell_id)
+        used.add(cell_id)
         cell["id"] = cell_id
 
 

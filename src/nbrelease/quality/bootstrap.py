@@ -45,10 +45,10 @@ class Bootstrap:
             return {}
         intervals = {}
         for resamples in sorted({each.metric.resamples for each in measured}):
-            same = [each for each in measured if each.metric.resamples == resamples]
-            measures = [x for each in same for x in (each.challenger, each.champion) if x]
+            group = [each for each in measured if each.metric.resamples == resamples]
+            measures = [x for each in group for x in (each.challenger, each.champion) if x]
             samples = iter(self._samples(measures, rows, resamples))
-            for each in same:
+            for each in group:
                 challenger = next(samples)
                 champion = next(samples) if each.champion else None
                 intervals[each.metric.name] = Intervals(

@@ -205,8 +205,8 @@ class _DataSummary:
         measured = {"missing_labels": float(summary.missing)}
         limits = [Limit(metric="missing_labels", at_most=0)]
         if self._task in CLASSIFICATION:
-            most = 2 if self._task == "binary" else None
-            limits.append(Limit(metric="label_values", at_least=2, at_most=most))
+            max_classes = 2 if self._task == "binary" else None
+            limits.append(Limit(metric="label_values", at_least=2, at_most=max_classes))
             limits += _limit_classes(self._criteria.label)
             measured |= self._classes.measure(self._criteria.label)
         elif self._task in NUMBERS:
@@ -244,8 +244,8 @@ class _ClassSummary:
         return np.concatenate(self._codes) if self._codes else np.array([], np.int32)
 
     def add(self, values: pd.Series) -> None:
-        codes, found = pd.factorize(values)
-        numbers = [self._names.setdefault(format_value(x), len(self._names)) for x in found]
+        codes, distinct = pd.factorize(values)
+        numbers = [self._names.setdefault(format_value(x), len(self._names)) for x in distinct]
         self._codes.append(np.array(numbers, np.int32)[codes])
 
     def measure(self, limits: LabelLimits) -> dict[str, float]:
@@ -283,10 +283,10 @@ def _check_rows(rows: int, reader: BatchReader) -> list[CriterionResult]:
     results = evaluate_limits(
         [Limit(metric="data_rows", at_least=1)], {"data_rows": Measurement(rows)}
     )
-    shown = ", ".join(reader.ragged_rows[:SHOWN_ROWS])
+    first = ", ".join(reader.ragged_rows[:SHOWN_ROWS])
     ragged = {"ragged_rows": Measurement(len(reader.ragged_rows))}
     return results + evaluate_limits(
-        [Limit(metric="ragged_rows", at_most=0)], ragged, f"first: {shown}" if shown else None
+        [Limit(metric="ragged_rows", at_most=0)], ragged, f"first: {first}" if first else None
     )
 
 

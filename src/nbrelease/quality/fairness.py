@@ -90,13 +90,13 @@ def _find_group_metrics(
 ) -> list[Metric]:
     """The metrics of the task's groups, and those that the fairness criteria name."""
     limits = [each.metric for each in criteria.fairness]
-    named = [name.removesuffix("_difference").removesuffix("_most") for name in limits]
+    limited = [name.removesuffix("_difference").removesuffix("_most") for name in limits]
     of_task = models.task.group_metrics or [each.metric for each in criteria.metrics]
     metrics = []
-    for name in dict.fromkeys([*of_task, *named]):
+    for name in dict.fromkeys([*of_task, *limited]):
         metric = get_group_metric(name, own_metrics)
         check_kind(metric, models.task_name)
-        if models.has_probability(metric) or name in named:
+        if models.has_probability(metric) or name in limited:
             metrics.append(metric)
     return metrics
 

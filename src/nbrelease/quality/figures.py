@@ -82,8 +82,8 @@ def _draw_bars(axes: Any, kind: Kind, before: pd.Series, now: pd.Series) -> None
         places: Any = np.arange(len(bars.before))
         axes.bar(places, bars.before, width=0.8, color=GREY)
         axes.bar(places, bars.now, width=0.8, fill=False, edgecolor=BLUE, lw=1.5)
-        shown = [label if len(label) <= 10 else f"{label[:9]}…" for label in bars.labels or ()]
-        axes.set_xticks(places, shown, rotation=45, ha="right")
+        labels = [label if len(label) <= 10 else f"{label[:9]}…" for label in bars.labels or ()]
+        axes.set_xticks(places, labels, rotation=45, ha="right")
         return
     edges: list[Any] = [*bars.edges]
     if kind.name == "date":

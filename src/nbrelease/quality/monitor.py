@@ -94,8 +94,8 @@ def judge_windows(
         The windows, oldest first.
     """
     windows = []
-    for back in range(limits.windows, 0, -1):
-        start = until - timedelta(hours=hours * back)
+    for age in range(limits.windows, 0, -1):
+        start = until - timedelta(hours=hours * age)
         end = start + timedelta(hours=hours)
         inside = collected[(collected[TIME] >= start) & (collected[TIME] < end)]
         windows.append(_judge_window(inside, reference, limits, start, end))
@@ -137,18 +137,18 @@ def _judge_window(
 
 
 def _find_drift(rows: pd.DataFrame, reference: Reference, limits: Monitor) -> list[Finding]:
-    more = []
+    results = []
     predicted = rows[rows[PREDICTION].notna()] if PREDICTION in rows else rows.head(0)
     if len(predicted):
-        more += drift.compare_predictions(
+        results += drift.compare_predictions(
             PREDICTION, reference.predictions, predicted[PREDICTION], limits, reference.task
         )
     labelled = predicted[predicted[LABEL].notna()] if LABEL in predicted else predicted.head(0)
     if len(labelled) >= limits.smallest:
         numbers = drift.are_numbers(reference.predictions, reference.task)
         compare = _compare_errors if numbers else _compare_wrong
-        more += compare(reference, labelled, limits)
-    return drift.find_drift(reference.features, rows, limits, *more)
+        results += compare(reference, labelled, limits)
+    return drift.find_drift(reference.features, rows, limits, *results)
 
 
 def _compare_wrong(reference: Reference, labelled: pd.DataFrame, limits: Monitor) -> list[Finding]:

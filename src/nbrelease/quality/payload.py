@@ -183,11 +183,11 @@ def read_batch_output(folder: Path, like: Sequence[Any]) -> dict[str, list[Any]]
         like: predictions of the type to read: text in a CSV file has no type.
     """
     file = next(iter(sorted(folder.rglob("predictions.csv"))))
-    read = _reader(like)
+    parse = _reader(like)
     answers: dict[str, list[tuple[int, Any]]] = {}
     with file.open(newline="", encoding="utf-8") as stream:
         for row, prediction, name in csv.reader(stream):
-            answers.setdefault(Path(name).name, []).append((int(row), read(prediction)))
+            answers.setdefault(Path(name).name, []).append((int(row), parse(prediction)))
     return {
         name: [prediction for _, prediction in sorted(rows, key=lambda pair: pair[0])]
         for name, rows in answers.items()

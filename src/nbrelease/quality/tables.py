@@ -56,9 +56,9 @@ def find_files(path: Path) -> list[Path]:
     if not suffixes:
         raise DataError(f"{path}: the folder has no CSV or Parquet files")
     if len(suffixes) > 1 or not suffixes <= set(SUFFIXES):
-        shown = ", ".join(sorted(suffix or "without a suffix" for suffix in suffixes))
+        names = ", ".join(sorted(suffix or "without a suffix" for suffix in suffixes))
         raise DataError(
-            f"{path}: the files of a folder have to be all CSV or all Parquet (found {shown})"
+            f"{path}: the files of a folder have to be all CSV or all Parquet (found {names})"
         )
     return visible
 

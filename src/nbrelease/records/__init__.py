@@ -35,9 +35,9 @@ from nbrelease.records.results import (
     Masked,
     RunbookResult,
     RunbookVerdict,
-    executed,
     in_order_of_execution,
     merge_values,
+    read_results,
     result_of,
 )
 from nbrelease.records.stages import (
@@ -87,12 +87,12 @@ __all__ = [
     "StageResult",
     "Tests",
     "Workspace",
-    "executed",
     "in_order_of_execution",
     "merge_values",
     "read_decisions",
     "read_identity",
     "read_outcome",
+    "read_results",
     "release_prefix",
     "result_of",
 ]

@@ -84,7 +84,7 @@ def read(model: type[BaseModel], values: Mapping[str, Any]) -> tuple[dict[str, A
 
 def check(model: type[BaseModel], name: str, value: Any) -> str:
     """One line that says why a value cannot be shown; empty where it can, or is not declared."""
-    for owner, field_name, published in declared(model):
+    for owner, field_name, published in declared_values(model):
         if published == name and value is not None:
             try:
                 _adapter(owner, field_name).validate_python(value)
@@ -93,12 +93,12 @@ def check(model: type[BaseModel], name: str, value: Any) -> str:
     return ""
 
 
-def declared(model: type[BaseModel]) -> Iterator[tuple[type[BaseModel], str, str]]:
+def declared_values(model: type[BaseModel]) -> Iterator[tuple[type[BaseModel], str, str]]:
     """Each declared value of a model and its sections: its owner, its field, its published name."""
     for name, field in model.model_fields.items():
         section, published = section_of(field), published_as(name, field)
         if section is not None:
-            yield from declared(section)
+            yield from declared_values(section)
         elif published is not None:
             yield model, name, published
 

@@ -109,8 +109,8 @@ class RunbookResult(Strict):
             if cell.state == "failed" and cell.error is not None:
                 return f"cell {cell.id}: {cell.error.line}"
             if cell.check is not None and not cell.check.passed:
-                expected, found = (_line(cell.check.expected), _line(cell.check.found))
-                return f"cell {cell.id}: expected '{expected}', found '{found}'"
+                expected, actual = (_line(cell.check.expected), _line(cell.check.found))
+                return f"cell {cell.id}: expected '{expected}', found '{actual}'"
             if cell.state == "not run":
                 return f"cell {cell.id} was not run"
         return "" if self.verdict == "passed" else "no cell was run"
@@ -122,7 +122,7 @@ def _line(text: str | None) -> str:
     return textwrap.shorten(visible, 300, placeholder=" …")
 
 
-def executed(folder: Path) -> list[RunbookResult]:
+def read_results(folder: Path) -> list[RunbookResult]:
     """The results of the executed runbooks of a release, by name.
 
     Args:

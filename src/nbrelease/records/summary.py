@@ -66,11 +66,13 @@ def derive(
         sources=sources or {},
         code=code or {},
         unreadable=unreadable,
-        masked=_masked(identity, results, masked or []),
+        masked=_list_masked(identity, results, masked or []),
     )
 
 
-def _masked(identity: Identity, results: list[RunbookResult], code: list[Masked]) -> list[Masked]:
+def _list_masked(
+    identity: Identity, results: list[RunbookResult], code: list[Masked]
+) -> list[Masked]:
     """Masked secrets of the release's own files, its code, and its notebooks."""
     others = ("notebooks/", "code/")
     own = [each for each in identity.masked if not each.file.startswith(others)]

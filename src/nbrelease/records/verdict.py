@@ -83,15 +83,15 @@ def rolled_back(values: Mapping[str, Any]) -> bool:
 
 def rolled_out_again(values: Published) -> bool:
     """Whether the rollout is later than the rollback: the job was retried after it."""
-    back, steps = values.rollback, values.rollout
-    return back is not None and bool(steps and steps[-1].time > back.time)
+    rollback, steps = values.rollback, values.rollout
+    return rollback is not None and bool(steps and steps[-1].time > rollback.time)
 
 
 def _traffic_reason(values: Published) -> Because | None:
     """Why the new deployment has no traffic, or not all of it; None where it has."""
-    back, steps = values.rollback, values.rollout
-    if back is not None:
-        about = {"origin": back.origin, "to": back.to, "why": back.reason}
+    rollback, steps = values.rollback, values.rollout
+    if rollback is not None:
+        about = {"origin": rollback.origin, "to": rollback.to, "why": rollback.reason}
         return Because(code="rolled back", about=about)
     if not steps or steps[-1].decision in ("go on", "done"):
         return None

@@ -23,7 +23,7 @@ def criterion_name(criterion: AnyCriterion, _: Translate, slices: SliceNames) ->
         return _("Column %(name)s") % {"name": criterion.slice}
     name = metric_name(criterion.metric, _)
     if criterion.slice:
-        name = f"{name} ({slices.of(criterion.slice)})"
+        name = f"{name} ({slices.slice_name(criterion.slice)})"
     if criterion.interval_end == "low":
         return _("%(name)s, difference from the champion (lower bound)") % {"name": name}
     if criterion.interval_end == "high":

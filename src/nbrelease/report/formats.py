@@ -135,7 +135,7 @@ def short_sha256(digest: str) -> str:
     return f"sha256 {digest[:12]}"
 
 
-def shortened(value: Any, width: int = 400) -> str:
+def shorten(value: Any, width: int = 400) -> str:
     """A value as text, other types as JSON; cut at ``width`` characters."""
     import json
 
@@ -145,12 +145,12 @@ def shortened(value: Any, width: int = 400) -> str:
 
 def outline(value: Any, width: int = 160) -> str:
     """The keys of a mapping, or the first entries of a list, if its JSON exceeds ``width``."""
-    if not isinstance(value, dict | list) or len(shortened(value, width)) <= width:
+    if not isinstance(value, dict | list) or len(shorten(value, width)) <= width:
         return ""
-    return shortened(", ".join(value) if isinstance(value, dict) else value, width)
+    return shorten(", ".join(value) if isinstance(value, dict) else value, width)
 
 
-def indented(value: Any) -> str:
+def indent_json(value: Any) -> str:
     """A value as JSON, one entry a line."""
     import json
 

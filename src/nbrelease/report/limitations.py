@@ -38,9 +38,9 @@ def _of_the_model(record: ReleaseRecord, _: Translate) -> Iterator[str]:
 
 def _not_measured(record: ReleaseRecord, _: Translate) -> Iterator[str]:
     metrics = record.comparison.not_measured if record.comparison else {}
-    named = [(metric_name(name, _), why) for name, why in metrics.items()]
-    named += [(measurement_name(name, _), why) for name, why in record.not_measured.items()]
-    for name, why in named:
+    reasons = [(metric_name(name, _), why) for name, why in metrics.items()]
+    reasons += [(measurement_name(name, _), why) for name, why in record.not_measured.items()]
+    for name, why in reasons:
         yield _("%(name)s: not measured: %(why)s") % {"name": name, "why": why}
 
 
@@ -50,7 +50,7 @@ def _of_the_comparison(comparison: Comparison, _: Translate) -> Iterator[str]:
         " training."
     )
     slices = SliceNames(comparison, _)
-    small = [slices.of(each.slice) for each in comparison.slices if each.rows < SMALL_SLICE]
+    small = [slices.slice_name(each.slice) for each in comparison.slices if each.rows < SMALL_SLICE]
     if small:
         yield _(
             "Slices with fewer than %(rows)s rows, their metrics are unreliable: %(slices)s."

@@ -7,7 +7,7 @@ from nbrelease.records.published import Direction
 from nbrelease.report.metric_labels import COUNTS, has_label
 
 
-def main_metrics(record: ReleaseRecord, most: int) -> dict[str, float]:
+def main_metrics(record: ReleaseRecord, limit: int) -> dict[str, float]:
     """The main metric and the next ones, each with the value of the model of the release.
 
     Without a comparison they are the metrics of the training job: that of the importance and those
@@ -15,13 +15,13 @@ def main_metrics(record: ReleaseRecord, most: int) -> dict[str, float]:
 
     Args:
         record: of the release.
-        most: the largest number of metrics.
+        limit: the largest number of metrics.
     """
     if record.comparison is not None:
-        return {each.name: each.challenger for each in record.comparison.metrics[:most]}
+        return {each.name: each.challenger for each in record.comparison.metrics[:limit]}
     names = [name for name in record.metrics if name not in COUNTS]
     names.sort(key=lambda name: (name != record.importance_metric, not has_label(name)))
-    return {name: record.metrics[name] for name in names[:most]}
+    return {name: record.metrics[name] for name in names[:limit]}
 
 
 def directions(record: ReleaseRecord) -> dict[str, Direction]:

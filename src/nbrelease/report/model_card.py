@@ -184,7 +184,7 @@ def _slices(comparison: Comparison, names: SliceNames, _: Translate) -> Table:
     measured = list(dict.fromkeys(name for each in slices for name in each.metrics))
     sizes = {each.name: each.challenger for each in comparison.metrics}
     return {
-        _("Slice"): [names.of(each.slice) for each in slices],
+        _("Slice"): [names.slice_name(each.slice) for each in slices],
         _("Rows"): [each.rows for each in slices],
         **{
             metric_name(name, _): [
@@ -199,7 +199,9 @@ def _fairness(record: ReleaseRecord, fairness: Fairness, slices: SliceNames, _: 
     keys = [name for name in sections.group_keys(record) if name != "rows"]
     sizes = sections.metric_sizes(record)
     return {
-        _("Group"): [slices.of_group(fairness.sensitive, str(g["group"])) for g in fairness.groups],
+        _("Group"): [
+            slices.group_name(fairness.sensitive, str(g["group"])) for g in fairness.groups
+        ],
         _("Rows"): [formats.metric(group.get("rows")) for group in fairness.groups],
         **{
             metric_name(name, _): [

@@ -60,7 +60,7 @@ def convert_output(output: Mapping[str, Any]) -> Output | None:
 def _published_value(scrap: Mapping[str, Any]) -> Output:
     line = json.dumps(scrap["data"], ensure_ascii=False)
     if len(line) > MAX_LINE:
-        line = _cut(json.dumps(scrap["data"], ensure_ascii=False, indent=1))
+        line = _shorten(json.dumps(scrap["data"], ensure_ascii=False, indent=1))
     return Output("value", line, scrap["name"])
 
 
@@ -80,10 +80,10 @@ def _image(output: Mapping[str, Any], data: Mapping[str, Any]) -> Output | None:
 
 def _text(content: str) -> Output | None:
     plain = _plain(content)
-    return Output("text", _cut(plain)) if plain.strip() else None
+    return Output("text", _shorten(plain)) if plain.strip() else None
 
 
-def _cut(content: str) -> str:
+def _shorten(content: str) -> str:
     """A text without its middle if it is too long, with the number of characters left out."""
     if len(content) <= MAX_TEXT:
         return content

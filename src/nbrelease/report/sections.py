@@ -43,8 +43,8 @@ def slice_metrics(record: ReleaseRecord) -> list[str]:
 def has_more_slice_metrics(record: ReleaseRecord) -> bool:
     """Whether slices have metrics that are not in their table."""
     slices = record.comparison.slices if record.comparison else []
-    shown = set(slice_metrics(record))
-    return any(name not in shown for each in slices for name in each.metrics)
+    metrics = set(slice_metrics(record))
+    return any(name not in metrics for each in slices for name in each.metrics)
 
 
 def group_keys(record: ReleaseRecord) -> list[str]:

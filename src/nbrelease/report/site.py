@@ -186,8 +186,8 @@ def _digest(folder: Path) -> str:
     """
     manifest, head = folder / "manifest.json", folder / LATER / chain.HEAD
     path = manifest if manifest.is_file() else folder / "record.json"
-    more = head.read_bytes() if head.is_file() else b""
-    return hashlib.sha256(path.name.encode() + path.read_bytes() + more).hexdigest()
+    entries = head.read_bytes() if head.is_file() else b""
+    return hashlib.sha256(path.name.encode() + path.read_bytes() + entries).hexdigest()
 
 
 def read_release(folder: Path, digest: str, language: Language) -> Release:

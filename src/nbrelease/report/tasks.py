@@ -78,7 +78,7 @@ class SliceNames:
                 for group in filter(None, (text, each.category)):
                     self._groups[each.column, group] = each
 
-    def of(self, text: str) -> str:
+    def slice_name(self, text: str) -> str:
         """The name of a slice, for example "Age 0 to 30" or "season = winter"."""
         each = self._slices.get(text)
         if each is None or each.column is None:
@@ -87,7 +87,7 @@ class SliceNames:
             return f"{each.column} = {each.category}"
         return f"{each.column} {self._range(each)}"
 
-    def of_group(self, column: str, text: str) -> str:
+    def group_name(self, column: str, text: str) -> str:
         """The name of a group of a sensitive column, for example "0 to 30" or "winter"."""
         each = self._groups.get((column, text))
         if each is None:

@@ -20,7 +20,7 @@ def environment(language: Language) -> Any:
     """
     import jinja2
 
-    made = jinja2.Environment(
+    jinja = jinja2.Environment(
         loader=jinja2.PackageLoader("nbrelease.report"),
         bytecode_cache=jinja2.FileSystemBytecodeCache(),
         autoescape=True,
@@ -29,14 +29,14 @@ def environment(language: Language) -> Any:
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.i18n"],
     )
-    made.template_class = _template_class()
+    jinja.template_class = _template_class()
     translate = translator(language)
 
     def translate_plural(one: str, many: str, number: int) -> str:
         return translate(one if number == 1 else many)
 
-    made.install_gettext_callables(translate, translate_plural, newstyle=True)  # type: ignore[attr-defined]
-    made.globals |= {
+    jinja.install_gettext_callables(translate, translate_plural, newstyle=True)  # type: ignore[attr-defined]
+    jinja.globals |= {
         "language": language,
         "actual": criteria.actual,
         "criterion_name": lambda each, slices: criteria.criterion_name(each, translate, slices),
@@ -46,13 +46,13 @@ def environment(language: Language) -> Any:
         "metric_name": lambda name: metric_labels.metric_name(name, translate),
         "state_name": lambda state: labels.state_name(state, translate),
         "threshold": lambda each: criteria.threshold(each, translate),
-        "indented": formats.indented,
+        "indent_json": formats.indent_json,
         "outline": formats.outline,
-        "shortened": formats.shortened,
+        "shorten": formats.shorten,
         "tone_of": labels.tone_of,
         "tone_of_interval": labels.tone_of_interval,
     }
-    made.filters |= {
+    jinja.filters |= {
         "as_code": _as_code,
         "clock": formats.clock,
         "compact": formats.compact,
@@ -67,7 +67,7 @@ def environment(language: Language) -> Any:
         "source_name": formats.source_name,
         "utc": formats.utc_unbroken,
     }
-    return made
+    return jinja
 
 
 @cache

@@ -61,6 +61,6 @@ def used_parameters(record: ReleaseRecord) -> list[str]:
 
 def join_parameters(texts: list[str], _: Translate) -> str:
     """The first parameters in one line, and how many more there are."""
-    shown = ", ".join(formats.shortened(text, MAX_LENGTH) for text in texts[:MAX_PARAMETERS])
+    values = ", ".join(formats.shorten(text, MAX_LENGTH) for text in texts[:MAX_PARAMETERS])
     more = len(texts) - MAX_PARAMETERS
-    return shown + (_(", and %(count)s more") % {"count": more} if more > 0 else "")
+    return values + (_(", and %(count)s more") % {"count": more} if more > 0 else "")

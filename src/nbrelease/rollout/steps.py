@@ -46,10 +46,11 @@ class Step(RolloutStep):
     def __str__(self) -> str:
         parts = [f"{self.time:%H:%M:%S}  {format_traffic(self.before)}"]
         parts[0] += f" -> {format_traffic(self.traffic)}"
-        if (seen := self.observed) is not None:
-            parts.append(f"{seen.requests} requests, {seen.errors} errors, p95 {seen.p95_ms} ms")
-            if seen.drift is not None:
-                parts[-1] += f", drift {seen.drift:.3f}"
+        if (observation := self.observed) is not None:
+            requests = f"{observation.requests} requests, {observation.errors} errors"
+            parts.append(f"{requests}, p95 {observation.p95_ms} ms")
+            if observation.drift is not None:
+                parts[-1] += f", drift {observation.drift:.3f}"
         parts.append(f"{self.decision}: {self.why}" if self.why else self.decision)
         return "\n          ".join(parts)
 
@@ -152,8 +153,8 @@ class Rollout:
         self._log(self.rollback.message)
         if self.rollback.state == "left":
             why = f"{self.steps[-1].why}; {self.rollback.message}"
-            left = {"decision": "leave as it is", "why": why}
-            self.steps[-1] = self.steps[-1].model_copy(update=left)
+            unchanged = {"decision": "leave as it is", "why": why}
+            self.steps[-1] = self.steps[-1].model_copy(update=unchanged)
 
     def shares(self, steps: Iterable[int]) -> Iterator[int]:
         """The shares to give the new deployment; ends at the first problem.
@@ -191,8 +192,8 @@ class Rollout:
             problems.append(Problem("not_collected", "no answers of both were collected"))
         if problems:
             now = self._endpoint.read().shares
-            named = [Problem(f"mirrored_{p.code}", f"mirrored: {p.message}") for p in problems]
-            self._append(now, now, observed, named)
+            mirrored = [Problem(f"mirrored_{p.code}", f"mirrored: {p.message}") for p in problems]
+            self._append(now, now, observed, mirrored)
 
     def step(self, share: int) -> Step:
         """Set the new deployment's share of the traffic, observe it, and decide.
@@ -200,9 +201,9 @@ class Rollout:
         Args:
             share: in per cent; the rest goes to the deployment that was live.
         """
-        wanted = {self.deployment: share}
+        target = {self.deployment: share}
         if self.previous is not None:
-            wanted[self.previous] = 100 - share
+            target[self.previous] = 100 - share
         before = traffic = self._written[-1]
         observed = None
         try:
@@ -211,18 +212,18 @@ class Rollout:
                 message = "another user changed the traffic"
                 message += f" from {format_traffic(before)} to {format_traffic(now)}"
                 return self._append(before, now, None, [Problem("traffic_changed", message)])
-            traffic = wanted
-            traffic = self._write(wanted)
+            traffic = target
+            traffic = self._write(target)
             observed = self._observe(share)
             problems = check_limits(observed, self._limits, self.deployment)
             if not problems and self.previous is not None:
                 observed = self._add_drift(observed, self.previous)
                 problems = check_limits(observed, self._limits, self.deployment)
         except (AzureError, RequestException) as error:  # not enough is known: a problem too
-            code, what = ("not_compared", "the predictions could not be compared")
+            code, message = ("not_compared", "the predictions could not be compared")
             if observed is None:
-                code, what = ("not_observed", "the step was not observed")
-            problems = [Problem(code, f"{what}: {_first_line(error)}")]
+                code, message = ("not_observed", "the step was not observed")
+            problems = [Problem(code, f"{message}: {_first_line(error)}")]
         return self._append(before, traffic, observed, problems)
 
     def keep_deployment(self, days: int) -> KeptDeployment | None:

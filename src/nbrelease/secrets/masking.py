@@ -324,12 +324,12 @@ def _find_in_coloured(text: str, known: Known) -> list[Match]:
         at = code.end()
     parts.append(text[at:])
     positions += range(at, len(text))
-    shown = "".join(parts).replace(
+    text = "".join(parts).replace(
         "\x1b[", "\x1b "
     )  # an incomplete colour code at the end of a cut text
     return [
         Match(positions[each.start], positions[each.end - 1] + 1, each.kind)
-        for each in find(shown, known)
+        for each in find(text, known)
     ]
 
 

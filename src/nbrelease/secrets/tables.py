@@ -58,16 +58,16 @@ def values_in_table(text: str, end: int) -> Iterator[Span]:
     if bar and bar in _BARS:
         yield from _bars(text, start, end, stop)
     elif quoted[:1] in ("\t", ",", ";"):
-        yield from _separated(text, start, end, stop, quoted[0])
+        yield from _find_in_separated_row(text, start, end, stop, quoted[0])
     elif not quoted.strip() or after.startswith(" "):
         before = text[start:end]
         separators = [each for each in "\t,;" if each in before]
         if not quoted.strip() and any(each in before for each in _BARS):
             yield from _bars(text, start, end, stop)
         elif separators and not quoted.strip():
-            yield from _separated(text, start, end, stop, separators[0])
+            yield from _find_in_separated_row(text, start, end, stop, separators[0])
         elif not separators:
-            yield from _aligned(text, start, end, stop)
+            yield from _find_in_aligned_row(text, start, end, stop)
 
 
 def is_cell_of_html(text: str, end: int) -> bool:
@@ -117,7 +117,9 @@ def _bars(text: str, start: int, end: int, stop: int) -> Iterator[Span]:
         yield cells[index + 1]
 
 
-def _separated(text: str, start: int, end: int, stop: int, separator: str) -> Iterator[Span]:
+def _find_in_separated_row(
+    text: str, start: int, end: int, stop: int, separator: str
+) -> Iterator[Span]:
     cells = _split(text, start, stop, separator)
     index = next((n for n, (a, b) in enumerate(cells) if a <= end <= b), None)
     if index is None or sum(a < b for a, b in cells) < 2:
@@ -135,7 +137,7 @@ def _separated(text: str, start: int, end: int, stop: int, separator: str) -> It
         yield below[index]
 
 
-def _aligned(text: str, start: int, end: int, stop: int) -> Iterator[Span]:
+def _find_in_aligned_row(text: str, start: int, end: int, stop: int) -> Iterator[Span]:
     following = _NEXT_TEXT.match(text, end, stop)
     if following:
         yield following.span(1)

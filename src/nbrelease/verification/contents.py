@@ -20,9 +20,9 @@ def manifest(pack: Pack) -> Result:
     problems = [
         Problem("NBV101", f"{name}: not a path inside the pack")
         for name in listed
-        if not _inside(name)
+        if not _is_relative_path(name)
     ]
-    existing = set(manifests.listed(pack.folder))
+    existing = set(manifests.list_files(pack.folder))
     problems += [Problem("NBV102", f"{name}: missing") for name in sorted(set(listed) - existing)]
     problems += [
         Problem("NBV103", f"{name}: not in the manifest") for name in sorted(existing - set(listed))
@@ -39,7 +39,7 @@ def manifest(pack: Pack) -> Result:
     )
 
 
-def _inside(name: str) -> bool:
+def _is_relative_path(name: str) -> bool:
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name
 

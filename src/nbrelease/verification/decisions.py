@@ -21,7 +21,7 @@ def gate_follows_criteria(pack: Pack) -> Result:
             f"{record.verdict} before the gate" if pack.negative else "no runbook published one"
         )
         return not_applicable(f"no gate: {reason}")
-    problems = [found for each in gate.criteria if (found := _contradiction(each))]
+    problems = [contradiction for each in gate.criteria if (contradiction := _contradiction(each))]
     counted = [each for each in gate.criteria if gate.champion == "stop" or not each.relative]
     met = bool(counted) and all(each.passed for each in counted)
     if gate.verdict == "passed" and not met:
@@ -35,8 +35,8 @@ def gate_follows_criteria(pack: Pack) -> Result:
         problems.append(Problem("NBV426", "the gate failed and the model was registered"))
     count = sum(1 for each in counted if each.passed)
     result = f"{gate.verdict}: {count} of {len(counted)} criteria met"
-    shown = len(gate.criteria) - len(counted)
-    return passed_unless(problems, result + (f", {shown} not counted" if shown else ""))
+    uncounted = len(gate.criteria) - len(counted)
+    return passed_unless(problems, result + (f", {uncounted} not counted" if uncounted else ""))
 
 
 def _contradiction(criterion: AnyCriterion) -> Problem | None:

@@ -28,7 +28,7 @@ def _names(pack: Pack) -> list[str]:
     """All files, with those of later entries."""
     later = (pack.folder / manifest.LATER).rglob("*")
     names = [path.relative_to(pack.folder).as_posix() for path in later if path.is_file()]
-    every = [*manifest.listed(pack.folder), manifest.NAME, *sorted(names)]
+    every = [*manifest.list_files(pack.folder), manifest.NAME, *sorted(names)]
     return [name for name in every if (pack.folder / name).is_file()]
 
 

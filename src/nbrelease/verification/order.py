@@ -33,10 +33,10 @@ def order(pack: Pack) -> Result:
     problems = [*_runbooks(record), *_stages(record), *_decisions(record), *_traffic(record)]
     for runbook in record.runbooks:
         problems += _cells(runbook, pack.notebooks[runbook.name])
-    shown = f"{record.started:%Y-%m-%d %H:%M:%S}"
+    start = f"{record.started:%Y-%m-%d %H:%M:%S}"
     end = f" to {record.ended:%H:%M:%S} UTC" if record.ended else " UTC"
     counts = f"{len(record.runbooks)} runbooks, {len(record.decisions)} decisions"
-    return passed_unless(problems, f"{shown}{end}: {counts} in order")
+    return passed_unless(problems, f"{start}{end}: {counts} in order")
 
 
 def _runbooks(record: ReleaseRecord) -> Iterator[Problem]:

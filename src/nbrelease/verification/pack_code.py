@@ -31,30 +31,30 @@ def export(pack: Pack) -> Result:
     except NbreleaseError as error:
         return failed([Problem("NBV501", str(error))])
     problems: list[Problem] = []
-    same = 0
+    equal_files = 0
     for each in exports:
         for file in each.files:
-            shown = layout.relative(file.path)
+            relative = layout.relative(file.path)
             if file.current is None:
                 problems.append(
-                    Problem("NBV502", f"code/{shown}: missing; code/{each.path} exports to it")
+                    Problem("NBV502", f"code/{relative}: missing; code/{each.path} exports to it")
                 )
             elif file.path.read_bytes() != file.text.encode("utf-8"):
                 line = _first_line(file.current, file.text)
                 problems.append(
                     Problem(
                         "NBV503",
-                        f"code/{shown}:{line}: differs from the export of code/{each.path}",
+                        f"code/{relative}:{line}: differs from the export of code/{each.path}",
                     )
                 )
             else:
-                same += 1
+                equal_files += 1
         if not each.files:
             reason = each.diagnostics[0].message if each.diagnostics else "no exported cells"
             problems.append(Problem("NBV504", f"code/{each.path}: cannot be exported: {reason}"))
-    written = {layout.relative(file.path) for each in exports for file in each.files}
+    exported = {layout.relative(file.path) for each in exports for file in each.files}
     for path in sorted(layout.exported.rglob("*.py")):
-        if layout.relative(path) not in written:
+        if layout.relative(path) not in exported:
             problems.append(
                 Problem("NBV505", f"code/{layout.relative(path)}: no notebook exports to it")
             )
@@ -65,7 +65,7 @@ def export(pack: Pack) -> Result:
     if not exports and not problems:
         return not_applicable("no notebook is exported")
     notebooks = ", ".join(each.path for each in exports)
-    return passed_unless(problems, f"{same} files equal to a new export of {notebooks}")
+    return passed_unless(problems, f"{equal_files} files equal to a new export of {notebooks}")
 
 
 def _first_line(existing: str, exported: str) -> int:
@@ -140,11 +140,11 @@ def _compare_output(
         if required and result.state == "passed":
             yield Problem("NBV516", f"cell {original.id}: its output was not checked")
         return
-    same = _plain_outputs(reference) == _plain_outputs(cell) or _equal_by_rules(
+    is_equal = _plain_outputs(reference) == _plain_outputs(cell) or _equal_by_rules(
         reference, cell, checker
     )
-    if same != result.check.passed:
-        word = "equals" if same else "differs from"
+    if is_equal != result.check.passed:
+        word = "equals" if is_equal else "differs from"
         yield Problem(
             "NBV517", f"cell {original.id}: its output {word} the source, the record says otherwise"
         )
@@ -168,5 +168,5 @@ def _equal_by_rules(
     import nbformat.v4
 
     two = {"cells": [reference, cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    expected, found = nbformat.v4.to_notebook(two).cells
-    return checker.compare(expected, found) is None
+    expected, actual = nbformat.v4.to_notebook(two).cells
+    return checker.compare(expected, actual) is None

@@ -41,7 +41,7 @@ def cells(pack: Pack) -> Result:
         where = f"notebooks/{name}.ipynb"
         problems += [each.at(where) for each in _notebook(claim, pack.notebooks[name])]
         if not pack.negative:
-            problems += [each.at(where) for each in _unexecuted(claim)]
+            problems += [each.at(where) for each in _check_executed(claim)]
     states = [cell.state for claim in claims.values() for cell in claim.cells]
     if not claims and pack.negative:
         return not_applicable(f"{pack.record.verdict} before the first runbook")
@@ -55,7 +55,7 @@ def cells(pack: Pack) -> Result:
     )
 
 
-def _unexecuted(claim: RunbookResult) -> Iterator[Problem]:
+def _check_executed(claim: RunbookResult) -> Iterator[Problem]:
     if claim.ended is None:
         yield Problem("NBV203", "was interrupted")
     if not any(cell.state == "passed" for cell in claim.cells):
@@ -89,7 +89,7 @@ def _notebook(claim: RunbookResult, content: Mapping[str, Any]) -> Iterator[Prob
         if values.get(name) != claim.values.get(name):
             values_differ = difference(claim.values.get(name), values.get(name), name)
             yield Problem("NBV209", f"published value {values_differ} in its cell")
-    yield from _injected(claim, code_cells.values())
+    yield from _check_parameters(claim, code_cells.values())
     counts = [
         cell["execution_count"] for cell in code_cells.values() if cell.get("execution_count")
     ]
@@ -114,7 +114,7 @@ def _state(result: CellResult, cell: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("NBV212", f"cell {result.id}: its error differs from its outputs")
 
 
-def _injected(claim: RunbookResult, code_cells: Any) -> Iterator[Problem]:
+def _check_parameters(claim: RunbookResult, code_cells: Any) -> Iterator[Problem]:
     """Parameters equal the literals that the injected cell assigns."""
     for cell in code_cells:
         if INJECTED not in cell.get("metadata", {}).get("tags", []):
@@ -251,9 +251,9 @@ def pages(pack: Pack) -> Result:
 def _card(pack: Pack, text: str) -> Iterator[Problem]:
     from nbrelease.report.model_card import card_contents
 
-    for said, times in Counter(card_contents(pack.record)).items():
-        if text.count(said) < times:
-            yield Problem("NBV234", f"model-card.md: does not contain '{_short(said)}'")
+    for content, times in Counter(card_contents(pack.record)).items():
+        if text.count(content) < times:
+            yield Problem("NBV234", f"model-card.md: does not contain '{_short(content)}'")
 
 
 def _first_difference(existing: str, rendered: str) -> str:

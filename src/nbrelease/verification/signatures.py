@@ -18,7 +18,7 @@ def signature(pack: Pack) -> Result:
         problems += [
             Problem("NBV702", f"{name}: {text}")
             for key in pack.keys
-            for text in envelope.forged(key)
+            for text in envelope.signature_problems(key)
         ]
     for key in pack.keys:
         if not any(each.signed_by(key) for each in envelopes.values()):

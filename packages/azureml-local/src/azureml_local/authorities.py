@@ -28,7 +28,7 @@ def write(folder: Path, bundles: Iterable[bytes]) -> None:
     from cryptography import x509
     from cryptography.utils import CryptographyDeprecationWarning
 
-    taken: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     for bundle in bundles:
         for pem in CERTIFICATE.findall(bundle):
             with warnings.catch_warnings():
@@ -38,8 +38,8 @@ def write(folder: Path, bundles: Iterable[bytes]) -> None:
                     name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
                 except ValueError:
                     continue  # invalid, from a bundle of the user; OpenSSL ignores it, too
-            (folder / f"{name}.{taken[name]}").write_bytes(pem)
-            taken[name] += 1
+            (folder / f"{name}.{numbers[name]}").write_bytes(pem)
+            numbers[name] += 1
 
 
 def subject_hash(name: x509.Name) -> str:
@@ -66,13 +66,13 @@ def _attribute(attribute: x509.NameAttribute[str | bytes]) -> bytes:
 
 def _oid(dotted: str) -> bytes:
     first, second, *rest = map(int, dotted.split("."))
-    found = bytearray()
+    encoded = bytearray()
     for number in (40 * first + second, *rest):
         digits = [number & 0x7F]
         while number := number >> 7:
             digits.append(0x80 | number & 0x7F)
-        found += bytes(reversed(digits))
-    return bytes(found)
+        encoded += bytes(reversed(digits))
+    return bytes(encoded)
 
 
 def _der(tag: int, content: bytes) -> bytes:

@@ -39,19 +39,19 @@ def ensure(folder: Path) -> Certificates:
     """The certificates in ``folder``; renewed if missing or valid for less than 30 days."""
     from cryptography import x509
 
-    found = Certificates(
+    paths = Certificates(
         folder / "server.pem", folder / "server.key", folder / "ca-bundle.pem", folder / "ca"
     )
-    if all(map(Path.exists, (found.certificate, found.key, found.bundle, found.authorities))):
-        leaf = x509.load_pem_x509_certificate(found.certificate.read_bytes())
+    if all(map(Path.exists, (paths.certificate, paths.key, paths.bundle, paths.authorities))):
+        leaf = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
         now = datetime.datetime.now(datetime.UTC)
         # The clock may have gone back since then.
         is_valid = leaf.not_valid_before_utc <= now
         is_valid &= leaf.not_valid_after_utc - now > datetime.timedelta(days=RENEW_DAYS)
-        if is_valid and found.bundle.read_bytes().endswith(b"".join(_other_bundles())):
-            return found
-    _make(folder, found)
-    return found
+        if is_valid and paths.bundle.read_bytes().endswith(b"".join(_other_bundles())):
+            return paths
+    _make(folder, paths)
+    return paths
 
 
 def _make(folder: Path, files: Certificates) -> None:
@@ -114,10 +114,10 @@ def _make(folder: Path, files: Certificates) -> None:
     )
     trusted = [authority.public_bytes(pem), *_other_bundles()]
     _private(files.bundle, b"".join(trusted))
-    beside = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
-    authorities.write(beside, trusted)
+    staging = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
+    authorities.write(staging, trusted)
     shutil.rmtree(files.authorities, ignore_errors=True)
-    beside.rename(files.authorities)
+    staging.rename(files.authorities)
 
 
 def _other_bundles() -> list[bytes]:

@@ -50,7 +50,7 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
         new = {"tags": object_of(body, "tags"), "location": location, "properties": properties}
         target = workspace.documents.put(KIND, name, new)
         return JSONResponse(
-            _shown(workspace, target),
+            _render_compute(workspace, target),
             status_code=200 if old else 201,
             headers=operations.completed_headers(workspace),
         )
@@ -59,14 +59,16 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
         return JSONResponse(
-            _shown(workspace, workspace.require(KIND, request.path_params["name"], "Compute"))
+            _render_compute(
+                workspace, workspace.require(KIND, request.path_params["name"], "Compute")
+            )
         )
 
     @routes.add("GET", WORKSPACE + "/computes", "Compute - List")
     async def list_all(request: Request) -> Response:
         workspace = state.workspace(request)
         computes = workspace.documents.entries(KIND)
-        return JSONResponse({"value": [_shown(workspace, target) for target in computes]})
+        return JSONResponse({"value": [_render_compute(workspace, target) for target in computes]})
 
     @routes.add("DELETE", ONE, "Compute - Delete")
     async def delete(request: Request) -> Response:
@@ -163,7 +165,7 @@ def _scale(settings: dict[str, Any]) -> dict[str, Any]:
     return {**scale, "minNodeCount": min_nodes, "maxNodeCount": max_nodes}
 
 
-def _shown(workspace: Workspace, target: Resource) -> dict[str, Any]:
+def _render_compute(workspace: Workspace, target: Resource) -> dict[str, Any]:
     return workspace.document(
         f"computes/{target.name}",
         location=target.body.get("location") or LOCATION,

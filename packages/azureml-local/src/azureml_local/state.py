@@ -126,13 +126,13 @@ class Workspace:
             BadRequest: it is another kind of address, or outside of the datastore.
         """
         if BLOB_HOST in uri and uri.startswith("https://"):
-            return self._uploaded(uri)
+            return self._find_blob(uri)
         match = DATASTORE_PATH.fullmatch(uri)
         if match is None:
             raise BadRequest(f"{uri} is not in a datastore of this workspace")
         return inside(self.container(match[1]), match[2])
 
-    def _uploaded(self, uri: str) -> Path:
+    def _find_blob(self, uri: str) -> Path:
         """The local path of a blob by its address, in the workspace's account or a registry's."""
         host, _, rest = uri.partition("?")[0].partition(BLOB_HOST)
         container, _, path = rest.partition("/")

@@ -106,7 +106,7 @@ class InvalidPipeline(PipelinesError):
         super().__init__(str(self.diagnostics[0]))
 
     @staticmethod
-    def of(diagnostics: Iterable[Diagnostic]) -> InvalidPipeline:
+    def from_diagnostics(diagnostics: Iterable[Diagnostic]) -> InvalidPipeline:
         """One error for several diagnostics."""
         first, *others = diagnostics
         error = InvalidPipeline(first.code, first.message, first.at, first.fix)
@@ -162,7 +162,7 @@ class Problems:
             InvalidPipeline: at least one problem was collected.
         """
         if self.diagnostics:
-            raise InvalidPipeline.of(self.diagnostics)
+            raise InvalidPipeline.from_diagnostics(self.diagnostics)
 
 
 class ExpressionError(PipelinesError):

@@ -142,15 +142,15 @@ def _pipeline(data: Mapping[str, Any]) -> Value:
 
 def _status(slot: str, request: Mapping[str, Any]) -> StepStatus | DependencyStatus:
     job = str(request.get("jobStatus") or "Succeeded")
-    given = request.get("results")
-    if given is None:  # the dependencies have results too
-        given = _results(request.get("context") or {})
-    if job not in RESULTS or not isinstance(given, Mapping):
+    results = request.get("results")
+    if results is None:  # the dependencies have results too
+        results = _results(request.get("context") or {})
+    if job not in RESULTS or not isinstance(results, Mapping):
         message = "'jobStatus' must be a result, 'results' an object of results by name"
         raise UsageError("eval-request", message)
     if slot == "step-condition":
         return StepStatus(_result(job), job == "Canceled")
-    results = {str(name).lower(): _result(result) for name, result in given.items()}
+    results = {str(name).lower(): _result(result) for name, result in results.items()}
     return DependencyStatus(results, frozenset(results), job == "Canceled")
 
 

@@ -142,7 +142,7 @@ def load_pipeline(
     pipeline = problems.collect(read_pipeline, expanded.document)
     if expanded.problems:  # do not report what is missing because it could not be expanded
         independent = [d for d in problems.diagnostics if d.code.startswith(_INDEPENDENT)]
-        raise InvalidPipeline.of((*expanded.problems, *independent))
+        raise InvalidPipeline.from_diagnostics((*expanded.problems, *independent))
     if pipeline is not None:
         folders = parse_folders(repositories or {})
         for resource in pipeline.repositories:
@@ -225,13 +225,13 @@ def _find_repositories(
     root: Path,
     arguments: Mapping[str, Node],
     variables: Mapping[str, str],
-    given: Mapping[str, Path | str],
+    folders_by_alias: Mapping[str, Path | str],
 ) -> dict[str, Path]:
     """Return the folders of other repositories at their refs.
 
     ``resources`` are expanded first, because templates need them.
     """
-    folders = parse_folders(given)
+    folders = parse_folders(folders_by_alias)
     entries = tuple(e for e in document.entries if e[0].text in ("parameters", "resources"))
     resources: tuple[RepositoryResource, ...] = ()
     if folders and document.get("resources") is not None:

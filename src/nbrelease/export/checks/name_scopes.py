@@ -32,13 +32,13 @@ class _NameScopes:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.export_cells = source.of(Role.EXPORT)
-        self.main_cells = source.of(Role.MAIN)
-        self.parameters = _union(cell.defined for cell in source.of(Role.PARAMETERS))
-        exported = (*self.export_cells, *self.main_cells, *source.of(Role.PARAMETERS))
-        self.imported = _union(cell.imported for cell in exported)
-        self.module_names = _union(cell.defined for cell in self.export_cells)
-        self.main_locals = _union(cell.defined for cell in self.main_cells)
+        self.export_cells = source.cells_with(Role.EXPORT)
+        self.main_cells = source.cells_with(Role.MAIN)
+        self.parameters = _union(cell.defined_names for cell in source.cells_with(Role.PARAMETERS))
+        exported = (*self.export_cells, *self.main_cells, *source.cells_with(Role.PARAMETERS))
+        self.imported = _union(cell.imported_names for cell in exported)
+        self.module_names = _union(cell.defined_names for cell in self.export_cells)
+        self.main_locals = _union(cell.defined_names for cell in self.main_cells)
         self.exported_star_import = any(_star_import(cell) for cell in exported)
         self.possible = _union(cell.possible_names for cell in exported)
         self.known = name_usage.BUILTINS | self.imported | self.possible
@@ -54,7 +54,7 @@ class _NameScopes:
     def _check_parameters_cell(self) -> None:
         """Check names in annotations and defaults, such as Literal and date."""
         generated = {each.bound for each in command_line.imports(self.source.parameters)}
-        for cell in self.source.of(Role.PARAMETERS) if self.main_cells else ():
+        for cell in self.source.cells_with(Role.PARAMETERS) if self.main_cells else ():
             known = self.known | generated | self.parameters
             for name in sorted(cell.names.immediate - known):
                 self._report_missing(cell, name, immediate=True)
@@ -66,12 +66,12 @@ class _NameScopes:
             known = self.known | self.module_names | cell.names.immediate
             for name in sorted(cell.names.deferred - known):
                 self._report_missing(cell, name, immediate=False)
-            defined_before |= cell.defined
+            defined_before |= cell.defined_names
 
     def _check_main_cells(self) -> None:
         defined_before = set(self.parameters | self.module_names)
         for cell in self.main_cells:
-            for name in sorted(cell.defined & self.module_names):
+            for name in sorted(cell.defined_names & self.module_names):
                 self.source.report(
                     rules.SHADOWED,
                     cell.cell,
@@ -84,17 +84,17 @@ class _NameScopes:
             known = self.known | defined_before | self.main_locals | cell.names.immediate
             for name in sorted(cell.names.deferred - known):
                 self._report_missing(cell, name, immediate=False)
-            defined_before |= cell.defined
+            defined_before |= cell.defined_names
 
     def _check_immediate_names(self, cell: CodeCell, defined_before: set[str]) -> None:
         for name in sorted(cell.names.immediate - self.known - defined_before):
-            if name not in cell.defined or name_usage.is_read_too_early(cell.tree, name):
+            if name not in cell.defined_names or name_usage.is_read_too_early(cell.tree, name):
                 self._report_missing(cell, name, immediate=True)
 
     def _check_test_cells(self) -> None:
-        test_cells = self.source.of(Role.TEST)
-        fixtures = _union(cell.defined for cell in test_cells if is_pytest_code(cell.tree))
-        imported = _union(cell.imported for cell in test_cells)
+        test_cells = self.source.cells_with(Role.TEST)
+        fixtures = _union(cell.defined_names for cell in test_cells if is_pytest_code(cell.tree))
+        imported = _union(cell.imported_names for cell in test_cells)
         for cell in test_cells:
             known = self.known | self.module_names | cell.names.bound | fixtures | imported
             for name in sorted((cell.names.immediate | cell.names.deferred) - known):
@@ -112,7 +112,7 @@ class _NameScopes:
             message = f"{name} is defined in the test cell {cells[0].cell.id}; each test runs alone"
             fix = f"define {name} in this cell, or make it a pytest fixture"
         elif cells := self.source.definitions(name, Role.NONE):
-            imported = name in cells[0].imported
+            imported = name in cells[0].imported_names
             if imported and self._may_be_star_imported(cell):
                 return
             rule = rules.IMPORT if imported else rules.TEST_STATE
@@ -172,7 +172,7 @@ class _NameScopes:
     def _report_not_exported(
         self, cell: CodeCell, name: str, definition: CodeCell, node: ast.AST | None
     ) -> None:
-        if name in definition.imported:
+        if name in definition.imported_names:
             if self._may_be_star_imported(cell):
                 return
             rule, verb, tag = rules.IMPORT, "imported", "export"
@@ -195,7 +195,7 @@ class _NameScopes:
     def _report_undefined(self, cell: CodeCell, name: str) -> None:
         if self._may_be_star_imported(cell):
             return
-        for other in self.source.of(Role.NONE):
+        for other in self.source.cells_with(Role.NONE):
             if star := _star_import(other):
                 self.source.report(
                     rules.IMPORT,
@@ -242,7 +242,7 @@ class _NameScopes:
                     )
             if cell.role is not Role.EXPORT:
                 continue
-            for name in sorted(cell.defined):
+            for name in sorted(cell.defined_names):
                 if name in RESERVED_NAMES and self.source.runnable:
                     self._report_assignment(
                         rules.RESERVED,

@@ -13,7 +13,7 @@ DISPLAY_METHODS = frozenset({"head", "tail", "sample", "describe", "info", "valu
 
 def check(source: Source) -> None:
     """Report code for a user of the notebook, top-level ``await`` and star imports."""
-    for cell in source.of(Role.EXPORT, Role.MAIN, Role.TEST):
+    for cell in source.cells_with(Role.EXPORT, Role.MAIN, Role.TEST):
         if "await" in cell.code or "async" in cell.code:
             _check_await(source, cell)
         _check_input(source, cell)

@@ -70,7 +70,7 @@ def _reduce(function: Any) -> Callable[[ScoredRows], Measure]:
     return prepare
 
 
-def _explained(*, centered: bool) -> Callable[[ScoredRows], Measure]:
+def _prepare_explained_variance(*, centered: bool) -> Callable[[ScoredRows], Measure]:
     """One minus the errors' share of the label's variance; the errors' own mean counts or not."""
 
     def prepare(rows: ScoredRows) -> Measure:
@@ -123,6 +123,8 @@ _LOWER = {
 
 METRICS = [
     *(Metric(name, "lower", "regression", prepare) for name, prepare in _LOWER.items()),
-    Metric("r2", "higher", "regression", _explained(centered=False)),
-    Metric("explained_variance", "higher", "regression", _explained(centered=True)),
+    Metric("r2", "higher", "regression", _prepare_explained_variance(centered=False)),
+    Metric(
+        "explained_variance", "higher", "regression", _prepare_explained_variance(centered=True)
+    ),
 ]

@@ -66,8 +66,8 @@ def predicted_actual(rows: ScoredRows) -> tuple[list[Point], list[Point]]:
     order = np.argsort(prediction, kind="stable")
     steps = np.unique(np.linspace(0, len(order) - 1, SAMPLE_POINTS).astype(int))
     sample = order[steps]
-    points = [(_rounded(prediction[i]), _rounded(label[i])) for i in sample]
-    residuals = [(_rounded(prediction[i]), _rounded(label[i] - prediction[i])) for i in sample]
+    points = [(_round(prediction[i]), _round(label[i])) for i in sample]
+    residuals = [(_round(prediction[i]), _round(label[i] - prediction[i])) for i in sample]
     return points, residuals
 
 
@@ -76,7 +76,7 @@ def errors_by_horizon(rows: ScoredRows, steps_ahead: NDArray[Any]) -> list[Point
     label, prediction = rows.numbers
     error = np.abs(label - prediction)
     return [
-        (float(step), _rounded(error[steps_ahead == step].mean()))
+        (float(step), _round(error[steps_ahead == step].mean()))
         for step in np.unique(steps_ahead[~np.isnan(steps_ahead)])
     ]
 
@@ -87,5 +87,5 @@ def _thin_out(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Point]:
     return [(round(float(x[i]), 6), round(float(y[i]), 6)) for i in steps]
 
 
-def _rounded(number: Any) -> float:
+def _round(number: Any) -> float:
     return float(f"{float(number):.6g}")

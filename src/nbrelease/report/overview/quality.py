@@ -37,10 +37,10 @@ def box(writer: FactWriter) -> Box:
 
 
 def _of_the_training_job(writer: FactWriter) -> tuple[Fact, list[Fact]]:
-    shown = main_metrics(writer.record, HEADLINE_METRICS)
-    if not shown:
+    metrics = main_metrics(writer.record, HEADLINE_METRICS)
+    if not metrics:
         return writer.fact("not-measured", "Not measured"), []
-    return _values(writer, shown, "metrics"), [
+    return _values(writer, metrics, "metrics"), [
         writer.fact("not-compared", "Not compared with the champion, no confidence intervals.")
     ]
 
@@ -80,7 +80,7 @@ def _level_and_rows(writer: FactWriter, comparison: Comparison) -> dict[str, Any
 def _values(writer: FactWriter, values: Mapping[str, float], source: str) -> Fact:
     import markupsafe
 
-    shown = [
+    metrics = [
         writer.fact(
             "value", "%(metric)s %(value)s",
             metric=metric_name(name, writer.translate),
@@ -88,7 +88,7 @@ def _values(writer: FactWriter, values: Mapping[str, float], source: str) -> Fac
         ).text
         for name, value in values.items()
     ]  # fmt: skip
-    return Fact("metrics", markupsafe.Markup(" · ").join(shown))
+    return Fact("metrics", markupsafe.Markup(" · ").join(metrics))
 
 
 def _result(

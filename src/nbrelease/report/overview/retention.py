@@ -18,9 +18,9 @@ def box(writer: FactWriter) -> Box:
 
 
 def _retention(writer: FactWriter) -> tuple[Fact, list[Fact]]:
-    record, back = writer.record, writer.record.rollback
-    if back is not None and back.keep_until is not None:
-        return _kept_until(writer, back.keep_until, "rollback", back.origin)
+    record, rollback = writer.record, writer.record.rollback
+    if rollback is not None and rollback.keep_until is not None:
+        return _kept_until(writer, rollback.keep_until, "rollback", rollback.origin)
     if record.keep_previous_until is not None and record.verdict != "rolled back":
         until, previous = record.keep_previous_until, record.previous_deployment
         return _kept_until(writer, until, "keep_previous_until", previous)
@@ -37,8 +37,8 @@ def _retention(writer: FactWriter) -> tuple[Fact, list[Fact]]:
 def _kept_until(
     writer: FactWriter, day: date, source: str, deployment: str | None
 ) -> tuple[Fact, list[Fact]]:
-    shown = writer.linked(source, f"{day:%Y-%m-%d}")
-    lead = writer.fact("kept-until", "Kept until %(day)s", day=shown)
+    until = writer.linked(source, f"{day:%Y-%m-%d}")
+    lead = writer.fact("kept-until", "Kept until %(day)s", day=until)
     if not deployment:
         return lead, []
     return lead, [writer.fact("kept", "%(name)s stays deployed with 0 %% traffic", name=deployment)]

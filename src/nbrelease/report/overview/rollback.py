@@ -17,7 +17,7 @@ def box(writer: FactWriter) -> Box:
     tone: Tone = ""
     because = record.because.code if record.because else ""
     if record.verdict == "rolled back" and because:
-        lead, details = _done(writer)
+        lead, details = _completed(writer)
     elif because == "traffic left":
         lead, details = _manual(writer)
         tone = "bad"
@@ -35,7 +35,7 @@ def box(writer: FactWriter) -> Box:
     return Box("rollback", label, lead, [*details, *_steps(writer)], tone)
 
 
-def _done(writer: FactWriter) -> tuple[Fact, list[Fact]]:
+def _completed(writer: FactWriter) -> tuple[Fact, list[Fact]]:
     record = writer.record
     to = record.rollback.to if record.rollback else record.previous_deployment
     lead = writer.fact("done", "Rolled back")

@@ -53,7 +53,7 @@ MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
         (formats.duration, None, "–"),
         (formats.source_name, "html/02_train.html#record", "02_train · record"),
         (formats.source_name, "decisions.json", "decisions.json"),
-        (formats.shortened, {"a": [1]}, '{"a": [1]}'),
+        (formats.shorten, {"a": [1]}, '{"a": [1]}'),
     ],
 )
 def test_a_value_is_formatted(form, value, text):
@@ -72,13 +72,13 @@ def test_values_of_a_metric_have_the_same_decimals():
 
 
 def test_a_long_value_is_cut():
-    assert formats.shortened("x" * 500, 10) == "xxxxxxxxxx …"
+    assert formats.shorten("x" * 500, 10) == "xxxxxxxxxx …"
 
 
 def test_a_long_value_has_an_outline():
     profile = {"rows": 15000, "columns": [{"name": f"column {n}"} for n in range(20)]}
     assert formats.outline(profile) == "rows, columns"
-    assert json.loads(formats.indented(profile)) == profile
-    assert formats.indented(profile).count("\n") > 20
+    assert json.loads(formats.indent_json(profile)) == profile
+    assert formats.indent_json(profile).count("\n") > 20
     assert formats.outline(list(range(100)), 20).startswith("[0, 1, 2")
     assert formats.outline({"rows": 1}) == formats.outline("x" * 500) == formats.outline(7) == ""

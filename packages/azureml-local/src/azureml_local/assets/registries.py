@@ -71,14 +71,14 @@ def _management(routes: Routes, state: State) -> None:
         description = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
         created = state.find_registry(name) is None
         registry = state.create_registry(name, params["subscription"], params["group"], description)
-        return JSONResponse(_shown(registry), status_code=201 if created else 200)
+        return JSONResponse(_render_registry(registry), status_code=201 if created else 200)
 
     @routes.add("GET", one, "Registries - Get")
     async def get(request: Request) -> Response:
         registry = state.find_registry(request.path_params["registry"])
         if registry is None:
             raise NotFound(f"Registry {request.path_params['registry']} was not found.")
-        return JSONResponse(_shown(registry))
+        return JSONResponse(_render_registry(registry))
 
     @routes.add("GET", REGISTRIES, "Registries - List")
     async def list_all(request: Request) -> Response:
@@ -86,11 +86,11 @@ def _management(routes: Routes, state: State) -> None:
         registries = [
             registry for registry in _registries(state) if registry.group.lower() == group
         ]
-        return JSONResponse({"value": [_shown(registry) for registry in registries]})
+        return JSONResponse({"value": [_render_registry(registry) for registry in registries]})
 
     @routes.add("GET", OF_SUBSCRIPTION, "Registries - List of a subscription")
     async def list_of_subscription(request: Request) -> Response:
-        return JSONResponse({"value": [_shown(each) for each in _registries(state)]})
+        return JSONResponse({"value": [_render_registry(each) for each in _registries(state)]})
 
     @routes.add("DELETE", one, "Registries - Delete")
     async def delete(request: Request) -> Response:
@@ -195,7 +195,7 @@ def _registries(state: State) -> list[Workspace]:
     return [state.workspace_by_key(each.name) for each in state.store.entries("", KIND)]
 
 
-def _shown(registry: Workspace) -> dict[str, Any]:
+def _render_registry(registry: Workspace) -> dict[str, Any]:
     resource = registry.state.store.get("", KIND, registry.key)
     description = resource.body.get("about", {}) if resource else {}
     return {

@@ -56,8 +56,8 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     async def containers(request: Request) -> Response:
         assets = assets_of(request)
         documents = [assets.container_document(name) for name in assets.names()]
-        shown = [each for each in documents if matches_list_view(request, each["properties"])]
-        return JSONResponse({"value": shown})
+        listed = [each for each in documents if matches_list_view(request, each["properties"])]
+        return JSONResponse({"value": listed})
 
     @routes.add("GET", base, f"{title} containers - Get")
     async def container(request: Request) -> Response:

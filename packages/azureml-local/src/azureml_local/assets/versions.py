@@ -88,7 +88,7 @@ class Assets:
         """
         asset = self.workspace.documents.get(self.kind, name, version)
         if asset is None and version == DEFAULT_VERSION:
-            active = [each for each in self.versions(name) if not _archived(each)]
+            active = [each for each in self.versions(name) if not _is_archived(each)]
             asset = active[-1] if active else None
         if asset is None:
             raise NotFound(
@@ -151,7 +151,7 @@ class Assets:
         with documents.transaction():
             old = documents.get(self.kind, name, version)
             if old is not None:
-                properties = _updated(old, properties, f"{self.title} {name}:{version}")
+                properties = _update_body(old, properties, f"{self.title} {name}:{version}")
             return documents.put(self.kind, name, properties, version), old is None
 
     def update_container(self, name: str, properties: dict[str, Any]) -> None:
@@ -172,7 +172,7 @@ class Assets:
         versions, container = self.versions(name), self.container(name)
         if not versions and container is None:
             raise NotFound(f"{self.title} container {name} was not found.", "UserError")
-        active = [each for each in versions if not _archived(each)] or versions
+        active = [each for each in versions if not _is_archived(each)] or versions
         latest = active[-1] if active else None
         return self.workspace.document(
             f"{self.kind}/{versions[0].name if versions else name}",
@@ -281,11 +281,11 @@ def _system_data(first: Resource, last: Resource) -> dict[str, Any]:
     return {**first.system_data, **changed, "lastModifiedAt": last.modified}
 
 
-def _archived(asset: Resource) -> bool:
+def _is_archived(asset: Resource) -> bool:
     return bool(asset.body.get("isArchived", False))
 
 
-def _updated(old: Resource, properties: dict[str, Any], title: str) -> dict[str, Any]:
+def _update_body(old: Resource, properties: dict[str, Any], title: str) -> dict[str, Any]:
     """The body of an existing version with its mutable fields updated.
 
     Raises:

@@ -92,7 +92,7 @@ def _account_token(profile: Profile, arguments: Arguments) -> dict[str, Any]:
         raise AzError("resource and scope can't be provided at the same time.")
     if arguments.tenant and arguments.subscription:
         raise AzError("--tenant and --subscription can't be provided at the same time.")
-    server = ServerClient.of(profile.data)
+    server = ServerClient.from_folder(profile.data)
     scope = (arguments.scope or "").removesuffix("/.default")
     token = server.token(arguments.resource or scope or f"{server.url}/")
     expires = datetime.fromtimestamp(int(token["expires_on"]), UTC).astimezone()
@@ -239,7 +239,7 @@ def _extension_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
 def _group(profile: Profile, arguments: Arguments) -> dict[str, Any]:
     subscription = profile.subscription(arguments.subscription)
     path = f"/subscriptions/{subscription}/resourceGroups/{quote(arguments.name, safe='')}"
-    group = ServerClient.of(profile.data).request("GET", path)
+    group = ServerClient.from_folder(profile.data).request("GET", path)
     return {
         "id": path,
         "location": group["location"],

@@ -31,7 +31,7 @@ def run(data: Path, argv: list[str]) -> int | None:
         except FileNotFoundError:
             content = None
         if content is None or attempt:
-            content = ServerClient.of(data).request("POST", PATH)
+            content = ServerClient.from_folder(data).request("POST", PATH)
         if not content["address"]:
             return None
         try:

@@ -32,7 +32,7 @@ class ServerClient:
     env: dict[str, str]
 
     @classmethod
-    def of(cls, data: Path) -> ServerClient:
+    def from_folder(cls, data: Path) -> ServerClient:
         """The client of the server of a data folder.
 
         Raises:

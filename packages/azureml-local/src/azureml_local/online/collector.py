@@ -123,12 +123,10 @@ class Collector:
 
 def _input_rows(body: bytes) -> list[dict[str, Any]]:
     """The rows of a request body, with column names if it has them; empty for a GET request."""
-    given = json.loads(body)["input_data"] if body else []
-    if isinstance(given, dict) and "data" not in given:
-        return _column_rows(given)
-    columns, rows = (
-        (given.get("columns"), given["data"]) if isinstance(given, dict) else (None, given)
-    )
+    data = json.loads(body)["input_data"] if body else []
+    if isinstance(data, dict) and "data" not in data:
+        return _column_rows(data)
+    columns, rows = (data.get("columns"), data["data"]) if isinstance(data, dict) else (None, data)
     rows = [row if isinstance(row, list) else [row] for row in rows]
     return [dict(zip(columns or map(str, range(len(row))), row, strict=False)) for row in rows]
 

@@ -114,7 +114,7 @@ class Deployments:
             "files": vars(files),
         }
         if old is not None:
-            document["before"] = old.body.get("before") if _failed(old) else _version(old.body)
+            document["before"] = old.body.get("before") if _is_failed(old) else _version(old.body)
         with state.store.transaction():
             operation = document["operation"] = self._operations.start(workspace)
             deployment = ONLINE.put_deployment(workspace, endpoint.name, own_name, document)
@@ -274,7 +274,7 @@ def _sampling_rates(properties: DeploymentProperties) -> dict[str, float]:
     }
 
 
-def _failed(deployment: Deployment) -> bool:
+def _is_failed(deployment: Deployment) -> bool:
     return str(deployment.body["state"]) == "Failed"
 
 

@@ -75,13 +75,13 @@ class Endpoints:
     async def _delete(self, request: Request) -> Response:
         workspace, name = self._state.workspace(request), request.path_params["endpoint"]
         with self._state.store.transaction():
-            there = workspace.documents.delete(ONLINE.endpoints, name)
+            existed = workspace.documents.delete(ONLINE.endpoints, name)
             deployments = ONLINE.deployments_in(workspace, name)
             for each in deployments:
                 each.delete()
         for each in deployments:
             await self._deployments.end(each)
-        return Response(status_code=200 if there else 204)
+        return Response(status_code=200 if existed else 204)
 
     async def _list_keys(self, request: Request) -> Response:
         endpoint = self._find(request)
@@ -94,12 +94,12 @@ class Endpoints:
 
     async def _regenerate_keys(self, request: Request) -> Response:
         endpoint = self._find(request)
-        which = text_of(await json_of(request), "keyType", "Primary").lower()
-        if which not in ("primary", "secondary"):
+        key_type = text_of(await json_of(request), "keyType", "Primary").lower()
+        if key_type not in ("primary", "secondary"):
             raise BadRequest(
-                f"keyType must be Primary or Secondary, not {which!r}", target="keyType"
+                f"keyType must be Primary or Secondary, not {key_type!r}", target="keyType"
             )
-        endpoint.keys[f"{which}Key"] = _create_key()
+        endpoint.keys[f"{key_type}Key"] = _create_key()
         ONLINE.put(endpoint.workspace, endpoint.name, endpoint.body)
         return Response(status_code=200)
 

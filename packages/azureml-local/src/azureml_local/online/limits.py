@@ -94,11 +94,11 @@ def _parse_seconds(name: str, value: Any) -> float:
     return parse_duration(value, name).total_seconds()
 
 
-def _parse_integer(name: str, value: Any, least: int, most: int) -> int:
-    whole = str(value).isascii() and str(value).isdigit() and len(str(value)) < 10
-    if isinstance(value, bool) or not whole or not least <= int(value) <= most:
+def _parse_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
+    is_integer = str(value).isascii() and str(value).isdigit() and len(str(value)) < 10
+    if isinstance(value, bool) or not is_integer or not minimum <= int(value) <= maximum:
         raise BadRequest(
-            f"{name} must be an integer from {least} to {most}, not {value!r}",
+            f"{name} must be an integer from {minimum} to {maximum}, not {value!r}",
             "UserError",
             target=name,
         )

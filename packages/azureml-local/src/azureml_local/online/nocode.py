@@ -42,9 +42,9 @@ class AnyParameterType(AbstractParameterType):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def convert(self, given: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """The input."""
-        return given
+        return value
 
     def input_to_swagger(self) -> dict[str, Any]:
         """An object without properties."""
@@ -74,23 +74,23 @@ class ArrayParameterType(FrameParameterType):
         self._names = [str(name) for name in sample.columns]
         self._order = sorted(self._names)
 
-    def convert(self, given: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """An array in the order of the signature, or a data frame if the request is not plain."""
-        array = self._plain_array(given)
-        return super().convert(given) if array is None else array
+        array = self._plain_array(value)
+        return super().convert(value) if array is None else array
 
-    def _plain_array(self, given: Any) -> Any:
-        if not isinstance(given, dict) or set(given) - {"columns", "index", "data"}:
+    def _plain_array(self, value: Any) -> Any:
+        if not isinstance(value, dict) or set(value) - {"columns", "index", "data"}:
             return None
-        columns, rows = given.get("columns"), given.get("data")
+        columns, rows = value.get("columns"), value.get("data")
         if not isinstance(columns, list) or not isinstance(rows, list):
             return None
         if columns != self._names and (
             any(type(name) is not str for name in columns) or sorted(columns) != self._order
         ):
             return None
-        index = given.get("index", [])
-        if "index" in given and (
+        index = value.get("index", [])
+        if "index" in value and (
             type(index) is not list
             or len(index) != len(rows)
             or any(type(each) is not int for each in index)
@@ -147,7 +147,7 @@ def load_model_server(folder: Path, name: str, *, with_mlflow: bool = False) -> 
     @schema_decorators.output_schema(output)
     def run(input_data: Any, params: Any = None) -> Any:
         if not _is_converted(input_data):
-            input_data = _untyped_input(input_data)
+            input_data = _parse_untyped_input(input_data)
         return to_json_value(predict(input_data, params))
 
     signature = ", ".join(str(each.name) for each in description.columns) or "no named columns"
@@ -163,9 +163,9 @@ class _Checked(AbstractParameterType):
         super().__init__(inner.sample_input)
         self._inner = inner
 
-    def convert(self, given: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         try:
-            return self._inner.convert(given)
+            return self._inner.convert(value)
         except CONVERSION_ERRORS as error:
             raise InvalidInput(f"{type(error).__name__}: {error}") from error
 
@@ -173,13 +173,13 @@ class _Checked(AbstractParameterType):
         return self._inner.input_to_swagger()
 
 
-def _require_64_bits(given: Any) -> None:
+def _require_64_bits(value: Any) -> None:
     """Refuse integers that ``pandas.read_json`` would wrap to 64 bits without an error."""
-    if isinstance(given, int):
-        if not -(2**63) <= given < 2**64:
-            raise OverflowError(f"{given} has more than 64 bits")
-    elif isinstance(given, list | dict):
-        for each in given.values() if isinstance(given, dict) else given:
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise OverflowError(f"{value} has more than 64 bits")
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
             _require_64_bits(each)
 
 
@@ -290,15 +290,15 @@ def _params_sample(description: Description) -> dict[str, Any] | None:
     return samples
 
 
-def _is_converted(given: Any) -> bool:
+def _is_converted(value: Any) -> bool:
     import numpy as np
     import pandas as pd
 
-    first = next(iter(given.values()), None) if isinstance(given, dict) else given
-    return isinstance(first, np.ndarray) or isinstance(given, pd.DataFrame)
+    first = next(iter(value.values()), None) if isinstance(value, dict) else value
+    return isinstance(first, np.ndarray) or isinstance(value, pd.DataFrame)
 
 
-def _untyped_input(given: Any) -> Any:
+def _parse_untyped_input(input_data: Any) -> Any:
     """The input of a model without signature and example.
 
     Raises:
@@ -308,15 +308,15 @@ def _untyped_input(given: Any) -> Any:
     import pandas as pd
 
     try:
-        if isinstance(given, str):
-            given = json.loads(given)
-        if "input_data" in given:
-            given = given["input_data"]
-        if isinstance(given, list):
-            return np.asarray(given)
-        if isinstance(given, dict) and {"columns", "index", "data"} <= set(given):
+        if isinstance(input_data, str):
+            input_data = json.loads(input_data)
+        if "input_data" in input_data:
+            input_data = input_data["input_data"]
+        if isinstance(input_data, list):
+            return np.asarray(input_data)
+        if isinstance(input_data, dict) and {"columns", "index", "data"} <= set(input_data):
             reader = PandasParameterType(pd.DataFrame(), False, False, orient="split")
-            return reader.deserialize_input(given)
-        return {name: np.asarray(value) for name, value in given.items()}
+            return reader.deserialize_input(input_data)
+        return {name: np.asarray(value) for name, value in input_data.items()}
     except CONVERSION_ERRORS as error:
         raise InvalidInput(f"{type(error).__name__}: {error}") from error

@@ -45,28 +45,28 @@ class AbstractParameterType:
         """The type as a schema, with the sample as its example."""
         raise NotImplementedError
 
-    def convert(self, given: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """The same as :meth:`deserialize_input`; a value of the type stays as it is."""
-        return given if isinstance(given, self.sample_data_type) else self.deserialize_input(given)
+        return value if isinstance(value, self.sample_data_type) else self.deserialize_input(value)
 
 
 class StandardPythonParameterType(AbstractParameterType):
     """A Python value: number, text, bytes, time, or a list or dict of such and of other types."""
 
-    def convert(self, given: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """Convert a value and the values in it.
 
         Raises:
             ValueError: its type differs from the sample's.
         """
         sample = self.sample_input
-        if isinstance(sample, dict) and isinstance(given, dict):
+        if isinstance(sample, dict) and isinstance(value, dict):
             inner = {k: v for k, v in sample.items() if isinstance(v, AbstractParameterType)}
-            return {k: inner[k].convert(v) if k in inner else v for k, v in given.items()}
-        if isinstance(sample, list | tuple) and isinstance(given, list | tuple):
+            return {k: inner[k].convert(v) if k in inner else v for k, v in value.items()}
+        if isinstance(sample, list | tuple) and isinstance(value, list | tuple):
             first = next((each for each in sample if isinstance(each, AbstractParameterType)), None)
-            return [first.convert(each) for each in given] if first else given
-        return super().convert(given)
+            return [first.convert(each) for each in value] if first else value
+        return super().convert(value)
 
     def deserialize_input(self, input_data: Any) -> Any:
         """A value of the sample's type.
@@ -87,8 +87,8 @@ class StandardPythonParameterType(AbstractParameterType):
         if kind is float and type(input_data) is int:
             return input_data
         if not isinstance(input_data, kind):
-            there = type(input_data).__name__
-            raise ValueError(f"expected {kind.__name__}, not {there}")  # noqa: TRY004
+            actual = type(input_data).__name__
+            raise ValueError(f"expected {kind.__name__}, not {actual}")  # noqa: TRY004
         return input_data
 
     def input_to_swagger(self) -> dict[str, Any]:
@@ -183,11 +183,11 @@ class PandasParameterType(AbstractParameterType):
             frame.columns = self.sample_input.columns.copy()
         if self.enforce_column_type:
             types = self.sample_input.dtypes.to_dict()
-            wanted = {name: types.get(name, object) for name in frame.columns}
-            for name, kind in wanted.items():
+            dtypes = {name: types.get(name, object) for name in frame.columns}
+            for name, kind in dtypes.items():
                 if str(kind).startswith("timedelta"):
                     frame[name] = pd.to_timedelta(frame[name])
-            frame = frame.astype(wanted)
+            frame = frame.astype(dtypes)
         if self.enforce_shape:
             _require_shape(frame.shape, self.sample_input.shape)
         return frame
@@ -230,8 +230,8 @@ def _python_schema(sample: Any) -> dict[str, Any]:
         return {"type": "string", "format": "date", "example": sample.strftime(DATE)}
     if kind in (datetime.datetime, datetime.time):
         zoned = sample if sample.tzinfo else sample.replace(tzinfo=datetime.UTC)
-        whole = kind is datetime.datetime
-        word, form = ("date-time", DATETIME) if whole else ("time", TIME)
+        has_date = kind is datetime.datetime
+        word, form = ("date-time", DATETIME) if has_date else ("time", TIME)
         return {"type": "string", "format": word, "example": zoned.strftime(form)}
     if kind in (list, tuple, range):
         schemas = [_python_schema(each) for each in sample]
@@ -240,9 +240,9 @@ def _python_schema(sample: Any) -> dict[str, Any]:
         return {"type": "array", "items": items, "example": example}
     if kind is dict:
         inner = {key: _python_schema(value) for key, value in sample.items()}
-        named = {"required": list(inner), "properties": inner}
+        schema = {"required": list(inner), "properties": inner}
         examples = {key: each.pop("example") for key, each in inner.items()}
-        return {"type": "object", **named, "example": examples}
+        return {"type": "object", **schema, "example": examples}
     return {"type": "object", "example": sample}
 
 
@@ -293,9 +293,9 @@ def _json_value(value: Any) -> Any:
     return str(value)
 
 
-def _require_shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if len(given) != len(wanted) or given[1:] != wanted[1:]:
-        raise ValueError(f"expected the shape {('n', *wanted[1:])}, not {given}")
+def _require_shape(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if len(shape) != len(expected) or shape[1:] != expected[1:]:
+        raise ValueError(f"expected the shape {('n', *expected[1:])}, not {shape}")
 
 
 def _parse_datetime(text: str) -> datetime.datetime:

@@ -39,12 +39,12 @@ def _schemas(function: Function) -> Schemas:
     return schemas
 
 
-def _require_parameter_type(given: Any) -> AbstractParameterType:
-    if not isinstance(given, AbstractParameterType):
+def _require_parameter_type(value: Any) -> AbstractParameterType:
+    if not isinstance(value, AbstractParameterType):
         raise TypeError(
-            f"a schema must be of a type in inference_schema.parameter_types, not {given!r}"
+            f"a schema must be of a type in inference_schema.parameter_types, not {value!r}"
         )
-    return given
+    return value
 
 
 def input_schema(

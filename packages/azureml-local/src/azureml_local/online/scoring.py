@@ -56,7 +56,7 @@ class Scoring:
 
     async def _score(self, request: Request) -> Response:
         endpoint = self._authorized_endpoint(request)
-        name, named = self._choose_deployment(endpoint, request)
+        name, is_named = self._choose_deployment(endpoint, request)
         deployment, pool = await self._deployment_pool(endpoint, name)
         scoring_request = await _read_request(request)
         if not scoring_request.header("x-request-id"):
@@ -64,7 +64,7 @@ class Scoring:
         ids = ("x-ms-request-id", "x-ms-client-request-id", "x-request-id")
         request_id = next(filter(None, map(scoring_request.header, ids)))
         mirror_traffic = endpoint.properties.get("mirrorTraffic") or {}
-        mirror = None if named else choose_mirror(mirror_traffic)
+        mirror = None if is_named else choose_mirror(mirror_traffic)
         if mirror is not None:
             self._state.background(self._mirror(endpoint, mirror, request_id, scoring_request))
         response = await pool.send(scoring_request)
@@ -99,7 +99,7 @@ class Scoring:
             workspace = self._state.workspace_by_key(params["key"])
             return ONLINE.find(workspace, params["endpoint"])
 
-        endpoint = self._cached((params["key"], params["endpoint"]), read)
+        endpoint = self._read_cached((params["key"], params["endpoint"]), read)
         authorize(endpoint, request)
         return endpoint
 
@@ -109,13 +109,13 @@ class Scoring:
         Raises:
             NotFound: no deployment has traffic.
         """
-        named = request.headers.get(DEPLOYMENT_HEADER)
-        name = named or choose_deployment(endpoint.properties["traffic"])
+        header = request.headers.get(DEPLOYMENT_HEADER)
+        name = header or choose_deployment(endpoint.properties["traffic"])
         if name is None:
             raise NotFound(f"no deployment of {endpoint.name} has traffic", "NoTraffic")
-        return name, bool(named)
+        return name, bool(header)
 
-    def _cached(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+    def _read_cached(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
         """What ``read`` returned last time, until something in the store changes."""
         changes = self._state.store.changes
         if self._cached_at != changes or len(self._cache) > MAX_CACHED:
@@ -132,7 +132,7 @@ class Scoring:
             NotFound: the deployment does not exist.
             Unavailable: it does not run.
         """
-        deployment = self._cached(
+        deployment = self._read_cached(
             (endpoint.workspace.key, endpoint.name, name),
             lambda: ONLINE.deployment(endpoint.workspace, endpoint.name, name),
         )

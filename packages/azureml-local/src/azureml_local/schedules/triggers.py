@@ -111,8 +111,8 @@ def complete_trigger(body: dict[str, Any]) -> dict[str, Any]:
     days = schedule.get("weekDays")
     if not isinstance(days, list):
         return body
-    named = [day.title() if isinstance(day, str) else day for day in days]
-    return {**body, "schedule": {**schedule, "weekDays": named}}
+    names = [day.title() if isinstance(day, str) else day for day in days]
+    return {**body, "schedule": {**schedule, "weekDays": names}}
 
 
 def parse_trigger(body: dict[str, Any], now: datetime) -> Trigger:

@@ -22,30 +22,30 @@ def list_blobs(state: State, root: Path, request: Request) -> Response:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter")
     top, after = _number(query.get("maxresults")), query.get("marker", "")
     document = ElementTree.Element("EnumerationResults", ContainerName=root.name)
-    for tag, asked in (("Prefix", "prefix"), ("Marker", "marker"), ("MaxResults", "maxresults")):
-        if query.get(asked):  # clients repeat these values to get the next page
-            ElementTree.SubElement(document, tag).text = query[asked]
+    for tag, key in (("Prefix", "prefix"), ("Marker", "marker"), ("MaxResults", "maxresults")):
+        if query.get(key):  # clients repeat these values to get the next page
+            ElementTree.SubElement(document, tag).text = query[key]
     if delimiter:
         ElementTree.SubElement(document, "Delimiter").text = delimiter
     items = ElementTree.SubElement(document, "Blobs")
-    seen: set[str] = set()
+    listed: set[str] = set()
     following = ""
     for name in blob_files.list_names(root, prefix):
         first, group, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-        shown = prefix + first + group if group else name
-        if shown <= after or shown in seen:
+        entry = prefix + first + group if group else name
+        if entry <= after or entry in listed:
             continue
-        if len(seen) == top:
-            following = max(seen)
+        if len(listed) == top:
+            following = max(listed)
             break
-        seen.add(shown)
+        listed.add(entry)
         if group:
             node = ElementTree.SubElement(items, "BlobPrefix")
-            ElementTree.SubElement(node, "Name").text = shown
+            ElementTree.SubElement(node, "Name").text = entry
         else:
             account = request.path_params["account"]
-            whole = f"{root.name}/{name}" if "container" in request.path_params else name
-            _blob_node(state, items, Blob(account, whole, root / name), name)
+            path = f"{root.name}/{name}" if "container" in request.path_params else name
+            _blob_node(state, items, Blob(account, path, root / name), name)
     ElementTree.SubElement(document, "NextMarker").text = following
     return Response(
         ElementTree.tostring(document, "utf-8", xml_declaration=True), media_type="application/xml"

@@ -54,12 +54,12 @@ def register(routes: Routes, state: State) -> None:
         names += [each.name for each in workspace.documents.entries(KIND)]
         if request.query_params.get("isDefault", "").lower() == "true":
             names = [FILES]
-        return JSONResponse({"value": [_shown(workspace, name) for name in names]})
+        return JSONResponse({"value": [_render_datastore(workspace, name) for name in names]})
 
     @routes.add("GET", ONE, "Datastores - Get")
     async def get(request: Request) -> Response:
         workspace = state.workspace(request)
-        return JSONResponse(_shown(workspace, request.path_params["name"]))
+        return JSONResponse(_render_datastore(workspace, request.path_params["name"]))
 
     @routes.add(
         "PUT",
@@ -98,7 +98,7 @@ def register(routes: Routes, state: State) -> None:
         }
         workspace.documents.put(KIND, name, body)
         workspace.container(name).mkdir(parents=True, exist_ok=True)
-        return JSONResponse(_shown(workspace, name), status_code=200 if old else 201)
+        return JSONResponse(_render_datastore(workspace, name), status_code=200 if old else 201)
 
     @routes.add("DELETE", ONE, "Datastores - Delete")
     async def delete(request: Request) -> Response:
@@ -160,7 +160,7 @@ def _container(workspace: Workspace, name: str, account: str, field: str, contai
     return container
 
 
-def _shown(workspace: Workspace, name: str) -> dict[str, Any]:
+def _render_datastore(workspace: Workspace, name: str) -> dict[str, Any]:
     container = workspace.container_name(name)
     datastore = workspace.documents.get(KIND, name)
     body = datastore.body if datastore else {}

@@ -183,11 +183,11 @@ def model_of(properties: DeploymentProperties) -> str:
 def lineage(workspace: Workspace, asset: Resource) -> Lineage:
     """The job that created a version of an asset, and the jobs and deployments that use it."""
     ending = f"/{asset.kind}/{asset.name}/versions/{asset.version}".lower()
-    named = f"azureml:{asset.name}:{asset.version}".lower()
+    asset_id = f"azureml:{asset.name}:{asset.version}".lower()
 
     def refers_to_asset(reference: Any) -> bool:
         text = str(reference or "").lower()
-        return text.endswith(ending) or text == named
+        return text.endswith(ending) or text == asset_id
 
     used_by, created_by = [], run_of(asset.body) if asset.kind == "models" else ""
     for job in workspace.documents.entries(records.KIND):

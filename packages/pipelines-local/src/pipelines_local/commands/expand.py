@@ -23,7 +23,7 @@ def expand(file: Path, output_format: str, **values: Any) -> int:
 
     expanded = expand_pipeline(*arguments.template_arguments(file, values))
     if expanded.problems:
-        raise InvalidPipeline.of(expanded.problems)
+        raise InvalidPipeline.from_diagnostics(expanded.problems)
     if output_format == "json":
         print_json(to_data(expanded.document))
     else:

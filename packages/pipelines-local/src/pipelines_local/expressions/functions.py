@@ -54,11 +54,11 @@ def _convert_to_json(value: Value, margin: str = "") -> str:
         return _block("[", items, "]", margin)
     if isinstance(value, Object):
         pairs = value.entries.items()
-        items = [f"{_quoted(key)}: {_convert_to_json(item, inner)}" for key, item in pairs]
+        items = [f"{_quote(key)}: {_convert_to_json(item, inner)}" for key, item in pairs]
         return _block("{", items, "}", margin)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return to_text(value) if isinstance(value, Decimal) else _quoted(to_text(value))
+    return to_text(value) if isinstance(value, Decimal) else _quote(to_text(value))
 
 
 def _block(start: str, items: list[str], end: str, margin: str) -> str:
@@ -68,7 +68,7 @@ def _block(start: str, items: list[str], end: str, margin: str) -> str:
     return f"{start}{lines}\n{margin}{end}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 

@@ -114,7 +114,7 @@ def parse(text: str, slot: Slot) -> Expression:
         raise ParseError("empty expression", 1)
     tree = parser.expression(1)
     if not parser.at_end:
-        raise parser.unexpected()
+        raise parser.unexpected_symbol()
     if parser.unknown is not None:
         raise parser.unknown
     return tree
@@ -145,14 +145,14 @@ class _Parser:
 
     def _expect(self, mark: str) -> Token:
         if not self.token.is_(mark):
-            raise self.unexpected(f"expected {mark!r}")
+            raise self.unexpected_symbol(f"expected {mark!r}")
         return self._take()
 
     def _defer(self, message: str, at: int) -> None:
         """Remember the first unknown name; it is reported if there is no syntax error."""
         self.unknown = self.unknown or ParseError(message, at)
 
-    def unexpected(self, hint: str = "") -> ParseError:
+    def unexpected_symbol(self, hint: str = "") -> ParseError:
         token = self.token
         message = f"unexpected symbol {token.text!r}" if token.text else "unexpected end"
         return ParseError(f"{message}; {hint}" if hint else message, token.at)
@@ -192,7 +192,7 @@ class _Parser:
         if self.at_end:
             raise ParseError("expected a name after '.'", at)
         if not is_word:
-            raise self.unexpected("expected a name after '.'; for other keys use ['...']")
+            raise self.unexpected_symbol("expected a name after '.'; for other keys use ['...']")
         self._take()
         return Index(base, Literal(token.text, token.at), at)
 
@@ -203,7 +203,7 @@ class _Parser:
             return Literal(token.value, token.at)
         if token.kind is not Kind.NAME:
             hint = "grouping parentheses are not supported" if token.is_("(") else ""
-            raise self.unexpected(hint)
+            raise self.unexpected_symbol(hint)
         self._take()
         if self.token.is_("("):
             return self._call(token, depth)
@@ -233,14 +233,14 @@ class _Parser:
         arguments: list[Expression] = []
         while not self.token.is_(")"):
             if len(arguments) >= most and not self.at_end:
-                raise self.unexpected(f"{name.text}() takes {_arguments(most, 'at most')}")
+                raise self.unexpected_symbol(f"{name.text}() takes {_arguments(most, 'at most')}")
             if arguments and not self.at_end:
                 self._expect(",")
             if self.at_end:
                 raise ParseError(f"the function {name.text!r} has no ')'", name.at)
             arguments.append(self.expression(depth + 1))
         if len(arguments) < least:
-            raise self.unexpected(
+            raise self.unexpected_symbol(
                 f"{name.text}() takes {_arguments(least, 'at least')} (got {len(arguments)})"
             )
         self._take()

@@ -51,7 +51,7 @@ class Fields:
                 problems.append(unknown_key(key, known, owner))
             self._values[key.text] = value
         if problems:
-            raise InvalidPipeline.of(problems)
+            raise InvalidPipeline.from_diagnostics(problems)
 
     def node(self, key: str) -> Node | None:
         """Return the value of any type; None if the key is missing or empty."""

@@ -21,13 +21,13 @@ def find_pipeline_artifacts(
         folders_by_alias: folders with artifacts of the caller.
         work: the folder of runs, with the last successful one of each pipeline.
     """
-    given = {alias.lower(): path for alias, path in folders_by_alias.items()}
+    folders = {alias.lower(): path for alias, path in folders_by_alias.items()}
     artifacts: dict[str, Artifacts] = {}
     variables: dict[str, str] = {}
     for resource in pipeline.resources:
         alias = resource.alias.lower()
-        run = None if alias in given else _last_success(work, resource.source)
-        folder = given.get(alias) or (run.artifacts if run else None)
+        run = None if alias in folders else _last_success(work, resource.source)
+        folder = folders.get(alias) or (run.artifacts if run else None)
         if folder is not None and Path(folder).is_dir():
             artifacts[alias] = Artifacts(Path(folder))
             variables |= predefined.resource_variables(resource.alias, resource.source, run)

@@ -156,7 +156,7 @@ class Expander:
     ) -> Iterator[tuple[Scalar, Node, ExpansionContext]]:
         """The entries of a mapping below a directive."""
         if isinstance(value, Scalar) and context.scope is not None:
-            value, context = context.scope.expand_node(value), context.expanded()
+            value, context = context.scope.expand_node(value), context.without_expressions()
         if isinstance(value, Mapping):
             yield from self._resolve_entries(value, context)
         elif required or not isinstance(value, Scalar) or value.text:
@@ -176,7 +176,9 @@ class Expander:
         scope = context.scope
         if isinstance(item, Scalar):
             if scope is not None and only_expression(item) is not None:
-                yield from self._insert_items(scope.expand_node(item), context.expanded())
+                yield from self._insert_items(
+                    scope.expand_node(item), context.without_expressions()
+                )
             else:
                 yield self._expand_node(item, context)
             return
@@ -213,7 +215,7 @@ class Expander:
     def _insert_items(self, value: Node, context: ExpansionContext) -> Iterator[Node]:
         """The items below a directive of a list: the items of a list, or one item."""
         if isinstance(value, Scalar) and context.scope is not None:
-            value, context = context.scope.expand_node(value), context.expanded()
+            value, context = context.scope.expand_node(value), context.without_expressions()
         if isinstance(value, Sequence):
             yield from self._expand_items(value, context)
         elif isinstance(value, Mapping):
@@ -274,7 +276,7 @@ class Expander:
         inner = ExpansionContext(Scope(values, outer), context.kind, context.nesting + 1)
         if context.kind == "variables":
             content = self._expand_variables(content, inner)[0]
-            inner = inner.expanded()
+            inner = inner.without_expressions()
         if isinstance(content, Scalar) and only_expression(content) is not None:
             yield from self._insert_items(content, inner)
         elif isinstance(content, Sequence):

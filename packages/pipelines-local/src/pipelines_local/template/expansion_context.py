@@ -36,7 +36,7 @@ class ExpansionContext:
             kind = ""
         return ExpansionContext(self.scope, kind, self.nesting)
 
-    def expanded(self) -> ExpansionContext:
+    def without_expressions(self) -> ExpansionContext:
         """The same context for a node without expressions."""
         return ExpansionContext(None, self.kind, self.nesting)
 

@@ -27,7 +27,7 @@ def connect(profile: Profile, arguments: Arguments) -> Any:
     Raises:
         AzError: the call names neither a workspace nor a registry.
     """
-    os.environ.update(ServerClient.of(profile.data).env)
+    os.environ.update(ServerClient.from_folder(profile.data).env)
     if arguments.only_show_errors:
         warnings.simplefilter("ignore")
         logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)
