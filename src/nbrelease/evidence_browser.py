@@ -35,12 +35,17 @@ def find_page(evidence: Path, release: str | None) -> Path:
         if not page.is_file():
             raise UsageError(f"{evidence.name}/{release}: no page; run nbrelease evidence build")
         return page
-    pages = evidence.glob("*/index.html")
-    # File systems may give the same time to files that are written at about the same time.
-    newest = max(pages, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), default=None)
+    newest = find_newest_page(evidence)
     if newest is None:
         raise UsageError(f"{evidence.name}/: no releases; run nbrelease rehearse")
     return newest
+
+
+def find_newest_page(evidence: Path) -> Path | None:
+    """The first page of the newest release in a folder; None without releases."""
+    pages = evidence.glob("*/index.html")
+    # File systems may give the same time to files that are written at about the same time.
+    return max(pages, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), default=None)
 
 
 def has_desktop() -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pipelines_local
 from nbrelease import file_lock, release, release_files
 from nbrelease.errors import UsageError
+from nbrelease.evidence_browser import find_newest_page
 from nbrelease.pack import build_pack, load_record
 from nbrelease.records import (
     DECISIONS,
@@ -104,8 +105,7 @@ class Rehearsal:
         """The evidence page; of a run that waits, the page to review."""
         if self.pack is not None:
             return self.pack / "index.html"
-        pages = self.run.artifacts.glob("*/index.html") if self.run.result == "Waiting" else ()
-        return max(pages, key=lambda path: path.stat().st_mtime_ns, default=None)
+        return find_newest_page(self.run.artifacts) if self.run.result == "Waiting" else None
 
     def errors(self) -> list[str]:
         """The errors of the first stage that failed; later failures are its consequences."""

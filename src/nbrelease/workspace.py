@@ -51,8 +51,15 @@ def read_variables(data: Path, *, isolation: str = "none") -> dict[str, str] | N
         state = json.loads((data / "server.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if not _is_running(state):
+    clock_change = _measure_clock_change(state)
+    if clock_change is None:
         return None
+    if abs(clock_change) >= CLOCK_TOLERANCE_SECONDS:
+        direction = "back" if clock_change < 0 else "forward"
+        console.warning(
+            f"the clock of this machine went {direction} {abs(clock_change):.0f} s since the local "
+            "workspace started; its times before and after that are not in order"
+        )
     if isolation != "none" and state.get("isolation", "none") == "none":
         message = (
             f"local workspace: the server on {data.name} runs without isolation, and settings.ini "
@@ -80,31 +87,24 @@ def _add_own_variables(variables: dict[str, str]) -> dict[str, str]:
     return variables
 
 
-def _is_running(state: dict[str, Any]) -> bool:
-    """Whether the server's process runs; its id may have been reused by another process.
+def _measure_clock_change(state: dict[str, Any]) -> float | None:
+    """The seconds by which the clock was set since the server started; None if it does not run.
 
-    Linux calculates the start of a process from the current clock. Only its time after boot stays
-    the same when the clock is set.
+    Its process id may have been reused by another process. Linux calculates the start of a process
+    from the current clock. Only its time after boot stays the same when the clock is set.
     """
     try:
         started = psutil.Process(state["pid"]).create_time()
     except psutil.NoSuchProcess:
-        return False
-    change = started - state["pid_started"]
+        return None
+    change: float = started - state["pid_started"]
     if abs(change) < CLOCK_TOLERANCE_SECONDS:
-        return True
+        return change
     after_boot = state.get("pid_started_after_boot")
-    if (
-        after_boot is None
-        or abs(started - psutil.boot_time() - after_boot) >= CLOCK_TOLERANCE_SECONDS
-    ):
-        return False
-    direction = "back" if change < 0 else "forward"
-    console.warning(
-        f"the clock of this machine went {direction} {abs(change):.0f} s since the local workspace "
-        "started; its times before and after that are not in order"
-    )
-    return True
+    if after_boot is None:
+        return None
+    moved = abs(started - psutil.boot_time() - after_boot)
+    return change if moved < CLOCK_TOLERANCE_SECONDS else None
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ lines, and writes indented JSON, for which Python does not use its C encoder.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
@@ -16,7 +15,7 @@ NAME = "nbrelease"
 
 
 class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no type information
-    """Executes a notebook with nbclient; the saves while it runs have whole texts on one line."""
+    """Executes a notebook with nbclient; the handler of the output's path saves it as it is."""
 
     @classmethod
     def execute_managed_notebook(
@@ -25,8 +24,8 @@ class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no type inf
         """Execute the notebook."""
 
         def save(**_: Any) -> None:
-            text = json.dumps(nb_man.nb, sort_keys=True, ensure_ascii=False)
-            papermill_io.write(text, nb_man.output_path)
+            handler = papermill_io.get_handler(nb_man.output_path)
+            handler.save(nb_man.nb, nb_man.output_path)
             nb_man.last_save_time = nb_man.now()
 
         nb_man.save = save

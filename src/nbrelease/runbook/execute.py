@@ -34,12 +34,13 @@ class _AtomicFileHandler:
         return Path(path.removeprefix(SCHEME)).read_text(encoding="utf-8")
 
     def write(self, content: str, path: str) -> None:
-        # NaN and Infinity are no JSON; JavaScript writes null for them too.
-        notebook = json.loads(content, parse_constant=lambda _: None)
-        self._note_log_offset(notebook["cells"])
-        # Without indentation, which takes long; the result of the run is written with it.
-        text = json.dumps(self._clean(notebook), ensure_ascii=False, allow_nan=False)
-        files.write_text(Path(path.removeprefix(SCHEME)), text + "\n")
+        self.save(json.loads(content), path)
+
+    def save(self, notebook: dict[str, Any], path: str) -> None:
+        """Write a notebook without changing it."""
+        cleaned = self._clean(notebook)
+        self._note_log_offset(cleaned["cells"])
+        files.write_text(Path(path.removeprefix(SCHEME)), _to_json(cleaned) + "\n")
 
     def _note_log_offset(self, cells: list[dict[str, Any]]) -> None:
         """Note in the running cell where its output begins, if standard output is a file.
@@ -62,6 +63,15 @@ class _AtomicFileHandler:
         return path.removeprefix(SCHEME)
 
 
+def _to_json(notebook: dict[str, Any]) -> str:
+    """JSON without indentation, which takes long; the result of the run is written with it."""
+    try:
+        return json.dumps(notebook, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # NaN and Infinity are no JSON; JavaScript writes null for them too
+        notebook = json.loads(json.dumps(notebook), parse_constant=lambda _: None)
+        return json.dumps(notebook, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
 def execute(
     notebook: Any,
     output: Path,
@@ -80,7 +90,7 @@ def execute(
         kernel: the name of an installed kernel.
         folder: the kernel's working directory.
         cell_timeout: seconds per cell; 0: no limit.
-        clean: removes secrets and this machine's folders from a notebook, as JSON.
+        clean: returns a copy of a notebook without secrets and without this machine's folders.
         known: values to mask in what the cells print to the console.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -45,13 +46,11 @@ class PreloadedPython:
     def _run(self, argv: Sequence[str], cwd: Path, output: int) -> int:
         process: subprocess.Popen[bytes] | preload.Process | None = None
         if self._preloaded is not None:
-            try:
+            with contextlib.suppress(preload.Refused):
                 process = preload.popen(
                     self._preloaded.address, argv, cwd=cwd, stdout=output, stderr=output,
                     timeout=SECONDS, all_modules=True,
                 )  # fmt: skip
-            except preload.Refused:
-                process = None
         if process is None:
             process = subprocess.Popen(
                 argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output
