@@ -15,7 +15,7 @@ from nbrelease.report.cells import notebook_cells
 from nbrelease.report.charts import Charts
 from nbrelease.report.headline import headline, reason
 from nbrelease.report.labels import tone_of
-from nbrelease.report.limitations import limitations
+from nbrelease.report.limitations import SMALL_SLICE, limitations
 from nbrelease.report.main_metrics import directions
 from nbrelease.report.markdown import render_markdown
 from nbrelease.report.overview import overview
@@ -60,6 +60,7 @@ def render_index(record: ReleaseRecord, *, has_card: bool = False) -> str:
             contents=[(anchor, _(title)) for anchor, title in SECTIONS.items()],
             charts=Charts(record),
             slices=SliceNames(record.comparison, _),
+            small_slice=SMALL_SLICE,
             slice_metrics=sections.slice_metrics(record),
             has_more_slice_metrics=sections.has_more_slice_metrics(record),
             group_keys=sections.group_keys(record),

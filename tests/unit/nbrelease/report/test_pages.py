@@ -26,6 +26,12 @@ def test_every_link_is_valid(english, japanese, name):
         assert not any(broken.values()), broken
 
 
+def test_a_slice_with_too_few_rows_says_so(english):
+    page = english["full"].page()
+    rows = page.html.select("tr[data-slice]:has([data-code=few-rows])")
+    assert [words(row.th) for row in rows] == ["Age 60 to 75"]  # 68 rows
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique(english, name):
     for page in english[name].pages:
