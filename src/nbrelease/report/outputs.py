@@ -80,7 +80,8 @@ def _image(output: Mapping[str, Any], data: Mapping[str, Any]) -> Output | None:
 
 def _text(content: str) -> Output | None:
     plain = _plain(content)
-    return Output("text", _shorten(plain)) if plain.strip() else None
+    # The SDK prints a dot for each request while it waits.
+    return Output("text", _shorten(plain)) if plain.strip(" \n.") else None
 
 
 def _shorten(content: str) -> str:

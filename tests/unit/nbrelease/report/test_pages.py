@@ -14,6 +14,7 @@ from html_page import Page, words
 from nbrelease import files
 from nbrelease.pack import build_pack
 from nbrelease.published_values import MEDIA_TYPE
+from nbrelease.report.outputs import Output, convert_output
 
 NAMES = [make.__name__ for make in packs.ALL]
 MIB = 1 << 20
@@ -30,6 +31,14 @@ def test_a_slice_with_too_few_rows_says_so(english):
     page = english["full"].page()
     rows = page.html.select("tr[data-slice]:has([data-code=few-rows])")
     assert [words(row.th) for row in rows] == ["Age 60 to 75"]  # 68 rows
+
+
+def test_progress_dots_of_the_sdk_are_not_shown():
+    def convert(text: str) -> Output | None:
+        return convert_output({"output_type": "stream", "name": "stdout", "text": text})
+
+    assert convert("....\n.") is None
+    assert convert("score: .5") == Output("text", "score: .5")
 
 
 @pytest.mark.parametrize("name", NAMES)
