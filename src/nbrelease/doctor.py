@@ -71,12 +71,7 @@ class Check:
 
 
 def run_checks(layout: Layout, notebooks: list[Path]) -> Iterator[Check]:
-    """Run all checks in order.
-
-    Args:
-        layout: the project's folders.
-        notebooks: its notebooks and runbooks.
-    """
+    """Run all checks in order."""
     root = layout.root
     yield from _check_kernels(notebooks)
     yield from _check_packages(root / "conda")
@@ -88,11 +83,7 @@ def run_checks(layout: Layout, notebooks: list[Path]) -> Iterator[Check]:
 
 
 def check_git(root: Path) -> Iterator[Check]:
-    """Check how git handles the notebooks of a project.
-
-    Args:
-        root: the project's folder.
-    """
+    """Check how git handles the notebooks of a project."""
     if not _git(root, "rev-parse", "--git-dir"):
         yield Check("git", False, "not a git repository; run git init, or clone the project")
         return

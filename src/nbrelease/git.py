@@ -25,11 +25,6 @@ class Source:
 def run(root: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run git in a folder.
 
-    Args:
-        root: the folder.
-        words: the command and its options.
-        variables: environment variables for git.
-
     Raises:
         FileNotFoundError: git is not installed.
     """

@@ -132,12 +132,7 @@ class Markers:
 
 
 def markers(cell: Mapping[str, Any], tags: frozenset[str]) -> Markers:
-    """Read the markers of a code cell: tags, then nbval's comments, which take precedence.
-
-    Args:
-        cell: the code cell.
-        tags: its tags and directives.
-    """
+    """Read the markers of a code cell: tags, then nbval's comments, which take precedence."""
     from nbval.plugin import find_comment_markers, find_metadata_tags
 
     options = {"check": "check" in tags, "skip": "skip" in tags, "check_exception": False}

@@ -25,12 +25,7 @@ LAYOUT = "layout.json"
 
 
 def copy_exports(root: Path, pack: Path) -> None:
-    """Copy the exported notebooks and the files exported from them.
-
-    Args:
-        root: the project's folder.
-        pack: the release's folder.
-    """
+    """Copy the exported notebooks and the files exported from them."""
     layout = load(root).layout
     places = {
         "notebooks": layout.relative(layout.notebooks),

@@ -219,11 +219,7 @@ class ProgressFile:
 
 
 def read_progress(folder: Path) -> RehearsalProgress | None:
-    """The progress of a run; None if the run is no rehearsal, or of another version.
-
-    Args:
-        folder: the folder of the run.
-    """
+    """The progress of a run; None if the run is no rehearsal, or of another version."""
     try:
         return RehearsalProgress.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):

@@ -111,10 +111,6 @@ def _measure_clock_change(state: dict[str, Any]) -> float | None:
 def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
     """The environment variables with which a client reaches the workspace of ``env``.
 
-    Args:
-        env: the environment's settings.
-        root: the project's folder.
-
     Yields:
         Variables to set. Empty for Azure, where the user's own credentials are used, and inside a
         pipeline step, where the variables of a local workspace are already set.

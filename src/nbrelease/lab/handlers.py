@@ -33,11 +33,7 @@ from nbrelease.lab.runbooks import Form, Progress, Run, Runs, read_form
 
 
 def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[str, Any]]]:
-    """The handlers with their addresses.
-
-    Args:
-        base_url: of the server.
-    """
+    """The handlers with their addresses."""
     shared = {"session": Session()}
     api = {
         "notebook": NotebookHandler,

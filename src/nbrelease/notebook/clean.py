@@ -37,9 +37,6 @@ NOTEBOOK_METADATA = ("interpreter", "nbrelease", "papermill", "signature", "vsco
 def clean_notebook(content: bytes) -> bytes:
     """Strip run outputs from a notebook, and format it as Jupyter does.
 
-    Args:
-        content: the content of the file.
-
     Raises:
         ValueError: it is not a notebook of format 4.
     """

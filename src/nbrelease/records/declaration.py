@@ -57,10 +57,6 @@ def read(model: type[BaseModel], values: Mapping[str, Any]) -> tuple[dict[str, A
 
     A value in another form is no reason to leave a release without its evidence, so it is named.
 
-    Args:
-        model: whose declared values are read.
-        values: all published values, by name.
-
     Returns:
         The fields that could be read, and one line for each value in another form.
     """

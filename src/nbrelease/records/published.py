@@ -370,11 +370,7 @@ class Published(_Value):
 
 
 def read(values: Mapping[str, Any]) -> tuple[Published, list[str]]:
-    """The values that can be read, and one line for each in another form.
-
-    Args:
-        values: all published values, by name.
-    """
+    """The values that can be read, and one line for each in another form."""
     fields, problems = declaration.read(Published, values)
     return Published(**fields), problems
 

@@ -125,9 +125,6 @@ def _line(text: str | None) -> str:
 def read_results(folder: Path) -> list[RunbookResult]:
     """The results of the executed runbooks of a release, by name.
 
-    Args:
-        folder: the release's folder.
-
     Raises:
         NotebookError: a notebook has no result in its metadata.
     """

@@ -12,10 +12,6 @@ def main_metrics(record: ReleaseRecord, limit: int) -> dict[str, float]:
 
     Without a comparison they are the metrics of the training job: that of the importance and those
     with a scikit-learn name first, counts of rows never.
-
-    Args:
-        record: of the release.
-        limit: the largest number of metrics.
     """
     if record.comparison is not None:
         return {each.name: each.challenger for each in record.comparison.metrics[:limit]}

@@ -134,12 +134,7 @@ class ModelReleases:
 
 
 def build_site(evidence: Path, language: Language = "en") -> Site:
-    """Write ``index.html`` of all releases.
-
-    Args:
-        evidence: the folder of the releases.
-        language: of the page.
-    """
+    """Write ``index.html`` of all releases."""
     releases, new = read_releases(evidence, language)
     cache = _Cache(format=CACHE_VERSION, language=language, releases=releases)
     files.write_text(evidence / CACHE, cache.model_dump_json(indent=1) + "\n")
@@ -149,12 +144,7 @@ def build_site(evidence: Path, language: Language = "en") -> Site:
 
 
 def read_releases(evidence: Path, language: Language = "en") -> tuple[list[Release], int]:
-    """The releases of a folder, newest first, and how many were not in its cache.
-
-    Args:
-        evidence: the folder of the releases.
-        language: of the headlines.
-    """
+    """The releases of a folder, newest first, and how many were not in its cache."""
     cached = _read_cache(evidence / CACHE, language)
     releases, new = [], 0
     for path in sorted(evidence.glob("*/record.json")):

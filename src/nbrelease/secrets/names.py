@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from nbrelease.secrets.pattern import PLACEHOLDER, looks_random
+from nbrelease.secrets.pattern import PLACEHOLDER, has_digit_and_letter, looks_random
 
 _WORDS = (
     r"password|passwd|passphrase|passcode|pwd|passwort|kennwort|mot[-_ ]?de[-_ ]?passe|"
@@ -130,22 +130,24 @@ def is_named_secret(name: str, value: str, *, separator: str = "") -> bool:
         return False
     if value.isupper() and CODE.match(value) and _strength(value):
         return False  # the name of a variable: api_key = "OPENAI_API_KEY"
-    if "\n" in separator and not _is_mixed(value):
+    if "\n" in separator and not has_digit_and_letter(value):
         return False
     if not separator and _BETWEEN_TEXTS.match(value):
         return False
-    if ("is" in separator or "は" in separator) and not (strength == "strong" and _is_mixed(value)):
+    if ("is" in separator or "は" in separator) and not (
+        strength == "strong" and has_digit_and_letter(value)
+    ):
         return False
     if separator in (TABLE, CELL) and re.search(r"\s", value):
         return False
-    if separator == TABLE and not _is_mixed(value):
+    if separator == TABLE and not has_digit_and_letter(value):
         return False
     if strength == "strong":
         if name.lower().endswith("pwd") and ORDINARY.match(value):
             return False  # the working folder of a shell
         return not separator or not _may_be_a_word(value, separator)
     if strength == "short":
-        return _is_mixed(value) and not ORDINARY.match(value)
+        return has_digit_and_letter(value) and not ORDINARY.match(value)
     return looks_random(value) and not (ORDINARY.match(value) or IDENTIFIER.match(value))
 
 
@@ -157,11 +159,6 @@ def _strength(name: str) -> str:
     if STRONG.search(name):
         return "strong"
     return "short" if SHORT.search(name) else "weak" if WEAK.search(name) else ""
-
-
-def _is_mixed(value: str) -> bool:
-    """Whether a value has letters and digits, as few words have."""
-    return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
 
 
 def _may_be_a_word(value: str, separator: str) -> bool:

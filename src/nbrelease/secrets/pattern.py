@@ -86,7 +86,7 @@ def has_mixed_case(text: str) -> bool:
 
 
 def has_digit_and_letter(text: str) -> bool:
-    """Whether there is a digit, unlike in ``glpat-your-token-goes-here``."""
+    """Whether there are digits and letters, unlike in ``glpat-your-token-goes-here``."""
     return any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
 
 

@@ -35,11 +35,6 @@ class Evaluation:
 def evaluate_model(model: EvaluatedModel, held_out: pd.DataFrame, settings: Settings) -> Evaluation:
     """Predict the held-out rows.
 
-    Args:
-        model: to be evaluated.
-        held_out: rows with the label.
-        settings: of the job.
-
     Raises:
         EvaluationError: label or classes are not what the task needs.
     """

@@ -39,12 +39,7 @@ class AzService:
     """Starts the preloaded process of ``az ml`` on its first use."""
 
     def __init__(self, data: Path, env: Mapping[str, str]) -> None:
-        """Configure the process; it is not started yet.
-
-        Args:
-            data: the data folder.
-            env: the client environment.
-        """
+        """Configure the process; it is not started yet."""
         self._data = data
         self._env = {**os.environ, **env}
         self._workers = ForkedWorkers(_MODULES, env=self._env, log=data / "az.log")

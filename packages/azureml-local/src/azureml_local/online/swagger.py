@@ -29,13 +29,7 @@ class Schemas:
 
 
 def render_document(name: str, schemas: Schemas, version: str) -> ScoringResponse:
-    """The document of a version: 2, 3 or 3.1.
-
-    Args:
-        name: of the endpoint.
-        schemas: of its input and output.
-        version: as the request names it.
-    """
+    """The document of a version: 2, 3 or 3.1."""
     number = VERSIONS.get(version)
     if number is None or number not in schemas.versions:
         supported = ", ".join(schemas.versions)

@@ -39,11 +39,6 @@ def validate_mirror_traffic(
 ) -> dict[str, int]:
     """Validate a map of mirror traffic by Azure's rules.
 
-    Args:
-        mirror: percentage by deployment.
-        deployments: the endpoint's deployments.
-        live: the endpoint's traffic map.
-
     Raises:
         BadRequest: it is not valid.
     """

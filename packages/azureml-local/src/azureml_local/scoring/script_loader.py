@@ -20,10 +20,6 @@ class ModelNotFound(Exception):
 def load_script(folder: Path, script: str) -> Any:
     """Import a scoring script; its ``init`` is not called yet.
 
-    Args:
-        folder: the deployment's code.
-        script: the script's path in it.
-
     Raises:
         InvalidScript: it is not a Python file, or has no ``init`` or no ``run``.
     """
