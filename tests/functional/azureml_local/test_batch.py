@@ -199,6 +199,24 @@ def test_a_script_that_cannot_start_fails_the_job_with_its_words(deploy, score, 
         score(name, {"a.txt": "x"})
 
 
+def test_a_deployment_is_refused_if_the_files_of_its_model_are_gone(ml, local, tmp_path):
+    from azure.ai.ml.entities import Model, ModelBatchDeployment
+    from azure.core.exceptions import ResourceNotFoundError
+
+    (tmp_path / "gone.txt").write_text("x")
+    ml.models.create_or_update(Model(name="gone", version="1", path=tmp_path / "gone.txt"))
+    for file in local.data.rglob("gone.txt"):
+        file.unlink()
+    deployment = ModelBatchDeployment(
+        name="gone", endpoint_name="files", model="azureml:gone:1", compute="cpu"
+    )
+    with pytest.raises(ResourceNotFoundError) as raised:
+        ml.batch_deployments.begin_create_or_update(deployment).result()
+    assert (raised.value.status_code, raised.value.error.target) == (404, "model")
+    assert "gone:1" in raised.value.message
+    assert "gone" not in [each.name for each in ml.batch_deployments.list("files")]
+
+
 def test_an_mlflow_model_scores_csv_and_parquet_and_a_data_asset(ml, tmp_path):
     import mlflow
     import pandas as pd

@@ -14,7 +14,7 @@ from typing import Any
 
 from azureml_local.assets.environments import check_environment, find_environment
 from azureml_local.assets.versions import Assets
-from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.errors import BadRequest, NotFound, NotSupported
 from azureml_local.jobs.inputs import copy_code
 from azureml_local.json_fields import object_of, text_of
 from azureml_local.state import Workspace
@@ -56,7 +56,7 @@ def copy_deployment_files(
 
     Raises:
         BadRequest: it has neither model nor code, or its scoring script does not exist.
-        NotFound: the model, the code or the environment does not exist.
+        NotFound: the model, its files, the code or the environment does not exist.
         NotSupported: the environment's image has a server, and no scoring script in Python.
     """
     reference = text_of(properties, "environmentId")
@@ -99,6 +99,11 @@ def _copy_model(workspace: Workspace, model: Any, folder: Path) -> str:
     asset = Assets(workspace, "models").find_by_id(model_id(model))
     uri = asset.body["modelUri"]
     source = workspace.local_path(uri)
+    if not source.exists():  # Azure names the storage container
+        raise NotFound(
+            f"model {asset.name}:{asset.version} has no files at {uri}: register a new version",
+            target="model",
+        )
     name = PurePosixPath(uri.rstrip("/")).name
     version = f"{MODELS}/{asset.name}/{asset.version}"
     (folder / version).mkdir(parents=True)
