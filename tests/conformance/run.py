@@ -5,6 +5,8 @@ The tests are in the source distribution of azure-ai-ml, without the YAML files 
 `tests.json` lists the tests that can pass on one machine ("local"), that need services of Azure
 ("azure_only"), and that Microsoft skips or whose files are missing ("broken"). Only local tests
 run. The exit code is 1 if fewer tests of a folder pass than `floors.json` requires.
+
+With `--cycle`, `client/cycle.py` runs instead, which works with any version of the SDK.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         print(f"unknown folder {unknown[0]}; use one of {', '.join(catalog.folders)}")
         return 2
+    if arguments.cycle:
+        work.mkdir(parents=True, exist_ok=True)
+        return run_cycle(work, create_environment(work, arguments.sdk))
     if not arguments.report:
         work.mkdir(parents=True, exist_ok=True)
         sdk = unpack_sdk(work, arguments.sdk)
@@ -60,6 +65,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "-k", dest="select", help="Run the tests that match, as pytest -k does, without a table."
+    )
+    parser.add_argument(
+        "--cycle",
+        action="store_true",
+        help="Run the cycle of a model, from workspace to endpoints, instead of the tests.",
     )
     parser.add_argument("--sdk", default=_pinned_version(), help="Test this version.")
     parser.add_argument(
@@ -126,6 +136,20 @@ def create_environment(work: Path, version: str) -> Path:
     return python
 
 
+def run_cycle(work: Path, python: Path) -> int:
+    """Run the cycle of a model in a fresh local workspace; returns its exit code."""
+    data = work / "cycle"
+    shutil.rmtree(data, ignore_errors=True)
+    command = _with_server(data, str(python), str(HERE / "client" / "cycle.py"))
+    return subprocess.run(command, check=False, timeout=RUN_SECONDS).returncode
+
+
+def _with_server(data: Path, *command: str) -> list[str]:
+    """The command line that runs a command with a server of its own."""
+    local = [sys.executable, "-m", "azureml_local", "run", "--strict", "--data", str(data)]
+    return [*local, "--", *command]
+
+
 def run_folder(
     catalog: results.Catalog,
     folder: str,
@@ -140,9 +164,8 @@ def run_folder(
     output.mkdir(parents=True)
     (output / "tests.txt").write_text("\n".join(catalog.local[folder]), encoding="utf-8")
     files = sorted({test.partition("::")[0] for test in catalog.local[folder]})
-    local = [sys.executable, "-m", "azureml_local", "run", "--strict"]
-    local += ["--data", str(output / "workspace")]
-    command = [*local, "--", str(python), str(HERE / "client" / "run_tests.py"), *files]
+    run_tests = str(HERE / "client" / "run_tests.py")
+    command = _with_server(output / "workspace", str(python), run_tests, *files)
     command += ["-q", "--tb=short", "-W", "ignore", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, "--rootdir", str(sdk)]  # not the configuration of this project
     command += ["-k", select] if select else []

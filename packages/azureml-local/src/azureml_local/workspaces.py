@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -107,7 +108,7 @@ def _creation(routes: Routes, state: State) -> None:
 
     @routes.add("PUT", deployments, "Deployments of templates - Create", partly=TEMPLATES)
     async def deploy(request: Request) -> Response:
-        params = request.path_params
+        params, begun = request.path_params, time.monotonic()
         properties = object_of(await json_of(request), "properties")
         parameters = object_of(properties, "parameters")
 
@@ -132,7 +133,9 @@ def _creation(routes: Routes, state: State) -> None:
                 "publicNetworkAccess": parameter("publicNetworkAccess") or "Enabled",
             }
             state.create_workspace(params["subscription"], params["group"], name, description)
-        result = {"provisioningState": "Succeeded", "outputs": {}}
+        # azure-ai-ml 1.20 fails without a duration, 1.28 does not.
+        duration = f"PT{time.monotonic() - begun:.7f}S"
+        result = {"provisioningState": "Succeeded", "outputs": {}, "duration": duration}
         return JSONResponse(
             {"id": request.url.path, "name": params["name"], "properties": result}, status_code=201
         )
