@@ -40,7 +40,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if arguments.cycle:
         work.mkdir(parents=True, exist_ok=True)
-        return run_cycle(work, create_environment(work, arguments.sdk))
+        code = run_cycle(work, create_environment(work, arguments.sdk))
+        print(f"azure-ai-ml {arguments.sdk}: {'a step failed' if code else 'all steps succeeded'}")
+        return code
     if not arguments.report:
         work.mkdir(parents=True, exist_ok=True)
         sdk = unpack_sdk(work, arguments.sdk)

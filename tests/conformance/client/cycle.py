@@ -27,7 +27,9 @@ from azure.identity import DefaultAzureCredential
 try:
     from azure.ai.ml.entities import ModelBatchDeployment, ModelBatchDeploymentSettings
 except ImportError:  # before azure-ai-ml 1.9
-    raise SystemExit(f"azure-ai-ml {azure.ai.ml.__version__} is too old: use 1.9 or later") from None
+    raise SystemExit(
+        f"azure-ai-ml {azure.ai.ml.__version__} is too old: use 1.9 or later"
+    ) from None
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"
@@ -55,7 +57,6 @@ def main() -> None:
     """Run all steps in a new workspace."""
     with tempfile.TemporaryDirectory() as folder:
         _run(Path(folder))
-    print(f"azure-ai-ml {azure.ai.ml.__version__}: all steps succeeded")
 
 
 def _run(folder: Path) -> None:
@@ -76,7 +77,6 @@ def _run(folder: Path) -> None:
         for each in kind.list():
             kind.begin_delete(each.name).result()
         assert not list(kind.list())
-    print("delete: both endpoints")
 
 
 def _create_workspace() -> MLClient:
@@ -85,7 +85,6 @@ def _create_workspace() -> MLClient:
     assert ml.workspaces.get("cycle").location == workspace.location == "westeurope"
     cluster = AmlCompute(name="cpu", size="STANDARD_DS3_V2", min_instances=0, max_instances=2)
     assert ml.compute.begin_create_or_update(cluster).result().max_instances == 2
-    print("workspace and compute: created")
     return ml
 
 
@@ -111,7 +110,6 @@ def _train(ml: MLClient, rows: str, environment: str, folder: Path) -> str:
     )
     ml.models.download("factor", model.version, download_path=folder / "download")
     assert [path.read_text() for path in (folder / "download").rglob("factor.txt")] == ["25"]
-    print("data, environment, job and model: created and downloaded")
     return f"azureml:factor:{model.version}"
 
 
@@ -137,7 +135,6 @@ def _score_batch(ml: MLClient, model: str, rows: str, environment: str, folder: 
     ml.jobs.download(job.name, download_path=folder / "scores", output_name="score")
     (scores,) = (folder / "scores").rglob("predictions.csv")
     assert sorted(scores.read_text(encoding="utf-8").split()) == ["a=50", "b=125"]
-    print("batch deployment: scored")
 
 
 def _score_online(ml: MLClient, model: str, environment: str, folder: Path) -> None:
@@ -161,7 +158,6 @@ def _score_online(ml: MLClient, model: str, environment: str, folder: Path) -> N
     assert ml.online_endpoints.get("cycle-online").traffic == {"blue": 100}
     assert ml.online_endpoints.get_keys("cycle-online").primary_key
     assert ml.online_deployments.get_logs("blue", "cycle-online", lines=10)
-    print("online deployment: scored")
 
 
 if __name__ == "__main__":

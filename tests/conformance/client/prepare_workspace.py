@@ -6,6 +6,7 @@ container. The tests' storage account is that of the workspace, with its SAS tok
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -112,7 +113,9 @@ def _prepare_storage(client: MLClient) -> dict[str, str]:
     )
     # The test of this file has no parameter for the account.
     lake = Path("tests/test_configs/datastore/credential_less_adls_gen2.yml")
-    lake.write_text(lake.read_text().replace("account_name: x", f"account_name: {account}"))
+    # The folders of one run share the file, and each has a server of its own.
+    text = re.sub("account_name: .*", f"account_name: {account}", lake.read_text(encoding="utf-8"))
+    lake.write_text(text, encoding="utf-8")
     return {
         "ML_TEST_STORAGE_ACCOUNT_NAME": account,
         "ML_TEST_STORAGE_ACCOUNT_PRIMARY_KEY": key,

@@ -157,6 +157,33 @@ def test_the_path_of_an_output_names_the_default_datastore_and_the_job(ml):
     assert uri.endswith(f"datastores/workspaceblobstore/paths/own/{child.name}/out/")
 
 
+BINDS = f"""
+type: pipeline
+settings: {{default_compute: "azureml:wide"}}
+outputs:
+  best: {{type: uri_folder, name: bound-pipeline, version: "1"}}
+jobs:
+  writes:
+    type: command
+    command: echo 1 > ${{{{outputs.out}}}}/n.txt
+    environment: {ENVIRONMENT}
+    outputs:
+      out: {{path: "${{{{parent.outputs.best}}}}", name: bound-step, version: "1"}}
+"""
+
+
+def test_a_bound_output_is_registered_as_the_output_of_the_pipeline(ml, tmp_path):
+    """As Microsoft's test_register_output_yaml_succeed expects."""
+    from azure.ai.ml import load_job
+
+    (tmp_path / "job.yml").write_text(BINDS)
+    made = ml.jobs.create_or_update(load_job(tmp_path / "job.yml"))
+    assert made.jobs["writes"].outputs.out.name == "bound-step"
+    assert wait_for_end(ml, made.name).status == "Completed"
+    assert ml.data.get("bound-pipeline", "1").version == "1"
+    assert "bound-step" not in [each.name for each in ml.data.list()]
+
+
 def test_a_pipeline_from_yaml_files(ml, tmp_path):
     from azure.ai.ml import load_job
 

@@ -214,14 +214,22 @@ def test_shared_assets_have_copies_of_the_files(ml, registry, folder, tmp_path):
 
 def test_registries_are_created_listed_and_deleted(ml):
     from azure.ai.ml.entities import Registry
-    from azure.ai.ml.entities._registry.registry_support_classes import RegistryRegionDetails
+    from azure.ai.ml.entities._registry.registry_support_classes import (
+        RegistryRegionDetails,
+        SystemCreatedStorageAccount,
+    )
     from azure.core.exceptions import ResourceNotFoundError
 
-    region = RegistryRegionDetails(location="here")
+    storage = SystemCreatedStorageAccount(
+        storage_account_hns=False, storage_account_type="standard_lrs", replication_count=2
+    )
+    region = RegistryRegionDetails(location="here", storage_config=storage)
     wanted = Registry(name="second", location="here", replication_locations=[region])
     assert ml.registries.begin_create(wanted).result().name == "second"
     assert "second" in [each.name for each in ml.registries.list()]
-    assert ml.registries.get("second").replication_locations[0].location == "here"
+    region = ml.registries.get("second").replication_locations[0]
+    assert (region.location, region.storage_config.replication_count) == ("here", 2)
+    assert "/storageAccounts/" in region.storage_config.arm_resource_id
     ml.registries.begin_delete(name="second").result()
     with pytest.raises(ResourceNotFoundError, match="second"):
         ml.registries.get("second")

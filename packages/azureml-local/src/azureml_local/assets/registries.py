@@ -7,6 +7,7 @@ all workspaces can use its assets by ``azureml://registries/...``.
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 from pathlib import Path
@@ -207,10 +208,27 @@ def _render_registry(registry: Workspace) -> dict[str, Any]:
         "tags": description.get("tags", {}),
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
-            **description.get("properties", {}),
+            **_with_account_ids(registry, description.get("properties", {})),
             "discoveryUrl": f"{registry.state.url}{DISCOVERY.replace('{registry}', registry.name)}",
             "mlFlowRegistryUri": "",
             "publicNetworkAccess": "Disabled",
             "provisioningState": "Succeeded",
         },
     }
+
+
+def _with_account_ids(registry: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties with the id of each storage account that the registry creates.
+
+    All of them are the one folder of this registry, so they have the same id.
+    """
+    account = (
+        f"/subscriptions/{registry.subscription}/resourceGroups/{registry.group}"
+        f"/providers/Microsoft.Storage/storageAccounts/{registry.key}"
+    )
+    regions = copy.deepcopy(properties.get("regionDetails") or [])
+    for region in regions:
+        for details in region.get("storageAccountDetails") or []:
+            if created := details.get("systemCreatedStorageAccount"):
+                created["armResourceId"] = {"resourceId": account}
+    return {**properties, "regionDetails": regions}

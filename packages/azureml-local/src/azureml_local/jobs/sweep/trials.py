@@ -54,7 +54,8 @@ def trial_properties(
 ) -> JobProperties:
     """The properties of a trial's command job.
 
-    As on Azure, the command reads hyperparameters from environment variables. Each trial has
+    As on Azure, the command reads hyperparameters from environment variables. A hyperparameter that
+    the search space does not have stays in the command, where the shell refuses it. Each trial has
     outputs of its own; those of the best trial are copied to the outputs of the sweep.
 
     Args:
@@ -69,6 +70,10 @@ def trial_properties(
         key: {field: value[field] for field in ("jobOutputType", "mode") if value.get(field)}
         for key, value in object_of(properties, "outputs").items()
     }
+
+    def variable(match: re.Match[str]) -> str:
+        return f"${{{VARIABLE}{match[1]}}}" if match[1] in settings.space else match[0]
+
     copied = {key: sweep[key] for key in COPIED if sweep.get(key) is not None}
     return {
         **cast(JobProperties, copied),
@@ -76,7 +81,7 @@ def trial_properties(
         "displayName": name,
         "tags": {"hyperparameters": json.dumps(parameters)},
         "properties": {},
-        "command": PARAMETER.sub(rf"${{{VARIABLE}\1}}", text_of(trial, "command")),
+        "command": PARAMETER.sub(variable, text_of(trial, "command")),
         "codeId": trial.get("codeId"),
         "environmentId": text_of(trial, "environmentId"),
         "environmentVariables": {

@@ -11,7 +11,6 @@ from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.jobs.sweep.trials import (
-    PARAMETER,
     check_unused,
     trial_name,
     trial_properties,
@@ -99,14 +98,6 @@ def check_sweep(workspace: Workspace, properties: JobProperties) -> SweepSetting
         NotSupported: azureml-local does not support the algorithm or a field of the trial.
     """
     settings = SweepSettings.read(properties)
-    for parameter in PARAMETER.findall(text_of(object_of(properties, "trial"), "command")):
-        if parameter not in settings.space:
-            raise BadRequest(
-                f"trial.command: search_space.{parameter} is unknown; searchSpace has "
-                f"{', '.join(settings.space)}",
-                "UserError",
-                target="trial.command",
-            )
     example = {key: each.value(0.5) for key, each in settings.space.items()}
     trial = trial_properties(properties, settings, "trial", example)
     validation.check_command(workspace, trial)
