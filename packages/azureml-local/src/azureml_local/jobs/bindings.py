@@ -94,7 +94,9 @@ def bind_outputs(
         fields.update({key: value[key] for key in copied if value.get(key)})
         named = outputs.get(target, {}) if match else {}
         if named.get("assetName"):  # the data asset of the pipeline's output, not the step's
-            fields.update(assetName=named["assetName"], assetVersion=named.get("assetVersion"))
+            fields["assetName"] = named["assetName"]
+            fields.pop("assetVersion", None)
+            fields.update({key: named[key] for key in ("assetVersion",) if named.get(key)})
         inputs.check_output(fields)
         resolved_outputs[name] = fields
     return resolved_outputs, bindings
