@@ -107,7 +107,10 @@ def status(data: Path) -> int:
 @_data
 @click.option("--format", "output_format", type=click.Choice(["shell", "json"]), default="shell")
 def env(data: Path, output_format: str) -> None:
-    """Print the variables that connect a client: eval "$(azureml-local env)"."""
+    """Print the variables that connect a client.
+
+    In a shell: eval "$(azureml-local env)"
+    """
     variables = client_variables(_require_server(data)["env"], os.environ)
     if output_format == "json":
         click.echo(json.dumps(variables, indent=2))
