@@ -7,6 +7,8 @@ package that conda has and PyPI does not have fails the build.
 
 With ``--isolation auto`` a build that cannot reach the package index is no error: the server's own
 interpreter is used, with a warning in the log.
+
+With ``--interpreter`` nothing is built: all jobs and deployments use one virtual environment.
 """
 
 from __future__ import annotations
@@ -124,22 +126,28 @@ class _IndexUnreachable(AzureError):
 class Interpreters:
     """The virtual environments of one data folder."""
 
-    def __init__(self, folder: Path, *, optional: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, optional: bool = False, existing: Path | None = None
+    ) -> None:
         """Open the folder of the virtual environments.
 
         Args:
             folder: has one folder for each environment.
             optional: whether an unreachable package index is no error.
+            existing: a virtual environment for all conda files, so that none is built.
         """
         self._folder = folder
+        self._existing = existing
         self._optional = optional
         self._no_builds_until = 0.0
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def get(self, conda_file: str, log: Path, run: Run | None = None) -> Interpreter | None:
+    async def get(
+        self, conda_file: str | None, log: Path, run: Run | None = None
+    ) -> Interpreter | None:
         """The interpreter of an environment, which is built if it is missing.
 
-        None if it is optional and the package index cannot be reached.
+        None without a conda file, and if it is optional and the package index cannot be reached.
 
         Args:
             conda_file: the text of the environment's conda file.
@@ -149,6 +157,10 @@ class Interpreters:
         Raises:
             AzureError: it cannot be built.
         """
+        if self._existing is not None:
+            return Interpreter(self._existing, modules_folder(self._folder))
+        if conda_file is None:
+            return None
         requirements = Requirements.from_conda_file(conda_file)
         python = await asyncio.to_thread(_find_python, requirements.python)
         content = json.dumps([python, sorted(requirements.lines)])

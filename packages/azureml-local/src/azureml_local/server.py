@@ -96,7 +96,11 @@ class Server:
         self.routes = Routes(data)
         self._tracking = tracking.Tracking(self.state)
         self._runner = Runner(
-            self.state, self._tracking, self.environment, isolation=options.isolation
+            self.state,
+            self._tracking,
+            self.environment,
+            isolation=options.isolation,
+            interpreter=options.interpreter,
         )
         self._serving = Serving(data / "online.log")
         self.state.on_workspace_used = self._tracking.start_server

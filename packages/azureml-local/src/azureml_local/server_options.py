@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ class ServerOptions:
             and endpoint names must be unique in all workspaces.
         isolation: ``uv``: jobs and deployments get an interpreter built from their conda file;
             ``auto``: if the packages can be reached; ``none``: this server's interpreter.
+        interpreter: the virtual environment of all jobs and deployments, instead of isolation.
         mlflow_uri: the scheme of a workspace's tracking URI: ``https``, ``azureml``, or ``auto``:
             ``azureml`` if azureml-mlflow is installed.
         allow_download: whether jobs can use public addresses.
@@ -29,6 +31,7 @@ class ServerOptions:
 
     strict: bool = False
     isolation: str = "none"
+    interpreter: Path | None = None
     mlflow_uri: str = "https"
     allow_download: bool = False
     mappings: tuple[str, ...] = ()
@@ -36,6 +39,7 @@ class ServerOptions:
     def arguments(self) -> list[str]:
         """The options as arguments of ``azureml-local serve``."""
         arguments = ["--isolation", self.isolation, "--mlflow-uri", self.mlflow_uri]
+        arguments += ["--interpreter", str(self.interpreter)] if self.interpreter else []
         arguments += ["--strict"] if self.strict else []
         arguments += ["--allow-download"] if self.allow_download else []
         for mapping in self.mappings:
@@ -55,6 +59,15 @@ def _choice(option: str, values: list[str], help_text: str) -> Callable[[Command
     )
 
 
+def _virtual_environment(
+    context: click.Context, parameter: click.Parameter, folder: Path | None
+) -> Path | None:
+    """The absolute path of a virtual environment."""
+    if folder is not None and not (folder / "bin" / "python").is_file():
+        raise click.BadParameter(f"{folder} is no virtual environment: it has no bin/python")
+    return folder.absolute() if folder is not None else None
+
+
 def server_options(command: Command) -> Command:
     """Add the options of the server to a command, which gets them as ``options``."""
 
@@ -70,6 +83,14 @@ def server_options(command: Command) -> Command:
         ["none", "uv", "auto"],
         "Choose the interpreter of jobs and deployments. uv: build it from their conda file. "
         "auto: the same, if the package index can be reached.",
+    )
+    @click.option(
+        "--interpreter",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        callback=_virtual_environment,
+        envvar="AZUREML_LOCAL_INTERPRETER",
+        help="Run jobs and deployments in this virtual environment, whatever their conda file has.",
     )
     @_choice(
         "--mlflow-uri",
@@ -94,6 +115,8 @@ def server_options(command: Command) -> Command:
     def with_options(*args: Any, **kwargs: Any) -> Any:
         names = [field.name for field in fields(ServerOptions)]
         options = ServerOptions(**{name: kwargs.pop(name) for name in names})
+        if options.interpreter is not None and options.isolation != "none":
+            raise click.UsageError("use --interpreter or --isolation, not both")
         return command(*args, options=options, **kwargs)
 
     return with_options

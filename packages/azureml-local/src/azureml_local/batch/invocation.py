@@ -215,9 +215,8 @@ class Invocations:
             return {}
         model = Path(spec["model"]) if "model" in spec else None
         conda_file = await asyncio.to_thread(find_conda_file, deployment, model)
-        if conda_file is None:
-            return {}
-        interpreter = await self._runner.build_interpreter(child, conda_file.text)
+        text = conda_file.text if conda_file else None
+        interpreter = await self._runner.build_interpreter(child, text)
         if interpreter is None:
             return {}
         variables = interpreter.add_variables(spec["environment"])

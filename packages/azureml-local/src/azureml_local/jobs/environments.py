@@ -20,10 +20,9 @@ async def prepare_interpreter(runner: Runner, job: Job, log: Path) -> Path:
     reference = job.properties.get("environmentId") or ""
     environment = find_environment(job.workspace, reference)
     conda_file = environment.conda_file if environment else None
-    if conda_file is not None:
-        interpreter = await runner.build_interpreter(job, conda_file)
-        if interpreter is not None:
-            return interpreter.folder / "bin"
+    interpreter = await runner.build_interpreter(job, conda_file)
+    if interpreter is not None:
+        return interpreter.folder / "bin"
     lines = _environment_warnings(reference, environment)
     if runner.interpreters is not None and conda_file is None:
         lines.append(f"{packages.PREFIX} the environment has no conda file to build from")

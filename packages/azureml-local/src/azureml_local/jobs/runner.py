@@ -51,6 +51,7 @@ class Runner:
         environment: dict[str, str],
         *,
         isolation: str = "none",
+        interpreter: Path | None = None,
     ) -> None:
         """Make a runner.
 
@@ -60,13 +61,16 @@ class Runner:
             environment: the variables that a job needs to reach this server.
             isolation: ``uv``: each job gets an interpreter built from its conda file; ``auto``:
                 if the packages can be reached.
+            interpreter: a virtual environment for all jobs, instead of isolation.
         """
         self._state = state
         self.tracking = tracking
         self._environment = environment
         self.interpreters = (
-            interpreters.Interpreters(state.data / "interpreters", optional=isolation == "auto")
-            if isolation != "none"
+            interpreters.Interpreters(
+                state.data / "interpreters", optional=isolation == "auto", existing=interpreter
+            )
+            if isolation != "none" or interpreter is not None
             else None
         )
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
@@ -280,10 +284,12 @@ class Runner:
             # Those in other process groups too: Open MPI gives each rank a group of its own.
             await asyncio.to_thread(child_processes.end_marked, mark, 0)
 
-    async def build_interpreter(self, job: Job, conda_file: str) -> interpreters.Interpreter | None:
+    async def build_interpreter(
+        self, job: Job, conda_file: str | None
+    ) -> interpreters.Interpreter | None:
         """The interpreter of a job's environment; the build's output is among the job's logs.
 
-        None without isolation, or if the interpreter is optional and cannot be built.
+        None without isolation or conda file, or if the interpreter is optional and cannot be built.
 
         Raises:
             AzureError: it cannot be built.

@@ -46,6 +46,9 @@ class DeploymentEnvironments:
         conda_file = await asyncio.to_thread(find_conda_file, deployment, model)
         if conda_file is None:
             if self._interpreters is not None:
+                interpreter = await self._interpreters.get(None, build_log)
+                if interpreter is not None:
+                    return _isolate(launch, interpreter, str(interpreter.folder))
                 launch.write_log(
                     "warning: no conda file to build an environment from; the deployment uses the "
                     "packages of azureml-local's interpreter"
