@@ -81,6 +81,8 @@ def render_screen(screen: pyte.Screen, prompt: str, folder: Path, target: Path) 
     svg = re.sub(
         r"@font-face\s*\{.*?\}", "", console.export_svg(title="nbrelease"), flags=re.DOTALL
     )
+    # Without a size the picture shrinks to nothing in a table.
+    svg = re.sub(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', r'width="\1" height="\2" \g<0>', svg, count=1)
     target.write_text(svg, encoding="utf-8")
 
 

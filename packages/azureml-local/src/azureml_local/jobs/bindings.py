@@ -54,8 +54,8 @@ def bind_inputs(
         kind = text_of(declaration, "type", "string")
         is_data, value = kind in inputs.TYPES[1:], step_inputs[name]
         if is_data != (value["jobInputType"] != "literal"):
-            got = f"data ({value['jobInputType']})" if not is_data else "a literal"
-            raise BadRequest(f"inputs.{name}: has type {kind} (got {got})", "UserError")
+            actual = f"data ({value['jobInputType']})" if not is_data else "a literal"
+            raise BadRequest(f"inputs.{name}: has type {kind} (got {actual})", "UserError")
         if is_data:
             mode = value.get("mode") or inputs.api_mode(text_of(declaration, "mode"))
             if (value["jobInputType"], kind) == ("uri_file", "uri_folder"):

@@ -102,6 +102,6 @@ class Collector:
 
 def take_collected() -> list[list[Any]]:
     """The data collected since the last call: collection, correlation id, rows."""
-    taken = list(_waiting)
+    collected = list(_waiting)
     _waiting.clear()
-    return taken
+    return collected
