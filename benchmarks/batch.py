@@ -76,14 +76,14 @@ def main() -> int:
         }
         commands["one process"] += [str(place / "model"), str(place / "rows.csv")]
         commands["batch job"] += [str(place / "spec.json")]
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        measurements: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for _ in range(options.rounds):
             for name, command in commands.items():
-                found[name].append(timed(command))
+                measurements[name].append(timed(command))
         with (place / "out" / settings.file_name).open("rb") as file:
             lines = sum(1 for _ in file)
     middle = {}
-    for name, times in found.items():
+    for name, times in measurements.items():
         middle[name] = [statistics.median(each) for each in zip(*times, strict=True)]
         print(f"{name:12} {middle[name][0]:6.2f} s   processor {middle[name][1]:6.2f} s")
     ratio = middle["batch job"][0] / middle["one process"][0]

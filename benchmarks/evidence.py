@@ -165,20 +165,20 @@ def measure(folder: Path, rounds: int) -> dict[str, list[float]]:
         "nbrelease evidence build": lambda: run_timed(build, folder),
         "jupyter nbconvert --to html": lambda: run_timed([*convert, *notebooks], folder),
     }
-    found: dict[str, list[float]] = {name: [] for name in runs}
+    timings: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             shutil.rmtree(release / "html", ignore_errors=True)
             shutil.rmtree(theirs, ignore_errors=True)
-            found[name].append(run())
+            timings[name].append(run())
             pages = len(list((release / "html").glob("*.html"))) + len(list(theirs.glob("*.html")))
             if pages != NOTEBOOKS:
                 sys.exit(f"{name}: {pages} pages of {NOTEBOOKS}")
     register(release)
-    found["with a model card"] = [run_timed(build, folder) for _ in range(rounds)]
+    timings["with a model card"] = [run_timed(build, folder) for _ in range(rounds)]
     if not (release / "model-card.md").is_file():
         sys.exit("no model card was written")
-    return found
+    return timings
 
 
 def measure_verify(pack: Path, rounds: int) -> tuple[list[float], float]:
@@ -189,10 +189,10 @@ def measure_verify(pack: Path, rounds: int) -> tuple[list[float], float]:
     command = [str(BIN / "nbrelease"), "evidence", "verify", str(pack.resolve())]
     run_timed(command, ROOT)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = [run_timed(command, ROOT) for _ in range(rounds)]
+    timings = [run_timed(command, ROOT) for _ in range(rounds)]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return found, used / rounds
+    return timings, used / rounds
 
 
 def register(release: Path) -> None:
@@ -212,26 +212,26 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        found = measure(Path(name), options.rounds)
-    medians = {name: statistics.median(seconds) for name, seconds in found.items()}
+        timings = measure(Path(name), options.rounds)
+    medians = {name: statistics.median(seconds) for name, seconds in timings.items()}
     ours, theirs, _ = medians.values()
     print(f"{NOTEBOOKS} executed notebooks, {options.rounds} rounds, medians of the whole process")
-    for name, seconds in found.items():
+    for name, seconds in timings.items():
         low, high = min(seconds), max(seconds)
         print(f"  {name:<30} {medians[name]:6.2f} s  (from {low:.2f} to {high:.2f})")
     print(f"  ratio {ours / theirs:.3f}, limit {LIMIT}")
     met = ours / theirs <= LIMIT
     if options.pack:
-        found["nbrelease evidence verify"], used = measure_verify(options.pack, options.rounds)
-        seconds = statistics.median(found["nbrelease evidence verify"])
+        timings["nbrelease evidence verify"], used = measure_verify(options.pack, options.rounds)
+        seconds = statistics.median(timings["nbrelease evidence verify"])
         met = met and seconds < VERIFY_LIMIT
-        low, high = (end(found["nbrelease evidence verify"]) for end in (min, max))
+        low, high = (end(timings["nbrelease evidence verify"]) for end in (min, max))
         print(
             f"  {'nbrelease evidence verify':<30} {seconds:6.2f} s  (from {low:.2f} to {high:.2f}),"
             f" {used:.2f} s of the processor; limit {VERIFY_LIMIT:.0f} s"
         )
     if options.json:
-        content = {"seconds": found, "medians": medians, "ratio": ours / theirs, "limit": LIMIT}
+        content = {"seconds": timings, "medians": medians, "ratio": ours / theirs, "limit": LIMIT}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0 if met else 1
 

@@ -188,17 +188,17 @@ def job(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
     line = (
         f"echo begun; sleep {seconds}; echo $AZUREML_RUN_ID > ${{{{outputs.out}}}}/name; echo done"
     )
-    made = ml.jobs.create_or_update(
+    created = ml.jobs.create_or_update(
         command(command=line, environment="azureml:e:1", outputs={"out": {"type": "uri_folder"}})
     )
     # If the SDK has retried, the job belongs to the round of the new server.
-    ledger.jobs[made.name] = (made.status, server.round)
+    ledger.jobs[created.name] = (created.status, server.round)
     time.sleep(draw.uniform(0, 1))
-    seen = ml.jobs.get(made.name).status
+    seen = ml.jobs.get(created.name).status
     if seen in FINAL_STATUSES:
-        ledger.jobs[made.name] = (seen, server.round)
+        ledger.jobs[created.name] = (seen, server.round)
     if seen not in FINAL_STATUSES and draw.random() < 0.5:
-        ml.jobs.begin_cancel(made.name).result()
+        ml.jobs.begin_cancel(created.name).result()
 
 
 def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None:
@@ -208,7 +208,7 @@ def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None
 
     name = draw.choice(["blue", "green"])
     revision = ledger.counts["deploy"] + 1
-    made = ManagedOnlineDeployment(
+    created = ManagedOnlineDeployment(
         name=name,
         endpoint_name="drill-endpoint",
         model="azureml:m:1",
@@ -217,7 +217,7 @@ def deploy(ml: Any, server: Server, ledger: Ledger, draw: random.Random) -> None
         tags={"revision": str(revision)},
     )
     try:
-        ml.online_deployments.begin_create_or_update(made).result()
+        ml.online_deployments.begin_create_or_update(created).result()
     except ResourceExistsError:  # the restarted server is still creating it
         raise Postponed from None
     with ledger.lock:
@@ -301,18 +301,18 @@ def _check_jobs(ml: Any, ledger: Ledger, number: int, *, reasons: bool) -> None:
 
 def _check_tags(ml: Any, ledger: Ledger) -> None:
     if ledger.tags[0]:
-        found = int(ml.environments.get("e", "1").tags["n"])
-        if not ledger.tags[0] <= found <= ledger.tags[1]:
-            ledger.report(f"tag {found}, acknowledged {ledger.tags[0]}, tried {ledger.tags[1]}")
+        actual = int(ml.environments.get("e", "1").tags["n"])
+        if not ledger.tags[0] <= actual <= ledger.tags[1]:
+            ledger.report(f"tag {actual}, acknowledged {ledger.tags[0]}, tried {ledger.tags[1]}")
 
 
 def _check_data(ml: Any, ledger: Ledger, most: int) -> None:
     with container(ml) as store:
         for name, digest in list(ledger.data.items())[-most:]:
             path = ml.data.get(name, "1").path.partition("/paths/")[2]
-            found = store.get_blob_client(path).download_blob().readall()
-            if hashlib.sha256(found).hexdigest() != digest:
-                ledger.report(f"data {name} has other content ({len(found)} bytes)")
+            actual = store.get_blob_client(path).download_blob().readall()
+            if hashlib.sha256(actual).hexdigest() != digest:
+                ledger.report(f"data {name} has other content ({len(actual)} bytes)")
 
 
 def _check_blobs(ml: Any, ledger: Ledger) -> None:
@@ -324,12 +324,12 @@ def _check_blobs(ml: Any, ledger: Ledger) -> None:
                     ledger.report(f"{name} is not there")
                 continue
             reader = store.get_blob_client(name).download_blob()
-            found = hashlib.sha256(reader.readall()).hexdigest()
-            if found not in digests:
+            actual = hashlib.sha256(reader.readall()).hexdigest()
+            if actual not in digests:
                 ledger.report(f"{name} has content that nobody wrote")
-            if reader.properties.metadata.get("digest") != found:
+            if reader.properties.metadata.get("digest") != actual:
                 ledger.report(f"{name} has the content of one write and the metadata of another")
-            ledger.blobs[name] = {found}
+            ledger.blobs[name] = {actual}
 
 
 def _check_deployments(ml: Any, ledger: Ledger) -> None:
@@ -338,9 +338,9 @@ def _check_deployments(ml: Any, ledger: Ledger) -> None:
     endpoint = ml.online_endpoints.get("drill-endpoint")
     key = ml.online_endpoints.get_keys("drill-endpoint").primary_key
     for name, revision in ledger.deployments.items():
-        found = ml.online_deployments.get(name, "drill-endpoint")
-        if int(found.tags["revision"]) < revision:
-            ledger.report(f"{name} has revision {found.tags}, acknowledged was {revision}")
+        actual = ml.online_deployments.get(name, "drill-endpoint")
+        if int(actual.tags["revision"]) < revision:
+            ledger.report(f"{name} has revision {actual.tags}, acknowledged was {revision}")
         headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": name}
         deadline = time.monotonic() + SETTLE_SECONDS
         body = {"input_data": [[1.0], [2.0]]}

@@ -123,14 +123,14 @@ async def _load(target: Target, bundle: str, count: int, seconds: float) -> Load
     spent: list[float] = []
     begun, used = time.monotonic(), target.processor()
     await asyncio.gather(*(each.repeat(begun + seconds, spent) for each in connections))
-    found = Load(spent, time.monotonic() - begun, target.processor() - used)
+    load = Load(spent, time.monotonic() - begun, target.processor() - used)
     for each in connections:
         each.close()
-    return found
+    return load
 
 
 def ask(target: Target, bundle: str) -> Any:
-    """One answer; None while there is none."""
+    """One answer; None if the server does not answer yet."""
     request = urllib.request.Request(
         target.url, target.body, target.headers | {"Content-Type": "application/json"}
     )
@@ -255,10 +255,10 @@ def compare(targets: list[Target], bundle: str, seconds: float, rounds: int) -> 
         used = {target.name: 0.0 for target in targets}
         for _ in range(rounds):
             for target in targets:
-                found = asyncio.run(_load(target, bundle, connections, seconds))
-                rates[target.name].append(len(found.spent) / found.seconds)
-                spent[target.name] += found.spent
-                used[target.name] += found.processor
+                load = asyncio.run(_load(target, bundle, connections, seconds))
+                rates[target.name].append(len(load.spent) / load.seconds)
+                spent[target.name] += load.spent
+                used[target.name] += load.processor
         for name, times in spent.items():
             cuts = statistics.quantiles(times, n=100, method="inclusive")
             print(

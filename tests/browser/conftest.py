@@ -94,13 +94,13 @@ def of_tasks(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def window(browser) -> Iterator[BrowserContext]:
-    made = browser.new_context()
-    yield made
-    made.close()
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture
 def screen(window) -> Iterator[Screen]:
-    made = Screen(window)
-    yield made
-    made.close()
+    screen = Screen(window)
+    yield screen
+    screen.close()

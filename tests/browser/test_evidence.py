@@ -72,9 +72,9 @@ def test_a_card_with_columns_of_all_kinds(of_tasks, screen, screenshots):
 def test_axe_finds_violations(screen, tmp_path):
     page = tmp_path / "bad.html"
     page.write_text("<img src='data:,'><p style='color:#eee;background:#fff'>pale</p>")
-    found = "\n".join(screen.open(page).axe())
-    assert "image-alt" in found
-    assert "color-contrast" in found
+    violations = "\n".join(screen.open(page).axe())
+    assert "image-alt" in violations
+    assert "color-contrast" in violations
 
 
 def test_a_request_is_detected(screen, tmp_path):

@@ -191,19 +191,19 @@ def test_all_controls_are_reachable_by_keyboard(tab):
     page = tab.page
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
-    wanted = page.evaluate(
+    expected = page.evaluate(
         "[...document.querySelectorAll('a[href], button, select, textarea, [tabindex=\"0\"]')]"
         ".filter(e => e.checkVisibility()).length"
     )
     reached = {page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)")}
-    for _ in range(wanted + 5):
+    for _ in range(expected + 5):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement !== document.body"):
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
             reached.add(
                 page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)")
             )
-    assert len(reached) == wanted
+    assert len(reached) == expected
 
 
 def test_the_page_of_all_workspaces(browser, studio):

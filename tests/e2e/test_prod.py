@@ -34,9 +34,9 @@ print(data.path)
 
 def test_training_data_that_lies_in_the_workspace(prod):
     path = "azureml://datastores/" + prod.scripts.run(PUT).rpartition("datastores/")[2]
-    for given, name in (("azureml:from-elsewhere:1", "from-elsewhere"), (path, "diabetes")):
+    for data, name in (("azureml:from-elsewhere:1", "from-elsewhere"), (path, "diabetes")):
         done = nbrelease(
-            prod.root, "run", "01_prepare", "--env", "prod", "-p", f"training_data={given}"
+            prod.root, "run", "01_prepare", "--env", "prod", "-p", f"training_data={data}"
         )
         assert done.returncode == 0, done.stdout + done.stderr
         values = read_values(ran_in(prod.root, done), "01_prepare")
@@ -46,15 +46,15 @@ def test_training_data_that_lies_in_the_workspace(prod):
 @pytest.fixture
 def web(tmp_path) -> Iterator[tuple[str, Path]]:
     """A web server on loopback that has the sample: its address, and who vouches for it."""
-    made = certificates.ensure(tmp_path)
+    created = certificates.ensure(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made.certificate, made.key)
+    context.load_cert_chain(created.certificate, created.key)
     handler = partial(SimpleHTTPRequestHandler, directory=str(REPOSITORY / "data"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"https://localhost:{server.server_port}", made.bundle
+        yield f"https://localhost:{server.server_port}", created.bundle
         server.shutdown()
         thread.join()
 
@@ -165,10 +165,10 @@ def asked(prod) -> tuple[float, float]:
 def test_the_monitor_reads_what_was_collected(prod, asked, last, labels, verdict, why):
     begun, seconds = asked
     until = datetime.fromtimestamp(begun + last * seconds - 0.5, UTC).isoformat()
-    given = {
+    parameters = {
         "monitor_hours": seconds / 3600, "monitor_until": until, "monitor_labels": labels,
     }  # fmt: skip
-    words = [word for pair in given.items() for word in ("-p", f"{pair[0]}={pair[1]}")]
+    words = [word for pair in parameters.items() for word in ("-p", f"{pair[0]}={pair[1]}")]
     done = nbrelease(prod.root, "run", "11_monitor", "--env", "prod", *words)
     assert pictures(ran_in(prod.root, done), "11_monitor", "pictures") == 1
     values = read_values(ran_in(prod.root, done), "11_monitor")
@@ -201,11 +201,11 @@ def test_an_alarm_of_the_monitor_trains_and_releases_nothing(prod):
 
 
 def test_provisioning_twice_changes_nothing_the_second_time(prod):
-    found = []
+    provisioned = []
     for _ in range(2):
         done = nbrelease(prod.root, "run", "00_provision", "--env", "prod")
         assert done.returncode == 0, done.stdout + done.stderr
         values = read_values(ran_in(prod.root, done), "00_provision")
-        found.append(set(values["provisioned"].values()))
-    assert {"exists", "created"} <= found[0]
-    assert found[1] == {"exists"}
+        provisioned.append(set(values["provisioned"].values()))
+    assert {"exists", "created"} <= provisioned[0]
+    assert provisioned[1] == {"exists"}

@@ -1,4 +1,4 @@
-"""The pipeline of pull requests says no, and publishes what it saw, when tests fail or are missing."""
+"""The pipeline of pull requests fails if tests fail or are missing, and publishes their results."""
 
 from __future__ import annotations
 

@@ -135,8 +135,8 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(project, setting, place):
 
 
 def test_a_port_in_use_is_one_line_and_exit_code_2(project):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
         done = rehearse(project, "--set", f"local_port={port}")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -19,7 +19,7 @@ from tests.e2e.scripts import Scripts
 
 pytestmark = pytest.mark.e2e
 
-# The public file, where somebody has fetched it; the sample that ships otherwise.
+# The public file if it is here, else the sample of the repository.
 REAL = [
     REPOSITORY / "data" / "diabetes.csv",
     REPOSITORY.parent / "shared" / "data" / "diabetes.csv",
@@ -77,8 +77,8 @@ def project(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def data() -> list[str]:
     """The words for the public file, if it is there."""
-    found = next((path for path in REAL if path.is_file()), None)
-    return ["--set", f"training_data={found}"] if found else []
+    data_file = next((path for path in REAL if path.is_file()), None)
+    return ["--set", f"training_data={data_file}"] if data_file else []
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def waiting(project, data, proved) -> tuple[str, Chapter]:
 
 @pytest.fixture(scope="module")
 def released(project, data, waiting) -> subprocess.CompletedProcess[str]:
-    """It goes on where it stood; until here each call started a server and ended it."""
+    """The run continues after the approvals; each call so far started a server and ended it."""
     run, _ = waiting
     done = rehearse(project, *data, "--resume", run, *ADA, pipeline="prod")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -112,7 +112,7 @@ def released(project, data, waiting) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def look(project, released) -> Iterator[Callable[[], dict]]:
-    """What prod holds now, asked through the SDK; the server stays for what comes after."""
+    """The state of prod, read with the SDK; the server keeps running for the later chapters."""
     scripts = Scripts(project)
     yield lambda: json.loads(scripts.run(LOOK))
     scripts.end()
@@ -126,7 +126,7 @@ def approved(project, released, look) -> Chapter:
 
 @pytest.fixture(scope="module")
 def rejected(project, data, approved, look) -> Chapter:
-    """2: another model, and nobody wants it."""
+    """2: another model, which the approver rejects."""
     pipe = ["--set", "estimator=pipeline", "--reject", "prod=Bob:the old one stays"]
     done = rehearse(project, *data, *pipe, pipeline="prod")
     assert done.returncode == 5, done.stdout[-3000:] + done.stderr
@@ -135,7 +135,7 @@ def rejected(project, data, approved, look) -> Chapter:
 
 @pytest.fixture(scope="module")
 def followed(project, data, rejected, look) -> Chapter:
-    """3: a better one takes the traffic."""
+    """3: a better model receives the traffic."""
     done = rehearse(project, *data, "--set", "estimator=random_forest", *ADA, pipeline="prod")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return Chapter(done, newest(project, "prod"), look())
@@ -143,7 +143,7 @@ def followed(project, data, rejected, look) -> Chapter:
 
 @pytest.fixture(scope="module")
 def back(project, followed, look) -> Chapter:
-    """4: the way back."""
+    """4: the rollback."""
     done = nbrelease(project, "run", "09_rollback", "--env", "prod", "-p", "reason=test")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return Chapter(done, newest(project, "prod"), look())
@@ -153,23 +153,23 @@ def back(project, followed, look) -> Chapter:
 def broken(project, back, look) -> Chapter:
     """5: a rollout that breaks a limit."""
     criteria = project / "runbooks" / "criteria.yml"
-    kept = criteria.read_text()
+    original = criteria.read_text()
     limit = "rollout: {error_rate: 0, p95_ms: "
-    assert f"{limit}3000" in kept
-    criteria.write_text(kept.replace(f"{limit}3000", f"{limit}0.001"))
+    assert f"{limit}3000" in original
+    criteria.write_text(original.replace(f"{limit}3000", f"{limit}0.001"))
     words = ["-p", "online_deployment=model-2"]
     try:
         done = nbrelease(project, "run", "08_release_online", "--env", "prod", *words)
     finally:
-        criteria.write_text(kept)
+        criteria.write_text(original)
     return Chapter(done, newest(project, "prod"), look())
 
 
 def check_figures(record: dict, estimator: str, data: list[str]) -> None:
     assert record["parameters"]["estimator"] == estimator
     if data:
-        found = (round(record["metrics"]["accuracy"], 4), round(record["metrics"]["roc_auc"], 4))
-        assert found == FIGURES[estimator]
+        actual = (round(record["metrics"]["accuracy"], 4), round(record["metrics"]["roc_auc"], 4))
+        assert actual == FIGURES[estimator]
 
 
 def rollout(pack: Path) -> list[dict]:

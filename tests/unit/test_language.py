@@ -1,7 +1,7 @@
 """No text of the project uses a phrase that the glossary bans (banned_phrases.toml).
 
-Checked: the help of all commands, docstrings, string literals and comments of the sources, names of
-modules, functions and classes, the docs, notebooks, page templates and configuration files.
+Checked: the help of all commands, docstrings, string literals and comments of the sources, names,
+the docs, notebooks, page templates and configuration files.
 """
 
 from __future__ import annotations
@@ -110,17 +110,39 @@ def read_sources() -> Iterator[Text]:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield Text(name, node.lineno, node.value)
-        comments = [
-            (token.start[0], token.string.lstrip("# "))
-            for token in tokenize.generate_tokens(io.StringIO(source).readline)
-            if token.type == tokenize.COMMENT
-        ]
-        block: list[str] = []
-        for index, (line, comment) in enumerate(comments):
-            block.append(comment)
-            if index + 1 == len(comments) or comments[index + 1][0] != line + 1:
-                yield Text(name, line - len(block) + 1, "\n".join(block))
-                block = []
+        yield from _read_comments(name, source)
+
+
+def read_tests() -> Iterator[Text]:
+    """Docstrings, comments and names of tests; their data may have any text."""
+    for path in list_files("tests/**/*.py", "benchmarks/**/*.py"):
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith(("tests/conformance/test_configs", "tests/exported")):
+            continue
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    text = f"{node.name.replace('_', ' ')}\n{ast.get_docstring(node) or ''}"
+                    yield Text(name, node.lineno, text)
+                case ast.Module():
+                    yield Text(name, 1, ast.get_docstring(node) or "")
+        yield from _read_comments(name, source)
+
+
+def _read_comments(name: str, source: str) -> Iterator[Text]:
+    """Each comment; that of several lines is one text."""
+    comments = [
+        (token.start[0], token.string.lstrip("# "))
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    block: list[str] = []
+    for index, (line, comment) in enumerate(comments):
+        block.append(comment)
+        if index + 1 == len(comments) or comments[index + 1][0] != line + 1:
+            yield Text(name, line - len(block) + 1, "\n".join(block))
+            block = []
 
 
 def read_help(name: str, command: click.Command, parent: click.Context | None) -> Iterator[Text]:
@@ -150,6 +172,10 @@ def test_notebooks():
 
 def test_strings_and_comments():
     assert find_banned(read_sources()) == []
+
+
+def test_tests_and_benchmarks():
+    assert find_banned(read_tests()) == []
 
 
 def _list_names(tree: ast.AST) -> Iterator[str]:

@@ -32,8 +32,8 @@ def test_automatic_versions_and_the_latest_label(ml, tmp_path):
         (lambda: Data(name="counted", path=folder, type="uri_folder"), ml.data),
         (lambda: Model(name="counted", path=folder, type="custom_model"), ml.models),
     ):
-        made = [operations.create_or_update(entity()) for _ in range(3)]
-        assert [each.version for each in made] == ["1", "2", "3"]
+        created = [operations.create_or_update(entity()) for _ in range(3)]
+        assert [each.version for each in created] == ["1", "2", "3"]
         assert operations.get("counted", label="latest").version == "3"
         assert [each.version for each in operations.list("counted")] == ["3", "2", "1"]
         assert "counted" in [each.name for each in operations.list()]
@@ -104,19 +104,19 @@ def test_data_at_an_https_address_in_a_datastore_and_as_mltable(ml, tmp_path):
     from azure.ai.ml.entities import Data
 
     address = "https://example.org/titanic.csv"
-    found = ml.data.create_or_update(Data(name="web", path=address, type="uri_file"))
-    assert ml.data.get("web", found.version).path == address
+    actual = ml.data.create_or_update(Data(name="web", path=address, type="uri_file"))
+    assert ml.data.get("web", actual.version).path == address
     stored = "azureml://datastores/workspaceblobstore/paths/somewhere/x.csv"
-    found = ml.data.create_or_update(Data(name="stored", path=stored, type="uri_file"))
-    assert found.path.endswith("/datastores/workspaceblobstore/paths/somewhere/x.csv")
-    assert found.path.startswith("azureml://subscriptions/")
+    actual = ml.data.create_or_update(Data(name="stored", path=stored, type="uri_file"))
+    assert actual.path.endswith("/datastores/workspaceblobstore/paths/somewhere/x.csv")
+    assert actual.path.startswith("azureml://subscriptions/")
     table = write(
         tmp_path / "table",
         MLTable="type: mltable\npaths:\n  - file: ./a.csv\ntransformations:\n  - read_delimited\n",
         a__csv="x\n1\n",
     )
-    found = ml.data.create_or_update(Data(name="table", path=table, type="mltable"))
-    assert (found.type, found.version) == ("mltable", "1")
+    actual = ml.data.create_or_update(Data(name="table", path=table, type="mltable"))
+    assert (actual.type, actual.version) == ("mltable", "1")
 
 
 def test_models_of_each_type_are_registered_and_downloaded(ml, tmp_path):
@@ -130,12 +130,12 @@ def test_models_of_each_type_are_registered_and_downloaded(ml, tmp_path):
     ):
         name = kind.replace("_", "-")
         folder = write(tmp_path / name, **files)
-        made = ml.models.create_or_update(
+        created = ml.models.create_or_update(
             Model(name=name, path=folder, type=kind, properties={"k": "v"}, description="d")
         )
-        read = ml.models.get(name, made.version)
+        read = ml.models.get(name, created.version)
         assert (read.type, read.properties["k"], read.description) == (kind, "v", "d")
-        ml.models.download(name, made.version, download_path=tmp_path / "out")
+        ml.models.download(name, created.version, download_path=tmp_path / "out")
         names = {path.name for path in (tmp_path / "out" / name).rglob("*") if path.is_file()}
         assert names == {name.replace("__", ".") for name in files}
     assert "python_function" in ml.models.get("mlflow-model", "1").flavors
@@ -191,17 +191,19 @@ def test_components_are_versioned_and_read_back(ml, tmp_path):
         command: python step.py $[[--rate ${{inputs.rate}}]] ${{inputs.rows}} ${{outputs.out}}
     """)
     (tmp_path / "step.yml").write_text(text)
-    made = ml.components.create_or_update(load_component(tmp_path / "step.yml"))
+    created = ml.components.create_or_update(load_component(tmp_path / "step.yml"))
     again = ml.components.create_or_update(load_component(tmp_path / "step.yml"))
-    assert made.version
-    read = ml.components.get("step", made.version)
+    assert created.version
+    read = ml.components.get("step", created.version)
     assert set(read.inputs) == {"rate", "rows"}
     assert read.command.startswith("python step.py")
     assert ml.components.get("step").version == again.version
     assert "step" in [each.name for each in ml.components.list()]
     (tmp_path / "step.yml").write_text(text.replace("step.py $", "other.py $"))
     with pytest.raises(ResourceExistsError) as caught:
-        ml.components.create_or_update(load_component(tmp_path / "step.yml"), version=made.version)
+        ml.components.create_or_update(
+            load_component(tmp_path / "step.yml"), version=created.version
+        )
     assert caught.value.error.target == "componentSpec"
 
 
@@ -238,16 +240,20 @@ def test_compute_is_stored_and_validated(ml):
     from azure.ai.ml.entities import AmlCompute, ComputeInstance
     from azure.core.exceptions import HttpResponseError
 
-    made = ml.compute.begin_create_or_update(
+    created = ml.compute.begin_create_or_update(
         AmlCompute(name="cluster", size="STANDARD_DS3_V2", min_instances=0, max_instances=2)
     ).result()
-    assert (made.type, made.size, made.max_instances) == ("amlcompute", "STANDARD_DS3_V2", 2)
-    made.max_instances = 3
-    ml.compute.begin_update(made).result()
+    assert (created.type, created.size, created.max_instances) == (
+        "amlcompute",
+        "STANDARD_DS3_V2",
+        2,
+    )
+    created.max_instances = 3
+    ml.compute.begin_update(created).result()
     assert ml.compute.get("cluster").max_instances == 3
-    made.min_instances = 9
+    created.min_instances = 9
     with pytest.raises(HttpResponseError) as caught:
-        ml.compute.begin_update(made).result()
+        ml.compute.begin_update(created).result()
     assert caught.value.error.target == "scaleSettings"
     ml.compute.begin_create_or_update(ComputeInstance(name="own-ci", size="S")).result()
     assert ml.compute.get("own-ci").state == "Running"
@@ -263,13 +269,13 @@ def test_workspaces_are_created_updated_and_deleted(client):
     from azure.ai.ml.entities import Data, Workspace
 
     ml = client("short-lived")
-    made = ml.workspaces.begin_create(
+    created = ml.workspaces.begin_create(
         Workspace(name="short-lived", location="westeurope", description="first", tags={"a": "b"})
     ).result()
-    assert (made.name, made.public_network_access) == ("short-lived", "Enabled")
+    assert (created.name, created.public_network_access) == ("short-lived", "Enabled")
     ml.data.create_or_update(Data(name="web", path="https://example.org/a.csv", type="uri_file"))
-    made.description = "second"
-    changed = ml.workspaces.begin_update(made, public_network_access="Disabled").result()
+    created.description = "second"
+    changed = ml.workspaces.begin_update(created, public_network_access="Disabled").result()
     assert (changed.description, changed.public_network_access) == ("second", "Disabled")
     assert "short-lived" in [each.name for each in ml.workspaces.list()]
     assert "short-lived" in [each.name for each in ml.workspaces.list(scope="subscription")]

@@ -193,13 +193,13 @@ def test_a_job(az, client):
 
 
 def test_a_sweep(az):
-    made = az("ml job create -f sweep.yml").value
-    assert made["early_termination"]["slack_factor"] == 0.1
-    az(f"ml job stream -n {made['name']}")
-    ended = az(f"ml job show -n {made['name']}").value
+    created = az("ml job create -f sweep.yml").value
+    assert created["early_termination"]["slack_factor"] == 0.1
+    az(f"ml job stream -n {created['name']}")
+    ended = az(f"ml job show -n {created['name']}").value
     assert (ended["type"], ended["status"]) == ("sweep", "Completed")
-    trials = az(f"ml job list --parent-job-name {made['name']}").value
-    assert {each["name"] for each in trials} == {f"{made['name']}_{i}" for i in range(2)}
+    trials = az(f"ml job list --parent-job-name {created['name']}").value
+    assert {each["name"] for each in trials} == {f"{created['name']}_{i}" for i in range(2)}
 
 
 def test_a_failed_job(az):

@@ -139,12 +139,12 @@ def read_answers(folder: Path) -> list[dict] | None:
 @pytest.fixture(scope="module")
 def differences(request):
     """All differences, by kind; counted on the terminal and written to a file at the end."""
-    found = {"counts": Counter(), "cases": []}
-    yield found
+    report = {"counts": Counter(), "cases": []}
+    yield report
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        sys.stdout.write(f"\nanswers compared: {json.dumps(found['counts'])}\n")
+        sys.stdout.write(f"\nanswers compared: {json.dumps(report['counts'])}\n")
     if target := os.environ.get("AZUREML_LOCAL_DIFFERENCES"):
-        Path(target).write_text(json.dumps(found, indent=1))
+        Path(target).write_text(json.dumps(report, indent=1))
 
 
 def compare(differences, case: Case):
@@ -196,17 +196,17 @@ def difference(ours, theirs) -> str:
 
 def value(response):
     try:
-        found = json.loads(response["body"])
+        actual = json.loads(response["body"])
     except ValueError:
         return response["body"]
-    if isinstance(found, dict) and ("swagger" in found or "openapi" in found):
-        schemas = found.get("definitions") or found["components"]["schemas"]
+    if isinstance(actual, dict) and ("swagger" in actual or "openapi" in actual):
+        schemas = actual.get("definitions") or actual["components"]["schemas"]
         return {
             **schemas,
-            "version": found.get("swagger") or found["openapi"],
-            "of": sorted(found["paths"]),
+            "version": actual.get("swagger") or actual["openapi"],
+            "of": sorted(actual["paths"]),
         }
-    return found
+    return actual
 
 
 def equal(ours, theirs) -> bool:

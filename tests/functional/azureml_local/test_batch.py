@@ -141,8 +141,8 @@ def score(ml, tmp_path):
 
 
 def lines(folder, name: str = "predictions.csv") -> list[str]:
-    [found] = folder.rglob(name)
-    return found.read_text().splitlines()
+    [actual] = folder.rglob(name)
+    return actual.read_text().splitlines()
 
 
 def test_a_script_gets_mini_batches_of_files(ml, deploy, score):
@@ -180,8 +180,8 @@ def test_files_that_fail_count_against_the_threshold(ml, deploy, score):
 
 def test_summary_only_leaves_what_the_script_wrote(deploy, score):
     deploy("writes", WRITES, output_action="summary_only")
-    found = score("writes", {"a.txt": "one", "b.txt": "two"})
-    assert {p.name: p.read_text() for p in found.rglob("*.*")} == {"a.out": "ONE", "b.out": "TWO"}
+    actual = score("writes", {"a.txt": "one", "b.txt": "two"})
+    assert {p.name: p.read_text() for p in actual.rglob("*.*")} == {"a.out": "ONE", "b.out": "TWO"}
 
 
 @pytest.mark.parametrize(
@@ -271,10 +271,10 @@ def test_a_call_without_a_name_goes_to_the_default_deployment(ml, local, deploy,
     ml.batch_endpoints.begin_create_or_update(endpoint).result()
     (tmp_path / "text.txt").write_text("x")
     data = ml.data.create_or_update(Data(name="one", path=tmp_path / "text.txt", type="uri_file"))
-    given = {"jobInputType": "UriFile", "uri": data.id}
+    job_input = {"jobInputType": "UriFile", "uri": data.id}
     answer = requests.post(
         endpoint.scoring_uri,
-        json={"properties": {"inputData": {"data": given}}},
+        json={"properties": {"inputData": {"data": job_input}}},
         headers={"Authorization": f"Bearer {local.state()['env']['MLFLOW_TRACKING_TOKEN']}"},
         timeout=120,
     )
@@ -296,9 +296,9 @@ def test_a_pipeline_component_is_deployed_and_takes_parameters(ml, tmp_path):
         outputs={"out": {"type": "uri_folder"}},
         environment="azureml:e:1",
     )
-    made = ml.components.create_or_update(step.component)
+    created = ml.components.create_or_update(step.component)
 
-    (tmp_path / "shouting.yml").write_text(SHOUTING.replace("VERSION", made.version))
+    (tmp_path / "shouting.yml").write_text(SHOUTING.replace("VERSION", created.version))
     component = ml.components.create_or_update(load_component(tmp_path / "shouting.yml"))
     ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name="shouts")).result()
     ml.batch_deployments.begin_create_or_update(

@@ -16,16 +16,16 @@ pytestmark = pytest.mark.functional
 def store(client):
     from azure.storage.blob import ContainerClient
 
-    found = client("blobs").datastores.get("workspaceblobstore", include_secrets=True)
-    address = f"https://{found.account_name}.blob.core.windows.net/{found.container_name}"
+    datastore = client("blobs").datastores.get("workspaceblobstore", include_secrets=True)
+    address = f"https://{datastore.account_name}.blob.core.windows.net/{datastore.container_name}"
     with ContainerClient.from_container_url(
-        f"{address}?{found.credentials.sas_token}",
+        f"{address}?{datastore.credentials.sas_token}",
         max_single_put_size=1 << 10,
         max_block_size=1 << 10,
         max_single_get_size=1 << 11,
         max_chunk_get_size=1 << 10,
-    ) as made:
-        yield made
+    ) as container:
+        yield container
 
 
 def test_block_uploads_and_range_reads(store):
@@ -35,8 +35,8 @@ def test_block_uploads_and_range_reads(store):
     assert blob.download_blob().readall() == content
     assert blob.download_blob(offset=300, length=50).readall() == content[300:350]
     assert blob.download_blob(offset=len(content) - 10).readall() == content[-10:]
-    found = blob.get_blob_properties()
-    assert (found.size, found.metadata) == (len(content), {"rows": "7"})
+    actual = blob.get_blob_properties()
+    assert (actual.size, actual.metadata) == (len(content), {"rows": "7"})
     with pytest.raises(Exception, match="InvalidRange") as caught:
         blob.download_blob(offset=len(content) + 1, length=1).readall()
     assert caught.value.status_code == 416
@@ -55,15 +55,15 @@ def test_metadata_and_content_type_belong_to_the_content(store):
     text = ContentSettings(content_type="text/csv", content_encoding="utf-8")
     blob.upload_blob(b"a,b", metadata={"one": "1"}, content_settings=text)
     blob.set_blob_metadata({"two": "2"})
-    found = blob.get_blob_properties()
-    assert found.metadata == {"two": "2"}
-    assert found.content_settings.content_type == "text/csv"
+    actual = blob.get_blob_properties()
+    assert actual.metadata == {"two": "2"}
+    assert actual.content_settings.content_type == "text/csv"
     blob.set_http_headers(ContentSettings(content_type="text/plain"))
-    found = blob.get_blob_properties()
-    assert (found.metadata, found.content_settings.content_type) == ({"two": "2"}, "text/plain")
+    actual = blob.get_blob_properties()
+    assert (actual.metadata, actual.content_settings.content_type) == ({"two": "2"}, "text/plain")
     blob.upload_blob(b"b", overwrite=True)
-    found = blob.get_blob_properties()
-    assert (found.metadata, found.content_settings.content_type) == (
+    actual = blob.get_blob_properties()
+    assert (actual.metadata, actual.content_settings.content_type) == (
         {},
         "application/octet-stream",
     )
@@ -80,8 +80,8 @@ def test_list_by_prefix_folder_and_page(store):
         ["l/a/1", "l/a/2", "l/b"],
         ["l/c/3"],
     ]
-    (found,) = store.list_blobs("l/b", include=["metadata"])
-    assert (found.metadata, found.size, found.blob_type) == ({"n": "b"}, 1, "BlockBlob")
+    (actual,) = store.list_blobs("l/b", include=["metadata"])
+    assert (actual.metadata, actual.size, actual.blob_type) == ({"n": "b"}, 1, "BlockBlob")
     assert list(store.list_blobs("nothing/")) == []
 
 
@@ -190,9 +190,9 @@ def test_reads_are_consistent_during_overwrites(store):
         whole = 0
         while whole < 20:
             with contextlib.suppress(ResourceModifiedError):  # between two pieces of one reading
-                found = blob.download_blob()
-                digest = hashlib.sha256(found.readall()).hexdigest()
-                assert found.properties.metadata["digest"] == digest
+                download = blob.download_blob()
+                digest = hashlib.sha256(download.readall()).hexdigest()
+                assert download.properties.metadata["digest"] == digest
                 whole += 1
     finally:
         end.set()

@@ -67,10 +67,10 @@ def test_start_status_env_stop_and_reset(data):
 
 
 def test_user_errors_are_one_line_with_exit_code_2(data, tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with socket.socket() as used:
+        used.bind(("127.0.0.1", 0))
+        used.listen()
+        port = str(used.getsockname()[1])
         result = cli("start", "--port", port, data=data, check=False)
         assert result.returncode == 2
         assert f"--port {port}" in result.stderr

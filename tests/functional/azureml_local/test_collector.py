@@ -1,4 +1,4 @@
-"""What a deployment is asked is kept in Azure's layout; what takes too long is given up."""
+"""The data collector stores requests in Azure's layout; requests that take too long time out."""
 
 from __future__ import annotations
 
@@ -99,18 +99,20 @@ def test_a_line_for_each_request_in_azures_layout(client, local, deployed):
     assert answer.json() == [1, 1]
     assert ask(client, deployed, "all", split(["many", 1])).status_code == 424
     wait_for_lines(local, "all", "model_outputs")
-    [asked], [answered] = (collected(local, "all", f"model_{w}") for w in ("inputs", "outputs"))
-    assert asked["data"] == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    [requested], [answered] = (collected(local, "all", f"model_{w}") for w in ("inputs", "outputs"))
+    assert requested["data"] == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
     assert answered["data"] == [{"prediction": 1}, {"prediction": 1}]
-    assert asked["correlationid"] == answered["correlationid"] == answer.headers["x-ms-request-id"]
-    assert asked["type"] == "azureml.inference.inputs"
-    assert asked["source"].endswith("/onlineEndpoints/kept/deployments/all")
-    assert before <= datetime.fromisoformat(asked["time"]) <= datetime.now(UTC)
+    assert (
+        requested["correlationid"] == answered["correlationid"] == answer.headers["x-ms-request-id"]
+    )
+    assert requested["type"] == "azureml.inference.inputs"
+    assert requested["source"].endswith("/onlineEndpoints/kept/deployments/all")
+    assert before <= datetime.fromisoformat(requested["time"]) <= datetime.now(UTC)
     [path] = local.data.glob("blobs/*/*/modelDataCollector/kept/all/model_inputs/*/*/*/*/*.jsonl")
-    assert "/".join(path.parts[-5:-1]) == f"{datetime.fromisoformat(asked['time']):%Y/%m/%d/%H}"
+    assert "/".join(path.parts[-5:-1]) == f"{datetime.fromisoformat(requested['time']):%Y/%m/%d/%H}"
 
 
-def test_nothing_is_kept_where_nobody_asked_for_it(client, local, deployed):
+def test_nothing_is_collected_without_a_data_collector(client, local, deployed):
     assert ask(client, deployed, "off", split([1, 2])).status_code == 200
     time.sleep(1)
     assert not list(local.data.glob("blobs/*/*/modelDataCollector/kept/off"))

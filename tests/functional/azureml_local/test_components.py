@@ -40,11 +40,11 @@ def load(tmp_path, name, command="echo", display_name="Step", **overrides):
 
 
 def test_the_service_completes_a_specification(ml, tmp_path):
-    made = ml.components.create_or_update(load(tmp_path, "complete", version="1"))
-    assert made._to_dict()["inputs"]["rows"]["optional"] is False
-    assert made._to_dict()["inputs"]["rate"]["optional"] is True
-    assert made.resources.instance_count == 1
-    assert made.distribution.process_count_per_instance == "4"
+    created = ml.components.create_or_update(load(tmp_path, "complete", version="1"))
+    assert created._to_dict()["inputs"]["rows"]["optional"] is False
+    assert created._to_dict()["inputs"]["rate"]["optional"] is True
+    assert created.resources.instance_count == 1
+    assert created.distribution.process_count_per_instance == "4"
 
 
 def test_the_default_compute_of_a_pipeline_component_has_no_prefix(ml, tmp_path):
@@ -57,8 +57,8 @@ def test_the_default_compute_of_a_pipeline_component_has_no_prefix(ml, tmp_path)
         "  rows: {type: uri_folder}\njobs:\n  step:\n    type: command\n    component: ./inner.yml\n"
         "    compute: ${{parent.inputs.where}}\n    inputs: {rows: '${{parent.inputs.rows}}'}\n"
     )
-    made = ml.components.create_or_update(load_component(path))
-    assert made._to_dict()["inputs"]["where"]["default"] == "cpu"
+    created = ml.components.create_or_update(load_component(path))
+    assert created._to_dict()["inputs"]["where"]["default"] == "cpu"
 
 
 def test_descriptive_fields_of_a_version_can_change_and_its_command_cannot(ml, tmp_path):
@@ -66,8 +66,8 @@ def test_descriptive_fields_of_a_version_can_change_and_its_command_cannot(ml, t
 
     ml.components.create_or_update(load(tmp_path, "described", version="1"))
     changed = load(tmp_path, "described", display_name="Other", version="1", description="new")
-    made = ml.components.create_or_update(changed)
-    assert (made.display_name, made.description) == ("Other", "new")
+    created = ml.components.create_or_update(changed)
+    assert (created.display_name, created.description) == ("Other", "new")
     with pytest.raises(ResourceExistsError) as caught:
         ml.components.create_or_update(load(tmp_path, "described", command="ls", version="1"))
     assert caught.value.error.target == "componentSpec"
@@ -87,8 +87,8 @@ def test_equal_anonymous_components_share_a_version_and_have_their_names(ml, tmp
         component = load(tmp_path, "unnamed", command=command)
         return ml.components.create_or_update(component, is_anonymous=True)
 
-    made, again, other = register("echo"), register("echo"), register("ls")
-    assert made.id == again.id != other.id
-    name, _, version = made.id.split("/")[-3:]
-    assert (name, made.name) == ("azureml_anonymous", "unnamed")
+    created, again, other = register("echo"), register("echo"), register("ls")
+    assert created.id == again.id != other.id
+    name, _, version = created.id.split("/")[-3:]
+    assert (name, created.name) == ("azureml_anonymous", "unnamed")
     assert ml.components.get(name, version).name == "unnamed"

@@ -1,4 +1,4 @@
-"""One model's way through the workspace, by the unmodified SDK over TLS; then a restart."""
+"""From a training job to deployments of the model, with the unmodified SDK over TLS; then a restart."""
 
 from __future__ import annotations
 
@@ -238,8 +238,8 @@ def test_batch_scores_every_row_with_and_without_a_header(client, model, tmp_pat
     )
     ml_client.jobs.stream(job.name)
     ml_client.jobs.download(job.name, download_path=tmp_path / "out", output_name="score")
-    (found,) = (tmp_path / "out").rglob("predictions.csv")
-    rows = [line.split(",") for line in found.read_text().splitlines()]
+    (actual,) = (tmp_path / "out").rglob("predictions.csv")
+    rows = [line.split(",") for line in actual.read_text().splitlines()]
     assert [(row[2], row[1]) for row in rows] == [
         ("headed.csv", "0"), ("headed.csv", "1"), ("plain.csv", "1"), ("plain.csv", "0"), ("plain.csv", "1"),
     ]  # fmt: skip
@@ -484,15 +484,15 @@ def test_an_operation_goes_on_when_the_server_is_back(local, client, online, tmp
     assert not poller.done()
     local.kill()
     local.start()
-    made = ml_client.online_deployments.get("slow", "online-1")
-    assert made.provisioning_state == "Creating"
+    created = ml_client.online_deployments.get("slow", "online-1")
+    assert created.provisioning_state == "Creating"
     ready.touch()
     # Not by the poller: the SDK gives up if it asks while the server starts again.
     deadline = time.monotonic() + 120
     while (
-        made := ml_client.online_deployments.get("slow", "online-1")
+        created := ml_client.online_deployments.get("slow", "online-1")
     ).provisioning_state == "Creating":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert made.provisioning_state == "Succeeded"
+    assert created.provisioning_state == "Succeeded"
     ml_client.online_deployments.begin_delete("slow", "online-1").result()

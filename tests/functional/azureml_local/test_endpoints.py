@@ -1,4 +1,4 @@
-"""Online endpoints: who is let in, which deployment answers, which is shown a copy, how they scale."""
+"""Online endpoints: authentication, choice of the deployment, mirrored traffic and scale."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def update(ml, **maps):
 
 def session_of(ml, name: str) -> requests.Session:
     session = requests.Session()
-    found = ml.online_endpoints.get_keys(name)
-    token = getattr(found, "primary_key", None) or found.access_token
+    keys = ml.online_endpoints.get_keys(name)
+    token = getattr(keys, "primary_key", None) or keys.access_token
     session.headers["Authorization"] = f"Bearer {token}"
     return session
 
@@ -194,20 +194,20 @@ def test_tokens_let_in_and_open_nothing_else(ml, local, mode, tmp_path):
     endpoint = ml.online_endpoints.get(name)
     endpoint.traffic = {"one": 100}
     ml.online_endpoints.begin_create_or_update(endpoint).result()
-    found = ml.online_endpoints.get_keys(name)
+    keys = ml.online_endpoints.get_keys(name)
     (tmp_path / "asked.json").write_text("{}")
     assert ml.online_endpoints.invoke(name, request_file=str(tmp_path / "asked.json")) == "5"
     general = local.state()["env"]["MLFLOW_TRACKING_TOKEN"]
-    for token, status in ((found.access_token, 200), (general, 403), ("a.b.c", 401)):
+    for token, status in ((keys.access_token, 200), (general, 403), ("a.b.c", 401)):
         headers = {"Authorization": f"Bearer {token}"}
         assert (
             requests.post(endpoint.scoring_uri, json={}, headers=headers, timeout=120).status_code
             == status
         )
     if mode == "aml_token":
-        assert 0 < found.expiry_time_utc - time.time() <= 3600
-        assert found.refresh_after_time_utc < found.expiry_time_utc
-        headers = {"Authorization": f"Bearer {found.access_token}"}
+        assert 0 < keys.expiry_time_utc - time.time() <= 3600
+        assert keys.refresh_after_time_utc < keys.expiry_time_utc
+        headers = {"Authorization": f"Bearer {keys.access_token}"}
         url = f"{local.state()['url']}{endpoint.id}"
         assert requests.get(url, headers=headers, timeout=120).status_code == 403
     ml.online_endpoints.begin_delete(name).result()

@@ -20,9 +20,9 @@ ENVIRONMENT = "azureml:jobs-env:1"
 def ml(client):
     from azure.ai.ml.entities import Environment
 
-    found = client("jobs")
-    found.environments.create_or_update(Environment(name="jobs-env", version="1", image="a:1"))
-    return found
+    ml_client = client("jobs")
+    ml_client.environments.create_or_update(Environment(name="jobs-env", version="1", image="a:1"))
+    return ml_client
 
 
 def submit(ml, line, **about):
@@ -174,10 +174,10 @@ def test_jobs_are_listed_tagged_and_archived(ml):
     archived = ml.jobs.list(list_view_type=ListViewType.ARCHIVED_ONLY)
     assert job.name in [each.name for each in archived]
     ml.jobs.restore(job.name)
-    found = ml.jobs.get(job.name)
-    assert (found.tags, found.display_name) == ({"team": "a"}, "shown")
-    found.tags["more"] = "b"
-    assert ml.jobs.create_or_update(found).tags == {"team": "a", "more": "b"}
+    actual = ml.jobs.get(job.name)
+    assert (actual.tags, actual.display_name) == ({"team": "a"}, "shown")
+    actual.tags["more"] = "b"
+    assert ml.jobs.create_or_update(actual).tags == {"team": "a", "more": "b"}
 
 
 def test_the_log_warns_about_missing_packages(ml, tmp_path):

@@ -69,8 +69,8 @@ def job(ml, tmp_path_factory):
 def log(ml, job, tmp_path_factory):
     folder = tmp_path_factory.mktemp("logs")
     ml.jobs.download(job.name, download_path=folder)
-    (found,) = folder.rglob("std_log.txt")
-    return found.read_text()
+    (actual,) = folder.rglob("std_log.txt")
+    return actual.read_text()
 
 
 @pytest.fixture
@@ -162,8 +162,8 @@ def test_a_model_registered_through_mlflow_is_in_the_workspace(tracked, ml, job,
     latest = {each.current_stage: each.version for each in client.get_latest_versions(name)}
     assert latest == {"Production": "1", "None": "2"}
     client.set_model_version_tag(name, "2", "good", "yes")
-    found = client.search_model_versions(f"name = '{name}' and tags.good = 'yes'")
-    assert [each.version for each in found] == ["2"]
+    actual = client.search_model_versions(f"name = '{name}' and tags.good = 'yes'")
+    assert [each.version for each in actual] == ["2"]
     client.delete_model_version(name, "2")
     assert [each.version for each in ml.models.list(name)] == ["1"]
 
@@ -215,10 +215,10 @@ def test_a_local_folder_is_registered_through_azureml_mlflow(ml, job, tmp_path):
     import mlflow
 
     mlflow.set_tracking_uri(job.services["Tracking"].endpoint)
-    found = mlflow.artifacts.download_artifacts(f"runs:/{job.name}/model", dst_path=str(tmp_path))
+    actual = mlflow.artifacts.download_artifacts(f"runs:/{job.name}/model", dst_path=str(tmp_path))
     client = mlflow.MlflowClient()
     client.create_registered_model("from-here")
-    client.create_model_version("from-here", f"file://{found}")
+    client.create_model_version("from-here", f"file://{actual}")
     path = ml.models.get("from-here", "1").path
     assert "/datastores/workspaceartifactstore/paths/LocalUpload/" in path
     ml.models.download("from-here", "1", download_path=tmp_path / "again")
@@ -256,9 +256,9 @@ def test_a_killed_mlflow_process_is_replaced(local, client):
     url = ml.workspaces.get("ended").mlflow_tracking_uri + "/api/2.0/mlflow/experiments/search"
     headers = {"Authorization": f"Bearer {local.state()['env']['MLFLOW_TRACKING_TOKEN']}"}
     assert requests.post(url, json={"max_results": 9}, headers=headers, timeout=60).ok
-    (made,) = _mlflow_processes(local) - before
-    psutil.Process(made).kill()
-    wait_until(lambda: made not in _mlflow_processes(local))
+    (created,) = _mlflow_processes(local) - before
+    psutil.Process(created).kill()
+    wait_until(lambda: created not in _mlflow_processes(local))
     answer = requests.post(url, json={"max_results": 9}, headers=headers, timeout=60)
     assert [each["name"] for each in answer.json()["experiments"]] == ["Default"]
 

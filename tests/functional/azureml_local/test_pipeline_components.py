@@ -42,9 +42,9 @@ def test_inputs_and_outputs_have_default_modes(ml):
         inputs={"rows": Input(type="uri_file", path="https://example.org/a.csv")},
         outputs={"out": Output(type="uri_folder")},
     )
-    made = ml.jobs.create_or_update(job)
-    assert (made.inputs["rows"].mode, made.outputs["out"].mode) == ("ro_mount", "rw_mount")
-    ml.jobs.begin_cancel(made.name).result()
+    created = ml.jobs.create_or_update(job)
+    assert (created.inputs["rows"].mode, created.outputs["out"].mode) == ("ro_mount", "rw_mount")
+    ml.jobs.begin_cancel(created.name).result()
 
 
 def test_interactive_services_are_refused(ml):
@@ -85,9 +85,9 @@ def test_equal_steps_are_reused_unless_a_rerun_is_forced(ml, tmp_path):
     def run(force_rerun=False):
         pipeline = chain(Input(type="uri_folder", path=data.id))
         pipeline.settings.force_rerun = force_rerun
-        made = ml.jobs.create_or_update(pipeline)
-        assert wait_for_end(ml, made.name).status == "Completed"
-        return children_of(ml, made.name)
+        created = ml.jobs.create_or_update(pipeline)
+        assert wait_for_end(ml, created.name).status == "Completed"
+        return children_of(ml, created.name)
 
     from azure.ai.ml.entities import Data
 
@@ -123,17 +123,17 @@ def test_a_pipeline_component_is_a_job_and_a_label_names_its_component(ml, tmp_p
     (tmp_path / "job.yml").write_text(
         "type: pipeline\ncomponent: azureml:outer:1\nsettings: {default_compute: azureml:cpu}\noutputs: {out: {type: uri_folder}}\n"
     )
-    made = ml.jobs.create_or_update(load_job(tmp_path / "job.yml"))
-    assert wait_for_end(ml, made.name).status == "Completed"
-    ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="out")
+    created = ml.jobs.create_or_update(load_job(tmp_path / "job.yml"))
+    assert wait_for_end(ml, created.name).status == "Completed"
+    ml.jobs.download(created.name, download_path=tmp_path / "d", output_name="out")
     assert next((tmp_path / "d").rglob("a")).read_text() == "hello\n"
 
     (tmp_path / "label.yml").write_text(
         "type: pipeline\nsettings: {default_compute: azureml:cpu}\njobs:\n  say:\n    type: pipeline\n    component: azureml:outer@default\n"
     )
-    made = ml.jobs.create_or_update(load_job(tmp_path / "label.yml"))
-    assert ml.jobs.get(made.name).jobs["say"].component == "outer@default"
-    assert wait_for_end(ml, made.name).status == "Completed"
+    created = ml.jobs.create_or_update(load_job(tmp_path / "label.yml"))
+    assert ml.jobs.get(created.name).jobs["say"].component == "outer@default"
+    assert wait_for_end(ml, created.name).status == "Completed"
 
 
 def test_values_of_steps_and_relative_paths_of_outputs(ml, tmp_path):
@@ -152,9 +152,9 @@ def test_values_of_steps_and_relative_paths_of_outputs(ml, tmp_path):
         used.outputs.out = Output(type="uri_folder", path="/relative/folder")
         return {"result": used.outputs.out}
 
-    made = ml.jobs.create_or_update(values())
-    assert wait_for_end(ml, made.name).status == "Completed"
-    ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="result")
+    created = ml.jobs.create_or_update(values())
+    assert wait_for_end(ml, created.name).status == "Completed"
+    ml.jobs.download(created.name, download_path=tmp_path / "d", output_name="result")
     assert next((tmp_path / "d").rglob("a")).read_text() == "rows=3\n"
 
 
@@ -170,7 +170,7 @@ def test_a_file_may_be_given_for_a_folder(ml, tmp_path):
     def pipeline(rows):
         return {"out": read(rows=rows).outputs.out}
 
-    made = ml.jobs.create_or_update(pipeline(Input(type="uri_file", path=tmp_path / "a.csv")))
-    assert wait_for_end(ml, made.name).status == "Completed"
-    ml.jobs.download(made.name, download_path=tmp_path / "d", output_name="out")
+    created = ml.jobs.create_or_update(pipeline(Input(type="uri_file", path=tmp_path / "a.csv")))
+    assert wait_for_end(ml, created.name).status == "Completed"
+    ml.jobs.download(created.name, download_path=tmp_path / "d", output_name="out")
     assert next((tmp_path / "d").rglob("b.csv")).read_text() == "1\n"

@@ -152,9 +152,9 @@ def test_the_sdk_reads_models_with_this_login(credential, client):
 
 
 def test_an_access_token_is_valid_for_an_hour_and_is_cached(credential):
-    with credential() as made:
-        first = made.get_token(NEW)
-        assert made.get_token(NEW) == first
+    with credential() as created:
+        first = created.get_token(NEW)
+        assert created.get_token(NEW) == first
         payload = first.token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["aud"] == "https://ml.azure.com"
@@ -173,15 +173,15 @@ def test_an_access_token_is_valid_for_an_hour_and_is_cached(credential):
     ],
 )
 def test_refused_logins(credential, changes, scope, status, text):
-    with pytest.raises(ClientAuthenticationError) as caught, credential(**changes) as made:
-        made.get_token(scope)
+    with pytest.raises(ClientAuthenticationError) as caught, credential(**changes) as created:
+        created.get_token(scope)
     assert caught.value.response.status_code == status
     assert text in caught.value.response.text()
 
 
 def test_an_id_token_is_not_an_access_token(credential):
-    with credential() as made:
-        id_token = made._get_oidc_token()
+    with credential() as created:
+        id_token = created._get_oidc_token()
     import requests
 
     url = os.environ["AZURE_AUTHORITY_HOST"] + "/subscriptions/s/resourceGroups/local"

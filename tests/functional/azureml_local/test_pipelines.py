@@ -20,12 +20,12 @@ ENVIRONMENT = "azureml:pipe-env:1"
 def ml(client):
     from azure.ai.ml.entities import AmlCompute, Environment
 
-    found = client("pipelines")
-    found.environments.create_or_update(Environment(name="pipe-env", version="1", image="a:1"))
-    found.compute.begin_create_or_update(
+    ml_client = client("pipelines")
+    ml_client.environments.create_or_update(Environment(name="pipe-env", version="1", image="a:1"))
+    ml_client.compute.begin_create_or_update(
         AmlCompute(name="wide", size="s", max_instances=4)
     ).result()
-    return found
+    return ml_client
 
 
 def step(line, inputs=(), **about):
@@ -72,23 +72,23 @@ def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, monkeypatch)
 
     job = chain(source=Input(type="uri_folder", path=str(tmp_path / "in")), word="said")
     job.outputs.final = Output(type="uri_folder", name="chained", version="3", mode="upload")
-    made = ml.jobs.create_or_update(job)
+    created = ml.jobs.create_or_update(job)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", output)
-        ml.jobs.stream(made.name)
+        ml.jobs.stream(created.name)
     assert output.signal.exists()
     assert "step second Completed" in output.getvalue()
-    found = ml.jobs.get(made.name)
-    assert (found.status, found.type, found.tags) == ("Completed", "pipeline", {"kind": "chain"})
-    assert set(found.jobs) == {"first", "second", "third"}
-    steps = children_of(ml, made.name)
+    actual = ml.jobs.get(created.name)
+    assert (actual.status, actual.type, actual.tags) == ("Completed", "pipeline", {"kind": "chain"})
+    assert set(actual.jobs) == {"first", "second", "third"}
+    steps = children_of(ml, created.name)
     assert {name: each.status for name, each in steps.items()} == dict.fromkeys(
         ("first", "second", "third"), "Completed"
     )
-    assert download(ml, made.name, "final", tmp_path / "o") == {"c.txt": "given\nsaid x\n"}
-    assert download(ml, made.name, "other", tmp_path / "p") == {"c.txt": "given\ndefault x\n"}
+    assert download(ml, created.name, "final", tmp_path / "o") == {"c.txt": "given\nsaid x\n"}
+    assert download(ml, created.name, "other", tmp_path / "p") == {"c.txt": "given\ndefault x\n"}
     assert ml.data.get("chained", "3").path.endswith(f"{steps['second'].name}/out/")
-    assert made.name in [each.name for each in ml.jobs.list()]
+    assert created.name in [each.name for each in ml.jobs.list()]
     assert not {each.name for each in ml.jobs.list()} & {each.name for each in steps.values()}
 
 
@@ -104,14 +104,14 @@ def test_runs_of_steps_are_nested_in_the_run_of_the_pipeline(ml):
     def one():
         log()
 
-    made = ml.jobs.create_or_update(one())
-    assert wait_for_end(ml, made.name).status == "Completed"
+    created = ml.jobs.create_or_update(one())
+    assert wait_for_end(ml, created.name).status == "Completed"
     mlflow.set_tracking_uri(ml.workspaces.get("pipelines").mlflow_tracking_uri)
-    (child,) = children_of(ml, made.name).values()
+    (child,) = children_of(ml, created.name).values()
     run = mlflow.get_run(child.name)
     assert run.data.metrics == {"m": 2.5}
-    assert run.data.tags["mlflow.parentRunId"] == made.name
-    assert mlflow.get_run(made.name).info.status == "FINISHED"
+    assert run.data.tags["mlflow.parentRunId"] == created.name
+    assert mlflow.get_run(created.name).info.status == "FINISHED"
 
 
 def test_the_output_artifacts_is_the_folder_of_the_run(ml):
@@ -135,8 +135,8 @@ def test_the_output_artifacts_is_the_folder_of_the_run(ml):
     def through_artifacts():
         read(run=write().outputs.artifacts)
 
-    made = ml.jobs.create_or_update(through_artifacts())
-    assert wait_for_end(ml, made.name).status == "Completed"
+    created = ml.jobs.create_or_update(through_artifacts())
+    assert wait_for_end(ml, created.name).status == "Completed"
 
 
 def test_the_path_of_an_output_names_the_default_datastore_and_the_job(ml):
@@ -150,9 +150,9 @@ def test_the_path_of_an_output_names_the_default_datastore_and_the_job(ml):
         node = writes()
         node.outputs.out = Output(type="uri_folder", path=path, name="own-path", version="1")
 
-    made = ml.jobs.create_or_update(own_path())
-    assert wait_for_end(ml, made.name).status == "Completed"
-    (child,) = children_of(ml, made.name).values()
+    created = ml.jobs.create_or_update(own_path())
+    assert wait_for_end(ml, created.name).status == "Completed"
+    (child,) = children_of(ml, created.name).values()
     uri = ml.data.get("own-path", "1").path
     assert uri.endswith(f"datastores/workspaceblobstore/paths/own/{child.name}/out/")
 
@@ -177,9 +177,9 @@ def test_a_bound_output_is_registered_as_the_output_of_the_pipeline(ml, tmp_path
     from azure.ai.ml import load_job
 
     (tmp_path / "job.yml").write_text(BINDS)
-    made = ml.jobs.create_or_update(load_job(tmp_path / "job.yml"))
-    assert made.jobs["writes"].outputs.out.name == "bound-step"
-    assert wait_for_end(ml, made.name).status == "Completed"
+    created = ml.jobs.create_or_update(load_job(tmp_path / "job.yml"))
+    assert created.jobs["writes"].outputs.out.name == "bound-step"
+    assert wait_for_end(ml, created.name).status == "Completed"
     assert ml.data.get("bound-pipeline", "1").version == "1"
     assert "bound-step" not in [each.name for each in ml.data.list()]
 
@@ -223,9 +223,9 @@ def test_a_pipeline_from_yaml_files(ml, tmp_path):
             outputs: {o: "${{parent.outputs.result}}"}
         """)
     )
-    made = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
-    assert wait_for_end(ml, made.name).status == "Completed"
-    assert download(ml, made.name, "result", tmp_path / "out") == {"t": "3pre-3\n"}
+    created = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
+    assert wait_for_end(ml, created.name).status == "Completed"
+    assert download(ml, created.name, "result", tmp_path / "out") == {"t": "3pre-3\n"}
 
 
 def test_compute_and_timeout_of_a_step_are_inputs_of_the_pipeline(ml):
@@ -239,9 +239,9 @@ def test_compute_and_timeout_of_a_step_are_inputs_of_the_pipeline(ml):
         slow.compute = cluster
         slow.set_limits(timeout=seconds)
 
-    made = ml.jobs.create_or_update(pipe(cluster="wide", seconds=1))
-    assert wait_for_end(ml, made.name).status == "Failed"
-    assert children_of(ml, made.name)["slow"].status == "Canceled"
+    created = ml.jobs.create_or_update(pipe(cluster="wide", seconds=1))
+    assert wait_for_end(ml, created.name).status == "Failed"
+    assert children_of(ml, created.name)["slow"].status == "Canceled"
     assert not [each.name for each in ml.compute.list() if "parent.inputs" in each.name]
 
 
@@ -260,8 +260,8 @@ def test_independent_steps_run_at_the_same_time(ml, tmp_path):
         one()
         two()
 
-    made = ml.jobs.create_or_update(both())
-    assert wait_for_end(ml, made.name).status == "Completed"
+    created = ml.jobs.create_or_update(both())
+    assert wait_for_end(ml, created.name).status == "Completed"
 
 
 @pytest.mark.parametrize(
@@ -288,11 +288,11 @@ def test_a_failed_step(ml, keep_going, statuses):
         else:
             slow = waits()  # noqa: F841 - names the step
 
-    made = ml.jobs.create_or_update(pipe())
+    created = ml.jobs.create_or_update(pipe())
     with pytest.raises(JobException, match=r"bad.*no rows left"):
-        ml.jobs.stream(made.name)
-    assert ml.jobs.get(made.name).status == "Failed"
-    assert {name: each.status for name, each in children_of(ml, made.name).items()} == statuses
+        ml.jobs.stream(created.name)
+    assert ml.jobs.get(created.name).status == "Failed"
+    assert {name: each.status for name, each in children_of(ml, created.name).items()} == statuses
 
 
 def test_a_pipeline_is_cancelled_with_its_steps(ml):
@@ -305,14 +305,14 @@ def test_a_pipeline_is_cancelled_with_its_steps(ml):
         first = waits()
         takes(d=first.outputs.out)
 
-    made = ml.jobs.create_or_update(pipe())
+    created = ml.jobs.create_or_update(pipe())
     deadline = time.monotonic() + 180
-    while "Running" not in {each.status for each in children_of(ml, made.name).values()}:
+    while "Running" not in {each.status for each in children_of(ml, created.name).values()}:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    ml.jobs.begin_cancel(made.name).result()
-    assert wait_for_end(ml, made.name).status == "Canceled"
-    assert {each.status for each in children_of(ml, made.name).values()} == {"Canceled"}
+    ml.jobs.begin_cancel(created.name).result()
+    assert wait_for_end(ml, created.name).status == "Canceled"
+    assert {each.status for each in children_of(ml, created.name).values()} == {"Canceled"}
 
 
 def test_a_pipeline_in_a_pipeline(ml, tmp_path):
@@ -323,8 +323,8 @@ def test_a_pipeline_in_a_pipeline(ml, tmp_path):
 
     @dsl.pipeline
     def inner(n: int):
-        made = writes(n=n)
-        return {"numbers": made.outputs.out}
+        created = writes(n=n)
+        return {"numbers": created.outputs.out}
 
     @dsl.pipeline
     def outer():
@@ -332,11 +332,11 @@ def test_a_pipeline_in_a_pipeline(ml, tmp_path):
         last = reads(d=first.outputs.numbers)
         return {"result": last.outputs.out, "direct": first.outputs.numbers}
 
-    made = ml.jobs.create_or_update(outer())
-    assert wait_for_end(ml, made.name).status == "Completed"
-    assert download(ml, made.name, "result", tmp_path / "r") == {"m.txt": "7\n"}
-    assert download(ml, made.name, "direct", tmp_path / "d") == {"n.txt": "7\n"}
-    steps = children_of(ml, made.name)
+    created = ml.jobs.create_or_update(outer())
+    assert wait_for_end(ml, created.name).status == "Completed"
+    assert download(ml, created.name, "result", tmp_path / "r") == {"m.txt": "7\n"}
+    assert download(ml, created.name, "direct", tmp_path / "d") == {"n.txt": "7\n"}
+    steps = children_of(ml, created.name)
     assert set(steps) == {"first", "last"}
     assert set(children_of(ml, steps["first"].name)) == {"made"}
 
@@ -352,9 +352,9 @@ def test_child_jobs_through_the_sdk(ml):
     def pipe():
         one()
 
-    made = ml.jobs.create_or_update(pipe())
-    wait_for_end(ml, made.name)
-    (child,) = children_of(ml, made.name).values()
+    created = ml.jobs.create_or_update(pipe())
+    wait_for_end(ml, created.name)
+    (child,) = children_of(ml, created.name).values()
     assert ml.jobs.get(child.name).status == "Completed"
     with pytest.raises(PipelineChildJobError):
         ml.jobs.stream(child.name)

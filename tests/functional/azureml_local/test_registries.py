@@ -34,10 +34,10 @@ def environment(registry):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model's files, with the number that a deployment of it returns."""
-    found = tmp_path_factory.mktemp("files") / "weights"
-    found.mkdir()
-    (found / "weights.txt").write_text("17")
-    return found
+    weights = tmp_path_factory.mktemp("files") / "weights"
+    weights.mkdir()
+    (weights / "weights.txt").write_text("17")
+    return weights
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def data(registry, tmp_path_factory):
 def output(ml, job, folder) -> str:
     ml.jobs.stream(job.name)
     ml.jobs.download(job.name, download_path=folder, all=True)
-    (found,) = folder.rglob("std_log.txt")
-    return found.read_text()
+    (actual,) = folder.rglob("std_log.txt")
+    return actual.read_text()
 
 
 def test_assets_are_made_listed_found_and_downloaded(
@@ -181,10 +181,10 @@ def test_a_deployment_uses_a_model_of_a_registry(ml, environment, model, tmp_pat
             ),
         )
     ).result()  # fmt: skip
-    said = ml.online_endpoints.invoke(
+    message = ml.online_endpoints.invoke(
         "from-shared", deployment_name="one", request_file=tmp_path / "asked.json"
     )
-    assert json.loads(said) == 17
+    assert json.loads(message) == 17
     ml.online_endpoints.begin_delete("from-shared").result()
 
 
@@ -224,8 +224,8 @@ def test_registries_are_created_listed_and_deleted(ml):
         storage_account_hns=False, storage_account_type="standard_lrs", replication_count=2
     )
     region = RegistryRegionDetails(location="here", storage_config=storage)
-    wanted = Registry(name="second", location="here", replication_locations=[region])
-    assert ml.registries.begin_create(wanted).result().name == "second"
+    expected = Registry(name="second", location="here", replication_locations=[region])
+    assert ml.registries.begin_create(expected).result().name == "second"
     assert "second" in [each.name for each in ml.registries.list()]
     region = ml.registries.get("second").replication_locations[0]
     assert (region.location, region.storage_config.replication_count) == ("here", 2)

@@ -37,10 +37,10 @@ def pipeline(ml):
 
 def wait_for(look, what: str, seconds: float = 180):
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while not (actual := look()):
         assert time.monotonic() < deadline, what
         time.sleep(0.2)
-    return found
+    return actual
 
 
 def names(ml, **kind) -> list[str]:
@@ -54,13 +54,13 @@ def test_a_recurrence_fires_until_it_is_disabled(ml, pipeline):
 
     trigger = RecurrenceTrigger(frequency="day", interval=1, time_zone=TimeZone.UTC)
     schedule = JobSchedule(name="daily", trigger=trigger, create_job=pipeline)
-    made = ml.schedules.begin_create_or_update(schedule).result()
-    assert (made.name, made.is_enabled) == ("daily", True)
-    assert made.trigger.frequency == "day"
+    created = ml.schedules.begin_create_or_update(schedule).result()
+    assert (created.name, created.is_enabled) == ("daily", True)
+    assert created.trigger.frequency == "day"
 
     def ended():
-        found = list(ml.jobs.list(scheduled_job_name="daily"))
-        return found if found and found[0].status == "Completed" else None
+        actual = list(ml.jobs.list(scheduled_job_name="daily"))
+        return actual if actual and actual[0].status == "Completed" else None
 
     (job,) = wait_for(ended, "the schedule did not submit a job")
     assert re.fullmatch(r"daily-\d{8}T\d{6}Z", job.name)
@@ -83,8 +83,8 @@ def test_a_cron_schedule_of_a_job_that_ran_is_triggered_once(ml, pipeline):
     trigger = CronTrigger(expression="15 4 * * *", time_zone="W. Europe Standard Time")
     schedule = JobSchedule(name="nightly", trigger=trigger, create_job=ran.id)
     ml.schedules.begin_create_or_update(schedule).result()
-    kept = ml.schedules.get("nightly")
-    assert (kept.trigger.expression, kept.trigger.type) == ("15 4 * * *", "Cron")
+    schedule = ml.schedules.get("nightly")
+    assert (schedule.trigger.expression, schedule.trigger.type) == ("15 4 * * *", "Cron")
     started = ml.schedules.trigger("nightly")
     assert started.job_name.startswith("nightly-")
     wait_for(

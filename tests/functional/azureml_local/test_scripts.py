@@ -193,11 +193,11 @@ def test_schemas_convert_and_are_in_the_swagger_document(deploy, call, ml):
     uri = ml.online_endpoints.get(ENDPOINT).openapi_uri
     headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "schema"}
     second = requests.get(uri, headers=headers, timeout=120).json()
-    asked = second["definitions"]["ServiceInput"]
+    input_schema = second["definitions"]["ServiceInput"]
     assert second["swagger"] == "2.0"
-    assert asked["properties"]["data"]["items"]["properties"]["a"]["type"] == "number"
-    assert asked["properties"]["factors"]["format"] == "numpy.ndarray"
-    assert asked["example"]["factors"] == [[1.0, 2.0]]
+    assert input_schema["properties"]["data"]["items"]["properties"]["a"]["type"] == "number"
+    assert input_schema["properties"]["factors"]["format"] == "numpy.ndarray"
+    assert input_schema["example"]["factors"] == [[1.0, 2.0]]
     third = requests.get(f"{uri}?version=3", headers=headers, timeout=120).json()
     assert third["components"]["schemas"]["ServiceOutput"]["items"]["format"] == "double"
     assert requests.get(f"{uri}?version=9", headers=headers, timeout=120).status_code == 404
@@ -233,8 +233,8 @@ def test_a_script_collects_what_it_wants(ml, deploy, call, local):
     from azure.ai.ml.entities import DataCollector, DeploymentCollection
 
     names = ("model_inputs", "model_outputs")
-    wanted = {name: DeploymentCollection(enabled="True") for name in names}
-    deploy("collects", COLLECTS, data_collector=DataCollector(collections=wanted))
+    expected = {name: DeploymentCollection(enabled="True") for name in names}
+    deploy("collects", COLLECTS, data_collector=DataCollector(collections=expected))
     assert call("collects", json={"rows": [{"a": 1, "b": 2}]}).json() == [3]
     pattern = f"blobs/*/*/modelDataCollector/{ENDPOINT}/collects/*/*/*/*/*/*.jsonl"
     deadline = time.monotonic() + 90
@@ -276,9 +276,9 @@ def test_more_requests_at_once_than_azure_takes_on_are_refused(deploy, call, tmp
     from azure.ai.ml.entities import OnlineRequestSettings
 
     deploy("busy", SLOW, request_settings=OnlineRequestSettings(request_timeout_ms=120_000))
-    asked = {"seconds": 0, "gate": str(tmp_path / "gate")}
+    request = {"seconds": 0, "gate": str(tmp_path / "gate")}
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
-        calls = [threads.submit(call, "busy", json=asked) for _ in range(6)]
+        calls = [threads.submit(call, "busy", json=request) for _ in range(6)]
         # One is answered and one waits, until the gate opens; all others are sent away at once.
         refused = list(itertools.islice(concurrent.futures.as_completed(calls, timeout=60), 4))
         assert [each.result().status_code for each in refused] == [429] * 4

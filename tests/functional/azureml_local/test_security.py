@@ -42,10 +42,10 @@ class Wire:
 
     def ask(self, method, path, body=None, headers=None, *, token=""):
         token = self.token if token == "" else token
-        given = {"Authorization": f"Bearer {token}"} if token else {}
+        credentials = {"Authorization": f"Bearer {token}"} if token else {}
         for last in (False, True):
             try:
-                self.connection.request(method, path, body, {**given, **(headers or {})})
+                self.connection.request(method, path, body, {**credentials, **(headers or {})})
                 answer = self.connection.getresponse()
                 return answer.status, answer.read()
             except (ConnectionError, http.client.RemoteDisconnected, ssl.SSLError):
@@ -64,9 +64,9 @@ def wire(local):
 
 @pytest.fixture(scope="module")
 def ml(client):
-    found = client("security")
-    found.workspaces.get("security")
-    return found
+    ml_client = client("security")
+    ml_client.workspaces.get("security")
+    return ml_client
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def filled(pattern, draw=lambda name: f"some-{name}"):
 
 def test_each_operation_requires_credentials(wire):
     own = ("/metadata/", "/discovery")  # requested before a client has a token
-    asked = 0
+    request_count = 0
     for operation, method, pattern in routes():
         path = filled(pattern)
         if path.startswith(own):
@@ -109,8 +109,8 @@ def test_each_operation_requires_credentials(wire):
             if operation == "MLflow tracking - Link to the pages":
                 right = (303,)  # redirects to a studio page, which requires its key
             assert status in right, (operation, method, path, status, body[:200])
-            asked += 1
-    assert asked > 250
+            request_count += 1
+    assert request_count > 250
 
 
 def test_a_sas_token_is_valid_for_its_account_only(wire, container, client):
@@ -160,13 +160,13 @@ def tree(folder):
 @pytest.fixture
 def outside(local):
     """Files in the folders that a path with up to four ``..`` can reach."""
-    folder, made = local.data / "blobs", []
+    folder, created = local.data / "blobs", []
     folder.mkdir(exist_ok=True)
     for place in (folder, local.data, local.data.parent):
-        made.append(place / "secret")
-        made[-1].write_text("SECRET of this machine")
-    yield made
-    for each in made:
+        created.append(place / "secret")
+        created[-1].write_text("SECRET of this machine")
+    yield created
+    for each in created:
         assert each.read_text() == "SECRET of this machine"
         each.unlink()
 
@@ -300,15 +300,15 @@ def test_a_jobs_credentials_are_valid_for_its_workspace_only(ml, client, tmp_pat
         BASE,
     ]
     (tmp_path / "look.py").write_text(f"PATHS, OTHER = {paths!r}, {other!r}\n{LOOK}")
-    made = ml.jobs.create_or_update(
-        command(code=str(tmp_path), command="python look.py", environment="AzureML-any@latest")
+    created = ml.jobs.create_or_update(
+        command(code=str(tmp_path), command="python look.py", statuses="AzureML-any@latest")
     )
-    ml.jobs.stream(made.name)
-    ml.jobs.download(made.name, download_path=tmp_path / "out")
+    ml.jobs.stream(created.name)
+    ml.jobs.download(created.name, download_path=tmp_path / "out")
     (log,) = (tmp_path / "out").rglob("std_log.txt")
-    said = json.loads(log.read_text().partition("SAID ")[2])
-    assert said.pop("secrets") == 403
-    for name, status in said.items():
+    statuses = json.loads(log.read_text().partition("SAID ")[2])
+    assert statuses.pop("secrets") == 403
+    for name, status in statuses.items():
         assert status == (200 if name.endswith(mine) else 403), name
 
 
@@ -331,11 +331,11 @@ FIELDS = (
 
 
 def document(draw, depth=0):
-    found = {}
+    actual = {}
     for name in draw.sample(FIELDS, draw.randrange(6)):
         nested = depth < 3 and draw.random() < 0.5
-        found[name] = document(draw, depth + 1) if nested else draw.choice(VALUES)
-    return found
+        actual[name] = document(draw, depth + 1) if nested else draw.choice(VALUES)
+    return actual
 
 
 def test_random_requests_never_cause_a_500(wire, local, ml):
@@ -358,7 +358,7 @@ def test_random_requests_never_cause_a_500(wire, local, ml):
         "%ff",
         "latest",
     )
-    asked = 0
+    request_count = 0
     for operation, method, pattern in routes():
         if pattern.startswith("/msi"):
             continue
@@ -386,15 +386,15 @@ def test_random_requests_never_cause_a_500(wire, local, ml):
             }
             status, answer = wire.ask(method, path, body.encode("latin-1", "replace"), headers)
             assert status < 500 or status == 501, (operation, method, path, body, answer)
-            asked += 1
-    assert asked > 90 * REQUESTS_PER_ROUTE
-    said = log.read_text(errors="replace")[before:]
-    assert "Traceback" not in said, said
+            request_count += 1
+    assert request_count > 90 * REQUESTS_PER_ROUTE
+    output = log.read_text(errors="replace")[before:]
+    assert "Traceback" not in output, output
     assert local.process.poll() is None
 
 
 def test_no_secret_is_in_the_log(local, ml, container):
     env = local.state()["env"]
-    said = (local.data / "serve.log").read_text(errors="replace")
+    output = (local.data / "serve.log").read_text(errors="replace")
     for secret in (env["IDENTITY_HEADER"], env["MLFLOW_TRACKING_TOKEN"], container[1], WORKSPACE):
-        assert secret not in said
+        assert secret not in output

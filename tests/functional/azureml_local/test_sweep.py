@@ -43,12 +43,12 @@ for value in sys.argv[1:]:
 def ml(client):
     from azure.ai.ml.entities import AmlCompute, Environment
 
-    found = client("sweeps")
-    found.environments.create_or_update(Environment(name="sweep-env", version="1", image="a:1"))
-    found.compute.begin_create_or_update(
+    ml_client = client("sweeps")
+    ml_client.environments.create_or_update(Environment(name="sweep-env", version="1", image="a:1"))
+    ml_client.compute.begin_create_or_update(
         AmlCompute(name="wide", size="s", max_instances=4)
     ).result()
-    return found
+    return ml_client
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +96,16 @@ def test_a_sweep_has_the_outputs_of_its_best_trial(ml, code, tmp_path, monkeypat
     )
     sweep = sweep_of(line, {"x": Choice([3, 9, 5])}, code, outputs=["out"])
     sweep.outputs.out.name, sweep.outputs.out.version = "swept", "1"
-    made = ml.jobs.create_or_update(sweep)
+    created = ml.jobs.create_or_update(sweep)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", output)
-        ml.jobs.stream(made.name)
+        ml.jobs.stream(created.name)
     assert output.signal.exists()
-    found = ml.jobs.get(made.name)
-    assert (found.status, found.type) == ("Completed", "sweep")
-    best = f"{made.name}_1"
+    actual = ml.jobs.get(created.name)
+    assert (actual.status, actual.type) == ("Completed", "sweep")
+    best = f"{created.name}_1"
     assert {
-        key: found.properties[key]
+        key: actual.properties[key]
         for key in ("best_child_run_id", "score", "best_metric_status", "space_size")
     } == {
         "best_child_run_id": best,
@@ -113,24 +113,24 @@ def test_a_sweep_has_the_outputs_of_its_best_trial(ml, code, tmp_path, monkeypat
         "best_metric_status": "Succeeded",
         "space_size": "3",
     }
-    assert json.loads(found.properties["primary_metric_config"]) == {
+    assert json.loads(actual.properties["primary_metric_config"]) == {
         "name": "score",
         "goal": "maximize",
     }
-    assert trials_of(ml, made.name) == {f"{made.name}_{i}": "Completed" for i in range(3)}
+    assert trials_of(ml, created.name) == {f"{created.name}_{i}": "Completed" for i in range(3)}
     assert json.loads(ml.jobs.get(best).tags["hyperparameters"]) == {"x": 9}
-    assert made.name in [each.name for each in ml.jobs.list()]
+    assert created.name in [each.name for each in ml.jobs.list()]
     assert best not in [each.name for each in ml.jobs.list()]
-    ml.jobs.download(made.name, download_path=tmp_path / "all", all=True)
+    ml.jobs.download(created.name, download_path=tmp_path / "all", all=True)
     assert (tmp_path / "all/named-outputs/out/x.txt").read_text() == "9 f 9\n"
     assert (tmp_path / "all/artifacts/user_logs/std_log.txt").is_file()
     assert (tmp_path / "all/hd-artifacts/azureml-logs/hyperdrive.txt").is_file()
-    assert ml.data.get("swept", "1").path.rstrip("/").endswith(f"{made.name}/out")
-    page = requests.get(found.studio_url, timeout=60).text
+    assert ml.data.get("swept", "1").path.rstrip("/").endswith(f"{created.name}/out")
+    page = requests.get(actual.studio_url, timeout=60).text
     rows = re.findall(
         r'<th scope="row".*?/jobs/(\S+?)">.*?</th>\s*<td>.*?</td><td>(.*?)</td>', page
     )
-    assert rows == [(f"{made.name}_{i}", score) for i, score in enumerate(("0.3", "0.9", "0.5"))]
+    assert rows == [(f"{created.name}_{i}", score) for i, score in enumerate(("0.3", "0.9", "0.5"))]
     assert re.findall(r"/jobs/(\S+?)\">[^<]*</a> <strong>best</strong>", page) == [best]
 
 
@@ -139,12 +139,12 @@ def test_runs_of_trials_are_nested_in_the_run_of_the_sweep(ml, code):
     from azure.ai.ml.sweep import Choice
 
     sweep = sweep_of("python log_metric.py ${{inputs.x}}", {"x": Choice([1, 2])}, code)
-    made = ml.jobs.create_or_update(sweep)
-    wait_for_end(ml, made.name)
+    created = ml.jobs.create_or_update(sweep)
+    wait_for_end(ml, created.name)
     mlflow.set_tracking_uri(ml.workspaces.get("sweeps").mlflow_tracking_uri)
-    run = mlflow.get_run(f"{made.name}_0")
-    assert (run.data.metrics, run.data.tags["mlflow.parentRunId"]) == ({"score": 1.0}, made.name)
-    assert mlflow.get_run(made.name).info.status == "FINISHED"
+    run = mlflow.get_run(f"{created.name}_0")
+    assert (run.data.metrics, run.data.tags["mlflow.parentRunId"]) == ({"score": 1.0}, created.name)
+    assert mlflow.get_run(created.name).info.status == "FINISHED"
 
 
 @pytest.mark.parametrize("rule", ["random", "sobol"])
@@ -154,11 +154,11 @@ def test_the_same_seed_gives_the_same_trials(ml, rule):
     def values():
         sweep = sweep_of("true", {"x": Uniform(0, 1), "y": Choice(["a", "b"])}, max_total_trials=2)
         sweep.sampling_algorithm = RandomSamplingAlgorithm(seed=7, rule=rule)
-        made = ml.jobs.create_or_update(sweep)
-        found = wait_for_end(ml, made.name)
-        assert found.status == "Completed"  # without a metric there is no best trial
-        assert "best_child_run_id" not in found.properties
-        return [found.tags[f"{made.name}_{i}"] for i in range(2)]
+        created = ml.jobs.create_or_update(sweep)
+        actual = wait_for_end(ml, created.name)
+        assert actual.status == "Completed"  # without a metric there is no best trial
+        assert "best_child_run_id" not in actual.properties
+        return [actual.tags[f"{created.name}_{i}"] for i in range(2)]
 
     assert values() == values()
 
@@ -174,8 +174,8 @@ def test_trials_run_side_by_side_up_to_the_limit(ml, tmp_path):
         "touch started-${{inputs.x}}; sleep 0.1; done; rm active-${{inputs.x}}"
     )
     sweep = sweep_of(line, {"x": Choice([0, 1, 2, 3])}, max_concurrent_trials=2)
-    made = ml.jobs.create_or_update(sweep)
-    assert wait_for_end(ml, made.name).status == "Completed"
+    created = ml.jobs.create_or_update(sweep)
+    assert wait_for_end(ml, created.name).status == "Completed"
     assert {path.name for path in tmp_path.glob("started-*")} == {"started-0", "started-1"}
     assert max(int(each) for each in (tmp_path / "counts").read_text().split()) <= 2
 
@@ -192,12 +192,15 @@ def test_a_policy_cancels_trials_that_are_worse_than_the_best(ml, code, tmp_path
     )
     policy = BanditPolicy(slack_factor=0.2, evaluation_interval=1)
     sweep = sweep_of(line, {"x": Choice([1, 9])}, code, policy=policy)
-    made = ml.jobs.create_or_update(sweep)
-    found = wait_for_end(ml, made.name)
-    assert (found.status, found.properties["best_child_run_id"]) == ("Completed", f"{made.name}_1")
-    assert trials_of(ml, made.name) == {
-        f"{made.name}_0": "Canceled",
-        f"{made.name}_1": "Completed",
+    created = ml.jobs.create_or_update(sweep)
+    actual = wait_for_end(ml, created.name)
+    assert (actual.status, actual.properties["best_child_run_id"]) == (
+        "Completed",
+        f"{created.name}_1",
+    )
+    assert trials_of(ml, created.name) == {
+        f"{created.name}_0": "Canceled",
+        f"{created.name}_1": "Completed",
     }
 
 
@@ -206,18 +209,21 @@ def test_a_sweep_fails_after_three_failed_trials(ml):
 
     sweep = sweep_of("echo broken; exit ${{inputs.x}}", {"x": Choice([1, 2, 3, 4, 0])})
     sweep.set_limits(max_concurrent_trials=1)
-    made = ml.jobs.create_or_update(sweep)
-    assert wait_for_end(ml, made.name).status == "Failed"
-    assert trials_of(ml, made.name) == {f"{made.name}_{i}": "Failed" for i in range(3)}
+    created = ml.jobs.create_or_update(sweep)
+    assert wait_for_end(ml, created.name).status == "Failed"
+    assert trials_of(ml, created.name) == {f"{created.name}_{i}": "Failed" for i in range(3)}
 
 
 def test_a_failed_trial_does_not_fail_the_sweep(ml, code):
     from azure.ai.ml.sweep import Choice
 
     line = "test ${{inputs.x}} = 2 && python log_metric.py 5"
-    made = ml.jobs.create_or_update(sweep_of(line, {"x": Choice([1, 2])}, code, goal="minimize"))
-    found = wait_for_end(ml, made.name)
-    assert (found.status, found.properties["best_child_run_id"]) == ("Completed", f"{made.name}_1")
+    created = ml.jobs.create_or_update(sweep_of(line, {"x": Choice([1, 2])}, code, goal="minimize"))
+    actual = wait_for_end(ml, created.name)
+    assert (actual.status, actual.properties["best_child_run_id"]) == (
+        "Completed",
+        f"{created.name}_1",
+    )
 
 
 def test_cancel_and_timeouts(ml):
@@ -237,10 +243,10 @@ def test_cancel_and_timeouts(ml):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     ml.jobs.begin_cancel(cancelled.name).result()
-    for made in (cancelled, timed_out):
-        assert wait_for_end(ml, made.name).status == "Canceled"
-        assert trials_of(ml, made.name) == dict.fromkeys(
-            (f"{made.name}_0", f"{made.name}_1"), "Canceled"
+    for created in (cancelled, timed_out):
+        assert wait_for_end(ml, created.name).status == "Canceled"
+        assert trials_of(ml, created.name) == dict.fromkeys(
+            (f"{created.name}_0", f"{created.name}_1"), "Canceled"
         )
     assert wait_for_end(ml, short_trial.name).status == "Completed"
     assert trials_of(ml, short_trial.name) == {f"{short_trial.name}_0": "Canceled"}
@@ -310,9 +316,9 @@ def test_a_sweep_is_a_step_of_a_pipeline(ml, code, tmp_path):
 
     job = tune(trials=3, word="w")
     job.outputs.model = Output(type="uri_folder", name="tuned", version="1")
-    made = ml.jobs.create_or_update(job)
-    assert wait_for_end(ml, made.name).status == "Completed"
-    steps = {each.display_name: each for each in ml.jobs.list(parent_job_name=made.name)}
+    created = ml.jobs.create_or_update(job)
+    assert wait_for_end(ml, created.name).status == "Completed"
+    steps = {each.display_name: each for each in ml.jobs.list(parent_job_name=created.name)}
     assert {name: each.status for name, each in steps.items()} == {
         "sweep": "Completed",
         "used": "Completed",
@@ -321,7 +327,7 @@ def test_a_sweep_is_a_step_of_a_pipeline(ml, code, tmp_path):
     assert trials_of(ml, sweep) == {f"{sweep}_{i}": "Completed" for i in range(3)}
     assert steps["sweep"].properties["best_child_run_id"] == f"{sweep}_1"
     for output, file in (("model", "x.txt"), ("result", "y.txt")):
-        ml.jobs.download(made.name, download_path=tmp_path / output, output_name=output)
+        ml.jobs.download(created.name, download_path=tmp_path / output, output_name=output)
         assert (tmp_path / output / "named-outputs" / output / file).read_text() == "4 w\n"
     assert ml.data.get("tuned", "1").path
 
@@ -364,7 +370,7 @@ def test_a_pipeline_with_a_sweep_from_yaml_files(ml, code, tmp_path):
             outputs: {model: "${{parent.outputs.best}}"}
         """)
     )
-    made = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
-    assert wait_for_end(ml, made.name).status == "Completed"
-    ml.jobs.download(made.name, download_path=tmp_path / "out", output_name="best")
+    created = ml.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
+    assert wait_for_end(ml, created.name).status == "Completed"
+    ml.jobs.download(created.name, download_path=tmp_path / "out", output_name="best")
     assert [path.name for path in (tmp_path / "out/named-outputs/best").iterdir()] == ["2"]

@@ -120,9 +120,9 @@ def gone(pid: int) -> bool:
 def test_a_fork_behaves_like_python_m(preloaded: preload.Preloaded, folder: Path) -> None:
     process, output = run(preloaded, folder, "probe", "3", "two words", TOLD="this")
     assert process.wait(60) == 3 == process.returncode == process.poll()
-    found = json.loads(output.read_text())
-    assert found.pop("random")
-    assert found == {
+    actual = json.loads(output.read_text())
+    assert actual.pop("random")
+    assert actual == {
         "argv": ["3", "two words"],
         "name": "__main__",
         "cwd": str(folder),
@@ -241,10 +241,10 @@ def test_a_fork_ends_with_its_client(preloaded: preload.Preloaded, folder: Path)
         "os._exit(0)\n"
     )
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    asked = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
-    assert gone(int(asked.stderr))
+    assert gone(int(completed.stderr))
 
 
 def test_a_fork_ends_with_the_preloaded_process(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A stand-in of the parts of Azure DevOps that tell who approved a run, on loopback.
+"""A stand-in for the approvals API of Azure DevOps, on loopback.
 
 The answers have the shape of its REST API 7.1: builds' timeline, pipelines' approvals, check runs.
 """
@@ -25,17 +25,17 @@ def person(name: str) -> dict[str, str]:
 
 
 def step(
-    asked: str, status: str, said: str = "", who: str = "", time: str = ""
+    approver: str, status: str, comment: str = "", who: str = "", time: str = ""
 ) -> dict[str, object]:
-    """What one approver of an approval was asked and said."""
-    made: dict[str, object] = {
-        "assignedApprover": person(asked), "status": status, "comment": said, "order": 1,
+    """An approval step of one approver, as Azure DevOps answers it."""
+    created: dict[str, object] = {
+        "assignedApprover": person(approver), "status": status, "comment": comment, "order": 1,
         "initiatedOn": "2026-11-24T10:00:00.1234567Z", "history": [], "permissions": "view",
-        "lastModifiedOn": time or "2026-11-24T10:00:00.1234567Z", "lastModifiedBy": person(who or asked),
+        "lastModifiedOn": time or "2026-11-24T10:00:00.1234567Z", "lastModifiedBy": person(who or approver),
     }  # fmt: skip
     if who:
-        made["actualApprover"] = person(who)
-    return made
+        created["actualApprover"] = person(who)
+    return created
 
 
 def timeline() -> dict[str, object]:
@@ -54,13 +54,13 @@ def timeline() -> dict[str, object]:
 
 
 class DevOps:
-    """The stand-in: what it answers can be changed before it is asked."""
+    """A stand-in of Azure DevOps whose answers can be changed."""
 
     def __init__(self) -> None:
         self.approvals: dict[str, list[dict[str, object]]] = {}
         self.status = 200
         self.broken = False
-        self.asked: list[str] = []
+        self.paths: list[str] = []
         self.url = ""
 
     def answer(self, path: str, query: dict[str, list[str]]) -> object:
@@ -92,14 +92,14 @@ def serve():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
-            devops.asked.append(url.path)
+            devops.paths.append(url.path)
             status = devops.status
             if status == 200 and self.headers["Authorization"] != f"Bearer {TOKEN}":
                 status = 203
-            found = devops.answer(url.path, urllib.parse.parse_qs(url.query))
-            if status == 200 and found is None:
+            body = devops.answer(url.path, urllib.parse.parse_qs(url.query))
+            if status == 200 and body is None:
                 status = 404
-            body = json.dumps({"records": 3} if devops.broken else found).encode()
+            body = json.dumps({"records": 3} if devops.broken else body).encode()
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", f"{devops.url}elsewhere")

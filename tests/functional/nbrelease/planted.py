@@ -126,12 +126,12 @@ class Maker:
     def of(self, alphabet: str, length: int) -> str:
         """Random characters, with a digit and a lower-case letter if the alphabet has them."""
         while True:
-            made = "".join(self._random.choice(alphabet) for _ in range(length))
+            created = "".join(self._random.choice(alphabet) for _ in range(length))
             required = [
                 set(kind) & set(alphabet) for kind in (string.digits, string.ascii_lowercase)
             ]
-            if all(not kind or kind & set(made) for kind in required):
-                return made
+            if all(not kind or kind & set(created) for kind in required):
+                return created
 
     def forms(self) -> dict[str, Callable[[], tuple[str, str]]]:
         """Functions that return (text, secret), by form."""
@@ -201,23 +201,23 @@ class Maker:
         self, template: str, prefix: str, alphabet: str, length: int, end: str = ""
     ) -> tuple[str, str]:
         """A token in an issuer's format, and a text with it."""
-        made = f"{prefix}{self.of(alphabet, length)}{end}"
-        return template.replace("@", made), made
+        created = f"{prefix}{self.of(alphabet, length)}{end}"
+        return template.replace("@", created), created
 
     def phrase(self, template: str) -> tuple[str, str]:
         """A password that a person made up, and a text with it."""
-        made = (
+        created = (
             f"{self.of(string.ascii_lowercase, 4)}-{self.of(ALNUM, 4)}!{self.of('0123456789', 3)}"
         )
         if "@@" in template:  # an address
-            made = f"{made[:4]}@{made[5:8]}:{made[9:]}/{made[-2:]}"
-            return template.replace("@@", f"{made}@"), made
-        return template.replace("@", made), made
+            created = f"{created[:4]}@{created[5:8]}:{created[9:]}/{created[-2:]}"
+            return template.replace("@@", f"{created}@"), created
+        return template.replace("@", created), created
 
     def encoded(self, clear: str, length: int = 14, template: str = "data: @") -> tuple[str, str]:
         """A text with the base64 form of a text with a secret."""
-        made = b64encode(clear.replace("@", self.of(ALNUM, length), 1).encode()).decode()
-        return template.replace("@", made), made
+        created = b64encode(clear.replace("@", self.of(ALNUM, length), 1).encode()).decode()
+        return template.replace("@", created), created
 
     def plant(self, form: str) -> Planted:
         """A secret of one form."""

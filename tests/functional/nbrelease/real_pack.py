@@ -57,7 +57,7 @@ rollout = [{"time": datetime.now(UTC).isoformat(), "decision": decision,
 record(rollout=rollout, previous_deployment="model-1", keep_previous_until="2027-01-31",
        traffic={"model-1": 0, online_deployment: 100})"""
 
-# (stage, runbook, parameters, code); before a stage that waits for it, who said yes to what.
+# (stage, runbook, parameters, code).
 RUNBOOKS = [
     ("train", "01_prepare", "release_id: str = ''", PREPARE),
     ("train", "02_train", "data_version: str = '0'", TRAIN),
@@ -93,18 +93,18 @@ def make(project) -> Path:
     git(root, "-c", "user.name=Grace", "-c", "user.email=g@example.org", "commit", "-qm", "all")
     assert main(["release", "begin", "--env", "prod"]) == 0
     [pack] = (root / "evidence").iterdir()
-    said = []
+    decisions = []
     for stage, name, _, _ in RUNBOOKS:
         if name in ASKED:
             environment, person, comment = ASKED[name]
-            said.append({
+            decisions.append({
                 "environment": environment, "stage": stage, "decision": "approved",
                 "name": person, "comment": comment, "time": datetime.now(UTC).isoformat(),
             })  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SYSTEM_STAGENAME", stage)
             assert main(["run", name, "--env", "prod", "--release", pack.name]) == 0
-    (pack / "decisions.json").write_text(json.dumps(said))
+    (pack / "decisions.json").write_text(json.dumps(decisions))
     stages = " ".join(f"{stage}=Succeeded" for stage in dict.fromkeys(each[0] for each in RUNBOOKS))
     assert main(["evidence", "build", "--env", "prod", "--results", stages, pack.name]) == 0
     for name in ("key", "other"):

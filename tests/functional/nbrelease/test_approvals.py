@@ -1,4 +1,4 @@
-"""Who approved a run, read from a stand-in of Azure DevOps; what a run of it shows of a pack."""
+"""The approvals of a run, read from a stand-in for Azure DevOps, and the summary of the run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_names_times_and_words_of_those_who_approved_stand_in_the_record(project
         ],
         devops.BLUE: [devops.step("Grace", "approved", "", "Grace", "2026-11-24T11:30:00Z")],
     }  # fmt: skip
-    record, folder, said = build(project, capfd)
+    record, folder, output = build(project, capfd)
     first, second = record["decisions"]
     assert first == {
         "environment": "prod", "stage": "register", "decision": "approved", "name": "Ada",
@@ -58,12 +58,12 @@ def test_names_times_and_words_of_those_who_approved_stand_in_the_record(project
     page = (folder / "index.html").read_text()
     assert "better in each slice" in page
     assert "Release managers" in page
-    assert "warning" not in said
+    assert "warning" not in output
     text = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
-    assert devops.TOKEN not in text + said
+    assert devops.TOKEN not in text + output
 
 
-def test_who_said_no_is_the_verdict(project, server, capfd):
+def test_a_rejection_is_the_verdict(project, server, capfd):
     no = devops.step("Ada", "rejected", "too few rows", "Ada", "2026-11-24T10:05:00Z")
     server.approvals = {devops.REGISTER: [no]}
     record, folder, _ = build(project, capfd, results="train=Succeeded register= deploy= release=")
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_is_one_line_and_the_pack_says_so(
     assert place in record["decisions_unknown"]
     assert record["decisions"] == []
     assert place.strip() in (folder / "index.html").read_text()
-    assert "/elsewhere" not in server.asked  # the token goes nowhere else
+    assert "/elsewhere" not in server.paths  # the token goes nowhere else
     assert main(["evidence", "build", "--env", "prod", folder.name]) == 0
     again = json.loads((folder / "record.json").read_text())
     assert again["decisions_unknown"] == record["decisions_unknown"]
@@ -113,8 +113,8 @@ def test_what_cannot_be_read_is_one_line_and_the_pack_says_so(
 
 def test_the_summary_is_attached_to_the_run_and_is_the_first_screen(project, server, capfd):
     project.runbook("01_a", ("c", ["test"], "assert 1"))
-    _, folder, said = build(project, capfd)
-    (line,) = [line for line in said.splitlines() if line.startswith("##vso[task.uploadsummary]")]
+    _, folder, output = build(project, capfd)
+    (line,) = [line for line in output.splitlines() if line.startswith("##vso[task.uploadsummary]")]
     path = Path(line.removeprefix("##vso[task.uploadsummary]"))
     assert path == (folder / "summary.md").resolve()
     text = path.read_text()

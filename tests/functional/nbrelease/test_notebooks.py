@@ -1,4 +1,4 @@
-"""The shipped notebooks run by hand: no release, no tracking server, on the sample that ships."""
+"""The shipped notebooks run by hand: no release, no tracking server, on the sample data."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def folder(tmp_path) -> Path:
 
 def execute(folder: Path, name: str, **parameters: str) -> tuple[int, dict]:
     words = [word for pair in parameters.items() for word in ("-p", *pair)]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     done = subprocess.run(
         [sys.executable, "-m", "papermill", "--no-progress-bar", "-k", "python3", *words, f"{name}.ipynb", "out.ipynb"],
-        cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=180,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     return done.returncode, json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))
 
@@ -55,10 +55,10 @@ def test_train_and_score(folder):
     code, notebook = execute(folder, "train", estimator="pipeline")
     assert code == 0
     assert pictures(notebook) == {"show", "show-confusion", "show-calibration"}
-    found = metrics(folder)
-    assert found["train_rows"] + found["test_rows"] == 1500
-    assert 0.7 < found["roc_auc"] < 1
-    assert 0.7 < found["accuracy"] < 1
+    actual = metrics(folder)
+    assert actual["train_rows"] + actual["test_rows"] == 1500
+    assert 0.7 < actual["roc_auc"] < 1
+    assert 0.7 < actual["accuracy"] < 1
     [model] = folder.rglob("MLmodel")
     code, notebook = execute(folder, "score", model_folder=str(model.parent))
     assert code == 0

@@ -45,20 +45,20 @@ def readings(path: Path) -> list[str]:
 def secrets_everywhere(tmp_path, monkeypatch) -> dict[str, dict[str, planted.Planted]]:
     """Secrets by place and form; the kernel reads them from a file outside the project."""
     maker = planted.Maker(20261124)
-    made = {place: {form: maker.plant(form) for form in maker.forms()} for place in PLACES}
+    created = {place: {form: maker.plant(form) for form in maker.forms()} for place in PLACES}
     path = tmp_path.parent / "planted.json"
     path.write_text(
-        json.dumps({place: [each.text for each in of.values()] for place, of in made.items()})
+        json.dumps({place: [each.text for each in of.values()] for place, of in created.items()})
     )
     monkeypatch.setenv("PLANTED", str(path))
     # Only made-up passwords: no other secret has the column "value" or "password" alone.
-    values = [made["table"][form].secret for form in planted.PHRASES if "address" not in form]
+    values = [created["table"][form].secret for form in planted.PHRASES if "address" not in form]
     values = values[: len(values) // 2 * 2]
-    made["table"] = {value: planted.Planted(value, value, value) for value in values}
+    created["table"] = {value: planted.Planted(value, value, value) for value in values}
     path = tmp_path.parent / "planted-values.json"
     path.write_text(json.dumps(values))
     monkeypatch.setenv("PLANTED_VALUES", str(path))
-    return made
+    return created
 
 
 def plant(project, made) -> None:
@@ -98,8 +98,8 @@ def plant(project, made) -> None:
 
 def test_no_planted_secret_is_in_any_file(project, secrets_everywhere, capfd):
     plant(project, secrets_everywhere)
-    given = json.dumps([each.text for each in secrets_everywhere["parameter"].values()])
-    assert main(["run", "01_a", "--env", "dev", "-p", f"notes={given}"]) == 1
+    value = json.dumps([each.text for each in secrets_everywhere["parameter"].values()])
+    assert main(["run", "01_a", "--env", "dev", "-p", f"notes={value}"]) == 1
     folder = release_of(project)
     comment = secrets_everywhere["stdout"]["GitHub"]
     decision = {
@@ -129,7 +129,7 @@ def test_no_planted_secret_is_in_any_file(project, secrets_everywhere, capfd):
         each for of in secrets_everywhere.values() for each in of.values() if each.secret in printed
     ]
     assert "a phrase that is one" not in "".join(path.read_text() for path in files)
-    assert not {path.name: found for path in files if (found := find_in_file(path))}
+    assert not {path.name: actual for path in files if (actual := find_in_file(path))}
 
     record = json.loads((folder / "record.json").read_text())
     listed = {(each["cell"], each["part"]) for each in record["masked"]}
@@ -221,7 +221,7 @@ def test_ordinary_text_and_images_are_not_changed(project):
     assert "sk-" in cells["estimator"].outputs[0].data["text/html"]
     assert result_of(path).masked == []
     assert main(["evidence", "build", "--env", "dev", path.parents[1].name]) == 0
-    assert not {p.name: found for p in path.parents[1].rglob("*.*") if (found := find_in_file(p))}
+    assert not {p.name: actual for p in path.parents[1].rglob("*.*") if (actual := find_in_file(p))}
     record = json.loads((path.parents[1] / "record.json").read_text())
     assert record["masked"] == []
 

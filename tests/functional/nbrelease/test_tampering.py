@@ -1,8 +1,8 @@
-"""A real pack, tampered with in every way that we could think of: each is found, and rightly named.
+"""A real pack, tampered with in every way that we could think of. Each one fails the right check.
 
-Some only change a file. Others are *sealed* again, with a manifest that fits, or *built* again, so
-that record and pages say what the forged notebooks say: then it is facts that do not fit. What
-nobody can find in the pack alone, a forgery of everything, is what the signature is for.
+Some tests only change a file. Others write a fitting manifest (*sealed*), or build record and pages
+again from forged notebooks (*built*): then values contradict each other. A consistent forgery of
+everything cannot be detected in the pack itself, only by the signature.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ def content(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
 
     def do(pack: Path) -> None:
         path = pack / name
-        found = json.loads(path.read_text(encoding="utf-8"))
-        changed = change(found)
-        path.write_text(json.dumps(found if changed is None else changed, indent=1), "utf-8")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        changed = change(content)
+        path.write_text(json.dumps(content if changed is None else changed, indent=1), "utf-8")
 
     return do
 
 
 def record(**new: Any) -> Callable[[Path], None]:
-    return content("record.json", lambda found: found.update(new))
+    return content("record.json", lambda actual: actual.update(new))
 
 
 def notebook(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
@@ -93,19 +93,19 @@ def notebook(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
 
 
 def cell(name: str, id: str, **new: Any) -> Callable[[Path], None]:
-    def change(found: Any) -> None:
-        next(each for each in found["cells"] if each["id"] == id).update(new)
+    def change(content: Any) -> None:
+        next(each for each in content["cells"] if each["id"] == id).update(new)
 
     return notebook(name, change)
 
 
 def claim(name: str, **new: Any) -> Callable[[Path], None]:
-    return notebook(name, lambda found: found["metadata"]["nbrelease"].update(new))
+    return notebook(name, lambda actual: actual["metadata"]["nbrelease"].update(new))
 
 
 def claimed(name: str, id: str, **new: Any) -> Callable[[Path], None]:
-    def change(found: Any) -> None:
-        cells = found["metadata"]["nbrelease"]["cells"]
+    def change(content: Any) -> None:
+        cells = content["metadata"]["nbrelease"]["cells"]
         next(each for each in cells if each["id"] == id).update(new)
 
     return notebook(name, change)
@@ -114,9 +114,9 @@ def claimed(name: str, id: str, **new: Any) -> Callable[[Path], None]:
 def value(name: str, key: str, new: Any) -> Callable[[Path], None]:
     """Forge a published value in all places of a notebook that have it."""
 
-    def change(found: Any) -> None:
-        found["metadata"]["nbrelease"]["values"][key] = new
-        for each in found["cells"]:
+    def change(content: Any) -> None:
+        content["metadata"]["nbrelease"]["values"][key] = new
+        for each in content["cells"]:
             for output in each.get("outputs", []):
                 scrap = output.get("data", {}).get("application/scrapbook.scrap.json+json")
                 if scrap and scrap["name"] == key:
@@ -128,9 +128,9 @@ def value(name: str, key: str, new: Any) -> Callable[[Path], None]:
 def parameter(name: str, key: str, new: str) -> Callable[[Path], None]:
     """Forge a parameter in the claim and in the injected cell."""
 
-    def change(found: Any) -> None:
-        found["metadata"]["nbrelease"]["parameters"][key] = new
-        for each in found["cells"]:
+    def change(content: Any) -> None:
+        content["metadata"]["nbrelease"]["parameters"][key] = new
+        for each in content["cells"]:
             if each["id"] == "injected-parameters":
                 source = "".join(each["source"])
                 each["source"] = re.sub(rf"(?m)^{key} = .*$", f'{key} = "{new}"', source)
@@ -183,15 +183,15 @@ def build(pack: Path) -> None:
     build_pack(pack)
 
 
-def times(found: Any) -> None:
+def times(content: Any) -> None:
     """Start and end of a runbook, swapped."""
-    told = found["metadata"]["nbrelease"]
-    told["started"], told["ended"] = told["ended"], told["started"]
+    result = content["metadata"]["nbrelease"]
+    result["started"], result["ended"] = result["ended"], result["started"]
 
 
-def cell_times(found: Any) -> None:
+def cell_times(content: Any) -> None:
     """The times of two cells, swapped."""
-    cells = [each for each in found["cells"] if each["cell_type"] == "code"]
+    cells = [each for each in content["cells"] if each["cell_type"] == "code"]
     first, last = cells[0]["metadata"], cells[-1]["metadata"]
     first["papermill"], last["papermill"] = last["papermill"], first["papermill"]
 
@@ -199,10 +199,10 @@ def cell_times(found: Any) -> None:
 def untested(pack: Path) -> None:
     """No cell of any notebook is a test any more."""
     for path in (pack / "notebooks").glob("*.ipynb"):
-        found = json.loads(path.read_text())
-        for each in found["metadata"]["nbrelease"]["cells"]:
+        content = json.loads(path.read_text())
+        for each in content["metadata"]["nbrelease"]["cells"]:
             each["tags"], each["check"] = [], None
-        path.write_text(json.dumps(found))
+        path.write_text(json.dumps(content))
 
 
 def other_times(name: str, other: str) -> Callable[[Path], None]:
@@ -210,18 +210,18 @@ def other_times(name: str, other: str) -> Callable[[Path], None]:
 
     def do(pack: Path) -> None:
         paths = [pack / "notebooks" / f"{each}.ipynb" for each in (name, other)]
-        found = [json.loads(path.read_text()) for path in paths]
-        told = [each["metadata"]["nbrelease"] for each in found]
+        contents = [json.loads(path.read_text()) for path in paths]
+        results = [each["metadata"]["nbrelease"] for each in contents]
         for key in ("started", "ended", "seconds"):
-            told[0][key], told[1][key] = told[1][key], told[0][key]
-        for path, each in zip(paths, found, strict=True):
+            results[0][key], results[1][key] = results[1][key], results[0][key]
+        for path, each in zip(paths, contents, strict=True):
             path.write_text(json.dumps(each))
 
     return do
 
 
 def decision(index: int, **new: Any) -> Callable[[Path], None]:
-    return content("decisions.json", lambda found: found[index].update(new))
+    return content("decisions.json", lambda actual: actual[index].update(new))
 
 
 def unsign(pack: Path) -> None:
@@ -440,16 +440,16 @@ def test_tampering_is_found_in_its_place(pack, key, tampered):
         moved = step(pack)
         folder = moved if isinstance(moved, Path) else folder
     report = verify(folder, [key] if tampered.signed else [])
-    found = report.results[tampered.check]
-    assert found.state == "failed", report.text()
+    result = report.results[tampered.check]
+    assert result.state == "failed", report.text()
     names = tampered.names.split()
-    matching = [each for each in found.problems if all(name in each.message for name in names)]
-    assert tampered.code in [each.code for each in matching], found.problems
+    matching = [each for each in result.problems if all(name in each.message for name in names)]
+    assert tampered.code in [each.code for each in matching], result.problems
     assert report.level == "none"
 
 
 def test_a_forgery_of_everything_is_what_the_signature_is_for(pack, key):
-    """Notebook, record and pages say the same other thing; without a key nobody can tell."""
+    """Notebook, record and pages have the same forged value; only the signature shows it."""
     value(TRAIN, "metrics", {"accuracy": 0.99, "roc_auc": 0.9, "test_rows": 80.0})(pack)
     build(pack)
     shutil.rmtree(pack / "signatures")
@@ -461,8 +461,8 @@ def test_a_forgery_of_everything_is_what_the_signature_is_for(pack, key):
 
 
 def test_the_real_record_keeps_the_published_schema(pack):
-    found = json.loads((pack / "record.json").read_text(encoding="utf-8"))
-    jsonschema.validate(found, json.loads(schema.read_schema()))
+    record = json.loads((pack / "record.json").read_text(encoding="utf-8"))
+    jsonschema.validate(record, json.loads(schema.read_schema()))
 
 
 def test_the_page_leads_from_the_notebook_to_the_module(pack):

@@ -1,4 +1,4 @@
-"""A release whose runbook was killed leaves a pack that says so, and verifies as just that."""
+"""The pack of a release whose runbook was killed has that verdict, and verifies."""
 
 from __future__ import annotations
 

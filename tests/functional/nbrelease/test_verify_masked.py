@@ -1,4 +1,4 @@
-"""A pack in which secrets were masked verifies, and its carried code holds none of them."""
+"""A pack in which secrets were masked verifies, and its code contains no secret."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_runbook_and_an_exported_notebook_with_a_secret(project, capfd):
     path.parent.mkdir()
     path.write_text(json.dumps(notebook))
     assert main(["export"]) == 0
-    # The secret comes after the export, as in a notebook that somebody tried something in.
+    # The secret comes after the export, as in a notebook with an experiment.
     notebook["cells"][0]["source"][0] = f"print('AccountKey={SECRET}')\n"
     path.write_text(json.dumps(notebook))
 

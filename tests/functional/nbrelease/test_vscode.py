@@ -212,8 +212,8 @@ def test_evidence_is_served_to_those_who_know_the_address(root: Path, tasks) -> 
 def match(pattern: dict[str, Any], output: str) -> list[dict[str, str]]:
     """The problems that VS Code reads from the output of a task."""
     groups = {key: value for key, value in pattern.items() if isinstance(value, int)}
-    found = [re.search(pattern["regexp"], line) for line in output.splitlines()]
-    return [{key: each[group] for key, group in groups.items()} for each in found if each]
+    matches = [re.search(pattern["regexp"], line) for line in output.splitlines()]
+    return [{key: each[group] for key, group in groups.items()} for each in matches if each]
 
 
 def write_notebook(path: Path, source: str) -> None:

@@ -14,7 +14,7 @@ Run = Callable[..., RunResult]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Write files, run the pipeline in the first argument, give back its result."""
+    """Write files, run the pipeline in the first argument, return its result."""
 
     def go(text: str, files: dict[str, str] | None = None, **options: Any) -> RunResult:
         root = tmp_path / "repo"

@@ -272,8 +272,8 @@ def test_ctrl_c_and_later_at_the_prompt(typed: str, code: int) -> None:
     later = "- stage: after\n  jobs: [{job: j, steps: [{bash: echo}]}]\n"
     deploy = "".join(f"  {line}\n" for line in DEPLOY.splitlines())
     Path("d.yml").write_text(f"stages:\n- stage: live\n{deploy}{later}")
-    found, shown = in_terminal(["run", "d.yml"], {"decide later?": typed})
-    assert found == code, shown
+    actual, shown = in_terminal(["run", "d.yml"], {"decide later?": typed})
+    assert actual == code, shown
     if code == 130:
         stored = next(Path(".pipelines-local").glob("*/run.json"))
         stages = json.loads(stored.read_text())["stages"]

@@ -24,7 +24,7 @@ def results(result: RunResult) -> list[str]:
 
 
 def log(result: RunResult, job: str = "Job") -> list[str]:
-    lines = next(found.log for _, found in result.jobs() if found.job == job)
+    lines = next(actual.log for _, actual in result.jobs() if actual.job == job)
     return [line for line in lines if not line.startswith("Checked out ")]
 
 
@@ -110,10 +110,14 @@ def test_09_names_ignore_case_but_for_directives_and_keys_inside(run: Any) -> No
 
 
 def test_10_what_breaks_a_chain_and_what_a_template_takes(run: Any) -> None:
-    kept = "steps:\n- ${{ if false }}:\n  - bash: x\n- bash: 'true'\n- ${{ else }}:\n  - bash: echo else"
-    assert log(run(kept)) == ["else"]
+    source = "steps:\n- ${{ if false }}:\n  - bash: x\n- bash: 'true'\n- ${{ else }}:\n  - bash: echo else"
+    assert log(run(source)) == ["else"]
     with invalid("else-without-if"):
-        run(kept.replace("- bash: 'true'", "- ${{ each x in split('a', ',') }}:\n  - bash: 'true'"))
+        run(
+            source.replace(
+                "- bash: 'true'", "- ${{ each x in split('a', ',') }}:\n  - bash: 'true'"
+            )
+        )
     with invalid("template-reference"):
         run("steps:\n- template: t.yml\n  condition: always()", {"t.yml": "steps: []"})
 

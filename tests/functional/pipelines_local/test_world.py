@@ -122,13 +122,13 @@ def test_the_artifacts_of_another_pipeline(run: Any, tmp_path: Path) -> None:
     run_pipeline(first, root=first.parent, work_dir=tmp_path / "work")
     result = run(other)
     assert log(result)[-1] == "resources:"
-    told = run(
+    result = run(
         other + "- bash: echo $(resources.pipeline.up.pipelineName) $RESOURCES_PIPELINE_UP_RUNID\n"
         "- bash: echo yes\n  condition: ne(variables['resources.pipeline.up.runName'], '')\n"
     )
-    assert log(told)[-2:] == ["first 1", "yes"]
-    given = run(other, pipelines={"UP": tmp_path / "repo"})
-    assert given.result == "Failed"  # there is no artifact 'drop' in that folder
+    assert log(result)[-2:] == ["first 1", "yes"]
+    result = run(other, pipelines={"UP": tmp_path / "repo"})
+    assert result.result == "Failed"  # there is no artifact 'drop' in that folder
 
 
 # Tasks
@@ -291,8 +291,8 @@ def test_a_waiting_run_can_be_resumed(run: Any, tmp_path: Path) -> None:
     assert (waiting.result, waiting.exit_code) == ("Waiting", 4)
     assert [stage.stage for stage in waiting.stages] == ["build"]
     assert waiting.to_dict()["waiting"] == [{"stage": "release", "environment": "prod"}]
-    wanted = [event for event in seen.events if isinstance(event, ApprovalRequested)]
-    assert [(event.stage, event.environment) for event in wanted] == [("release", "prod")]
+    requests = [event for event in seen.events if isinstance(event, ApprovalRequested)]
+    assert [(event.stage, event.environment) for event in requests] == [("release", "prod")]
     (tmp_path / "repo" / "p.yml").unlink()  # the pipeline that was begun goes on
     words = {"prod": Decision("approve", "ann")}
     result = resume_pipeline(waiting.run, work_dir=tmp_path / "work", approvals=words)
@@ -442,7 +442,7 @@ stages:
 
 def sleepers(mark: str) -> list[str]:
     """Processes whose command line holds ``mark``."""
-    found = []
+    actual = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - faster
         if name.isdigit():
             try:
@@ -450,8 +450,8 @@ def sleepers(mark: str) -> list[str]:
             except OSError:
                 continue
             if words[:1] == [b"sleep"] and mark.encode() in words:
-                found.append(name)
-    return found
+                actual.append(name)
+    return actual
 
 
 def start(tmp_path: Path, text: str, *words: str) -> subprocess.Popen[str]:

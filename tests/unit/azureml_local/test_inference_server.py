@@ -1,4 +1,4 @@
-"""The rules of Azure's inference server for scoring scripts: what run() gets, and what callers get."""
+"""The rules of Azure's inference server for scoring scripts: the arguments of run(), and the responses."""
 
 from __future__ import annotations
 

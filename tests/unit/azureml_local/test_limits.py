@@ -30,8 +30,8 @@ def test_a_readiness_probe_says_how_long_a_start_may_take():
 
 
 def test_twice_the_requests_of_all_instances_may_be_there_at_once():
-    found = online({"maxConcurrentRequestsPerInstance": 3, "maxQueueWait": "PT0.5S"}, capacity=4)
-    assert (found.max_requests, found.queue_seconds) == (24, 0.5)
+    actual = online({"maxConcurrentRequestsPerInstance": 3, "maxQueueWait": "PT0.5S"}, capacity=4)
+    assert (actual.max_requests, actual.queue_seconds) == (24, 0.5)
 
 
 def test_there_are_never_more_processes_than_processors(monkeypatch):

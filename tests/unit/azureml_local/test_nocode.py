@@ -177,9 +177,9 @@ def test_the_input_example_sets_the_types(tmp_path):
     example = {"columns": ["a", "n"], "data": [["x", 1.5]]}
     server = make_server(tmp_path, columns=(("a", "string"), ("n", "double")), example=example)
     swagger = json.loads(send(server, b"", "GET", [], path="/swagger.json", query="version=3").body)
-    given = swagger["components"]["schemas"]["ServiceInput"]
-    assert given["example"]["input_data"]["data"] == [["x", 1.5]]
-    assert given["properties"]["input_data"]["format"] == "pandas.DataFrame:split"
+    input_schema = swagger["components"]["schemas"]["ServiceInput"]
+    assert input_schema["example"]["input_data"]["data"] == [["x", 1.5]]
+    assert input_schema["properties"]["input_data"]["format"] == "pandas.DataFrame:split"
     for version in ("2", "9", ""):  # the example mixes types, which version 2 cannot express
         query = f"version={version}"
         assert send(server, b"", "GET", [], path="/swagger.json", query=query).status == 404
@@ -188,7 +188,7 @@ def test_the_input_example_sets_the_types(tmp_path):
 def test_a_signature_without_example_has_a_swagger_document(tmp_path):
     server = make_server(tmp_path)
     swagger = json.loads(send(server, b"", "GET", [], path="/swagger.json").body)
-    given = swagger["definitions"]["ServiceInput"]
+    input_schema = swagger["definitions"]["ServiceInput"]
     assert (swagger["swagger"], swagger["info"]["title"]) == ("2.0", "endpoint")
-    assert given["example"]["input_data"] == {"columns": ["a", "n"], "index": [], "data": []}
+    assert input_schema["example"]["input_data"] == {"columns": ["a", "n"], "index": [], "data": []}
     assert set(swagger["paths"]) == {"/", "/score", "/swagger.json"}

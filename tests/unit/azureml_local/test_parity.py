@@ -84,14 +84,14 @@ def requests(draw, names):
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
     """Each model served twice: as deployments are, and with MLflow."""
-    made = {}
+    deployments = {}
     for name, (estimator, columns) in MODELS.items():
         folder = save_model(tmp_path_factory.mktemp("model") / "m", estimator, *columns)
-        made[name] = (
+        deployments[name] = (
             load_model_server(folder, "fast"),
             load_model_server(folder, "mlflow", with_mlflow=True),
         )
-    return made
+    return deployments
 
 
 def answer(server, body):
@@ -120,8 +120,8 @@ def test_the_fast_path_is_used_for_plain_requests_only(monkeypatch, servers):
     arrays = []
     plain_array = ArrayParameterType._plain_array
 
-    def spy(self, given):
-        array = plain_array(self, given)
+    def spy(self, value):
+        array = plain_array(self, value)
         arrays.append(array is not None)
         return array
 

@@ -1,4 +1,4 @@
-"""The pool of a deployment's processes: none is ever forgotten, however its frames arrive."""
+"""The pool of a deployment's processes: each process is used, however its frames arrive."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class LateLoop(asyncio.SelectorEventLoop):
     """A loop whose callers see a connection only after its first bytes were read."""
 
     async def create_unix_connection(self, *args, **options):
-        made = await super().create_unix_connection(*args, **options)
+        connection = await super().create_unix_connection(*args, **options)
         await asyncio.sleep(0.1)
-        return made
+        return connection
 
 
 def run_pool(tmp_path, use, processes=None, loop=LateLoop):

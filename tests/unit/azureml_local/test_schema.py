@@ -60,9 +60,9 @@ def test_lists_of_several_types_are_not_for_version_2():
 
 
 def test_json_becomes_the_samples_type():
-    given = [{"a": "3", "b": "q", "d": "2021-01-01"}]
-    found = PandasParameterType(FRAME).deserialize_input(given)
-    assert found.dtypes.tolist() == FRAME.dtypes.tolist()
+    rows = [{"a": "3", "b": "q", "d": "2021-01-01"}]
+    actual = PandasParameterType(FRAME).deserialize_input(rows)
+    assert actual.dtypes.tolist() == FRAME.dtypes.tolist()
     assert StandardPythonParameterType(b"").deserialize_input("YWI=") == b"ab"
     assert StandardPythonParameterType(datetime.datetime.now()).deserialize_input(
         "2020-01-02T03:04:05"
@@ -106,19 +106,19 @@ def test_decorators_pile_up_and_convert_what_run_gets():
 
 def test_a_raw_request_is_flasks():
     headers = [["content-type", "application/json"], ["x-two", "a"], ["x-two", "b"]]
-    found = raw_http.to_flask_request(
+    actual = raw_http.to_flask_request(
         ScoringRequest(b'{"a": 1}', "POST", "/score", "n=1&n=2", headers)
     )
-    assert (found.method, found.json, found.args.getlist("n")) == ("POST", {"a": 1}, ["1", "2"])
-    assert found.headers["X-Two"] == "a,b"
+    assert (actual.method, actual.json, actual.args.getlist("n")) == ("POST", {"a": 1}, ["1", "2"])
+    assert actual.headers["X-Two"] == "a,b"
 
 
 def test_a_raw_response_takes_azures_arguments():
-    found = raw_http.AMLResponse({"a": 1}, 201, {"x-two": "a, b"}, json_str=True)
-    assert (json.loads(found.get_data()), found.status_code) == ({"a": 1}, 201)
-    assert found.headers.getlist("x-two") == ["a", "b"]
-    found = raw_http.AMLResponse(b"x", 200, {"Content-Type": "image/png"})
-    assert found.headers.getlist("Content-Type") == ["image/png"]
+    actual = raw_http.AMLResponse({"a": 1}, 201, {"x-two": "a, b"}, json_str=True)
+    assert (json.loads(actual.get_data()), actual.status_code) == ({"a": 1}, 201)
+    assert actual.headers.getlist("x-two") == ["a", "b"]
+    actual = raw_http.AMLResponse(b"x", 200, {"Content-Type": "image/png"})
+    assert actual.headers.getlist("Content-Type") == ["image/png"]
     assert json.loads(raw_http.AMLResponse(None, 200).get_data()) == {}
 
 

@@ -95,9 +95,9 @@ def sweep(**changes):
 
 @pytest.fixture
 def server(tmp_path):
-    made = Server(State(tmp_path, "https://localhost:1"), MlflowServer())
-    yield made
-    made.state.store.close()
+    server = Server(State(tmp_path, "https://localhost:1"), MlflowServer())
+    yield server
+    server.state.store.close()
 
 
 @pytest.fixture

@@ -250,8 +250,8 @@ class Pack:
     ) -> None:
         """An executed runbook; ``values`` are published by a cell ``record``."""
         if values is not None:
-            made = [output(key, value) for key, value in values.items()]
-            cells = [*cells, cell("record", "record(...)", outputs=made)]
+            outputs = [output(key, value) for key, value in values.items()]
+            cells = [*cells, cell("record", "record(...)", outputs=outputs)]
         begun, notebook, results = self.clock, [], []
         if prose:
             notebook.append(
@@ -293,7 +293,7 @@ class Pack:
                 }
             )
         states = [each["state"] for each in cells]
-        found = verdict or next(
+        state = verdict or next(
             (s for s in ("failed", "check failed", "not run") if s in states), "passed"
         )
         meta = {
@@ -306,7 +306,7 @@ class Pack:
             "started": begun.isoformat(),
             "ended": self.clock.isoformat() if ended else None,
             "seconds": (self.clock - begun).total_seconds() if ended else None,
-            "verdict": found,
+            "verdict": state,
             "stage": stage,
             "job": stage,
             "cells": results,
@@ -322,9 +322,9 @@ class Pack:
 
     def decide(self, decision: str, name: str, stage: str, comment: str = "") -> None:
         path = self.folder / "decisions.json"
-        said = json.loads(path.read_text()) if path.exists() else []
+        decisions = json.loads(path.read_text()) if path.exists() else []
         self.clock += timedelta(minutes=2)
-        said.append(
+        decisions.append(
             {
                 "environment": self.env,
                 "stage": stage,
@@ -334,11 +334,11 @@ class Pack:
                 "time": self.clock.isoformat(),
             }
         )
-        path.write_text(json.dumps(said))
+        path.write_text(json.dumps(decisions))
 
     def outcome(self, *stages: tuple[str, str], interrupted: bool = False) -> None:
-        found = [{"name": name, "result": result} for name, result in stages]
-        content = {"stages": found, "interrupted": interrupted}
+        results = [{"name": name, "result": result} for name, result in stages]
+        content = {"stages": results, "interrupted": interrupted}
         (self.folder / "outcome.json").write_text(json.dumps(content))
 
     # The example's runbooks, each as it goes well.
@@ -519,11 +519,11 @@ def refused(evidence: Path, hour: int = 2, **identity: Any) -> Path:
     pack.prepare()
     pack.train()
     error = {"ename": "AssertionError", "evalue": "accuracy_difference: 0.033, at most 0.03"}
-    made = [output("gate", make_gate("failed"))]
+    outputs = [output("gate", make_gate("failed"))]
     pack.runbook(
         "03_register",
         [
-            cell("judge", outputs=made),
+            cell("judge", outputs=outputs),
             cell(
                 "test-the-gate",
                 tags=["test"],
@@ -570,7 +570,7 @@ def interrupted(evidence: Path, hour: int = 4, **identity: Any) -> Path:
     return pack.folder
 
 
-def gave_back(evidence: Path, hour: int = 5, **identity: Any) -> Path:
+def exceeded_limit(evidence: Path, hour: int = 5, **identity: Any) -> Path:
     """A limit was exceeded during the rollout: all traffic was rolled back."""
     why = "31 of 240 requests failed, at most a share of 0 asked"
     pack = Pack(evidence, hour=hour, **identity)
@@ -583,7 +583,7 @@ def gave_back(evidence: Path, hour: int = 5, **identity: Any) -> Path:
     )
 
 
-def left(evidence: Path, hour: int = -2, **identity: Any) -> Path:
+def champion_deleted(evidence: Path, hour: int = -2, **identity: Any) -> Path:
     """The champion was deleted during the rollout: the traffic was left unchanged."""
     why = "model-1 is gone, and the traffic stays where it is: {'model-2': 100}"
     pack = Pack(evidence, hour=hour, **identity)
@@ -591,7 +591,7 @@ def left(evidence: Path, hour: int = -2, **identity: Any) -> Path:
     return _broken_off(pack, why, {"model-2": 100}, *steps)
 
 
-def given_none(evidence: Path, hour: int = -1, **identity: Any) -> Path:
+def mirror_exceeded_limit(evidence: Path, hour: int = -1, **identity: Any) -> Path:
     """Mirrored traffic exceeded a limit: the deployment received no traffic."""
     why = "mirrored: drift of the predictions 2.100, at most 1 asked"
     pack = Pack(evidence, hour=hour, **identity)
@@ -599,13 +599,13 @@ def given_none(evidence: Path, hour: int = -1, **identity: Any) -> Path:
     return _broken_off(pack, why, traffic, (0, "give no traffic", why))
 
 
-def _broken_off(pack: Pack, said: str, traffic: dict[str, int], *steps: tuple[Any, ...]) -> Path:
+def _broken_off(pack: Pack, reason: str, traffic: dict[str, int], *steps: tuple[Any, ...]) -> Path:
     """A release whose rollout stopped."""
     pack.prepare()
     pack.train()
     pack.register()
     pack.deploy()
-    error = {"ename": "AssertionError", "evalue": said}
+    error = {"ename": "AssertionError", "evalue": reason}
     pack.runbook(
         "08_release_online",
         [
@@ -722,9 +722,9 @@ ALL = (
     refused,
     rejected,
     interrupted,
-    gave_back,
-    left,
-    given_none,
+    exceeded_limit,
+    champion_deleted,
+    mirror_exceeded_limit,
     rolled_back,
     checked,
     crashed,

@@ -1,4 +1,4 @@
-"""The code that dev proved, and the code that prod trains with."""
+"""The code that dev tested equals the code that prod trains with."""
 
 from __future__ import annotations
 

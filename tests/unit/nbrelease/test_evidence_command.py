@@ -48,7 +48,7 @@ def test_build_takes_the_pipelines_word(project, capsys):
         (["site"], "evidence/"),
     ],
 )
-def test_wrong_words_are_told_in_one_line(project, capsys, words, place):
+def test_wrong_arguments_are_reported_in_one_line(project, capsys, words, place):
     assert main(["evidence", *words]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert place in lines[0]

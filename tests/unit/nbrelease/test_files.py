@@ -27,7 +27,7 @@ def test_the_mode_is_preserved(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o755
 
 
-def test_folders_are_created_and_sha256_is_of_the_bytes(tmp_path):
+def test_folders_are_created_and_sha256_digests_the_bytes(tmp_path):
     path = tmp_path / "deep" / "er" / "b.bin"
     files.write_bytes(path, b"abc")
     assert files.sha256(path).startswith("ba7816bf8f01cfea")

@@ -55,8 +55,8 @@ def test_the_identity_stands_from_the_first_moment(begun):
     assert len(content["source"]["commit"]) == 40
     assert content["source"]["dirty"] is False
     assert content["workspace"]["kind"] == "local"
-    found = release.find(settings.root, settings.environment("dev"), new.id)
-    assert found == new
+    actual = release.find(settings.root, settings.environment("dev"), new.id)
+    assert actual == new
 
 
 @pytest.mark.parametrize("wrong", ["dev-20260101T000000Z-abc", "../../etc", "", "dev"])
@@ -105,17 +105,17 @@ def test_parts_come_together_and_the_later_execution_counts(begun, tmp_path):
     put(parts / "evidence-two-1", new, "02_b", NOON + timedelta(minutes=2), x=2)
     put(parts / "evidence-two-2" / "deep", new, "02_b", NOON + timedelta(minutes=9), x=3)
     put(parts / "evidence-zero-1", new, "02_b", NOON, x=0)
-    kept = settings.root / "kept"
-    assert release.collect(kept, [parts]) == [kept / new.id]
-    there = release.Release(kept / new.id, new.identity)
+    folder = settings.root / "kept"
+    assert release.collect(folder, [parts]) == [folder / new.id]
+    there = release.Release(folder / new.id, new.identity)
     assert there.values() == {"x": 3}
     assert there.values(before="02_b") == {"x": 1}
-    assert release.collect(kept, [parts]) == [kept / new.id]
+    assert release.collect(folder, [parts]) == [folder / new.id]
     assert there.values() == {"x": 3}
-    assert release.collect(kept, [kept]) == []
+    assert release.collect(folder, [folder]) == []
 
 
-def test_a_look_at_what_is_live_is_no_open_release(begun):
+def test_a_run_of_the_monitor_is_no_open_release(begun):
     settings, new = begun
     env = settings.environment("dev")
     look = release.begin(settings, "dev", kind="monitor")

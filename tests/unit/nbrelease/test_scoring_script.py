@@ -188,12 +188,12 @@ def test_rows_and_predictions_are_collected_with_the_id_of_the_request(model, sc
     (inputs, inputs_id, rows), (outputs, outputs_id, predictions) = answer.collected
     assert (inputs, outputs) == ("model_inputs", "model_outputs")
     assert inputs_id == outputs_id == dict(answer.headers)["x-ms-request-id"] == "42"
-    given = body["input_data"]
+    data = body["input_data"]
     values = json.loads(answer.body)
-    if isinstance(given, list):
-        assert rows == [{"value": row} for row in given]
+    if isinstance(data, list):
+        assert rows == [{"value": row} for row in data]
     else:
-        assert rows == [dict(zip(given["columns"], row, strict=True)) for row in given["data"]]
+        assert rows == [dict(zip(data["columns"], row, strict=True)) for row in data["data"]]
     records = [value if isinstance(value, dict) else {"prediction": value} for value in values]
     # The collector has ten decimals.
     pd.testing.assert_frame_equal(pd.DataFrame(predictions), pd.DataFrame(records).round(10))

@@ -193,10 +193,10 @@ def answer(expression: str, slot: str = "compile", **more: Any) -> dict[str, Any
 
 @pytest.mark.parametrize(("expression", "value"), LITERALS + NAMES + LOGIC + COMPARISON + TEXT)
 def test_value(expression: str, value: Any) -> None:
-    got = answer(expression)
-    assert "error" not in got, got
-    assert got["value"] == value
-    assert type(got["value"]) is type(value)
+    actual = answer(expression)
+    assert "error" not in actual, actual
+    assert actual["value"] == value
+    assert type(actual["value"]) is type(value)
 
 
 @pytest.mark.parametrize(("expression", "phase", "at"), ERRORS)
@@ -256,11 +256,11 @@ SLOTS = [
 
 @pytest.mark.parametrize(("slot", "expression", "value"), SLOTS)
 def test_slot(slot: str, expression: str, value: Any) -> None:
-    got = answer(expression, slot)
+    actual = answer(expression, slot)
     if value is None:
-        assert got["error"]["phase"] == PARSE
+        assert actual["error"]["phase"] == PARSE
     else:
-        assert (got["value"] or "") == value
+        assert (actual["value"] or "") == value
 
 
 S, I, F, K, C = "Succeeded", "SucceededWithIssues", "Failed", "Skipped", "Canceled"  # noqa: E741
@@ -300,8 +300,8 @@ def test_status_of_dependencies(
     [("succeeded()", False), ("failed()", False), ("always()", True), ("canceled()", True)],
 )
 def test_status_of_a_cancelled_run(expression: str, value: bool) -> None:
-    got = answer(expression, "job-condition", jobStatus="Canceled", results={"a": S, "b": F})
-    assert got["value"] is value
+    actual = answer(expression, "job-condition", jobStatus="Canceled", results={"a": S, "b": F})
+    assert actual["value"] is value
 
 
 @pytest.mark.parametrize("function", ["succeeded", "failed", "succeededOrFailed"])

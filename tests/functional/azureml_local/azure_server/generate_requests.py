@@ -56,25 +56,25 @@ def generate(names: list[str], row: list[Any]) -> list[dict[str, Any]]:
     """All requests for a model with these columns; ``row`` is valid for it."""
     split = {"columns": names, "index": [0], "data": [row]}
     valid = {"input_data": split}
-    made = [request({"input_data": form}) for form in input_forms(names, row)]
+    generated = [request({"input_data": form}) for form in input_forms(names, row)]
     for position in (0, len(names) - 1):
         for value in VALUES:
             cells = [*row[:position], value, *row[position + 1 :]]
-            made.append(request({"input_data": {**split, "data": [cells]}}))
-            made.append(request({"input_data": [cells]}))
+            generated.append(request({"input_data": {**split, "data": [cells]}}))
+            generated.append(request({"input_data": [cells]}))
     for params in ({}, {"p": 5}, {"p": "x"}, {"q": 1}, [1], "x", None):
-        made.append(request({**valid, "params": params}))
+        generated.append(request({**valid, "params": params}))
     for key in ("instances", "inputs", "data", "dataframe_split", "dataframe_records"):
-        made.append(request({key: split}))
-    made += [request(body) for body in (b"", b"{", b"\xff", b"null", b"[1]", b'"text"')]
-    made.append(request(json.dumps(valid).encode("utf-16")))
-    made += [request(valid, **{"Content-Type": kind}) for kind in CONTENT_TYPES]
+        generated.append(request({key: split}))
+    generated += [request(body) for body in (b"", b"{", b"\xff", b"null", b"[1]", b'"text"')]
+    generated.append(request(json.dumps(valid).encode("utf-16")))
+    generated += [request(valid, **{"Content-Type": kind}) for kind in CONTENT_TYPES]
     text = json.dumps(split)
     for query in (f"input_data={text}", "input_data=[[1,2]]", "input_data=x", "a=1", "a=1&a=2"):
-        made.append(request(method="GET", query=query))
-    made += [request(method="GET"), request(method="OPTIONS"), request(valid, "OPTIONS")]
+        generated.append(request(method="GET", query=query))
+    generated += [request(method="GET"), request(method="OPTIONS"), request(valid, "OPTIONS")]
     for name in IDS:
-        made += [request(valid, **{name: "i" * length}) for length in (1, 100, 101)]
+        generated += [request(valid, **{name: "i" * length}) for length in (1, 100, 101)]
     for version in VERSIONS:
-        made.append(request(method="GET", path="/swagger.json", query=version.lstrip("?")))
-    return made
+        generated.append(request(method="GET", path="/swagger.json", query=version.lstrip("?")))
+    return generated

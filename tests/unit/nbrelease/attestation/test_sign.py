@@ -35,8 +35,8 @@ def pack(tmp_path, english) -> Path:
 
 
 def test_what_is_signed_is_encoded_as_dsse_has_it():
-    found = sign.encoding("http://example.com/HelloWorld", b"hello world")
-    assert found == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    actual = sign.encoding("http://example.com/HelloWorld", b"hello world")
+    assert actual == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
 
 
 def test_the_envelope_is_an_in_toto_statement_of_the_manifest(pack, tmp_path, capfd):
@@ -62,10 +62,10 @@ def test_the_envelope_is_an_in_toto_statement_of_the_manifest(pack, tmp_path, ca
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda c: c.name)  # fmt: skip
 def test_ecdsa_keys_from_a_variable(pack, tmp_path, monkeypatch, curve, capfd):
-    made = ec.generate_private_key(curve)
-    monkeypatch.setenv("NBRELEASE_SIGNING_KEY", pem(made).decode().replace("\n", "\\n"))
+    private_key = ec.generate_private_key(curve)
+    monkeypatch.setenv("NBRELEASE_SIGNING_KEY", pem(private_key).decode().replace("\n", "\\n"))
     assert main(["evidence", "sign", str(pack)]) == 0
-    public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    public = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     monkeypatch.setenv("PUBLIC", public.decode())
     assert main(["evidence", "verify", str(pack), "--key", "env:PUBLIC"]) == 0
     assert "level signed: " in capfd.readouterr().out
@@ -75,9 +75,9 @@ def test_a_signature_is_named_and_not_believed_without_a_key(pack, tmp_path):
     key = sign.generate(tmp_path / "k")
     sign.pack(pack, sign.private_key(str(tmp_path / "k")))
     report = verify(pack)
-    found = report.results["signature"]
-    assert found.state == "not applicable"
-    assert key.id in found.reason
+    actual = report.results["signature"]
+    assert actual.state == "not applicable"
+    assert key.id in actual.reason
     assert report.level == "consistent"
 
 

@@ -55,7 +55,7 @@ def test_unreadable_file_gives_the_location_in_the_cell(tmp_path, content):
 
 
 @pytest.mark.parametrize("output_format", list(FORMATS))
-def test_every_form_names_place_code_and_mend_in_any_path(tmp_path, output_format):
+def test_every_form_names_place_code_and_fix_in_any_path(tmp_path, output_format):
     text = FORMATS[output_format]([diagnostic("a b/[x];100%,ä.ipynb", "two")], Path(tmp_path))
     assert "NBR302" in text
     assert "fix" in text

@@ -18,8 +18,8 @@ DOCS = Path(__file__).parents[4] / "docs"
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(schema.read_schema())
-    return found
+    content: dict[str, Any] = json.loads(schema.read_schema())
+    return content
 
 
 def test_what_ships_is_the_schema_of_the_models():

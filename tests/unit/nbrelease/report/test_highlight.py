@@ -40,5 +40,5 @@ def test_every_character_stays(source):
     ],
 )
 def test_classes_of_words(source, spans):
-    found = SPAN.findall(str(highlight(source)))
-    assert [(css_class, html.unescape(text)) for css_class, text in found] == spans
+    actual = SPAN.findall(str(highlight(source)))
+    assert [(css_class, html.unescape(text)) for css_class, text in actual] == spans

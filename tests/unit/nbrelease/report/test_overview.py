@@ -20,9 +20,14 @@ OUTCOMES = [
     ("refused", "failed", "gate", ["03_register", "0.0330", "0.03"]),
     ("rejected", "rejected", "rejected", ["Bob", "not before the audit"]),
     ("interrupted", "interrupted", "runbook interrupted", ["02_train"]),
-    ("gave_back", "rolled back", "gave traffic back", ["model-2", "50 %", "31 of 240 requests"]),
-    ("left", "failed", "traffic left", ["model-2", "model-1 is gone"]),
-    ("given_none", "failed", "no traffic given", ["model-2", "mirrored: drift"]),
+    (
+        "exceeded_limit",
+        "rolled back",
+        "gave traffic back",
+        ["model-2", "50 %", "31 of 240 requests"],
+    ),
+    ("champion_deleted", "failed", "traffic left", ["model-2", "model-1 is gone"]),
+    ("mirror_exceeded_limit", "failed", "no traffic given", ["model-2", "mirrored: drift"]),
     ("rolled_back", "rolled back", "rolled back", ["model-1", "wrong answers for children"]),
     ("checked", "failed", "runbook failed", ["01_prepare", "columns", "<Age>"]),
     ("crashed", "failed", "runbook failed", ["02_train · wait", "job crimson_neck_1 failed"]),
@@ -38,11 +43,11 @@ LEADS = {
     "interrupted": [
         "no-model", "not-measured", "tests", "not-required", "not-needed", "nothing-replaced",
     ],
-    "gave_back": [
+    "exceeded_limit": [
         "model-registered", "better", "tests", "not-required", "done", "nothing-replaced",
     ],
-    "left": ["model-replaced", "better", "tests", "not-required", "manual", "not-recorded"],
-    "given_none": [
+    "champion_deleted": ["model-replaced", "better", "tests", "not-required", "manual", "not-recorded"],
+    "mirror_exceeded_limit": [
         "model-registered", "better", "tests", "not-required", "not-needed", "nothing-replaced",
     ],
     "rolled_back": ["rolled-back", "not-measured", "tests", "not-required", "done", "kept-until"],
@@ -205,7 +210,7 @@ def test_a_rollback_has_its_duration(english):
 
 
 def test_a_rollback_during_the_rollout_shows_the_step(english):
-    page = english["gave_back"].page()
+    page = english["exceeded_limit"].page()
     details = page.overview["changes"].details
     assert next(iter(details)) == "deployment-without-traffic"
     assert "model-2" in details["deployment-without-traffic"]
@@ -217,7 +222,7 @@ def test_a_rollback_during_the_rollout_shows_the_step(english):
 
 
 def test_traffic_that_was_left_is_a_manual_rollback(english):
-    page = english["left"].page()
+    page = english["champion_deleted"].page()
     details = page.overview["rollback"].details
     assert details["traffic"] == "model-2 100 %"
     assert "10 → 100 %" in details["traffic-steps"]
@@ -227,7 +232,7 @@ def test_traffic_that_was_left_is_a_manual_rollback(english):
 
 
 def test_a_deployment_without_traffic_needs_no_rollback(english):
-    page = english["given_none"].page()
+    page = english["mirror_exceeded_limit"].page()
     assert list(page.overview["rollback"].details) == ["no-traffic-moved"]
     [row] = page.html.select("#rollout tr[data-decision]")
     assert row["data-decision"] == "give no traffic"

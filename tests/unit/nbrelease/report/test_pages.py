@@ -247,8 +247,8 @@ def test_injected_parameters_are_a_table(english):
 def test_a_parameter_links_to_the_runbook_that_published_it(english):
     page = english["full"].page("html/07_test_online.html")
     rows = page.html.find(id="injected").select("tbody tr")
-    given = {words(row.th): [a["href"] for a in row.find_all("a")] for row in rows}
-    assert given == {"model_version": ["../html/03_register.html#record"], "online": []}
+    links = {words(row.th): [a["href"] for a in row.find_all("a")] for row in rows}
+    assert links == {"model_version": ["../html/03_register.html#record"], "online": []}
 
 
 def test_code_is_folded_unless_the_cell_failed(english):

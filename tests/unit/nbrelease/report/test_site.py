@@ -49,7 +49,7 @@ def test_all_releases_newest_first(releases, english):
     assert page.broken_links() == []
 
 
-def test_live_deployments_are_those_of_the_last_release_that_moved_traffic(releases):
+def test_live_deployments_are_those_of_the_newest_release_that_moved_traffic(releases):
     page = Page(site.build_site(releases).page)
     live = {
         box["data-env"]: [words(each) for each in box.select("p")]

@@ -23,7 +23,7 @@ def plan(traffic: dict[str, int], tags: dict[str, str], **options: Any) -> Rollb
     return plan_rollback(endpoint.read(), endpoint.deployments(), **options)
 
 
-def test_what_an_unfinished_rollout_left_goes_back_to_what_was_live():
+def test_an_unfinished_rollout_is_rolled_back_to_the_live_deployment():
     result = plan(HALF, UNFINISHED)
     assert result.needed
     assert (result.source, result.target) == ("model-2", "model-1")

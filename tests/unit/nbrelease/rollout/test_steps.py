@@ -54,8 +54,8 @@ def test_the_traffic_moves_in_steps_and_the_previous_deployment_is_kept():
     assert rollout.completed
     assert rollout.rollback is None
     until = (datetime.now(UTC).date() + timedelta(days=14)).isoformat()
-    kept = rollout.keep_deployment(14)
-    assert (kept.name, kept.until.isoformat()) == ("a", until)
+    deployment = rollout.keep_deployment(14)
+    assert (deployment.name, deployment.until.isoformat()) == ("a", until)
     assert client.endpoint.tags == {"previous": "a", "keep-a": until}
     assert client.endpoint.traffic == {"a": 0, "b": 100}
 
@@ -170,7 +170,7 @@ def test_a_workspace_that_never_answers_again_is_reported():
     assert "the workspace does not answer" in rollout.failure
 
 
-def test_an_update_that_fails_on_the_way_back_is_known_as_its_own():
+def test_an_update_that_fails_during_the_rollback_is_recognized_as_own():
     client = FakeClient(LIVE)
     client.fail(1, after=4)  # the map is written, its reading back fails
     rollout = run(client, FakeScoring())
@@ -178,7 +178,7 @@ def test_an_update_that_fails_on_the_way_back_is_known_as_its_own():
     assert rollout.rollback.state == "rolled back"
 
 
-def test_a_map_that_somebody_changed_is_left_as_it_is():
+def test_a_map_that_another_user_changed_is_left_as_it_is():
     client, scoring = FakeClient(LIVE, "a b c"), FakeScoring()
 
     def change() -> None:

@@ -1,4 +1,4 @@
-"""A kernel goes on with a secret only when the receiver masks it."""
+"""A kernel uses a secret only after the receiver has registered it for masking."""
 
 from __future__ import annotations
 

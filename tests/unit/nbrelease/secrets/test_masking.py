@@ -38,9 +38,9 @@ PEM = "-----BEGIN EC PRIVATE KEY-----\n" + ("Ab1+" * 16 + "\n") * 3 + "-----END 
     ],
 )  # fmt: skip
 def test_only_the_secret_is_masked(text, expected):
-    masked, found = mask_text(text)
+    masked, actual = mask_text(text)
     assert masked == expected
-    assert found.total() == 1
+    assert actual.total() == 1
     assert mask_text(masked) == (masked, {})
 
 
@@ -74,7 +74,7 @@ def test_json_is_parsed_before_masking():
         f"AccountKey={KEY}": 1,
         "rows": 3,
     }  # fmt: skip
-    clean, found = mask(value)
+    clean, actual = mask(value)
     assert clean == {
         "text": [f"-----BEGIN PRIVATE KEY-----{MASK}-----END PRIVATE KEY-----"],
         "settings": [{"name": "CLIENT_SECRET", "value": MASK}, {"name": "PORT", "value": "8443x"}],
@@ -82,7 +82,7 @@ def test_json_is_parsed_before_masking():
         f"AccountKey={MASK}": 1,
         "rows": 3,
     }
-    assert found.total() == 4
+    assert actual.total() == 4
 
 
 def test_known_secrets_are_masked_in_all_encodings():

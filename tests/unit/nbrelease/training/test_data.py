@@ -32,7 +32,7 @@ def test_a_datastore_path_without_a_suffix_is_a_folder() -> None:
     assert guess_type(f"{store}/rentals") == "uri_folder"
 
 
-def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path) -> None:
+def test_the_digest_of_a_folder_covers_names_and_contents(tmp_path) -> None:
     (tmp_path / "a").mkdir()
     file = tmp_path / "a" / "1.csv"
     file.write_text("x\n1\n")

@@ -1,4 +1,4 @@
-"""What a job leaves: predictions and facts of the held-out rows, whatever the model."""
+"""The outputs of a training job: predictions and evaluation of the held-out rows, for any model."""
 
 from __future__ import annotations
 

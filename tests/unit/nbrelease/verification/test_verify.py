@@ -1,4 +1,4 @@
-"""Every kind of release verifies, a bad end too, and says what could not be checked."""
+"""Packs of all verdicts verify; the report names the checks that do not apply."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ BEYOND = {
     "refused": {"parity", "versions", "approvals"},
     "rejected": {"parity", "versions", "gate"},
     "interrupted": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
-    "gave_back": {"approvals"},
-    "left": {"approvals"},
-    "given_none": {"approvals"},
+    "exceeded_limit": {"approvals"},
+    "champion_deleted": {"approvals"},
+    "mirror_exceeded_limit": {"approvals"},
     "rolled_back": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
     "checked": {"rows", "comparison", "parity", "versions", "gate", "approvals"},
     "waiting": {"parity", "versions", "gate", "approvals"},
@@ -35,7 +35,7 @@ BEYOND = {
         "cells", "reports", "tests", "rows", "comparison", "parity", "versions", "gate", "approvals",
     },
 }  # fmt: skip
-# These packs carry no code, nobody signed them, and nothing came later.
+# These packs have no code, no signature and no later entries.
 BARE = {"export", "runbooks", "signature", "later"}
 
 
@@ -54,7 +54,7 @@ def test_a_pack_verifies_and_what_it_has_not_got_is_named(english, japanese, mak
 
 
 def test_the_reason_has_the_verdict(english):
-    result = verify(english["gave_back"].folder).results["tests"]
+    result = verify(english["exceeded_limit"].folder).results["tests"]
     assert result.state == "passed"
     assert "test-no-limit-was-broken" in result.reason
     assert "rolled back" in result.reason
@@ -66,8 +66,8 @@ def test_a_good_release_without_tests_does_not_verify(tmp_path):
     pack = packs.Pack(tmp_path)
     pack.runbook("01_prepare", [packs.cell("a")])
     assert build_pack(pack.folder).verdict == "passed"
-    found = verify(pack.folder).results["tests"]
-    assert (found.state, [each.code for each in found.problems]) == ("failed", ["NBV301"])
+    actual = verify(pack.folder).results["tests"]
+    assert (actual.state, [each.code for each in actual.problems]) == ("failed", ["NBV301"])
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_the_rules_for_approvers(tmp_path, rules, decisions, code, name):
     for decision in decisions:
         pack.decide(*decision, "register")
     build_pack(pack.folder, card=False)
-    found = verify(pack.folder).results["approvals"]
-    assert [each.code for each in found.problems] == ([code] if code else []), found
-    assert all(name in each.message for each in found.problems)
+    actual = verify(pack.folder).results["approvals"]
+    assert [each.code for each in actual.problems] == ([code] if code else []), actual
+    assert all(name in each.message for each in actual.problems)
 
 
-def test_a_model_that_was_registered_before_anybody_was_asked(tmp_path):
+def test_a_model_that_was_registered_before_the_approval(tmp_path):
     pack = packs.Pack(tmp_path, approval_rules={"environments": ["prod"]})
     pack.prepare()
     pack.train()
     pack.register()
     pack.runbook("04_deploy_batch", [packs.cell("deploy", state="not run")], ended=False)
     build_pack(pack.folder, card=False)
-    found = verify(pack.folder).results["approvals"]
-    assert [each.code for each in found.problems] == ["NBV433"]
+    actual = verify(pack.folder).results["approvals"]
+    assert [each.code for each in actual.problems] == ["NBV433"]
 
 
 @pytest.mark.parametrize(
