@@ -132,7 +132,7 @@ def open_workspace(env: Environment, root: Path) -> Iterator[dict[str, str]]:
             process = None
             variables = read_variables(data, isolation=env.isolation)
             if variables is None:
-                process, variables = _start_server(data, env.local_port, env.isolation)
+                process, variables = _start_server(data, env)
             wait_for_others = users.enter_context(lock.use())
         try:
             yield variables
@@ -175,14 +175,14 @@ def _create_private(data: Path) -> None:
         data.chmod(0o700)
 
 
-def _start_server(
-    data: Path, port: int, isolation: str
-) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def _start_server(data: Path, env: Environment) -> tuple[subprocess.Popen[str], dict[str, str]]:
     log = data / "serve.log"
     command = [sys.executable, "-m", "azureml_local", "serve", "--data", str(data)]
-    command += ["--isolation", isolation]
-    if port:
-        command += ["--port", str(port)]
+    command += ["--isolation", env.isolation]
+    if not env.warm_kernels:
+        command += ["--no-fork-jobs"]
+    if env.local_port:
+        command += ["--port", str(env.local_port)]
     with log.open("w", encoding="utf-8") as file:
         process = child_processes.spawn(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
     deadline = time.monotonic() + START_SECONDS

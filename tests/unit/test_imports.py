@@ -20,9 +20,9 @@ PRIVATE = {
     "azureml_local.az.ml.endpoints: azure.ai.ml.entities._load_functions",
     # A fork ends without the teardown of its modules, as multiprocessing ends its forks. os._exit
     # is a documented function.
-    "child_processes.preload._server: threading._shutdown",
-    "child_processes.preload._server: atexit._run_exitfuncs",
-    "child_processes.preload._server: os._exit",
+    "child_processes.preload._process: threading._shutdown",
+    "child_processes.preload._process: atexit._run_exitfuncs",
+    "child_processes.preload._process: os._exit",
 }
 """Private names of other packages that are used, with the reason."""
 

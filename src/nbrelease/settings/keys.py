@@ -76,8 +76,8 @@ class WorkspaceSettings(_Group):
     )
     warm_kernels: bool = Field(
         True,
-        description="Use preloaded kernels in a rehearsal on Linux: kernels start with the "
-        "packages of the runbooks already imported. See [design](design.md#preloaded-kernels).",
+        description="Use preloaded processes in a rehearsal on Linux: kernels and training jobs "
+        "start with their packages already imported. See [design](design.md#preloaded-processes).",
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from nbrelease.attestation.problem import Problem
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
 from nbrelease.notebook import Cell, read
-from nbrelease.output_comparison import OutputComparer
+from nbrelease.output_comparison import OutputComparer, list_plain_outputs
 from nbrelease.records import CellResult, RunbookResult
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, not_applicable, passed_unless
@@ -140,7 +140,8 @@ def _compare_output(
         if required and result.state == "passed":
             yield Problem("NBV516", f"cell {original.id}: its output was not checked")
         return
-    is_equal = _plain_outputs(reference) == _plain_outputs(cell) or _equal_by_rules(
+    # nbformat is slow to import, and most outputs are equal.
+    is_equal = list_plain_outputs(reference) == list_plain_outputs(cell) or _equal_by_rules(
         reference, cell, checker
     )
     if is_equal != result.check.passed:
@@ -148,18 +149,6 @@ def _compare_output(
         yield Problem(
             "NBV517", f"cell {original.id}: its output {word} the source, the record says otherwise"
         )
-
-
-def _plain_outputs(cell: Mapping[str, Any]) -> list[Any]:
-    """Outputs as plain values. Where they are equal nbval, slow to import, is not needed."""
-    return [
-        {
-            key: "".join(value) if isinstance(value, list) else value
-            for key, value in output.items()
-            if key not in ("metadata", "execution_count")
-        }
-        for output in cell["outputs"]
-    ]
 
 
 def _equal_by_rules(

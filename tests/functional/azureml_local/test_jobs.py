@@ -281,3 +281,64 @@ def test_public_addresses_are_mapped_to_files_or_refused(mapped, tmp_path):
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert run.stdout.split() == ["True", "True", "False", "azureml"]
+
+
+PRELOADED = """
+import sys, time
+early = "skops.io" in sys.modules
+import pandas
+print("early", early, sys.argv[1:], __file__, flush=True)
+if "sleep" in sys.argv: time.sleep(600)
+if "fail" in sys.argv: raise ValueError("no rows")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_code_that_imports_pandas_starts_with_its_imports_done(ml, tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text(PRELOADED)
+    job = submit(ml, "cd . && python train.py a 'b c'; echo after", code=str(tmp_path / "code"))
+    assert wait_for_end(ml, job.name).status == "Completed"
+    lines = log_of(ml, job.name, tmp_path / "out").splitlines()
+    assert any(line.startswith("early True ['a', 'b c'] /") for line in lines)
+    assert lines[-1] == "after"
+
+    variables = {"OMP_NUM_THREADS": "3"}  # the libraries read it while they are imported
+    job = submit(
+        ml, "python train.py", code=str(tmp_path / "code"), environment_variables=variables
+    )
+    assert wait_for_end(ml, job.name).status == "Completed"
+    assert "early False" in log_of(ml, job.name, tmp_path / "again")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_such_a_job_fails_and_is_cancelled_as_any_other(ml, tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text(PRELOADED)
+    job = submit(ml, "python train.py fail", code=str(tmp_path / "code"))
+    assert wait_for_end(ml, job.name).status == "Failed"
+    log = log_of(ml, job.name, tmp_path / "out")
+    assert log.splitlines()[-1] == "ValueError: no rows"
+    assert "child_processes" not in log
+
+    job = submit(ml, "python train.py sleep", code=str(tmp_path / "code"))
+    wait_for_status(ml, job.name, "Running")
+    ml.jobs.begin_cancel(job.name).result()
+    assert wait_for_end(ml, job.name).status == "Canceled"
+    deadline = time.monotonic() + 60
+    while _runs_in(job.name):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _runs_in(job: str) -> bool:
+    """Whether a process works in the job's folder."""
+    import psutil
+
+    for process in psutil.process_iter():
+        try:
+            if process.cwd().endswith(job):
+                return True
+        except psutil.Error:
+            continue
+    return False

@@ -258,18 +258,27 @@ def test_a_killed_mlflow_process_is_replaced(local, client):
     assert requests.post(url, json={"max_results": 9}, headers=headers, timeout=60).ok
     (created,) = _mlflow_processes(local) - before
     psutil.Process(created).kill()
-    wait_until(lambda: created not in _mlflow_processes(local))
+    wait_until(lambda: not psutil.pid_exists(created))
     answer = requests.post(url, json={"max_results": 9}, headers=headers, timeout=60)
     assert [each["name"] for each in answer.json()["experiments"]] == ["Default"]
 
 
 def _mlflow_processes(local) -> set[int]:
-    (preloaded,) = (
-        child
+    return {
+        fork.pid
         for child in _children(psutil.Process(local.process.pid))
-        if "mlflow.server" in _command(child)
-    )
-    return {copy.pid for copy in _children(preloaded)}
+        if "mlflow.pyfunc" in _command(child)
+        for fork in _children(child)
+        if "/mlflow/" in _folder(fork)
+    }
+
+
+def _folder(process: psutil.Process) -> str:
+    """The working folder; empty if the process ends meanwhile."""
+    try:
+        return process.cwd()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

@@ -310,9 +310,153 @@ def test_a_fork_waits_for_all_modules_if_it_needs_them(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w+") as file:
         process = preload.popen(
             preloaded.address, [sys.executable, "-m", "count"], env=env, cwd=tmp_path,
-            stdout=file.fileno(), all_modules=True,
+            stdout=file.fileno(), imports="all",
         )  # fmt: skip
         assert process.wait(60) == 0
         file.seek(0)
         assert int(file.read()) == len(names)
     preloaded.stop()
+
+
+SCRIPT = """
+import json, os, pickle, sys
+import helper
+class Thing: pass
+print(json.dumps({
+    "argv": sys.argv, "file": __file__, "name": __name__, "cwd": os.getcwd(), "path": sys.path[0],
+    "early": "numpy" in helper.AT_IMPORT, "main": sys.modules["__main__"].Thing is Thing,
+    "pickled": pickle.loads(pickle.dumps(Thing)) is Thing, "prefix": sys.prefix,
+    "orig": sys.orig_argv[1:], "input": sys.stdin.read(), "told": os.environ.get("TOLD"),
+}))
+if len(sys.argv) > 1: sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def programs(
+    preloaded: preload.Preloaded, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with the programs python and python3, below a path with a space."""
+    written = tmp_path_factory.mktemp("the programs") / "bin"
+    preload.write_programs(written, preloaded.address)
+    return written
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "train.py").write_text(SCRIPT)
+    (tmp_path / "job" / "helper.py").write_text("import sys\nAT_IMPORT = set(sys.modules)\n")
+    (tmp_path / "job" / "fail.py").write_text(
+        "def work():\n    raise ValueError('no rows')\n\nwork()\n"
+    )
+    (tmp_path / "job" / "sleeper.py").write_text(SLEEPER)
+    return tmp_path
+
+
+def shell(
+    programs: Path, folder: Path, line: str, cwd: Path, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command line with the programs first on its PATH."""
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    variables = {**os.environ, "PYTHONPATH": str(folder), "PATH": path, **env}
+    return subprocess.run(
+        ["bash", "-c", line], env=variables, cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["python job/train.py 3 4", "python3 -u ./job/train.py 3 4"])
+def test_the_program_runs_a_script_as_python_does(
+    programs: Path, folder: Path, code: Path, command: str
+) -> None:
+    fork = shell(programs, folder, f"echo text | TOLD=this {command}", code)
+    plain = shell(Path(sys.executable).parent, folder, f"echo text | TOLD=this {command}", code)
+    assert fork.returncode == plain.returncode == 3
+    told, expected = json.loads(fork.stdout), json.loads(plain.stdout)
+    assert told.pop("early") is True
+    assert expected.pop("early") is False
+    assert told.pop("orig")[-3:] == expected.pop("orig")[-3:]
+    assert told == expected
+    assert fork.stderr == plain.stderr == ""
+
+
+def test_the_program_reports_an_error_as_python_does(
+    programs: Path, folder: Path, code: Path
+) -> None:
+    fork = shell(programs, folder, "python job/fail.py", code)
+    plain = shell(Path(sys.executable).parent, folder, "python job/fail.py", code)
+    assert fork.returncode == plain.returncode == 1
+    assert fork.stderr == plain.stderr
+
+
+def test_the_program_runs_a_module_of_the_folder(programs: Path, folder: Path, code: Path) -> None:
+    done = shell(programs, folder, "python -m train 5", code / "job")
+    assert done.returncode == 5
+    assert json.loads(done.stdout)["early"] is True
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "umask 077; python job/train.py",
+        "ulimit -n 99; python job/train.py",
+        "python -W error job/train.py",
+        "OMP_NUM_THREADS=7 python job/train.py",
+        "python job/train.py 3>out",
+        "cat job/train.py > script; PYTHONPATH=$PYTHONPATH:job python script",
+    ],
+)
+def test_the_program_starts_an_ordinary_process_if_a_fork_would_differ(
+    programs: Path, folder: Path, code: Path, command: str
+) -> None:
+    done = shell(programs, folder, command, code)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["early"] is False
+
+
+def test_the_modules_of_the_program_are_not_hidden(
+    programs: Path, folder: Path, code: Path
+) -> None:
+    (code / "job" / "numpy").mkdir()
+    (code / "job" / "numpy" / "__init__.py").write_text("OWN = True\n")
+    (code / "job" / "own_numpy.py").write_text("import numpy\nprint(numpy.OWN)\n")
+    done = shell(programs, folder, "python job/own_numpy.py", code)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+def test_the_program_runs_everything_else_with_the_interpreter(
+    programs: Path, folder: Path, code: Path
+) -> None:
+    line = "python -c 'import sys; print(sys.argv)' a && python -m json.tool <<< '[1]' && python -V"
+    done = shell(programs, folder, line, code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "['-c', 'a']"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_signal_to_the_program_ends_its_fork(
+    programs: Path, folder: Path, code: Path, signum: signal.Signals
+) -> None:
+    output = code / "out"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [programs / "python", "sleeper.py"],
+            cwd=code / "job", env={**os.environ, "PYTHONPATH": str(folder)}, stdout=file,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    up(output)
+    (fork,) = [
+        each
+        for each in psutil.process_iter()
+        if each.ppid() != process.pid and _works_in(each, code / "job")
+    ]
+    process.send_signal(signum)
+    assert process.wait(60) == -signum
+    assert gone(fork.pid)
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.cwd() == str(folder) and "_server" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False

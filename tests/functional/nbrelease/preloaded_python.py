@@ -49,7 +49,7 @@ class PreloadedPython:
             with contextlib.suppress(preload.Refused):
                 process = preload.popen(
                     self._preloaded.address, argv, cwd=cwd, stdout=output, stderr=output,
-                    timeout=SECONDS, all_modules=True,
+                    timeout=SECONDS, imports="all",
                 )  # fmt: skip
         if process is None:
             process = subprocess.Popen(

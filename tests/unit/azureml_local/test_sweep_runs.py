@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from azureml_local.errors import BadRequest, Conflict
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import command_jobs, inputs, records
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Cancelled, Runner
@@ -54,7 +55,8 @@ class Server:
     mlflow: MlflowServer
 
     def __post_init__(self) -> None:
-        self.runner = Runner(self.state, self.mlflow, {})
+        workers = ForkedWorkers(env={}, log=self.state.data / "preloaded.log")
+        self.runner = Runner(self.state, self.mlflow, workers, {})
         self.workspace = self.state.workspace_by_name("s", "local", "dev")
 
     def add(self, name, status="NotStarted", **properties) -> None:

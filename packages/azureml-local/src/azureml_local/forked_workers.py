@@ -1,8 +1,10 @@
 """Python processes that start with their slow imports done.
 
 Importing MLflow or scikit-learn takes seconds of processor time. A fork of a preloaded process
-(:mod:`child_processes.preload`) takes milliseconds and shares its memory. The preloaded process is
-created on first use, and ends after 15 minutes without forks and requests.
+(:mod:`child_processes.preload`) takes milliseconds and shares its memory. A server has one
+preloaded process: for the MLflow servers, and for jobs, deployments and batch workers that use the
+server's own interpreter. It is created on first use, and ends after 15 minutes without forks and
+requests.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,8 +22,27 @@ from pathlib import Path
 
 import child_processes
 from child_processes import preload
+from child_processes.preload import Imports
 
 IDLE_SECONDS = 900.0
+FIRST_MODULES = ("mlflow",)
+"""What an MLflow server needs, which each workspace has."""
+MODULES = (
+    "azureml_local.online.scorer",
+    "azureml_local.online.nocode",
+    "azureml_local.batch.worker",
+    "azureml_local.batch.tables",
+    "sklearn.compose",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "skops.io",
+    "cloudpickle",
+    "mlflow.pyfunc",
+    "mlflow.sklearn",
+    "matplotlib.figure",
+)
+"""What jobs and deployments need; imported before the first of them starts."""
+OWN_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:mlflow|pandas|sklearn)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -50,19 +72,39 @@ class RunningProcess:
         return await self.end(1.0)
 
 
+def uses_modules(folder: Path) -> bool:
+    """Whether the code in a folder imports modules that take seconds: MLflow, pandas, sklearn.
+
+    Only such code starts as a fork: for other code an ordinary process is as fast.
+    """
+    return any(OWN_IMPORT.search(file.read_bytes()) for file in folder.rglob("*.py"))
+
+
 class ForkedWorkers:
     """Starts processes as forks of a preloaded process, where the system supports it."""
 
-    def __init__(self, modules: Iterable[str], *, env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        modules: Iterable[str] = FIRST_MODULES,
+        later: Iterable[str] = MODULES,
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        programs: Path | None = None,
+    ) -> None:
         """Configure the preloaded process; it is not started yet.
 
         Args:
-            modules: the modules that it imports.
+            modules: the modules that it imports at its start.
+            later: the modules that it imports when a process needs all modules.
             env: its environment.
             log: where it writes its errors, and which commands it refuses.
+            programs: a folder for programs ``python`` that run as forks.
         """
         self.env = dict(env)
+        self.programs = programs
         self._modules = tuple(modules)
+        self._later = tuple(later)
         self._log = log
         self._preloaded: preload.Preloaded | None = None
 
@@ -72,9 +114,18 @@ class ForkedWorkers:
             self.stop()
         if self._preloaded is None:
             self._preloaded = preload.start(
-                self._modules, env=self.env, log=self._log, idle=IDLE_SECONDS
+                self._modules, later=self._later, env=self.env, log=self._log, idle=IDLE_SECONDS
             )
+            if self._preloaded is not None and self.programs is not None:
+                preload.write_programs(self.programs, self._preloaded.address)
         return self._preloaded.address if self._preloaded is not None else None
+
+    def import_all(self) -> None:
+        """Import all modules in the background: a process that needs them will follow."""
+        address = self.preload()
+        if address is not None:
+            with contextlib.suppress(preload.Refused):  # its log has the reason
+                preload.import_all(address)
 
     async def spawn(
         self,
@@ -85,7 +136,7 @@ class ForkedWorkers:
         log: Path,
         stdin: socket.socket | None = None,
         fork: bool = True,
-        all_modules: bool = False,
+        imports: Imports = "some",
         python: str = "",
     ) -> RunningProcess:
         """Start a Python module as a process.
@@ -97,7 +148,7 @@ class ForkedWorkers:
             log: the file that its output is appended to.
             stdin: its standard input; the caller closes it.
             fork: whether it may be a fork; a refused fork starts as a new process.
-            all_modules: whether a fork needs all of the preloaded modules.
+            imports: the modules that a fork waits for.
             python: the interpreter of a new process; empty: this process's own.
         """
         address = self.preload() if fork else None
@@ -114,7 +165,7 @@ class ForkedWorkers:
                         with contextlib.suppress(preload.Refused):  # the log has the reason
                             return preload.popen(
                                 address, argv, env=full_env, cwd=folder,
-                                stdin=stdin_fd, stdout=out, stderr=out, all_modules=all_modules,
+                                stdin=stdin_fd, stdout=out, stderr=out, imports=imports,
                             )  # fmt: skip
                     unbuffered = {**full_env, "PYTHONUNBUFFERED": "1"}
                     return child_processes.spawn(

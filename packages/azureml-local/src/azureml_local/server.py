@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import importlib.util
 import json
+import os
 import random
 import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,9 +33,10 @@ from azureml_local.batch.invocation import Invocations
 from azureml_local.endpoints import ONLINE
 from azureml_local.errors import LocalError
 from azureml_local.files import write_text
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.identity import auth, cloud_metadata, pipeline_logins
 from azureml_local.jobs import routes as job_routes
-from azureml_local.jobs.runner import Runner
+from azureml_local.jobs.runner import JOB_VARIABLES, Runner
 from azureml_local.mlflow import artifacts, tracking
 from azureml_local.mlflow import routes as mlflow_routes
 from azureml_local.online.routes import OnlineEndpoints
@@ -48,6 +50,7 @@ from azureml_local.state import State, Workspace
 from azureml_local.storage import blobs, data_lake, data_runtime, datastores
 from azureml_local.studio import access as studio_access
 from azureml_local.studio import routes as studio_routes
+from child_processes import preload
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_768)
@@ -94,18 +97,26 @@ class Server:
         )
         self.environment = cloud_metadata.client_environment(self.state, authorities)
         self.routes = Routes(data)
-        self._tracking = tracking.Tracking(self.state)
+        self._workers = ForkedWorkers(
+            env=_worker_environment(self.environment),
+            log=data / "preloaded.log",
+            programs=data / "preloaded" if options.fork_jobs else None,
+        )
+        self._tracking = tracking.Tracking(self.state, self._workers)
         self._runner = Runner(
             self.state,
             self._tracking,
+            self._workers,
             self.environment,
             isolation=options.isolation,
             interpreter=options.interpreter,
         )
-        self._serving = Serving(data / "online.log")
+        self._serving = Serving(self._workers)
         self.state.on_workspace_used = self._tracking.start_server
-        # A deployment will follow: its imports are done before it is created.
-        self.state.on_model_registered = self._start_preloading
+        # A deployment or a job will follow: its imports are done before it is created.
+        self.state.on_model_registered = self._workers.import_all
+        if self._runner.interpreters is None and options.fork_jobs:
+            self.state.on_environment_registered = self._workers.import_all
         self.state.before_workspace_delete = self._stop_workspace
         self._operations = operations.Operations(self.state)
         self._online = OnlineEndpoints(
@@ -160,9 +171,6 @@ class Server:
         self._operations.recover()
         self._schedules.recover()
 
-    def _start_preloading(self) -> None:
-        self._serving.processes.preload()
-
     async def _stop_workspace(self, workspace: Workspace) -> None:
         """Stop all processes of a workspace before it is deleted."""
         await self._runner.cancel_all(workspace)
@@ -176,9 +184,9 @@ class Server:
             task.cancel()
         await self._serving.stop_all()
         self._online.stop()
-        self._batch.processes.stop()
         self._az.stop()
         await self._tracking.stop()
+        self._workers.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)
 
@@ -196,6 +204,17 @@ def operations_table() -> str:
         server.state.store.close()
         shutil.rmtree(server.state.sockets)
     return "\n".join(lines)
+
+
+def _worker_environment(client: Mapping[str, str]) -> dict[str, str]:
+    """The variables of MLflow servers and deployments, and of the process they are forks of.
+
+    They include those that modules read at import, with their values in jobs, and no credentials.
+    """
+    read_at_import = {
+        name: value for name, value in client.items() if name.startswith(preload.READ_AT_IMPORT)
+    }
+    return {**os.environ, **read_at_import, **JOB_VARIABLES}
 
 
 def _uses_azureml_tracking(mlflow_uri: str) -> bool:

@@ -27,6 +27,7 @@ class ServerOptions:
             ``azureml`` if azureml-mlflow is installed.
         allow_download: whether jobs can use public addresses.
         mappings: ``URL=FILE``: local files for public addresses.
+        fork_jobs: whether code of jobs may start as a fork of a process with its imports done.
     """
 
     strict: bool = False
@@ -35,6 +36,7 @@ class ServerOptions:
     mlflow_uri: str = "https"
     allow_download: bool = False
     mappings: tuple[str, ...] = ()
+    fork_jobs: bool = True
 
     def arguments(self) -> list[str]:
         """The options as arguments of ``azureml-local serve``."""
@@ -42,6 +44,7 @@ class ServerOptions:
         arguments += ["--interpreter", str(self.interpreter)] if self.interpreter else []
         arguments += ["--strict"] if self.strict else []
         arguments += ["--allow-download"] if self.allow_download else []
+        arguments += [] if self.fork_jobs else ["--no-fork-jobs"]
         for mapping in self.mappings:
             arguments += ["--map", mapping]
         return arguments
@@ -110,6 +113,14 @@ def server_options(command: Command) -> Command:
         multiple=True,
         metavar="URL=FILE",
         help="Use a local file or folder for a public address. Repeat for several.",
+    )
+    @click.option(
+        "--fork-jobs/--no-fork-jobs",
+        default=True,
+        show_default=True,
+        envvar="AZUREML_LOCAL_FORK_JOBS",
+        help="Start code of jobs that imports MLflow, pandas or scikit-learn as a fork of a "
+        "process that has imported them (Linux).",
     )
     @wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:

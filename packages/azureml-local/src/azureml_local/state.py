@@ -181,6 +181,7 @@ class State:
         self.store.set_setting("secret", self.secret)
         self.sockets = self._sockets()
         self.on_model_registered: Callable[[], None] = lambda: None
+        self.on_environment_registered: Callable[[], None] = lambda: None
         self.on_workspace_used: Callable[[Workspace], None] = lambda workspace: None
         self.before_workspace_delete: Callable[[Workspace], Awaitable[None]] = _do_nothing
         self.tasks: set[asyncio.Task[None]] = set()

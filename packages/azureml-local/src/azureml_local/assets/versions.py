@@ -38,6 +38,8 @@ LABEL = (
     r"/{kind}/(?:azureml:)?([^/]+)/labels/(?:latest|default)$"
     r"|^(?:azureml:)?([^/:@]+)@(?:latest|default)$"
 )
+SLOW_PACKAGES = re.compile(r"\b(?:mlflow|pandas|scikit-learn)\b")
+"""Packages whose import takes seconds, in a conda file: jobs that import them will follow."""
 # The names under which the SDK registers assets without a name.
 ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", components.ANONYMOUS)
 MUTABLE = ("tags", "description", "isArchived", "properties", "stage")
@@ -256,6 +258,8 @@ def _environment(workspace: Workspace, properties: dict[str, Any]) -> dict[str, 
         properties = {**properties, "build": {"dockerfilePath": "Dockerfile", **build}}
     elif not text_of(properties, "image") and not text_of(properties, "condaFile"):
         raise BadRequest("environment: image or build: one of them is required", "UserError")
+    if SLOW_PACKAGES.search(text_of(properties, "condaFile")):
+        workspace.state.on_environment_registered()
     return {"osType": "Linux", **_as_given(workspace, properties)}
 
 

@@ -24,7 +24,6 @@ from azureml_local.batch.invocation_data import (
 from azureml_local.batch.settings import parse_settings
 from azureml_local.endpoints import Deployment
 from azureml_local.errors import BadRequest
-from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
 from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.records import Job
@@ -37,13 +36,6 @@ from azureml_local.store import Resource
 
 OUTPUT = "score"
 SCORING = "batchscoring"
-# The imports of most models without code.
-PRELOADED_MODULES = (
-    "azureml_local.batch.worker",
-    "azureml_local.batch.tables",
-    "pandas",
-    "skops.io",
-)
 
 
 @dataclass(frozen=True)
@@ -101,9 +93,10 @@ class Invocations:
     def __init__(self, state: State, runner: Runner) -> None:
         self._state = state
         self._runner = runner
-        self.processes = ForkedWorkers(
-            PRELOADED_MODULES, env=runner.environment, log=state.data / "batch.log"
-        )
+
+    def import_modules(self) -> None:
+        """Import what workers need: an invocation will follow."""
+        self._runner.workers.import_all()
 
     def submit(self, endpoint: str, deployment: Deployment, call: dict[str, Any]) -> Resource:
         """Create the job of an invocation and run it in the background.
@@ -246,7 +239,7 @@ class Invocations:
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
                 extra = {"AZUREML_RUN_ID": child.name}
                 own_process = "script" in spec or "python" in spec
-                if not own_process and (address := self.processes.preload()) is not None:
+                if not own_process and (address := runner.workers.preload()) is not None:
                     extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
                     child, command, folder=folder, log=log, variables=extra

@@ -95,7 +95,7 @@ def register(
             files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
             document |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
             if not files.script:
-                invocations.processes.preload()  # an invocation will follow
+                invocations.import_modules()  # an invocation will follow
         deployment = BATCH.put_deployment(
             workspace, params["endpoint"], params["deployment"], document
         )

@@ -7,8 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from azureml_local import addresses
+from azureml_local import addresses, interpreters
 from azureml_local.errors import AzureError
+from azureml_local.forked_workers import uses_modules
 from azureml_local.jobs import inputs, records
 from azureml_local.jobs.distribution import (
     Distribution,
@@ -76,6 +77,7 @@ async def _run_command(
     output_uris = {key: output.uri for key, output in outputs.items()}
     await runner.create_run(job, output_uris)
     bin_folder = await prepare_interpreter(runner, job, log)
+    bin_folders = [bin_folder]
     variables = {
         **_job_variables(job),
         **{f"AZURE_ML_INPUT_{key}": value for key, value in input_values.items()},
@@ -94,6 +96,8 @@ async def _run_command(
         if distribution is not None:
             path = os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")])
             command = launch_command(distribution, line, job.artifacts, report, path)
+        elif bin_folder == interpreters.SERVER_BIN:
+            bin_folders = [*await _preloaded_programs(runner, folder), bin_folder]
     code = await runner.run_process(
         job,
         command,
@@ -101,7 +105,7 @@ async def _run_command(
         log=log,
         variables=variables,
         timeout=timeout_of(properties),
-        bin_folder=bin_folder,
+        bin_folders=bin_folders,
     )
     job.set_status("Finalizing")
     if _is_parallel(properties):
@@ -113,6 +117,14 @@ async def _run_command(
     elif report.is_file():
         raise AzureError(failure_message(report), "UserError")
     return code
+
+
+async def _preloaded_programs(runner: Runner, code: Path) -> list[Path]:
+    """The folder with the programs that run the job's code as a fork, if that saves time."""
+    programs = runner.workers.programs
+    if programs is None or not await asyncio.to_thread(uses_modules, code):
+        return []
+    return [programs] if await asyncio.to_thread(runner.workers.preload) else []
 
 
 def _is_parallel(properties: JobProperties) -> bool:

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import traceback
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import child_processes
 from azureml_local import compute, interpreters, packages
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import AzureError
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.identity.cloud_metadata import credentials
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job
@@ -30,6 +31,7 @@ from azureml_local.state import State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
 POLL_SECONDS = 0.05
+JOB_VARIABLES = {"PYTHONUNBUFFERED": "1", "MPLBACKEND": "agg"}
 FULL_DISK_SECONDS = 1.0  # between two attempts to write on a full disk
 # Lines that azureml-local and MLflow write, which are never the reason of a failure.
 NOT_THE_REASON = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
@@ -48,6 +50,7 @@ class Runner:
         self,
         state: State,
         tracking: Tracking,
+        workers: ForkedWorkers,
         environment: dict[str, str],
         *,
         isolation: str = "none",
@@ -58,6 +61,7 @@ class Runner:
         Args:
             state: the server's state.
             tracking: the MLflow servers, which hold the jobs' runs.
+            workers: starts processes with their imports done.
             environment: the variables that a job needs to reach this server.
             isolation: ``uv``: each job gets an interpreter built from its conda file; ``auto``:
                 if the packages can be reached.
@@ -65,6 +69,7 @@ class Runner:
         """
         self._state = state
         self.tracking = tracking
+        self.workers = workers
         self._environment = environment
         self.interpreters = (
             interpreters.Interpreters(
@@ -236,7 +241,7 @@ class Runner:
         variables: dict[str, str] | None = None,
         timeout: float | None = None,
         status: str = "Running",
-        bin_folder: Path = interpreters.SERVER_BIN,
+        bin_folders: Sequence[Path] = (interpreters.SERVER_BIN,),
     ) -> int:
         """Run a command of a job and return its exit code.
 
@@ -248,7 +253,7 @@ class Runner:
             variables: environment variables of the job.
             timeout: seconds after which the job is cancelled.
             status: the job's status while the command runs.
-            bin_folder: the first folder on the command's PATH.
+            bin_folders: the first folders on the command's PATH.
 
         Raises:
             Cancelled: the job was cancelled before the command started.
@@ -263,7 +268,7 @@ class Runner:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=self._job_environment(job.workspace, variables or {}, bin_folder),
+                env=self._job_environment(job.workspace, variables or {}, bin_folders),
                 mark=mark,
             )
         self._processes[job.key] = process
@@ -328,18 +333,17 @@ class Runner:
         return {
             **os.environ,
             **self._environment,
-            "PYTHONUNBUFFERED": "1",
-            "MPLBACKEND": "agg",
+            **JOB_VARIABLES,
         }
 
     def _job_environment(
-        self, workspace: Workspace, variables: dict[str, str], bin_folder: Path
+        self, workspace: Workspace, variables: dict[str, str], bin_folders: Sequence[Path]
     ) -> dict[str, str]:
         """The environment of a job's process; its credentials are valid for its workspace only."""
         return {
             **self.environment,
             **credentials(self._state, workspace.key),
-            "PATH": os.pathsep.join([str(bin_folder), os.environ.get("PATH", "")]),
+            "PATH": os.pathsep.join([*map(str, bin_folders), os.environ.get("PATH", "")]),
             **variables,
         }
 

@@ -1,12 +1,11 @@
 """The MLflow servers: one process for each workspace, started on first use.
 
-They are forks of one process that has imported MLflow, and share its memory.
+They are forks of a process that has imported MLflow, and share its memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,17 +22,14 @@ START_SECONDS = 180.0  # the import of MLflow is slow when many processes start
 class Tracking:
     """The MLflow servers of all workspaces."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, workers: ForkedWorkers) -> None:
         self._state = state
+        self._workers = workers
         self.data = state.data
         self._clients: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
         self._processes: dict[str, RunningProcess] = {}
         # For this version of MLflow: other versions may have other tables.
         self._empty_database = state.data / "mlflow" / f"empty-{version('mlflow')}.db"
-        log = state.data / "mlflow" / "server.log"
-        self._worker_processes = ForkedWorkers(
-            ["mlflow.server"], env=os.environ | app.ENVIRONMENT, log=log
-        )
 
     def start_server(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""
@@ -71,7 +67,6 @@ class Tracking:
     async def stop(self) -> None:
         """Stop all servers."""
         await asyncio.gather(*(each.end(1.0) for each in self._processes.values()))
-        self._worker_processes.stop()
 
     async def stop_server(self, workspace: Workspace) -> None:
         """Stop the server of a workspace that is deleted."""
@@ -93,8 +88,12 @@ class Tracking:
         log.write_bytes(b"")
         socket.unlink(missing_ok=True)
         arguments = [folder / "mlflow.db", self._empty_database, artifacts, socket]
-        process = await self._worker_processes.spawn(
-            ["azureml_local.mlflow.app", *map(str, arguments)], env={}, folder=folder, log=log
+        process = await self._workers.spawn(
+            ["azureml_local.mlflow.app", *map(str, arguments)],
+            env=app.ENVIRONMENT,
+            folder=folder,
+            log=log,
+            imports="first",
         )
         self._processes[workspace.key] = process
         client = httpx.AsyncClient(

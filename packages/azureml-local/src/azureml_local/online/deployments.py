@@ -67,8 +67,8 @@ class Deployments:
         add("POST", ONE + "/getLogs", "Online deployments - Get logs")(self._get_logs)
 
     def preload(self) -> None:
-        """Start the preloaded process, before the first deployment of a new endpoint."""
-        self._serving.processes.preload()
+        """Import what deployments need, before the first deployment of a new endpoint."""
+        self._serving.workers.import_all()
 
     def recover(self) -> None:
         """Restart the deployments of the previous server process, those with traffic first."""

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
 from azureml_local.online.worker import LaunchSettings
 
-# The imports of most deployments. Only those with a scoring script wait for the last.
-PRELOADED_MODULES = (
-    "azureml_local.online.scorer",
-    "azureml_local.online.nocode",
-    "pandas",
-    "sklearn.linear_model",
-    "skops.io",
-    "cloudpickle",
-    "mlflow.pyfunc",
-)
-
 
 class Serving:
     """The pools of all deployments, by the deployment's key."""
 
-    def __init__(self, log: Path) -> None:
-        """Make it without pools; ``log`` is the log of the preloaded process."""
+    def __init__(self, workers: ForkedWorkers) -> None:
+        """Make it without pools; ``workers`` starts their processes."""
         self._pools: dict[str, Pool] = {}
         self._starting: dict[str, asyncio.Event] = {}
-        self.processes = ForkedWorkers(PRELOADED_MODULES, env=os.environ, log=log)
+        self.workers = workers
         # Imports take most of a start: more starts than processors make all of them late.
         self._start_slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
 
@@ -46,7 +34,7 @@ class Serving:
             AzureError: its process ended, or was not ready in time.
         """
         started = self._starting[key] = asyncio.Event()
-        pool = Pool(launch, limits, self._start_slots, self.processes)
+        pool = Pool(launch, limits, self._start_slots, self.workers)
         try:
             await pool.start()
             if self._starting.get(key) is not started:  # deleted or replaced meanwhile
@@ -82,4 +70,3 @@ class Serving:
     async def stop_all(self) -> None:
         """End all processes."""
         await asyncio.gather(*(self.stop(key) for key in list(self._pools)))
-        self.processes.stop()

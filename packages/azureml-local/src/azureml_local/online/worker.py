@@ -152,7 +152,7 @@ async def start_worker(
             log=launch.log,
             stdin=theirs,
             fork=launch.forkable,
-            all_modules="script" in launch.spec,
+            imports="all" if "script" in launch.spec else "some",
             python=launch.python,
         )
     loop = asyncio.get_running_loop()

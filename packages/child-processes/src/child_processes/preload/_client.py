@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from child_processes.preload._protocol import LONGEST_PACKET, Request
+from child_processes.preload._protocol import LONGEST_PACKET, Imports, Request, inherited_attributes
 
 KILLED = -signal.SIGKILL
 
@@ -99,20 +100,20 @@ def popen(
     stdout: int | None = None,
     stderr: int | None = None,
     timeout: float = 60.0,
-    all_modules: bool = False,
+    imports: Imports = "some",
 ) -> Process:
-    """Run ``python -m MODULE ARGS`` as a fork of a preloaded process.
+    """Run ``python -m MODULE ARGS`` or ``python SCRIPT ARGS`` as a fork of a preloaded process.
 
     Args:
         address: the preloaded process's socket.
-        argv: the interpreter, ``-m``, a module and its arguments.
+        argv: the interpreter, then ``-m`` and a module, or a script, then its arguments.
         env: its environment; this process's by default.
         cwd: its folder; this process's by default.
         stdin: a file descriptor for its input; empty by default.
         stdout: a file descriptor for its output; this process's by default.
         stderr: the same for its errors.
         timeout: seconds to wait for the preloaded process, which responds between two imports.
-        all_modules: whether to fork only after the last import.
+        imports: the modules that the fork waits for.
 
     Returns:
         The process. It ends when this process does.
@@ -124,8 +125,39 @@ def popen(
         argv=[os.fspath(part) for part in argv],
         env=dict(os.environ if env is None else env),
         cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - does not resolve links
-        all_modules=all_modules,
+        imports=imports,
+        attributes=inherited_attributes(),
     )
+    connection, answer = _send(address, request, (stdin, stdout, stderr), timeout)
+    if "refused" in answer:
+        connection.close()
+        raise Refused(f"{address}: {answer['refused']}")
+    connection.settimeout(None)
+    return Process(request.argv, answer["pid"], connection)
+
+
+def import_all(address: str | os.PathLike[str], timeout: float = 60.0) -> None:
+    """Tell a preloaded process that processes will need all of its modules.
+
+    Raises:
+        Refused: the preloaded process does not exist.
+    """
+    request = Request(argv=[], env={}, cwd="/", imports="all")
+    _send(address, request, (None, None, None), timeout)[0].close()
+
+
+def _send(
+    address: str | os.PathLike[str],
+    request: Request,
+    streams: tuple[int | None, int | None, int | None],
+    timeout: float,
+) -> tuple[socket.socket, dict[str, Any]]:
+    """Send a request; returns the connection and the response.
+
+    Raises:
+        Refused: there is no preloaded process.
+    """
+    stdin, stdout, stderr = streams
     nothing = os.open(os.devnull, os.O_RDONLY)
     descriptors = [nothing if stdin is None else stdin]
     descriptors += [1 if stdout is None else stdout, 2 if stderr is None else stderr]
@@ -142,8 +174,4 @@ def popen(
         raise Refused(f"{address}: {error}") from None
     finally:
         os.close(nothing)
-    if "refused" in answer:
-        connection.close()
-        raise Refused(f"{address}: {answer['refused']}")
-    connection.settimeout(None)
-    return Process(request.argv, answer["pid"], connection)
+    return connection, answer

@@ -2,16 +2,22 @@
 
 The client sends a :class:`Request` with three standard streams as file descriptors. The preloaded
 process responds with ``{"pid": ...}`` or ``{"refused": reason}``, and with ``{"code": ...}`` when
-the fork has ended. If one side closes its socket, the fork is killed.
+the fork has ended. If one side closes its socket, the fork is killed. A request without a command
+starts no process: it is a hint that all modules will be needed soon.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 LONGEST_PACKET = 1 << 20
+LATER = "--"
+"""The argument of the preloaded process before the modules that are imported on request."""
 
 READ_AT_IMPORT = (
     "ARM_",
@@ -45,22 +51,33 @@ READ_AT_IMPORT = (
     "VECLIB_",
 )
 """Prefixes of the variables that modules read at import."""
-READ_LATER = {"AZURE_AUTHORITY_HOST", "AZURE_CONFIG_DIR"}
-"""Variables with such a prefix that are read when they are used. Each AzureCLI step has its own."""
+READ_LATER = ("AZURE_AUTHORITY_HOST", "AZURE_CONFIG_DIR", "AZURE_ML_INPUT_", "AZURE_ML_OUTPUT_")
+"""Variables with such a prefix that are read when they are used. Each AzureCLI step, and each job
+of Azure ML, has its own."""
+
+
+Imports = Literal["some", "first", "all"]
+"""The modules that a fork waits for: those that are imported already, the first ones, or all."""
 
 
 @dataclass(frozen=True)
 class Request:
     """A process to start.
 
-    ``argv`` is the interpreter, ``-m``, a module and its arguments. ``all_modules``: whether it
-    needs all of the modules, and not only those that are imported first.
+    Attributes:
+        argv: the interpreter, then ``-m`` and a module, or a script, then its arguments. Empty:
+            start no process.
+        env: its environment.
+        cwd: its folder.
+        imports: the modules that it waits for.
+        attributes: what a process inherits from its parent; see :func:`inherited_attributes`.
     """
 
     argv: list[str]
     env: dict[str, str]
     cwd: str
-    all_modules: bool = False
+    imports: Imports = "some"
+    attributes: dict[str, Any] = field(default_factory=dict)
 
     def to_packet(self) -> bytes:
         """The packet of this request."""
@@ -74,5 +91,22 @@ class Request:
 
 def import_time_variables(env: Mapping[str, str]) -> dict[str, str]:
     """The variables of an environment that modules read at import."""
-    names = {name for name in env if name.startswith(READ_AT_IMPORT)} - READ_LATER
-    return {name: env[name] for name in names}
+    return {
+        name: value
+        for name, value in env.items()
+        if name.startswith(READ_AT_IMPORT) and not name.startswith(READ_LATER)
+    }
+
+
+def inherited_attributes() -> dict[str, Any]:
+    """This process's file mode mask, priority, processors and resource limits (Linux only)."""
+    import resource  # Windows has none
+
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    numbers = {name: value for name, value in vars(resource).items() if name.startswith("RLIMIT_")}
+    return {
+        "umask": next(line for line in status.splitlines() if line.startswith("Umask:")),
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "processors": sorted(os.sched_getaffinity(0)),
+        "limits": {name: list(resource.getrlimit(number)) for name, number in numbers.items()},
+    }

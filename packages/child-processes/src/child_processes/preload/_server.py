@@ -1,7 +1,8 @@
 """The preloaded process: ``python -m child_processes.preload._server SOCKET IDLE MODULE...``.
 
 SOCKET is the file descriptor of a bound socket. IDLE is the number of seconds after which it exits
-without requests (0: never).
+without requests (0: never). The modules after an argument ``--`` are imported when a request needs
+all modules.
 
 It handles requests between imports, so that a process that needs only the first modules does not
 wait for the last. It starts no threads, because threads do not survive a fork.
@@ -9,15 +10,11 @@ wait for the last. It starts no threads, because threads do not survive a fork.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import ctypes
 import gc
 import importlib
-import io
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
@@ -25,11 +22,19 @@ import sys
 import threading
 import traceback
 from collections import deque
+from pathlib import Path
 
-from child_processes.preload._protocol import LONGEST_PACKET, Request, import_time_variables
+from child_processes.preload import _process
+from child_processes.preload._protocol import (
+    LATER,
+    LONGEST_PACKET,
+    Request,
+    import_time_variables,
+    inherited_attributes,
+)
 
 STREAMS = 3
-PR_SET_PDEATHSIG = 1
+SUFFIXES = (".py", ".so", ".pyc")
 
 
 class Forked(Exception):
@@ -43,9 +48,13 @@ class Forked(Exception):
 class Server:
     """Handles requests, imports modules, and sends the exit codes of forks to their clients."""
 
-    def __init__(self, listener: socket.socket, idle: float | None, modules: list[str]) -> None:
+    def __init__(
+        self, listener: socket.socket, idle: float | None, modules: list[str], later: list[str]
+    ) -> None:
         self._idle = idle
+        self._first = frozenset(modules)
         self._modules = deque(modules)
+        self._later = later
         self._connections: dict[int, socket.socket] = {}  # by process id
         self._selector = selectors.DefaultSelector()
         self._wakeup, waker = socket.socketpair()
@@ -85,25 +94,38 @@ class Server:
             connection.close()
             return
         request = Request.from_packet(packet)
-        while request.all_modules and self._modules:
+        if request.imports == "all":
+            self._modules.extend(self._later)
+            self._later = []
+        while request.argv and self._modules and not self._is_ready(request):
             _import(self._modules.popleft())
         reason = _refusal_reason(request)
-        if reason:
-            sys.stderr.write(f"refused {' '.join(request.argv[1:])}: {reason}\n")
-            connection.send(json.dumps({"refused": reason}).encode())
+        if reason or not request.argv:
+            if reason:
+                sys.stderr.write(f"refused {' '.join(request.argv[1:])}: {reason}\n")
+            _answer(connection, {"refused": reason})
             connection.close()
         else:
-            gc.freeze()  # the garbage collector of a fork must not write to shared pages
-            pid = os.fork()
-            if pid == 0:
-                self._close_all(connection)
-                _set_up_process(request, streams)
-                raise Forked(request)
-            connection.send(json.dumps({"pid": pid}).encode())
-            self._connections[pid] = connection
-            self._selector.register(connection, selectors.EVENT_READ, pid)
+            self._fork(request, streams, connection)
         for stream in streams:
             os.close(stream)
+
+    def _is_ready(self, request: Request) -> bool:
+        """Whether the modules that a fork waits for are imported."""
+        if request.imports == "first":
+            return self._modules[0] not in self._first
+        return request.imports == "some"
+
+    def _fork(self, request: Request, streams: list[int], connection: socket.socket) -> None:
+        gc.freeze()  # the garbage collector of a fork must not write to shared pages
+        pid = os.fork()
+        if pid == 0:
+            self._close_all(connection)
+            _process.set_up(request, streams)
+            raise Forked(request)
+        self._connections[pid] = connection
+        self._selector.register(connection, selectors.EVENT_READ, pid)
+        _answer(connection, {"pid": pid})
 
     def _reap(self) -> None:
         while self._connections:
@@ -117,8 +139,7 @@ class Server:
             if connection is not None:
                 self._selector.unregister(connection)
                 code = os.waitstatus_to_exitcode(status)
-                with contextlib.suppress(OSError):  # its client has ended too
-                    connection.send(json.dumps({"code": code}).encode())
+                _answer(connection, {"code": code})
                 connection.close()
 
     def _kill(self, pid: int) -> None:
@@ -141,6 +162,11 @@ class Server:
             each.close()
 
 
+def _answer(connection: socket.socket, answer: dict[str, object]) -> None:
+    with contextlib.suppress(OSError):  # its client has ended
+        connection.send(json.dumps(answer).encode())
+
+
 def _import(name: str) -> None:
     try:
         importlib.import_module(name)
@@ -153,76 +179,49 @@ def _import(name: str) -> None:
 
 def _refusal_reason(request: Request) -> str:
     """Why a fork would differ from an ordinary process; empty if it would not."""
-    if request.argv[:2] != [sys.executable, "-m"] or len(request.argv) < 3:
-        return f"the command must be {sys.executable} -m MODULE"
+    if not request.argv:
+        return ""
+    if request.argv[0] != sys.executable or not _is_program(request.argv[1:]):
+        return f"the command must be {sys.executable} -m MODULE, or {sys.executable} SCRIPT"
     mine, theirs = import_time_variables(os.environ), import_time_variables(request.env)
     if mine != theirs:
         names = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
         return f"other values of {', '.join(names)}"
+    attributes = inherited_attributes()
+    if different := [name for name in attributes if attributes[name] != request.attributes[name]]:
+        return f"another value of {', '.join(different)}"
     if threading.active_count() > 1:
         return f"the imports started threads: {threading.enumerate()}"
+    script = "" if request.argv[1] == "-m" else request.argv[1]
+    folder = Path(request.cwd, script).resolve().parent if script else Path(request.cwd)
+    if hidden := _find_hidden_module(folder):
+        return f"{folder} has a module {hidden} of its own"
     return ""
 
 
-def _set_up_process(request: Request, streams: list[int]) -> None:
-    """In a fork: set up streams, environment and folder of the requested process."""
-    os.setsid()
-    ctypes.CDLL(None).prctl(
-        PR_SET_PDEATHSIG, signal.SIGKILL
-    )  # the fork must not outlive the preloaded process
-    for signum in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(signum, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for target, source in enumerate(streams):
-        os.dup2(source, target)
-        os.close(source)
-    os.environ.clear()
-    os.environ.update(request.env)
-    os.chdir(request.cwd)
-    if "numpy" in sys.modules:  # each process needs its own random state
-        sys.modules["numpy"].random.seed()
-    gc.enable()
+def _is_program(arguments: list[str]) -> bool:
+    """Whether the interpreter's arguments begin with ``-m MODULE`` or a script."""
+    if arguments[:1] == ["-m"]:
+        return len(arguments) > 1
+    return bool(arguments) and not arguments[0].startswith("-")
 
 
-def _run(request: Request) -> None:
-    """Run the module as ``python -m`` does."""
-    sys.argv = request.argv[2:]
-    sys.path.insert(0, request.cwd)
-    name = request.argv[2]
-    if not hasattr(sys.modules.get(name), "__path__"):  # for a package, its __main__ runs
-        sys.modules.pop(name, None)  # else runpy warns that it is already imported
-    runpy.run_module(name, run_name="__main__", alter_sys=True)
-
-
-def _run_and_exit(request: Request) -> None:
-    """Run the module, and end as the interpreter does, but leave its modules to the system.
-
-    Their teardown takes a third of a second. The exit handlers run, among them IPython's, which
-    releases the objects of a notebook, and open files are flushed. multiprocessing ends its forks
-    in the same way.
-    """
-    code = 0
-    try:
-        _run(request)
-    except SystemExit as end:
-        if not isinstance(end.code, int | None):
-            raise  # a message, which the interpreter prints
-        code = end.code or 0
-    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
-    atexit._run_exitfuncs()
-    gc.collect()  # objects in reference cycles may have finalizers
-    for stream in (sys.stdout, sys.stderr, *_list_files()):
-        with contextlib.suppress(OSError, ValueError):  # closed
-            stream.flush()
-    os._exit(code)
-
-
-def _list_files() -> list[io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom]:
-    """The files that modules have not closed; their buffers may not be written yet."""
-    kinds = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
-    # Not isinstance, which reads __class__: for proxy objects, that may raise an error.
-    files = [each for each in gc.get_objects() if issubclass(type(each), kinds)]
-    return sorted(files, key=lambda each: not isinstance(each, io.TextIOWrapper))
+def _find_hidden_module(folder: Path) -> str:
+    """A module of the program's folder, which an imported module of the same name would hide."""
+    for entry in os.scandir(folder):
+        name = entry.name.partition(".")[0]
+        module = sys.modules.get(name)
+        if module is None or name == "__main__":
+            continue
+        if entry.name.endswith(SUFFIXES):
+            file = Path(entry.path)
+        elif "." not in entry.name and Path(entry.path, "__init__.py").is_file():
+            file = Path(entry.path, "__init__.py")
+        else:
+            continue
+        if Path(getattr(module, "__file__", None) or "").resolve() != file.resolve():
+            return name
+    return ""
 
 
 def main() -> None:
@@ -231,14 +230,20 @@ def main() -> None:
     gc.disable()  # imports create many objects and few cycles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner handles a Ctrl-C
     _, listener, idle, *modules = sys.argv
-    server = Server(socket.socket(fileno=int(listener)), float(idle) or None, modules)
+    later = modules.index(LATER) if LATER in modules else len(modules)
+    server = Server(
+        socket.socket(fileno=int(listener)),
+        float(idle) or None,
+        modules[:later],
+        modules[later + 1 :],
+    )
     request = None
     try:
         server.serve()
     except Forked as fork:
         request = fork.request
     if request is not None:
-        _run_and_exit(request)
+        _process.run_and_exit(request)
 
 
 if __name__ == "__main__":

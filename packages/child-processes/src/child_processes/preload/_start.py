@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import child_processes
+from child_processes.preload._protocol import LATER
 
 GRACE_SECONDS = 1.0
 
@@ -42,6 +44,7 @@ class Preloaded:
 def start(
     modules: Iterable[str],
     *,
+    later: Iterable[str] = (),
     env: Mapping[str, str] | None = None,
     log: Path,
     idle: float | None = None,
@@ -51,6 +54,7 @@ def start(
     Args:
         modules: the modules to import, in this order. A missing module, or one whose import fails,
             is left out: the program that needs it reports the error.
+        later: modules to import after them when a process needs all modules.
         env: its environment; this process's by default.
         log: the file for its output.
         idle: seconds without forks and requests after which it exits; None: never.
@@ -75,7 +79,7 @@ def start(
         process = child_processes.spawn(
             [
                 *(sys.executable, "-u", "-m", "child_processes.preload._server"),
-                *(str(listener.fileno()), str(idle or 0), *modules),
+                *(str(listener.fileno()), str(idle or 0), *modules, LATER, *later),
             ],
             pass_fds=[listener.fileno()],
             cwd="/",  # -m adds it to sys.path, and it has no modules
@@ -85,3 +89,24 @@ def start(
             stderr=file,
         )
     return Preloaded(address, process)
+
+
+def write_programs(folder: Path, address: Path) -> None:
+    """Write programs ``python`` and ``python3`` that run the code of their caller as forks.
+
+    For a script, or for a module in the working folder, the program asks the preloaded process for
+    a fork. Everything else, and what the preloaded process refuses, it runs with this interpreter.
+
+    Args:
+        folder: for the programs; put it first on the PATH.
+        address: of the preloaded process.
+    """
+    # -I -S: it imports the standard library only, and nothing of the working folder.
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("_program.py"))]
+    line = shlex.join([*command, str(address), sys.executable])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("python", "python3"):
+        file = folder / f".{name}"
+        file.write_text(f'#!/bin/sh\nexec {line} "$@"\n', encoding="utf-8")
+        file.chmod(0o700)
+        file.replace(folder / name)
