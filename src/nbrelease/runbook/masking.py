@@ -6,7 +6,7 @@ cell may print a secret. Every save of a notebook is masked, the first one inclu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbrelease.records import Masked
@@ -32,6 +32,8 @@ class NotebookMasker:
         self._known = known
         self._file = file
         self._counts: dict[tuple[str, str, str], int] = {}
+        self._clean_texts: set[str] = set()
+        self._known_count = known.count
 
     @property
     def masked(self) -> list[Masked]:
@@ -54,12 +56,26 @@ class NotebookMasker:
         """A copy of a notebook, as JSON, without secrets."""
         cells = [_join_streams_of(cell) for cell in content["cells"]]
         rest = {key: value for key, value in content.items() if key != "cells"}
-        # A notebook is saved twice a cell. One search is faster than a search for each part.
+        # One search is faster than a search for each part.
         texts = collect_texts([*cells, rest])
-        if texts is None or may_contain_secret(texts, self._known):
+        if texts is None or self._may_contain_secret(texts):
             cells = [self._mask_cell(cell) for cell in cells]
             rest = self.mask_value(rest, "metadata")
         return {"cells": cells, **rest}
+
+    def _may_contain_secret(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts may contain a secret.
+
+        A notebook is saved twice a cell, so most texts were searched by an earlier save.
+        """
+        if self._known.count != self._known_count:
+            self._known_count = self._known.count
+            self._clean_texts.clear()
+        new = [text for text in texts if text not in self._clean_texts]
+        if may_contain_secret(new, self._known):
+            return True
+        self._clean_texts.update(new)
+        return False
 
     def _mask_cell(self, cell: Mapping[str, Any]) -> dict[str, Any]:
         is_injected = INJECTED in cell.get("metadata", {}).get("tags", [])

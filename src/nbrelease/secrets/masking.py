@@ -91,6 +91,11 @@ class Known:
         longest_first = sorted(self._kinds, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if self._kinds else None
 
+    @property
+    def count(self) -> int:
+        """The number of values, which only grows."""
+        return len(self._kinds)
+
     @classmethod
     def of_environment(cls, references: Iterable[str] = ()) -> Known:
         """The secrets in this process's environment variables.

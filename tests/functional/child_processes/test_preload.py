@@ -318,6 +318,24 @@ def test_a_fork_waits_for_all_modules_if_it_needs_them(tmp_path: Path) -> None:
     preloaded.stop()
 
 
+def test_a_request_whose_client_waits_no_longer_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(3)\n")
+    (tmp_path / "mark.py").write_text("import sys\nopen(sys.argv[1], 'w').close()\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    preloaded = preload.start(["slow"], env=env, log=tmp_path / "log")
+    assert preloaded is not None
+    argv = [sys.executable, "-m", "mark"]
+    with pytest.raises(preload.Refused):
+        preload.popen(
+            preloaded.address, [*argv, "first"], env=env, cwd=tmp_path, imports="all", timeout=0.1
+        )
+    process = preload.popen(preloaded.address, [*argv, "second"], env=env, cwd=tmp_path)
+    assert process.wait(60) == 0
+    assert (tmp_path / "second").exists()
+    assert not (tmp_path / "first").exists()
+    preloaded.stop()
+
+
 SCRIPT = """
 import json, os, pickle, sys
 import helper

@@ -38,3 +38,14 @@ def inside(folder: Path, path: str) -> Path:
     if not target.resolve().is_relative_to(folder.resolve()):
         raise BadRequest(f"{path!r} is outside of its container", "InvalidUri")
     return target
+
+
+def cache_folder() -> Path | None:
+    """The user's folder for files that can be made again; None if it cannot be written."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        folder = Path(base).expanduser() / "azureml-local"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # a read-only home folder, or none
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -170,8 +170,11 @@ def _create_database(database: Path, empty: Path) -> None:
     """Create a workspace's database as a copy of an empty one, whose creation takes a second."""
     if not empty.is_file():
         temporary = empty.with_name(f"{empty.name}.{os.getpid()}")
-        _store_class()(f"sqlite:///{temporary}", "mlflow-artifacts:/").engine.dispose()
-        temporary.replace(empty)
+        try:
+            _store_class()(f"sqlite:///{temporary}", "mlflow-artifacts:/").engine.dispose()
+            temporary.replace(empty)
+        finally:
+            temporary.unlink(missing_ok=True)
     if not database.is_file():
         temporary = database.with_suffix(".part")
         shutil.copyfile(empty, temporary)

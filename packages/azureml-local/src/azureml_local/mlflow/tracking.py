@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from azureml_local.errors import AzureError
+from azureml_local.files import cache_folder
 from azureml_local.forked_workers import ForkedWorkers, RunningProcess
 from azureml_local.mlflow import app
 from azureml_local.state import ARTIFACTS, State, Workspace
@@ -29,7 +30,8 @@ class Tracking:
         self._clients: dict[str, asyncio.Task[httpx.AsyncClient]] = {}
         self._processes: dict[str, RunningProcess] = {}
         # For this version of MLflow: other versions may have other tables.
-        self._empty_database = state.data / "mlflow" / f"empty-{version('mlflow')}.db"
+        caches = cache_folder() or state.data / "mlflow"
+        self._empty_database = caches / f"mlflow-{version('mlflow')}.db"
 
     def start_server(self, workspace: Workspace) -> None:
         """Start the workspace's server in the background."""

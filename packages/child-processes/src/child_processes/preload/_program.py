@@ -15,6 +15,8 @@ from typing import NoReturn
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 STREAMS = 3
+IMPORT_SECONDS = 300.0
+"""How long the imports may take on a busy machine."""
 
 
 def main(argv: list[str]) -> NoReturn:
@@ -56,7 +58,7 @@ def _run_fork(address: str, argv: list[str]) -> int | None:
     from child_processes import preload
 
     try:
-        process = preload.popen(address, argv, imports="all", stdin=0)
+        process = preload.popen(address, argv, imports="all", stdin=0, timeout=IMPORT_SECONDS)
     except preload.Refused:  # its log has the reason
         return None
     for signum in PASSED_ON:

@@ -100,7 +100,9 @@ class Server:
         while request.argv and self._modules and not self._is_ready(request):
             _import(self._modules.popleft())
         reason = _refusal_reason(request)
-        if reason or not request.argv:
+        if _is_closed(connection):  # its client waits no longer, and starts an ordinary process
+            connection.close()
+        elif reason or not request.argv:
             if reason:
                 sys.stderr.write(f"refused {' '.join(request.argv[1:])}: {reason}\n")
             _answer(connection, {"refused": reason})
@@ -160,6 +162,13 @@ class Server:
         self._selector.close()
         for each in [*self._inner, *self._connections.values(), connection]:
             each.close()
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
 
 
 def _answer(connection: socket.socket, answer: dict[str, object]) -> None:
