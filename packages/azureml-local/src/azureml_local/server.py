@@ -210,10 +210,10 @@ def _worker_environment(client: Mapping[str, str]) -> dict[str, str]:
     """The variables of MLflow servers and deployments, and of the process they are forks of.
 
     They include those that modules read at import, with their values in jobs, and no credentials.
+    azureml-mlflow requests the cloud's description from this server while it is imported.
     """
-    read_at_import = {
-        name: value for name, value in client.items() if name.startswith(preload.READ_AT_IMPORT)
-    }
+    names = (*preload.READ_AT_IMPORT, "NO_PROXY", "no_proxy")
+    read_at_import = {name: value for name, value in client.items() if name.startswith(names)}
     return {**os.environ, **read_at_import, **JOB_VARIABLES}
 
 
