@@ -1,6 +1,8 @@
 """The tests of a runbook as JUnit XML, for the Tests tab of a pipeline run.
 
-A test case is a test cell: tagged ``test``, or with a compared output.
+A test case is a test cell: tagged ``test``, or with a compared output. junitparser would replace a
+quarter of this module. It writes control characters as they are, which is not valid XML, and its
+import takes 48 ms longer.
 """
 
 from __future__ import annotations
