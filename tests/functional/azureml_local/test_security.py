@@ -301,7 +301,7 @@ def test_a_jobs_credentials_are_valid_for_its_workspace_only(ml, client, tmp_pat
     ]
     (tmp_path / "look.py").write_text(f"PATHS, OTHER = {paths!r}, {other!r}\n{LOOK}")
     created = ml.jobs.create_or_update(
-        command(code=str(tmp_path), command="python look.py", statuses="AzureML-any@latest")
+        command(code=str(tmp_path), command="python look.py", environment="AzureML-any@latest")
     )
     ml.jobs.stream(created.name)
     ml.jobs.download(created.name, download_path=tmp_path / "out")
