@@ -189,7 +189,8 @@ class Rollout:
         observed = result.observed.model_copy(update={"drift": result.drift})
         problems = check_limits(observed, self._limits)
         if not result.rows:
-            problems.append(Problem("not_collected", "no predictions of both deployments were collected"))
+            message = "no predictions of both deployments were collected"
+            problems.append(Problem("not_collected", message))
         if problems:
             now = self._endpoint.read().shares
             mirrored = [Problem(f"mirrored_{p.code}", f"mirrored: {p.message}") for p in problems]
