@@ -22,7 +22,7 @@ def test_it_is_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cache_folder() == tmp_path / ".cache" / "azureml-local"
 
 
-def test_there_is_none_if_it_cannot_be_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_folder_if_it_cannot_be_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert cache_folder() is None

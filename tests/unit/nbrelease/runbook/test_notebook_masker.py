@@ -25,7 +25,7 @@ def test_a_secret_in_a_later_save_is_masked():
     assert masker.mask_notebook(notebook("plain")) == notebook("plain")
 
 
-def test_a_value_that_becomes_known_is_masked_in_a_text_of_an_earlier_save():
+def test_a_new_secret_is_masked_in_a_text_of_an_earlier_save():
     known = Known()
     masker = NotebookMasker(known, "notebooks/a.ipynb")
     assert VALUE in str(masker.mask_notebook(notebook("plain", VALUE)))
