@@ -38,8 +38,11 @@ TEXT_FILES = (
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md", "packages/*/README.md",
     "src/**/*.md", "src/**/*.j2", "packages/*/src/**/*.j2", "packages/*/src/**/*.html",
     "settings.ini", "runbooks/*.yml", "runbooks/assets/*.yml", "conda/*.yml", ".ado/**/*.yml",
-    "Makefile", "src/**/Makefile",
+    "Makefile", "src/**/Makefile", "src/nbrelease/template/**/*.yml", "src/nbrelease/template/**/*.ini",
+    "lab/src/*.ts", "packages/azureml-local/src/azureml_local/az/commands.txt", "mkdocs.yml",
+    "pyproject.toml", "packages/*/pyproject.toml",
 )  # fmt: skip
+NOTEBOOKS = ("notebooks/*.ipynb", "runbooks/*.ipynb", "src/nbrelease/template/**/*.ipynb")
 PROGRAMS = {
     "nbrelease": "nbrelease.cli",
     "azureml-local": "azureml_local.cli",
@@ -97,10 +100,10 @@ def read_texts(*patterns: str) -> Iterator[Text]:
 
 def read_notebooks() -> Iterator[Text]:
     """Markdown cells, and the strings and comments of code cells."""
-    for path in list_files("notebooks/*.ipynb", "runbooks/*.ipynb"):
+    for path in list_files(*NOTEBOOKS):
         name = path.relative_to(ROOT).as_posix()
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            yield Text(f"{name}:{cell['id']}", 1, "".join(cell["source"]))
+            yield Text(f"{name}:{cell.get('id', '')}", 1, "".join(cell["source"]))
 
 
 def read_sources() -> Iterator[Text]:
