@@ -42,7 +42,8 @@ class PreloadedProvisioner(LocalProvisioner):  # type: ignore[misc]
         address = os.environ.get(preloaded_kernels.ADDRESS)
         if address:
             # As Jupyter's launcher does: the kernel then knows that it has a parent.
-            env = {**options["env"], preloaded_kernels.PARENT_PID: str(os.getpid())}
+            parent = {preloaded_kernels.PARENT_PID: str(os.getpid())}
+            env = {**preloaded_kernels.BACKEND, **options["env"], **parent}
             folder = options.get("cwd")
             try:
                 self.process = preload.popen(address, cmd, env=env, cwd=folder)

@@ -21,11 +21,16 @@ ADDRESS = "NBRELEASE_PRELOADED_KERNELS"
 PARENT_PID = "JPY_PARENT_PID"
 """ipykernel reads it on import to know whether a parent process started it."""
 
-KERNEL_MODULE = "ipykernel.kernelapp"
-# matplotlib chooses its backend on import; each kernel must choose its own.
-EXCLUDED = ("matplotlib",)
+KERNEL_MODULES = ("ipykernel.kernelapp", "ipykernel.debugger")
+BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+"""The variable that a kernel sets if the user has not set it; matplotlib reads it on import."""
+QUIET_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 # Modules that another one imports lazily: mlflow.sklearn loads models with skops (and sklearn).
-LAZY_IMPORTS = {"mlflow.sklearn": "skops.io"}
+LAZY_IMPORTS = {
+    "mlflow.sklearn": "skops.io",
+    "nbrelease.quality.compare": "sklearn.metrics",
+    "nbrelease.quality.figures": "matplotlib.figure",
+}
 WARNINGS = "ignore:IProgress not found"
 """tqdm warns that it cannot draw widgets. A rendered page cannot draw them either."""
 
@@ -42,8 +47,9 @@ def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloade
         The preloaded process; None where this system does not support it.
     """
     kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
-    modules = [KERNEL_MODULE, *list_imports(sorted(runbooks.glob("*.ipynb")))]
-    return preload.start(modules, env={**os.environ, **kernel, **env}, log=log)
+    modules = [*KERNEL_MODULES, *list_imports(sorted(runbooks.glob("*.ipynb")))]
+    variables = {**BACKEND, **QUIET_DEBUGGER, **os.environ, **kernel, **env}
+    return preload.start(modules, env=variables, log=log)
 
 
 def list_imports(notebooks: Iterable[Path]) -> list[str]:
@@ -58,7 +64,7 @@ def list_imports(notebooks: Iterable[Path]) -> list[str]:
             if cell.kind == "code":
                 names |= dict.fromkeys(_dotted_names(cell.source, imported))
     names |= dict.fromkeys(LAZY_IMPORTS[name] for name in list(names) if name in LAZY_IMPORTS)
-    return [name for name in names if not name.startswith(EXCLUDED) and _is_installed(name)]
+    return [name for name in names if _is_installed(name)]
 
 
 def _dotted_names(source: str, imported: set[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from child_processes import preload
 from nbrelease.cli import main
 from nbrelease.records import RunbookResult, result_of
 from nbrelease.runbook import preloaded_kernels
@@ -59,6 +61,47 @@ def test_a_kernel_is_forked_from_the_preloaded_process(
         assert "of a child" in executed
     finally:
         preloaded.stop()
+
+
+PLOT = """
+import os, sys
+early = "matplotlib.pyplot" in sys.modules
+import matplotlib.pyplot as plt
+from nbrelease import record
+record(early=early, backend=plt.get_backend(), variable=os.environ["MPLBACKEND"])
+plt.plot([1, 2])
+plt.show()
+"""
+
+
+@pytest.mark.parametrize("backend", ["", "agg"])
+def test_a_forked_kernel_shows_figures_as_an_ordinary_one_does(
+    project, monkeypatch, tmp_path: Path, backend: str
+) -> None:
+    project.runbook("01_a", ("r", [], PLOT))
+    monkeypatch.setenv("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    if backend:
+        monkeypatch.setenv("MPLBACKEND", backend)
+    ordinary = run(project).values
+    preloaded = preloaded_kernels.start(project.root / "runbooks", {}, tmp_path / "log")
+    assert preloaded is not None
+    try:
+        with contextlib.suppress(preload.Refused):  # after all imports
+            preload.popen(
+                preloaded.address, [sys.executable, "-m", "no_such_module"], imports="all"
+            ).wait(60)
+        monkeypatch.setenv(preloaded_kernels.ADDRESS, str(preloaded.address))
+        forked = run(project).values
+        executed = max(
+            project.root.glob("evidence/*/notebooks/01_a.ipynb"),
+            key=lambda file: file.stat().st_mtime,
+        )
+        assert ("image/png" in executed.read_text()) is not bool(backend)
+    finally:
+        preloaded.stop()
+    assert (forked.pop("early"), ordinary.pop("early")) == (True, False)
+    assert forked == ordinary
 
 
 def test_without_a_preloaded_process_a_kernel_starts_the_ordinary_way(project, monkeypatch) -> None:
