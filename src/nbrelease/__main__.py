@@ -10,6 +10,12 @@ def main() -> int:
 
         sys.stdout.write(render())
         return 0
+    if sys.argv[1:2] == ["run"]:  # the command with the slowest imports
+        from nbrelease.preloaded import run_fork
+
+        code = run_fork(sys.argv[1:])
+        if code is not None:
+            return code
     from nbrelease.cli import main as run
 
     return run()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import file_lock, release, release_files
+from nbrelease import file_lock, preloaded, release, release_files
 from nbrelease.errors import UsageError
 from nbrelease.evidence_browser import find_newest_page
 from nbrelease.pack import build_pack, load_record
@@ -213,16 +213,16 @@ def _preload_kernels(
 ) -> Iterator[dict[str, str]]:
     """The variables of a service connection, with preloaded kernels for its steps."""
     log = root / WORK / "kernels.log"
-    preloaded = (
+    process = (
         preloaded_kernels.start(root / env.runbooks, workspace, log) if env.warm_kernels else None
     )
-    if preloaded is None:
+    if process is None:
         yield dict(workspace)
         return
     try:
-        yield {**workspace, preloaded_kernels.ADDRESS: str(preloaded.address)}
+        yield {**workspace, preloaded.ADDRESS: str(process.address)}
     finally:
-        preloaded.stop()
+        process.stop()
 
 
 def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:

@@ -18,6 +18,7 @@ from tests.e2e.projects import checkout, environment, nbrelease, python
 from tests.e2e.scripts import Scripts
 
 from child_processes import preload
+from nbrelease import preloaded
 from nbrelease.runbook import preloaded_kernels
 
 FAULTY = """
@@ -224,7 +225,7 @@ class Prod:
     def _stop(self) -> None:
         self._end_scripts()
         if self._preloaded is not None:
-            del os.environ[preloaded_kernels.ADDRESS]
+            del os.environ[preloaded.ADDRESS]
             self._preloaded.stop()
         self.local("stop")
 
@@ -255,7 +256,7 @@ class Prod:
         variables = {**environment(self.root), **self.state()["env"]}
         self._preloaded = preloaded_kernels.start(self.root / "runbooks", variables, log)
         if self._preloaded is not None:
-            os.environ[preloaded_kernels.ADDRESS] = str(self._preloaded.address)
+            os.environ[preloaded.ADDRESS] = str(self._preloaded.address)
 
     def _end_scripts(self) -> None:
         if self._scripts is not None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbrelease import files
-from nbrelease.runbook import preloaded_kernels, verdict
+from nbrelease import files, preloaded
+from nbrelease.runbook import verdict
 from nbrelease.secrets import Known
 from nbrelease.secrets.masked_stream import MaskedStream
 
@@ -106,7 +106,7 @@ def execute(
     from nbrelease.runbook.kernel_manager import KernelManager
 
     stopped: tuple[str, str] | None = None
-    os.environ.setdefault("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
+    os.environ.setdefault("PYTHONWARNINGS", preloaded.WARNINGS)
     papermill_io.register(SCHEME, _AtomicFileHandler(clean))
     console = MaskedStream(sys.stdout, known)
     try:

@@ -16,8 +16,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from child_processes import preload
-from nbrelease import sdk_secrets
-from nbrelease.runbook import preloaded_kernels, secret_receiver
+from nbrelease import preloaded, sdk_secrets
+from nbrelease.runbook import secret_receiver
 
 
 class ClientWithoutHeartbeat(AsyncKernelClient):  # type: ignore[misc]
@@ -39,11 +39,11 @@ class PreloadedProvisioner(LocalProvisioner):  # type: ignore[misc]
         """Launch the kernel and return its connection info."""
         if sdk_secrets.ADDRESS in os.environ:
             cmd = [*cmd, secret_receiver.KERNEL_ARGUMENT]
-        address = os.environ.get(preloaded_kernels.ADDRESS)
+        address = os.environ.get(preloaded.ADDRESS)
         if address:
             # As Jupyter's launcher does: the kernel then knows that it has a parent.
-            parent = {preloaded_kernels.PARENT_PID: str(os.getpid())}
-            env = {**preloaded_kernels.BACKEND, **options["env"], **parent}
+            parent = {preloaded.PARENT_PID: str(os.getpid())}
+            env = {**preloaded.BACKEND, **options["env"], **parent}
             folder = options.get("cwd")
             try:
                 self.process = preload.popen(address, cmd, env=env, cwd=folder)

@@ -1,6 +1,6 @@
-"""Preloaded kernels: a process that has done the runbooks' imports, from which kernels are forked.
+"""The preloaded process of a rehearsal: it has done the imports of the runbooks and of ``run``.
 
-A rehearsal starts one such process. Its address reaches the steps through an environment variable.
+Its address reaches the steps through an environment variable.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ from pathlib import Path
 
 from child_processes import preload
 from nbrelease.notebook import read
-
-ADDRESS = "NBRELEASE_PRELOADED_KERNELS"
-"""The environment variable with the address of the preloaded process."""
-
-PARENT_PID = "JPY_PARENT_PID"
-"""ipykernel reads it on import to know whether a parent process started it."""
+from nbrelease.preloaded import BACKEND, PARENT_PID, WARNINGS
 
 KERNEL_MODULES = ("ipykernel.kernelapp", "ipykernel.debugger")
-BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-"""The variable that a kernel sets if the user has not set it; matplotlib reads it on import."""
+RUN_MODULES = ("papermill.execute", "nbrelease.commands.run")
 QUIET_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 # Modules that another one imports lazily: mlflow.sklearn loads models with skops (and sklearn).
 LAZY_IMPORTS = {
@@ -31,8 +25,6 @@ LAZY_IMPORTS = {
     "nbrelease.quality.compare": "sklearn.metrics",
     "nbrelease.quality.figures": "matplotlib.figure",
 }
-WARNINGS = "ignore:IProgress not found"
-"""tqdm warns that it cannot draw widgets. A rendered page cannot draw them either."""
 
 
 def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloaded | None:
@@ -47,7 +39,7 @@ def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloade
         The preloaded process; None where this system does not support it.
     """
     kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
-    modules = [*KERNEL_MODULES, *list_imports(sorted(runbooks.glob("*.ipynb")))]
+    modules = [*KERNEL_MODULES, *RUN_MODULES, *list_imports(sorted(runbooks.glob("*.ipynb")))]
     variables = {**BACKEND, **QUIET_DEBUGGER, **os.environ, **kernel, **env}
     return preload.start(modules, env=variables, log=log)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -12,6 +14,7 @@ import pytest
 
 from child_processes import preload
 from nbrelease.cli import main
+from nbrelease.preloaded import ADDRESS, WARNINGS
 from nbrelease.records import RunbookResult, result_of
 from nbrelease.runbook import preloaded_kernels
 
@@ -42,11 +45,11 @@ def test_a_kernel_is_forked_from_the_preloaded_process(
     project, monkeypatch, tmp_path: Path, capfd
 ) -> None:
     project.runbook("01_a", ("r", [], CODE))
-    monkeypatch.setenv("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
+    monkeypatch.setenv("PYTHONWARNINGS", WARNINGS)
     preloaded = preloaded_kernels.start(project.root / "runbooks", {}, tmp_path / "log")
     assert preloaded is not None
     try:
-        monkeypatch.setenv(preloaded_kernels.ADDRESS, str(preloaded.address))
+        monkeypatch.setenv(ADDRESS, str(preloaded.address))
         result = run(project)
         values, log = result.values, (tmp_path / "log").read_text()
         assert result.verdict == "passed"
@@ -59,6 +62,55 @@ def test_a_kernel_is_forked_from_the_preloaded_process(
         executed = next(project.root.glob("evidence/*/notebooks/01_a.ipynb")).read_text()
         assert "to the notebook" in executed
         assert "of a child" in executed
+    finally:
+        preloaded.stop()
+
+
+WHO = """
+import os, sys, time
+import psutil
+from nbrelease import record
+record(parent=os.getppid(), runner=psutil.Process(int(os.environ["JPY_PARENT_PID"])).ppid())
+if os.path.exists("wait"):
+    open("waiting", "w").close()
+    time.sleep(600)
+assert not os.path.exists("fail")
+"""
+
+
+def test_the_command_is_a_fork_too(project, tmp_path: Path) -> None:
+    project.runbook("01_a", ("r", [], WHO))
+    runbooks = project.root / "runbooks"
+    preloaded = preloaded_kernels.start(runbooks, {}, tmp_path / "log")
+    assert preloaded is not None
+    command = [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"]
+    env = {**os.environ, ADDRESS: str(preloaded.address)}
+    try:
+        done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        executed = next(project.root.glob("evidence/*/notebooks/01_a.ipynb"))
+        values = result_of(executed).values
+        assert values["parent"] == values["runner"]
+
+        (runbooks / "fail").touch()
+        failed = subprocess.run(
+            command, cwd=project.root, env=env, capture_output=True, check=False
+        )
+        plain = subprocess.run(command, cwd=project.root, capture_output=True, check=False)
+        assert failed.returncode == plain.returncode != 0
+
+        (runbooks / "wait").touch()
+        process = subprocess.Popen(command, cwd=project.root, env=env, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (runbooks / "waiting").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(60) != 0
+        root = psutil.Process(values["parent"])
+        while root.children():
+            assert time.monotonic() < deadline + 60
+            time.sleep(0.02)
     finally:
         preloaded.stop()
 
@@ -79,7 +131,7 @@ def test_a_forked_kernel_shows_figures_as_an_ordinary_one_does(
     project, monkeypatch, tmp_path: Path, backend: str
 ) -> None:
     project.runbook("01_a", ("r", [], PLOT))
-    monkeypatch.setenv("PYTHONWARNINGS", preloaded_kernels.WARNINGS)
+    monkeypatch.setenv("PYTHONWARNINGS", WARNINGS)
     monkeypatch.delenv("MPLBACKEND", raising=False)
     if backend:
         monkeypatch.setenv("MPLBACKEND", backend)
@@ -91,7 +143,7 @@ def test_a_forked_kernel_shows_figures_as_an_ordinary_one_does(
             preload.popen(
                 preloaded.address, [sys.executable, "-m", "no_such_module"], imports="all"
             ).wait(60)
-        monkeypatch.setenv(preloaded_kernels.ADDRESS, str(preloaded.address))
+        monkeypatch.setenv(ADDRESS, str(preloaded.address))
         forked = run(project).values
         executed = max(
             project.root.glob("evidence/*/notebooks/01_a.ipynb"),
@@ -106,7 +158,7 @@ def test_a_forked_kernel_shows_figures_as_an_ordinary_one_does(
 
 def test_without_a_preloaded_process_a_kernel_starts_the_ordinary_way(project, monkeypatch) -> None:
     project.runbook("01_a", ("r", [], CODE))
-    monkeypatch.setenv(preloaded_kernels.ADDRESS, str(project.root / "nothing-here"))
+    monkeypatch.setenv(ADDRESS, str(project.root / "nothing-here"))
     values = run(project).values
     assert values["early"] is False
     assert values["parent"] == os.getpid()

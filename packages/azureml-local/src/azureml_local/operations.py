@@ -1,10 +1,13 @@
 """Long-running operations: a client polls their status until they have finished.
 
-The SDK waits 30 s between two polls unless each response has a shorter ``x-ms-retry-after-ms``.
+The SDK waits 30 s between two polls unless each response has a shorter ``x-ms-retry-after-ms``. The
+client polls again at once: the response to a running operation waits for its end.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +19,9 @@ from azureml_local.errors import NotFound
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace
 
-POLL = {"x-ms-retry-after-ms": "200"}
+POLL = {"x-ms-retry-after-ms": "1"}
+STATUS_SECONDS, STATUS_POLL_SECONDS = 1.0, 0.02
+"""How long the status of a running operation waits for its end."""
 KIND = "operations"
 KEPT_FOR = timedelta(days=7)
 SERVER_STOPPED = "the local workspace stopped during this operation"
@@ -91,5 +96,10 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
 
     @routes.add("GET", WORKSPACE + "/operations/{name}", "Operations - Get")
     async def get(request: Request) -> Response:
-        document = operations.status(state.workspace(request), request.path_params["name"])
+        workspace, name = state.workspace(request), request.path_params["name"]
+        deadline = time.monotonic() + STATUS_SECONDS
+        while (document := operations.status(workspace, name))["status"] == "InProgress":
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(STATUS_POLL_SECONDS)
         return JSONResponse(document, headers=POLL)

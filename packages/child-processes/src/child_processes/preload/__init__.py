@@ -11,7 +11,7 @@ another interpreter, for another value of a variable that modules read at import
 (:data:`READ_AT_IMPORT`), and on systems where a fork after imports is not safe (all but Linux).
 """
 
-from child_processes.preload._client import Process, Refused, import_all, popen
+from child_processes.preload._client import Process, Refused, import_all, popen, run
 from child_processes.preload._protocol import READ_AT_IMPORT, Imports
 from child_processes.preload._start import Preloaded, start, write_programs
 
@@ -23,6 +23,7 @@ __all__ = [
     "Refused",
     "import_all",
     "popen",
+    "run",
     "start",
     "write_programs",
 ]

@@ -8,12 +8,10 @@ runs in isolated mode without the folder of installed packages, because it must 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
-PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 STREAMS = 3
 IMPORT_SECONDS = 300.0
 """How long the imports may take on a busy machine."""
@@ -58,16 +56,9 @@ def _run_fork(address: str, argv: list[str]) -> int | None:
     from child_processes import preload
 
     try:
-        process = preload.popen(address, argv, imports="all", stdin=0, timeout=IMPORT_SECONDS)
+        return preload.run(address, argv, imports="all", timeout=IMPORT_SECONDS)
     except preload.Refused:  # its log has the reason
         return None
-    for signum in PASSED_ON:
-        signal.signal(signum, lambda number, frame: process.send_signal(number))
-    code = process.wait()
-    if code < 0:  # end in the same way
-        signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    return code
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""The preloaded process of a rehearsal, as its kernels and ``nbrelease run`` use it.
+
+Every command imports this module, so it imports little.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+ADDRESS = "NBRELEASE_PRELOADED_PROCESS"
+"""The environment variable with the address of the preloaded process."""
+
+PARENT_PID = "JPY_PARENT_PID"
+"""ipykernel reads it on import to know whether a parent process started it."""
+
+BACKEND = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+"""The variable that a kernel sets if the user has not set it; matplotlib reads it on import."""
+
+WARNINGS = "ignore:IProgress not found"
+"""tqdm warns that it cannot draw widgets. A rendered page cannot draw them either."""
+
+FORK = "NBRELEASE_IS_FORK"
+"""The variable that is set in a fork of the preloaded process."""
+
+
+def run_fork(arguments: list[str]) -> int | None:
+    """Run ``nbrelease`` as a fork of the preloaded process.
+
+    Args:
+        arguments: of the command line.
+
+    Returns:
+        The exit code; None if there is no preloaded process, if it cannot run this command, or if
+        this process is such a fork.
+    """
+    if os.environ.pop(FORK, None):
+        del sys.path[0]  # the working folder, which ``python -m`` adds
+        return None
+    address = os.environ.get(ADDRESS)
+    if not address:
+        return None
+    from child_processes import preload
+
+    env = {**BACKEND, "PYTHONWARNINGS": WARNINGS, **os.environ, FORK: "1"}
+    try:
+        return preload.run(address, [sys.executable, "-m", "nbrelease", *arguments], env=env)
+    except preload.Refused:  # its log has the reason
+        return None
