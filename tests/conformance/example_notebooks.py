@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ PLACEHOLDERS = {
     "resource-group": "local",
     "AML_WORKSPACE_NAME": WORKSPACE,
     "workspace": WORKSPACE,
+    "TIME_STAMP": "1",
 }
 """What the user fills in."""
 CLUSTERS = {"cpu-cluster": 4, "gpu-cluster": 4}
@@ -38,17 +40,19 @@ def find_notebooks(checkout: Path) -> list[str]:
 class Execution:
     """Executes the notebooks of one copy of a checkout in one workspace."""
 
-    def __init__(self, checkout: Path, catalog: Catalog, work: Path) -> None:
+    def __init__(self, checkout: Path, catalog: Catalog, work: Path, python: Path) -> None:
         """Use this copy of a checkout.
 
         Args:
             checkout: a copy of the checkout, which is written to.
             catalog: what the notebooks need.
             work: the folder of the logs.
+            python: the interpreter of the kernels.
         """
         self.checkout = checkout
         self.catalog = catalog
         self.work = work
+        self.python = python
 
     def run(self, notebooks: list[str], workers: int) -> Iterator[Outcome]:
         """Create the clusters that all notebooks use, and execute the notebooks."""
@@ -63,13 +67,15 @@ class Execution:
     def _execute(self, notebook: str) -> Outcome:
         file = self.checkout / notebook
         _configure(file)
-        command = [sys.executable, "-m", "jupyter", "execute", "--kernel_name=python3"]
+        command = [str(self.python), "-m", "jupyter", "execute", "--kernel_name=python3"]
         command += [f"--timeout={CELL_SECONDS}", "--inplace", file.name]
+        if notebook in self.catalog.strict:
+            command = self._with_strict_server(command)
         try:
             result = subprocess.run(
                 command,
                 cwd=file.parent,
-                env={**os.environ, **_variables(file.parent)},
+                env={**os.environ, **_variables(file.parent, self.python.parent)},
                 capture_output=True,
                 text=True,
                 timeout=NOTEBOOK_SECONDS,
@@ -88,6 +94,13 @@ class Execution:
         print(f"{outcome.result:9} {notebook}  {outcome.reason}", flush=True)
         return outcome
 
+    def _with_strict_server(self, command: list[str]) -> list[str]:
+        """Run a command with a server of its own, on which workspaces have to be created."""
+        server = [sys.executable, "-m", "azureml_local", "run", "--strict"]
+        server += ["--data", str(self.work / "strict"), "--", "sh", "-c"]
+        create = f"az ml workspace create --name {WORKSPACE} --resource-group local"
+        return [*server, f"{create} && {shlex.join(command)}"]
+
 
 def _configure(file: Path) -> None:
     """Write config.json, and fill in the workspace that the notebook has placeholders for."""
@@ -104,10 +117,10 @@ def _configure(file: Path) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _variables(folder: Path) -> dict[str, str]:
+def _variables(folder: Path, bin_folder: Path) -> dict[str, str]:
     """No installations (%pip continues after an error); sys.path begins with the folder."""
     return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder),
         "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",

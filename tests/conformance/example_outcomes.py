@@ -56,6 +56,7 @@ class Catalog:
         needs: a pattern in the log and what is missing then, by path or folder.
         kinds: the group of `az ml` for YAML files without a schema.
         before: commands that an example's script runs before, by file or folder.
+        strict: notebooks that create workspaces, which need a server of their own.
         options: options of `az ml ... create` by file, as in the example's script.
     """
 
@@ -65,6 +66,7 @@ class Catalog:
     kinds: dict[str, str]
     before: dict[str, list[str]]
     options: dict[str, str]
+    strict: list[str]
 
     @classmethod
     def read(cls, file: Path) -> Self:

@@ -3,7 +3,8 @@
 The argument is a checkout of the repository. It is copied, and the examples run unmodified: YAML
 files below `cli` are submitted with `az ml ... create --file`, after the commands that the script
 of the example runs before (`examples.json`); notebooks below `sdk/python` are executed in a kernel,
-with the placeholders for subscription, resource group and workspace filled in.
+with the placeholders for subscription, resource group and workspace filled in. Jobs, deployments
+and kernels use one virtual environment with packages of the examples' time.
 
 What counts:
 
@@ -22,6 +23,7 @@ The exit code is 1 if fewer examples succeed than the floors in `examples.json` 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -38,6 +40,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RESULTS = "outcomes.jsonl"
 DATASETS = "https://azuremlexamples.blob.core.windows.net/datasets"
+TITANIC = "cli/assets/data/sample-data/titanic.csv"
+PUBLIC_FILES = {
+    "https://dprepdata.blob.core.windows.net/demo/Titanic.csv": TITANIC,
+    "https://azuremlexampledata.blob.core.windows.net/data/heart-disease-uci/data/heart.csv": (
+        "cli/endpoints/batch/deploy-pipelines/training-with-components/data/train/heart.csv"
+    ),
+}
+"""Files of the checkout with the same content as a public address."""
 COPY_DATA = f"""\
 # The script setup/setup-repo/copy-data.sh of the examples copies the same files with azcopy.
 command: cp -r ${{{{inputs.datasets}}}}/* ${{{{outputs.example_data}}}}
@@ -54,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parse(argv)
     work: Path = arguments.work.resolve()
     catalog = outcomes.Catalog.read(HERE / "examples.json")
-    if arguments.inside:
+    if arguments.inside:  # within the client environment of the server
         run_examples(arguments, catalog, work)
         return 0
     if not (arguments.checkout / "cli").is_dir():
@@ -110,7 +120,7 @@ def select(
 
 
 def create_environment(work: Path) -> Path:
-    """Create the environment of server, jobs and kernels once; returns its interpreter."""
+    """Create the environment of jobs, deployments and kernels once; returns its interpreter."""
     folder = work / "venv"
     python = folder / "bin" / "python"
     requirements = HERE / "examples-requirements.txt"
@@ -119,28 +129,35 @@ def create_environment(work: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, "--requirement", str(requirements)], check=True)
-        # Later, because mltable requires an older cloudpickle than azureml-local; both work.
-        for name in ("child-processes", "azureml-local[az]"):
-            subprocess.run([*install, "--editable", str(ROOT / "packages" / name)], check=True)
+        (packages,) = folder.glob("lib/python*/site-packages")
+        shutil.copy(HERE / "client" / "public_files.py", packages / "sitecustomize.py")
         shutil.copy(requirements, installed)
     return python
 
 
 def start_server(arguments: argparse.Namespace, work: Path, python: Path) -> None:
     """Run the examples with a server that stops with them."""
-    for name in ("workspaces", "checkout"):
+    for name in ("workspaces", "checkout", "strict"):
         shutil.rmtree(work / name, ignore_errors=True)
-    data = write_public_files(work / "public")
+    public = write_public_files(work / "public", arguments.checkout)
     (work / "copy-data.yml").write_text(COPY_DATA, encoding="utf-8")
-    command = [str(python), "-m", "azureml_local", "run", "--data", str(work / "workspaces")]
-    command += ["--map", f"{DATASETS}={data}", "--", str(python), __file__, "--inside"]
+    command = [sys.executable, "-m", "azureml_local", "run", "--data", str(work / "workspaces")]
+    command += ["--interpreter", str(python.parents[1]), "--mlflow-uri", "azureml"]
+    for address, path in public.items():
+        command += ["--map", f"{address}={path}"]
+    command += ["--", sys.executable, __file__, "--inside"]
     command += ["--work", str(work), "--select", arguments.select]
     command += ["--workers", str(arguments.workers), str(arguments.checkout.resolve())]
-    subprocess.run(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=True)
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", "EXAMPLES_PUBLIC_FILES": json.dumps(public)}
+    subprocess.run(command, env={**os.environ, **variables}, check=True)
 
 
-def write_public_files(folder: Path) -> Path:
-    """Write the public data sets that scikit-learn has too; returns their folder."""
+def write_public_files(folder: Path, checkout: Path) -> dict[str, str]:
+    """Write the public data that scikit-learn or the checkout has too.
+
+    Returns:
+        The local path for each public address.
+    """
     from sklearn.datasets import load_diabetes, load_iris
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +168,9 @@ def write_public_files(folder: Path) -> Path:
     frame["species"] = [iris.target_names[each] for each in frame["species"]]
     frame.to_csv(folder / "iris.csv", index=False)
     load_diabetes(as_frame=True).frame.to_csv(folder / "diabetes.csv", index=False)
-    return folder
+    shutil.copy(checkout / TITANIC, folder)
+    files = {address: str(checkout.resolve() / path) for address, path in PUBLIC_FILES.items()}
+    return {DATASETS: str(folder), **files}
 
 
 def run_examples(arguments: argparse.Namespace, catalog: outcomes.Catalog, work: Path) -> None:
@@ -161,7 +180,8 @@ def run_examples(arguments: argparse.Namespace, catalog: outcomes.Catalog, work:
     files, notebooks = select(copy, catalog, arguments.select)
     for outcome in Submission(copy, catalog, work).run(files, arguments.workers):
         outcomes.write(work / RESULTS, outcome)
-    for outcome in Execution(copy, catalog, work).run(notebooks, arguments.workers):
+    execution = Execution(copy, catalog, work, work / "venv" / "bin" / "python")
+    for outcome in execution.run(notebooks, arguments.workers):
         outcomes.write(work / RESULTS, outcome)
 
 
