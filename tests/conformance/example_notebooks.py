@@ -14,8 +14,8 @@ from pathlib import Path
 from example_outcomes import Catalog, Outcome
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
-CELL_SECONDS = 300
-NOTEBOOK_SECONDS = 600
+CELL_SECONDS = 600
+NOTEBOOK_SECONDS = 900
 WORKSPACE = "notebooks"
 PLACEHOLDERS = {
     "SUBSCRIPTION_ID": SUBSCRIPTION,
@@ -27,8 +27,8 @@ PLACEHOLDERS = {
     "TIME_STAMP": "1",
 }
 """What the user fills in."""
-CLUSTERS = {"cpu-cluster": 4, "gpu-cluster": 4}
-"""The clusters of jobs/configuration.ipynb, with the numbers of their instances."""
+CLUSTERS = {"cpu-cluster": 16, "gpu-cluster": 4}
+"""The clusters of jobs/configuration.ipynb; jobs of several notebooks run on them at once."""
 
 
 def find_notebooks(checkout: Path) -> list[str]:
