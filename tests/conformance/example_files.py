@@ -53,8 +53,8 @@ GROUPS = {
 """The group of `az ml` for the name of a file's schema, in the order of creation."""
 ORDER = list(dict.fromkeys(GROUPS.values()))
 SCHEMA = re.compile(r"^[\s\"']*\$schema\"?: *\S*?(\w+)(?:\.schema)?\.json", re.MULTILINE)
-PLACEHOLDER = re.compile(r"(?<!\$)\{\{(\w+)\}\}")
-VALUES = {"MODEL_VERSION": "1"}
+PLACEHOLDER = re.compile(r"(?<!\$)\{\{(\w+)\}\}|<([A-Z][A-Z_-]+)>")
+VALUES = {"MODEL_VERSION": "1", "SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000"}
 COMMAND_SECONDS = 300
 
 
@@ -184,12 +184,12 @@ class Submission:
         return None
 
     def _fill_placeholders(self, file: Path, name: str) -> str:
-        """Replace {{name}} as the scripts of the examples do with sed, in a copy."""
+        """Replace {{name}} as the scripts do with sed, and <NAME> as the user does, in a copy."""
         text = file.read_text(encoding="utf-8")
         if not PLACEHOLDER.search(text):
             return file.name
         copy = file.with_name(f"filled-{file.name}")
-        filled = PLACEHOLDER.sub(lambda match: VALUES.get(match[1], name), text)
+        filled = PLACEHOLDER.sub(lambda match: VALUES.get(match[1] or match[2], name), text)
         copy.write_text(filled, encoding="utf-8")
         return copy.name
 

@@ -13,6 +13,7 @@ REFUSED = re.compile(r"NotSupportedLocally|not supported by the local az")
 """The code of azureml-local's 501, and the message of its az."""
 MISSING = re.compile(
     r"No module named '?[\w.]+|\w+: command not found|--map \S+=FILE|cannot import name '\w+'"
+    r"|No matching distribution found for \S+"
     r"|needs \w+, which is not installed|does not exist \(https?://\S+\)"
     r"|Name or service not known|name resolution|No address associated|CUDA\w* not|URLError"
 )

@@ -148,7 +148,9 @@ def start_server(arguments: argparse.Namespace, work: Path, python: Path) -> Non
     command += ["--", sys.executable, __file__, "--inside"]
     command += ["--work", str(work), "--select", arguments.select]
     command += ["--workers", str(arguments.workers), str(arguments.checkout.resolve())]
-    variables = {"PYTHONDONTWRITEBYTECODE": "1", "EXAMPLES_PUBLIC_FILES": json.dumps(public)}
+    # Jobs share one environment, so they must not install packages.
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_INDEX": "1"}
+    variables["EXAMPLES_PUBLIC_FILES"] = json.dumps(public)
     subprocess.run(command, env={**os.environ, **variables}, check=True)
 
 

@@ -184,6 +184,38 @@ def test_a_bound_output_is_registered_as_the_output_of_the_pipeline(ml, tmp_path
     assert "bound-step" not in [each.name for each in ml.data.list()]
 
 
+PATHS = f"""
+type: command
+name: paths
+inputs:
+  data: {{type: path}}
+outputs:
+  out: {{type: path}}
+command: cp ${{{{inputs.data}}}}/MLTable ${{{{outputs.out}}}}/
+environment: {ENVIRONMENT}
+"""
+
+
+def test_data_of_any_type_is_an_input_of_the_legacy_type_path(ml, tmp_path):
+    from azure.ai.ml import Input, dsl, load_component
+
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "MLTable").write_text("paths: [{file: ./a.csv}]\n")
+    (tmp_path / "table" / "a.csv").write_text("a\n1\n")
+    (tmp_path / "paths.yml").write_text(PATHS)
+    component = load_component(tmp_path / "paths.yml")
+
+    @dsl.pipeline(default_compute="wide")
+    def copies(data):
+        component(data=data)
+
+    data = Input(type="mltable", path=str(tmp_path / "table"), mode="ro_mount")
+    made = ml.jobs.create_or_update(copies(data))
+    assert wait_for_end(ml, made.name).status == "Completed"
+    (child,) = children_of(ml, made.name).values()
+    assert list(download(ml, child.name, "out", tmp_path / "out")) == ["MLTable"]
+
+
 def test_a_pipeline_from_yaml_files(ml, tmp_path):
     from azure.ai.ml import load_job
 

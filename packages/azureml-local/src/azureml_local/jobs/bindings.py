@@ -10,6 +10,8 @@ from azureml_local.jobs.documents import InputMap
 from azureml_local.jobs.references import OUTPUT, resolve_reference
 from azureml_local.json_fields import object_of, text_of
 
+PATH = "path"
+"""The SDK's legacy type of a component's data: any type as input, a folder as output."""
 API_NAMES = {
     "job_input_type": "jobInputType",
     "job_output_type": "jobOutputType",
@@ -52,13 +54,15 @@ def bind_inputs(
             else:
                 raise BadRequest(f"inputs.{name}: required, and has no value", "UserError")
         kind = text_of(declaration, "type", "string")
-        is_data, value = kind in inputs.TYPES[1:], step_inputs[name]
+        is_data, value = kind in (PATH, *inputs.TYPES[1:]), step_inputs[name]
         if is_data != (value["jobInputType"] != "literal"):
             actual = f"data ({value['jobInputType']})" if not is_data else "a literal"
             raise BadRequest(f"inputs.{name}: has type {kind} (got {actual})", "UserError")
         if is_data:
             mode = value.get("mode") or inputs.api_mode(text_of(declaration, "mode"))
-            if (value["jobInputType"], kind) == ("uri_file", "uri_folder"):
+            if kind == PATH:
+                kind = value["jobInputType"]
+            elif (value["jobInputType"], kind) == ("uri_file", "uri_folder"):
                 kind = "uri_file"  # as in Microsoft's example 1c_pipeline_with_hyperparameter_sweep
             step_inputs[name] = {**value, "jobInputType": kind, **({"mode": mode} if mode else {})}
     return step_inputs
@@ -80,7 +84,8 @@ def bind_outputs(
     bindings: dict[str, str] = {}
     for name in declared:
         declaration, value = object_of(declared, name), own_outputs.get(name, {})
-        fields = {"jobOutputType": text_of(declaration, "type", "uri_folder")}
+        kind = text_of(declaration, "type", "uri_folder")
+        fields = {"jobOutputType": "uri_folder" if kind == PATH else kind}
         mode = inputs.api_mode(text_of(declaration, "mode"))
         if mode:
             fields["mode"] = mode
