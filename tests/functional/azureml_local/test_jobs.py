@@ -285,16 +285,18 @@ def test_public_addresses_are_mapped_to_files_or_refused(mapped, tmp_path):
 
 PRELOADED = """
 import sys, time
-early = "skops.io" in sys.modules
-import pandas
+early = "sklearn" in sys.modules
+import mlflow, sklearn
 print("early", early, sys.argv[1:], __file__, flush=True)
+parts = ("matplotlib", "numpy", "pandas", "scipy", "skops", "sklearn")
+print("modules", sorted(name for name in sys.modules if name.partition(".")[0] in parts))
 if "sleep" in sys.argv: time.sleep(600)
 if "fail" in sys.argv: raise ValueError("no rows")
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
-def test_code_that_imports_pandas_starts_with_its_imports_done(ml, tmp_path):
+def test_code_that_imports_mlflow_and_sklearn_starts_with_its_imports_done(ml, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text(PRELOADED)
     job = submit(ml, "cd . && python train.py a 'b c'; echo after", code=str(tmp_path / "code"))
@@ -308,7 +310,12 @@ def test_code_that_imports_pandas_starts_with_its_imports_done(ml, tmp_path):
         ml, "python train.py", code=str(tmp_path / "code"), environment_variables=variables
     )
     assert wait_for_end(ml, job.name).status == "Completed"
-    assert "early False" in log_of(ml, job.name, tmp_path / "again")
+    plain = log_of(ml, job.name, tmp_path / "again").splitlines()
+    assert any(line.startswith("early False") for line in plain)
+    # A forgotten import of a submodule fails in both.
+    assert [line for line in lines if line.startswith("modules")] == [
+        line for line in plain if line.startswith("modules")
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")

@@ -338,7 +338,7 @@ def test_a_request_whose_client_waits_no_longer_starts_nothing(tmp_path: Path) -
 
 SCRIPT = """
 import json, os, pickle, sys
-import helper
+import helper  # imports platform
 class Thing: pass
 print(json.dumps({
     "argv": sys.argv, "file": __file__, "name": __name__, "cwd": os.getcwd(), "path": sys.path[0],
@@ -356,7 +356,7 @@ def programs(
 ) -> Path:
     """A folder with the programs python and python3, below a path with a space."""
     written = tmp_path_factory.mktemp("the programs") / "bin"
-    preload.write_programs(written, preloaded.address)
+    preload.write_programs(written, preloaded.address, ["pickle", "platform"])
     return written
 
 
@@ -364,11 +364,13 @@ def programs(
 def code(tmp_path: Path) -> Path:
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / "train.py").write_text(SCRIPT)
-    (tmp_path / "job" / "helper.py").write_text("import sys\nAT_IMPORT = set(sys.modules)\n")
-    (tmp_path / "job" / "fail.py").write_text(
-        "def work():\n    raise ValueError('no rows')\n\nwork()\n"
+    (tmp_path / "job" / "helper.py").write_text(
+        "import sys\nAT_IMPORT = set(sys.modules)\nimport platform\n"
     )
-    (tmp_path / "job" / "sleeper.py").write_text(SLEEPER)
+    (tmp_path / "job" / "fail.py").write_text(
+        "import pickle, platform\n\ndef work():\n    raise ValueError('no rows')\n\nwork()\n"
+    )
+    (tmp_path / "job" / "sleeper.py").write_text(f"import pickle, platform\n{SLEEPER}")
     return tmp_path
 
 
@@ -432,12 +434,44 @@ def test_the_program_starts_an_ordinary_process_if_a_fork_would_differ(
     assert json.loads(done.stdout)["early"] is False
 
 
+EARLY = "import sys\nprint('numpy' in sys.modules)\n"
+
+
+@pytest.mark.parametrize(
+    ("code_files", "command", "early"),
+    [
+        ({"a.py": f"{EARLY}import pickle, platform.x\n"}, "python a.py", True),
+        ({"a.py": f"{EARLY}import pickle\n"}, "python a.py", False),
+        ({"a.py": f"{EARLY}import pickle\ndef f():\n  import platform\n"}, "python a.py", False),
+        ({"a.py": f"{EARLY}import pickle\n", "b.py": "import platform"}, "python a.py", False),
+        ({"a.py": f"{EARLY}import pickle, b.c\n", "b/c.py": "import platform"}, "python a.py", True),
+        ({"a.py": f"{EARLY}from b import c\n", "b/c.py": "import pickle, platform"}, "python a.py", True),
+        ({"p/__main__.py": f"{EARLY}import pickle", "p/__init__.py": "import platform"}, "python -m p", True),
+        ({"p/__main__.py": f"{EARLY}import pickle", "main.py": "import platform"}, "python -m p", True),
+        ({"p/__main__.py": f"{EARLY}import pickle", "p/__init__.py": ""}, "python -m p", False),
+    ],
+)  # fmt: skip
+def test_only_code_that_imports_the_packages_itself_is_a_fork(
+    programs: Path,
+    folder: Path,
+    tmp_path: Path,
+    code_files: dict[str, str],
+    command: str,
+    early: bool,
+) -> None:
+    for name, text in code_files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = shell(programs, folder, command, tmp_path)
+    assert done.stdout.splitlines()[:1] == [str(early)], done.stderr
+
+
 def test_the_modules_of_the_program_are_not_hidden(
     programs: Path, folder: Path, code: Path
 ) -> None:
     (code / "job" / "numpy").mkdir()
     (code / "job" / "numpy" / "__init__.py").write_text("OWN = True\n")
-    (code / "job" / "own_numpy.py").write_text("import numpy\nprint(numpy.OWN)\n")
+    (code / "job" / "own_numpy.py").write_text("import numpy, pickle, platform\nprint(numpy.OWN)\n")
     done = shell(programs, folder, "python job/own_numpy.py", code)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 

@@ -32,17 +32,21 @@ MODULES = (
     "azureml_local.online.nocode",
     "azureml_local.batch.worker",
     "azureml_local.batch.tables",
-    "sklearn.compose",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "skops.io",
+    "sklearn",
     "cloudpickle",
     "mlflow.pyfunc",
     "mlflow.sklearn",
-    "matplotlib.figure",
 )
-"""What jobs and deployments need; imported before the first of them starts."""
-OWN_IMPORT = re.compile(rb"^\s*(?:import|from)\s+(?:mlflow|pandas|sklearn)\b", re.MULTILINE)
+"""What jobs and deployments need; imported before the first of them starts.
+
+A job must not find more than its own imports would give it: no parts of packages (``skops.io``)
+that these imports do not bring.
+"""
+PACKAGES = ("mlflow", "sklearn")
+"""What the code of a job imports that starts as a fork."""
+IMPORTS = [
+    re.compile(rf"^\s*(?:import|from)\s.*\b{each}\b".encode(), re.MULTILINE) for each in PACKAGES
+]
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,12 @@ class RunningProcess:
 
 
 def uses_modules(folder: Path) -> bool:
-    """Whether the code in a folder imports modules that take seconds: MLflow, pandas, sklearn.
+    """Whether the code in a folder imports MLflow and scikit-learn, which takes seconds.
 
-    Only such code starts as a fork: for other code an ordinary process is as fast.
+    Only such code starts as a fork: other code would wait for imports that it does not need.
     """
-    return any(OWN_IMPORT.search(file.read_bytes()) for file in folder.rglob("*.py"))
+    texts = [file.read_bytes() for file in folder.rglob("*.py")]
+    return all(any(pattern.search(text) for text in texts) for pattern in IMPORTS)
 
 
 class ForkedWorkers:
@@ -117,7 +122,7 @@ class ForkedWorkers:
                 self._modules, later=self._later, env=self.env, log=self._log, idle=IDLE_SECONDS
             )
             if self._preloaded is not None and self.programs is not None:
-                preload.write_programs(self.programs, self._preloaded.address)
+                preload.write_programs(self.programs, self._preloaded.address, PACKAGES)
         return self._preloaded.address if self._preloaded is not None else None
 
     def import_all(self) -> None:

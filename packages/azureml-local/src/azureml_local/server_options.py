@@ -119,8 +119,8 @@ def server_options(command: Command) -> Command:
         default=True,
         show_default=True,
         envvar="AZUREML_LOCAL_FORK_JOBS",
-        help="Start code of jobs that imports MLflow, pandas or scikit-learn as a fork of a "
-        "process that has imported them (Linux).",
+        help="Start code of jobs that imports MLflow and scikit-learn as a fork of a process that "
+        "has imported them (Linux).",
     )
     @wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:

@@ -38,7 +38,7 @@ LABEL = (
     r"/{kind}/(?:azureml:)?([^/]+)/labels/(?:latest|default)$"
     r"|^(?:azureml:)?([^/:@]+)@(?:latest|default)$"
 )
-SLOW_PACKAGES = re.compile(r"\b(?:mlflow|pandas|scikit-learn)\b")
+SLOW_PACKAGES = re.compile(r"\b(?:mlflow|scikit-learn)\b")
 """Packages whose import takes seconds, in a conda file: jobs that import them will follow."""
 # The names under which the SDK registers assets without a name.
 ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", components.ANONYMOUS)

@@ -102,6 +102,7 @@ def popen(
     stderr: int | None = None,
     timeout: float = 60.0,
     imports: Imports = "some",
+    requires: Sequence[str] = (),
 ) -> Process:
     """Run ``python -m MODULE ARGS`` or ``python SCRIPT ARGS`` as a fork of a preloaded process.
 
@@ -115,6 +116,7 @@ def popen(
         stderr: the same for its errors.
         timeout: seconds to wait for the preloaded process, which responds between two imports.
         imports: the modules that the fork waits for.
+        requires: packages that the code of the program must import itself.
 
     Returns:
         The process. It ends when this process does.
@@ -127,6 +129,7 @@ def popen(
         env=dict(os.environ if env is None else env),
         cwd=os.path.abspath(cwd or Path.cwd()),  # noqa: PTH100 - does not resolve links
         imports=imports,
+        requires=list(requires),
         attributes=inherited_attributes(),
     )
     connection, answer = _send(address, request, (stdin, stdout, stderr), timeout)
@@ -144,6 +147,7 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 60.0,
     imports: Imports = "some",
+    requires: Sequence[str] = (),
 ) -> int:
     """Run a command as a fork in place of this process: its streams, its signals, its end.
 
@@ -155,7 +159,9 @@ def run(
     Raises:
         Refused: as :func:`popen`.
     """
-    process = popen(address, argv, env=env, stdin=0, timeout=timeout, imports=imports)
+    process = popen(
+        address, argv, env=env, stdin=0, timeout=timeout, imports=imports, requires=requires
+    )
     for signum in PASSED_ON:
         signal.signal(signum, lambda number, frame: process.send_signal(number))
     code = process.wait()

@@ -1,6 +1,7 @@
-"""The program ``python`` of a folder on the PATH: ``_program.py ADDRESS PYTHON [ARGUMENT...]``.
+"""A program ``python`` on the PATH: ``_program.py ADDRESS PACKAGES PYTHON [ARGUMENT...]``.
 
-It runs a script, or a module of the working folder, as a fork of the preloaded process at ADDRESS.
+It runs a script, or a module of the working folder, as a fork of the preloaded process at ADDRESS,
+if its code imports the PACKAGES.
 Everything else, and what the preloaded process refuses, it runs with the interpreter PYTHON. It
 runs in isolated mode without the folder of installed packages, because it must start fast.
 """
@@ -19,14 +20,14 @@ IMPORT_SECONDS = 300.0
 
 def main(argv: list[str]) -> NoReturn:
     """Run the command line, and exit as it does."""
-    address, python, *arguments = argv[1:]
+    address, packages, python, *arguments = argv[1:]
     if arguments[:1] == ["-u"]:  # the preloaded process is unbuffered
         del arguments[0]
     if _is_own_code(arguments) and not _has_more_streams():
-        code = _run_fork(address, [python, *arguments])
+        code = _run_fork(address, packages.split(), [python, *arguments])
         if code is not None:
             sys.exit(code)
-    os.execv(python, [python, *argv[3:]])  # noqa: S606 - this process becomes the interpreter
+    os.execv(python, [python, *argv[4:]])  # noqa: S606 - this process becomes the interpreter
 
 
 def _is_own_code(arguments: list[str]) -> bool:
@@ -50,13 +51,13 @@ def _is_inherited(number: int) -> bool:
         return False
 
 
-def _run_fork(address: str, argv: list[str]) -> int | None:
+def _run_fork(address: str, packages: list[str], argv: list[str]) -> int | None:
     """Run a fork to its end; returns its exit code, None if it is refused."""
     sys.path.append(str(Path(__file__).parents[2]))
     from child_processes import preload
 
     try:
-        return preload.run(address, argv, imports="all", timeout=IMPORT_SECONDS)
+        return preload.run(address, argv, imports="all", requires=packages, timeout=IMPORT_SECONDS)
     except preload.Refused:  # its log has the reason
         return None
 

@@ -70,6 +70,7 @@ class Request:
         env: its environment.
         cwd: its folder.
         imports: the modules that it waits for.
+        requires: packages that its code must import itself.
         attributes: what a process inherits from its parent; see :func:`inherited_attributes`.
     """
 
@@ -77,6 +78,7 @@ class Request:
     env: dict[str, str]
     cwd: str
     imports: Imports = "some"
+    requires: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
 
     def to_packet(self) -> bytes:

@@ -25,6 +25,7 @@ from collections import deque
 from pathlib import Path
 
 from child_processes.preload import _process
+from child_processes.preload._imports import missing_imports
 from child_processes.preload._protocol import (
     LATER,
     LONGEST_PACKET,
@@ -203,6 +204,8 @@ def _refusal_reason(request: Request) -> str:
         return f"the imports started threads: {threading.enumerate()}"
     script = "" if request.argv[1] == "-m" else request.argv[1]
     folder = Path(request.cwd, script).resolve().parent if script else Path(request.cwd)
+    if missing := missing_imports(request.argv[1:], Path(request.cwd), request.requires):
+        return f"the code does not import {', '.join(missing)}"
     if hidden := _find_hidden_module(folder):
         return f"{folder} has a module {hidden} of its own"
     return ""

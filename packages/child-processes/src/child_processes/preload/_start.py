@@ -91,7 +91,7 @@ def start(
     return Preloaded(address, process)
 
 
-def write_programs(folder: Path, address: Path) -> None:
+def write_programs(folder: Path, address: Path, requires: Iterable[str]) -> None:
     """Write programs ``python`` and ``python3`` that run the code of their caller as forks.
 
     For a script, or for a module in the working folder, the program asks the preloaded process for
@@ -100,10 +100,11 @@ def write_programs(folder: Path, address: Path) -> None:
     Args:
         folder: for the programs; put it first on the PATH.
         address: of the preloaded process.
+        requires: packages that the code must import itself; see :func:`preload.popen`.
     """
     # -I -S: it imports the standard library only, and nothing of the working folder.
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("_program.py"))]
-    line = shlex.join([*command, str(address), sys.executable])
+    line = shlex.join([*command, str(address), " ".join(requires), sys.executable])
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("python", "python3"):
         file = folder / f".{name}"
