@@ -318,7 +318,7 @@ def _check_data(ml: Any, ledger: Ledger, most: int) -> None:
 def _check_blobs(ml: Any, ledger: Ledger) -> None:
     with container(ml) as store:
         there = {each.name for each in store.list_blobs()}
-        for name, digests in ledger.blobs.items():
+        for name, digests in list(ledger.blobs.items()):
             if name not in there:
                 if ledger.counts["blocks"] >= len(ledger.blobs) * 4:
                     ledger.report(f"{name} is not there")
@@ -337,7 +337,7 @@ def _check_deployments(ml: Any, ledger: Ledger) -> None:
 
     endpoint = ml.online_endpoints.get("drill-endpoint")
     key = ml.online_endpoints.get_keys("drill-endpoint").primary_key
-    for name, revision in ledger.deployments.items():
+    for name, revision in list(ledger.deployments.items()):
         actual = ml.online_deployments.get(name, "drill-endpoint")
         if int(actual.tags["revision"]) < revision:
             ledger.report(f"{name} has revision {actual.tags}, acknowledged was {revision}")
