@@ -124,7 +124,7 @@ async def _preloaded_programs(runner: Runner, code: Path) -> list[Path]:
     programs = runner.workers.programs
     if programs is None or not await asyncio.to_thread(uses_modules, code):
         return []
-    return [programs] if await asyncio.to_thread(runner.workers.preload) else []
+    return [programs] if runner.workers.preload() else []
 
 
 def _is_parallel(properties: JobProperties) -> bool:

@@ -13,11 +13,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from child_processes.preload._protocol import LONGEST_PACKET, Imports, Request, inherited_attributes
 
 KILLED = -signal.SIGKILL
+CONNECT_SECONDS = 5.0
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -132,7 +132,11 @@ def popen(
         requires=list(requires),
         attributes=inherited_attributes(),
     )
-    connection, answer = _send(address, request, (stdin, stdout, stderr), timeout)
+    connection = _send(address, request, (stdin, stdout, stderr), timeout)
+    try:
+        answer = json.loads(connection.recv(LONGEST_PACKET) or b'{"refused": "it has ended"}')
+    except OSError as error:
+        answer = {"refused": str(error)}
     if "refused" in answer:
         connection.close()
         raise Refused(f"{address}: {answer['refused']}")
@@ -171,14 +175,14 @@ def run(
     return code
 
 
-def import_all(address: str | os.PathLike[str], timeout: float = 60.0) -> None:
-    """Tell a preloaded process that processes will need all of its modules.
+def import_all(address: str | os.PathLike[str]) -> None:
+    """Tell a preloaded process that processes will need all of its modules; does not wait.
 
     Raises:
         Refused: the preloaded process does not exist.
     """
     request = Request(argv=[], env={}, cwd="/", imports="all")
-    _send(address, request, (None, None, None), timeout)[0].close()
+    _send(address, request, (None, None, None), CONNECT_SECONDS).close()
 
 
 def _send(
@@ -186,8 +190,8 @@ def _send(
     request: Request,
     streams: tuple[int | None, int | None, int | None],
     timeout: float,
-) -> tuple[socket.socket, dict[str, Any]]:
-    """Send a request; returns the connection and the response.
+) -> socket.socket:
+    """Send a request and return the connection.
 
     Raises:
         Refused: there is no preloaded process.
@@ -203,10 +207,9 @@ def _send(
     try:
         connection.connect(os.fspath(address))
         socket.send_fds(connection, [request.to_packet()], descriptors)
-        answer = json.loads(connection.recv(LONGEST_PACKET) or b'{"refused": "it has ended"}')
     except OSError as error:
         connection.close()
         raise Refused(f"{address}: {error}") from None
     finally:
         os.close(nothing)
-    return connection, answer
+    return connection
