@@ -218,6 +218,28 @@ def test_a_different_process_is_refused(
         preload.popen(preloaded.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
 
 
+def test_no_fork_has_half_of_a_module(tmp_path: Path) -> None:
+    """A package whose import fails once, as azureml-mlflow's does if its server answers late."""
+    package = tmp_path / "late"
+    package.mkdir()
+    (package / "part.py").write_text("")
+    (package / "__init__.py").write_text("import late.part\nraise TimeoutError\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    started = preload.start(["late"], env=env, log=tmp_path / "log")
+    assert started is not None
+    try:
+        with pytest.raises(preload.Refused, match="late"):
+            preload.popen(
+                started.address,
+                [sys.executable, "-m", "late"],
+                env=env,
+                cwd=tmp_path,
+                imports="all",
+            )
+    finally:
+        started.stop()
+
+
 def test_each_step_may_have_its_own_azure_cli_folder(
     preloaded: preload.Preloaded, folder: Path
 ) -> None:

@@ -56,6 +56,7 @@ class Server:
         self._first = frozenset(modules)
         self._modules = deque(modules)
         self._later = later
+        self._failed = ""
         self._connections: dict[int, socket.socket] = {}  # by process id
         self._selector = selectors.DefaultSelector()
         self._wakeup, waker = socket.socketpair()
@@ -87,7 +88,7 @@ class Server:
                 else:
                     self._kill(key.data)
             if self._modules:
-                _import(self._modules.popleft())
+                self._import_next()
 
     def _handle(self, connection: socket.socket) -> None:
         packet, streams, _, _ = socket.recv_fds(connection, LONGEST_PACKET, STREAMS)
@@ -99,8 +100,11 @@ class Server:
             self._modules.extend(self._later)
             self._later = []
         while request.argv and self._modules and not self._is_ready(request):
-            _import(self._modules.popleft())
+            self._import_next()
         reason = _refusal_reason(request)
+        if request.argv and self._failed:
+            # A fork would have half of the module's parts, and could not import it again.
+            reason = reason or f"the import of {self._failed} failed"
         if _is_closed(connection):  # its client waits no longer, and starts an ordinary process
             connection.close()
         elif reason or not request.argv:
@@ -112,6 +116,11 @@ class Server:
             self._fork(request, streams, connection)
         for stream in streams:
             os.close(stream)
+
+    def _import_next(self) -> None:
+        name = self._modules.popleft()
+        if not _import(name):
+            self._failed = name
 
     def _is_ready(self, request: Request) -> bool:
         """Whether the modules that a fork waits for are imported."""
@@ -177,14 +186,17 @@ def _answer(connection: socket.socket, answer: dict[str, object]) -> None:
         connection.send(json.dumps(answer).encode())
 
 
-def _import(name: str) -> None:
+def _import(name: str) -> bool:
+    """Import a module; false if it began and failed. A missing module is left out."""
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             traceback.print_exc()  # the module exists, and one of its imports is missing
-    except Exception:  # noqa: BLE001 - the fork will import it again and report it
+    except Exception:  # noqa: BLE001 - an ordinary process will import it again and report it
         traceback.print_exc()
+        return False
+    return True
 
 
 def _refusal_reason(request: Request) -> str:
