@@ -340,6 +340,27 @@ def test_a_fork_waits_for_all_modules_if_it_needs_them(tmp_path: Path) -> None:
     preloaded.stop()
 
 
+def test_a_hint_does_not_wait_for_an_import(tmp_path: Path) -> None:
+    wait = "import os, time\nwhile not os.path.exists({0!r}): time.sleep(0.01)\n"
+    (tmp_path / "slow.py").write_text(wait.format(str(tmp_path / "go")))
+    (tmp_path / "last.py").write_text("")
+    (tmp_path / "shown.py").write_text("import sys\nprint('last' in sys.modules)\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    preloaded = preload.start(["slow"], later=["last"], env=env, log=tmp_path / "log")
+    assert preloaded is not None
+    preload.import_all(preloaded.address)  # its caller may be what the import waits for
+    (tmp_path / "go").touch()
+    with (tmp_path / "out").open("w+") as file:
+        process = preload.popen(
+            preloaded.address, [sys.executable, "-m", "shown"], env=env, cwd=tmp_path,
+            stdout=file.fileno(), imports="all",
+        )  # fmt: skip
+        assert process.wait(60) == 0
+        file.seek(0)
+        assert file.read() == "True\n"
+    preloaded.stop()
+
+
 def test_a_request_whose_client_waits_no_longer_starts_nothing(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(3)\n")
     (tmp_path / "mark.py").write_text("import sys\nopen(sys.argv[1], 'w').close()\n")
