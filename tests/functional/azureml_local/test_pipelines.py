@@ -370,7 +370,7 @@ def test_a_pipeline_in_a_pipeline(ml, tmp_path):
     assert download(ml, created.name, "direct", tmp_path / "d") == {"n.txt": "7\n"}
     steps = children_of(ml, created.name)
     assert set(steps) == {"first", "last"}
-    assert set(children_of(ml, steps["first"].name)) == {"made"}
+    assert set(children_of(ml, steps["first"].name)) == {"created"}
 
 
 def test_child_jobs_through_the_sdk(ml):
