@@ -267,7 +267,7 @@ def _mlflow_processes(local) -> set[int]:
     return {
         fork.pid
         for child in _children(psutil.Process(local.process.pid))
-        if "mlflow.pyfunc" in _command(child)
+        if "mlflow.sklearn" in _command(child)
         for fork in _children(child)
         if "/mlflow/" in _folder(fork)
     }

@@ -55,7 +55,7 @@ class Server:
     mlflow: MlflowServer
 
     def __post_init__(self) -> None:
-        workers = ForkedWorkers(env={}, log=self.state.data / "preloaded.log")
+        workers = ForkedWorkers([], env={}, log=self.state.data / "preloaded.log")
         self.runner = Runner(self.state, self.mlflow, workers, {})
         self.workspace = self.state.workspace_by_name("s", "local", "dev")
 

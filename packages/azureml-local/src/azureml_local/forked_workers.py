@@ -1,10 +1,10 @@
 """Python processes that start with their slow imports done.
 
 Importing MLflow or scikit-learn takes seconds of processor time. A fork of a preloaded process
-(:mod:`child_processes.preload`) takes milliseconds and shares its memory. A server has one
-preloaded process: for the MLflow servers, and for jobs, deployments and batch workers that use the
-server's own interpreter. It is created on first use, and ends after 15 minutes without forks and
-requests.
+(:mod:`child_processes.preload`) takes milliseconds and shares its memory. A server has two
+preloaded processes: one for the MLflow servers and for jobs, one for the workers of online and
+batch deployments. They are for processes that use the server's own interpreter, are created on
+first use, and end after 15 minutes without forks and requests.
 """
 
 from __future__ import annotations
@@ -27,23 +27,26 @@ from child_processes.preload import Imports
 IDLE_SECONDS = 900.0
 FIRST_MODULES = ("mlflow",)
 """What an MLflow server needs, which each workspace has."""
-MODULES = (
-    "azureml_local.online.scorer",
-    "azureml_local.online.nocode",
-    "azureml_local.batch.worker",
-    "azureml_local.batch.tables",
-    "sklearn",
-    "cloudpickle",
-    "mlflow.pyfunc",
-    "mlflow.sklearn",
-)
-"""What jobs and deployments need; imported before the first of them starts.
+JOB_MODULES = ("sklearn", "mlflow.pyfunc", "mlflow.sklearn")
+"""What jobs need; imported before the first of them starts.
 
 A job must not find more than its own imports would give it: no parts of packages (``skops.io``)
 that these imports do not bring.
 """
 PACKAGES = ("mlflow", "sklearn")
 """What the code of a job imports that starts as a fork."""
+SCORING_MODULES = (
+    "azureml_local.online.scorer",
+    "azureml_local.online.nocode",
+    "azureml_local.batch.worker",
+    "azureml_local.batch.tables",
+    "pandas",
+    "sklearn.linear_model",
+    "skops.io",
+    "cloudpickle",
+    "mlflow.pyfunc",
+)
+"""What most deployments need. Only those with a scoring script wait for the last."""
 IMPORTS = [
     re.compile(rf"^\s*(?:import|from)\s.*\b{each}\b".encode(), re.MULTILINE) for each in PACKAGES
 ]
@@ -90,8 +93,8 @@ class ForkedWorkers:
 
     def __init__(
         self,
-        modules: Iterable[str] = FIRST_MODULES,
-        later: Iterable[str] = MODULES,
+        modules: Iterable[str],
+        later: Iterable[str] = (),
         *,
         env: Mapping[str, str],
         log: Path,

@@ -33,7 +33,7 @@ from azureml_local.batch.invocation import Invocations
 from azureml_local.endpoints import ONLINE
 from azureml_local.errors import LocalError
 from azureml_local.files import write_text
-from azureml_local.forked_workers import ForkedWorkers
+from azureml_local.forked_workers import FIRST_MODULES, JOB_MODULES, SCORING_MODULES, ForkedWorkers
 from azureml_local.identity import auth, cloud_metadata, pipeline_logins
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import JOB_VARIABLES, Runner
@@ -97,10 +97,16 @@ class Server:
         )
         self.environment = cloud_metadata.client_environment(self.state, authorities)
         self.routes = Routes(data)
+        variables = _worker_environment(self.environment)
         self._workers = ForkedWorkers(
-            env=_worker_environment(self.environment),
-            log=data / "preloaded.log",
+            FIRST_MODULES,
+            JOB_MODULES,
+            env=variables,
+            log=data / "jobs.log",
             programs=data / "preloaded" if options.fork_jobs else None,
+        )
+        self._scoring_workers = ForkedWorkers(
+            SCORING_MODULES, env=variables, log=data / "scoring.log"
         )
         self._tracking = tracking.Tracking(self.state, self._workers)
         self._runner = Runner(
@@ -111,10 +117,10 @@ class Server:
             isolation=options.isolation,
             interpreter=options.interpreter,
         )
-        self._serving = Serving(self._workers)
+        self._serving = Serving(self._scoring_workers)
         self.state.on_workspace_used = self._tracking.start_server
         # A deployment or a job will follow: its imports are done before it is created.
-        self.state.on_model_registered = self._workers.import_all
+        self.state.on_model_registered = self._scoring_workers.import_all
         if self._runner.interpreters is None and options.fork_jobs:
             self.state.on_environment_registered = self._workers.import_all
         self.state.before_workspace_delete = self._stop_workspace
@@ -134,7 +140,7 @@ class Server:
         mlflow_routes.register(self.routes, self.state, self._tracking)
         artifacts.register(self.routes, self.state)
         job_routes.register(self.routes, self.state, self._runner)
-        self._batch = Invocations(self.state, self._runner)
+        self._batch = Invocations(self.state, self._runner, self._scoring_workers)
         batch_routes.register(self.routes, self.state, self._batch, self._operations)
         self._online.register(self.routes)
         self._schedules = Schedules(self.state, self._runner)
@@ -187,6 +193,7 @@ class Server:
         self._az.stop()
         await self._tracking.stop()
         self._workers.stop()
+        self._scoring_workers.stop()
         self.state.store.close()
         shutil.rmtree(self.state.sockets, ignore_errors=True)
 

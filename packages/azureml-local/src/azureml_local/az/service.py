@@ -42,7 +42,7 @@ class AzService:
         """Configure the process; it is not started yet."""
         self._data = data
         self._env = {**os.environ, **env}
-        self._workers = ForkedWorkers(_MODULES, (), env=self._env, log=data / "az.log")
+        self._workers = ForkedWorkers(_MODULES, env=self._env, log=data / "az.log")
 
     def register(self, routes: Routes) -> None:
         """Add the operations of this module."""

@@ -24,6 +24,7 @@ from azureml_local.batch.invocation_data import (
 from azureml_local.batch.settings import parse_settings
 from azureml_local.endpoints import Deployment
 from azureml_local.errors import BadRequest
+from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
 from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.records import Job
@@ -90,13 +91,14 @@ class _Invocation:
 class Invocations:
     """Creates and runs the jobs of batch endpoints."""
 
-    def __init__(self, state: State, runner: Runner) -> None:
+    def __init__(self, state: State, runner: Runner, workers: ForkedWorkers) -> None:
         self._state = state
         self._runner = runner
+        self._workers = workers
 
     def import_modules(self) -> None:
         """Import what workers need: an invocation will follow."""
-        self._runner.workers.import_all()
+        self._workers.import_all()
 
     def submit(self, endpoint: str, deployment: Deployment, call: dict[str, Any]) -> Resource:
         """Create the job of an invocation and run it in the background.
@@ -239,7 +241,7 @@ class Invocations:
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
                 extra = {"AZUREML_RUN_ID": child.name}
                 own_process = "script" in spec or "python" in spec
-                if not own_process and (address := runner.workers.preload()) is not None:
+                if not own_process and (address := self._workers.preload()) is not None:
                     extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
                     child, command, folder=folder, log=log, variables=extra
