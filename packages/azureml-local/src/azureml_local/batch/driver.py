@@ -33,6 +33,8 @@ SCORER = ("model", "code", "script", "entry_script", "arguments", "logging_level
 """The fields of the specification that a worker needs."""
 START_SECONDS = 300.0
 END_SECONDS = 0.5
+EXIT_SECONDS = 60.0
+"""How long a process that has closed its socket may take to exit."""
 SUFFIXES = (".csv", ".parquet")
 """The files that an MLflow model without code scores; a script gets every file."""
 
@@ -72,7 +74,7 @@ class Worker:
             self.end()
             raise WorkerNotReady(f"the worker process is not ready: {error}") from None
         except WorkerEnded:
-            self.end()
+            self.end(EXIT_SECONDS)  # it may still write a traceback
             code = self.process.returncode
             # After an exception, its traceback is the end of the log.
             reason = "" if code == 1 else f"the worker process ended with exit code {code}"
