@@ -120,7 +120,7 @@ class Server:
         self._serving = Serving(self._scoring_workers)
         self.state.on_workspace_used = self._tracking.start_server
         # A deployment or a job will follow: its imports are done before it is created.
-        self.state.on_model_registered = self._scoring_workers.import_all
+        self.state.on_model_stored = self._scoring_workers.import_all
         if self._runner.interpreters is None and options.fork_jobs:
             self.state.on_environment_registered = self._workers.import_all
         self.state.before_workspace_delete = self._stop_workspace

@@ -180,7 +180,7 @@ class State:
         self.secret = self.store.setting("secret") or secrets.token_urlsafe(32)
         self.store.set_setting("secret", self.secret)
         self.sockets = self._sockets()
-        self.on_model_registered: Callable[[], None] = lambda: None
+        self.on_model_stored: Callable[[], None] = lambda: None
         self.on_environment_registered: Callable[[], None] = lambda: None
         self.on_workspace_used: Callable[[Workspace], None] = lambda workspace: None
         self.before_workspace_delete: Callable[[Workspace], Awaitable[None]] = _do_nothing

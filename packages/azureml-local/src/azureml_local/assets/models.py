@@ -34,7 +34,7 @@ def prepare_model(workspace: Workspace, properties: dict[str, Any]) -> dict[str,
             target="modelType",
         )
     if mlmodel.is_file():
-        workspace.state.on_model_registered()
+        workspace.state.on_model_stored()
     return {**properties, "modelUri": uri, "flavors": _read_flavors(mlmodel)}
 
 

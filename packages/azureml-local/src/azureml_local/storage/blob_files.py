@@ -26,6 +26,8 @@ from azureml_local.files import inside
 from azureml_local.state import State
 
 CHUNK = 1 << 20
+MLMODEL = "MLmodel"
+"""The file that each MLflow model has."""
 KIND = "blobs"
 META = "x-ms-meta-"
 
@@ -108,6 +110,8 @@ def publish(state: State, blob: Blob, finished: Path, headers: dict[str, str]) -
         finished.chmod(0o600)
         state.store.put(blob.account, KIND, blob.name, "", {"contents": contents})
         finished.replace(blob.path)
+        if blob.path.name == MLMODEL:
+            state.on_model_stored()
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise Conflict(
             f"{blob.path.name}: azureml-local stores blobs as files, so a blob cannot have the "
