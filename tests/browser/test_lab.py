@@ -60,6 +60,8 @@ async path => {
 }
 """
 """Closes all documents without saving them, and opens one."""
+DISPOSED = "Disposed"
+"""JupyterLab's error of a session that is still starting when its notebook is closed."""
 CLOSED = "Canceled future for"
 """JupyterLab's error when a notebook is closed while its kernel starts."""
 LONG = 90_000
@@ -128,7 +130,7 @@ class Window:
             self.errors.append(message.text)
 
     def _add_error(self, error: Error) -> None:
-        if CLOSED not in str(error):
+        if CLOSED not in str(error) and str(error) != DISPOSED:
             self.errors.append(str(error))
 
     def close(self) -> None:
