@@ -240,6 +240,13 @@ def test_no_fork_has_half_of_a_module(tmp_path: Path) -> None:
         started.stop()
 
 
+def test_a_folder_that_is_missing_is_refused(preloaded: preload.Preloaded, folder: Path) -> None:
+    argv, env = [sys.executable, "-m", "probe"], {**os.environ, "PYTHONPATH": str(folder)}
+    with pytest.raises(preload.Refused, match="no-such-folder"):
+        preload.popen(preloaded.address, argv, env=env, cwd=folder / "no-such-folder")
+    assert preloaded.alive
+
+
 def test_each_step_may_have_its_own_azure_cli_folder(
     preloaded: preload.Preloaded, folder: Path
 ) -> None:

@@ -179,6 +179,8 @@ def _is_closed(connection: socket.socket) -> bool:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:
         return False
+    except OSError:
+        return True
 
 
 def _answer(connection: socket.socket, answer: dict[str, object]) -> None:
@@ -216,10 +218,13 @@ def _refusal_reason(request: Request) -> str:
         return f"the imports started threads: {threading.enumerate()}"
     script = "" if request.argv[1] == "-m" else request.argv[1]
     folder = Path(request.cwd, script).resolve().parent if script else Path(request.cwd)
-    if missing := missing_imports(request.argv[1:], Path(request.cwd), request.requires):
-        return f"the code does not import {', '.join(missing)}"
-    if hidden := _find_hidden_module(folder):
-        return f"{folder} has a module {hidden} of its own"
+    try:
+        if missing := missing_imports(request.argv[1:], Path(request.cwd), request.requires):
+            return f"the code does not import {', '.join(missing)}"
+        if hidden := _find_hidden_module(folder):
+            return f"{folder} has a module {hidden} of its own"
+    except OSError as error:  # the folder cannot be read: an ordinary process reports it
+        return str(error)
     return ""
 
 
