@@ -240,6 +240,24 @@ def test_no_fork_has_half_of_a_module(tmp_path: Path) -> None:
         started.stop()
 
 
+def test_a_variable_that_an_import_sets_is_no_difference(tmp_path: Path) -> None:
+    (tmp_path / "setting.py").write_text("import os\nos.environ['MPLCONFIGDIR'] = '/tmp/x'\n")
+    (tmp_path / "shown.py").write_text("import os\nprint(os.environ.get('MPLCONFIGDIR'))\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env.pop("MPLCONFIGDIR", None)
+    preloaded = preload.start(["setting"], env=env, log=tmp_path / "log")
+    assert preloaded is not None
+    with (tmp_path / "out").open("w+") as file:
+        process = preload.popen(
+            preloaded.address, [sys.executable, "-m", "shown"], env=env, cwd=tmp_path,
+            stdout=file.fileno(), imports="all",
+        )  # fmt: skip
+        assert process.wait(60) == 0
+        file.seek(0)
+        assert file.read() == "None\n"
+    preloaded.stop()
+
+
 def test_a_folder_that_is_missing_is_refused(preloaded: preload.Preloaded, folder: Path) -> None:
     argv, env = [sys.executable, "-m", "probe"], {**os.environ, "PYTHONPATH": str(folder)}
     with pytest.raises(preload.Refused, match="no-such-folder"):

@@ -36,6 +36,8 @@ from child_processes.preload._protocol import (
 
 STREAMS = 3
 SUFFIXES = (".py", ".so", ".pyc")
+VARIABLES = import_time_variables(os.environ)
+"""Before the imports: matplotlib sets one of them if its folder cannot be written."""
 
 
 class Forked(Exception):
@@ -207,10 +209,11 @@ def _refusal_reason(request: Request) -> str:
         return ""
     if request.argv[0] != sys.executable or not _is_program(request.argv[1:]):
         return f"the command must be {sys.executable} -m MODULE, or {sys.executable} SCRIPT"
-    mine, theirs = import_time_variables(os.environ), import_time_variables(request.env)
-    if mine != theirs:
-        names = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
-        return f"other values of {', '.join(names)}"
+    theirs = import_time_variables(request.env)
+    if theirs != VARIABLES:
+        names = {*VARIABLES, *theirs}
+        different = sorted(name for name in names if VARIABLES.get(name) != theirs.get(name))
+        return f"other values of {', '.join(different)}"
     attributes = inherited_attributes()
     if different := [name for name in attributes if attributes[name] != request.attributes[name]]:
         return f"another value of {', '.join(different)}"
