@@ -98,6 +98,20 @@ def imported(preloaded: preload.Preloaded, folder: Path) -> bool:
     return bool(json.loads(output.read_text())["early"] == [True, True])
 
 
+def output_of_all(
+    preloaded: preload.Preloaded, module: str, folder: Path, env: dict[str, str]
+) -> str:
+    """What a module prints in a fork that waits for all imports."""
+    with (folder / "out").open("w+") as file:
+        process = preload.popen(
+            preloaded.address, [sys.executable, "-m", module], env=env, cwd=folder,
+            stdout=file.fileno(), imports="all",
+        )  # fmt: skip
+        assert process.wait(60) == 0
+        file.seek(0)
+        return file.read()
+
+
 def up(output: Path) -> None:
     """Wait until the sleeper is running."""
     deadline = time.monotonic() + 90
@@ -247,14 +261,7 @@ def test_a_variable_that_an_import_sets_is_no_difference(tmp_path: Path) -> None
     env.pop("MPLCONFIGDIR", None)
     preloaded = preload.start(["setting"], env=env, log=tmp_path / "log")
     assert preloaded is not None
-    with (tmp_path / "out").open("w+") as file:
-        process = preload.popen(
-            preloaded.address, [sys.executable, "-m", "shown"], env=env, cwd=tmp_path,
-            stdout=file.fileno(), imports="all",
-        )  # fmt: skip
-        assert process.wait(60) == 0
-        file.seek(0)
-        assert file.read() == "None\n"
+    assert output_of_all(preloaded, "shown", tmp_path, env) == "None\n"
     preloaded.stop()
 
 
@@ -354,14 +361,7 @@ def test_a_fork_waits_for_all_modules_if_it_needs_them(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
     preloaded = preload.start(names, env=env, log=tmp_path / "log")
     assert preloaded is not None
-    with (tmp_path / "out").open("w+") as file:
-        process = preload.popen(
-            preloaded.address, [sys.executable, "-m", "count"], env=env, cwd=tmp_path,
-            stdout=file.fileno(), imports="all",
-        )  # fmt: skip
-        assert process.wait(60) == 0
-        file.seek(0)
-        assert int(file.read()) == len(names)
+    assert int(output_of_all(preloaded, "count", tmp_path, env)) == len(names)
     preloaded.stop()
 
 
@@ -375,14 +375,7 @@ def test_a_hint_does_not_wait_for_an_import(tmp_path: Path) -> None:
     assert preloaded is not None
     preload.import_all(preloaded.address)  # its caller may be what the import waits for
     (tmp_path / "go").touch()
-    with (tmp_path / "out").open("w+") as file:
-        process = preload.popen(
-            preloaded.address, [sys.executable, "-m", "shown"], env=env, cwd=tmp_path,
-            stdout=file.fileno(), imports="all",
-        )  # fmt: skip
-        assert process.wait(60) == 0
-        file.seek(0)
-        assert file.read() == "True\n"
+    assert output_of_all(preloaded, "shown", tmp_path, env) == "True\n"
     preloaded.stop()
 
 

@@ -101,7 +101,8 @@ def bind_outputs(
         if named.get("assetName"):  # the data asset of the pipeline's output, not the step's
             fields["assetName"] = named["assetName"]
             fields.pop("assetVersion", None)
-            fields.update({key: named[key] for key in ("assetVersion",) if named.get(key)})
+            if named.get("assetVersion"):
+                fields["assetVersion"] = named["assetVersion"]
         inputs.check_output(fields)
         resolved_outputs[name] = fields
     return resolved_outputs, bindings
