@@ -7,8 +7,12 @@ preloaded process, or when it refuses, the kernel starts the ordinary way.
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
+import time
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
@@ -19,9 +23,13 @@ from child_processes import preload
 from nbrelease import preloaded, sdk_secrets
 from nbrelease.runbook import secret_receiver
 
+EXIT_POLL_SECONDS = 0.01
+SHUTDOWN_SECONDS = 1.0
+"""Until a kernel that was asked to shut down is interrupted: it may be running a cell."""
 
-class ClientWithoutHeartbeat(AsyncKernelClient):  # type: ignore[misc]
-    """A kernel client without a heartbeat.
+
+class KernelClient(AsyncKernelClient):  # type: ignore[misc]
+    """Jupyter's client without its waiting times, and without a heartbeat.
 
     papermill asks the manager whether the kernel's process is alive. The last heartbeat waits a
     second for a kernel that has already ended.
@@ -30,6 +38,36 @@ class ClientWithoutHeartbeat(AsyncKernelClient):  # type: ignore[misc]
     def start_channels(self, *args: bool, **options: bool) -> None:
         """Open all channels except the heartbeat."""
         super().start_channels(*args, **{**options, "hb": False})
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel is idle after a request.
+
+        Jupyter's client waits until no message has arrived for 0.2 s.
+
+        Raises:
+            RuntimeError: the kernel has died, or is not ready after ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+        while not await self._is_idle_after(self.kernel_info()):
+            if not await self.is_alive():
+                raise RuntimeError("the kernel died before it was ready")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the kernel was not ready after {timeout:g} seconds")
+
+    async def _is_idle_after(self, request: str) -> bool:
+        """Whether the reply to a kernel info request and its last message arrive."""
+        try:
+            reply = await self.get_shell_msg(timeout=1)
+            while True:
+                message = await self.get_iopub_msg(timeout=0.05)
+                if (
+                    message["parent_header"].get("msg_id") == request
+                    and message["content"].get("execution_state") == "idle"
+                ):
+                    self._handle_kernel_info_reply(reply)
+                    return True
+        except Empty:  # messages of a kernel are lost until its client is connected
+            return False
 
 
 class PreloadedProvisioner(LocalProvisioner):  # type: ignore[misc]
@@ -61,7 +99,25 @@ class KernelManager(AsyncKernelManager):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         """Create a manager; the options are Jupyter's."""
-        super().__init__(client_factory=ClientWithoutHeartbeat, **options)
+        super().__init__(client_factory=KernelClient, **options)
         self.provisioner = PreloadedProvisioner(
             kernel_id="", kernel_spec=self.kernel_spec, parent=self
         )
+
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        """Request the shutdown before the kernel is interrupted.
+
+        Jupyter's manager interrupts it first. A kernel whose last cell is just ending can then
+        miss the request, and is killed after seconds. It looks every 0.1 s whether the kernel has
+        exited, too.
+        """
+        if not now and await self.is_alive():
+            await self.request_shutdown(restart)
+            deadline = time.monotonic() + SHUTDOWN_SECONDS
+            while await self.is_alive() and time.monotonic() < deadline:
+                await asyncio.sleep(EXIT_POLL_SECONDS)
+        if await self.is_alive():
+            await super().shutdown_kernel(now, restart)
+        else:
+            await self.provisioner.wait()
+            await self.cleanup_resources(restart)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from child_processes import preload
 from nbrelease.cli import main
@@ -162,3 +164,22 @@ def test_without_a_preloaded_process_a_kernel_starts_the_ordinary_way(project, m
     values = run(project).values
     assert values["early"] is False
     assert values["parent"] == os.getpid()
+
+
+@pytest.mark.parametrize("runs_a_cell", [False, True])
+def test_a_kernel_is_interrupted_at_its_end_only_if_it_runs_a_cell(
+    project, monkeypatch, runs_a_cell: bool
+) -> None:
+    sent = []
+
+    async def send_signal(self, signum: int) -> None:
+        sent.append(signum)
+        self.process.send_signal(signum)
+
+    monkeypatch.setattr(LocalProvisioner, "send_signal", send_signal)
+    code = "import os, time\nfrom nbrelease import record\nrecord(pid=os.getpid())"
+    project.runbook("01_a", ("r", [], code), ("s", [], f"time.sleep({600 * runs_a_cell})"))
+    status = main(["run", "01_a", "--env", "dev", "--set", "cell_timeout_seconds=2"])
+    values = result_of(next(project.root.glob("evidence/*/notebooks/01_a.ipynb"))).values
+    assert (status, sent) == ((1, [signal.SIGINT]) if runs_a_cell else (0, []))
+    assert not psutil.pid_exists(values["pid"])
