@@ -20,9 +20,13 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from child_processes import preload
-from nbrelease import preloaded, sdk_secrets
-from nbrelease.runbook import secret_receiver
+from nbrelease import preloaded
 
+# In the kernel: its environment may have no nbrelease, or an older one.
+SET_UP = (
+    "--IPKernelApp.exec_lines=exec('try:\\n from nbrelease import kernel_setup\\n"
+    "except ImportError: pass\\nelse: kernel_setup.set_up(get_ipython().kernel)')"
+)
 EXIT_POLL_SECONDS = 0.01
 SHUTDOWN_SECONDS = 1.0
 """Until a kernel that was asked to shut down is interrupted: it may be running a cell."""
@@ -75,8 +79,7 @@ class PreloadedProvisioner(LocalProvisioner):  # type: ignore[misc]
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         """Launch the kernel and return its connection info."""
-        if sdk_secrets.ADDRESS in os.environ:
-            cmd = [*cmd, secret_receiver.KERNEL_ARGUMENT]
+        cmd = [*cmd, SET_UP]
         address = os.environ.get(preloaded.ADDRESS)
         if address:
             # As Jupyter's launcher does: the kernel then knows that it has a parent.
@@ -107,9 +110,8 @@ class KernelManager(AsyncKernelManager):  # type: ignore[misc]
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
         """Request the shutdown before the kernel is interrupted.
 
-        Jupyter's manager interrupts it first. A kernel whose last cell is just ending can then
-        miss the request, and is killed after seconds. It looks every 0.1 s whether the kernel has
-        exited, too.
+        Jupyter's manager interrupts it first, which can hit the end of the last cell, and checks
+        only every 0.1 s whether the kernel has exited.
         """
         if not now and await self.is_alive():
             await self.request_shutdown(restart)

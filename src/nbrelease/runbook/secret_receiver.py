@@ -19,12 +19,6 @@ from nbrelease import sdk_secrets
 from nbrelease.secrets import Known
 
 KIND = "a secret that Azure ML returned"
-# In the kernel: its environment may have no nbrelease, or an older one.
-INSTALL = (
-    "exec('try:\\n from nbrelease.sdk_secrets import install; install()\\n"
-    "except ImportError: pass')"
-)
-KERNEL_ARGUMENT = f"--IPKernelApp.exec_lines={INSTALL}"
 
 
 class _Handler(socketserver.StreamRequestHandler):
