@@ -7,15 +7,31 @@ what each kernel has.
 from __future__ import annotations
 
 import atexit
+import inspect
+import traceback
 from typing import Any
 
 from nbrelease import sdk_secrets
 
 
-def set_up(kernel: Any) -> None:
-    """Set up a kernel (an ipykernel.kernelbase.Kernel)."""
+def set_up(shell: Any) -> None:
+    """Set up a kernel.
+
+    Args:
+        shell: its ``ipykernel.zmqshell.ZMQInteractiveShell``.
+    """
     sdk_secrets.install()
-    atexit.register(_end_control_thread, kernel.control_thread)
+    atexit.register(_end_control_thread, shell.kernel.control_thread)
+    _name_modules_of_stack()
+    shell.events.register("pre_run_cell", lambda info: _name_module_of_cell(shell, info.raw_cell))
+
+
+def cache_module_files() -> None:
+    """Let ``inspect`` look up the files of all modules.
+
+    It does so when it is first asked for a file without a module, in 0.3 s in a runbook.
+    """
+    inspect.getmodule(cache_module_files.__code__, "a file of no module")
 
 
 def _end_control_thread(thread: Any) -> None:
@@ -27,3 +43,20 @@ def _end_control_thread(thread: Any) -> None:
     if thread is not None and thread.is_alive():
         thread.stop()
         thread.join()
+
+
+def _name_modules_of_stack() -> None:
+    """Tell ``inspect`` the modules of the functions that run the cells.
+
+    azure.ai.ml inspects the call stack three times when it reads a deployment. For each file
+    without a module, such as ``<frozen runpy>``, ``inspect`` then searches all modules: 0.3 s.
+    """
+    for frame, _ in traceback.walk_stack(None):
+        name = frame.f_globals.get("__name__", "__main__")
+        inspect.modulesbyfile.setdefault(frame.f_code.co_filename, name)
+
+
+def _name_module_of_cell(shell: Any, source: str) -> None:
+    """Tell ``inspect`` that a cell is code of the module of the notebook."""
+    file = shell.compile.get_code_name(source, source, shell.execution_count)
+    inspect.modulesbyfile.setdefault(file, shell.user_module.__name__)

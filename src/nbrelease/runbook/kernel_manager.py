@@ -25,7 +25,7 @@ from nbrelease import preloaded
 # In the kernel: its environment may have no nbrelease, or an older one.
 SET_UP = (
     "--IPKernelApp.exec_lines=exec('try:\\n from nbrelease import kernel_setup\\n"
-    "except ImportError: pass\\nelse: kernel_setup.set_up(get_ipython().kernel)')"
+    "except ImportError: pass\\nelse: kernel_setup.set_up(get_ipython())')"
 )
 EXIT_POLL_SECONDS = 0.01
 SHUTDOWN_SECONDS = 1.0

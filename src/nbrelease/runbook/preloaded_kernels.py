@@ -18,6 +18,7 @@ from nbrelease.preloaded import BACKEND, PARENT_PID, WARNINGS
 
 KERNEL_MODULES = ("ipykernel.kernelapp", "ipykernel.debugger")
 RUN_MODULES = ("papermill.execute", "nbrelease.commands.run")
+CACHE_MODULE_FILES = "nbrelease.kernel_setup:cache_module_files"
 QUIET_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 # Modules that another one imports lazily: mlflow.sklearn loads models with skops (and sklearn).
 LAZY_IMPORTS = {
@@ -39,7 +40,8 @@ def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloade
         The preloaded process; None where this system does not support it.
     """
     kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
-    modules = [*KERNEL_MODULES, *RUN_MODULES, *list_imports(sorted(runbooks.glob("*.ipynb")))]
+    imports = list_imports(sorted(runbooks.glob("*.ipynb")))
+    modules = [*KERNEL_MODULES, *RUN_MODULES, *imports, CACHE_MODULE_FILES]
     variables = {**BACKEND, **QUIET_DEBUGGER, **os.environ, **kernel, **env}
     return preload.start(modules, env=variables, log=log)
 

@@ -365,6 +365,16 @@ def test_a_fork_waits_for_all_modules_if_it_needs_them(tmp_path: Path) -> None:
     preloaded.stop()
 
 
+def test_a_function_of_a_module_is_called_after_its_import(tmp_path: Path) -> None:
+    (tmp_path / "cache.py").write_text("entries = []\ndef fill():\n    entries.append(1)\n")
+    (tmp_path / "shown.py").write_text("import cache\nprint(cache.entries)\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    preloaded = preload.start(["cache:fill"], env=env, log=tmp_path / "log")
+    assert preloaded is not None
+    assert output_of_all(preloaded, "shown", tmp_path, env) == "[1]\n"
+    preloaded.stop()
+
+
 def test_a_hint_does_not_wait_for_an_import(tmp_path: Path) -> None:
     wait = "import os, time\nwhile not os.path.exists({0!r}): time.sleep(0.01)\n"
     (tmp_path / "slow.py").write_text(wait.format(str(tmp_path / "go")))

@@ -166,6 +166,19 @@ def test_without_a_preloaded_process_a_kernel_starts_the_ordinary_way(project, m
     assert values["parent"] == os.getpid()
 
 
+STACK = """
+import inspect
+from nbrelease import record
+files = [frame.filename for frame in inspect.stack()]
+record(unknown=[file for file in files if inspect.getmodule(None, file) is None])
+"""
+
+
+def test_inspect_knows_the_module_of_each_function_in_the_call_stack(project) -> None:
+    project.runbook("01_a", ("r", [], STACK))
+    assert run(project).values["unknown"] == []
+
+
 @pytest.mark.parametrize("runs_a_cell", [False, True])
 def test_a_kernel_is_interrupted_at_its_end_only_if_it_runs_a_cell(
     project, monkeypatch, runs_a_cell: bool

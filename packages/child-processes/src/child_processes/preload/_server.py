@@ -191,9 +191,15 @@ def _answer(connection: socket.socket, answer: dict[str, object]) -> None:
 
 
 def _import(name: str) -> bool:
-    """Import a module; false if it began and failed. A missing module is left out."""
+    """Import a module, and call the function after a colon; false if it began and failed.
+
+    A missing module is left out.
+    """
+    name, _, function = name.partition(":")
     try:
-        importlib.import_module(name)
+        module = importlib.import_module(name)
+        if function:
+            getattr(module, function)()
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             traceback.print_exc()  # the module exists, and one of its imports is missing

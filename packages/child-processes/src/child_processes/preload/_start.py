@@ -52,8 +52,9 @@ def start(
     """Start a preloaded process. It accepts requests at once and handles them between imports.
 
     Args:
-        modules: the modules to import, in this order. A missing module, or one whose import fails,
-            is left out: the program that needs it reports the error.
+        modules: the modules to import, in this order; the function of ``module:function`` is called
+            after the import. A missing module, or one whose import fails, is left out: the program
+            that needs it reports the error.
         later: modules to import after them when a process needs all modules.
         env: its environment; this process's by default.
         log: the file for its output.
