@@ -13,7 +13,7 @@ import json
 import re
 import tokenize
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,20 +62,25 @@ def _pattern(phrase: str) -> str:
     """A phrase as a regular expression: whole words, any white space between them."""
     words = [r"(?:[^\s.,;:!?]+\s+){0,5}?" if w == "*" else re.escape(w) for w in phrase.split()]
     text = r"\s+".join(words).replace(r"{0,5}?\s+", "{0,5}?")
-    start = r"(?<![\w-])" if phrase[0].isalnum() else ""
-    end = r"(?![\w-])" if phrase[-1].isalnum() else ""
-    return f"{start}{text}{end}"
+    return text + (r"(?![\w-])" if phrase[-1].isalnum() else "")
+
+
+def _alternatives(phrases: Iterable[str]) -> str:
+    return "|".join(f"({_pattern(phrase)})" for phrase in phrases)
 
 
 PHRASES = {phrase: group["say"] for group in DATA["phrases"] for phrase in group["ban"]}
+WORDS = [phrase for phrase in PHRASES if phrase[0].isalnum()]
+MARKS = [phrase for phrase in PHRASES if not phrase[0].isalnum()]
 NAMES = set(DATA["names"]["ban"])
-BANNED = re.compile("|".join(f"({_pattern(phrase)})" for phrase in PHRASES), re.IGNORECASE)
+# One look at what is before a word, not one for each phrase.
+BANNED = re.compile(rf"(?<![\w-])(?:{_alternatives(WORDS)})|{_alternatives(MARKS)}", re.IGNORECASE)
 
 
 def find_banned(texts: Iterator[Text]) -> list[str]:
     """One line for each banned phrase: place, phrase, and what to say instead."""
     matches = []
-    phrases = list(PHRASES)
+    phrases = [*WORDS, *MARKS]
     for path, line, text in texts:
         for match in BANNED.finditer(text):
             phrase = phrases[(match.lastindex or 1) - 1]
