@@ -40,6 +40,7 @@ def endpoint():
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
         mode = "right"
         named: ClassVar[list[str]] = []
 
