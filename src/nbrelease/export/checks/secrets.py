@@ -10,11 +10,14 @@ from collections.abc import Iterator
 
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.source import CodeCell, Source
-from nbrelease.secrets import NAMED_SECRET, find, is_named_secret
+from nbrelease.secrets import NAMED_SECRET, find, is_named_secret, may_contain_secret
 
 
 def check(source: Source) -> None:
     """Report literals that look like secrets."""
+    # One search of all cells is much faster than one search each.
+    if not may_contain_secret(cell.code for cell in source.cells):
+        return
     for cell in source.cells:
         if not find(cell.code):  # much faster than walking the syntax tree
             continue
