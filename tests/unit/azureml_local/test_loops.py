@@ -74,9 +74,10 @@ def test_do_while_settings_that_are_refused(change, field):
 def test_items_are_inputs_by_label():
     data = {"uri": "azureml:d:1", "job_input_type": "uri_folder"}
     text = json.dumps([{"n": 1, "data": data}, {"n": "${{parent.inputs.n}}", "data": data}])
+    data = {"uri": "azureml:d:1", "jobInputType": "uri_folder"}
     assert parse_items(loop_of(PARALLEL_FOR), text, SPEC) == {
-        "1": {"n": {"job_input_type": "literal", "value": "1"}, "data": data},
-        "2": {"n": {"job_input_type": "literal", "value": "${{parent.inputs.n}}"}, "data": data},
+        "1": {"n": {"jobInputType": "literal", "value": "1"}, "data": data},
+        "2": {"n": {"jobInputType": "literal", "value": "${{parent.inputs.n}}"}, "data": data},
     }
     text = '{"a": {"n": true}, "b": {"n": 2.5}}'
     values = {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from azureml_local.documents.jobs import JOBS
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import command_jobs, inputs, records
@@ -61,7 +62,7 @@ class Server:
 
     def add(self, name, status="NotStarted", **properties) -> None:
         body = {"properties": {"jobType": "Command", **properties}, "status": status}
-        self.workspace.documents.put(records.KIND, name, body)
+        self.workspace.documents.put(JOBS, name, body)
 
     def job(self, name) -> Job:
         return Job(self.workspace, name)

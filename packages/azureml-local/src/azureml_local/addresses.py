@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from azureml_local.documents.jobs import JOBS
 from azureml_local.state import ARTIFACTS, FILES, Workspace
 
 PLAIN_MLFLOW = "plain"
@@ -55,10 +56,10 @@ def resolve_job_uri(workspace: Workspace, uri: str) -> str:
     match = OUTPUT_PATH.match(uri)
     if match:
         rest = f"/{match[3]}" if match[3] else ""
-        job = workspace.documents.get("jobs", match[1])
+        job = workspace.documents.get(JOBS, match[1])
         output_uri = ((job.body.get("outputs") or {}) if job else {}).get(match[2])
         if output_uri:
-            return f"{str(output_uri).rstrip('/')}{rest}"
+            return f"{output_uri.rstrip('/')}{rest}"
         return workspace.datastore_uri(FILES, f"azureml/{match[1]}/{match[2]}{rest}")
     match = SHORT_PATH.match(uri)
     return workspace.datastore_uri(match[1], match[2]) if match else uri

@@ -9,11 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import compute
-from azureml_local.jobs import records
+from azureml_local.documents.jobs import JOBS, JobResource
 from azureml_local.json_fields import text_of
 from azureml_local.routing import SUBSCRIPTION, Routes
 from azureml_local.state import State, Workspace
-from azureml_local.store import Resource
 
 LOCATION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/locations/{location}"
 SIZE = "local"
@@ -65,11 +64,11 @@ def register(routes: Routes, state: State) -> None:
     routes.refuse(LOCATION + "/usages", "Usages - List", "a single machine has no quotas")
 
 
-def jobs_on(workspace: Workspace, name: str, status: str) -> list[Resource]:
+def jobs_on(workspace: Workspace, name: str, status: str) -> list[JobResource]:
     """The jobs of a compute with a status, oldest first."""
     return [
         each
-        for each in workspace.documents.entries(records.KIND)
+        for each in workspace.documents.entries(JOBS)
         if each.body["status"] == status
         and compute.compute_name(text_of(each.body["properties"], "computeId")).lower()
         == name.lower()

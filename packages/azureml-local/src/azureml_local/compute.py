@@ -9,25 +9,60 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import TypedDict
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ArmResource
 from azureml_local.errors import BadRequest, NotFound, NotSupported
-from azureml_local.json_fields import json_of, object_of, text_of
+from azureml_local.json_fields import JsonObject, as_document, json_of, object_of, text_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import LOCATION, State, Workspace
-from azureml_local.store import Resource
+from azureml_local.store import Kind, Resource
 
-KIND = "computes"
 ONE = WORKSPACE + "/computes/{name}"
 NAME = re.compile(r"^[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]\Z")
 CLUSTER, INSTANCE = "AmlCompute", "ComputeInstance"
 SERVERLESS = ""
 """The name for jobs without compute."""
 STATES = {"start": "Running", "restart": "Running", "stop": "Stopped"}
+
+
+class ScaleSettings(TypedDict, total=False):
+    """The instances of a cluster."""
+
+    minNodeCount: int
+    maxNodeCount: int
+
+
+class ComputeSettings(TypedDict, total=False):
+    """The settings of a cluster or instance."""
+
+    vmSize: str
+    scaleSettings: ScaleSettings
+    state: str
+    """The state of an instance."""
+
+
+class ComputeProperties(TypedDict, total=False):
+    """The properties of a compute as the API has them."""
+
+    computeType: str
+    properties: ComputeSettings
+
+
+class ComputeDocument(TypedDict, total=False):
+    """A compute in the store."""
+
+    tags: dict[str, str]
+    location: str
+    properties: ComputeProperties
+
+
+KIND = Kind[ComputeDocument]("computes")
+ComputeResource = Resource[ComputeDocument]
 
 
 def register(routes: Routes, state: State, operations: Operations) -> None:
@@ -48,7 +83,7 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
         properties = _validate_properties(old, body)
         location = text_of(body, "location") or (old.body.get("location", "") if old else "")
         new = {"tags": object_of(body, "tags"), "location": location, "properties": properties}
-        target = workspace.documents.put(KIND, name, new)
+        target = workspace.documents.put(KIND, name, as_document(ComputeDocument, new))
         return JSONResponse(
             _render_compute(workspace, target),
             status_code=200 if old else 201,
@@ -123,9 +158,10 @@ def max_concurrent_jobs(workspace: Workspace, name: str) -> int:
                 "UserError",
                 target="computeId",
             )
-        scale = {"minNodeCount": 0, "maxNodeCount": max_jobs}
-        body = {"computeType": CLUSTER, "properties": {"vmSize": "local", "scaleSettings": scale}}
-        target = workspace.documents.put(KIND, name, {"tags": {}, "properties": body})
+        scale: ScaleSettings = {"minNodeCount": 0, "maxNodeCount": max_jobs}
+        new: ComputeSettings = {"vmSize": "local", "scaleSettings": scale}
+        properties: ComputeProperties = {"computeType": CLUSTER, "properties": new}
+        target = workspace.documents.put(KIND, name, {"tags": {}, "properties": properties})
     settings = target.body["properties"]["properties"]
     if target.body["properties"]["computeType"] == INSTANCE:
         if settings.get("state") == "Stopped":
@@ -134,10 +170,10 @@ def max_concurrent_jobs(workspace: Workspace, name: str) -> int:
     return int(settings["scaleSettings"]["maxNodeCount"])
 
 
-def _validate_properties(old: Resource | None, body: dict[str, Any]) -> dict[str, Any]:
+def _validate_properties(old: ComputeResource | None, body: JsonObject) -> ComputeProperties:
     """The properties of a compute: the new ones, and the old ones that are not changed."""
     properties = object_of(body, "properties")
-    old_properties = old.body["properties"] if old else {}
+    old_properties: ComputeProperties = old.body["properties"] if old else {}
     compute_type = text_of(properties, "computeType", old_properties.get("computeType", CLUSTER))
     if compute_type not in (CLUSTER, INSTANCE):
         raise NotSupported(f"Compute - Create: {compute_type} is not supported by azureml-local")
@@ -147,15 +183,19 @@ def _validate_properties(old: Resource | None, body: dict[str, Any]) -> dict[str
     if compute_type == INSTANCE:
         settings.setdefault("state", "Running")
     else:
-        settings["scaleSettings"] = _scale({"scaleSettings": settings.get("scaleSettings")})
-    return {**old_properties, **properties, "computeType": compute_type, "properties": settings}
+        settings["scaleSettings"] = _scale(object_of(settings, "scaleSettings"))
+    new = {**old_properties, **properties, "computeType": compute_type, "properties": settings}
+    return as_document(ComputeProperties, new)
 
 
-def _scale(settings: dict[str, Any]) -> dict[str, Any]:
-    scale = object_of(settings, "scaleSettings")
+def _scale(scale: JsonObject) -> JsonObject:
     min_nodes, max_nodes = scale.get("minNodeCount", 0), scale.get("maxNodeCount", 1)
-    integers = all(isinstance(n, int) and not isinstance(n, bool) for n in (min_nodes, max_nodes))
-    if not integers or not 0 <= min_nodes <= max_nodes or not 1 <= max_nodes <= 10_000:
+    if (
+        type(min_nodes) is not int
+        or type(max_nodes) is not int
+        or not 0 <= min_nodes <= max_nodes
+        or not 1 <= max_nodes <= 10_000
+    ):
         raise BadRequest(
             "scaleSettings: must be 0 <= min_instances <= max_instances and 1 <= max_instances "
             f"(got {min_nodes!r} and {max_nodes!r})",
@@ -165,7 +205,7 @@ def _scale(settings: dict[str, Any]) -> dict[str, Any]:
     return {**scale, "minNodeCount": min_nodes, "maxNodeCount": max_nodes}
 
 
-def _render_compute(workspace: Workspace, target: Resource) -> dict[str, Any]:
+def _render_compute(workspace: Workspace, target: ComputeResource) -> ArmResource:
     return workspace.document(
         f"computes/{target.name}",
         location=target.body.get("location") or LOCATION,

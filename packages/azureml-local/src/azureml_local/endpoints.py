@@ -5,49 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Generic, TypedDict, TypeVar, Unpack
 
 from starlette.requests import Request
 
+from azureml_local.arm import ArmResource, Identity, Sku
+from azureml_local.documents.endpoints import (
+    DeploymentDocument,
+    DeploymentProperties,
+    EndpointDocument,
+    EndpointProperties,
+    FileNames,
+    TaggedDocument,
+)
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.json_fields import object_of
+from azureml_local.json_fields import JsonObject, object_of, tags_of
 from azureml_local.state import LOCATION, Workspace
-from azureml_local.store import Resource
+from azureml_local.store import Kind, Resource
+
+Tagged = TypeVar("Tagged", bound=TaggedDocument)
 
 
-class EndpointProperties(TypedDict, total=False):
-    """The properties of an endpoint that azureml-local reads; it stores and returns all."""
+class ShownFields(TypedDict, total=False):
+    """The fields of an endpoint or deployment in the API that only one of them has."""
 
-    authMode: str
-    traffic: dict[str, int]
-    mirrorTraffic: dict[str, int]
-    defaults: dict[str, str]
-
-
-class DeploymentProperties(TypedDict, total=False):
-    """The properties of a deployment that azureml-local reads; it stores and returns all."""
-
-    model: str | dict[str, Any] | None
-    environmentId: str | None
-    codeConfiguration: dict[str, Any] | None
-    environmentVariables: dict[str, str] | None
-    # Online.
-    requestSettings: dict[str, Any]
-    readinessProbe: dict[str, Any]
-    scaleSettings: dict[str, Any]
-    dataCollector: dict[str, Any]
-    # Batch.
-    compute: str
-    deploymentConfiguration: dict[str, Any]
-    retrySettings: dict[str, Any]
+    identity: Identity
+    sku: Sku
 
 
 @dataclass(frozen=True)
 class EndpointKind:
     """Online or batch endpoints. A deployment's document is named ``<endpoint>/<deployment>``."""
 
-    endpoints: str
-    deployments: str
+    endpoints: Kind[EndpointDocument]
+    deployments: Kind[DeploymentDocument]
     title: str
 
     def get(self, workspace: Workspace, name: str) -> Endpoint | None:
@@ -94,12 +85,12 @@ class EndpointKind:
             return deployments
         return [each for each in deployments if each.endpoint_name.lower() == endpoint.lower()]
 
-    def put(self, workspace: Workspace, name: str, body: dict[str, Any]) -> Endpoint:
+    def put(self, workspace: Workspace, name: str, body: EndpointDocument) -> Endpoint:
         """Create or replace an endpoint."""
         return Endpoint(self, workspace, workspace.documents.put(self.endpoints, name, body))
 
     def put_deployment(
-        self, workspace: Workspace, endpoint: str, name: str, body: dict[str, Any]
+        self, workspace: Workspace, endpoint: str, name: str, body: DeploymentDocument
     ) -> Deployment:
         """Create or replace a deployment."""
         resource = workspace.documents.put(self.deployments, f"{endpoint}/{name}", body)
@@ -124,17 +115,17 @@ class EndpointKind:
             )
 
 
-ONLINE = EndpointKind("onlineEndpoints", "onlineDeployments", "Online endpoint")
-BATCH = EndpointKind("batchEndpoints", "batchDeployments", "Batch endpoint")
+ONLINE = EndpointKind(Kind("onlineEndpoints"), Kind("onlineDeployments"), "Online endpoint")
+BATCH = EndpointKind(Kind("batchEndpoints"), Kind("batchDeployments"), "Batch endpoint")
 
 
 @dataclass(frozen=True)
-class _Document:
+class _Document(Generic[Tagged]):
     """The document of an endpoint or a deployment."""
 
     kind: EndpointKind
     workspace: Workspace
-    resource: Resource
+    resource: Resource[Tagged]
 
     @property
     def name(self) -> str:
@@ -142,7 +133,7 @@ class _Document:
         return self.resource.name
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Tagged:
         """Its fields in the store."""
         return self.resource.body
 
@@ -151,7 +142,7 @@ class _Document:
         """Its path below the workspace, with the names of the API."""
         return f"{self.kind.endpoints}/{self.name.replace('/', '/deployments/')}"
 
-    def show(self, properties: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    def show(self, properties: Mapping[str, object], **fields: Unpack[ShownFields]) -> ArmResource:
         """It as the API shows it."""
         return self.workspace.document(
             self.path,
@@ -164,20 +155,18 @@ class _Document:
 
 
 @dataclass(frozen=True)
-class Endpoint(_Document):
+class Endpoint(_Document[EndpointDocument]):
     """An endpoint, as it was read from the store."""
 
     @property
     def properties(self) -> EndpointProperties:
         """Its properties as the API has them."""
-        properties: EndpointProperties = self.body["properties"]
-        return properties
+        return self.body["properties"]
 
     @property
     def keys(self) -> dict[str, str]:
         """The primary and the secondary key of an online endpoint."""
-        keys: dict[str, str] = self.body["keys"]
-        return keys
+        return self.body["keys"]
 
     def deployments(self) -> list[Deployment]:
         """Its deployments, oldest first."""
@@ -194,7 +183,7 @@ class Endpoint(_Document):
 
 
 @dataclass(frozen=True)
-class Deployment(_Document):
+class Deployment(_Document[DeploymentDocument]):
     """A deployment, as it was read from the store."""
 
     @property
@@ -215,13 +204,17 @@ class Deployment(_Document):
     @property
     def properties(self) -> DeploymentProperties:
         """Its properties as the API has them."""
-        properties: DeploymentProperties = self.body["properties"]
-        return properties
+        return self.body["properties"]
 
     @property
     def folder(self) -> Path:
         """The folder with the copies of its model and code."""
-        return self.workspace.state.data / str(self.body["folder"])
+        return self.workspace.state.data / self.body["folder"]
+
+    @property
+    def files(self) -> FileNames:
+        """The paths of its model, code and script below its folder."""
+        return self.body.get("files") or {}
 
     @property
     def previous(self) -> Deployment | None:
@@ -229,7 +222,7 @@ class Deployment(_Document):
         body = self.body.get("before")
         return replace(self, resource=replace(self.resource, body=body)) if body else None
 
-    def reread(self) -> Resource | None:
+    def reread(self) -> Resource[DeploymentDocument] | None:
         """Its current document; None if it was deleted, also if it was created again since."""
         now = self.workspace.documents.get(self.kind.deployments, self.name)
         return now if now is not None and now.serial == self.resource.serial else None
@@ -240,16 +233,15 @@ class Deployment(_Document):
 
 
 def read_properties(
-    request: Request, body: dict[str, Any], old: Endpoint | Deployment | None
-) -> dict[str, Any]:
+    request: Request, body: JsonObject, old: Endpoint | Deployment | None
+) -> Mapping[str, object]:
     """The properties in a request; those that a PATCH does not set stay as they are."""
     properties = object_of(body, "properties")
     return {**old.properties, **properties} if old and request.method == "PATCH" else properties
 
 
-def read_tags(body: dict[str, Any], old: Endpoint | Deployment | None) -> dict[str, str]:
+def read_tags(body: JsonObject, old: Endpoint | Deployment | None) -> dict[str, str]:
     """The tags in a request; without them, the old ones."""
-    tags: dict[str, str] = (
-        old.body["tags"] if old and "tags" not in body else object_of(body, "tags")
-    )
-    return tags
+    if old and "tags" not in body:
+        return old.body["tags"]
+    return tags_of(body)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, cast
 
 from starlette.requests import Request
 
 from azureml_local.errors import BadRequest
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""A value in JSON whose form is not known, such as one that a client sends."""
+JsonObject: TypeAlias = "dict[str, Json]"
+"""A JSON object whose fields are not known."""
+Document = TypeVar("Document", bound=Mapping[str, object])
 
 
 def _number(text: str) -> float:
@@ -74,3 +80,30 @@ def text_of(body: Mapping[str, Any], name: str, default: str = "") -> str:
     if not isinstance(value, str):
         raise BadRequest(f"{name}: must be a string (got {value!r})", target=name)
     return value
+
+
+def tags_of(body: Mapping[str, object]) -> dict[str, str]:
+    """The tags of a resource.
+
+    Raises:
+        BadRequest: they are not an object.
+    """
+    return cast(dict[str, str], object_of(body, "tags"))
+
+
+def number_or_nan(value: object) -> float:
+    """A value as a number, also from its text; NaN if it is not one."""
+    try:
+        return float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def as_document(kind: type[Document], fields: Mapping[str, object]) -> Document:
+    """JSON as a document of a type. A field has its type only after its validation."""
+    return cast(Document, fields)
+
+
+def with_fields(document: Document, fields: Mapping[str, object]) -> Document:
+    """A copy of a document with some fields replaced."""
+    return cast(Document, {**document, **fields})

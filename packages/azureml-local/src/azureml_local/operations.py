@@ -10,21 +10,33 @@ import asyncio
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ErrorDetail
 from azureml_local.errors import NotFound
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State, Workspace
+from azureml_local.store import Kind
 
 POLL = {"x-ms-retry-after-ms": "1"}
 STATUS_SECONDS, STATUS_POLL_SECONDS = 1.0, 0.02
 """How long the status of a running operation waits for its end."""
-KIND = "operations"
 KEPT_FOR = timedelta(days=7)
 SERVER_STOPPED = "the local workspace stopped during this operation"
+
+
+class OperationDocument(TypedDict):
+    """An operation in the store and in the API."""
+
+    id: str
+    status: str
+    error: NotRequired[ErrorDetail]
+
+
+KIND = Kind[OperationDocument]("operations")
 
 
 class Operations:
@@ -37,15 +49,18 @@ class Operations:
     def start(self, workspace: Workspace) -> str:
         """Start an operation and return its id."""
         name = str(uuid.uuid4())
-        workspace.documents.put(KIND, name, {"id": name, "status": "InProgress"})
+        document: OperationDocument = {"id": name, "status": "InProgress"}
+        workspace.documents.put(KIND, name, document)
         return name
 
-    def finish(self, workspace: Workspace, name: str, error: dict[str, Any] | None = None) -> None:
+    def finish(self, workspace: Workspace, name: str, error: ErrorDetail | None = None) -> None:
         """Set an operation's final status: succeeded, or failed with an error."""
-        result = {"status": "Failed", "error": error} if error else {"status": "Succeeded"}
+        result: OperationDocument = {"id": name, "status": "Failed" if error else "Succeeded"}
+        if error:
+            result["error"] = error
         with self._state.store.transaction():
             if workspace.documents.get(KIND, name):  # the workspace was not deleted
-                workspace.documents.put(KIND, name, {"id": name, **result})
+                workspace.documents.put(KIND, name, result)
 
     def completed_headers(self, workspace: Workspace) -> dict[str, str]:
         """The response headers of a request that is long-running on Azure and complete here.
@@ -69,7 +84,7 @@ class Operations:
                 if expired:
                     self._state.store.delete(operation.workspace, KIND, operation.name)
             elif operation.name not in self._resumed:
-                error = {"code": "ServerStopped", "message": SERVER_STOPPED}
+                error: ErrorDetail = {"code": "ServerStopped", "message": SERVER_STOPPED}
                 self.finish(
                     self._state.workspace_by_key(operation.workspace), operation.name, error
                 )
@@ -79,7 +94,7 @@ class Operations:
         url = f"{self._state.url}{workspace.path}/operations/{name}"
         return {"Azure-AsyncOperation": url, **POLL}
 
-    def status(self, workspace: Workspace, name: str) -> dict[str, Any]:
+    def status(self, workspace: Workspace, name: str) -> OperationDocument:
         """The document of an operation.
 
         Raises:

@@ -13,20 +13,29 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import unquote
 
 from starlette.requests import Request
 
+from azureml_local.arm import ArmResource, ResourceFields
+from azureml_local.documents.workspaces import (
+    DATASTORES,
+    REGISTRIES,
+    WORKSPACES,
+    RegistryDescription,
+    RegistryDocument,
+    WorkspaceDocument,
+    WorkspaceSettings,
+)
 from azureml_local.errors import BadRequest, NotFound, NotSupported
 from azureml_local.files import inside
 from azureml_local.public_files import PublicFiles
-from azureml_local.store import Documents, Resource, Store
+from azureml_local.store import Body, Documents, Kind, Resource, Store
 
 ARTIFACTS = "workspaceartifactstore"
 FILES = "workspaceblobstore"
 LOCATION = "local"
-REGISTRIES = "registries"
 MICROSOFT_REGISTRY = re.compile(r"azureml(-.*)?", re.IGNORECASE)
 """Registries of Microsoft."""
 TYPE = "Microsoft.MachineLearningServices/workspaces"
@@ -74,7 +83,9 @@ class Workspace:
         """The folder of its storage account, with one folder for each container."""
         return self.state.data / "blobs" / self.key
 
-    def require(self, kind: str, name: str, title: str, code: str | None = None) -> Resource:
+    def require(
+        self, kind: Kind[Body], name: str, title: str, code: str | None = None
+    ) -> Resource[Body]:
         """A document by its name; ``title`` names its kind in the error.
 
         Raises:
@@ -85,7 +96,7 @@ class Workspace:
             raise NotFound(f"{title} {name} was not found in workspace {self.name}.", code)
         return resource
 
-    def document(self, path: str, **fields: Any) -> dict[str, Any]:
+    def document(self, path: str, **fields: Unpack[ResourceFields]) -> ArmResource:
         """A resource as the API shows it, by its path below the workspace: ``jobs/name``."""
         parts = path.split("/")
         return {
@@ -111,12 +122,12 @@ class Workspace:
         """
         container = self.containers.get(datastore.lower())
         if container is None:
-            resource = self.documents.get("datastores", datastore)
+            resource = self.documents.get(DATASTORES, datastore)
             if resource is None:
                 raise NotFound(
                     f"No datastore named {datastore} in workspace {self.name}.", "UserError"
                 )
-            container = str(resource.body["container"])
+            container = resource.body["container"]
         return container
 
     def local_path(self, uri: str) -> Path:
@@ -216,7 +227,7 @@ class State:
             NotFound: it does not exist, and the server is strict.
         """
         key = workspace_key(subscription, group, name)
-        resource = self.store.get("", "workspaces", key)
+        resource = self.store.get("", WORKSPACES, key)
         if resource is None:
             if self.strict:
                 raise NotFound(
@@ -229,35 +240,30 @@ class State:
         return workspace
 
     def create_workspace(
-        self, subscription: str, group: str, name: str, about: dict[str, Any]
+        self, subscription: str, group: str, name: str, settings: WorkspaceSettings
     ) -> Workspace:
-        """Create a workspace; ``about`` has its tags, description and display name."""
+        """Create a workspace."""
         identifier = str(uuid.uuid4())
-        resource = self.store.put(
-            "",
-            "workspaces",
-            workspace_key(subscription, group, name),
-            "",
-            {
-                **about,
-                "subscription": subscription,
-                "group": group,
-                "name": name,
-                "id": identifier,
-                # The SDK splits addresses at the container's name, so it must occur once.
-                "containers": {
-                    FILES: f"azureml-blobstore-{identifier}",
-                    ARTIFACTS: f"azureml-artifacts-{identifier}",
-                },
+        body: WorkspaceDocument = {
+            **settings,
+            "subscription": subscription,
+            "group": group,
+            "name": name,
+            "id": identifier,
+            # The SDK splits addresses at the container's name, so it must occur once.
+            "containers": {
+                FILES: f"azureml-blobstore-{identifier}",
+                ARTIFACTS: f"azureml-artifacts-{identifier}",
             },
-        )
-        workspace = self._workspace(resource)
+        }
+        key = workspace_key(subscription, group, name)
+        workspace = self._workspace(self.store.put("", WORKSPACES, key, "", body))
         self.on_workspace_used(workspace)
         return workspace
 
     def workspaces(self) -> list[Workspace]:
         """All workspaces, oldest first."""
-        return [self._workspace(resource) for resource in self.store.entries("", "workspaces")]
+        return [self._workspace(resource) for resource in self.store.entries("", WORKSPACES)]
 
     def registry(self, name: str) -> Workspace:
         """A registry by its name; created on first use.
@@ -280,13 +286,13 @@ class State:
         return None if resource is None else self._workspace(resource)
 
     def create_registry(
-        self, name: str, subscription: str, group: str, about: dict[str, Any]
+        self, name: str, subscription: str, group: str, about: RegistryDescription
     ) -> Workspace:
         """Create a registry, or replace its properties and tags (``about``)."""
         key = registry_key(name)
         with self.store.transaction():
             old = self.store.get("", REGISTRIES, key)
-            new = {
+            new: RegistryDocument = {
                 "subscription": subscription,
                 "group": group,
                 "name": name,
@@ -294,7 +300,7 @@ class State:
                 "containers": {},
                 "registry": True,
             }
-            body = {**(old.body if old else new), "about": about}
+            body: RegistryDocument = {**(old.body if old else new), "about": about}
             return self._workspace(self.store.put("", REGISTRIES, key, "", body))
 
     def workspace_by_key(self, key: str) -> Workspace:
@@ -303,12 +309,16 @@ class State:
         Raises:
             NotFound: it does not exist.
         """
-        resource = self.store.get("", "workspaces", key) or self.store.get("", REGISTRIES, key)
+        workspace = self.store.get("", WORKSPACES, key)
+        registry = None if workspace else self.store.get("", REGISTRIES, key)
+        resource = workspace or registry
         if resource is None:
             raise NotFound(f"Storage account {key} was not found.", "AccountNotFound")
         return self._workspace(resource)
 
-    def _workspace(self, resource: Resource) -> Workspace:
+    def _workspace(
+        self, resource: Resource[WorkspaceDocument] | Resource[RegistryDocument]
+    ) -> Workspace:
         body = resource.body
         return Workspace(
             self,
@@ -318,7 +328,7 @@ class State:
             resource.name,
             body["id"],
             body["containers"],
-            body.get("registry", False),
+            resource.kind == REGISTRIES,
         )
 
 

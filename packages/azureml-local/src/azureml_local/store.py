@@ -9,12 +9,14 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from azureml_local.arm import SystemData
 
 SCHEMA = """
 create table if not exists resources (
@@ -31,9 +33,15 @@ create table if not exists settings (name text primary key, value text not null)
 USER = "azureml-local"
 COLUMNS = "workspace, kind, name, version, serial, created, modified, body"
 
+Body = TypeVar("Body", bound=Mapping[str, object])
+
+
+class Kind(str, Generic[Body]):
+    """A kind of documents: its name in the store, and the type of their bodies."""
+
 
 @dataclass
-class Resource:
+class Resource(Generic[Body]):
     """A document. ``serial`` increases with each creation; times are UTC in ISO 8601."""
 
     workspace: str
@@ -43,10 +51,10 @@ class Resource:
     serial: int
     created: str
     modified: str
-    body: dict[str, Any]
+    body: Body
 
     @property
-    def system_data(self) -> dict[str, str]:
+    def system_data(self) -> SystemData:
         """The ``systemData`` of the API: when it was created and changed, and by whom."""
         return {
             "createdAt": self.created,
@@ -96,7 +104,9 @@ class Store:
                 raise
             self.changes += 1
 
-    def get(self, workspace: str, kind: str, name: str, version: str = "") -> Resource | None:
+    def get(
+        self, workspace: str, kind: Kind[Body], name: str, version: str = ""
+    ) -> Resource[Body] | None:
         """A document by its name, ignoring case as Azure does; None if it does not exist."""
         rows = self._select(
             f"workspace = ? and kind = ? and {_name_condition(kind)} and version = ?",
@@ -105,8 +115,8 @@ class Store:
         return rows[0] if rows else None
 
     def put(
-        self, workspace: str, kind: str, name: str, version: str, body: dict[str, Any]
-    ) -> Resource:
+        self, workspace: str, kind: Kind[Body], name: str, version: str, body: Body
+    ) -> Resource[Body]:
         """Create or replace a document."""
         now = datetime.now(UTC).isoformat()
         with self.transaction():
@@ -128,7 +138,9 @@ class Store:
             raise sqlite3.IntegrityError(f"{kind} {name} is missing after its write")
         return resource
 
-    def entries(self, workspace: str, kind: str, name: str | None = None) -> list[Resource]:
+    def entries(
+        self, workspace: str, kind: Kind[Body], name: str | None = None
+    ) -> list[Resource[Body]]:
         """The documents of a kind in the order of creation, optionally of one name."""
         if name is None:
             return self._select("workspace = ? and kind = ?", (workspace, kind))
@@ -136,7 +148,7 @@ class Store:
             "workspace = ? and kind = ? and name = ? collate nocase", (workspace, kind, name)
         )
 
-    def all(self, kind: str) -> list[Resource]:
+    def all(self, kind: Kind[Body]) -> list[Resource[Body]]:
         """The documents of a kind in all workspaces."""
         return self._select("kind = ?", (kind,))
 
@@ -177,8 +189,11 @@ class Store:
         with self.transaction():
             self._connection.execute("insert or replace into settings values (?, ?)", (name, value))
 
-    def _select(self, where: str, values: tuple[str, ...]) -> list[Resource]:
-        """Rows by a condition, which is always one of the constant texts above."""
+    def _select(self, where: str, values: tuple[str, ...]) -> list[Resource[Any]]:
+        """Rows by a condition, which is always one of the constant texts above.
+
+        Their bodies have the type of the kind: they were written by :meth:`put`.
+        """
         query = f"select {COLUMNS} from resources where {where} order by serial"  # noqa: S608
         with self._lock:
             rows = self._connection.execute(query, values).fetchall()
@@ -195,15 +210,15 @@ class Documents:
         self._store, self._workspace = store, workspace
         self.transaction = store.transaction
 
-    def get(self, kind: str, name: str, version: str = "") -> Resource | None:
+    def get(self, kind: Kind[Body], name: str, version: str = "") -> Resource[Body] | None:
         """A document by its name, ignoring case as Azure does; None if it does not exist."""
         return self._store.get(self._workspace, kind, name, version)
 
-    def put(self, kind: str, name: str, body: dict[str, Any], version: str = "") -> Resource:
+    def put(self, kind: Kind[Body], name: str, body: Body, version: str = "") -> Resource[Body]:
         """Create or replace a document."""
         return self._store.put(self._workspace, kind, name, version, body)
 
-    def entries(self, kind: str, name: str | None = None) -> list[Resource]:
+    def entries(self, kind: Kind[Body], name: str | None = None) -> list[Resource[Body]]:
         """The documents of a kind in the order of creation, optionally of one name."""
         return self._store.entries(self._workspace, kind, name)
 

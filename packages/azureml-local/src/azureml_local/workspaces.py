@@ -12,9 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local import addresses
+from azureml_local.arm import ArmResource
+from azureml_local.documents.workspaces import WORKSPACES as KIND
+from azureml_local.documents.workspaces import WorkspaceDocument, WorkspaceSettings
 from azureml_local.errors import NotSupported
 from azureml_local.identity import auth
-from azureml_local.json_fields import json_of, object_of
+from azureml_local.json_fields import JsonObject, as_document, json_of, object_of
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, workspace_key
 
@@ -56,10 +59,9 @@ def register(routes: Routes, state: State) -> None:
             raise NotSupported(f"Workspaces - Create or update: {UNSUPPORTED_KINDS}")
         changes = _settings(properties)
         with state.store.transaction():
-            resource = state.store.get("", "workspaces", workspace.key)
-            state.store.put(
-                "", "workspaces", workspace.key, "", (resource.body if resource else {}) | changes
-            )
+            resource = state.store.get("", KIND, workspace.key)
+            document: WorkspaceDocument = {**(resource.body if resource else {}), **changes}
+            state.store.put("", KIND, workspace.key, "", document)
         return JSONResponse(_workspace(workspace))
 
     @routes.add("GET", WORKSPACES, "Workspaces - List")
@@ -124,15 +126,20 @@ def _creation(routes: Routes, state: State) -> None:
         if str(parameter("kind", "default")).lower() != "default":
             await _delete_if_unused(state, key)
             raise NotSupported(f"Workspaces - Create or update: {UNSUPPORTED_KINDS}")
-        if state.store.get("", "workspaces", key) is None:
-            description = {
+        if state.store.get("", KIND, key) is None:
+            settings = {
                 "tags": parameter("tagValues", {}),
                 "description": parameter("description"),
                 "friendlyName": parameter("friendlyName"),
                 "location": parameter("location") or LOCATION,
                 "publicNetworkAccess": parameter("publicNetworkAccess") or "Enabled",
             }
-            state.create_workspace(params["subscription"], params["group"], name, description)
+            state.create_workspace(
+                params["subscription"],
+                params["group"],
+                name,
+                as_document(WorkspaceSettings, settings),
+            )
         # azure-ai-ml 1.20 fails without a duration, 1.28 does not.
         duration = f"PT{time.monotonic() - begun:.7f}S"
         result = {"provisioningState": "Succeeded", "outputs": {}, "duration": duration}
@@ -150,7 +157,7 @@ def _creation(routes: Routes, state: State) -> None:
     async def delete(request: Request) -> Response:
         params = request.path_params
         key = workspace_key(params["subscription"], params["group"], params["workspace"])
-        if state.store.get("", "workspaces", key) is None:
+        if state.store.get("", KIND, key) is None:
             return Response(status_code=204)
         await _delete(state, key)
         return Response(status_code=200)
@@ -190,10 +197,13 @@ def _register_dependent_resource(routes: Routes, state: State, kind: str) -> Non
         return Response(status_code=200)
 
 
-def _settings(properties: dict[str, Any]) -> dict[str, Any]:
+def _settings(properties: JsonObject) -> WorkspaceSettings:
     """The settings in the body of an update, without the location, which cannot change."""
     names = [name for name in SETTINGS if name != "location"]
-    return {name: properties[name] for name in names if properties.get(name) is not None}
+    return as_document(
+        WorkspaceSettings,
+        {name: properties[name] for name in names if properties.get(name) is not None},
+    )
 
 
 async def _delete(state: State, key: str) -> None:
@@ -208,20 +218,22 @@ async def _delete(state: State, key: str) -> None:
 
 async def _delete_if_unused(state: State, key: str) -> None:
     """Delete a workspace that a refused request has created: the SDK's GET came first."""
-    if state.store.get("", "workspaces", key) and not state.store.has_documents(key):
+    if state.store.get("", KIND, key) and not state.store.has_documents(key):
         await _delete(state, key)
 
 
-def _workspace(workspace: Workspace) -> dict[str, Any]:
-    resource = workspace.state.store.get("", "workspaces", workspace.key)
-    settings = {key: resource.body[key] for key in SETTINGS if resource and resource.body.get(key)}
+def _workspace(workspace: Workspace) -> ArmResource:
+    resource = workspace.state.store.get("", KIND, workspace.key)
+    body: WorkspaceDocument = resource.body if resource else {}
+    shown = (name for name in SETTINGS if name not in ("location", "tags"))
+    settings = {name: value for name in shown if (value := body.get(name))}
     group = f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.group}"
     return {
         "id": workspace.path,
         "name": workspace.name,
         "type": "Microsoft.MachineLearningServices/workspaces",
-        "location": settings.pop("location", LOCATION),
-        "tags": settings.pop("tags", {}),
+        "location": body.get("location") or LOCATION,
+        "tags": body.get("tags") or {},
         "identity": {"type": "SystemAssigned", "principalId": auth.TENANT},
         "properties": {
             "friendlyName": workspace.name,

@@ -12,10 +12,10 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
+from azureml_local.documents.assets import AssetVersion, ComponentSpec
 from azureml_local.errors import NotSupported
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, as_document, object_of, text_of
 
 ANONYMOUS = "azureml_anonymous"
 """The name under which the SDK registers components of steps."""
@@ -25,7 +25,7 @@ CONTENT = ("type", "command", "code", "environment", "task", "jobs", "outputs")
 COMPUTE_INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w\-]+)\s*\}\}")
 
 
-def complete_spec(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+def complete_spec(name: str, properties: AssetVersion) -> ComponentSpec:
     """The specification in the properties of a component, as the service returns it.
 
     Name and version are not part of it, except those of an anonymous component: its resource has
@@ -58,10 +58,10 @@ def complete_spec(name: str, properties: dict[str, Any]) -> dict[str, Any]:
         distribution = object_of(spec, "distribution")
         if distribution:
             spec["distribution"] = {key: str(value) for key, value in distribution.items()}
-    return {**spec, **({"inputs": inputs} if inputs else {})}
+    return as_document(ComponentSpec, {**spec, **({"inputs": inputs} if inputs else {})})
 
 
-def _compute_inputs(spec: dict[str, Any]) -> set[str]:
+def _compute_inputs(spec: JsonObject) -> set[str]:
     """The inputs of a pipeline component that name the compute of a step."""
     computes = (object_of({"step": step}, "step") for step in object_of(spec, "jobs").values())
     matches = (
@@ -71,14 +71,14 @@ def _compute_inputs(spec: dict[str, Any]) -> set[str]:
     return {match[1] for match in matches if match and match[1] in object_of(spec, "inputs")}
 
 
-def content_version(spec: dict[str, Any]) -> str:
+def content_version(spec: ComponentSpec) -> str:
     """The version of an anonymous component, in the form of a UUID."""
     content = {key: value for key, value in spec.items() if key != "version"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
     return str(uuid.UUID(bytes=digest[:16]))
 
 
-def unchangeable_content(spec: dict[str, Any]) -> dict[str, Any]:
+def unchangeable_content(spec: ComponentSpec) -> dict[str, object]:
     """The part of a specification that must be equal in each update of a version."""
     return {
         key: value.removeprefix("azureml:") if isinstance(value, str) else value

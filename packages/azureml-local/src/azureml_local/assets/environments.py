@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from azureml_local.assets.versions import ANONYMOUS_NAMES, IN_REGISTRY, Assets
+from azureml_local.documents.assets import ENVIRONMENTS
 from azureml_local.errors import AzureError
 from azureml_local.state import Workspace
 
@@ -34,13 +35,13 @@ def check_environment(workspace: Workspace, reference: str) -> None:
     shared = IN_REGISTRY.search(reference)
     in_local_registry = shared is not None and workspace.state.find_registry(shared[1]) is not None
     if in_local_registry or not CURATED.search(reference):
-        Assets(workspace, "environments").find_by_id(reference)
+        Assets(workspace, ENVIRONMENTS).find_by_id(reference)
 
 
 def find_environment(workspace: Workspace, reference: str) -> Environment | None:
     """An environment by its reference; None for Microsoft's, whose packages are not known here."""
     try:
-        asset = Assets(workspace, "environments").find_by_id(reference)
+        asset = Assets(workspace, ENVIRONMENTS).find_by_id(reference)
     except AzureError:
         return None
     name = "" if asset.name in ANONYMOUS_NAMES else asset.name

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from azureml_local.addresses import resolve_job_uri
+from azureml_local.documents.assets import AssetVersion, Flavor
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.json_fields import text_of
 from azureml_local.state import Workspace
 
 
-def prepare_model(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def prepare_model(workspace: Workspace, properties: AssetVersion) -> AssetVersion:
     """A model version's properties with the datastore URI of its files and its flavors.
 
     The address of a job's output is replaced, because the SDK's download reads the datastore's name
@@ -38,7 +38,7 @@ def prepare_model(workspace: Workspace, properties: dict[str, Any]) -> dict[str,
     return {**properties, "modelUri": uri, "flavors": _read_flavors(mlmodel)}
 
 
-def _read_flavors(mlmodel: Path) -> dict[str, Any]:
+def _read_flavors(mlmodel: Path) -> dict[str, Flavor]:
     """The flavors in an MLmodel file as the API shows them: every value is a string."""
     if not mlmodel.is_file():
         return {}

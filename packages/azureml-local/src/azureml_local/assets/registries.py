@@ -11,19 +11,28 @@ import copy
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ArmResource
 from azureml_local.assets.versions import Assets, create_upload_container
+from azureml_local.documents.assets import (
+    DATA,
+    ENVIRONMENTS,
+    MODELS,
+    AssetKind,
+    AssetVersion,
+)
+from azureml_local.documents.workspaces import REGISTRIES as KIND
+from azureml_local.documents.workspaces import RegistryDescription, RegistryProperties
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.identity import auth
-from azureml_local.json_fields import json_of, object_of, text_of
+from azureml_local.json_fields import as_document, json_of, object_of, text_of
 from azureml_local.routing import ASSETS_OF_REGISTRY, REGISTRIES, SUBSCRIPTION, Routes
 from azureml_local.state import LOCATION, State, Workspace, registry_key
-from azureml_local.state import REGISTRIES as KIND
 
 DISCOVERY = "/registrymanagement/v1.0/registries/{registry}/discovery"
 OF_SUBSCRIPTION = SUBSCRIPTION + "/providers/Microsoft.MachineLearningServices/registries"
@@ -31,7 +40,23 @@ NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{1,31}\Z")
 SHARED = re.compile(
     r"azureml://locations/[^/]+/workspaces/([^/]+)/(models|data|environments)/([^/]+)/versions/([^/]+)\Z"
 )
-CONTENT = {"models": "modelUri", "data": "dataUri"}
+SHARED_KINDS = {str(kind): kind for kind in (MODELS, DATA, ENVIRONMENTS)}
+
+
+class _Credential(TypedDict):
+    credentialType: str
+    sasUri: str
+
+
+class _BlobReference(TypedDict):
+    blobUri: str
+    credential: _Credential
+
+
+class _DataReference(TypedDict):
+    """The signed address of an asset's files."""
+
+    blobReferenceForConsumption: _BlobReference
 
 
 def register(routes: Routes, state: State) -> None:
@@ -71,7 +96,12 @@ def _management(routes: Routes, state: State) -> None:
             )
         description = {"properties": object_of(body, "properties"), "tags": object_of(body, "tags")}
         created = state.find_registry(name) is None
-        registry = state.create_registry(name, params["subscription"], params["group"], description)
+        registry = state.create_registry(
+            name,
+            params["subscription"],
+            params["group"],
+            as_document(RegistryDescription, description),
+        )
         return JSONResponse(_render_registry(registry), status_code=201 if created else 200)
 
     @routes.add("GET", one, "Registries - Get")
@@ -143,7 +173,7 @@ def _assets(routes: Routes, state: State) -> None:
         workspace = next((each for each in state.workspaces() if each.id == source[1]), None)
         if workspace is None:
             raise NotFound(f"Workspace {source[1]} was not found.", "UserError")
-        kind = source[2]
+        kind = SHARED_KINDS[source[2]]
         source_assets, assets = Assets(workspace, kind), Assets(registry, kind)
         asset = source_assets.find(source[3], source[4])
         name = assets.validate_name(text_of(properties, "destinationName", asset.name))
@@ -156,13 +186,13 @@ def _assets(routes: Routes, state: State) -> None:
 
 
 def _copy_files(
-    workspace: Workspace, registry: Workspace, kind: str, body: dict[str, Any]
-) -> dict[str, Any]:
+    workspace: Workspace, registry: Workspace, kind: AssetKind, body: AssetVersion
+) -> AssetVersion:
     """Copy an asset's files to the registry, so that its workspace can be deleted."""
-    build = object_of(body, "build")
-    if kind == "environments" and not build:
+    build = body.get("build")
+    if kind == ENVIRONMENTS and not build:
         return body
-    uri = build["contextUri"] if build else body[CONTENT[kind]]
+    uri = build["contextUri"] if build else body["modelUri" if kind == MODELS else "dataUri"]
     if uri.startswith(("http://", "https://")) and ".blob.core.windows.net/" not in uri:
         return body  # a public address
     source = workspace.local_path(uri)
@@ -171,7 +201,9 @@ def _copy_files(
     _copy_path(source, registry.local_path(new_uri))
     if build:
         return {**body, "build": {**build, "contextUri": new_uri}}
-    return {**body, CONTENT[kind]: new_uri}
+    if kind == MODELS:
+        return {**body, "modelUri": new_uri}
+    return {**body, "dataUri": new_uri}
 
 
 def _copy_path(source: Path, target: Path) -> None:
@@ -183,7 +215,7 @@ def _copy_path(source: Path, target: Path) -> None:
         raise NotFound(f"the asset's files were not found: {source.name}", "UserError")
 
 
-def _data_reference(uri: str, signed: str) -> dict[str, Any]:
+def _data_reference(uri: str, signed: str) -> _DataReference:
     return {
         "blobReferenceForConsumption": {
             "blobUri": uri,
@@ -196,9 +228,9 @@ def _registries(state: State) -> list[Workspace]:
     return [state.workspace_by_key(each.name) for each in state.store.entries("", KIND)]
 
 
-def _render_registry(registry: Workspace) -> dict[str, Any]:
+def _render_registry(registry: Workspace) -> ArmResource:
     resource = registry.state.store.get("", KIND, registry.key)
-    description = resource.body.get("about", {}) if resource else {}
+    description: RegistryDescription = resource.body.get("about", {}) if resource else {}
     return {
         "id": f"/subscriptions/{registry.subscription}/resourceGroups/{registry.group}"
         f"/providers/Microsoft.MachineLearningServices/registries/{registry.name}",
@@ -217,7 +249,7 @@ def _render_registry(registry: Workspace) -> dict[str, Any]:
     }
 
 
-def _with_account_ids(registry: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def _with_account_ids(registry: Workspace, properties: RegistryProperties) -> RegistryProperties:
     """The properties with the id of each storage account that the registry creates.
 
     All of them are the one folder of this registry, so they have the same id.

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ArmResource
 from azureml_local.assets.versions import (
     DEFAULT_VERSION,
     KINDS,
     Assets,
     create_upload_container,
 )
+from azureml_local.documents.assets import AssetKind, AssetVersion
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.json_fields import json_of, object_of
+from azureml_local.json_fields import as_document, json_of, object_of
 from azureml_local.routing import ASSETS_OF_REGISTRY, WORKSPACE, Routes
 from azureml_local.state import State
 
@@ -46,7 +48,7 @@ def register(routes: Routes, state: State) -> None:
         )
 
 
-def _register(routes: Routes, state: State, root: str, kind: str, title: str) -> None:
+def _register(routes: Routes, state: State, root: str, kind: AssetKind, title: str) -> None:
     base = root + f"/{kind}/{{name}}"
 
     def assets_of(request: Request) -> Assets:
@@ -56,7 +58,9 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
     async def containers(request: Request) -> Response:
         assets = assets_of(request)
         documents = [assets.container_document(name) for name in assets.names()]
-        listed = [each for each in documents if matches_list_view(request, each["properties"])]
+        listed = [
+            each for each in documents if matches_list_view(request, each["properties"] or {})
+        ]
         return JSONResponse({"value": listed})
 
     @routes.add("GET", base, f"{title} containers - Get")
@@ -89,11 +93,11 @@ def _register(routes: Routes, state: State, root: str, kind: str, title: str) ->
         name = assets.validate_name(params["name"])
         number = assets.validate_name(params["version"], "version")
         properties = object_of(await json_of(request), "properties")
-        asset, new = assets.register(name, number, properties)
+        asset, new = assets.register(name, number, as_document(AssetVersion, properties))
         return JSONResponse(assets.document(asset), status_code=201 if new else 200)
 
 
-def _list_versions(assets: Assets, request: Request) -> list[dict[str, Any]]:
+def _list_versions(assets: Assets, request: Request) -> list[ArmResource]:
     """The versions of a name, newest first; of all names if the request has a digest of code."""
     query = request.query_params
     if "hash" in query:
@@ -117,7 +121,7 @@ def _list_versions(assets: Assets, request: Request) -> list[dict[str, Any]]:
     return [assets.document(each) for each in versions[: _top(request)]]
 
 
-def matches_list_view(request: Request, properties: dict[str, Any]) -> bool:
+def matches_list_view(request: Request, properties: Mapping[str, object]) -> bool:
     """Whether the request's ``listViewType`` includes an object with these properties."""
     view = request.query_params.get("listViewType", "ActiveOnly").lower()
     # For registries the SDK sends the name of its own enumeration's member.

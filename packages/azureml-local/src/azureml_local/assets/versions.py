@@ -9,25 +9,37 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from azureml_local.addresses import blob_endpoint, resolve_job_uri
+from azureml_local.arm import ArmResource, SystemData
 from azureml_local.assets import components
 from azureml_local.assets.models import prepare_model
+from azureml_local.documents.assets import (
+    CODES,
+    COMPONENTS,
+    DATA,
+    ENVIRONMENTS,
+    MODELS,
+    AssetContainer,
+    AssetKind,
+    AssetResource,
+    AssetVersion,
+    BuildContext,
+)
 from azureml_local.errors import BadRequest, Conflict, NotFound
 from azureml_local.identity import auth
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import as_document, object_of, tags_of, text_of, with_fields
 from azureml_local.state import Workspace, refuse_registry_of_microsoft
-from azureml_local.store import USER, Resource
+from azureml_local.store import USER, Kind, Resource
 
 KINDS = {
-    "environments": "Environment",
-    "data": "Data",
-    "models": "Model",
-    "components": "Component",
-    "codes": "Code",
+    ENVIRONMENTS: "Environment",
+    DATA: "Data",
+    MODELS: "Model",
+    COMPONENTS: "Component",
+    CODES: "Code",
 }
 NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}\Z")
 DATA_TYPES = ("uri_file", "uri_folder", "mltable")
@@ -44,12 +56,12 @@ SLOW_PACKAGES = re.compile(r"\b(?:mlflow|scikit-learn)\b")
 ANONYMOUS_NAMES = ("CliV2AnonymousEnvironment", components.ANONYMOUS)
 MUTABLE = ("tags", "description", "isArchived", "properties", "stage")
 """The fields of an existing version that may change."""
-CONTENT = {
-    "environments": ("image", "condaFile", "build"),
-    "data": ("dataUri", "dataType"),
-    "models": ("modelUri", "modelType"),
-    "components": ("componentSpec",),
-    "codes": ("codeUri",),
+CONTENT: dict[str, tuple[str, ...]] = {
+    ENVIRONMENTS: ("image", "condaFile", "build"),
+    DATA: ("dataUri", "dataType"),
+    MODELS: ("modelUri", "modelType"),
+    COMPONENTS: ("componentSpec",),
+    CODES: ("codeUri",),
 }
 
 
@@ -58,7 +70,12 @@ class Assets:
     """The assets of one kind in a workspace or registry."""
 
     workspace: Workspace
-    kind: str
+    kind: AssetKind
+
+    @property
+    def containers(self) -> Kind[AssetContainer]:
+        """The kind of the documents with the fields of all versions of a name."""
+        return Kind[AssetContainer](f"{self.kind}Containers")
 
     @property
     def title(self) -> str:
@@ -78,11 +95,11 @@ class Assets:
         names = dict.fromkeys(each.name for each in self.versions())
         return [name for name in names if name not in ANONYMOUS_NAMES]
 
-    def versions(self, name: str | None = None) -> list[Resource]:
+    def versions(self, name: str | None = None) -> list[AssetResource]:
         """The versions of a name or of all names, oldest first."""
         return self.workspace.documents.entries(self.kind, name)
 
-    def find(self, name: str, version: str) -> Resource:
+    def find(self, name: str, version: str) -> AssetResource:
         """One version of an asset.
 
         Raises:
@@ -100,7 +117,7 @@ class Assets:
             )
         return asset
 
-    def find_by_id(self, reference: str) -> Resource:
+    def find_by_id(self, reference: str) -> AssetResource:
         """One version by its resource id, or by ``name:version``, also after ``azureml:``.
 
         Raises:
@@ -129,22 +146,23 @@ class Assets:
     def next_version(self, name: str) -> str:
         """The greatest number among the versions, plus one; for a component, the time."""
         versions = self.versions(name)
-        if self.kind == "components" and versions:
+        if self.kind == COMPONENTS and versions:
             return components.next_version()
         numbers = [int(each.version) for each in versions if each.version.isdigit()]
         return str(max(numbers, default=0) + 1)
 
     def register(
-        self, name: str, version: str, new_properties: dict[str, Any]
-    ) -> tuple[Resource, bool]:
+        self, name: str, version: str, new_properties: AssetVersion
+    ) -> tuple[AssetResource, bool]:
         """Create a version or update its mutable fields; also returns whether it is new.
 
         Raises:
             BadRequest: a property is not valid.
             Conflict: the version exists with other content.
         """
+        tags_of(new_properties)
         properties = PREPARE[self.kind](self.workspace, new_properties)
-        if self.kind == "components":
+        if self.kind == COMPONENTS:
             spec = components.complete_spec(name, properties)
             properties = {**properties, "componentSpec": spec}
             if name == components.ANONYMOUS:
@@ -156,16 +174,17 @@ class Assets:
                 properties = _update_body(old, properties, f"{self.title} {name}:{version}")
             return documents.put(self.kind, name, properties, version), old is None
 
-    def update_container(self, name: str, properties: dict[str, Any]) -> None:
+    def update_container(self, name: str, properties: Mapping[str, object]) -> None:
         """Set the mutable fields that all versions of a name share."""
-        changes = {key: properties[key] for key in MUTABLE if key in properties}
-        self.workspace.documents.put(f"{self.kind}Containers", name, changes)
+        tags_of(properties)
+        changes = as_document(AssetContainer, _mutable_fields(properties))
+        self.workspace.documents.put(self.containers, name, changes)
 
-    def container(self, name: str) -> Resource | None:
+    def container(self, name: str) -> Resource[AssetContainer] | None:
         """The document of a name; None if no field of it was ever set."""
-        return self.workspace.documents.get(f"{self.kind}Containers", name)
+        return self.workspace.documents.get(self.containers, name)
 
-    def container_document(self, name: str) -> dict[str, Any]:
+    def container_document(self, name: str) -> ArmResource:
         """A name with its latest version as the API shows it.
 
         Raises:
@@ -190,12 +209,12 @@ class Assets:
             },
         )
 
-    def document(self, asset: Resource) -> dict[str, Any]:
+    def document(self, asset: AssetResource) -> ArmResource:
         """A version as the API shows it; clients read name and version from the id."""
         body = asset.body
-        if self.kind == "components":
+        if self.kind == COMPONENTS:
             identity = {"name": asset.name, "version": asset.version}
-            body = {**body, "componentSpec": {**identity, **body["componentSpec"]}}
+            body = with_fields(body, {"componentSpec": {**identity, **body["componentSpec"]}})
         return self.workspace.document(
             f"{self.kind}/{asset.name}/versions/{asset.version}",
             systemData=_system_data(asset, asset),
@@ -236,7 +255,7 @@ def validate_name(title: str, text: str, what: str = "name") -> str:
     return text
 
 
-def _data(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def _data(workspace: Workspace, properties: AssetVersion) -> AssetVersion:
     uri, kind = text_of(properties, "dataUri"), text_of(properties, "dataType", "uri_folder")
     if kind not in DATA_TYPES:
         raise BadRequest(
@@ -252,8 +271,8 @@ def _data(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
     return {**properties, "dataUri": uri, "dataType": kind}
 
 
-def _environment(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
-    build = object_of(properties, "build")
+def _environment(workspace: Workspace, properties: AssetVersion) -> AssetVersion:
+    build = as_document(BuildContext, object_of(properties, "build"))
     if build:
         properties = {**properties, "build": {"dockerfilePath": "Dockerfile", **build}}
     elif not text_of(properties, "image") and not text_of(properties, "condaFile"):
@@ -263,45 +282,52 @@ def _environment(workspace: Workspace, properties: dict[str, Any]) -> dict[str, 
     return {"osType": "Linux", **_as_given(workspace, properties)}
 
 
-def _as_given(workspace: Workspace, properties: dict[str, Any]) -> dict[str, Any]:
+def _as_given(workspace: Workspace, properties: AssetVersion) -> AssetVersion:
     for key in ("image", "condaFile", "codeUri"):
         text_of(properties, key)
     object_of(properties, "properties")
     return properties
 
 
-PREPARE: dict[str, Callable[[Workspace, dict[str, Any]], dict[str, Any]]] = {
-    "environments": _environment,
-    "data": _data,
-    "models": prepare_model,
-    "components": _as_given,
-    "codes": _as_given,
+PREPARE: dict[str, Callable[[Workspace, AssetVersion], AssetVersion]] = {
+    ENVIRONMENTS: _environment,
+    DATA: _data,
+    MODELS: prepare_model,
+    COMPONENTS: _as_given,
+    CODES: _as_given,
 }
 
 
-def _system_data(first: Resource, last: Resource) -> dict[str, Any]:
+def _system_data(first: AssetResource, last: AssetResource) -> SystemData:
     """The ``systemData`` of a document: when it was created and changed, and by whom."""
-    changed = {"lastModifiedBy": USER, "lastModifiedByType": "User"}
-    return {**first.system_data, **changed, "lastModifiedAt": last.modified}
+    return {
+        **first.system_data,
+        "lastModifiedBy": USER,
+        "lastModifiedByType": "User",
+        "lastModifiedAt": last.modified,
+    }
 
 
-def _is_archived(asset: Resource) -> bool:
+def _is_archived(asset: AssetResource) -> bool:
     return bool(asset.body.get("isArchived", False))
 
 
-def _update_body(old: Resource, properties: dict[str, Any], title: str) -> dict[str, Any]:
+def _mutable_fields(properties: Mapping[str, object]) -> dict[str, object]:
+    return {key: properties[key] for key in MUTABLE if key in properties}
+
+
+def _update_body(old: AssetResource, properties: AssetVersion, title: str) -> AssetVersion:
     """The body of an existing version with its mutable fields updated.
 
     Raises:
         Conflict: another field differs; the SDK then uses the next version.
     """
-    kind = old.kind
-    for key in CONTENT[kind]:
+    is_component = old.kind == COMPONENTS
+    for key in CONTENT[old.kind]:
         new, existing = properties.get(key), old.body.get(key)
-        if kind == "components":
-            new, existing = (
-                components.unchangeable_content(each or {}) for each in (new, existing)
-            )
+        if is_component:
+            new = components.unchangeable_content(properties["componentSpec"])
+            existing = components.unchangeable_content(old.body["componentSpec"])
         if new != existing:
             raise Conflict(
                 f"{title} exists with another {key}, and versions cannot be changed; "
@@ -309,5 +335,7 @@ def _update_body(old: Resource, properties: dict[str, Any], title: str) -> dict[
                 "UserError",
                 target=key,
             )
-    changeable = (*MUTABLE, *CONTENT["components"]) if kind == "components" else MUTABLE
-    return old.body | {key: properties[key] for key in changeable if key in properties}
+    body = with_fields(old.body, _mutable_fields(properties))
+    if is_component:
+        body["componentSpec"] = properties["componentSpec"]
+    return body

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azureml_local.documents.scoring import BatchContent, ScoringSpec
 from azureml_local.scoring.frames import CHUNK_BYTES, FrameReader, pack_frame
 from child_processes import preload
 
@@ -43,7 +44,7 @@ SUFFIXES = (".csv", ".parquet")
 class MiniBatch:
     """What a worker scores in one call: its content in JSON, and the number of files or rows."""
 
-    content: Any
+    content: BatchContent
     count: int
 
 
@@ -58,7 +59,7 @@ class WorkerNotReady(Exception):
 class Worker:
     """A worker process and the socket to it."""
 
-    def __init__(self, spec: dict[str, Any], spec_file: Path) -> None:
+    def __init__(self, spec: ScoringSpec, spec_file: Path) -> None:
         """Start the process, which reads ``spec_file``.
 
         Raises:
@@ -80,7 +81,7 @@ class Worker:
             reason = "" if code == 1 else f"the worker process ended with exit code {code}"
             raise WorkerNotReady(reason) from None
 
-    def score(self, content: Any, part: str, seconds: float) -> tuple[int, int, str]:
+    def score(self, content: BatchContent, part: str, seconds: float) -> tuple[int, int, str]:
         """Score a mini-batch; returns the counts of scored and failed items, and the error if any.
 
         Raises:
@@ -121,7 +122,7 @@ class Worker:
 
 
 def _start_process(
-    spec: dict[str, Any], spec_file: Path, stdin: int
+    spec: ScoringSpec, spec_file: Path, stdin: int
 ) -> subprocess.Popen[bytes] | preload.Process:
     python = spec.get("python") or sys.executable
     command = [python, "-m", "azureml_local.batch.worker", str(spec_file)]
@@ -138,14 +139,14 @@ def _start_process(
 class ScoringRun:
     """The mini-batches of one job and their results."""
 
-    def __init__(self, spec: dict[str, Any], batches: list[MiniBatch], parts: Path) -> None:
+    def __init__(self, spec: ScoringSpec, batches: list[MiniBatch], parts: Path) -> None:
         self.count = len(batches)
         self.scored = self.failed = self.failed_batches = 0
         self._stopped = False
         self._spec = spec
         # In a file, because a table of many files is longer than an argument may be.
         self._spec_file = (parts / "worker.json").absolute()
-        scorer = {key: spec[key] for key in SCORER if spec.get(key)}
+        scorer = {key: value for key, value in spec.items() if key in SCORER and value}
         self._spec_file.write_text(json.dumps(scorer), encoding="utf-8")
         self._parts = parts
         self._waiting = deque(enumerate(batches))
@@ -155,12 +156,16 @@ class ScoringRun:
     def exceeded_threshold(self) -> str:
         """The threshold that is exceeded, with its value; empty if none is."""
         percent = 100 * self.failed_batches / self.count
-        for name, failed in (
-            ("error_threshold", self.failed),
-            ("mini_batch_error_threshold", self.failed_batches),
-            ("allowed_failed_percent", percent),
+        spec = self._spec
+        for name, most, failed in (
+            ("error_threshold", spec.get("error_threshold", -1), self.failed),
+            (
+                "mini_batch_error_threshold",
+                spec.get("mini_batch_error_threshold", -1),
+                self.failed_batches,
+            ),
+            ("allowed_failed_percent", spec.get("allowed_failed_percent", -1), percent),
         ):
-            most: int = self._spec.get(name, -1)
             if 0 <= most < failed:
                 return f"{name} is {most}"
         return ""
@@ -226,7 +231,7 @@ class ScoringRun:
 
 def main(argv: list[str]) -> int:
     """Score the files of the specification; returns the exit code."""
-    spec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
+    spec: ScoringSpec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
     files = list_files(Path(spec["input"]), any_suffix=bool(spec.get("script")))
     if not files:
         kind = "file" if spec.get("script") else f"{' or '.join(SUFFIXES)} file"
@@ -245,12 +250,12 @@ def divide_files(files: list[str], size: int) -> list[list[str]]:
     return [files[start : start + size] for start in range(0, len(files), size)]
 
 
-def items_of(spec: dict[str, Any]) -> str:
+def items_of(spec: ScoringSpec) -> str:
     """The noun for the items of a mini-batch: files or rows."""
-    return str(spec.get("items", "files"))
+    return spec.get("items", "files")
 
 
-def score_batches(spec: dict[str, Any], batches: list[MiniBatch]) -> int:
+def score_batches(spec: ScoringSpec, batches: list[MiniBatch]) -> int:
     """Score all mini-batches and write the output; returns the exit code."""
     items, total = items_of(spec), sum(batch.count for batch in batches)
     target = Path(spec["output"])

@@ -17,6 +17,7 @@ from typing import Any
 
 from azureml_local.batch.mltable import Table
 from azureml_local.batch.script import write_results
+from azureml_local.documents.scoring import ParallelBatch, ScoringSpec
 from azureml_local.scoring.script_loader import load_script
 
 CONTEXT = "mini_batch_context"
@@ -34,7 +35,7 @@ class MiniBatchContext:
 class EntryScript:
     """A loaded entry script."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: ScoringSpec) -> None:
         """Load the script and call its ``init``.
 
         Args:
@@ -51,7 +52,7 @@ class EntryScript:
         self._module = load_script(Path(spec["code"]), script)
         self._module.init()
 
-    def score(self, content: dict[str, Any], part: Path | None) -> tuple[int, int]:
+    def score(self, content: ParallelBatch, part: Path | None) -> tuple[int, int]:
         """Run a mini-batch, and write its results to ``part``.
 
         Args:
@@ -74,7 +75,7 @@ class EntryScript:
         sys.stdout.flush()
         return count, len(batch) - count
 
-    def _read(self, table: Table, content: dict[str, Any]) -> Any:
+    def _read(self, table: Table, content: ParallelBatch) -> Any:
         """The data frame of a mini-batch; a table that is divided by size is read once."""
         if "rows" not in content:
             return table.read(content["tables"])

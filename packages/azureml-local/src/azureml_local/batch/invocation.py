@@ -7,33 +7,42 @@ import json
 import shutil
 import sys
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from azureml_local.addresses import resolve_job_uri
 from azureml_local.assets.versions import Assets
 from azureml_local.batch.driver import PRELOADED_PROCESS
 from azureml_local.batch.invocation_data import (
     component_of,
-    parse_types,
+    parse_inputs,
+    parse_outputs,
     resolve_inputs,
     resolve_outputs,
 )
 from azureml_local.batch.settings import parse_settings
+from azureml_local.documents.assets import COMPONENTS
+from azureml_local.documents.jobs import (
+    InputMap,
+    JobDocument,
+    JobInput,
+    JobProperties,
+    JobResource,
+    OutputMap,
+    PipelineSettings,
+)
+from azureml_local.documents.scoring import ScoringSpec
 from azureml_local.endpoints import Deployment
 from azureml_local.errors import BadRequest
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.jobs import inputs, pipeline_jobs, planner, records, validation
-from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, as_document, object_of, text_of
 from azureml_local.scoring.conda_files import find_conda_file
 from azureml_local.scoring.deployment_files import DeploymentFiles
 from azureml_local.state import State
-from azureml_local.store import Resource
 
 OUTPUT = "score"
 SCORING = "batchscoring"
@@ -46,37 +55,42 @@ class _Invocation:
     job: Job
     endpoint: str
     deployment: Deployment
-    call: dict[str, Any]
+    call: JsonObject
 
     @cached_property
     def inputs(self) -> InputMap:
         """Its inputs with the types of jobs."""
-        return parse_types("jobInputType", object_of(self.call, "inputData"))
+        return parse_inputs(object_of(self.call, "inputData"))
 
     @cached_property
-    def outputs(self) -> InputMap:
+    def outputs(self) -> OutputMap:
         """Its outputs with the types of jobs."""
-        return parse_types("jobOutputType", object_of(self.call, "outputData"))
+        return parse_outputs(object_of(self.call, "outputData"))
 
     @property
     def experiment(self) -> str:
         """The experiment of its jobs; the endpoint's name by default."""
         return text_of(object_of(self.call, "properties"), "experimentName") or self.endpoint
 
-    def spec(self, target: Path) -> dict[str, Any]:
+    def spec(self, target: Path) -> ScoringSpec:
         """The specification for :mod:`azureml_local.batch.driver`."""
         properties, folder = self.deployment.properties, self.deployment.folder
         output = self.outputs.get(OUTPUT, {})
         one_file = output.get("jobOutputType") == "uri_file" and bool(output.get("uri"))
         run_settings = parse_settings(properties, self.call)
-        files = DeploymentFiles(**self.deployment.body.get("files") or {})
+        files = DeploymentFiles(**self.deployment.files)
         path = target if one_file else target / run_settings.file_name
+        own = object_of(properties, "environmentVariables")
         variables = {
             "AZUREML_BI_OUTPUT_PATH": str(path.parent),
-            **object_of(properties, "environmentVariables"),
+            **{name: str(value) for name, value in own.items()},
         }
-        spec: dict[str, Any] = {
-            **asdict(run_settings),
+        spec: ScoringSpec = {
+            "mini_batch_size": run_settings.mini_batch_size,
+            "error_threshold": run_settings.error_threshold,
+            "max_retries": run_settings.max_retries,
+            "seconds": run_settings.seconds,
+            "append_row": run_settings.append_row,
             "processes": run_settings.processes,
             "output": str(path),
             "environment": variables,
@@ -84,7 +98,7 @@ class _Invocation:
         if files.model or not files.script:
             spec["model"] = variables["AZUREML_MODEL_DIR"] = str(folder / files.model)
         if files.script:
-            spec |= {"script": files.script, "code": str(folder / files.code)}
+            spec["script"], spec["code"] = files.script, str(folder / files.code)
         return spec
 
 
@@ -100,7 +114,7 @@ class Invocations:
         """Import what workers need: an invocation will follow."""
         self._workers.import_all()
 
-    def submit(self, endpoint: str, deployment: Deployment, call: dict[str, Any]) -> Resource:
+    def submit(self, endpoint: str, deployment: Deployment, call: JsonObject) -> JobResource:
         """Create the job of an invocation and run it in the background.
 
         Args:
@@ -124,13 +138,13 @@ class Invocations:
             return self._submit_pipeline(invocation)
         return self._submit_scoring(invocation)
 
-    def _submit_pipeline(self, invocation: _Invocation) -> Resource:
+    def _submit_pipeline(self, invocation: _Invocation) -> JobResource:
         """A job of the deployment's pipeline component, with the call's inputs and outputs."""
         job, deployment = invocation.job, invocation.deployment
         configuration = object_of(deployment.properties, "deploymentConfiguration")
         component = component_of(deployment.properties)
-        spec = Assets(job.workspace, "components").find_by_id(component).body["componentSpec"]
-        job_inputs = resolve_inputs(object_of(spec, "inputs"), invocation.inputs)
+        spec = Assets(job.workspace, COMPONENTS).find_by_id(component).body["componentSpec"]
+        job_inputs = resolve_inputs(spec, invocation.inputs)
         for each in job_inputs.values():
             validation.check_input(job.workspace, each)
         properties: JobProperties = {
@@ -141,16 +155,16 @@ class Invocations:
             "properties": {},
             "services": {},
             "inputs": job_inputs,
-            "outputs": resolve_outputs(object_of(spec, "outputs"), invocation.outputs),
+            "outputs": resolve_outputs(spec, invocation.outputs),
             "jobs": spec.get("jobs") or {},
-            "settings": object_of(configuration, "settings"),
+            "settings": as_document(PipelineSettings, object_of(configuration, "settings")),
         }
         plan = planner.make_plan(job.workspace, properties, reuse=False)
-        document = job.create(properties, endpoint=invocation.endpoint)
+        document = job.create(properties=properties, endpoint=invocation.endpoint)
         self._state.background(pipeline_jobs.run_pipeline(self._runner, job, plan))
         return document
 
-    def _submit_scoring(self, invocation: _Invocation) -> Resource:
+    def _submit_scoring(self, invocation: _Invocation) -> JobResource:
         """The parent job and its scoring child."""
         job, deployment = invocation.job, invocation.deployment
         if len(invocation.inputs) != 1:
@@ -189,41 +203,45 @@ class Invocations:
             "displayName": SCORING,
             "tags": {},
         }
-        fields = {"status": "Starting", "endpoint": invocation.endpoint}
+        started: JobDocument = {"status": "Starting", "endpoint": invocation.endpoint}
+        whole: JobDocument = {**started, "properties": properties}
+        part: JobDocument = {
+            **started,
+            "properties": scoring,
+            "parent": job.name,
+            "outputs": outputs,
+        }
         with self._state.store.transaction():
-            document = job.create(properties, **fields)
-            child.create(scoring, **fields, parent=job.name, outputs=outputs)
+            document = job.create(**whole)
+            child.create(**part)
         self._state.background(self._run(job, child, deployment, spec, source))
         return document
 
-    async def _isolate(
-        self, child: Job, deployment: Deployment, spec: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The part of the specification that starts workers in the deployment's environment.
+    async def _isolate(self, child: Job, deployment: Deployment, spec: ScoringSpec) -> None:
+        """Let the specification start workers in the deployment's environment.
 
-        Empty without isolation, and without a conda file.
+        It stays as it is without isolation, and without a conda file.
 
         Raises:
             AzureError: the environment cannot be built.
         """
         if self._runner.interpreters is None:
-            return {}
+            return
         model = Path(spec["model"]) if "model" in spec else None
         conda_file = await asyncio.to_thread(find_conda_file, deployment, model)
         text = conda_file.text if conda_file else None
         interpreter = await self._runner.build_interpreter(child, text)
-        if interpreter is None:
-            return {}
-        variables = interpreter.add_variables(spec["environment"])
-        return {"python": interpreter.python, "environment": variables}
+        if interpreter is not None:
+            spec["python"] = interpreter.python
+            spec["environment"] = interpreter.add_variables(spec["environment"])
 
     async def _run(
         self,
         parent: Job,
         child: Job,
         deployment: Deployment,
-        spec: dict[str, Any],
-        source: dict[str, Any],
+        spec: ScoringSpec,
+        source: JobInput,
     ) -> None:
         runner = self._runner
         log = parent.log_file(records.EXECUTION_LOG)
@@ -232,12 +250,13 @@ class Invocations:
             async with runner.instances(child, text_of(deployment.properties, "compute")):
                 folder = child.folder("jobs")
                 folder.mkdir(parents=True)
-                places = await asyncio.to_thread(
+                values = await asyncio.to_thread(
                     inputs.resolve_inputs, child.workspace, {"input": source}, folder / "inputs"
                 )
-                spec.update(await self._isolate(child, deployment, spec))
+                spec["input"] = values["input"]
+                await self._isolate(child, deployment, spec)
                 file = folder / "spec.json"
-                file.write_text(json.dumps(spec | places), encoding="utf-8")
+                file.write_text(json.dumps(spec), encoding="utf-8")
                 command = [sys.executable, "-m", "azureml_local.batch.driver", str(file)]
                 extra = {"AZUREML_RUN_ID": child.name}
                 own_process = "script" in spec or "python" in spec
@@ -255,7 +274,7 @@ class Invocations:
         await runner.supervise(parent, log, whole)
 
 
-def _output_path(child: Job, outputs: InputMap) -> tuple[Path, dict[str, str]]:
+def _output_path(child: Job, outputs: OutputMap) -> tuple[Path, dict[str, str]]:
     """The path of the output, a folder or a file; and its URI if the invocation sets one."""
     if set(outputs) - {OUTPUT}:
         raise BadRequest(f"a model deployment has one output, {OUTPUT}", target="outputData")

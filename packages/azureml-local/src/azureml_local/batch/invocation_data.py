@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from azureml_local.documents.assets import ComponentSpec
+from azureml_local.documents.endpoints import DeploymentProperties
+from azureml_local.documents.jobs import InputMap, JobInput, JobOutput, OutputMap
 from azureml_local.errors import BadRequest
-from azureml_local.jobs.documents import InputMap
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, as_document, object_of, text_of
 
 TYPES = {
     "urifile": "uri_file",
@@ -20,23 +19,38 @@ TYPES = {
 }
 
 
-def component_of(properties: Mapping[str, Any]) -> str:
+def component_of(properties: DeploymentProperties) -> str:
     """The pipeline component of a deployment; empty for a model deployment."""
     configuration = object_of(properties, "deploymentConfiguration")
     return text_of(object_of(configuration, "componentId"), "assetId")
 
 
-def parse_types(field: str, values: dict[str, Any]) -> InputMap:
-    """Convert the types of an invocation's inputs or outputs to those of jobs.
+def parse_inputs(values: JsonObject) -> InputMap:
+    """An invocation's inputs with the types of jobs.
 
     Raises:
         BadRequest: one is not an object, or its type is unknown.
     """
-    resolved = {}
+    parsed = _parse_types("jobInputType", "literal", values)
+    return {name: as_document(JobInput, each) for name, each in parsed.items()}
+
+
+def parse_outputs(values: JsonObject) -> OutputMap:
+    """An invocation's outputs with the types of jobs.
+
+    Raises:
+        BadRequest: one is not an object, or its type is unknown.
+    """
+    parsed = _parse_types("jobOutputType", "UriFolder", values)
+    return {name: as_document(JobOutput, each) for name, each in parsed.items()}
+
+
+def _parse_types(field: str, default: str, values: JsonObject) -> dict[str, JsonObject]:
+    resolved: dict[str, JsonObject] = {}
     for name, each in values.items():
         if not isinstance(each, dict):
             raise BadRequest(f"{name} must be an object, not {each!r}", target=name)
-        kind = text_of(each, field, "literal" if field == "jobInputType" else "UriFolder")
+        kind = text_of(each, field, default)
         name_of_type = TYPES.get(kind.lower().replace("_", ""))
         if name_of_type is None:
             raise BadRequest(f"{kind!r} is not a data type", "UserError", target=name)
@@ -44,16 +58,17 @@ def parse_types(field: str, values: dict[str, Any]) -> InputMap:
     return resolved
 
 
-def resolve_inputs(declared: dict[str, Any], values: InputMap) -> InputMap:
+def resolve_inputs(spec: ComponentSpec, values: InputMap) -> InputMap:
     """A pipeline's inputs: those of the invocation, else the component's defaults.
 
     Raises:
         BadRequest: the component has no such input, or a required one is missing.
     """
+    declared = spec.get("inputs") or {}
     unknown = sorted(set(values) - set(declared))
     if unknown:
         raise BadRequest(f"the component has no input {', '.join(unknown)}", "UserError")
-    resolved = {}
+    resolved: InputMap = {}
     for name, about in declared.items():
         if name in values:
             resolved[name] = values[name]
@@ -64,12 +79,13 @@ def resolve_inputs(declared: dict[str, Any], values: InputMap) -> InputMap:
     return resolved
 
 
-def resolve_outputs(declared: dict[str, Any], values: InputMap) -> InputMap:
+def resolve_outputs(spec: ComponentSpec, values: OutputMap) -> OutputMap:
     """A pipeline's outputs: the places of the invocation, else the defaults.
 
     Raises:
         BadRequest: the component has no such output.
     """
+    declared = spec.get("outputs") or {}
     unknown = sorted(set(values) - set(declared))
     if unknown:
         raise BadRequest(f"the component has no output {', '.join(unknown)}", "UserError")

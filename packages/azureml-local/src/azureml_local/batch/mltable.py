@@ -8,9 +8,11 @@ so dates stay text, where Azure's library recognizes them.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from azureml_local.documents.scoring import TableFields
 
 PARTITION = "extract_columns_from_partition_format"
 PATHS = ("file", "folder", "pattern")
@@ -39,6 +41,8 @@ OPTIONS: dict[str, dict[str, type]] = {
 }
 """The options of each reader that azureml-local supports."""
 VALUES: dict[type, str] = {bool: "true or false", str: "a string", int: "an integer"}
+Options = dict[str, bool | str | int]
+"""The options of a reader by name."""
 HEADERS = ("all_files_same_headers", "from_first_file", "all_files_different_headers", "no_header")
 
 
@@ -60,7 +64,7 @@ class Table:
 
     files: list[str]
     reader: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     partitions: list[dict[str, str]] = field(default_factory=list)
     columns: list[tuple[str, list[str]]] = field(default_factory=list)
 
@@ -92,7 +96,7 @@ class Table:
             raise InvalidTable(f"MLTable: transformations must be a list (got {transformations!r})")
         files = _find_files(folder, [_read_entry("paths", path) for path in paths])
         reader, partition_format = "", ""
-        options: dict[str, Any] = {}
+        options: Options = {}
         columns: list[tuple[str, list[str]]] = []
         for each in transformations or []:
             entry = {each: None} if isinstance(each, str) else each
@@ -173,9 +177,15 @@ class Table:
             frame.insert(0, self.options.get("path_column", "Path"), str(path))
         return frame
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> TableFields:
         """The table as arguments of the class, in JSON."""
-        return asdict(self)
+        return {
+            "files": self.files,
+            "reader": self.reader,
+            "options": self.options,
+            "partitions": self.partitions,
+            "columns": self.columns,
+        }
 
 
 def _read_entry(field: str, entry: Any) -> tuple[str, Any]:
@@ -216,7 +226,7 @@ def _read_columns(transformation: str, value: Any) -> list[str]:
     return names
 
 
-def _check_options(reader: str, options: Any) -> dict[str, Any]:
+def _check_options(reader: str, options: Any) -> Options:
     """The options of a reader.
 
     Raises:
@@ -241,13 +251,13 @@ def _check_options(reader: str, options: Any) -> dict[str, Any]:
     return options
 
 
-def _encoding(options: dict[str, Any]) -> str:
+def _encoding(options: Options) -> str:
     """Python's name of the encoding."""
-    encoding: str = options.get("encoding", "utf8")
+    encoding = str(options.get("encoding", "utf8"))
     return ENCODINGS.get(encoding, encoding)
 
 
-def _read_delimited(path: Path, options: dict[str, Any], first: Path) -> Any:
+def _read_delimited(path: Path, options: Options, first: Path) -> Any:
     """A file as a data frame.
 
     Args:
@@ -262,7 +272,7 @@ def _read_delimited(path: Path, options: dict[str, Any], first: Path) -> Any:
 
     header = options.get("header", HEADERS[0])
     names_of_first = header == "from_first_file" and path != first
-    separator, encoding = options.get("delimiter", ","), _encoding(options)
+    separator, encoding = str(options.get("delimiter", ",")), _encoding(options)
     frame = pd.read_csv(
         path,
         sep=separator,

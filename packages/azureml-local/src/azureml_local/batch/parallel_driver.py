@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from azureml_local.batch.driver import MiniBatch, divide_files, list_files, score_batches
 from azureml_local.batch.mltable import InvalidTable, Table
+from azureml_local.documents.scoring import ParallelBatch, ScoringSpec
 
 FILES, BYTES = 10, 2**20
 """The default sizes of mini-batches of files and of tables."""
@@ -20,7 +20,7 @@ FILES, BYTES = 10, 2**20
 
 def main(argv: list[str]) -> int:
     """Run the mini-batches of the specification; returns the exit code."""
-    spec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
+    spec: ScoringSpec = json.loads(Path(argv[1]).read_text(encoding="utf-8"))
     try:
         batches = divide(spec)
     except InvalidTable as error:
@@ -32,13 +32,13 @@ def main(argv: list[str]) -> int:
     return score_batches(spec, batches)
 
 
-def divide(spec: dict[str, Any]) -> list[MiniBatch]:
+def divide(spec: ScoringSpec) -> list[MiniBatch]:
     """The mini-batches of the input; the specification gets the table for the workers.
 
     Raises:
         InvalidTable: the input cannot be divided in this way.
     """
-    keys, size = spec["partition_keys"], spec["mini_batch_size"]
+    keys, size = list(spec["partition_keys"]), spec["mini_batch_size"]
     table = Table(list_files(Path(spec["input"]), any_suffix=True))
     if spec["is_mltable"]:
         table = Table.parse(Path(spec["input"]))
@@ -53,10 +53,10 @@ def divide(spec: dict[str, Any]) -> list[MiniBatch]:
     return [MiniBatch({"index": i, **each}, count) for i, (each, count) in enumerate(contents)]
 
 
-def _by_keys(table: Table, keys: list[str]) -> list[tuple[dict[str, Any], int]]:
+def _by_keys(table: Table, keys: list[str]) -> list[tuple[ParallelBatch, int]]:
     contents = []
     for values, indexes in table.groups(keys):
-        content: dict[str, Any] = {"partition": values}
+        content: ParallelBatch = {"partition": values}
         if table.reader:
             count = len(table.read(indexes))
             content["tables"] = indexes
@@ -67,7 +67,7 @@ def _by_keys(table: Table, keys: list[str]) -> list[tuple[dict[str, Any], int]]:
     return contents
 
 
-def _by_bytes(table: Table, size: int) -> list[tuple[dict[str, Any], int]]:
+def _by_bytes(table: Table, size: int) -> list[tuple[ParallelBatch, int]]:
     """Mini-batches of about ``size`` bytes, by the average size of a row."""
     indexes = list(range(len(table.files)))
     count = len(table.read(indexes)) if indexes else 0

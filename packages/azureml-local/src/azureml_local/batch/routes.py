@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ArmResource
 from azureml_local.assets.versions import Assets
 from azureml_local.batch.invocation import Invocations
 from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
+from azureml_local.documents.assets import COMPONENTS
+from azureml_local.documents.endpoints import (
+    DeploymentDocument,
+    DeploymentProperties,
+    EndpointDocument,
+    EndpointProperties,
+    FileNames,
+)
+from azureml_local.documents.jobs import JOBS
 from azureml_local.endpoints import BATCH, Deployment, Endpoint, read_properties
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
 from azureml_local.jobs import records
-from azureml_local.json_fields import json_of, object_of, text_of
+from azureml_local.json_fields import as_document, json_of, object_of, tags_of, text_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
@@ -37,11 +46,11 @@ def register(
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         BATCH.require_unique_name(workspace, name)
         body = await json_of(request)
-        properties = object_of(body, "properties")
+        properties = as_document(EndpointProperties, object_of(body, "properties"))
         default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
             BATCH.require_deployment(workspace, name, default)
-        document = {"tags": object_of(body, "tags"), "properties": properties}
+        document: EndpointDocument = {"tags": tags_of(body), "properties": properties}
         endpoint = BATCH.put(workspace, name, document)
         return JSONResponse(
             _endpoint_document(endpoint),
@@ -76,12 +85,12 @@ def register(
         BATCH.find(workspace, params["endpoint"])
         body = await json_of(request)
         old = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
-        properties = read_properties(request, body, old)
+        properties = as_document(DeploymentProperties, read_properties(request, body, old))
         parse_settings(properties)
-        document: dict[str, Any] = {"tags": object_of(body, "tags"), "properties": properties}
+        document: DeploymentDocument = {"tags": tags_of(body), "properties": properties}
         component = component_of(properties)
         if component:
-            spec = Assets(workspace, "components").find_by_id(component).body["componentSpec"]
+            spec = Assets(workspace, COMPONENTS).find_by_id(component).body["componentSpec"]
             if spec["type"] != "pipeline":
                 raise BadRequest(
                     f"a batch deployment takes a pipeline component; {component} has type "
@@ -93,7 +102,8 @@ def register(
             name = "{endpoint}/{deployment}".format(**params)
             folder = state.data / "batch" / workspace.key / name / uuid.uuid4().hex[:8]
             files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
-            document |= {"folder": str(folder.relative_to(state.data)), "files": vars(files)}
+            document["folder"] = str(folder.relative_to(state.data))
+            document["files"] = as_document(FileNames, vars(files))
             if not files.script:
                 invocations.import_modules()  # an invocation will follow
         deployment = BATCH.put_deployment(
@@ -148,13 +158,13 @@ def register(
         workspace, endpoint = state.workspace(request), request.path_params["endpoint"]
         jobs = [
             records.document(workspace, each)
-            for each in workspace.documents.entries(records.KIND)
+            for each in workspace.documents.entries(JOBS)
             if each.body.get("endpoint") == endpoint and not each.body.get("parent")
         ]
         return JSONResponse({"value": jobs})
 
 
-def _endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
+def _endpoint_document(endpoint: Endpoint) -> ArmResource:
     workspace = endpoint.workspace
     return endpoint.show(
         {
@@ -168,11 +178,12 @@ def _endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
     )
 
 
-def _deployment_document(deployment: Deployment) -> dict[str, Any]:
-    properties: dict[str, Any] = {**deployment.properties}
+def _deployment_document(deployment: Deployment) -> ArmResource:
+    properties: DeploymentProperties = {**deployment.properties}
     if component_of(properties):  # the SDK requires the settings
-        configuration = object_of(properties, "deploymentConfiguration")
+        configuration = properties["deploymentConfiguration"]
         properties["deploymentConfiguration"] = {"settings": {}, **configuration}
-    if properties.get("model"):
-        properties["model"] = {"referenceType": "Id", "assetId": model_id(properties["model"])}
+    model = properties.get("model")
+    if model:
+        properties["model"] = {"referenceType": "Id", "assetId": model_id(model)}
     return deployment.show({**properties, "provisioningState": "Succeeded"})

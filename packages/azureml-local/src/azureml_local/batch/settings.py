@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.endpoints import DeploymentProperties
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.json_fields import camel_case, object_of, text_of
+from azureml_local.json_fields import JsonObject, camel_case, object_of, text_of
 
 APPEND_ROW, SUMMARY_ONLY = "appendrow", "summaryonly"
 
@@ -44,7 +43,7 @@ class Settings:
         return max(1, min(self.concurrency * self.instances, os.cpu_count() or 1))
 
 
-def parse_settings(properties: Mapping[str, Any], call: dict[str, Any] | None = None) -> Settings:
+def parse_settings(properties: DeploymentProperties, call: JsonObject | None = None) -> Settings:
     """The settings of a deployment.
 
     Args:
@@ -81,7 +80,7 @@ def parse_settings(properties: Mapping[str, Any], call: dict[str, Any] | None = 
     )
 
 
-def _parse_integer(name: str, value: Any, least: int) -> int:
+def _parse_integer(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
         raise BadRequest(
             f"{name} must be an integer of at least {least}, not {value!r}",

@@ -99,9 +99,9 @@ def read_table(columns: list[Column], path: Path) -> Any:
         repeated = {name for name in names if first.count(name) > 1}
         if repeated:
             raise InvalidInput(f"repeated columns: {', '.join(sorted(repeated))}")
-        header: dict[str, Any] = {"header": 0}
+        header: int | None = 0
     elif len(first) == len(names):
-        header = {"header": None, "names": names}
+        header = None
     else:
         raise InvalidInput(
             f"no header with the model's columns, and {len(first)} values a row; "
@@ -111,7 +111,8 @@ def read_table(columns: list[Column], path: Path) -> Any:
     frame = pd.read_csv(
         path,
         encoding="utf-8-sig",
-        **header,
+        header=header,
+        names=names if header is None else None,
         index_col=False,
         dtype=dict.fromkeys(text, str),
         keep_default_na=False,

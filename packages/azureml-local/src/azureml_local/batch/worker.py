@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Protocol
 
+from azureml_local.documents.scoring import ScoringSpec
 from azureml_local.scoring import worker_socket
 from azureml_local.scoring.frames import CHUNK_BYTES, FrameReader, pack_frame
 
@@ -23,7 +24,7 @@ class BatchScorer(Protocol):
         """Score a mini-batch into ``part``; returns the counts of scored and failed items."""
 
 
-def load_scorer(spec: dict[str, Any]) -> BatchScorer:
+def load_scorer(spec: ScoringSpec) -> BatchScorer:
     """Load the model or the script."""
     if spec.get("entry_script"):
         from azureml_local.batch.entry_script import EntryScript

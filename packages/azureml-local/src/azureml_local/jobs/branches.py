@@ -7,12 +7,11 @@ only if the condition has the value of its block. Other steps of the pipeline do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.jobs import PipelineStep
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.loops import LOOPS
 from azureml_local.jobs.references import STEP
-from azureml_local.json_fields import object_of
 
 IF_ELSE = "if_else"
 CONTROL_FLOW = (IF_ELSE, *LOOPS)
@@ -27,7 +26,7 @@ class Branch:
     expected: bool
 
 
-def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
+def find_branches(jobs: dict[str, PipelineStep]) -> dict[str, list[Branch]]:
     """The branches that each step is in.
 
     Raises:
@@ -36,7 +35,7 @@ def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
     """
     branches: dict[str, list[Branch]] = {}
     for name in if_else_nodes(jobs):
-        node = object_of(jobs, name)
+        node = jobs[name]
         if not isinstance(node.get("condition"), str | bool):
             raise BadRequest(
                 f"step {name}: condition must be a boolean or a reference to an output or input",
@@ -53,7 +52,7 @@ def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
                         "UserError",
                         target=f"jobs.{name}",
                     )
-                if object_of(jobs, match[1]).get("type") in CONTROL_FLOW:
+                if jobs[match[1]].get("type") in CONTROL_FLOW:
                     raise NotSupported(
                         f"step {name}: {block} has the control flow node {match[1]}, which is not "
                         "supported by azureml-local",
@@ -64,13 +63,9 @@ def find_branches(jobs: dict[str, Any]) -> dict[str, list[Branch]]:
     return branches
 
 
-def if_else_nodes(jobs: dict[str, Any]) -> list[str]:
+def if_else_nodes(jobs: dict[str, PipelineStep]) -> list[str]:
     """The names of the if-else nodes."""
-    return [
-        name
-        for name, node in jobs.items()
-        if isinstance(node, dict) and node.get("type") == IF_ELSE
-    ]
+    return [name for name, node in jobs.items() if node.get("type") == IF_ELSE]
 
 
 def is_true(text: str) -> bool:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from azureml_local import addresses, interpreters
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import AzureError
 from azureml_local.forked_workers import uses_modules
 from azureml_local.jobs import inputs, records
@@ -18,7 +19,6 @@ from azureml_local.jobs.distribution import (
     launch_command,
     parse_distribution,
 )
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.environments import interpreter_variables, prepare_interpreter
 from azureml_local.jobs.parallel_jobs import driver_command
 from azureml_local.jobs.records import Job

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
 
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import NotSupported
 from azureml_local.jobs import inputs
-from azureml_local.jobs.documents import JobProperties
-from azureml_local.json_fields import object_of
+from azureml_local.json_fields import Json, JsonObject, as_document, object_of
 
 OWN_SERVICES = ("Tracking", "Studio")
 """The services that each job has; clients send them back with a copy of a job."""
 
 
-def complete_job(properties: Mapping[str, Any]) -> JobProperties:
+def complete_job(properties: Mapping[str, object]) -> JobProperties:
     """A job's properties with the default mode of each input and output that has none."""
     job_inputs, outputs = object_of(properties, "inputs"), object_of(properties, "outputs")
     completed = {
@@ -25,21 +24,21 @@ def complete_job(properties: Mapping[str, Any]) -> JobProperties:
         },
     }
     fields = {field: values for field, values in completed.items() if values}
-    return cast(JobProperties, {**properties, **fields})
+    return as_document(JobProperties, {**properties, **fields})
 
 
-def _with_input_mode(value: Any) -> Any:
+def _with_input_mode(value: Json) -> Json:
     if not isinstance(value, dict) or value.get("jobInputType", "literal") == "literal":
         return value
     default = inputs.EVAL_MOUNT if value["jobInputType"] == "mltable" else inputs.MOUNT
     return {"mode": default, **_without_nulls(value)}
 
 
-def _without_nulls(value: Any) -> dict[str, Any]:
+def _without_nulls(value: Json) -> JsonObject:
     return object_of({"value": value}, "value")
 
 
-def check_services(properties: Mapping[str, Any]) -> None:
+def check_services(properties: Mapping[str, object]) -> None:
     """Refuse interactive services of a job or step, such as JupyterLab or SSH.
 
     Raises:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from azureml_local.errors import BadRequest
 from azureml_local.jobs.inputs import PRIMITIVES
 from azureml_local.jobs.records import Job
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, object_of, text_of
 
 CONTROL = "azureml.pipeline.control"
 """The property with all values in JSON; with ``.NAME``, the value of one output."""
 
 
-def write_control_outputs(job: Job, run_properties: dict[str, Any]) -> None:
+def write_control_outputs(job: Job, run_properties: JsonObject) -> None:
     """Write the values of outputs in new properties of a run to the files of these outputs.
 
     Raises:
@@ -27,7 +26,7 @@ def write_control_outputs(job: Job, run_properties: dict[str, Any]) -> None:
     }
     if CONTROL in run_properties:
         try:
-            values |= dict(json.loads(run_properties[CONTROL]))
+            values |= dict(json.loads(str(run_properties[CONTROL])))
         except (TypeError, ValueError) as error:
             raise BadRequest(f"{CONTROL}: must be an object in JSON: {error}") from None
     declared, addresses = object_of(job.properties, "outputs"), job.body.get("outputs") or {}

@@ -18,13 +18,12 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import launcher
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.runner import last_line
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, object_of, text_of
 
 KINDS = ("pytorch", "mpi", "tensorflow")
 HOST = "127.0.0.1"
@@ -123,11 +122,11 @@ def parse_distribution(properties: JobProperties) -> Distribution | None:
     return distribution
 
 
-def _count(fields: dict[str, Any], name: str, default: int, minimum: int) -> int:
+def _count(fields: JsonObject, name: str, default: int, minimum: int) -> int:
     return _integer(f"distribution.{name}", fields.get(name, default), minimum)
 
 
-def _integer(field: str, value: Any, minimum: int) -> int:
+def _integer(field: str, value: object, minimum: int) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from azureml_local import public_files
 from azureml_local.addresses import resolve_job_uri, run_artifacts_path
 from azureml_local.assets.versions import Assets, validate_name
+from azureml_local.documents.assets import CODES, DATA, MODELS, AssetVersion
+from azureml_local.documents.jobs import InputMap, JobInput, JobOutput
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.jobs.documents import InputMap
 from azureml_local.jobs.records import Job
 from azureml_local.json_fields import text_of
 from azureml_local.state import ARTIFACTS, FILES, Workspace
@@ -96,7 +95,7 @@ def api_mode(mode: str) -> str:
     return COMPONENT_MODES.get(mode, mode)
 
 
-def check_output(value: Any) -> None:
+def check_output(value: object) -> None:
     """Refuse an output with an unknown type or mode.
 
     Raises:
@@ -116,14 +115,14 @@ def _asset_uri(workspace: Workspace, uri: str) -> str | None:
     """The address of the files of the asset that ``uri`` names; None if it names no asset."""
     match = ASSET.search(uri)
     if match:
-        kind = match[1].lower()
+        kind = DATA if match[1].lower() == DATA else MODELS
     elif NAME_VERSION.match(uri):
         _, name, version = uri.split(":")
-        kind = "data" if workspace.documents.get("data", name, version) else "models"
+        kind = DATA if workspace.documents.get(DATA, name, version) else MODELS
     else:
         return None
     body = Assets(workspace, kind).find_by_id(uri).body
-    return str(body["dataUri" if kind == "data" else "modelUri"])
+    return body["dataUri"] if kind == DATA else body["modelUri"]
 
 
 def locate_input(workspace: Workspace, uri: str) -> str:
@@ -163,7 +162,7 @@ def resolve_inputs(workspace: Workspace, inputs: InputMap, folder: Path) -> dict
     }
 
 
-def _resolve_input(workspace: Workspace, name: str, value: dict[str, Any], folder: Path) -> str:
+def _resolve_input(workspace: Workspace, name: str, value: JobInput, folder: Path) -> str:
     kind, mode = value.get("jobInputType", "literal"), value.get("mode") or MOUNT
     if kind == "literal" and value.get("uri"):
         path = workspace.local_path(value["uri"])
@@ -197,7 +196,7 @@ def default_output_path(job: Job, name: str) -> Path:
     return job.workspace.container(FILES) / "azureml" / job.name / name
 
 
-def resolve_output(job: Job, name: str, value: Mapping[str, Any]) -> Output:
+def resolve_output(job: Job, name: str, value: JobOutput) -> Output:
     """The location of a job's output: its own address, or Azure's default.
 
     Raises:
@@ -251,12 +250,15 @@ def register_output(workspace: Workspace, name: str, output: Output) -> None:
     """
     if not output.asset:
         return
-    kind = "models" if output.kind in MODEL_TYPES else "data"
+    kind = MODELS if output.kind in MODEL_TYPES else DATA
     assets = Assets(workspace, kind)
     validate_name(f"Output {name}'s asset", output.asset)
     version = output.version or assets.next_version(output.asset)
-    fields = ("modelUri", "modelType") if kind == "models" else ("dataUri", "dataType")
-    properties = dict(zip(fields, (output.uri, output.kind), strict=True))
+    properties: AssetVersion = (
+        {"modelUri": output.uri, "modelType": output.kind}
+        if kind == MODELS
+        else {"dataUri": output.uri, "dataType": output.kind}
+    )
     assets.register(output.asset, version, properties)
 
 
@@ -294,7 +296,7 @@ def copy_code(workspace: Workspace, code: str | None, folder: Path) -> None:
     if not code:
         return
     # The address names the uploaded folder, or its container.
-    uri = Assets(workspace, "codes").find_by_id(code).body["codeUri"]
+    uri = Assets(workspace, CODES).find_by_id(code).body["codeUri"]
     source = workspace.local_path(uri)
     if not source.is_dir():
         raise BadRequest(f"codeId: {code} has no uploaded files")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from azureml_local.documents.jobs import InputMap, JobInput
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import inputs
 from azureml_local.jobs.branches import is_true
@@ -14,7 +14,7 @@ from azureml_local.jobs.loops import DO_WHILE, PARALLEL_FOR, DoWhile, Items
 from azureml_local.jobs.plans import Step
 from azureml_local.state import Workspace
 
-PlanIteration = Callable[[str, dict[str, Any]], Step]
+PlanIteration = Callable[[str, InputMap], Step]
 """Plans an iteration from its label and its inputs, which replace those of the body."""
 
 
@@ -62,11 +62,11 @@ class DoWhileRun:
             source = iterations[-1].outputs[key]
             inputs.copy_output(self.workspace, key, output, source)
 
-    def _plan(self, values: dict[str, Any]) -> Step:
+    def _plan(self, values: InputMap) -> Step:
         self._count += 1
         return self.plan_iteration(str(self._count), values)
 
-    def _continues(self, values: dict[str, Any]) -> bool:
+    def _continues(self, values: InputMap) -> bool:
         condition = self.settings.condition
         if condition is None:
             return True
@@ -77,7 +77,7 @@ class DoWhileRun:
         )
         return is_true(texts[condition])
 
-    def _mapped_inputs(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _mapped_inputs(self, values: InputMap) -> InputMap:
         return {
             target: values[output]
             for output, targets in self.settings.mapping.items()
@@ -90,7 +90,7 @@ class ParallelForRun:
     """A parallel-for loop: all iterations side by side, and their outputs in tables."""
 
     workspace: Workspace
-    items: dict[str, Any]
+    items: JobInput
     """The items as a literal input: their text, or the file that an earlier step writes."""
     parse: Callable[[str], Items]
     plan_iteration: PlanIteration

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.assets import ComponentSpec, Port
+from azureml_local.documents.jobs import InputMap, JobInput, OutputMap, PipelineStep
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.jobs.documents import InputMap
+from azureml_local.jobs.bindings import api_inputs
 from azureml_local.jobs.inputs import MODEL_TYPES, PRIMITIVES
 from azureml_local.jobs.references import (
     INPUT,
@@ -21,7 +22,7 @@ from azureml_local.jobs.references import (
     STEP_OUTPUT,
     resolve_reference,
 )
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import Json, JsonObject, object_of, text_of
 
 DO_WHILE, PARALLEL_FOR = "do_while", "parallel_for"
 LOOPS = (DO_WHILE, PARALLEL_FOR)
@@ -30,7 +31,7 @@ BODIES = ("command", "pipeline")
 MAX_ITERATIONS = 1000
 DATA_TYPES = ("uri_file", "uri_folder", "mltable", "path", *MODEL_TYPES)
 
-Items = dict[str, dict[str, Any]]
+Items = dict[str, InputMap]
 """The inputs of each iteration, by the label of the iteration."""
 
 
@@ -41,7 +42,7 @@ class LoopNode:
     name: str
     kind: str
     body: str
-    node: dict[str, Any]
+    node: PipelineStep
 
     @property
     def step(self) -> str:
@@ -49,7 +50,7 @@ class LoopNode:
         return self.body if self.kind == DO_WHILE else self.name
 
 
-def find_loops(jobs: dict[str, Any]) -> list[LoopNode]:
+def find_loops(jobs: dict[str, PipelineStep]) -> list[LoopNode]:
     """The loops of a pipeline.
 
     Raises:
@@ -57,18 +58,19 @@ def find_loops(jobs: dict[str, Any]) -> list[LoopNode]:
     """
     loops: dict[str, LoopNode] = {}
     for name, node in jobs.items():
-        if not isinstance(node, dict) or node.get("type") not in LOOPS:
+        kind = node.get("type", "")
+        if kind not in LOOPS:
             continue
         match = STEP.fullmatch(text_of(node, "body").strip())
         body = jobs.get(match[1]) if match else None
-        if match is None or not isinstance(body, dict):
+        if match is None or body is None:
             raise _invalid_body(name, f"{node.get('body')!r} is not a step of this pipeline")
         if text_of(body, "type", "command") not in BODIES:
             raise _invalid_body(name, f"{match[1]} must be a command or pipeline step")
         if match[1] in loops:
             other = loops[match[1]].name
             raise _invalid_body(name, f"{match[1]} is the body of {other}, use another step")
-        loops[match[1]] = LoopNode(name, node["type"], match[1], node)
+        loops[match[1]] = LoopNode(name, kind, match[1], node)
     return list(loops.values())
 
 
@@ -94,7 +96,7 @@ def check_nesting(
             )
 
 
-def check_outputs_of_iteration(outputs: InputMap) -> None:
+def check_outputs_of_iteration(outputs: OutputMap) -> None:
     """Refuse an output that all iterations of a loop would write to the same place.
 
     What Azure does with one is not known.
@@ -125,7 +127,7 @@ class DoWhile:
     max_iterations: int
 
     @classmethod
-    def parse(cls, loop: LoopNode, spec: dict[str, Any]) -> DoWhile:
+    def parse(cls, loop: LoopNode, spec: ComponentSpec) -> DoWhile:
         """The settings of a node.
 
         Raises:
@@ -159,7 +161,7 @@ class DoWhile:
         return cls(condition, mapping, count)
 
 
-def _port(loop: LoopNode, field: str, value: Any, kind: str, ports: dict[str, Any]) -> str:
+def _port(loop: LoopNode, field: str, value: object, kind: str, ports: JsonObject) -> str:
     """The name of an input or output of the body, which may be in a reference to it."""
     name = str(value)
     if name.strip().startswith("${{"):
@@ -188,14 +190,14 @@ def read_max_concurrency(loop: LoopNode) -> int | None:
 
 def find_items(
     loop: LoopNode, pipeline_inputs: InputMap, step_outputs: dict[str, InputMap]
-) -> dict[str, Any]:
+) -> JobInput:
     """The items of a parallel-for loop as a literal input: their text, or a file with it.
 
     Raises:
         BadRequest: they are missing, or data.
     """
     text = text_of(loop.node, "items")
-    value: dict[str, Any] | None = {"jobInputType": "literal", "value": text}
+    value: JobInput | None = {"jobInputType": "literal", "value": text}
     if INPUT.fullmatch(text.strip()) or STEP_OUTPUT.fullmatch(text.strip()):
         value = resolve_reference("items", {"value": text}, pipeline_inputs, step_outputs)
     if not text or value is None or value.get("jobInputType", "literal") != "literal":
@@ -203,7 +205,7 @@ def find_items(
     return value
 
 
-def parse_items(loop: LoopNode, text: str, spec: dict[str, Any]) -> Items:
+def parse_items(loop: LoopNode, text: str, spec: ComponentSpec) -> Items:
     """The items of a parallel-for loop: inputs of the body, as the API has them in steps.
 
     Args:
@@ -215,34 +217,34 @@ def parse_items(loop: LoopNode, text: str, spec: dict[str, Any]) -> Items:
         BadRequest: it is not valid, empty, or its items do not have the same inputs of the body.
     """
     try:
-        items = json.loads(text, parse_constant=_refuse_constant)
+        items: Json = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise _invalid(f"items: not valid JSON: {error}") from None
     if isinstance(items, list):
         items = {str(number): item for number, item in enumerate(items, 1)}
     if not isinstance(items, dict) or not items:
         raise _invalid("items: must be a list or dictionary with at least one item")
-    first = next(iter(items.values()))
+    inputs_by_label: Items = {}
     for label, item in items.items():
         if not isinstance(item, dict):
             raise _invalid(f"items: {label} must be a dictionary (got {item!r})")
+        first = next(iter(inputs_by_label.values()), item)
         if item.keys() != first.keys():
             raise _invalid(f"items: {label} has the inputs {list(item)}, not {list(first)}")
         unknown = sorted(item.keys() - object_of(spec, "inputs").keys())
         if unknown:
             raise _invalid(f"items: {loop.body} has no input {', '.join(unknown)}")
-    return {
-        label: {name: _item_input(loop, name, value) for name, value in item.items()}
-        for label, item in items.items()
-    }
+        values: JsonObject = {name: _item_input(name, value) for name, value in item.items()}
+        inputs_by_label[label] = api_inputs(values)
+    return inputs_by_label
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _item_input(loop: LoopNode, name: str, value: Any) -> dict[str, Any]:
-    """The value of an input in an item, in the form of a step's input."""
+def _item_input(name: str, value: Json) -> JsonObject:
+    """The value of an input in an item."""
     if isinstance(value, dict) and value.get("job_input_type"):
         return value
     if not isinstance(value, str | bool | int | float) or STEP_OUTPUT.search(str(value)):
@@ -250,10 +252,10 @@ def _item_input(loop: LoopNode, name: str, value: Any) -> dict[str, Any]:
             f"items: {name} must be a string, number, boolean, data with an address, or an input "
             f"of the pipeline (got {value!r})",
         )
-    return {"job_input_type": "literal", "value": str(value)}
+    return {"jobInputType": "literal", "value": str(value)}
 
 
-def aggregate_outputs(loop: LoopNode, body: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+def aggregate_outputs(loop: LoopNode, body: PipelineStep, spec: ComponentSpec) -> dict[str, Port]:
     """The outputs of a parallel-for loop: MLTables of data, and strings of other values.
 
     Args:
@@ -271,9 +273,10 @@ def aggregate_outputs(loop: LoopNode, body: dict[str, Any], spec: dict[str, Any]
                 f"body: output {name} of {loop.body} is an output of the pipeline; use the output "
                 f"of {loop.name}",
             )
-    outputs = {}
-    for name in object_of(spec, "outputs"):
-        kind = text_of(object_of(spec["outputs"], name), "type", "uri_folder")
+    outputs: dict[str, Port] = {}
+    declared = object_of(spec, "outputs")
+    for name in declared:
+        kind = text_of(object_of(declared, name), "type", "uri_folder")
         if kind not in (*DATA_TYPES, *PRIMITIVES):
             raise NotSupported(f"outputs.{name}: type {kind} has no list type in parallel_for")
         outputs[name] = {"type": "mltable" if kind in DATA_TYPES else "string"}

@@ -7,12 +7,12 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from azureml_local import interpreters, public_files
+from azureml_local.documents.jobs import JobProperties
+from azureml_local.documents.scoring import ScoringSpec
 from azureml_local.jobs import inputs
 from azureml_local.jobs.distribution import instance_count
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.parallel_settings import ParallelSettings
 from azureml_local.state import Workspace
 
@@ -60,7 +60,7 @@ def driver_command(
         output = output / OUTPUT_FILE if output.is_dir() else output
     arguments = inputs.render_command(settings.program_arguments, input_values, output_paths)
     instances = instance_count(properties)
-    spec: dict[str, Any] = {
+    spec: ScoringSpec = {
         "input": location,
         "is_mltable": source["jobInputType"] == "mltable",
         "mini_batch_size": settings.mini_batch_size,

@@ -11,12 +11,14 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.assets import ComponentSpec
+from azureml_local.documents.jobs import PipelineStep
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import inputs
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import Document, JsonObject, object_of, text_of, with_fields
 
 FIELDS = (
     "task",
@@ -74,7 +76,7 @@ class ParallelSettings:
     logging_level: str
 
     @classmethod
-    def parse(cls, fields: dict[str, Any]) -> ParallelSettings:
+    def parse(cls, fields: Mapping[str, object]) -> ParallelSettings:
         """Read the settings of a step.
 
         Raises:
@@ -122,7 +124,7 @@ class ParallelSettings:
             logging_level=level,
         )
 
-    def check_expressions(self, step_inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+    def check_expressions(self, step_inputs: JsonObject, outputs: JsonObject) -> None:
         """Refuse expressions with an input or output that the step does not have.
 
         Raises:
@@ -131,7 +133,7 @@ class ParallelSettings:
         names = dict.fromkeys(step_inputs, "x"), dict.fromkeys(outputs, "x")
         for text in (self.program_arguments, self.append_row_to):
             inputs.render_command(text, *names)
-        kind = step_inputs.get(self.input_data, {}).get("jobInputType")
+        kind = object_of(step_inputs, self.input_data).get("jobInputType")
         if kind not in ("uri_folder", "uri_file", "mltable"):
             raise BadRequest(
                 f"input_data: input {self.input_data} must be a folder, a file or an mltable "
@@ -140,16 +142,16 @@ class ParallelSettings:
             )
 
 
-def parallel_fields(node: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+def parallel_fields(node: PipelineStep, spec: ComponentSpec) -> JsonObject:
     """The settings of a step as it has them, else those of its component."""
-    fields = {name: spec[name] for name in FIELDS if spec.get(name) is not None}
-    return fields | {name: node[name] for name in FIELDS if node.get(name) is not None}
+    settings = {**object_of({"spec": spec}, "spec"), **object_of({"node": node}, "node")}
+    return {name: value for name, value in settings.items() if name in FIELDS}
 
 
-def command_fields(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def command_fields(values: Document, fields: JsonObject) -> Document:
     """A step or a component with the environment and code of its task where commands have them."""
     task = object_of(fields, "task")
-    return {**values, "environment": task.get("environment"), "code": task.get("code")}
+    return with_fields(values, {name: task.get(name) for name in ("environment", "code")})
 
 
 def _argument_limits(arguments: str) -> dict[str, str]:
@@ -172,7 +174,7 @@ def _split(text: str, field: str) -> list[str]:
         raise BadRequest(f"{field}: {error} (got {text!r})", "UserError") from None
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     match = SIZE.fullmatch(str(value))
     if match is None:
         raise BadRequest(
@@ -182,7 +184,7 @@ def _size(value: Any) -> int:
     return int(match[1]) * UNITS[(match[2] or "").lower()]
 
 
-def _keys(value: Any) -> tuple[str, ...]:
+def _keys(value: object) -> tuple[str, ...]:
     """The partition keys; the SDK sends them as a text in JSON."""
     try:
         keys = json.loads(value) if isinstance(value, str) else value or []
@@ -194,7 +196,11 @@ def _keys(value: Any) -> tuple[str, ...]:
 
 
 def _integer(
-    fields: dict[str, Any], name: str, default: int, minimum: int = -1, maximum: int = 2**31 - 1
+    fields: Mapping[str, object],
+    name: str,
+    default: int,
+    minimum: int = -1,
+    maximum: int = 2**31 - 1,
 ) -> int:
     value = fields.get(name, default)
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,10}", value.strip()):

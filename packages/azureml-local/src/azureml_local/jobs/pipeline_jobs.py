@@ -93,7 +93,7 @@ class _PipelineRun:
             for step in steps:
                 loop = step.plan.loop.kind if step.plan and step.plan.loop else None
                 job = self.job.sibling(step.job)
-                job.create(step.properties, parent=self.job.name, root=root, loop=loop)
+                job.create(properties=step.properties, parent=self.job.name, root=root, loop=loop)
 
     async def _run_step(self, step: Step, required: dict[str, asyncio.Task[bool]]) -> bool:
         """Run one step after those that it needs, and return whether it completed."""
@@ -127,7 +127,8 @@ class _PipelineRun:
         records.write_log(self.log, f"step {step.name} {body['status']}")
         if body["status"] == "Completed":
             return True
-        message = ((body.get("error") or {}).get("error") or {}).get("message")
+        failure = body.get("error")
+        message = failure["error"]["message"] if failure else ""
         ended_by_other = self.failures and not self.plan.continue_on_step_failure
         if not ended_by_other and not self.job.is_cancelled:
             result = "failed" if body["status"] == "Failed" else "was cancelled"

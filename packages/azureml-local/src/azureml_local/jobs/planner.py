@@ -9,15 +9,22 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from azureml_local.assets.versions import Assets
+from azureml_local.documents.assets import COMPONENTS, AssetResource, ComponentSpec
+from azureml_local.documents.jobs import (
+    InputMap,
+    JobProperties,
+    OutputMap,
+    ParallelFields,
+    PipelineSettings,
+    PipelineStep,
+)
 from azureml_local.errors import AzureError, BadRequest
 from azureml_local.jobs import inputs, validation
-from azureml_local.jobs.bindings import api_form, bind_inputs, bind_outputs
+from azureml_local.jobs.bindings import api_inputs, api_outputs, bind_inputs, bind_outputs
 from azureml_local.jobs.branches import Branch, find_branches
 from azureml_local.jobs.completion import check_services
-from azureml_local.jobs.documents import InputMap, JobProperties
 from azureml_local.jobs.loop_runs import DoWhileRun, ParallelForRun, PlanIteration
 from azureml_local.jobs.loops import (
     DO_WHILE,
@@ -43,12 +50,11 @@ from azureml_local.jobs.references import (
 )
 from azureml_local.jobs.reuse import CompletedSteps, reuse_properties
 from azureml_local.jobs.step_commands import command_properties, find_setting
-from azureml_local.jobs.step_order import check_types, needed_steps, sort_steps
+from azureml_local.jobs.step_order import needed_steps, read_steps, sort_steps
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, as_document, object_of, text_of, with_fields
 from azureml_local.state import Workspace
-from azureml_local.store import Resource
 
 MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
@@ -67,20 +73,20 @@ def make_plan(workspace: Workspace, properties: JobProperties, *, reuse: bool = 
         NotFound: a step's component, code, environment or compute does not exist.
         NotSupported: azureml-local does not run steps of this type.
     """
-    settings = object_of(properties, "settings")
+    settings = as_document(PipelineSettings, object_of(properties, "settings"))
     enabled = reuse and not find_setting(settings, "force_rerun")
     completed = CompletedSteps(workspace, enabled)
     planner = _Planner(workspace, text_of(properties, "experimentName"), completed)
     jobs = object_of(properties, "jobs")
-    pipeline_inputs = api_form(object_of(properties, "inputs"))
-    outputs = api_form(object_of(properties, "outputs"))
+    pipeline_inputs = api_inputs(object_of(properties, "inputs"))
+    outputs = api_outputs(object_of(properties, "outputs"))
     component = text_of(properties, "componentId")
     if component and not jobs:
-        spec = Assets(workspace, "components").find_by_id(component).body
-        spec = spec["componentSpec"]
+        spec = Assets(workspace, COMPONENTS).find_by_id(component).body["componentSpec"]
         jobs = object_of(spec, "jobs")
-        pipeline_inputs = bind_inputs({"inputs": pipeline_inputs}, spec, {}, {})
-        outputs, _ = bind_outputs({"outputs": outputs}, spec, {})
+        node = as_document(PipelineStep, {"inputs": pipeline_inputs, "outputs": outputs})
+        pipeline_inputs = bind_inputs(node, spec, {}, {})
+        outputs, _ = bind_outputs(node, spec, {})
     return planner.plan(jobs, pipeline_inputs, outputs, settings)
 
 
@@ -89,8 +95,8 @@ class _Pipeline:
     """A pipeline that is being planned: what its steps can use, and its plan up to now."""
 
     inputs: InputMap
-    outputs: InputMap
-    settings: dict[str, Any]
+    outputs: OutputMap
+    settings: PipelineSettings
     plan: Plan
     step_outputs: dict[str, InputMap] = field(default_factory=dict)
 
@@ -107,19 +113,19 @@ class _Planner:
 
     def plan(
         self,
-        jobs: dict[str, Any],
+        nodes: JsonObject,
         pipeline_inputs: InputMap,
-        outputs: InputMap,
-        settings: dict[str, Any],
+        outputs: OutputMap,
+        settings: PipelineSettings,
     ) -> Plan:
         """The plan of a pipeline with these steps, inputs and declared outputs."""
-        if not jobs:
+        if not nodes:
             raise BadRequest("jobs: a pipeline job must have a step", "UserError", target="jobs")
         if self.depth > MAX_DEPTH:
             raise BadRequest(
                 f"jobs: pipelines are nested more than {MAX_DEPTH} levels deep", "UserError"
             )
-        check_types(jobs)
+        jobs = read_steps(nodes)
         branches, loops = find_branches(jobs), find_loops(jobs)
         check_nesting(loops, in_loop=self.in_loop, steps_in_branches=branches)
         plan = Plan(
@@ -148,7 +154,7 @@ class _Planner:
             pipeline.step_outputs.setdefault(name, step.outputs_as_inputs())
         return plan
 
-    def _step(self, name: str, node: dict[str, Any], pipeline: _Pipeline) -> Step:
+    def _step(self, name: str, node: PipelineStep, pipeline: _Pipeline) -> Step:
         """The plan of a step; its outputs are added to those of the pipeline."""
         check_services(node)
         asset = self._component(node)
@@ -171,7 +177,7 @@ class _Planner:
         }
         step = Step(name, str(uuid.uuid4()), set(), properties)
         if spec["type"] == "pipeline":
-            settings = {**pipeline.settings, **object_of(node, "settings")}
+            settings = with_fields(pipeline.settings, object_of(node, "settings"))
             step.properties["jobType"] = "Pipeline"
             step.plan = replace(self, depth=self.depth + 1).plan(
                 object_of(spec, "jobs"), values, declared_outputs, settings
@@ -182,15 +188,15 @@ class _Planner:
         _add_pipeline_outputs(step, pipeline_outputs, pipeline.plan)
         return step
 
-    def _component(self, node: dict[str, Any]) -> Resource:
+    def _component(self, node: PipelineStep) -> AssetResource:
         """The component of a step."""
         component = sweep_steps.component_id(node)
         if not component:
             raise BadRequest("componentId: a step must have a component", "UserError")
-        return Assets(self.workspace, "components").find_by_id(component)
+        return Assets(self.workspace, COMPONENTS).find_by_id(component)
 
     def _plan_job(
-        self, step: Step, node: dict[str, Any], spec: dict[str, Any], pipeline: _Pipeline
+        self, step: Step, node: PipelineStep, spec: ComponentSpec, pipeline: _Pipeline
     ) -> None:
         """Complete a step that is a command, parallel or sweep job, and check the job."""
         replacer = input_replacer(pipeline.inputs)
@@ -198,7 +204,8 @@ class _Planner:
         if spec["type"] == "parallel":
             fields = replace_texts("", parallel_fields(node, spec), replacer)
             node, spec = command_fields(node, fields), command_fields(spec, fields)
-            step.properties |= {"jobType": "Parallel", "parallel": fields}
+            settings = as_document(ParallelFields, fields)
+            step.properties |= {"jobType": "Parallel", "parallel": settings}
             check = validation.check_parallel
         command = command_properties(node, spec, pipeline.settings, replacer)
         step.properties |= command
@@ -223,7 +230,7 @@ class _Planner:
             for key, value in step.properties["outputs"].items()
         }
 
-    def _reuse(self, step: Step, spec: dict[str, Any], plan: Plan) -> None:
+    def _reuse(self, step: Step, spec: ComponentSpec, plan: Plan) -> None:
         """Let a step reuse a completed job, or an equal step before it."""
         step.is_deterministic = spec.get("is_deterministic") is not False
         if not step.is_deterministic or not self.completed.enabled:
@@ -243,13 +250,13 @@ class _Planner:
         root = job.body.get("root", "") if job else ""
         step.properties["properties"] |= reuse_properties(step.reused_job, root)
 
-    def _loop_step(self, loop: LoopNode, body: dict[str, Any], pipeline: _Pipeline) -> Step:
+    def _loop_step(self, loop: LoopNode, body: PipelineStep, pipeline: _Pipeline) -> Step:
         """The plan of a loop: a job of its own, whose children are the iterations."""
         spec = self._component(body).body["componentSpec"]
         planner = replace(self, depth=self.depth + 1, in_loop=True)
 
-        def plan_iteration(label: str, values: dict[str, Any]) -> Step:
-            node = {**body, "inputs": {**object_of(body, "inputs"), **values}}
+        def plan_iteration(label: str, values: InputMap) -> Step:
+            node = with_fields(body, {"inputs": {**object_of(body, "inputs"), **values}})
             step = planner._step(loop.body, node, replace(pipeline, plan=Plan()))
             step.name = step.properties["displayName"] = f"{loop.body}_{label}"
             return step
@@ -287,7 +294,7 @@ class _Planner:
     def _loop_run(
         self,
         loop: LoopNode,
-        spec: dict[str, Any],
+        spec: ComponentSpec,
         outputs: dict[str, inputs.Output],
         plan_iteration: PlanIteration,
         pipeline: _Pipeline,

@@ -7,9 +7,9 @@ outputs an address. So the inputs of later steps are known at submission.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from azureml_local.jobs.documents import InputMap, JobProperties
+from azureml_local.documents.jobs import InputMap, JobInput, JobProperties
 from azureml_local.jobs.inputs import PRIMITIVES
 from azureml_local.json_fields import text_of
 
@@ -54,7 +54,7 @@ class Step:
     """The digest of its content; empty if it is not known before earlier steps have run."""
     reused_job: str = ""
     """The job whose outputs it reuses; empty if it runs."""
-    conditions: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
+    conditions: list[tuple[JobInput, bool]] = field(default_factory=list)
     """The literal inputs, and the values that they must have for the step to run."""
 
     def outputs_as_inputs(self) -> InputMap:

@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Unpack
 
 from azureml_local import addresses
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
+from azureml_local.arm import ArmResource
+from azureml_local.documents.jobs import (
+    JOBS,
+    JobDocument,
+    JobError,
+    JobProperties,
+    JobResource,
+    JobService,
+    OutputAsset,
+    RunRecord,
+)
 from azureml_local.identity import auth
-from azureml_local.jobs.documents import JobDocument, JobProperties
 from azureml_local.state import ARTIFACTS, Workspace
-from azureml_local.store import Resource
 
-KIND = "jobs"
 FINAL_STATUSES = frozenset({"Completed", "Failed", "Canceled"})
 RUN_TYPES = {"Pipeline": "azureml.PipelineRun", "Sweep": "hyperdrive"}
 """The type of a job's run in the run history; other jobs have ``azureml.commandjob``."""
@@ -49,18 +57,18 @@ class Job:
         """Its key among the jobs of all workspaces."""
         return self.workspace.key, self.name
 
-    def read(self) -> Resource:
+    def read(self) -> JobResource:
         """Its document.
 
         Raises:
             NotFound: it does not exist.
         """
-        return self.workspace.require(KIND, self.name, "Job", "UserError")
+        return self.workspace.require(JOBS, self.name, "Job", "UserError")
 
     @property
     def body(self) -> JobDocument:
         """The body of its document."""
-        return cast(JobDocument, self.read().body)
+        return self.read().body
 
     @property
     def properties(self) -> JobProperties:
@@ -70,12 +78,12 @@ class Job:
     @property
     def exists(self) -> bool:
         """Whether it is in the store."""
-        return self.workspace.documents.get(KIND, self.name) is not None
+        return self.workspace.documents.get(JOBS, self.name) is not None
 
     @property
     def status(self) -> str:
         """Its current status."""
-        return str(self.body["status"])
+        return self.body["status"]
 
     @property
     def is_cancelled(self) -> bool:
@@ -88,21 +96,16 @@ class Job:
         body = self.body
         return body.get("root") or body.get("parent") or self.name
 
-    def create(self, properties: JobProperties, **fields: Any) -> Resource:
-        """Create its document; ``fields`` are those other than the properties."""
-        body = {
-            "properties": properties,
-            "status": "NotStarted",
-            "submitted": utc_now(),
-            **fields,
-        }
-        return self.workspace.documents.put(KIND, self.name, body)
+    def create(self, **fields: Unpack[JobDocument]) -> JobResource:
+        """Create its document, which is not started yet."""
+        body: JobDocument = {"status": "NotStarted", "submitted": utc_now(), **fields}
+        return self.workspace.documents.put(JOBS, self.name, body)
 
-    def update(self, **changes: Any) -> Resource:
+    def update(self, **changes: Unpack[JobDocument]) -> JobResource:
         """Change fields of its document: status, times, error, properties."""
         documents = self.workspace.documents
         with documents.transaction():
-            return documents.put(KIND, self.name, self.body | changes)
+            return documents.put(JOBS, self.name, {**self.body, **changes})
 
     def set_status(self, status: str) -> None:
         """Set its status and start time; a job that is being cancelled keeps its status."""
@@ -111,13 +114,13 @@ class Job:
             status = body["status"]
         self.update(started=body.get("started") or utc_now(), status=status)
 
-    def end(self, status: str, error: dict[str, Any] | None) -> None:
+    def end(self, status: str, error: JobError | None) -> None:
         """Set its final status and the time of its end."""
         self.update(status=status, ended=utc_now(), error=error)
 
-    def children(self) -> list[Resource]:
+    def children(self) -> list[JobResource]:
         """The documents of its children, oldest first."""
-        jobs = self.workspace.documents.entries(KIND)
+        jobs = self.workspace.documents.entries(JOBS)
         return [job for job in jobs if job.body.get("parent") == self.name]
 
     def sibling(self, name: str) -> Job:
@@ -141,7 +144,7 @@ class Job:
         return self.workspace.state.data / kind / self.workspace.key / self.name
 
 
-def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
+def document(workspace: Workspace, job: JobResource) -> ArmResource:
     """A job as the API shows it; a child job has no properties.
 
     Azure ML shows child jobs in the run history only. The SDK reads them there: it can list and get
@@ -150,14 +153,7 @@ def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
     body = job.body
     if body.get("parent"):
         return {"id": f"{workspace.path}/jobs/{job.name}", "name": job.name, "properties": None}
-    properties = {
-        "services": {},
-        "properties": {},
-        "tags": {},
-        **body["properties"],
-        "status": body["status"],
-    }
-    properties["services"] = {  # a client cannot change them
+    services: dict[str, JobService] = {  # a client cannot change them
         "Tracking": {
             "jobServiceType": "Tracking",
             "endpoint": addresses.azureml_tracking_uri(workspace),
@@ -166,6 +162,13 @@ def document(workspace: Workspace, job: Resource) -> dict[str, Any]:
             "jobServiceType": "Studio",
             "endpoint": studio_url(workspace, job.name),
         },
+    }
+    properties = {
+        "properties": {},
+        "tags": {},
+        **body["properties"],
+        "status": body["status"],
+        "services": services,
     }
     return workspace.document(f"jobs/{job.name}", systemData=job.system_data, properties=properties)
 
@@ -181,9 +184,9 @@ def studio_url(workspace: Workspace, name: str) -> str:
     return f"{workspace.state.url}/studio/{workspace.key}/jobs/{name}?key={key}"
 
 
-def run_history(workspace: Workspace, job: Resource) -> dict[str, Any]:
+def run_history(workspace: Workspace, job: JobResource) -> RunRecord:
     """A job as the run history shows it: status, addresses of logs, error."""
-    body = cast(JobDocument, job.body)
+    body = job.body
     folder = Job(workspace, job.name).artifacts
     base = blob_endpoint(workspace)
     base = f"{base}/{workspace.containers[ARTIFACTS]}/{run_artifacts_path(job.name)}"
@@ -219,14 +222,14 @@ def stream_logs(folder: Path) -> list[str]:
     return sorted(logs) + others
 
 
-def _outputs(body: JobDocument) -> dict[str, Any]:
+def _outputs(body: JobDocument) -> dict[str, OutputAsset]:
     """The outputs of a completed job for the SDK's download; their addresses are their ids."""
     if body["status"] != "Completed":
         return {}
-    outputs: dict[str, str] = body.get("outputs") or {}
+    outputs = body.get("outputs") or {}
     return {name: {"assetId": uri, "type": "uri_folder"} for name, uri in outputs.items()}
 
 
-def error_document(message: str, code: str = "UserError") -> dict[str, Any]:
+def error_document(message: str, code: str = "UserError") -> JobError:
     """An error in the form of the run history."""
     return {"error": {"code": code, "message": message}}

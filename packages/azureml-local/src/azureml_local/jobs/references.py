@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
+from azureml_local.documents.jobs import InputMap, JobInput, PipelineStep
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.jobs.documents import InputMap
-from azureml_local.json_fields import object_of
+from azureml_local.json_fields import Json, JsonObject, object_of
 
 INPUT = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.\-]+)\s*\}\}")
 OUTPUT = re.compile(r"\$\{\{\s*parent\.outputs\.([\w.\-]+)\s*\}\}")
@@ -21,7 +20,7 @@ AGGREGATED_STRING = "aggregated string"
 """The type of an output of a parallel-for loop that is not data: Azure's form is not known."""
 
 
-def required_steps(node: dict[str, Any]) -> Iterator[str]:
+def required_steps(node: PipelineStep) -> Iterator[str]:
     """The names of the steps whose outputs a step uses."""
     for value in object_of(node, "inputs").values():
         text = value.get("value") if isinstance(value, dict) else value
@@ -35,8 +34,8 @@ def steps_in(text: str) -> set[str]:
 
 
 def resolve_reference(
-    name: str, value: dict[str, Any], pipeline_inputs: InputMap, step_outputs: dict[str, InputMap]
-) -> dict[str, Any] | None:
+    name: str, value: JobInput, pipeline_inputs: InputMap, step_outputs: dict[str, InputMap]
+) -> JobInput | None:
     """An input with its reference resolved; None if the pipeline's input has no value.
 
     Raises:
@@ -45,7 +44,7 @@ def resolve_reference(
     text = value.get("value")
     if value.get("jobInputType", "literal") != "literal" or not isinstance(text, str):
         return value
-    mode = {"mode": value["mode"]} if value.get("mode") else {}
+    mode: JobInput = {"mode": value["mode"]} if value.get("mode") else {}
     match = INPUT.fullmatch(text.strip())
     if match:
         pipeline_input = pipeline_inputs.get(match[1])
@@ -58,7 +57,7 @@ def resolve_reference(
     return {**value, "jobInputType": "literal", "value": text}
 
 
-def _step_output(step_outputs: dict[str, InputMap], step: str, output: str) -> dict[str, Any]:
+def _step_output(step_outputs: dict[str, InputMap], step: str, output: str) -> JobInput:
     value = step_outputs[step].get(output)
     if value is None:
         raise BadRequest(f"step {step} has no output {output}", "UserError")
@@ -78,8 +77,7 @@ def replace_inputs(field: str, text: str, pipeline_inputs: InputMap) -> str:
     """
 
     def replace(match: re.Match[str]) -> str:
-        pipeline_input = pipeline_inputs.get(match[1])
-        pipeline_input = pipeline_input or {}
+        pipeline_input: JobInput = pipeline_inputs.get(match[1]) or {}
         is_literal = pipeline_input.get("jobInputType", "literal") == "literal"
         if not is_literal or "value" not in pipeline_input:
             raise BadRequest(f"{field}: {match[0]} is not a literal with a value", "UserError")
@@ -97,13 +95,16 @@ def input_replacer(pipeline_inputs: InputMap) -> Callable[[str, str], str]:
     return partial(replace_inputs, pipeline_inputs=pipeline_inputs)
 
 
-def replace_texts(field: str, value: Any, replace: Callable[[str, str], str]) -> Any:
-    """A setting with each of its texts replaced: ``replace(name of the field, text)``."""
-    if isinstance(value, dict):
-        return {
-            key: replace_texts(f"{field}.{key}".strip("."), each, replace)
-            for key, each in value.items()
-        }
-    if isinstance(value, list):
-        return [replace_texts(field, each, replace) for each in value]
-    return replace(field, value) if isinstance(value, str) else value
+def replace_texts(
+    field: str, settings: JsonObject, replace: Callable[[str, str], str]
+) -> JsonObject:
+    """Settings with each of their texts replaced: ``replace(name of the field, text)``."""
+
+    def replaced(field: str, value: Json) -> Json:
+        if isinstance(value, dict):
+            return replace_texts(field, value, replace)
+        if isinstance(value, list):
+            return [replaced(field, each) for each in value]
+        return replace(field, value) if isinstance(value, str) else value
+
+    return {key: replaced(f"{field}.{key}".strip("."), each) for key, each in settings.items()}

@@ -12,13 +12,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from azureml_local.documents.jobs import JOBS, JobInput, JobProperties, JobResource
 from azureml_local.errors import AzureError
-from azureml_local.jobs import inputs, records
-from azureml_local.jobs.documents import JobProperties
+from azureml_local.jobs import inputs
+from azureml_local.json_fields import Json
 from azureml_local.state import Workspace
-from azureml_local.store import Resource
 
 CONTENT = (
     "command",
@@ -43,7 +42,7 @@ class CompletedSteps:
 
     workspace: Workspace
     enabled: bool = True
-    _jobs: dict[str, Resource] | None = field(default=None, init=False)
+    _jobs: dict[str, JobResource] | None = field(default=None, init=False)
 
     def key(self, properties: JobProperties) -> str:
         """The digest of a step's content; empty if an input does not exist yet."""
@@ -60,14 +59,14 @@ class CompletedSteps:
         content = {name: properties.get(name) for name in CONTENT} | {"inputs": files}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    def find(self, key: str) -> Resource | None:
+    def find(self, key: str) -> JobResource | None:
         """The last completed job with this content, if its outputs still exist."""
         if not self.enabled:
             return None
         if self._jobs is None:
             self._jobs = {
                 job.body["reuseKey"]: job
-                for job in self.workspace.documents.entries(records.KIND)
+                for job in self.workspace.documents.entries(JOBS)
                 if job.body.get("reuseKey") and job.body["status"] == "Completed"
             }
         job = self._jobs.get(key) if key else None
@@ -75,7 +74,7 @@ class CompletedSteps:
         exist = all(self.workspace.local_path(uri).exists() for uri in uris)
         return job if exist else None
 
-    def _input_content(self, value: dict[str, Any]) -> Iterator[list[Any]]:
+    def _input_content(self, value: JobInput) -> Iterator[list[Json]]:
         """What identifies the content of an input: its value, or its files with size and time."""
         uri = value.get("uri")
         yield [value.get("jobInputType"), value.get("mode"), value.get("value"), uri]

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.assets.routes import matches_list_view
+from azureml_local.documents.jobs import JOBS, JobProperties, JobResource, RunRecord
 from azureml_local.errors import BadRequest, Conflict
 from azureml_local.jobs import records
 from azureml_local.jobs.control_outputs import write_control_outputs
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
 from azureml_local.jobs.sweep.validation import changed_field, complete_sweep
-from azureml_local.json_fields import json_of, object_of
+from azureml_local.json_fields import JsonObject, as_document, json_of, object_of, with_fields
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State
-from azureml_local.store import Resource
 
 HISTORY = f"/history/v1.0{WORKSPACE}"
 DETAILS_SECONDS, DETAILS_POLL_SECONDS = 1.0, 0.05
@@ -46,19 +44,19 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     async def put(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         properties = object_of(await json_of(request), "properties")
-        old = workspace.documents.get(records.KIND, name)
+        old = workspace.documents.get(JOBS, name)
         if old is not None:
             return JSONResponse(records.document(workspace, _update_properties(old, properties)))
         job = submit_job(runner, Job(workspace, name), properties)
         return JSONResponse(records.document(workspace, job), status_code=201)
 
-    def _update_properties(old: Resource, properties: dict[str, Any]) -> Resource:
+    def _update_properties(old: JobResource, properties: JsonObject) -> JobResource:
         workspace, existing = state.workspace_by_key(old.workspace), old.body["properties"]
         fields = ("jobType", "command", "jobs")
         changed = next((key for key in fields if properties.get(key) != existing.get(key)), None)
         if changed is None and existing["jobType"] == "Sweep":
             changed = changed_field(
-                existing, complete_sweep(workspace, cast(JobProperties, properties))
+                existing, complete_sweep(workspace, as_document(JobProperties, properties))
             )
         if changed is not None:
             raise Conflict(
@@ -66,8 +64,8 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
                 "UserError",
                 target=changed,
             )
-        merged = existing | {key: properties[key] for key in CHANGEABLE if key in properties}
-        return Job(workspace, old.name).update(properties=merged)
+        changes = {key: properties[key] for key in CHANGEABLE if key in properties}
+        return Job(workspace, old.name).update(properties=with_fields(existing, changes))
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
@@ -81,7 +79,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         kind = query.get("jobType", "").lower()
         jobs = [
             job
-            for job in reversed(workspace.documents.entries(records.KIND))
+            for job in reversed(workspace.documents.entries(JOBS))
             if not job.body.get("parent")
             and matches_list_view(request, job.body["properties"])
             and (not kind or job.body["properties"]["jobType"].lower() == kind)
@@ -126,7 +124,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         workspace = state.workspace(request)
         job = Job(workspace, request.path_params["name"])
         body, properties = await json_of(request), job.properties
-        changes: dict[str, Any] = {
+        changes: JsonObject = {
             key: body[key] for key in ("displayName", "description") if key in body
         }
         if "tags" in body:
@@ -137,7 +135,7 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
             new = object_of(body, "properties")
             changes["properties"] = {**(properties.get("properties") or {}), **new}
             write_control_outputs(job, new)
-        changed = job.update(properties=properties | changes)
+        changed = job.update(properties=with_fields(properties, changes))
         return JSONResponse(records.run_history(workspace, changed))
 
     @routes.add("POST", HISTORY + "/rundata", "Run history - Run data")
@@ -161,13 +159,13 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
         values = {uri: {"uri": uri, "type": "uri_folder"} for uri in uris}
         return JSONResponse({"values": values})
 
-    def _history(request: Request) -> dict[str, Any]:
+    def _history(request: Request) -> RunRecord:
         workspace = state.workspace(request)
         job = Job(workspace, request.path_params["name"]).read()
         return records.run_history(workspace, job)
 
 
-def _tag_filters(job: Resource) -> list[str]:
+def _tag_filters(job: JobResource) -> list[str]:
     """The filters that match a job's tags: ``name`` and ``name=value``."""
     tags = job.body["properties"].get("tags") or {}
     return [*tags, *(f"{name}={value}" for name, value in tags.items())]

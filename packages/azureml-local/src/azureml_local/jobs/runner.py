@@ -20,6 +20,7 @@ from typing import Any
 import child_processes
 from azureml_local import compute, interpreters, packages
 from azureml_local.disk_space import describe, is_disk_full
+from azureml_local.documents.jobs import JOBS
 from azureml_local.errors import AzureError
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.identity.cloud_metadata import credentials
@@ -84,7 +85,7 @@ class Runner:
 
     def recover(self) -> None:
         """Mark the jobs that were running when the server stopped as failed."""
-        for job in self._state.store.all(records.KIND):
+        for job in self._state.store.all(JOBS):
             if job.body["status"] not in records.FINAL_STATUSES:
                 workspace = self._state.workspace_by_key(job.workspace)
                 error = records.error_document(
@@ -113,7 +114,7 @@ class Runner:
 
     async def cancel_all(self, workspace: Workspace) -> None:
         """Cancel all jobs of a workspace and wait until none of them runs."""
-        for job in workspace.documents.entries(records.KIND):
+        for job in workspace.documents.entries(JOBS):
             await self.cancel(Job(workspace, job.name))
         while any(key == workspace.key for key, _ in self._cancel_events):
             await asyncio.sleep(POLL_SECONDS)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from azureml_local.jobs.documents import JobProperties
+from azureml_local.documents.assets import ComponentSpec
+from azureml_local.documents.jobs import (
+    JobLimits,
+    JobProperties,
+    JobResources,
+    PipelineSettings,
+    PipelineStep,
+)
 from azureml_local.jobs.references import replace_texts
-from azureml_local.json_fields import camel_case, object_of, text_of
+from azureml_local.json_fields import as_document, camel_case, object_of, text_of
 
 
 def command_properties(
-    node: dict[str, Any],
-    spec: dict[str, Any],
-    settings: dict[str, Any],
+    node: PipelineStep,
+    spec: ComponentSpec,
+    settings: PipelineSettings,
     replace: Callable[[str, str], str],
 ) -> JobProperties:
     """The properties of a command job: those of the component, overridden by the step.
@@ -30,10 +36,11 @@ def command_properties(
         **object_of(node, "environment_variables"),
     }
     compute = text_of(node, "computeId") or text_of(spec, "compute")
-    compute = compute or find_setting(settings, "default_compute") or ""
+    compute = compute or str(find_setting(settings, "default_compute") or "")
     limits = {**object_of(spec, "limits"), **object_of(node, "limits")}
-    if isinstance(limits.get("timeout"), str):
-        seconds = replace("limits.timeout", limits["timeout"])
+    timeout = limits.get("timeout")
+    if isinstance(timeout, str):
+        seconds = replace("limits.timeout", timeout)
         limits["timeout"] = float(seconds) if seconds.isdigit() else seconds
     resources = {**object_of(spec, "resources"), **object_of(node, "resources")}
     distribution = object_of(node, "distribution") or object_of(spec, "distribution")
@@ -43,12 +50,12 @@ def command_properties(
         "environmentId": text_of(node, "environment") or text_of(spec, "environment"),
         "computeId": replace("compute", compute) or None,
         "environmentVariables": {key: str(value) for key, value in variables.items()},
-        "limits": limits,
-        "resources": replace_texts("resources", resources, replace),
+        "limits": as_document(JobLimits, limits),
+        "resources": as_document(JobResources, replace_texts("resources", resources, replace)),
         "distribution": replace_texts("distribution", distribution, replace),
     }
 
 
-def find_setting(settings: dict[str, Any], name: str) -> Any:
+def find_setting(settings: PipelineSettings, name: str) -> object:
     """A setting of a pipeline by its snake case name, also if it is written in camel case."""
     return settings.get(name, settings.get(camel_case(name)))

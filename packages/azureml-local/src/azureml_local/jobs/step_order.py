@@ -6,25 +6,26 @@ If-else nodes are not in the order, and a loop is there instead of its body.
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
+from azureml_local.documents.jobs import PipelineStep
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.branches import IF_ELSE, Branch
 from azureml_local.jobs.loops import LOOPS, PARALLEL_FOR, LoopNode
 from azureml_local.jobs.references import required_steps, steps_in
-from azureml_local.json_fields import text_of
+from azureml_local.json_fields import JsonObject, as_document, text_of
 
 STEP_TYPES = ("command", IF_ELSE, *LOOPS, "parallel", "pipeline", "sweep")
 
 
-def check_types(jobs: dict[str, Any]) -> None:
-    """Refuse steps that are no objects, or of a type that azureml-local does not run.
+def read_steps(nodes: JsonObject) -> dict[str, PipelineStep]:
+    """The steps of a pipeline, which are objects of types that azureml-local runs.
 
     Raises:
         BadRequest: one is not an object.
         NotSupported: one has another type.
     """
-    for name, node in jobs.items():
+    steps: dict[str, PipelineStep] = {}
+    for name, node in nodes.items():
         if not isinstance(node, dict):
             raise BadRequest(f"step {name} must be an object (got {node!r})", target=f"jobs.{name}")
         kind = text_of(node, "type", "command")
@@ -33,10 +34,12 @@ def check_types(jobs: dict[str, Any]) -> None:
                 f"Jobs - Create or update: step {name} has type {kind}, which is not supported by "
                 f"azureml-local; it runs steps of these types: {', '.join(STEP_TYPES)}"
             )
+        steps[name] = as_document(PipelineStep, node)
+    return steps
 
 
 def needed_steps(
-    jobs: dict[str, Any], branches: dict[str, list[Branch]], loops: list[LoopNode]
+    jobs: dict[str, PipelineStep], branches: dict[str, list[Branch]], loops: list[LoopNode]
 ) -> dict[str, set[str]]:
     """The steps that each step needs, without if-else nodes; a loop needs those of its body.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from azureml_local.documents.jobs import JobResource
 from azureml_local.jobs import command_jobs, pipeline_jobs, validation
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.planner import make_plan
@@ -12,17 +12,18 @@ from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.runs import run_sweep
 from azureml_local.jobs.sweep.validation import check_sweep, check_trial_names, complete_sweep
-from azureml_local.store import Resource
 
 
-def submit_job(runner: Runner, job: Job, submitted: Mapping[str, Any], **fields: Any) -> Resource:
+def submit_job(
+    runner: Runner, job: Job, submitted: Mapping[str, object], schedule: str | None = None
+) -> JobResource:
     """Accept a new job and run it in the background.
 
     Args:
         runner: runs the job.
         job: the job, which does not exist yet.
         submitted: its properties as the client sent them.
-        fields: other fields of its document, such as the schedule that started it.
+        schedule: the schedule that starts it.
 
     Raises:
         AzureError: the job is not valid.
@@ -34,7 +35,7 @@ def submit_job(runner: Runner, job: Job, submitted: Mapping[str, Any], **fields:
     if kind == "Sweep":
         properties = complete_sweep(job.workspace, properties)
         check_trial_names(job, check_sweep(job.workspace, properties))
-    document = job.create(properties, **fields)
+    document = job.create(properties=properties, schedule=schedule)
     if plan is not None:
         job.workspace.state.background(pipeline_jobs.run_pipeline(runner, job, plan))
     elif kind == "Sweep":

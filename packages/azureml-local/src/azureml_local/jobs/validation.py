@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from azureml_local import compute
 from azureml_local.assets.environments import check_environment
 from azureml_local.assets.versions import Assets
+from azureml_local.documents.assets import CODES
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import inputs
 from azureml_local.jobs.completion import check_services
 from azureml_local.jobs.distribution import instance_count, parse_distribution
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.parallel_settings import ParallelSettings
 from azureml_local.jobs.records import Job
 from azureml_local.json_fields import object_of, text_of
@@ -87,7 +87,7 @@ def _check_execution(workspace: Workspace, properties: JobProperties) -> None:
     check_environment(workspace, environment)
     code = text_of(properties, "codeId")
     if code:
-        Assets(workspace, "codes").find_by_id(code)
+        Assets(workspace, CODES).find_by_id(code)
     target = compute.compute_name(text_of(properties, "computeId"))
     if target == "local":
         raise NotSupported(
@@ -141,7 +141,7 @@ def timeout_of(properties: JobProperties) -> float | None:
     return parse_duration(timeout, "limits").total_seconds()
 
 
-def check_input(workspace: Workspace, value: Any) -> None:
+def check_input(workspace: Workspace, value: object) -> None:
     """Refuse an input with an unknown type or mode, or whose asset does not exist.
 
     Raises:

@@ -7,10 +7,10 @@ serve uploads of model folders (``LocalUpload/...``) and, read-only, the files o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -18,10 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.addresses import blob_endpoint, run_artifacts_path
+from azureml_local.documents.assets import MODELS as MODEL_VERSIONS
+from azureml_local.documents.jobs import JobError
 from azureml_local.errors import BadRequest, NotFound
 from azureml_local.files import inside
 from azureml_local.identity import auth
-from azureml_local.json_fields import json_of
+from azureml_local.json_fields import JsonObject, json_of
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, State, Workspace
 
@@ -30,6 +32,16 @@ RUN = f"/history/v1.0{WORKSPACE}/experiments/{{experiment}}/runs/{{name}}/artifa
 ANY_ORIGIN = f"/artifact/v2.0{WORKSPACE}/artifacts/{{origin}}/{{folder}}"
 MAX_PATHS = 1000
 """The maximum number of artifacts in a request; azureml-mlflow sends 50."""
+
+
+class ArtifactInformation(TypedDict):
+    """An artifact with a signed address for reading or writing its content."""
+
+    origin: str
+    container: str
+    path: str
+    artifactId: str
+    contentUri: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class ArtifactFolder:
         """The names of all artifacts, sorted."""
         return sorted(each.relative_to(self.folder).as_posix() for each in files(self.folder))
 
-    def about(self, workspace: Workspace, path: str) -> dict[str, Any]:
+    def about(self, workspace: Workspace, path: str) -> ArtifactInformation:
         """An artifact with a signed address for reading or writing its content."""
         blob = self.locate(path).relative_to(workspace.blobs)
         base = blob_endpoint(workspace)
@@ -93,6 +105,9 @@ class ModelFolder(ArtifactFolder):
         ]
 
 
+FindFolder = Callable[[State, Request], ArtifactFolder]
+
+
 def files(root: Path) -> Iterator[Path]:
     """The files in a folder and its subfolders; for a file, the file itself."""
     if root.is_file():
@@ -109,10 +124,10 @@ def register(routes: Routes, state: State) -> None:
         _register(routes, state, base, title, find_folder)
 
 
-def _register(routes: Routes, state: State, base: str, title: str, find_folder: Any) -> None:
+def _register(routes: Routes, state: State, base: str, title: str, find_folder: FindFolder) -> None:
     @routes.add("GET", base, f"{title} - List")
     async def list_all(request: Request) -> Response:
-        artifact_folder: ArtifactFolder = find_folder(state, request)
+        artifact_folder = find_folder(state, request)
         names = await run_in_threadpool(artifact_folder.paths)
         value = [
             {"origin": artifact_folder.origin, "container": artifact_folder.name, "path": p}
@@ -122,7 +137,7 @@ def _register(routes: Routes, state: State, base: str, title: str, find_folder: 
 
     @routes.add("GET", base + "/contentinfo", f"{title} - Get content information")
     async def content(request: Request) -> Response:
-        artifact_folder: ArtifactFolder = find_folder(state, request)
+        artifact_folder = find_folder(state, request)
         path = request.query_params.get("path", "")
         if not path or not artifact_folder.locate(path).is_file():
             raise NotFound(
@@ -136,8 +151,8 @@ def _register(routes: Routes, state: State, base: str, title: str, find_folder: 
         if not artifact_folder.writable:
             raise BadRequest("files of registered models are read-only", "UserError")
         workspace = state.workspace(request)
-        done: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
+        done: dict[str, ArtifactInformation] = {}
+        errors: dict[str, JobError] = {}
         for path in _requested_paths(await json_of(request)):
             if artifact_folder.locate(path).exists():
                 # As on Azure, an existing artifact is never replaced.
@@ -150,7 +165,7 @@ def _register(routes: Routes, state: State, base: str, title: str, find_folder: 
         return JSONResponse(about)
 
 
-def _requested_paths(body: dict[str, Any]) -> Iterator[str]:
+def _requested_paths(body: JsonObject) -> Iterator[str]:
     """The paths in a request's body.
 
     Raises:
@@ -189,6 +204,6 @@ def model_folder(workspace: Workspace, name: str) -> ModelFolder:
     """The files of all versions of a model."""
     versions = {
         each.version: workspace.local_path(each.body["modelUri"])
-        for each in workspace.documents.entries("models", name)
+        for each in workspace.documents.entries(MODEL_VERSIONS, name)
     }
     return ModelFolder(MODELS, name, workspace.state.data, versions)

@@ -6,12 +6,47 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
+from azureml_local.documents.assets import AssetContainer, AssetResource, AssetVersion
 from azureml_local.errors import BadRequest
+from azureml_local.json_fields import Json, JsonObject
 from azureml_local.store import Resource
 
 RUN_PATH = re.compile(r"/ExperimentRun/dcid\.([^/]+)/")
+
+
+class Tag(TypedDict):
+    """A tag of a model or version."""
+
+    key: str
+    value: str
+
+
+class ModelVersion(TypedDict):
+    """A version of a registered model as MLflow shows it."""
+
+    name: str
+    version: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    current_stage: str
+    description: str
+    source: str
+    run_id: str
+    status: str
+    tags: list[Tag]
+
+
+class RegisteredModel(TypedDict):
+    """A registered model as MLflow shows it."""
+
+    name: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    description: str
+    latest_versions: list[ModelVersion]
+    tags: list[Tag]
 
 
 @dataclass(frozen=True)
@@ -20,11 +55,11 @@ class ModelView:
 
     files_root: str
 
-    def files(self, model: Resource) -> str:
+    def files(self, model: AssetResource) -> str:
         """The address of a version's files."""
         return f"{self.files_root}/{model.name}/{model.version}"
 
-    def version(self, model: Resource) -> dict[str, Any]:
+    def version(self, model: AssetResource) -> ModelVersion:
         """A version as MLflow shows it."""
         body = model.body
         return {
@@ -42,15 +77,16 @@ class ModelView:
 
     def model(
         self,
-        container: Resource | None,
-        versions: Sequence[Resource],
-        newest: Sequence[dict[str, Any]],
-    ) -> dict[str, Any]:
+        container: Resource[AssetContainer] | None,
+        versions: Sequence[AssetResource],
+        newest: Sequence[ModelVersion],
+    ) -> RegisteredModel:
         """A registered model as MLflow shows it; it has a container or at least one version."""
-        properties = container.body if container else {}
-        resources = [*([container] if container else []), *versions]
+        properties: AssetContainer = container.body if container else {}
+        resources: list[AssetResource | Resource[AssetContainer]] = [*versions]
+        resources += [container] if container else []
         return {
-            "name": versions[0].name if versions else resources[0].name,
+            "name": resources[0].name,
             "creation_timestamp": min(milliseconds(each.created) for each in resources),
             "last_updated_timestamp": max(milliseconds(each.modified) for each in resources),
             "description": properties.get("description") or "",
@@ -59,13 +95,13 @@ class ModelView:
         }
 
 
-def run_of(body: dict[str, Any]) -> str:
+def run_of(body: AssetVersion) -> str:
     """The run that created a model, from its job name or its address; empty if unknown."""
-    match = RUN_PATH.search(str(body.get("modelUri")))
-    return str(body.get("jobName") or (match[1] if match else ""))
+    match = RUN_PATH.search(body.get("modelUri", ""))
+    return body.get("jobName") or (match[1] if match else "")
 
 
-def stage_of(model: Resource) -> str:
+def stage_of(model: AssetResource) -> str:
     """A version's stage; the text ``None`` by default."""
     return str(model.body.get("stage") or "None")
 
@@ -75,7 +111,7 @@ def milliseconds(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-def tags_of(body: dict[str, Any]) -> dict[str, str]:
+def tags_of(body: JsonObject) -> dict[str, str]:
     """The tags in a request, in which MLflow sends a list of keys and values.
 
     Raises:
@@ -84,21 +120,20 @@ def tags_of(body: dict[str, Any]) -> dict[str, str]:
     tags: dict[str, str] = {}
     tags_list = body.get("tags") or []
     for each in tags_list if isinstance(tags_list, list) else [tags_list]:
-        if not isinstance(each, dict) or not isinstance(each.get("key"), str):
+        key = each.get("key") if isinstance(each, dict) else None
+        if not isinstance(each, dict) or not isinstance(key, str):
             raise BadRequest("tags: must be a list of objects with a key and a value")
-        tags[each["key"]] = str(each.get("value", ""))
+        tags[key] = str(each.get("value", ""))
     return tags
 
 
-def with_tag(tags: Any, key: str, value: Any) -> dict[str, str]:
+def with_tag(tags: dict[str, str] | None, key: str, value: Json) -> dict[str, str]:
     """Tags with one set, or removed if ``value`` is None."""
     if not key:
         raise BadRequest("key: a tag must have one")
-    known = tags if isinstance(tags, dict) else {}
-    others = {name: text for name, text in known.items() if name != key}
+    others = {name: text for name, text in (tags or {}).items() if name != key}
     return others if value is None else {**others, key: str(value)}
 
 
-def _tag_list(tags: Any) -> list[dict[str, str]]:
-    known = tags if isinstance(tags, dict) else {}
-    return [{"key": key, "value": str(value)} for key, value in known.items()]
+def _tag_list(tags: dict[str, str] | None) -> list[Tag]:
+    return [{"key": key, "value": str(value)} for key, value in (tags or {}).items()]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TypeVar
 
 from azureml_local.errors import BadRequest
+from azureml_local.json_fields import JsonObject
+from azureml_local.mlflow.entities import ModelVersion, RegisteredModel
 
 CONDITION = re.compile(
     r"""\s*(?P<field>[\w.]+|tags?\.[`"][^`"]+[`"])\s*(?P<operator>!=|=|i?like)\s*
@@ -15,8 +17,10 @@ CONDITION = re.compile(
 FIELDS = ("name", "run_id", "version_number", "current_stage")
 MAX_RESULTS = 1000
 
+Item = TypeVar("Item", RegisteredModel, ModelVersion)
 
-def filter_and_sort(body: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+
+def filter_and_sort(body: JsonObject, items: list[Item]) -> list[Item]:
     """The items that match a request's filter, in its order.
 
     Raises:
@@ -25,7 +29,7 @@ def filter_and_sort(body: dict[str, Any], items: list[dict[str, Any]]) -> list[d
     for field, operator, value in _conditions(str(body.get("filter") or "")):
         items = [item for item in items if _matches(_field(item, field), operator, value)]
     orders = body.get("order_by") or []
-    for order in reversed([orders] if isinstance(orders, str) else orders):
+    for order in reversed(orders if isinstance(orders, list) else [orders]):
         field, _, way = str(order).strip().partition(" ")
         if field not in ("name", "version_number", "creation_timestamp", "last_updated_timestamp"):
             raise BadRequest(f"order_by: {order!r} is not supported")
@@ -35,14 +39,12 @@ def filter_and_sort(body: dict[str, Any], items: list[dict[str, Any]]) -> list[d
     return items
 
 
-def page(
-    body: dict[str, Any], items: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], str | None]:
+def page(body: JsonObject, items: list[Item]) -> tuple[list[Item], str | None]:
     """One page of the items, and the token of the next page."""
     try:
-        size = min(int(body.get("max_results") or MAX_RESULTS), MAX_RESULTS)
-        start = int(body.get("page_token") or 0)
-    except (TypeError, ValueError):
+        size = min(int(str(body.get("max_results") or MAX_RESULTS)), MAX_RESULTS)
+        start = int(str(body.get("page_token") or 0))
+    except ValueError:
         raise BadRequest("max_results, page_token: must be numbers") from None
     if size < 1 or start < 0:
         raise BadRequest("max_results, page_token: must not be negative")
@@ -66,7 +68,7 @@ def _conditions(text: str) -> list[tuple[str, str, str]]:
     return conditions
 
 
-def _field(item: dict[str, Any], field: str) -> str | None:
+def _field(item: RegisteredModel | ModelVersion, field: str) -> str | None:
     if field.startswith("tag"):
         key = field.partition(".")[2].strip('`"')
         return next((tag["value"] for tag in item["tags"] if tag["key"] == key), None)
@@ -87,6 +89,6 @@ def _matches(value: str | None, operator: str, operand: str) -> bool:
     return re.fullmatch(pattern, value, flags) is not None
 
 
-def _sort_key(item: dict[str, Any], field: str) -> Any:
+def _sort_key(item: RegisteredModel | ModelVersion, field: str) -> tuple[int, int, str]:
     value = str(item.get("version" if field == "version_number" else field))
     return (0, int(value), "") if value.isdigit() else (1, 0, value)

@@ -27,7 +27,7 @@ from azureml_local import addresses
 from azureml_local.disk_space import DiskFull, describe, says_disk_full
 from azureml_local.errors import NotFound
 from azureml_local.identity import auth
-from azureml_local.json_fields import json_of
+from azureml_local.json_fields import JsonObject, json_of
 from azureml_local.mlflow import artifacts, registry
 from azureml_local.mlflow.app import ARTIFACT_ROOT_HEADER
 from azureml_local.mlflow.entities import ModelView
@@ -132,7 +132,7 @@ async def forward(
     )
 
 
-async def _log_batch(tracking: Tracking, workspace: Workspace, body: dict[str, Any]) -> Response:
+async def _log_batch(tracking: Tracking, workspace: Workspace, body: JsonObject) -> Response:
     """Log a batch for azureml-mlflow's background API, at once; so there is no id to poll."""
     client = await tracking.client(workspace)
     response = await client.post("/api/2.0/mlflow/runs/log-batch", json=body)

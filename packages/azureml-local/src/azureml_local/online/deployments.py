@@ -8,22 +8,16 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.endpoints import (
-    ONLINE,
-    Deployment,
-    DeploymentProperties,
-    read_properties,
-    read_tags,
-)
+from azureml_local.arm import ArmResource, ErrorDetail, Sku
+from azureml_local.documents.endpoints import DeploymentDocument, DeploymentProperties, FileNames
+from azureml_local.endpoints import ONLINE, Deployment, read_properties, read_tags
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
-from azureml_local.json_fields import json_of, object_of, text_of
+from azureml_local.json_fields import as_document, json_of, object_of, text_of, with_fields
 from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
@@ -35,7 +29,7 @@ from azureml_local.routing import Routes
 from azureml_local.scoring.deployment_files import DeploymentFiles, copy_deployment_files
 from azureml_local.state import State
 
-DEFAULT_SKU = {"name": "Default", "capacity": 1}
+DEFAULT_SKU: Sku = {"name": "Default", "capacity": 1}
 BUSY = ("Creating", "Updating")
 STORAGE_INITIALIZER = "storageinitializer"
 DEFAULT_LOG_LINES = 5000
@@ -100,18 +94,18 @@ class Deployments:
         old = ONLINE.deployment(workspace, endpoint.name, own_name)
         if old is not None and old.body["state"] in BUSY:
             raise Conflict(f"deployment {name} is being updated; wait until it is done")
-        properties = read_properties(request, body, old)
-        sku = {**(old.body["sku"] if old else DEFAULT_SKU), **object_of(body, "sku")}
+        properties = as_document(DeploymentProperties, read_properties(request, body, old))
+        sku = with_fields(old.body["sku"] if old else DEFAULT_SKU, object_of(body, "sku"))
         _validate(properties, sku)
         folder = state.data / "online" / workspace.key / name / uuid.uuid4().hex[:8]
         files = await asyncio.to_thread(copy_deployment_files, workspace, properties, folder)
-        document: dict[str, Any] = {
+        document: DeploymentDocument = {
             "tags": read_tags(body, old),
             "sku": sku,
             "properties": properties,
             "state": "Updating" if old else "Creating",
             "folder": str(folder.relative_to(state.data)),
-            "files": vars(files),
+            "files": as_document(FileNames, vars(files)),
         }
         if old is not None:
             document["before"] = old.body.get("before") if _is_failed(old) else _version(old.body)
@@ -127,7 +121,7 @@ class Deployments:
 
     async def _provision(self, deployment: Deployment, operation: str | None) -> None:
         """Start a deployment and write the result into its document."""
-        error = None
+        error: ErrorDetail | None = None
         try:
             await self._start(deployment)
         except AzureError as failed:
@@ -148,7 +142,7 @@ class Deployments:
 
     async def _start(self, deployment: Deployment) -> None:
         folder, properties = deployment.folder, deployment.properties
-        files = DeploymentFiles(**deployment.body.get("files") or {})
+        files = DeploymentFiles(**deployment.files)
         spec = {"name": deployment.endpoint_name}
         environment = {
             "AML_APP_ROOT": str(folder),
@@ -160,7 +154,8 @@ class Deployments:
             spec |= {"script": files.script, "code": str(folder / files.code)}
             environment["AML_APP_ROOT"] = spec["code"]
             environment["AZUREML_ENTRY_SCRIPT"] = files.script
-        own = object_of(properties, "environmentVariables")
+        variables = object_of(properties, "environmentVariables")
+        own = {name: str(value) for name, value in variables.items()}
         working_directory = Path(spec.get("code", folder))
         launch = LaunchSettings(
             spec, working_directory, _log_file(folder), environment | own, forkable=not own
@@ -239,7 +234,7 @@ def _remove(folder: Path) -> None:
         log.unlink(missing_ok=True)
 
 
-def _validate(properties: Mapping[str, Any], sku: dict[str, Any]) -> None:
+def _validate(properties: DeploymentProperties, sku: Sku) -> None:
     """Check a deployment's settings.
 
     Raises:
@@ -252,8 +247,7 @@ def _validate(properties: Mapping[str, Any], sku: dict[str, Any]) -> None:
     collections = object_of(object_of(properties, "dataCollector"), "collections")
     for name in collections:
         rate = object_of(collections, name).get("samplingRate", 1)
-        number = isinstance(rate, int | float) and not isinstance(rate, bool)
-        if not number or not 0 <= rate <= 1:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise BadRequest(
                 f"the samplingRate of {name} must lie between 0 and 1, not {rate!r}",
                 "UserError",
@@ -266,21 +260,22 @@ def _validate(properties: Mapping[str, Any], sku: dict[str, Any]) -> None:
 
 def _sampling_rates(properties: DeploymentProperties) -> dict[str, float]:
     """The sampling rate of each enabled collection."""
-    collections = object_of(object_of(properties, "dataCollector"), "collections")
+    collector = properties.get("dataCollector") or {}
     return {
-        name: float((settings or {}).get("samplingRate") or 1)
-        for name, settings in collections.items()
-        if str((settings or {}).get("dataCollectionMode")).lower() == "enabled"
+        name: float(settings.get("samplingRate") or 1)
+        for name, settings in (collector.get("collections") or {}).items()
+        if settings and str(settings.get("dataCollectionMode")).lower() == "enabled"
     }
 
 
 def _is_failed(deployment: Deployment) -> bool:
-    return str(deployment.body["state"]) == "Failed"
+    return deployment.body["state"] == "Failed"
 
 
-def _version(body: dict[str, Any]) -> dict[str, Any]:
+def _version(body: DeploymentDocument) -> DeploymentDocument:
     """The part of a deployment's document that is needed to start this version again."""
-    return {key: body[key] for key in ("sku", "properties", "folder", "files") if key in body}
+    needed = ("sku", "properties", "folder", "files")
+    return as_document(DeploymentDocument, {k: v for k, v in body.items() if k in needed})
 
 
 def _log_file(folder: Path) -> Path:
@@ -297,7 +292,7 @@ def _read_lines(log: Path) -> list[str]:
     return log.read_text(errors="replace").splitlines() if log.is_file() else []
 
 
-def _document(deployment: Deployment) -> dict[str, Any]:
+def _document(deployment: Deployment) -> ArmResource:
     properties = {
         "endpointComputeType": "Managed",
         # The SDK does not send it, and cannot parse a response without it.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ArmResource, Identity
+from azureml_local.documents.endpoints import EndpointDocument, EndpointProperties
 from azureml_local.endpoints import ONLINE, Endpoint, read_properties, read_tags
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
-from azureml_local.json_fields import json_of, text_of
+from azureml_local.json_fields import as_document, json_of, text_of
 from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
 from azureml_local.online.resources import BASE, validate_name
@@ -46,7 +47,7 @@ class Endpoints:
         body = await json_of(request)
         old = ONLINE.get(workspace, name)
         ONLINE.require_unique_name(workspace, name)
-        properties = read_properties(request, body, old)
+        properties = as_document(EndpointProperties, read_properties(request, body, old))
         mode = text_of(properties, "authMode", "Key")
         if mode.lower() not in AUTH_MODES:
             known = ", ".join(AUTH_MODES.values())
@@ -58,7 +59,11 @@ class Endpoints:
             properties.get("mirrorTraffic"), names, properties["traffic"]
         )
         keys = old.keys if old else {"primaryKey": _create_key(), "secondaryKey": _create_key()}
-        document = {"tags": read_tags(body, old), "properties": properties, "keys": keys}
+        document: EndpointDocument = {
+            "tags": read_tags(body, old),
+            "properties": properties,
+            "keys": keys,
+        }
         endpoint = ONLINE.put(workspace, name, document)
         if old is None:
             self._deployments.preload()
@@ -124,7 +129,7 @@ class Endpoints:
     def _find(self, request: Request) -> Endpoint:
         return ONLINE.find(self._state.workspace(request), request.path_params["endpoint"])
 
-    def _document(self, endpoint: Endpoint) -> dict[str, Any]:
+    def _document(self, endpoint: Endpoint) -> ArmResource:
         uri = f"{self._state.url}/online/{endpoint.workspace.key}/{endpoint.name}"
         properties = {
             "mirrorTraffic": {},
@@ -134,7 +139,7 @@ class Endpoints:
             "swaggerUri": f"{uri}/swagger.json",
             "provisioningState": "Succeeded",
         }
-        identity = {"type": "SystemAssigned", "principalId": auth.TENANT}
+        identity: Identity = {"type": "SystemAssigned", "principalId": auth.TENANT}
         return endpoint.show(properties, identity=identity)
 
 

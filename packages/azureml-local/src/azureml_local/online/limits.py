@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.arm import Sku
+from azureml_local.documents.endpoints import DeploymentProperties
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.json_fields import object_of
+from azureml_local.json_fields import JsonObject, object_of
 
 MAX_BODY = 1_572_864
 """Bytes of a request to a managed online endpoint: 1.5 MB."""
@@ -49,7 +49,7 @@ class Limits:
         return max(1, min(count, os.cpu_count() or 1))
 
 
-def parse_limits(properties: Mapping[str, Any], sku: dict[str, Any]) -> Limits:
+def parse_limits(properties: DeploymentProperties, sku: Sku) -> Limits:
     """The limits of a deployment.
 
     Args:
@@ -80,7 +80,7 @@ def parse_limits(properties: Mapping[str, Any], sku: dict[str, Any]) -> Limits:
     )
 
 
-def _probe_seconds(probe: dict[str, Any]) -> float:
+def _probe_seconds(probe: JsonObject) -> float:
     """The longest time of a readiness probe; 310 seconds with Azure's defaults."""
     delay, period = (
         _parse_seconds(name, probe.get(name) or "PT10S") for name in ("initialDelay", "period")
@@ -90,16 +90,17 @@ def _probe_seconds(probe: dict[str, Any]) -> float:
     return delay + period * _parse_integer(name, tries, 1, 100_000)
 
 
-def _parse_seconds(name: str, value: Any) -> float:
+def _parse_seconds(name: str, value: object) -> float:
     return parse_duration(value, name).total_seconds()
 
 
-def _parse_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
-    is_integer = str(value).isascii() and str(value).isdigit() and len(str(value)) < 10
-    if isinstance(value, bool) or not is_integer or not minimum <= int(value) <= maximum:
+def _parse_integer(name: str, value: object, minimum: int, maximum: int) -> int:
+    text = str(value)
+    is_integer = text.isascii() and text.isdigit() and len(text) < 10
+    if not is_integer or not minimum <= int(text) <= maximum:
         raise BadRequest(
             f"{name} must be an integer from {minimum} to {maximum}, not {value!r}",
             "UserError",
             target=name,
         )
-    return int(value)
+    return int(text)

@@ -9,29 +9,61 @@ import asyncio
 import contextlib
 import traceback
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypedDict, Unpack
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from azureml_local.arm import ArmResource
 from azureml_local.assets.versions import validate_name
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import AzureError, BadRequest, NotSupported
 from azureml_local.jobs import validation
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
-from azureml_local.json_fields import json_of, object_of, text_of
+from azureml_local.json_fields import JsonObject, as_document, json_of, object_of, text_of
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.schedules import triggers
 from azureml_local.state import State, Workspace
-from azureml_local.store import Resource
+from azureml_local.store import Kind, Resource
 
-KIND = "schedules"
 ONE = WORKSPACE + "/schedules/{name}"
 MAX_WAIT_SECONDS = 30.0
 """The clock of the machine can be set, or stop while it sleeps."""
 VIEWS = {"enabledonly": (True,), "disabledonly": (False,), "all": (True, False)}
+
+
+class ScheduleAction(TypedDict):
+    """The job that a schedule submits."""
+
+    actionType: str
+    jobDefinition: JobProperties
+
+
+class ScheduleProperties(TypedDict, total=False):
+    """The properties of a schedule that azureml-local reads; it stores and returns all."""
+
+    action: ScheduleAction
+    trigger: JsonObject
+    isEnabled: bool
+
+
+class ScheduleDocument(TypedDict, total=False):
+    """A schedule in the store."""
+
+    properties: ScheduleProperties
+    begun: str
+    """When its trigger was set."""
+    job: str
+    """The last job that it submitted."""
+    error: str | None
+    """Why the last job could not be submitted."""
+
+
+KIND = Kind[ScheduleDocument]("schedules")
+ScheduleResource = Resource[ScheduleDocument]
 
 
 class Schedules:
@@ -77,7 +109,7 @@ class Schedules:
                     self._changed.wait(), max(0.0, min(seconds, MAX_WAIT_SECONDS))
                 )
 
-    def _set_due(self, schedule: Resource, after: datetime | None = None) -> None:
+    def _set_due(self, schedule: ScheduleResource, after: datetime | None = None) -> None:
         """Compute when a schedule is due next: after now, or after ``after``."""
         key = (schedule.workspace, schedule.name.lower())
         properties = schedule.body["properties"]
@@ -104,26 +136,27 @@ class Schedules:
             self._update(schedule, error=f"defect in azureml-local, see serve.log: {defect!r}")
         self._set_due(schedule)
 
-    def _submit(self, workspace: Workspace, schedule: Resource, due: datetime | None) -> str:
+    def _submit(
+        self, workspace: Workspace, schedule: ScheduleResource, due: datetime | None
+    ) -> str:
         """Submit the job of a schedule and return the job's name."""
         moment = due or datetime.now(UTC)
         name = f"{schedule.name}-{moment.strftime('%Y%m%dT%H%M%SZ')}"
         if Job(workspace, name).exists:
             name = f"{schedule.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
-        definition = {**schedule.body["properties"]["action"]["jobDefinition"]}
-        definition["experimentName"] = definition.get("experimentName") or schedule.name
-        definition.setdefault("displayName", schedule.name)
-        submit_job(self._runner, Job(workspace, name), definition, schedule=schedule.name)
+        definition = schedule.body["properties"]["action"]["jobDefinition"]
+        properties: JobProperties = {"displayName": schedule.name, **definition}
+        properties["experimentName"] = definition.get("experimentName") or schedule.name
+        submit_job(self._runner, Job(workspace, name), properties, schedule=schedule.name)
         self._update(schedule, job=name, error=None)
         return name
 
-    def _update(self, schedule: Resource, **changes: Any) -> None:
+    def _update(self, schedule: ScheduleResource, **changes: Unpack[ScheduleDocument]) -> None:
         with self._state.store.transaction():
             current = self._state.store.get(schedule.workspace, KIND, schedule.name)
             if current is not None:
-                self._state.store.put(
-                    schedule.workspace, KIND, current.name, "", current.body | changes
-                )
+                body: ScheduleDocument = {**current.body, **changes}
+                self._state.store.put(schedule.workspace, KIND, current.name, "", body)
 
     # Operations.
 
@@ -147,15 +180,15 @@ class Schedules:
         triggers.parse_trigger(trigger, begun)
         old = workspace.documents.get(KIND, name)
         same_trigger = old is not None and old.body["properties"]["trigger"] == trigger
-        properties = {
-            **properties,
+        new_properties: ScheduleProperties = {
+            **as_document(ScheduleProperties, properties),
             "action": {"actionType": action_type, "jobDefinition": definition},
             "trigger": trigger,
             "isEnabled": properties.get("isEnabled") is not False,
         }
-        body = {
+        body: ScheduleDocument = {
             **(old.body if old else {}),
-            "properties": properties,
+            "properties": new_properties,
             "begun": old.body["begun"] if old and same_trigger else begun.isoformat(),
         }
         schedule = workspace.documents.put(KIND, name, body)
@@ -163,15 +196,15 @@ class Schedules:
         self._set_due(schedule, None if same_trigger else begun - timedelta(milliseconds=1))
         return JSONResponse(_document(workspace, schedule), status_code=200 if old else 201)
 
-    def _job_definition(self, workspace: Workspace, definition: dict[str, Any]) -> dict[str, Any]:
+    def _job_definition(self, workspace: Workspace, definition: JsonObject) -> JobProperties:
         """The job to submit: the definition itself, or that of its source job."""
         source = text_of(definition, "sourceJobId")
         if source and not definition.get("jobs"):
             properties = Job(workspace, source.rsplit("/", 1)[-1]).properties
             copied = {k: v for k, v in properties.items() if k not in ("services", "status")}
             own = object_of({"definition": definition}, "definition")
-            return {**copied, **own, "sourceJobId": source}
-        return definition
+            return as_document(JobProperties, {**copied, **own, "sourceJobId": source})
+        return as_document(JobProperties, definition)
 
     async def _get(self, request: Request) -> Response:
         workspace = self._state.workspace(request)
@@ -214,12 +247,12 @@ class Schedules:
         name = self._submit(self._state.workspace(request), schedule, None)
         return JSONResponse({"submissionId": name, "scheduleActionType": "CreateJob"})
 
-    def _find(self, request: Request) -> Resource:
+    def _find(self, request: Request) -> ScheduleResource:
         workspace, name = self._state.workspace(request), request.path_params["name"]
         return workspace.require(KIND, name, "Schedule")
 
 
-def _document(workspace: Workspace, schedule: Resource) -> dict[str, Any]:
+def _document(workspace: Workspace, schedule: ScheduleResource) -> ArmResource:
     return workspace.document(
         f"schedules/{schedule.name}",
         systemData=schedule.system_data,

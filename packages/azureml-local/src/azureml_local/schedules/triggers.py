@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadCronError, croniter
 from dateutil import rrule
 
 from azureml_local.errors import BadRequest
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import Json, JsonObject, object_of, text_of
 from azureml_local.schedules.time_zones import time_zone
 
 DAYS = {
@@ -105,17 +105,17 @@ class Calendar:
         return self.bounds.to_utc(self.rule.after(self.bounds.to_local(moment)))
 
 
-def complete_trigger(body: dict[str, Any]) -> dict[str, Any]:
+def complete_trigger(body: JsonObject) -> JsonObject:
     """A trigger as the service returns it: the days of the week begin with a capital letter."""
     schedule = object_of(body, "schedule")
     days = schedule.get("weekDays")
     if not isinstance(days, list):
         return body
-    names = [day.title() if isinstance(day, str) else day for day in days]
+    names: list[Json] = [day.title() if isinstance(day, str) else day for day in days]
     return {**body, "schedule": {**schedule, "weekDays": names}}
 
 
-def parse_trigger(body: dict[str, Any], now: datetime) -> Trigger:
+def parse_trigger(body: JsonObject, now: datetime) -> Trigger:
     """A trigger from the ``trigger`` of a schedule.
 
     Args:
@@ -146,7 +146,7 @@ def _parse_cron(expression: str, bounds: Bounds) -> Cron:
     return Cron(bounds, " ".join([*fields[:2], "*", "*", fields[4]]))
 
 
-def _parse_recurrence(body: dict[str, Any], bounds: Bounds, now: datetime) -> Trigger:
+def _parse_recurrence(body: JsonObject, bounds: Bounds, now: datetime) -> Trigger:
     frequency = text_of(body, "frequency").lower()
     if frequency not in FREQUENCIES:
         raise _invalid("frequency", f"{frequency!r} is not one of {', '.join(FREQUENCIES)}")
@@ -175,7 +175,7 @@ def _parse_recurrence(body: dict[str, Any], bounds: Bounds, now: datetime) -> Tr
     return Calendar(bounds, rule)
 
 
-def _week_days(pattern: dict[str, Any]) -> list[rrule.weekday]:
+def _week_days(pattern: JsonObject) -> list[rrule.weekday]:
     value = pattern.get("weekDays") or []
     names = value if isinstance(value, list) else [value]
     if not all(str(name).lower() in DAYS for name in names):
@@ -183,15 +183,16 @@ def _week_days(pattern: dict[str, Any]) -> list[rrule.weekday]:
     return [DAYS[str(name).lower()] for name in names]
 
 
-def _integers(pattern: dict[str, Any], name: str, allowed: range) -> list[int]:
+def _integers(pattern: JsonObject, name: str, allowed: range) -> list[int]:
     value = pattern.get(name) or []
-    numbers = value if isinstance(value, list) else [value]
-    if not all(type(number) is int and number in allowed for number in numbers):
+    values = value if isinstance(value, list) else [value]
+    numbers = [each for each in values if isinstance(each, int) and not isinstance(each, bool)]
+    if len(numbers) < len(values) or not all(number in allowed for number in numbers):
         raise _invalid(name, f"must be integers from {allowed[0]} to {allowed[-1]} (got {value!r})")
     return sorted(set(numbers))
 
 
-def _local_time(body: dict[str, Any], name: str) -> datetime | None:
+def _local_time(body: JsonObject, name: str) -> datetime | None:
     """A time in the trigger's own zone: the API writes it without a zone."""
     text = text_of(body, name)
     if not text:

@@ -7,13 +7,13 @@ part of the registered path. ``AZUREML_MODEL_DIR`` is the folder of the version.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from azureml_local.assets.environments import check_environment, find_environment
 from azureml_local.assets.versions import Assets
+from azureml_local.documents.assets import MODELS as MODEL_VERSIONS
+from azureml_local.documents.endpoints import DeploymentProperties, ModelReference
 from azureml_local.errors import BadRequest, NotFound, NotSupported
 from azureml_local.jobs.inputs import copy_code
 from azureml_local.json_fields import object_of, text_of
@@ -32,7 +32,7 @@ class DeploymentFiles:
     script: str = ""
 
 
-def model_id(model: Any) -> str:
+def model_id(model: str | ModelReference | None) -> str:
     """The model's id; batch deployments have an object with ``assetId``, online ones a string.
 
     Raises:
@@ -45,7 +45,7 @@ def model_id(model: Any) -> str:
 
 
 def copy_deployment_files(
-    workspace: Workspace, properties: Mapping[str, Any], folder: Path
+    workspace: Workspace, properties: DeploymentProperties, folder: Path
 ) -> DeploymentFiles:
     """Copy the model and the code of a deployment to ``folder``, completely or not at all.
 
@@ -95,8 +95,8 @@ def copy_deployment_files(
     return DeploymentFiles(model, CODE if code else "", script)
 
 
-def _copy_model(workspace: Workspace, model: Any, folder: Path) -> str:
-    asset = Assets(workspace, "models").find_by_id(model_id(model))
+def _copy_model(workspace: Workspace, model: str | ModelReference | None, folder: Path) -> str:
+    asset = Assets(workspace, MODEL_VERSIONS).find_by_id(model_id(model))
     uri = asset.body["modelUri"]
     source = workspace.local_path(uri)
     if not source.exists():  # Azure names the storage container

@@ -17,18 +17,34 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict
 
 from starlette.concurrency import run_in_threadpool
 
 from azureml_local.errors import AzureError, BadRequest, Conflict
 from azureml_local.files import inside
 from azureml_local.state import State
+from azureml_local.store import Kind
 
 CHUNK = 1 << 20
 MLMODEL = "MLmodel"
 """The file that each MLflow model has."""
-KIND = "blobs"
+
+
+class BlobContent(TypedDict):
+    """The stored headers of a blob's content, which its etag identifies."""
+
+    tag: str
+    headers: dict[str, str]
+
+
+class BlobDocument(TypedDict):
+    """A blob in the store; after an interruption it can have the headers of two contents."""
+
+    contents: list[BlobContent]
+
+
+KIND = Kind[BlobDocument]("blobs")
 META = "x-ms-meta-"
 
 
@@ -67,13 +83,13 @@ def etag(path: Path) -> str:
 def stored_headers(state: State, blob: Blob) -> dict[str, str]:
     """The headers that are stored for the blob's content."""
     resource = state.store.get(blob.account, KIND, blob.name)
-    contents: list[dict[str, Any]] = resource.body.get("contents", []) if resource else []
+    contents = resource.body.get("contents", []) if resource else []
     if not contents:
         return {}
     tag = etag(blob.path)
     # In a copy of the data folder no etag matches; there the last content is the only one.
     matching = [each for each in contents if each["tag"] == tag] or contents
-    return {str(key): str(value) for key, value in matching[-1]["headers"].items()}
+    return matching[-1]["headers"]
 
 
 def headers(state: State, blob: Blob) -> dict[str, str]:
@@ -90,7 +106,7 @@ def headers(state: State, blob: Blob) -> dict[str, str]:
 
 def store_headers(state: State, blob: Blob, headers: dict[str, str]) -> None:
     """Replace the headers of a blob's current content."""
-    body = {"contents": [{"tag": etag(blob.path), "headers": headers}]}
+    body: BlobDocument = {"contents": [{"tag": etag(blob.path), "headers": headers}]}
     state.store.put(blob.account, KIND, blob.name, "", body)
 
 
@@ -100,15 +116,15 @@ def publish(state: State, blob: Blob, finished: Path, headers: dict[str, str]) -
     Raises:
         Conflict: the name is also a folder of other blobs. Azure allows this.
     """
-    contents = [{"tag": etag(finished), "headers": headers}]
+    body: BlobDocument = {"contents": [{"tag": etag(finished), "headers": headers}]}
     if blob.path.is_file():
-        contents.insert(0, {"tag": etag(blob.path), "headers": stored_headers(state, blob)})
+        body["contents"].insert(0, {"tag": etag(blob.path), "headers": stored_headers(state, blob)})
     try:
         blob.path.parent.mkdir(parents=True, exist_ok=True)
         if blob.path.is_dir():
             raise IsADirectoryError
         finished.chmod(0o600)
-        state.store.put(blob.account, KIND, blob.name, "", {"contents": contents})
+        state.store.put(blob.account, KIND, blob.name, "", body)
         finished.replace(blob.path)
         if blob.path.name == MLMODEL:
             state.on_model_stored()

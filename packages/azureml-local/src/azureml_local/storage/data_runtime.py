@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.addresses import storage_account
 from azureml_local.assets.versions import Assets
+from azureml_local.documents.assets import DATA
 from azureml_local.identity import auth
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State
@@ -49,7 +50,7 @@ def register(routes: Routes, state: State) -> None:
     )
     async def version(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        assets = Assets(workspace, "data")
+        assets = Assets(workspace, DATA)
         data = assets.find(params["name"], params["version"])
         document = {
             "assetId": assets.document(data)["id"],

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from azureml_local.addresses import blob_endpoint, storage_account
+from azureml_local.arm import ArmResource
 from azureml_local.assets.versions import validate_name
+from azureml_local.documents.workspaces import DATASTORES as KIND
+from azureml_local.documents.workspaces import DatastoreDocument
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.identity import auth
-from azureml_local.json_fields import json_of, object_of, text_of
+from azureml_local.json_fields import as_document, json_of, object_of, text_of
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import ARTIFACTS, FILES, State, Workspace
 
-KIND = "datastores"
 BLOB, LAKE, SHARE = "AzureBlob", "AzureDataLakeGen2", "AzureFile"
 CONTAINER_FIELDS = {BLOB: "containerName", LAKE: "filesystem", SHARE: "fileShareName"}
 """The field with the container's name, by type of datastore."""
@@ -96,7 +97,7 @@ def register(routes: Routes, state: State) -> None:
             "tags": object_of(properties, "tags"),
             "properties": object_of(properties, "properties"),
         }
-        workspace.documents.put(KIND, name, body)
+        workspace.documents.put(KIND, name, as_document(DatastoreDocument, body))
         workspace.container(name).mkdir(parents=True, exist_ok=True)
         return JSONResponse(_render_datastore(workspace, name), status_code=200 if old else 201)
 
@@ -160,11 +161,12 @@ def _container(workspace: Workspace, name: str, account: str, field: str, contai
     return container
 
 
-def _render_datastore(workspace: Workspace, name: str) -> dict[str, Any]:
+def _render_datastore(workspace: Workspace, name: str) -> ArmResource:
     container = workspace.container_name(name)
     datastore = workspace.documents.get(KIND, name)
-    body = datastore.body if datastore else {}
-    properties = {key: body[key] for key in ("description", "tags", "properties") if key in body}
+    body: DatastoreDocument = datastore.body if datastore else {}
+    shown = ("description", "tags", "properties")
+    properties = {key: value for key, value in body.items() if key in shown}
     store_type = body.get("type", BLOB)
     credentials = body.get("credentials") or {}
     if isinstance(credentials, str):  # of an older azureml-local

@@ -6,7 +6,7 @@ import codecs
 import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -15,18 +15,27 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from azureml_local.addresses import run_artifacts_path
 from azureml_local.assets.versions import ANONYMOUS_NAMES, Assets
+from azureml_local.documents.assets import (
+    COMPONENTS,
+    DATA,
+    ENVIRONMENTS,
+    MODELS,
+    AssetKind,
+)
+from azureml_local.documents.jobs import JobResource
 from azureml_local.endpoints import BATCH, ONLINE
 from azureml_local.errors import AzureError, NotFound
 from azureml_local.files import inside
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job
+from azureml_local.json_fields import JsonObject, as_document
 from azureml_local.mlflow import registry
 from azureml_local.mlflow.entities import ModelView
 from azureml_local.mlflow.routes import PLAIN_MODELS, forward
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.routing import Routes
+from azureml_local.schedules.service import KIND as SCHEDULES
 from azureml_local.state import ARTIFACTS, State, Workspace
-from azureml_local.store import Resource
 from azureml_local.studio import access, scoring_form, sweeps, views
 from azureml_local.studio.pages import page
 
@@ -39,10 +48,10 @@ ENDPOINT_KINDS = {
     "batch": (BATCH, views.batch),
 }
 TITLES = {
-    "models": "Models",
-    "data": "Data",
-    "environments": "Environments",
-    "components": "Components",
+    MODELS: "Models",
+    DATA: "Data",
+    ENVIRONMENTS: "Environments",
+    COMPONENTS: "Components",
 }
 UI_POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'; "
@@ -51,6 +60,20 @@ UI_POLICY = (
 """The policy of MLflow's pages: inline scripts, and requests to this server only."""
 
 PageHandler = Callable[[Request, Workspace], Awaitable[Response]]
+
+
+class MlflowRunData(TypedDict):
+    """The metrics and parameters of an MLflow run."""
+
+    metrics: list[JsonObject]
+    params: list[JsonObject]
+
+
+class MlflowRun(TypedDict):
+    """A run in MLflow's form; without metrics and parameters it has no data."""
+
+    info: JsonObject
+    data: NotRequired[MlflowRunData]
 
 
 class Studio:
@@ -148,7 +171,7 @@ class Studio:
             sweep=sweeps.sweep_of(job, children),
         )
 
-    async def _mlflow_run(self, workspace: Workspace, job: Resource) -> dict[str, Any] | None:
+    async def _mlflow_run(self, workspace: Workspace, job: JobResource) -> MlflowRun | None:
         """A job's MLflow run; None without one."""
         if not job.body.get("tracked"):
             return None
@@ -156,9 +179,9 @@ class Studio:
         response = await client.get("/api/2.0/mlflow/runs/get", params={"run_id": job.name})
         if response.status_code != 200:
             return None
-        run: dict[str, Any] = response.json()["run"]
-        run["data"] = {"metrics": [], "params": [], **run.get("data", {})}
-        return run
+        run = as_document(MlflowRun, response.json()["run"])
+        data: MlflowRunData = {"metrics": [], "params": []}
+        return {**run, "data": {**data, **run.get("data", {})}}
 
     async def _log(self, request: Request, workspace: Workspace) -> Response:
         """The part of a job's log after byte ``from``, and the job's status."""
@@ -171,7 +194,9 @@ class Studio:
         headers = access.headers(access.new_nonce()) | status
         return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
-    def _read_log(self, workspace: Workspace, job: Resource, start: int | None) -> tuple[str, int]:
+    def _read_log(
+        self, workspace: Workspace, job: JobResource, start: int | None
+    ) -> tuple[str, int]:
         """A job's log from byte ``start``, or its end; also returns the position after it."""
         folder = Job(workspace, job.name).artifacts
         names = [*records.stream_logs(folder), records.SCORING_LOG]
@@ -268,8 +293,8 @@ class Studio:
         return self._page("compute", workspace, "compute", computes=computes)
 
     async def _schedules(self, request: Request, workspace: Workspace) -> Response:
-        schedules = workspace.documents.entries("schedules")
-        return self._page("schedules", workspace, "schedules", schedules=schedules)
+        entries = workspace.documents.entries(SCHEDULES)
+        return self._page("schedules", workspace, "schedules", schedules=entries)
 
     # MLflow.
 
@@ -289,11 +314,11 @@ def register(routes: Routes, state: State, tracking: Tracking, authorities: Path
     Studio(state, tracking, authorities).register(routes)
 
 
-def _asset_kind(request: Request) -> str:
-    kind = request.path_params["kind"].lower()
+def _asset_kind(request: Request) -> AssetKind:
+    kind = AssetKind(request.path_params["kind"].lower())
     if kind not in TITLES:
         raise NotFound(f"{kind}: unknown kind of asset")
-    return str(kind)
+    return kind
 
 
 def _file_response(path: Path) -> Response:

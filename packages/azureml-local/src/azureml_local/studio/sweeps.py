@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.jobs import JobResource
 from azureml_local.jobs.sweep.runs import BEST_TRIAL
+from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.trials import trial_number
-from azureml_local.store import Resource
 
 
 @dataclass(frozen=True)
 class Trial:
     """A trial with the values of its hyperparameters and its metric (None: not logged)."""
 
-    job: Resource
-    parameters: dict[str, Any]
+    job: JobResource
+    parameters: Parameters
     metric: float | None
     is_best: bool
 
@@ -32,7 +32,7 @@ class Sweep:
     """The tags without those of the trials."""
 
 
-def sweep_of(job: Resource, children: list[Resource]) -> Sweep | None:
+def sweep_of(job: JobResource, children: list[JobResource]) -> Sweep | None:
     """The sweep of a job; None for other jobs."""
     properties = job.body["properties"]
     if properties["jobType"] != "Sweep":

@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from azureml_local import compute
 from azureml_local.assets.versions import ANONYMOUS_NAMES, KINDS
 from azureml_local.capacity import jobs_on
-from azureml_local.endpoints import BATCH, ONLINE, DeploymentProperties, Endpoint
-from azureml_local.jobs import records
+from azureml_local.documents.assets import CODES, MODELS, AssetResource
+from azureml_local.documents.endpoints import DeploymentProperties
+from azureml_local.documents.jobs import JOBS, JobDocument, JobResource
+from azureml_local.endpoints import BATCH, ONLINE, Endpoint
 from azureml_local.mlflow.entities import run_of
 from azureml_local.state import Workspace
-from azureml_local.store import Resource
 
 STATUS_STYLES = {
     "Completed": "good",
@@ -26,9 +26,8 @@ STATUS_STYLES = {
     "Updating": "wait",
     "Creating": "wait",
 }
-SHOWN_KINDS = [kind for kind in KINDS if kind != "codes"]
+SHOWN_KINDS = [kind for kind in KINDS if kind != CODES]
 MAX_FILES = 200
-"""The kinds of endpoints and deployments in the store."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def format_time(text: str | None) -> str:
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def duration_text(body: dict[str, Any]) -> str:
+def duration_text(body: JobDocument) -> str:
     """How long a job ran, or has run until now."""
     if not body.get("started"):
         return "\N{EN DASH}"
@@ -88,9 +87,9 @@ def duration_text(body: dict[str, Any]) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def jobs(workspace: Workspace) -> list[Resource]:
+def jobs(workspace: Workspace) -> list[JobResource]:
     """The jobs that are not steps of pipelines, newest first."""
-    entries = workspace.documents.entries(records.KIND)
+    entries = workspace.documents.entries(JOBS)
     return [job for job in reversed(entries) if not job.body.get("parent")]
 
 
@@ -115,14 +114,14 @@ def computes(workspace: Workspace) -> list[Compute]:
     return views
 
 
-def short_name(reference: Any) -> str:
+def short_name(reference: object) -> str:
     """``name:version`` from the resource id of an asset; other texts are returned unchanged."""
     text = str(reference or "")
     match = re.search(r"/(\w+)/([^/]+)/versions/([^/]+)\Z", text)
     return f"{match[2]}:{match[3]}" if match else text.removeprefix("azureml:")
 
 
-def asset_path(reference: Any) -> str:
+def asset_path(reference: object) -> str:
     """The path of the page of an asset by its resource id; empty for other texts."""
     match = re.search(
         rf"/workspaces/[^/]+/({'|'.join(SHOWN_KINDS)})/([^/]+)/versions/([^/]+)\Z",
@@ -180,17 +179,17 @@ def model_of(properties: DeploymentProperties) -> str:
     )
 
 
-def lineage(workspace: Workspace, asset: Resource) -> Lineage:
+def lineage(workspace: Workspace, asset: AssetResource) -> Lineage:
     """The job that created a version of an asset, and the jobs and deployments that use it."""
     ending = f"/{asset.kind}/{asset.name}/versions/{asset.version}".lower()
     asset_id = f"azureml:{asset.name}:{asset.version}".lower()
 
-    def refers_to_asset(reference: Any) -> bool:
+    def refers_to_asset(reference: object) -> bool:
         text = str(reference or "").lower()
         return text.endswith(ending) or text == asset_id
 
-    used_by, created_by = [], run_of(asset.body) if asset.kind == "models" else ""
-    for job in workspace.documents.entries(records.KIND):
+    used_by, created_by = [], run_of(asset.body) if asset.kind == MODELS else ""
+    for job in workspace.documents.entries(JOBS):
         properties = job.body["properties"]
         input_uris = [
             value.get("uri") for value in (properties.get("inputs") or {}).values() if value
@@ -207,14 +206,14 @@ def lineage(workspace: Workspace, asset: Resource) -> Lineage:
         if refers_to_asset(model_of(deployment.properties))
         or refers_to_asset(deployment.properties.get("environmentId"))
     ]
-    creator = workspace.documents.get(records.KIND, created_by) if created_by else None
+    creator = workspace.documents.get(JOBS, created_by) if created_by else None
     inputs = (creator.body["properties"].get("inputs") or {}) if creator else {}
     sources = [value["uri"] for value in inputs.values() if value and value.get("uri")]
     return Lineage(created_by if creator else "", sources, used_by, deployments)
 
 
-def _is_output_of(job: Resource, asset: Resource) -> bool:
+def _is_output_of(job: JobResource, asset: AssetResource) -> bool:
     """Whether an asset's files are an output of a job."""
     outputs = (job.body.get("outputs") or {}).values()
-    address = str(asset.body.get("dataUri") or asset.body.get("modelUri") or "").rstrip("/")
-    return any(address and address.startswith(str(uri).rstrip("/")) for uri in outputs)
+    address = (asset.body.get("dataUri") or asset.body.get("modelUri") or "").rstrip("/")
+    return any(address and address.startswith(uri.rstrip("/")) for uri in outputs)

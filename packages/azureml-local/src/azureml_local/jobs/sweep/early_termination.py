@@ -13,11 +13,10 @@ import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import BadRequest
-from azureml_local.jobs.documents import JobProperties
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, number_or_nan, object_of, text_of
 
 Histories = Mapping[str, Sequence[float]]
 """The logged values of the primary metric of each trial, oldest first."""
@@ -123,11 +122,8 @@ def read_policy(properties: JobProperties) -> Policy | None:
     return Bandit(**when, slack_factor=factor, slack_amount=amount)
 
 
-def _number(settings: dict[str, Any], name: str, default: float) -> float:
-    try:
-        number = float(settings.get(name, default))
-    except (TypeError, ValueError):
-        number = math.nan
+def _number(settings: JsonObject, name: str, default: float) -> float:
+    number = number_or_nan(settings.get(name, default))
     if not 0 <= number < math.inf:
         raise _error(f"{name} must be a number that is not negative (got {settings[name]!r})")
     return number

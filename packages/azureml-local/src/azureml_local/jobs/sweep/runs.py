@@ -19,9 +19,9 @@ from typing import Any
 import httpx
 
 from azureml_local.addresses import run_artifacts_path
+from azureml_local.documents.jobs import JobProperties, JobResource
 from azureml_local.errors import AzureError
 from azureml_local.jobs import command_jobs, inputs, records
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.sweep.sampling import Parameters
@@ -34,7 +34,6 @@ from azureml_local.jobs.sweep.trials import (
     trial_properties,
 )
 from azureml_local.json_fields import object_of
-from azureml_local.store import Resource
 
 MAX_FIRST_FAILURES = 3
 POLICY_SECONDS = 0.5  # between two readings of the metrics of running trials
@@ -128,7 +127,7 @@ class _SweepRun:
         job = self.job.sibling(trial)
         check_unused(job)
         job.create(
-            trial_properties(self.properties, self.settings, trial, parameters),
+            properties=trial_properties(self.properties, self.settings, trial, parameters),
             parent=self.job.name,
             root=self.job.root,
             trial={"parameters": parameters},
@@ -152,7 +151,7 @@ class _SweepRun:
         finally:
             active.release()
 
-    def _trials(self) -> list[Resource]:
+    def _trials(self) -> list[JobResource]:
         return self.job.children()
 
     async def _cancel_trials(self) -> None:
@@ -181,8 +180,9 @@ class _SweepRun:
         if history != self._histories.get(trial):
             self._histories[trial] = history
             job = self.job.sibling(trial)
-            result = {**job.body["trial"], "metric": self.settings.best(history)}
-            job.update(trial=result)
+            parameters = job.body["trial"]["parameters"]
+            best = self.settings.best(history)
+            job.update(trial={"parameters": parameters, "metric": best})
 
     async def _apply_policy(self) -> None:
         """Cancel running trials as the early termination policy says."""
@@ -206,18 +206,18 @@ class _SweepRun:
                         break
                 applied[trial] = reached
 
-    def _best_trial(self) -> Resource | None:
+    def _best_trial(self) -> JobResource | None:
         """The completed trial with the best metric; the first one of equals."""
         measured = [
-            trial
-            for trial in self._trials()
-            if trial.body["status"] == "Completed" and trial.body["trial"].get("metric") is not None
+            (metric, trial)
+            for trial in sorted(self._trials(), key=lambda trial: trial_number(trial.name))
+            if trial.body["status"] == "Completed"
+            and (metric := trial.body["trial"].get("metric")) is not None
         ]
-        measured.sort(key=lambda trial: trial_number(trial.name))
         best = max if self.settings.maximize else min
-        return best(measured, key=lambda trial: trial.body["trial"]["metric"], default=None)
+        return best(measured, key=lambda each: each[0], default=(0.0, None))[1]
 
-    def _take_outputs(self, best: Resource | None) -> None:
+    def _take_outputs(self, best: JobResource | None) -> None:
         """Copy the best trial's outputs to those of the sweep, and name it in the properties."""
         if best is None:
             records.write_log(
@@ -273,8 +273,8 @@ class _SweepRun:
     def _first_error(self) -> str:
         """The message of the first trial that failed."""
         errors = (
-            (trial.body.get("error") or {}).get("error", {}).get("message", "")
+            error["error"]["message"]
             for trial in self._trials()
-            if trial.body["status"] == "Failed"
+            if trial.body["status"] == "Failed" and (error := trial.body.get("error"))
         )
         return next(errors, "")

@@ -12,10 +12,9 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.json_fields import object_of
+from azureml_local.json_fields import Json, JsonObject, number_or_nan, object_of
 
 Value = str | int | float | bool
 """The value of a hyperparameter."""
@@ -111,7 +110,7 @@ class Continuous(Distribution):
         return value if self.q is None else float(round(value / self.q) * self.q)
 
 
-def read_search_space(space: dict[str, Any], base: float = math.e) -> dict[str, Distribution]:
+def read_search_space(space: JsonObject, base: float = math.e) -> dict[str, Distribution]:
     """The distribution of each hyperparameter.
 
     Args:
@@ -133,7 +132,7 @@ def read_search_space(space: dict[str, Any], base: float = math.e) -> dict[str, 
     return {name: _read_distribution(name, value, base) for name, value in space.items()}
 
 
-def _read_distribution(name: str, value: Any, base: float) -> Distribution:
+def _read_distribution(name: str, value: Json, base: float) -> Distribution:
     kind, arguments = _split(name, value)
     if kind == "choice":
         return _read_choice(name, arguments["values"])
@@ -161,7 +160,7 @@ def _read_distribution(name: str, value: Any, base: float) -> Distribution:
     return distribution
 
 
-def _split(name: str, value: Any) -> tuple[str, dict[str, Any]]:
+def _split(name: str, value: Json) -> tuple[str, JsonObject]:
     """The type and the named arguments of a distribution in either form."""
     if isinstance(value, list) and len(value) == 2 and isinstance(value[1], list):
         kind = str(value[0]).lower()
@@ -177,7 +176,7 @@ def _split(name: str, value: Any) -> tuple[str, dict[str, Any]]:
     return kind, arguments
 
 
-def _read_choice(name: str, values: Any) -> Choice:
+def _read_choice(name: str, values: Json) -> Choice:
     if not isinstance(values, list) or not values:
         raise _error(name, "values must be a list with at least one value")
     if any(isinstance(value, dict) for value in values):
@@ -185,16 +184,14 @@ def _read_choice(name: str, values: Any) -> Choice:
             f"Jobs - Create or update: searchSpace.{name}: nested search spaces are not supported "
             "by azureml-local"
         )
-    if not all(isinstance(value, str | int | float) for value in values):
+    choices = [value for value in values if isinstance(value, str | int | float)]
+    if len(choices) < len(values):
         raise _error(name, "values must be strings, numbers or booleans")
-    return Choice(tuple(values))
+    return Choice(tuple(choices))
 
 
-def _number(name: str, arguments: dict[str, Any], argument: str) -> float:
-    try:
-        number = float(arguments[argument])
-    except (TypeError, ValueError):
-        number = math.nan
+def _number(name: str, arguments: JsonObject, argument: str) -> float:
+    number = number_or_nan(arguments[argument])
     if not math.isfinite(number):
         raise _error(name, f"{argument} must be a number (got {arguments[argument]!r})")
     return number

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest, NotSupported
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.sweep import sampling
 from azureml_local.jobs.sweep.early_termination import Policy, read_policy
 from azureml_local.jobs.sweep.search_space import read_search_space
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import JsonObject, number_or_nan, object_of, text_of
 
 MAX_TRIALS = 1000
 """Azure's maximum of ``max_total_trials`` and of ``max_concurrent_trials``."""
@@ -97,7 +96,7 @@ class SweepSettings:
         return max(values) if self.maximize else min(values)
 
 
-def _read_algorithm(settings: dict[str, Any]) -> tuple[str, int | None, float]:
+def _read_algorithm(settings: JsonObject) -> tuple[str, int | None, float]:
     """The algorithm, its seed, and the base of logarithmic distributions."""
     target = "samplingAlgorithm"
     kind = text_of(settings, "samplingAlgorithmType").lower()
@@ -122,12 +121,10 @@ def _read_algorithm(settings: dict[str, Any]) -> tuple[str, int | None, float]:
             target=target,
         )
     seed, base = settings.get("seed"), settings.get("logbase", "e")
-    try:
-        number = None if seed is None else int(seed)
-        logarithm_base = math.e if str(base).lower() == "e" else float(base)
-    except (TypeError, ValueError):
-        number, logarithm_base = None, 0.0
-    if (number or 0) < 0 or not 0 < logarithm_base < math.inf:
+    number = _integer(seed)
+    is_seed = seed is None or (number is not None and number >= 0)
+    logarithm_base = math.e if str(base).lower() == "e" else number_or_nan(base)
+    if not is_seed or not 0 < logarithm_base < math.inf:
         raise BadRequest(
             f"{target}: seed must be an integer that is not negative, and logbase a positive "
             f"number or 'e' (got {seed!r} and {base!r})",
@@ -137,13 +134,18 @@ def _read_algorithm(settings: dict[str, Any]) -> tuple[str, int | None, float]:
     return rule, number, logarithm_base
 
 
-def _trials(limits: dict[str, Any], name: str, default: int) -> int:
-    value = limits.get(name, default)
+def _integer(value: object) -> int | None:
+    """A value as an integer, also from its text; None if it is not a number."""
     try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = 0
-    if not 1 <= number <= MAX_TRIALS:
+        return int(value) if isinstance(value, str | int | float) else None
+    except ValueError:
+        return None
+
+
+def _trials(limits: JsonObject, name: str, default: int) -> int:
+    value = limits.get(name, default)
+    number = _integer(value)
+    if number is None or not 1 <= number <= MAX_TRIALS:
         raise BadRequest(
             f"limits.{name}: must be an integer from 1 to {MAX_TRIALS} (got {value!r})",
             "UserError",
@@ -152,7 +154,7 @@ def _trials(limits: dict[str, Any], name: str, default: int) -> int:
     return number
 
 
-def _seconds(limits: dict[str, Any], name: str) -> float | None:
+def _seconds(limits: JsonObject, name: str) -> float | None:
     value = limits.get(name)
     if value is None:
         return None

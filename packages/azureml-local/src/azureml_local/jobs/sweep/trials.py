@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, cast
 
+from azureml_local.documents.jobs import JobOutput, JobProperties, JobResources, SweepTrial
 from azureml_local.errors import Conflict
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import as_document, object_of, text_of, with_fields
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import Workspace
 
@@ -22,6 +20,7 @@ VARIABLE = "AZUREML_SWEEP_"
 """The prefix of the environment variables with the values of the hyperparameters."""
 COPIED = ("experimentName", "computeId", "inputs", "componentId")
 """The properties of a sweep that its trials have too."""
+OUTPUT_FIELDS = ("jobOutputType", "mode")
 
 
 def trial_name(sweep: str, number: int) -> str:
@@ -64,19 +63,16 @@ def trial_properties(
         name: the trial.
         parameters: the values of its hyperparameters.
     """
-    sweep: Mapping[str, Any] = properties
-    trial = object_of(properties, "trial")
-    outputs = {
-        key: {field: value[field] for field in ("jobOutputType", "mode") if value.get(field)}
+    trial = as_document(SweepTrial, object_of(properties, "trial"))
+    outputs: dict[str, JobOutput] = {
+        key: as_document(JobOutput, {f: value[f] for f in OUTPUT_FIELDS if value.get(f)})
         for key, value in object_of(properties, "outputs").items()
     }
 
     def variable(match: re.Match[str]) -> str:
         return f"${{{VARIABLE}{match[1]}}}" if match[1] in settings.space else match[0]
 
-    copied = {key: sweep[key] for key in COPIED if sweep.get(key) is not None}
-    return {
-        **cast(JobProperties, copied),
+    command: JobProperties = {
         "jobType": "Command",
         "displayName": name,
         "tags": {"hyperparameters": json.dumps(parameters)},
@@ -88,11 +84,15 @@ def trial_properties(
             **object_of(trial, "environmentVariables"),
             **{f"{VARIABLE}{key}": str(value) for key, value in parameters.items()},
         },
-        "resources": object_of(trial, "resources") or object_of(properties, "resources"),
+        "resources": as_document(
+            JobResources, object_of(trial, "resources") or object_of(properties, "resources")
+        ),
         "distribution": trial.get("distribution"),
         "limits": {"timeout": settings.trial_timeout},
         "outputs": outputs,
     }
+    copied = {key: value for key, value in properties.items() if key in COPIED}
+    return with_fields(command, {key: value for key, value in copied.items() if value is not None})
 
 
 async def read_history(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import BadRequest
 from azureml_local.jobs import validation
-from azureml_local.jobs.documents import JobProperties
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.settings import SweepSettings
 from azureml_local.jobs.sweep.trials import (
@@ -15,7 +14,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_name,
     trial_properties,
 )
-from azureml_local.json_fields import object_of, text_of
+from azureml_local.json_fields import object_of, text_of, with_fields
 from azureml_local.state import Workspace
 
 ENVIRONMENT = re.compile(r"azureml:([^:/]+):([^:/]+)\Z")
@@ -41,7 +40,7 @@ def complete_sweep(workspace: Workspace, properties: JobProperties) -> JobProper
     if match is None:
         return properties
     environment = f"{workspace.path}/environments/{match[1]}/versions/{match[2]}"
-    return {**properties, "trial": {**trial, "environmentId": environment}}
+    return with_fields(properties, {"trial": {**trial, "environmentId": environment}})
 
 
 def changed_field(old: JobProperties, new: JobProperties) -> str | None:
@@ -63,7 +62,7 @@ def changed_field(old: JobProperties, new: JobProperties) -> str | None:
     return next(changed, None)
 
 
-def _without_empty(value: Any) -> Any:
+def _without_empty(value: object) -> object:
     """A value without the fields that are null or empty, which clients may leave out."""
     if not isinstance(value, dict):
         return value

@@ -1,0 +1,1 @@
+"""The documents of services that other services read too: their fields and types."""
