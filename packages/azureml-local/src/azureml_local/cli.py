@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +21,9 @@ from azureml_local.client_variables import client_variables
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import LocalError
 from azureml_local.server_options import ServerOptions, server_options
+
+if TYPE_CHECKING:
+    from azureml_local.server_file import ServerFile
 
 DEFAULT_DATA = "~/.azureml-local"
 START_SECONDS = 120.0
@@ -194,13 +197,13 @@ def operations() -> None:
     click.echo(operations_table())
 
 
-def _read_server(data: Path) -> dict[str, Any] | None:
+def _read_server(data: Path) -> ServerFile | None:
     from azureml_local.server_file import read_server_file
 
     return read_server_file(data)
 
 
-def _require_server(data: Path) -> dict[str, Any]:
+def _require_server(data: Path) -> ServerFile:
     server = _read_server(data)
     if server is None:
         raise LocalError("the server is not running; start it: azureml-local start")
@@ -212,7 +215,7 @@ def _serve_command(data: Path, port: int | None, options: ServerOptions) -> list
     return command + (["--port", str(port)] if port else []) + options.arguments()
 
 
-def _start_in_background(data: Path, command: list[str]) -> dict[str, Any]:
+def _start_in_background(data: Path, command: list[str]) -> ServerFile:
     """Start a server that continues after this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
@@ -229,7 +232,7 @@ def _start_in_background(data: Path, command: list[str]) -> dict[str, Any]:
 
 def _start_for_program(
     data: Path, command: list[str]
-) -> tuple[subprocess.Popen[Any], dict[str, Any]]:
+) -> tuple[subprocess.Popen[bytes], ServerFile]:
     """Start a server that stops with this command."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
@@ -237,7 +240,7 @@ def _start_for_program(
     return process, _wait_until_ready(data, process)
 
 
-def _wait_until_ready(data: Path, process: subprocess.Popen[Any]) -> dict[str, Any]:
+def _wait_until_ready(data: Path, process: subprocess.Popen[bytes]) -> ServerFile:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         server = _read_server(data)

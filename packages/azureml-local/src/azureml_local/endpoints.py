@@ -19,7 +19,7 @@ from azureml_local.documents.endpoints import (
     TaggedDocument,
 )
 from azureml_local.errors import BadRequest, NotFound
-from azureml_local.json_fields import JsonObject, object_of, tags_of
+from azureml_local.json_fields import JsonObject, object_of, texts_of
 from azureml_local.state import LOCATION, Workspace
 from azureml_local.store import Kind, Resource
 
@@ -244,4 +244,4 @@ def read_tags(body: JsonObject, old: Endpoint | Deployment | None) -> dict[str, 
     """The tags in a request; without them, the old ones."""
     if old and "tags" not in body:
         return old.body["tags"]
-    return tags_of(body)
+    return texts_of(body, "tags")

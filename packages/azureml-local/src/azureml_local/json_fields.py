@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias, TypeVar, cast
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from azureml_local.errors import BadRequest
+
+if TYPE_CHECKING:  # `az` and the workers of deployments use this module, and not Starlette
+    from starlette.requests import Request
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A value in JSON whose form is not known, such as one that a client sends."""
@@ -30,7 +31,7 @@ def _number(text: str) -> float:
     return number
 
 
-async def json_of(request: Request) -> dict[str, Any]:
+async def json_of(request: Request) -> JsonObject:
     """The JSON object in a request's body.
 
     Raises:
@@ -54,7 +55,7 @@ def camel_case(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-def object_of(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+def object_of(body: Mapping[str, object], name: str) -> JsonObject:
     """A field that is a JSON object, without its nulls; empty if it is missing or null.
 
     Raises:
@@ -68,7 +69,7 @@ def object_of(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in value.items() if value is not None}
 
 
-def text_of(body: Mapping[str, Any], name: str, default: str = "") -> str:
+def text_of(body: Mapping[str, object], name: str, default: str = "") -> str:
     """A field that is a string.
 
     Raises:
@@ -82,13 +83,13 @@ def text_of(body: Mapping[str, Any], name: str, default: str = "") -> str:
     return value
 
 
-def tags_of(body: Mapping[str, object]) -> dict[str, str]:
-    """The tags of a resource.
+def texts_of(body: Mapping[str, object], name: str) -> dict[str, str]:
+    """A field that is an object of strings, such as tags; its values are not checked.
 
     Raises:
-        BadRequest: they are not an object.
+        BadRequest: it is not an object.
     """
-    return cast(dict[str, str], object_of(body, "tags"))
+    return cast(dict[str, str], object_of(body, name))
 
 
 def number_or_nan(value: object) -> float:

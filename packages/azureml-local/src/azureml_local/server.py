@@ -44,7 +44,7 @@ from azureml_local.online.serving import Serving
 from azureml_local.public_files import PublicFiles
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.schedules.service import Schedules
-from azureml_local.server_file import FILE, describe_process, read_server_file
+from azureml_local.server_file import FILE, ServerFile, describe_process, read_server_file
 from azureml_local.server_options import ServerOptions
 from azureml_local.state import State, Workspace
 from azureml_local.storage import blobs, data_lake, data_runtime, datastores
@@ -341,7 +341,7 @@ async def _close_idle_connections(http_server: uvicorn.Server) -> None:
 def _write_server_file(data: Path, server: Server, port: int, *, isolation: str) -> None:
     """Publish that the server is ready, and its address and client environment."""
     bin_folder = write_program(data)
-    content = {
+    content: ServerFile = {
         **describe_process(),
         "url": server.state.url,
         "port": port,

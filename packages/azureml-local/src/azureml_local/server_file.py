@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import psutil
 
@@ -12,7 +12,29 @@ FILE = "server.json"
 TOLERANCE_SECONDS = 1.0
 
 
-def describe_process() -> dict[str, float]:
+class ProcessStart(TypedDict):
+    """The id and start of a process, by which it is recognized."""
+
+    pid: int
+    pid_started: float
+    pid_started_after_boot: NotRequired[float]
+
+
+class ServerFile(ProcessStart):
+    """The content of ``server.json``."""
+
+    url: str
+    port: int
+    started: str
+    version: str
+    isolation: str
+    env: dict[str, str]
+    """The client environment."""
+    studio: str
+    """The link to the pages of all workspaces."""
+
+
+def describe_process() -> ProcessStart:
     """The id and start of this process, by which :func:`read_server_file` recognizes it.
 
     Linux calculates the start from the current clock: only the time after boot stays the same when
@@ -27,10 +49,10 @@ def describe_process() -> dict[str, float]:
     }
 
 
-def read_server_file(data: Path) -> dict[str, Any] | None:
+def read_server_file(data: Path) -> ServerFile | None:
     """The content of ``server.json``; None if no server runs on the data folder."""
     try:
-        content: dict[str, Any] = json.loads((data / FILE).read_text(encoding="utf-8"))
+        content: ServerFile = json.loads((data / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     try:
@@ -43,7 +65,7 @@ def read_server_file(data: Path) -> dict[str, Any] | None:
     return content if is_server else None
 
 
-def _has_started_as(process: psutil.Process, content: dict[str, Any]) -> bool:
+def _has_started_as(process: psutil.Process, content: ProcessStart) -> bool:
     """Whether the process id was not reused by another process since the file was written."""
     started = process.create_time()
     if abs(started - content["pid_started"]) < TOLERANCE_SECONDS:

@@ -49,9 +49,11 @@ def complete_spec(name: str, properties: AssetVersion) -> ComponentSpec:
     if spec["type"] == "pipeline":
         spec.setdefault("is_deterministic", False)
         for key in _compute_inputs(spec):
-            default = object_of(inputs, key).get("default")
+            declaration = object_of(inputs, key)
+            default = declaration.get("default")
             if isinstance(default, str):
-                inputs[key]["default"] = default.removeprefix("azureml:")
+                name = default.removeprefix("azureml:")
+                inputs[key] = {**declaration, "default": name}
     elif spec["type"] == "command":
         resources = object_of(spec, "resources")
         spec["resources"] = {"instance_count": 1, **resources}

@@ -30,7 +30,7 @@ from azureml_local.documents.assets import (
 )
 from azureml_local.errors import BadRequest, Conflict, NotFound
 from azureml_local.identity import auth
-from azureml_local.json_fields import as_document, object_of, tags_of, text_of, with_fields
+from azureml_local.json_fields import as_document, object_of, text_of, texts_of, with_fields
 from azureml_local.state import Workspace, refuse_registry_of_microsoft
 from azureml_local.store import USER, Kind, Resource
 
@@ -160,7 +160,7 @@ class Assets:
             BadRequest: a property is not valid.
             Conflict: the version exists with other content.
         """
-        tags_of(new_properties)
+        texts_of(new_properties, "tags")
         properties = PREPARE[self.kind](self.workspace, new_properties)
         if self.kind == COMPONENTS:
             spec = components.complete_spec(name, properties)
@@ -176,7 +176,7 @@ class Assets:
 
     def update_container(self, name: str, properties: Mapping[str, object]) -> None:
         """Set the mutable fields that all versions of a name share."""
-        tags_of(properties)
+        texts_of(properties, "tags")
         changes = as_document(AssetContainer, _mutable_fields(properties))
         self.workspace.documents.put(self.containers, name, changes)
 

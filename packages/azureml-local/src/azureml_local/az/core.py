@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import quote
 
 from knack.config import CLIConfig
@@ -12,7 +12,7 @@ from knack.log import get_logger
 
 from azureml_local.az.errors import AzError, NotFound, NotSupported
 from azureml_local.az.ml.generic_update import parse_pairs
-from azureml_local.az.profile import Profile
+from azureml_local.az.profile import Account, Profile
 from azureml_local.az.program import Arguments, Handler
 from azureml_local.az.server_client import ServerClient
 
@@ -44,6 +44,40 @@ TABLE_TRANSFORMERS = {
 HANDLERS: dict[str, Handler] = {}
 
 
+class TokenOutput(TypedDict):
+    """The output of ``az account get-access-token``."""
+
+    accessToken: str
+    expiresOn: str
+    expires_on: int
+    tenant: str
+    tokenType: str
+    subscription: NotRequired[str]
+
+
+class Extension(TypedDict):
+    """An extension as ``az extension show`` prints it."""
+
+    experimental: bool
+    extensionType: str
+    name: str
+    path: str
+    preview: bool
+    version: str
+
+
+class ResourceGroup(TypedDict):
+    """A resource group as ``az group show`` prints it."""
+
+    id: str
+    location: str
+    managedBy: str | None
+    name: str
+    properties: dict[str, str]
+    tags: dict[str, str] | None
+    type: str
+
+
 def _command(name: str) -> Callable[[Handler], Handler]:
     def register(handler: Handler) -> Handler:
         HANDLERS[name] = handler
@@ -72,12 +106,12 @@ def _split_key(key: str) -> tuple[str, str]:
 
 
 @_command("account show")
-def _account_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+def _account_show(profile: Profile, arguments: Arguments) -> Account:
     return profile.account(arguments.subscription)
 
 
 @_command("account list")
-def _account_list(profile: Profile, _arguments: Arguments) -> list[dict[str, Any]]:
+def _account_list(profile: Profile, _arguments: Arguments) -> list[Account]:
     return profile.accounts()
 
 
@@ -87,7 +121,7 @@ def _account_set(profile: Profile, arguments: Arguments) -> None:
 
 
 @_command("account get-access-token")
-def _account_token(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+def _account_token(profile: Profile, arguments: Arguments) -> TokenOutput:
     if arguments.scope and arguments.resource:
         raise AzError("resource and scope can't be provided at the same time.")
     if arguments.tenant and arguments.subscription:
@@ -96,7 +130,7 @@ def _account_token(profile: Profile, arguments: Arguments) -> dict[str, Any]:
     scope = (arguments.scope or "").removesuffix("/.default")
     token = server.token(arguments.resource or scope or f"{server.url}/")
     expires = datetime.fromtimestamp(int(token["expires_on"]), UTC).astimezone()
-    result = {
+    result: TokenOutput = {
         "accessToken": token["access_token"],
         "expiresOn": expires.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "expires_on": int(token["expires_on"]),
@@ -109,7 +143,7 @@ def _account_token(profile: Profile, arguments: Arguments) -> dict[str, Any]:
 
 
 @_command("login")
-def _login(profile: Profile, arguments: Arguments) -> list[dict[str, Any]]:
+def _login(profile: Profile, arguments: Arguments) -> list[Account]:
     if arguments.identity and (arguments.service_principal or arguments.username):
         raise AzError("usage error: --identity | --service-principal -u USERNAME -t TENANT")
     if arguments.service_principal:
@@ -132,7 +166,7 @@ def _logout(_profile: Profile, _arguments: Arguments) -> None:
 
 
 @_command("version")
-def _version(profile: Profile, _arguments: Arguments) -> dict[str, Any]:
+def _version(profile: Profile, _arguments: Arguments) -> dict[str, str | dict[str, str]]:
     return {
         "azure-cli": CLI_VERSION,
         "azure-cli-core": CLI_VERSION,
@@ -188,7 +222,7 @@ def _config_unset(profile: Profile, arguments: Arguments) -> None:
         config.remove_option(*_split_key(key))
 
 
-def _extension(profile: Profile) -> dict[str, Any]:
+def _extension(profile: Profile) -> Extension:
     return {
         "experimental": False,
         "extensionType": "whl",
@@ -226,25 +260,25 @@ def _extension_remove(_profile: Profile, arguments: Arguments) -> None:
 
 
 @_command("extension list")
-def _extension_list(profile: Profile, _arguments: Arguments) -> list[dict[str, Any]]:
+def _extension_list(profile: Profile, _arguments: Arguments) -> list[Extension]:
     return [_extension(profile)]
 
 
 @_command("extension show")
-def _extension_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+def _extension_show(profile: Profile, arguments: Arguments) -> Extension:
     _require_ml(arguments.name)
     return _extension(profile)
 
 
-def _group(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+def _group(profile: Profile, arguments: Arguments) -> ResourceGroup:
     subscription = profile.subscription(arguments.subscription)
     path = f"/subscriptions/{subscription}/resourceGroups/{quote(arguments.name, safe='')}"
     group = ServerClient.from_folder(profile.data).request("GET", path)
     return {
         "id": path,
-        "location": group["location"],
+        "location": str(group["location"]),
         "managedBy": None,
-        "name": group["name"],
+        "name": str(group["name"]),
         "properties": {"provisioningState": "Succeeded"},
         "tags": None,
         "type": "Microsoft.Resources/resourceGroups",
@@ -252,7 +286,7 @@ def _group(profile: Profile, arguments: Arguments) -> dict[str, Any]:
 
 
 @_command("group show")
-def _group_show(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+def _group_show(profile: Profile, arguments: Arguments) -> ResourceGroup:
     return _group(profile, arguments)
 
 
@@ -266,7 +300,7 @@ def _group_exists(profile: Profile, arguments: Arguments) -> bool:
 
 
 @_command("group create")
-def _group_create(profile: Profile, arguments: Arguments) -> dict[str, Any]:
+def _group_create(profile: Profile, arguments: Arguments) -> ResourceGroup:
     return {
         **_group(profile, arguments),
         "location": arguments.location.lower().replace(" ", ""),

@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from azureml_local.az.errors import AzError
 from azureml_local.files import write_text
@@ -29,6 +29,27 @@ def config_folder(data: Path) -> Path:
     """The configuration folder: ``AZURE_CONFIG_DIR``, else one of this workspace."""
     configured = os.environ.get("AZURE_CONFIG_DIR")
     return Path(configured).expanduser() if configured else data / ".azure"
+
+
+class User(TypedDict):
+    """Who is logged in."""
+
+    name: str
+    type: str
+
+
+class Account(TypedDict):
+    """A subscription as ``az account show`` prints it."""
+
+    environmentName: str
+    homeTenantId: str
+    id: str
+    isDefault: bool
+    managedByTenants: list[str]
+    name: str
+    state: str
+    tenantId: str
+    user: User
 
 
 @dataclass(frozen=True)
@@ -72,8 +93,8 @@ class Profile:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / _FILE, json.dumps({"subscription": self.subscription(name)}))
 
-    def account(self, name: str | None = None) -> dict[str, Any]:
-        """A subscription as ``az account show`` prints it."""
+    def account(self, name: str | None = None) -> Account:
+        """A subscription by id or name; without one, the current subscription."""
         subscription = self.subscription(name)
         return {
             "environmentName": CLOUD,
@@ -87,7 +108,7 @@ class Profile:
             "user": {"name": TENANT, "type": "servicePrincipal"},
         }
 
-    def accounts(self) -> list[dict[str, Any]]:
+    def accounts(self) -> list[Account]:
         """All subscriptions that were used with this configuration."""
         current = self._current()
         others = [] if current == SUBSCRIPTION else [self.account(current)]

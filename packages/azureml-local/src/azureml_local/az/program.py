@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypedDict
 
 from knack.arguments import CLICommandArgument
 from knack.cli import CLI
@@ -64,7 +64,7 @@ def _boolean(text: str) -> bool:
 def _argument(option: syntax.Option) -> CLICommandArgument:
     """An option as an argument of knack."""
     description = "" if option.supported else NOT_SUPPORTED
-    settings: dict[str, Any] = {"options_list": list(option.names), "help": description}
+    settings: _Settings = {"options_list": list(option.names), "help": description}
     if option.kind == syntax.FLAG:
         settings["action"] = "store_true"
     elif option.kind == syntax.OPTIONAL_FLAG:
@@ -89,6 +89,19 @@ def _argument(option: syntax.Option) -> CLICommandArgument:
         argument.options_list = []
         argument.nargs = settings.get("nargs", "?")
     return argument
+
+
+class _Settings(TypedDict, total=False):
+    """The settings of an argument for knack and argparse."""
+
+    options_list: list[str]
+    help: str
+    action: str | type[argparse.Action]
+    nargs: str | int
+    const: bool
+    type: Callable[[str], int | bool]
+    default: object
+    choices: list[str]
 
 
 class _Loader(CLICommandsLoader):  # type: ignore[misc]

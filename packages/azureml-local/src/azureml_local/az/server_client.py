@@ -10,13 +10,23 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from azureml_local.az.errors import AzError, NotFound
 from azureml_local.identity.federated_logins import ERROR_CODE
+from azureml_local.json_fields import JsonObject, as_document
 
 TIMEOUT_SECONDS = 60.0
 HEADER = "IDENTITY_HEADER"
+
+
+class AccessToken(TypedDict):
+    """A token for a resource."""
+
+    access_token: str
+    expires_on: str
+    resource: str
+    token_type: str
 
 
 @dataclass(frozen=True)
@@ -51,13 +61,14 @@ class ServerClient:
             env[HEADER] = header
         return cls(content["url"], env)
 
-    def token(self, resource: str) -> dict[str, Any]:
-        """A token for a resource: ``access_token``, ``expires_on``, ``resource``."""
+    def token(self, resource: str) -> AccessToken:
+        """A token for a resource."""
         query = urllib.parse.urlencode({"resource": resource, "api-version": "2019-08-01"})
         headers = {"X-IDENTITY-HEADER": self.env[HEADER]}
-        return self._send("GET", f"{self.env['IDENTITY_ENDPOINT']}?{query}", headers)
+        url = f"{self.env['IDENTITY_ENDPOINT']}?{query}"
+        return as_document(AccessToken, self._send("GET", url, headers))
 
-    def request(self, method: str, path: str) -> dict[str, Any]:
+    def request(self, method: str, path: str) -> JsonObject:
         """Send a request with a token.
 
         Raises:
@@ -67,14 +78,14 @@ class ServerClient:
         token = self.token(f"{self.url}/")["access_token"]
         return self._send(method, self.url + path, {"Authorization": f"Bearer {token}"})
 
-    def _send(self, method: str, url: str, headers: dict[str, str]) -> dict[str, Any]:
+    def _send(self, method: str, url: str, headers: dict[str, str]) -> JsonObject:
         request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
         context = ssl.create_default_context(capath=self.env["REQUESTS_CA_BUNDLE"])
         handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
         opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-                content: dict[str, Any] = json.load(response)
+                content: JsonObject = json.load(response)
         except urllib.error.HTTPError as error:
             text = error.read().decode("utf-8", "replace")
             if ERROR_CODE in text:

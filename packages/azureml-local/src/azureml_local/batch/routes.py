@@ -26,7 +26,7 @@ from azureml_local.endpoints import BATCH, Deployment, Endpoint, read_properties
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
 from azureml_local.jobs import records
-from azureml_local.json_fields import as_document, json_of, object_of, tags_of, text_of
+from azureml_local.json_fields import as_document, json_of, object_of, text_of, texts_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
@@ -50,7 +50,7 @@ def register(
         default = text_of(object_of(properties, "defaults"), "deploymentName")
         if default:
             BATCH.require_deployment(workspace, name, default)
-        document: EndpointDocument = {"tags": tags_of(body), "properties": properties}
+        document: EndpointDocument = {"tags": texts_of(body, "tags"), "properties": properties}
         endpoint = BATCH.put(workspace, name, document)
         return JSONResponse(
             _endpoint_document(endpoint),
@@ -87,7 +87,7 @@ def register(
         old = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
         properties = as_document(DeploymentProperties, read_properties(request, body, old))
         parse_settings(properties)
-        document: DeploymentDocument = {"tags": tags_of(body), "properties": properties}
+        document: DeploymentDocument = {"tags": texts_of(body, "tags"), "properties": properties}
         component = component_of(properties)
         if component:
             spec = Assets(workspace, COMPONENTS).find_by_id(component).body["componentSpec"]

@@ -10,17 +10,35 @@ import base64
 import hashlib
 import hmac
 import time
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import jwt
 from starlette.requests import Request
 
 from azureml_local.errors import Forbidden, Unauthorized
+from azureml_local.json_fields import as_document
 from azureml_local.state import workspace_key
 
 VALID_SECONDS = 10 * 365 * 24 * 3600
 TENANT = "00000000-0000-0000-0000-000000000000"
 ALGORITHM = "HS256"
+
+
+class Claims(TypedDict):
+    """The claims of a token."""
+
+    aud: str
+    exp: int
+    ws: str
+    """The key of the only workspace that it opens; empty: all."""
+    iss: NotRequired[str]
+    tid: NotRequired[str]
+    oid: NotRequired[str]
+    # ID tokens of service connections.
+    sub: NotRequired[str]
+    iat: NotRequired[int]
+    client: NotRequired[str]
+    tenant: NotRequired[str]
 
 
 def _sign(secret: str, text: str) -> str:
@@ -63,24 +81,31 @@ def issue_token(
         expiry: None for a token that does not expire during the life of a workspace.
     """
     expires = int(time.time()) + VALID_SECONDS if expiry is None else expiry
-    claims = {"aud": audience, "tid": TENANT, "oid": TENANT, "exp": expires, "iss": "azureml-local"}
-    return sign_token(secret, {**claims, "ws": workspace}), expires
+    claims: Claims = {
+        "aud": audience,
+        "tid": TENANT,
+        "oid": TENANT,
+        "exp": expires,
+        "iss": "azureml-local",
+        "ws": workspace,
+    }
+    return sign_token(secret, claims), expires
 
 
-def sign_token(secret: str, claims: dict[str, Any]) -> str:
-    """A token with these claims; ``exp`` is its expiry."""
-    return jwt.encode(claims, secret, ALGORITHM)
+def sign_token(secret: str, claims: Claims) -> str:
+    """A token with these claims."""
+    return jwt.encode({**claims}, secret, ALGORITHM)
 
 
-def decode_token(secret: str, token: str) -> dict[str, Any] | None:
+def decode_token(secret: str, token: str) -> Claims | None:
     """The claims of a token; None if this server did not issue it, or if it has expired."""
     try:
-        claims: dict[str, Any] = jwt.decode(
+        claims = jwt.decode(
             token, secret, [ALGORITHM], options={"require": ["exp"], "verify_aud": False}
         )
     except jwt.InvalidTokenError:
         return None
-    return claims
+    return as_document(Claims, claims)
 
 
 def require_token(secret: str, request: Request) -> None:

@@ -19,7 +19,6 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl
 
 import jwt
@@ -28,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.errors import BadRequest, Unauthorized
 from azureml_local.identity import auth
+from azureml_local.json_fields import as_document
 from azureml_local.routing import Routes
 from azureml_local.state import State
 
@@ -107,7 +107,7 @@ def register(routes: Routes, state: State) -> None:
             )
             return JSONResponse({"count": len(message), "value": message}, status_code=404)
         now = int(time.time())
-        claims = {
+        claims: auth.Claims = {
             "iss": _ISSUER,
             "aud": _AUDIENCE,
             "sub": f"sc://azureml-local/pipelines-local/{connection.id}",
@@ -163,7 +163,7 @@ def _read_job_token(secret: str, token: str) -> tuple[str, PipelineJob]:
         raise BadRequest(message) from None
 
 
-def _check_exchange(key: str, tenant: str, form: dict[str, str]) -> dict[str, Any]:
+def _check_exchange(key: str, tenant: str, form: dict[str, str]) -> auth.Claims:
     """Return the claims of the ID token of a valid request.
 
     Raises:
@@ -179,8 +179,11 @@ def _check_exchange(key: str, tenant: str, form: dict[str, str]) -> dict[str, An
         message = f"The scope {form.get('scope')} must end with {_DEFAULT_SCOPE}."
         raise LoginError("invalid_scope", 1002012, message)
     try:
-        claims: dict[str, Any] = jwt.decode(
-            form["client_assertion"], key, [auth.ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER
+        claims = as_document(
+            auth.Claims,
+            jwt.decode(
+                form["client_assertion"], key, [auth.ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER
+            ),
         )
     except jwt.ExpiredSignatureError:
         message = "Client assertion is not within its valid time range."

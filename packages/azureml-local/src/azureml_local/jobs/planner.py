@@ -53,7 +53,14 @@ from azureml_local.jobs.step_commands import command_properties, find_setting
 from azureml_local.jobs.step_order import needed_steps, read_steps, sort_steps
 from azureml_local.jobs.sweep import steps as sweep_steps
 from azureml_local.jobs.sweep.validation import check_sweep
-from azureml_local.json_fields import JsonObject, as_document, object_of, text_of, with_fields
+from azureml_local.json_fields import (
+    JsonObject,
+    as_document,
+    object_of,
+    text_of,
+    texts_of,
+    with_fields,
+)
 from azureml_local.state import Workspace
 
 MAX_DEPTH = 8
@@ -166,7 +173,7 @@ class _Planner:
         properties: JobProperties = {
             "displayName": text_of(node, "display_name") or name,
             "experimentName": self.experiment,
-            "tags": {**object_of(spec, "tags"), **object_of(node, "tags")},
+            "tags": {**texts_of(spec, "tags"), **texts_of(node, "tags")},
             "properties": {
                 "azureml.pipelineStep": name,
                 "azureml.moduleName": text_of(spec, "name", asset.name),

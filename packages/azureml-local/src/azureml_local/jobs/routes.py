@@ -151,13 +151,14 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     )
     async def resolve(request: Request) -> Response:
         workspace = state.workspace(request)
-        uris = (await json_of(request)).get("values") or []
-        if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+        values = (await json_of(request)).get("values") or []
+        uris = [uri for uri in values if isinstance(uri, str)] if isinstance(values, list) else []
+        if values != uris:
             raise BadRequest("values: must be a list of addresses", target="values")
         for uri in uris:
             workspace.local_path(uri)  # refuses an address outside this workspace
-        values = {uri: {"uri": uri, "type": "uri_folder"} for uri in uris}
-        return JSONResponse({"values": values})
+        resolved = {uri: {"uri": uri, "type": "uri_folder"} for uri in uris}
+        return JSONResponse({"values": resolved})
 
     def _history(request: Request) -> RunRecord:
         workspace = state.workspace(request)

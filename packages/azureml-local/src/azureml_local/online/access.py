@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from typing import Any
 
 from starlette.requests import Request
 
@@ -29,7 +28,7 @@ def create_endpoint_token(endpoint: Endpoint) -> tuple[str, int, int]:
     now = int(time.time())
     expires = now + VALID_SECONDS
     # The workspace does not exist, so that the token is valid for nothing but the endpoint.
-    claims = {"aud": _audience(endpoint), "exp": expires, "ws": "endpoint"}
+    claims: auth.Claims = {"aud": _audience(endpoint), "exp": expires, "ws": "endpoint"}
     return auth.sign_token(endpoint.workspace.state.secret, claims), expires, now + REFRESH_SECONDS
 
 
@@ -60,8 +59,8 @@ def authorize(endpoint: Endpoint, request: Request) -> None:
         _require_audience(claims, AUDIENCE)
 
 
-def _require_audience(claims: dict[str, Any], audience: str) -> None:
-    if str(claims.get("aud", "")).rstrip("/") != audience:
+def _require_audience(claims: auth.Claims, audience: str) -> None:
+    if claims.get("aud", "").rstrip("/") != audience:
         raise Forbidden(f"this token is for {claims.get('aud')!r}, not for {audience}")
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from azureml_local.endpoints import Deployment
+from azureml_local.json_fields import JsonObject
 from azureml_local.state import FILES
 
 FOLDER = "modelDataCollector"
@@ -121,7 +122,7 @@ class Collector:
             await asyncio.to_thread(self._write, self._take_waiting())
 
 
-def _input_rows(body: bytes) -> list[dict[str, Any]]:
+def _input_rows(body: bytes) -> list[JsonObject]:
     """The rows of a request body, with column names if it has them; empty for a GET request."""
     data = json.loads(body)["input_data"] if body else []
     if isinstance(data, dict) and "data" not in data:
@@ -131,7 +132,7 @@ def _input_rows(body: bytes) -> list[dict[str, Any]]:
     return [dict(zip(columns or map(str, range(len(row))), row, strict=False)) for row in rows]
 
 
-def _output_rows(body: bytes) -> list[dict[str, Any]]:
+def _output_rows(body: bytes) -> list[JsonObject]:
     result = json.loads(body)
     if isinstance(result, dict):
         return _column_rows(result)
@@ -148,7 +149,7 @@ def _round_numbers(value: Any) -> Any:
     return [_round_numbers(each) for each in value] if isinstance(value, list) else value
 
 
-def _column_rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
+def _column_rows(columns: JsonObject) -> list[JsonObject]:
     """Rows of columns of equal length; one row if they are scalars or differ in length."""
     lengths = {len(values) if isinstance(values, list) else -1 for values in columns.values()}
     if len(lengths) != 1 or -1 in lengths:

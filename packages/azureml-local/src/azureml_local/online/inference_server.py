@@ -16,10 +16,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import parse_qs, parse_qsl
 
 from azureml_local import import_shims
+from azureml_local.json_fields import Json, JsonObject
+from azureml_local.online.parameter_types import Schema
 from azureml_local.online.swagger import SWAGGER_FILES, Schemas, render_document
 from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 from azureml_local.scoring.model import InvalidInput
@@ -27,7 +29,7 @@ from azureml_local.scoring.script_loader import InvalidScript
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_ID_LENGTH = 100
-ANY_OBJECT = {"type": "object", "example": {}}
+ANY_OBJECT: Schema = {"type": "object", "example": {}}
 RUN_FAILED = "x-ms-run-function-failed"
 INTERNAL_ERROR = "internal error of the inference server; see the deployment's log"
 SCRIPT_ERROR = "the scoring script raised an exception; see the deployment's log"
@@ -127,7 +129,7 @@ class InferenceServer:
         response.collected = import_shims.take_collected()
         return response
 
-    def _arguments(self, request: ScoringRequest) -> dict[str, Any]:
+    def _arguments(self, request: ScoringRequest) -> dict[str, object]:
         first = self._parameters[0].name
         if self._raw:
             from azureml_local.online.raw_http import to_flask_request
@@ -146,9 +148,9 @@ class InferenceServer:
         except UnicodeDecodeError as error:
             raise RequestRefused(400, f"the body is not valid UTF-8: {error}") from None
 
-    def _schema_arguments(self, request: ScoringRequest) -> dict[str, Any]:
+    def _schema_arguments(self, request: ScoringRequest) -> dict[str, object]:
         if request.method == "GET":
-            body: Any = parse_query(request.query)
+            body: Json = parse_query(request.query)
         else:
             kind = _media_type(request)
             json_kind = kind.startswith("application/") and kind.endswith("+json")
@@ -160,7 +162,7 @@ class InferenceServer:
                 raise RequestRefused(400, f"the body is not valid JSON: {error}") from None
         if not isinstance(body, dict):
             raise RequestRefused(400, "the body must be a JSON object")
-        arguments = {}
+        arguments: dict[str, object] = {}
         for parameter in self._parameters:
             arguments[parameter.name] = body.get(parameter.name, parameter.default)
             if arguments[parameter.name] is parameter.empty:
@@ -184,11 +186,18 @@ class InferenceServer:
         return render_document(self._name, schemas, version)
 
 
+class ErrorBody(TypedDict, total=False):
+    """The body of an error of the server."""
+
+    message: str
+    error: dict[str, str]
+
+
 def error_response(
     status: int, message: str, *, run_failed: bool = False, reason: Exception | None = None
 ) -> ScoringResponse:
     """The server's error: ``{"message": …}``; for invalid input also why, which Azure only logs."""
-    body: dict[str, Any] = {"message": message}
+    body: ErrorBody = {"message": message}
     if isinstance(reason, InvalidInput):
         body["error"] = {"code": "BadRequest", "message": " ".join(str(reason).split())}
     response = ScoringResponse.json(body, status)
@@ -196,9 +205,9 @@ def error_response(
     return response
 
 
-def parse_query(query: str) -> dict[str, Any]:
+def parse_query(query: str) -> JsonObject:
     """The parameters of a query; values that are JSON are parsed, repeated ones are lists."""
-    parameters: dict[str, list[Any]] = {}
+    parameters: dict[str, list[Json]] = {}
     for key, text in parse_qsl(query, keep_blank_values=True):
         try:
             value = json.loads(text)

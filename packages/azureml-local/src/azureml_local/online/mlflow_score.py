@@ -34,7 +34,7 @@ class AnyParameterType(AbstractParameterType):  # type: ignore[misc]
         """The value."""
         return input_data
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> dict[str, object]:
         """An object without properties."""
         return {"type": "object", "example": {}}
 
@@ -71,7 +71,7 @@ def make_schema_sample(schema: Any) -> Any:
     return pd.DataFrame(columns=names).astype(dict(zip(names, types)))  # noqa: B905 - Python 3.8
 
 
-def read_example(folder: Path, info: dict[str, Any]) -> Any:
+def read_example(folder: Path, info: dict[str, str]) -> Any:
     """The input example of a model."""
     content = json.loads((folder / info["artifact_path"]).read_text(encoding="utf-8"))
     if info["type"] == "dataframe":

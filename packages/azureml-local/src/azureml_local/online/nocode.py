@@ -18,12 +18,15 @@ from azureml_local.online.parameter_types import (
     AbstractParameterType,
     NumpyParameterType,
     PandasParameterType,
+    Schema,
     StandardPythonParameterType,
 )
 from azureml_local.scoring.model import (
     PANDAS_TYPES,
     Description,
+    ExampleInfo,
     InvalidInput,
+    SignatureField,
     accepts_arrays,
     sklearn_predict,
     to_json_value,
@@ -46,7 +49,7 @@ class AnyParameterType(AbstractParameterType):
         """The input."""
         return value
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> Schema:
         """An object without properties."""
         return {"type": "object", "example": {}}
 
@@ -169,7 +172,7 @@ class _Checked(AbstractParameterType):
         except CONVERSION_ERRORS as error:
             raise InvalidInput(f"{type(error).__name__}: {error}") from error
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> Schema:
         return self._inner.input_to_swagger()
 
 
@@ -212,7 +215,7 @@ def _input_sample(description: Description) -> Any:
     """The model's input example, else a sample with the types of its signature."""
     if description.example:
         try:
-            sample = _example(description)
+            sample = _example(description.folder, description.example)
         except (OSError, *CONVERSION_ERRORS) as error:
             print(f"the input example cannot be read: {error}", flush=True)
         else:
@@ -221,12 +224,11 @@ def _input_sample(description: Description) -> Any:
     return _signature_sample(description.inputs)
 
 
-def _example(description: Description) -> Any:
+def _example(folder: Path, example: ExampleInfo) -> Any:
     import numpy as np
     import pandas as pd
 
-    example: dict[str, Any] = description.example or {}
-    file = description.folder / example["artifact_path"]
+    file = folder / example["artifact_path"]
     content = json.loads(file.read_text(encoding="utf-8"))
     if example["type"] == "dataframe":
         orient = "split" if "columns" in content else "values"
@@ -240,7 +242,7 @@ def _example(description: Description) -> Any:
     return content
 
 
-def _signature_sample(fields: list[dict[str, Any]] | None) -> Any:
+def _signature_sample(fields: list[SignatureField] | None) -> Any:
     """A data frame without rows, an array or a dict of arrays; None without a schema."""
     import numpy as np
     import pandas as pd
@@ -279,10 +281,10 @@ def _parameter_type(sample: Any, *, of_input: bool) -> AbstractParameterType:
     return AnyParameterType()
 
 
-def _params_sample(description: Description) -> dict[str, Any] | None:
+def _params_sample(description: Description) -> dict[str, object] | None:
     if description.params is None:
         return None
-    samples = {}
+    samples: dict[str, object] = {}
     for param in description.params:
         default = param.get("default")
         kind = str(param.get("type", param.get("dtype")))

@@ -11,13 +11,26 @@ import datetime
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 VERSIONS = ("2.0", "3.0", "3.1")
 DATE = "%Y-%m-%d"
 DATETIME = "%Y-%m-%d %H:%M:%S.%f %z"
 TIME = "%H:%M:%S.%f %z"
-SCALAR_SCHEMAS: dict[type, dict[str, str]] = {
+
+
+class Schema(TypedDict, total=False):
+    """The part of JSON schema that describes samples, with the sample as an example."""
+
+    type: str
+    format: str
+    items: Schema
+    properties: dict[str, Schema]
+    required: list[str]
+    example: Any
+
+
+SCALAR_SCHEMAS: dict[type, Schema] = {
     int: {"type": "integer", "format": "int64"},
     float: {"type": "number", "format": "double"},
     str: {"type": "string"},
@@ -41,7 +54,7 @@ class AbstractParameterType:
         """A value of the type, out of JSON."""
         raise NotImplementedError
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> Schema:
         """The type as a schema, with the sample as its example."""
         raise NotImplementedError
 
@@ -91,7 +104,7 @@ class StandardPythonParameterType(AbstractParameterType):
             raise ValueError(f"expected {kind.__name__}, not {actual}")  # noqa: TRY004
         return input_data
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> Schema:
         """The type as a schema.
 
         Raises:
@@ -140,7 +153,7 @@ class NumpyParameterType(AbstractParameterType):
             _require_shape(array.shape, self.sample_input.shape)
         return array
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> Schema:
         """The type as a schema."""
         schema = _array_schema(_numpy_schema(self.sample_input.dtype), len(self.sample_input.shape))
         schema["example"] = _json_value(self.sample_input)
@@ -192,7 +205,7 @@ class PandasParameterType(AbstractParameterType):
             _require_shape(frame.shape, self.sample_input.shape)
         return frame
 
-    def input_to_swagger(self) -> dict[str, Any]:
+    def input_to_swagger(self) -> Schema:
         """The type as a schema."""
         sample = json.loads(self.sample_input.to_json(orient=self.orient, date_format="iso"))
         schema = _python_schema(sample)
@@ -203,7 +216,7 @@ class PandasParameterType(AbstractParameterType):
                     place["format"] = word
         return {**schema, "format": f"pandas.DataFrame:{self.orient}"}
 
-    def _column_schemas(self, schema: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    def _column_schemas(self, schema: Schema, name: str) -> list[Schema]:
         """The parts of the schema that describe a column."""
         if self.orient == "records":
             return [schema["items"]["properties"][name]]
@@ -216,7 +229,7 @@ class PandasParameterType(AbstractParameterType):
         return []
 
 
-def _python_schema(sample: Any) -> dict[str, Any]:
+def _python_schema(sample: Any) -> Schema:
     """The schema of a Python value, with its example."""
     if isinstance(sample, AbstractParameterType):
         return sample.input_to_swagger()
@@ -240,13 +253,17 @@ def _python_schema(sample: Any) -> dict[str, Any]:
         return {"type": "array", "items": items, "example": example}
     if kind is dict:
         inner = {key: _python_schema(value) for key, value in sample.items()}
-        schema = {"required": list(inner), "properties": inner}
         examples = {key: each.pop("example") for key, each in inner.items()}
-        return {"type": "object", **schema, "example": examples}
+        return {
+            "type": "object",
+            "required": list(inner),
+            "properties": inner,
+            "example": examples,
+        }
     return {"type": "object", "example": sample}
 
 
-def _numpy_schema(kind: Any) -> dict[str, Any]:
+def _numpy_schema(kind: Any) -> Schema:
     """The schema of a numpy type."""
     if kind.names:
         return {
@@ -267,7 +284,7 @@ def _numpy_schema(kind: Any) -> dict[str, Any]:
     return {"type": "string"} if kind.kind == "U" else {"type": "object"}
 
 
-def _array_schema(items: dict[str, Any], dimensions: int) -> dict[str, Any]:
+def _array_schema(items: Schema, dimensions: int) -> Schema:
     schema = items
     for _ in range(max(1, dimensions)):
         schema = {"type": "array", "items": schema}

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from azureml_local.online.parameter_types import VERSIONS, AbstractParameterType
+from azureml_local.online.parameter_types import VERSIONS, AbstractParameterType, Schema
 
 Function = Callable[..., Any]
 ATTRIBUTE = "__azureml_local_schemas__"
@@ -22,12 +22,12 @@ class Schemas:
 
     def __init__(self, function: Function) -> None:
         names = list(inspect.signature(function).parameters)
-        self.input: dict[str, Any] = {
+        self.input: Schema = {
             "type": "object",
             "properties": {name: {} for name in names},
             "example": dict.fromkeys(names, ""),
         }
-        self.output: dict[str, Any] = {"type": "object"}
+        self.output: Schema = {"type": "object"}
         self.versions = set(VERSIONS)
 
 
@@ -68,7 +68,7 @@ def input_schema(
         if param_name not in signature.parameters:
             raise ValueError(f"run() has no parameter {param_name!r}, for which there is a schema")
         schemas = _schemas(function)
-        rest = dict(schema)
+        rest: Schema = {**schema}
         schemas.input["example"][param_name] = rest.pop("example")
         schemas.input["properties"][param_name] = rest
         schemas.versions &= set(param_type.supported_versions())
@@ -104,12 +104,12 @@ def is_schema_decorated(function: Function) -> bool:
     return hasattr(function, ATTRIBUTE)
 
 
-def get_input_schema(function: Function) -> dict[str, Any]:
+def get_input_schema(function: Function) -> Schema:
     """The input schema of a function: an object with a property for each parameter."""
     return _schemas(function).input
 
 
-def get_output_schema(function: Function) -> dict[str, Any]:
+def get_output_schema(function: Function) -> Schema:
     """The output schema of a function."""
     return _schemas(function).output
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
+from azureml_local.online.parameter_types import Schema
 from azureml_local.scoring.frames import ScoringResponse
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
@@ -15,16 +16,30 @@ SWAGGER_FILES = {
 }
 """The script's own documents, by version."""
 VERSION_PARAMETER = {"name": "version", "in": "query", "required": False}
-ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
+ERROR: Schema = {"type": "object", "properties": {"message": {"type": "string"}}}
 BEARER = {"type": "apiKey", "name": "Authorization", "in": "header"}
+
+
+Reference = TypedDict("Reference", {"$ref": str})
+"""A schema by its address in the document."""
+
+
+class MediaType(TypedDict):
+    """The schema of a request or response of OpenAPI 3."""
+
+    schema: Schema | Reference
+
+
+Content = dict[str, MediaType]
+"""The schemas of a request or response by content type."""
 
 
 @dataclass(frozen=True)
 class Schemas:
     """The input and output schema of a deployment; ``versions`` that can express them."""
 
-    input: dict[str, Any]
-    output: dict[str, Any]
+    input: Schema
+    output: Schema
     versions: tuple[str, ...] = ("2", "3", "3.1")
 
 
@@ -40,8 +55,8 @@ def render_document(name: str, schemas: Schemas, version: str) -> ScoringRespons
     )
 
 
-def _second(name: str, schemas: Schemas) -> dict[str, Any]:
-    def answers(good: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _second(name: str, schemas: Schemas) -> dict[str, object]:
+    def answers(good: str, schema: Schema | Reference) -> dict[str, object]:
         failed = {"$ref": "#/definitions/ErrorResponse"}
         return {
             "200": {"description": good, "schema": schema},
@@ -89,11 +104,11 @@ def _second(name: str, schemas: Schemas) -> dict[str, Any]:
     }
 
 
-def _third(name: str, schemas: Schemas, version: str) -> dict[str, Any]:
-    def content(schema: str) -> dict[str, Any]:
+def _third(name: str, schemas: Schemas, version: str) -> dict[str, object]:
+    def content(schema: str) -> Content:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
-    def answers(good: str, schema: dict[str, Any]) -> dict[str, Any]:
+    def answers(good: str, schema: Content) -> dict[str, object]:
         failed = content("ErrorResponse")
         return {
             "200": {"description": good, "content": schema},
@@ -106,7 +121,7 @@ def _third(name: str, schemas: Schemas, version: str) -> dict[str, Any]:
         "requestBody": {"content": content("ServiceInput")},
         "responses": answers("the predictions", content("ServiceOutput")),
     }
-    text = {"application/json": {"schema": {"type": "string"}}}
+    text: Content = {"application/json": {"schema": {"type": "string"}}}
     health = {
         "operationId": "ServiceHealthCheck",
         "responses": answers("the deployment is healthy", text),

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 
 class InvalidInput(Exception):
@@ -52,6 +52,47 @@ Predict = Callable[..., Any]
 """``predict(data, params)``."""
 
 
+class FlavorSettings(TypedDict, total=False):
+    """The settings of a flavor that are read here."""
+
+    code: str
+    predict_fn: str
+    pickled_model: str
+    serialization_format: str
+    skops_trusted_types: list[str]
+
+
+class TensorSpec(TypedDict):
+    """The type of a tensor; its first dimension may be -1: any size."""
+
+    dtype: str
+    shape: list[int]
+
+
+SignatureField = TypedDict(
+    "SignatureField",
+    {"name": str, "type": str, "required": bool, "tensor-spec": TensorSpec},
+    total=False,
+)
+"""A column or a tensor of a signature."""
+
+
+class ParameterField(TypedDict, total=False):
+    """A parameter of ``predict``; older models have ``dtype`` instead of ``type``."""
+
+    name: str
+    type: str
+    dtype: str
+    default: object
+
+
+class ExampleInfo(TypedDict):
+    """The file and the type of an input example."""
+
+    artifact_path: str
+    type: str
+
+
 @dataclass(frozen=True)
 class Description:
     """What ``MLmodel`` says about a model.
@@ -66,11 +107,11 @@ class Description:
     """
 
     folder: Path
-    flavors: dict[str, Any]
-    inputs: list[dict[str, Any]] | None
-    outputs: list[dict[str, Any]] | None
-    params: list[dict[str, Any]] | None
-    example: dict[str, Any] | None
+    flavors: dict[str, FlavorSettings]
+    inputs: list[SignatureField] | None
+    outputs: list[SignatureField] | None
+    params: list[ParameterField] | None
+    example: ExampleInfo | None
 
     @classmethod
     def read(cls, folder: Path) -> Description:

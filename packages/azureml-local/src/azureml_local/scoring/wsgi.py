@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 
-App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Environ: TypeAlias = "dict[str, object]"
+"""The WSGI environment of a request: variables of CGI, and those of WSGI, which are objects."""
+App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-def make_environ(request: ScoringRequest) -> dict[str, Any]:
+def make_environ(request: ScoringRequest) -> Environ:
     """The WSGI environment of a request."""
-    environ: dict[str, Any] = {
+    environ: Environ = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": request.path,

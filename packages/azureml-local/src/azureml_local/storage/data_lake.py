@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterable
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -172,7 +171,7 @@ def _headers(path: Path) -> dict[str, str]:
     return {"etag": blob_files.etag(path), "last-modified": modified}
 
 
-def _entry(root: Path, path: Path) -> dict[str, Any]:
+def _entry(root: Path, path: Path) -> dict[str, str]:
     headers = _headers(path)
     return {
         "name": path.relative_to(root).as_posix(),

@@ -9,6 +9,7 @@ from azureml_local.az.errors import AzError, NotSupported
 from azureml_local.az.ml.clients import list_entities, to_json
 from azureml_local.az.ml.generic_update import parse_overrides, parse_pairs, update_properties
 from azureml_local.az.program import Arguments
+from azureml_local.json_fields import JsonObject
 
 Command = Callable[[Any, Arguments], Any]
 """Runs a command with an ``MLClient``."""
@@ -28,7 +29,7 @@ def _operations(client: Any, kind: str) -> Any:
     return getattr(client, OPERATIONS[kind])
 
 
-def overrides(arguments: Arguments, names: tuple[str, ...] = _NAMED) -> list[dict[str, Any]]:
+def overrides(arguments: Arguments, names: tuple[str, ...] = _NAMED) -> list[JsonObject]:
     """``--set`` and the options that replace values of the file, as ``params_override``.
 
     Raises:
@@ -43,7 +44,7 @@ def overrides(arguments: Arguments, names: tuple[str, ...] = _NAMED) -> list[dic
         if value is not None:
             values.append({name: value})
     tags = parse_pairs(getattr(arguments, "tags", None), "--tags")
-    return values if tags is None else [*values, {"tags": tags}]
+    return values if tags is None else [*values, {"tags": {**tags}}]
 
 
 def _create(kind: str) -> Command:
@@ -65,12 +66,12 @@ def _create(kind: str) -> Command:
     return run
 
 
-def _environment_options(arguments: Arguments) -> list[dict[str, Any]]:
+def _environment_options(arguments: Arguments) -> list[JsonObject]:
     if arguments.image and arguments.build_context:
         raise AzError("--image/-i and --build-context/-b are mutually exclusive arguments.")
     if arguments.conda_file and not (arguments.image or arguments.file):
         raise AzError("--image/-i must be specified with --conda-file/-c.")
-    values: list[dict[str, Any]] = []
+    values: list[JsonObject] = []
     if arguments.image:
         values.append({"image": arguments.image})
     if arguments.conda_file:

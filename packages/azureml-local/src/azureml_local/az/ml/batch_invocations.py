@@ -14,14 +14,13 @@ from azureml_local.az.errors import AzError
 from azureml_local.az.ml.clients import to_json
 from azureml_local.az.ml.generic_update import parse_overrides
 from azureml_local.az.program import Arguments
+from azureml_local.json_fields import Json, JsonObject
 
 _INPUT_TYPES = ("uri_folder", "uri_file")
 _DATA_TYPES = (*_INPUT_TYPES, "mltable", "mlflow_model", "custom_model", "triton_model")
 _LITERAL_TYPES = ("string", "number", "integer", "boolean")
 _OUTPUT = "score"
 """The output of a model deployment."""
-
-Values = dict[str, Any]
 
 
 def invoke(client: Any, arguments: Arguments) -> Any:
@@ -30,7 +29,9 @@ def invoke(client: Any, arguments: Arguments) -> Any:
 
     values = _read_values(arguments)
     inputs, outputs = _pop_data(values, "inputs"), _pop_data(values, "outputs")
-    options: Values = {"params_override": [{name: value} for name, value in values.items()]}
+    options: dict[str, object] = {
+        "params_override": [{name: value} for name, value in values.items()]
+    }
     if arguments.input:
         if inputs:
             raise AzError("usage error: --input TEXT | --inputs JSON")
@@ -52,7 +53,7 @@ def invoke(client: Any, arguments: Arguments) -> Any:
     return to_json(job)
 
 
-def _read_values(arguments: Arguments) -> Values:
+def _read_values(arguments: Arguments) -> JsonObject:
     """The values of the file, of ``--set`` and of the options.
 
     Raises:
@@ -74,7 +75,7 @@ def _read_values(arguments: Arguments) -> Values:
     return values
 
 
-def _read_file(name: str) -> Values:
+def _read_file(name: str) -> JsonObject:
     import yaml
 
     try:
@@ -88,7 +89,7 @@ def _read_file(name: str) -> Values:
     return values
 
 
-def _parse_object(option: str, text: str) -> Values:
+def _parse_object(option: str, text: str) -> JsonObject:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -98,7 +99,7 @@ def _parse_object(option: str, text: str) -> Values:
     return value
 
 
-def _set_value(values: Values, path: str, value: Any) -> None:
+def _set_value(values: JsonObject, path: str, value: Json) -> None:
     """Set a property by its path, ``inputs.data.path``; missing objects are created."""
     *parents, last = path.split(".")
     for name in parents:
@@ -109,16 +110,18 @@ def _set_value(values: Values, path: str, value: Any) -> None:
     values[last] = value
 
 
-def _pop_data(values: Values, name: str) -> Values:
+def _pop_data(values: JsonObject, name: str) -> JsonObject:
     data = values.pop(name, None) or {}
     if not isinstance(data, dict):
         raise AzError(f"{name}: must be an object")
     return data
 
 
-def _create_entities(entity: Any, name: str, data: Values, types: tuple[str, ...]) -> Values:
+def _create_entities(
+    entity: Any, name: str, data: JsonObject, types: tuple[str, ...]
+) -> dict[str, object]:
     """Inputs or outputs of the SDK from their properties."""
-    entities = {}
+    entities: dict[str, object] = {}
     for key, properties in data.items():
         if not isinstance(properties, dict) or not {"path", "default", "type"} & set(properties):
             raise AzError(f"{name}.{key}: must be an object with type and path or default")

@@ -41,16 +41,23 @@ def connect(profile: Profile, arguments: Arguments) -> Any:
     group = getattr(arguments, "resource_group", None)
     workspace = getattr(arguments, "workspace_name", None)
     registry = getattr(arguments, "registry_name", None)
-    options: dict[str, Any] = {"enable_telemetry": False, "show_progress": sys.stderr.isatty()}
+    names: dict[str, object] = {}
     if registry and not hasattr(arguments, "share_with_name"):
-        options["registry_name"] = registry
+        names["registry_name"] = registry
     elif hasattr(arguments, "workspace_name"):
         required = {"--resource-group/-g": group, "--workspace-name/-w": workspace}
         missing = [name for name, value in required.items() if not value]
         if missing:
             raise AzError(f"the following arguments are required: {', '.join(missing)}")
-        options["workspace_name"] = workspace
-    return MLClient(ManagedIdentityCredential(), subscription, group, **options)
+        names["workspace_name"] = workspace
+    return MLClient(
+        ManagedIdentityCredential(),
+        subscription,
+        group,
+        enable_telemetry=False,
+        show_progress=sys.stderr.isatty(),
+        **names,
+    )
 
 
 def to_json(entity: Any) -> Any:

@@ -15,12 +15,13 @@ from typing import Any
 
 from azureml_local.az.errors import AzError
 from azureml_local.az.program import Arguments
+from azureml_local.json_fields import Json, JsonObject
 
 _PAIR = re.compile(r"((?:\[[^\]]*\]|[^=\[])+)=(.*)", re.DOTALL)
 _PART = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 
 
-def parse_overrides(pairs: Sequence[str] | None) -> list[dict[str, Any]]:
+def parse_overrides(pairs: Sequence[str] | None) -> list[JsonObject]:
     """``--set`` of a ``create`` command as ``params_override`` of the SDK; values are text.
 
     Raises:
@@ -29,7 +30,7 @@ def parse_overrides(pairs: Sequence[str] | None) -> list[dict[str, Any]]:
     return [{path: value} for path, value in map(_split, pairs or ())]
 
 
-def update_properties(properties: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
+def update_properties(properties: JsonObject, arguments: Arguments) -> JsonObject:
     """Change the properties of a resource; returns them.
 
     Args:
@@ -68,9 +69,9 @@ def update_properties(properties: dict[str, Any], arguments: Arguments) -> dict[
     return properties
 
 
-def _new_items(values: Sequence[str], *, force_string: bool) -> list[Any]:
+def _new_items(values: Sequence[str], *, force_string: bool) -> list[Json]:
     """The items of ``--add``; consecutive ``key=value`` are one object."""
-    items: list[Any] = []
+    items: list[Json] = []
     for is_object, group in itertools.groupby(values, lambda x: "=" in x and not x.startswith("{")):
         texts = list(group)
         if is_object:
@@ -112,19 +113,20 @@ def _split(pair: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _parse_value(text: str) -> Any:
+def _parse_value(text: str) -> Json:
     try:
-        return json.loads(text)
+        value: Json = json.loads(text)
     except json.JSONDecodeError:
-        constants: Mapping[str, Any] = {"True": True, "False": False, "None": None}
+        constants: Mapping[str, Json] = {"True": True, "False": False, "None": None}
         return constants.get(text, text)
+    return value
 
 
 def _parts(path: str) -> list[str]:
     return [name or index for name, index in _PART.findall(path)]
 
 
-def _index(items: list[Any], part: str) -> int:
+def _index(items: list[Json], part: str) -> int:
     key, equals, value = part.partition("=")
     for index, item in enumerate(items):
         if equals and isinstance(item, dict) and str(item.get(key)) == value:

@@ -33,7 +33,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_number,
     trial_properties,
 )
-from azureml_local.json_fields import object_of
+from azureml_local.json_fields import texts_of
 
 MAX_FIRST_FAILURES = 3
 POLICY_SECONDS = 0.5  # between two readings of the metrics of running trials
@@ -228,7 +228,7 @@ class _SweepRun:
         score = best.body["trial"]["metric"]
         records.write_log(self.log, f"best trial: {best.name} ({self.settings.metric} {score})")
         uris = {}
-        for key, value in object_of(self.properties, "outputs").items():
+        for key, value in (self.properties.get("outputs") or {}).items():
             output = inputs.resolve_output(self.job, key, value)
             uris[key] = output.uri
             source = best.body["outputs"][key]
@@ -262,12 +262,12 @@ class _SweepRun:
         )
         tags = {trial_name(self.job.name, i): json.dumps(each) for i, each in enumerate(samples)}
         properties = self.job.properties
-        properties["tags"] = {**object_of(properties, "tags"), **tags}
+        properties["tags"] = {**texts_of(properties, "tags"), **tags}
         self.job.update(properties=properties)
 
     def _add_properties(self, new: dict[str, str]) -> None:
         properties = self.job.properties
-        properties["properties"] = {**object_of(properties, "properties"), **new}
+        properties["properties"] = {**texts_of(properties, "properties"), **new}
         self.job.update(properties=properties)
 
     def _first_error(self) -> str:

@@ -11,7 +11,7 @@ from azureml_local.errors import Conflict
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.sweep.sampling import Parameters
 from azureml_local.jobs.sweep.settings import SweepSettings
-from azureml_local.json_fields import as_document, object_of, text_of, with_fields
+from azureml_local.json_fields import as_document, object_of, text_of, texts_of, with_fields
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import Workspace
 
@@ -65,8 +65,9 @@ def trial_properties(
     """
     trial = as_document(SweepTrial, object_of(properties, "trial"))
     outputs: dict[str, JobOutput] = {
-        key: as_document(JobOutput, {f: value[f] for f in OUTPUT_FIELDS if value.get(f)})
-        for key, value in object_of(properties, "outputs").items()
+        key: as_document(JobOutput, {k: v for k, v in value.items() if k in OUTPUT_FIELDS and v})
+        for key, value in (properties.get("outputs") or {}).items()
+        if value is not None
     }
 
     def variable(match: re.Match[str]) -> str:
@@ -81,7 +82,7 @@ def trial_properties(
         "codeId": trial.get("codeId"),
         "environmentId": text_of(trial, "environmentId"),
         "environmentVariables": {
-            **object_of(trial, "environmentVariables"),
+            **texts_of(trial, "environmentVariables"),
             **{f"{VARIABLE}{key}": str(value) for key, value in parameters.items()},
         },
         "resources": as_document(
