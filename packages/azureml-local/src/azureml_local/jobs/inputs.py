@@ -12,7 +12,7 @@ from azureml_local import public_files
 from azureml_local.addresses import resolve_job_uri, run_artifacts_path
 from azureml_local.assets.versions import Assets, validate_name
 from azureml_local.documents.assets import CODES, DATA, MODELS, AssetVersion
-from azureml_local.documents.jobs import InputMap, JobInput, JobOutput
+from azureml_local.documents.jobs import InputMap, JobInput, JobOutput, OutputMap
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs.records import Job
 from azureml_local.json_fields import text_of
@@ -52,6 +52,8 @@ LAKE_SCHEMES = ("abfss://", "abfs://")
 class Output:
     """An output of a job: its location, and the asset to register from it."""
 
+    workspace: Workspace
+    name: str
     kind: str
     uri: str
     path: Path
@@ -62,6 +64,39 @@ class Output:
     def folder(self) -> Path:
         """The folder that must exist before the job starts."""
         return self.path.parent if self.kind in ("uri_file", *PRIMITIVES) else self.path
+
+    def copy_from(self, uri: str) -> None:
+        """Copy an output of another job, and register it if this job names an asset.
+
+        Raises:
+            AzureError: it cannot be registered.
+        """
+        source = self.workspace.local_path(uri)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, self.path, dirs_exist_ok=True)
+        elif source.exists():
+            shutil.copy(source, self.path)
+        self.register()
+
+    def register(self) -> None:
+        """Register it as an asset if the job names one.
+
+        Raises:
+            AzureError: the name or version is not valid, or the output is empty.
+        """
+        if not self.asset:
+            return
+        is_model = self.kind in MODEL_TYPES
+        assets = Assets(self.workspace, MODELS if is_model else DATA)
+        validate_name(f"Output {self.name}'s asset", self.asset)
+        version = self.version or assets.next_version(self.asset)
+        properties: AssetVersion = (
+            {"modelUri": self.uri, "modelType": self.kind}
+            if is_model
+            else {"dataUri": self.uri, "dataType": self.kind}
+        )
+        assets.register(self.asset, version, properties)
 
 
 def check_reference(workspace: Workspace, uri: str) -> None:
@@ -196,6 +231,15 @@ def default_output_path(job: Job, name: str) -> Path:
     return job.workspace.container(FILES) / "azureml" / job.name / name
 
 
+def resolve_outputs(job: Job, outputs: OutputMap) -> dict[str, Output]:
+    """The locations of a job's outputs.
+
+    Raises:
+        BadRequest: an address is not in a datastore of the workspace.
+    """
+    return {name: resolve_output(job, name, value or {}) for name, value in outputs.items()}
+
+
 def resolve_output(job: Job, name: str, value: JobOutput) -> Output:
     """The location of a job's output: its own address, or Azure's default.
 
@@ -217,49 +261,8 @@ def resolve_output(job: Job, name: str, value: JobOutput) -> Output:
     else:
         path = default_output_path(job, name)
         uri = workspace.datastore_uri(FILES, f"azureml/{job.name}/{name}")
-    version = value.get("assetVersion")
-    return Output(kind, uri, path, value.get("assetName"), str(version) if version else None)
-
-
-def copy_output(workspace: Workspace, name: str, output: Output, source: str) -> None:
-    """Copy an output of another job to a job's output, and register it if the job names an asset.
-
-    Args:
-        workspace: the jobs' workspace.
-        name: the name of the output.
-        output: the output to write.
-        source: the address of the other job's output.
-
-    Raises:
-        AzureError: it cannot be registered.
-    """
-    path = workspace.local_path(source)
-    output.folder.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        shutil.copytree(path, output.path, dirs_exist_ok=True)
-    elif path.exists():
-        shutil.copy(path, output.path)
-    register_output(workspace, name, output)
-
-
-def register_output(workspace: Workspace, name: str, output: Output) -> None:
-    """Register a job's output as an asset if the job names one.
-
-    Raises:
-        AzureError: the name or version is not valid, or the output is empty.
-    """
-    if not output.asset:
-        return
-    kind = MODELS if output.kind in MODEL_TYPES else DATA
-    assets = Assets(workspace, kind)
-    validate_name(f"Output {name}'s asset", output.asset)
-    version = output.version or assets.next_version(output.asset)
-    properties: AssetVersion = (
-        {"modelUri": output.uri, "modelType": output.kind}
-        if kind == MODELS
-        else {"dataUri": output.uri, "dataType": output.kind}
-    )
-    assets.register(output.asset, version, properties)
+    asset, version = value.get("assetName"), value.get("assetVersion")
+    return Output(workspace, name, kind, uri, path, asset, str(version) if version else None)
 
 
 def render_command(command: str, inputs: dict[str, str], outputs: dict[str, str]) -> str:

@@ -59,8 +59,7 @@ class DoWhileRun:
     def write_outputs(self, iterations: list[Step]) -> None:
         """Copy the outputs of the last iteration."""
         for key, output in self.outputs.items():
-            source = iterations[-1].outputs[key]
-            inputs.copy_output(self.workspace, key, output, source)
+            output.copy_from(iterations[-1].outputs[key])
 
     def _plan(self, values: InputMap) -> Step:
         self._count += 1
@@ -128,4 +127,4 @@ class ParallelForRun:
             output.path.mkdir(parents=True, exist_ok=True)
             content = yaml.safe_dump({"type": "mltable", "paths": paths}, sort_keys=False)
             (output.path / "MLTable").write_text(content, encoding="utf-8")
-            inputs.register_output(self.workspace, key, output)
+            output.register()

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 from azureml_local import interpreters, public_files
-from azureml_local.documents.jobs import JobProperties
 from azureml_local.documents.scoring import ScoringSpec
 from azureml_local.jobs import inputs
 from azureml_local.jobs.distribution import instance_count
 from azureml_local.jobs.parallel_settings import ParallelSettings
-from azureml_local.state import Workspace
+from azureml_local.jobs.records import Job
 
 DRIVER = "azureml_local.batch.parallel_driver"
 OUTPUT_FILE = "parallel_run_step.txt"
@@ -24,26 +23,20 @@ SHUTDOWN_SECONDS = 60
 
 
 def driver_command(
-    workspace: Workspace,
-    properties: JobProperties,
-    input_values: dict[str, str],
-    output_paths: dict[str, str],
-    code: Path,
-    bin_folder: Path,
+    job: Job, input_values: dict[str, str], output_paths: dict[str, str], bin_folder: Path
 ) -> tuple[list[str], Path]:
     """The command of a parallel step's driver, and the folder in which it runs.
 
     Args:
-        workspace: the step's workspace.
-        properties: the step's job.
+        job: the step's job.
         input_values: the value or the path of each input.
         output_paths: the path of each output.
-        code: the folder with a copy of the code.
         bin_folder: of the step's interpreter.
 
     Raises:
         AzureError: the input does not exist.
     """
+    workspace, properties, code = job.workspace, job.properties, job.folder("jobs")
     settings = ParallelSettings.parse(properties["parallel"])
     source = properties["inputs"][settings.input_data]
     location = inputs.locate_input(workspace, source["uri"])  # also with mode direct

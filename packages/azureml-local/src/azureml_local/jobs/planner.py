@@ -232,10 +232,7 @@ class _Planner:
 
     def _locate_outputs(self, step: Step) -> dict[str, inputs.Output]:
         """The locations of the outputs of a step's job."""
-        return {
-            key: inputs.resolve_output(Job(self.workspace, step.job), key, value)
-            for key, value in step.properties["outputs"].items()
-        }
+        return inputs.resolve_outputs(Job(self.workspace, step.job), step.properties["outputs"])
 
     def _reuse(self, step: Step, spec: ComponentSpec, plan: Plan) -> None:
         """Let a step reuse a completed job, or an equal step before it."""

@@ -44,28 +44,11 @@ def register(routes: Routes, state: State, runner: Runner) -> None:
     async def put(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["name"]
         properties = object_of(await json_of(request), "properties")
-        old = workspace.documents.get(JOBS, name)
-        if old is not None:
-            return JSONResponse(records.document(workspace, _update_properties(old, properties)))
-        job = submit_job(runner, Job(workspace, name), properties)
-        return JSONResponse(records.document(workspace, job), status_code=201)
-
-    def _update_properties(old: JobResource, properties: JsonObject) -> JobResource:
-        workspace, existing = state.workspace_by_key(old.workspace), old.body["properties"]
-        fields = ("jobType", "command", "jobs")
-        changed = next((key for key in fields if properties.get(key) != existing.get(key)), None)
-        if changed is None and existing["jobType"] == "Sweep":
-            changed = changed_field(
-                existing, complete_sweep(workspace, as_document(JobProperties, properties))
-            )
-        if changed is not None:
-            raise Conflict(
-                f"{changed}: job {old.name} exists and cannot be changed; use another name",
-                "UserError",
-                target=changed,
-            )
-        changes = {key: properties[key] for key in CHANGEABLE if key in properties}
-        return Job(workspace, old.name).update(properties=with_fields(existing, changes))
+        job = Job(workspace, name)
+        if job.exists:
+            return JSONResponse(records.document(workspace, _update_properties(job, properties)))
+        document = submit_job(runner, job, properties)
+        return JSONResponse(records.document(workspace, document), status_code=201)
 
     @routes.add("GET", WORKSPACE + "/jobs/{name}", "Jobs - Get")
     async def get(request: Request) -> Response:
@@ -170,3 +153,26 @@ def _tag_filters(job: JobResource) -> list[str]:
     """The filters that match a job's tags: ``name`` and ``name=value``."""
     tags = job.body["properties"].get("tags") or {}
     return [*tags, *(f"{name}={value}" for name, value in tags.items())]
+
+
+def _update_properties(job: Job, properties: JsonObject) -> JobResource:
+    """Change the properties of a job that may change.
+
+    Raises:
+        Conflict: another one differs.
+    """
+    existing = job.properties
+    fields = ("jobType", "command", "jobs")
+    changed = next((key for key in fields if properties.get(key) != existing.get(key)), None)
+    if changed is None and existing["jobType"] == "Sweep":
+        changed = changed_field(
+            existing, complete_sweep(job.workspace, as_document(JobProperties, properties))
+        )
+    if changed is not None:
+        raise Conflict(
+            f"{changed}: job {job.name} exists and cannot be changed; use another name",
+            "UserError",
+            target=changed,
+        )
+    changes = {key: properties[key] for key in CHANGEABLE if key in properties}
+    return job.update(properties=with_fields(existing, changes))

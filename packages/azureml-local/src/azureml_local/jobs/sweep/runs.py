@@ -227,13 +227,10 @@ class _SweepRun:
             return
         score = best.body["trial"]["metric"]
         records.write_log(self.log, f"best trial: {best.name} ({self.settings.metric} {score})")
-        uris = {}
-        for key, value in (self.properties.get("outputs") or {}).items():
-            output = inputs.resolve_output(self.job, key, value)
-            uris[key] = output.uri
-            source = best.body["outputs"][key]
-            inputs.copy_output(self.job.workspace, key, output, source)
-        self.job.update(outputs=uris)
+        outputs = inputs.resolve_outputs(self.job, self.properties.get("outputs") or {})
+        for key, output in outputs.items():
+            output.copy_from(best.body["outputs"][key])
+        self.job.update(outputs={key: output.uri for key, output in outputs.items()})
         self._add_properties(
             {
                 BEST_TRIAL: best.name,
