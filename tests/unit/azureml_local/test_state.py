@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from azureml_local.assets.versions import Assets
 from azureml_local.disk_space import is_disk_full
+from azureml_local.documents.assets import DATA
 from azureml_local.errors import BadRequest
 from azureml_local.files import inside
 from azureml_local.identity import auth
@@ -111,3 +113,14 @@ def test_the_path_of_an_address_in_a_datastore(tmp_path, name):
     assert workspace.local_path(short) == path
     with pytest.raises(BadRequest):
         workspace.local_path(f"azureml://datastores/{FILES}/")
+
+
+def test_tags_of_an_asset_must_be_an_object(tmp_path):
+    state = State(tmp_path, "https://localhost:1")
+    assets = Assets(state.create_workspace("s", "g", "w", {}), DATA)
+    with pytest.raises(BadRequest) as error:
+        assets.register("rows", "1", {"dataUri": "https://host/rows.csv", "tags": ["a"]})
+    assert error.value.target == "tags"
+    with pytest.raises(BadRequest):
+        assets.update_container("rows", {"tags": ["a"]})
+    assert assets.versions() == []

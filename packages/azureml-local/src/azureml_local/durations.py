@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import isodate
 
 from azureml_local.errors import BadRequest
 
 
-def parse_duration(value: Any, field: str) -> timedelta:
+def parse_duration(value: object, field: str) -> timedelta:
     """The duration of a text such as ``PT30M``.
 
     Raises:

@@ -66,7 +66,12 @@ def object_of(body: Mapping[str, object], name: str) -> JsonObject:
         return {}
     if not isinstance(value, dict):
         raise BadRequest(f"{name}: must be an object (got {value!r})", target=name)
-    return {key: value for key, value in value.items() if value is not None}
+    return without_nulls(value)
+
+
+def without_nulls(fields: Mapping[str, object]) -> JsonObject:
+    """An object without its nulls: clients send null for a field that is not set."""
+    return cast("JsonObject", {key: each for key, each in fields.items() if each is not None})
 
 
 def text_of(body: Mapping[str, object], name: str, default: str = "") -> str:

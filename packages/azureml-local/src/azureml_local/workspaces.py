@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from azureml_local.documents.workspaces import WORKSPACES as KIND
 from azureml_local.documents.workspaces import WorkspaceDocument, WorkspaceSettings
 from azureml_local.errors import NotSupported
 from azureml_local.identity import auth
-from azureml_local.json_fields import JsonObject, as_document, json_of, object_of
+from azureml_local.json_fields import Json, JsonObject, as_document, json_of, object_of
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
 from azureml_local.state import LOCATION, State, Workspace, workspace_key
 
@@ -114,7 +113,7 @@ def _creation(routes: Routes, state: State) -> None:
         properties = object_of(await json_of(request), "properties")
         parameters = object_of(properties, "parameters")
 
-        def parameter(name: str, default: Any = "") -> Any:
+        def parameter(name: str, default: Json = "") -> Json:
             return object_of(parameters, name).get("value", default)
 
         name = parameter("workspaceName")

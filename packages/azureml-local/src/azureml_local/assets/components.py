@@ -49,11 +49,9 @@ def complete_spec(name: str, properties: AssetVersion) -> ComponentSpec:
     if spec["type"] == "pipeline":
         spec.setdefault("is_deterministic", False)
         for key in _compute_inputs(spec):
-            declaration = object_of(inputs, key)
-            default = declaration.get("default")
-            if isinstance(default, str):
-                name = default.removeprefix("azureml:")
-                inputs[key] = {**declaration, "default": name}
+            declaration = inputs[key]
+            if isinstance(declaration, dict) and isinstance(declaration.get("default"), str):
+                declaration["default"] = text_of(declaration, "default").removeprefix("azureml:")
     elif spec["type"] == "command":
         resources = object_of(spec, "resources")
         spec["resources"] = {"instance_count": 1, **resources}
@@ -65,10 +63,10 @@ def complete_spec(name: str, properties: AssetVersion) -> ComponentSpec:
 
 def _compute_inputs(spec: JsonObject) -> set[str]:
     """The inputs of a pipeline component that name the compute of a step."""
-    computes = (object_of({"step": step}, "step") for step in object_of(spec, "jobs").values())
+    jobs = object_of(spec, "jobs")
     matches = (
         COMPUTE_INPUT.fullmatch(text_of(step, "compute") or text_of(step, "computeId"))
-        for step in computes
+        for step in (object_of(jobs, name) for name in jobs)
     )
     return {match[1] for match in matches if match and match[1] in object_of(spec, "inputs")}
 

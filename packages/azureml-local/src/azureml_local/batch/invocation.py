@@ -204,16 +204,16 @@ class Invocations:
             "tags": {},
         }
         started: JobDocument = {"status": "Starting", "endpoint": invocation.endpoint}
-        whole: JobDocument = {**started, "properties": properties}
-        part: JobDocument = {
+        parent_body: JobDocument = {**started, "properties": properties}
+        child_body: JobDocument = {
             **started,
             "properties": scoring,
             "parent": job.name,
             "outputs": outputs,
         }
         with self._state.store.transaction():
-            document = job.create(**whole)
-            child.create(**part)
+            document = job.create(**parent_body)
+            child.create(**child_body)
         self._state.background(self._run(job, child, deployment, spec, source))
         return document
 

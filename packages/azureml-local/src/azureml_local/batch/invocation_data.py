@@ -64,12 +64,13 @@ def resolve_inputs(spec: ComponentSpec, values: InputMap) -> InputMap:
     Raises:
         BadRequest: the component has no such input, or a required one is missing.
     """
-    declared = spec.get("inputs") or {}
+    declared = object_of(spec, "inputs")
     unknown = sorted(set(values) - set(declared))
     if unknown:
         raise BadRequest(f"the component has no input {', '.join(unknown)}", "UserError")
     resolved: InputMap = {}
-    for name, about in declared.items():
+    for name in declared:
+        about = object_of(declared, name)
         if name in values:
             resolved[name] = values[name]
         elif about.get("default") is not None:
@@ -85,11 +86,12 @@ def resolve_outputs(spec: ComponentSpec, values: OutputMap) -> OutputMap:
     Raises:
         BadRequest: the component has no such output.
     """
-    declared = spec.get("outputs") or {}
+    declared = object_of(spec, "outputs")
     unknown = sorted(set(values) - set(declared))
     if unknown:
         raise BadRequest(f"the component has no output {', '.join(unknown)}", "UserError")
     return {
-        name: values.get(name) or {"jobOutputType": text_of(about, "type", "uri_folder")}
-        for name, about in declared.items()
+        name: values.get(name)
+        or {"jobOutputType": text_of(object_of(declared, name), "type", "uri_folder")}
+        for name in declared
     }

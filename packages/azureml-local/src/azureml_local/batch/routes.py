@@ -15,6 +15,7 @@ from azureml_local.batch.invocation_data import component_of
 from azureml_local.batch.settings import parse_settings
 from azureml_local.documents.assets import COMPONENTS
 from azureml_local.documents.endpoints import (
+    ComponentDeployment,
     DeploymentDocument,
     DeploymentProperties,
     EndpointDocument,
@@ -181,8 +182,10 @@ def _endpoint_document(endpoint: Endpoint) -> ArmResource:
 def _deployment_document(deployment: Deployment) -> ArmResource:
     properties: DeploymentProperties = {**deployment.properties}
     if component_of(properties):  # the SDK requires the settings
-        configuration = properties["deploymentConfiguration"]
-        properties["deploymentConfiguration"] = {"settings": {}, **configuration}
+        configuration = object_of(properties, "deploymentConfiguration")
+        properties["deploymentConfiguration"] = as_document(
+            ComponentDeployment, {"settings": {}, **configuration}
+        )
     model = properties.get("model")
     if model:
         properties["model"] = {"referenceType": "Id", "assetId": model_id(model)}

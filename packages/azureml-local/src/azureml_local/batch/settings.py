@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from azureml_local.documents.endpoints import DeploymentProperties
 from azureml_local.durations import parse_duration
 from azureml_local.errors import BadRequest
-from azureml_local.json_fields import JsonObject, camel_case, object_of, text_of
+from azureml_local.json_fields import JsonObject, camel_case, object_of, text_of, without_nulls
 
 APPEND_ROW, SUMMARY_ONLY = "appendrow", "summaryonly"
 
@@ -54,7 +54,7 @@ def parse_settings(properties: DeploymentProperties, call: JsonObject | None = N
         BadRequest: Azure does not accept a value.
     """
     call = call or {}
-    own = {**object_of({"value": properties}, "value"), **object_of({"value": call}, "value")}
+    own = {**without_nulls(properties), **without_nulls(call)}
     retry = {
         **object_of(properties, "retrySettings"),
         **{camel_case(k): v for k, v in object_of(call, "retrySettings").items()},

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from azureml_local.documents.jobs import JobLimits, JobResources, ParallelFields, PipelineStep
+from azureml_local.documents.jobs import (
+    JobDistribution,
+    JobLimits,
+    JobResources,
+    ParallelFields,
+    PipelineStep,
+)
 from azureml_local.json_fields import JsonObject
 from azureml_local.store import Kind, Resource
 
@@ -40,7 +46,7 @@ class ComponentSpec(ParallelFields, total=False):
     environment: str
     environment_variables: dict[str, str]
     compute: str
-    distribution: JsonObject
+    distribution: JobDistribution
     resources: JobResources
     limits: JobLimits
     # Pipelines.

@@ -6,7 +6,7 @@ Clients send the properties, so a field has its type only after the validation o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from azureml_local.arm import ErrorDetail
 from azureml_local.json_fields import Json, JsonObject
@@ -63,6 +63,19 @@ class JobResources(TypedDict, total=False):
     instance_count: int | str
 
 
+class JobDistribution(TypedDict, total=False):
+    """The processes of a distributed job; components and steps have snake case, and texts."""
+
+    distributionType: str
+    processCountPerInstance: int
+    workerCount: int
+    parameterServerCount: int
+    type: str
+    process_count_per_instance: int | str
+    worker_count: int | str
+    parameter_server_count: int | str
+
+
 class SweepTrial(TypedDict, total=False):
     """The command job that a sweep runs with different values of its hyperparameters."""
 
@@ -70,7 +83,7 @@ class SweepTrial(TypedDict, total=False):
     codeId: str | None
     environmentId: str
     environmentVariables: dict[str, str]
-    distribution: JsonObject | None
+    distribution: JobDistribution | None
     resources: JobResources
 
 
@@ -79,6 +92,36 @@ class Objective(TypedDict):
 
     primaryMetric: str
     goal: str
+
+
+SearchSpace: TypeAlias = "dict[str, list[Json] | JsonObject]"
+"""The distribution of each hyperparameter: a type with arguments, or an object in steps."""
+
+
+class SamplingAlgorithm(TypedDict, total=False):
+    """How a sweep samples its search space."""
+
+    samplingAlgorithmType: str
+    rule: str
+    seed: int | None
+    logbase: str | float | None
+
+
+class EarlyTermination(TypedDict, total=False):
+    """The early termination policy of a sweep."""
+
+    policyType: str
+    evaluationInterval: int
+    delayEvaluation: int
+    slackFactor: float
+    slackAmount: float
+    truncationPercentage: int
+
+
+class TrialComponent(TypedDict, total=False):
+    """The component of the trials of a step that is a sweep."""
+
+    componentId: str
 
 
 class PipelineStep(TypedDict, total=False):
@@ -98,12 +141,13 @@ class PipelineStep(TypedDict, total=False):
     environment_variables: dict[str, str]
     computeId: str
     code: str
-    distribution: JsonObject
+    distribution: JobDistribution
     resources: JobResources
     limits: JobLimits
     # Sweeps.
-    trial: JsonObject
-    search_space: JsonObject
+    trial: TrialComponent
+    search_space: SearchSpace
+    # Sweeps in the snake case of their schema: a sweep job has the same fields in camel case.
     sampling_algorithm: str | JsonObject
     objective: JsonObject
     early_termination: JsonObject
@@ -125,17 +169,35 @@ class PipelineSettings(TypedDict, total=False):
     force_rerun: bool
 
 
+class ParallelTask(TypedDict, total=False):
+    """The entry script of a parallel step, its arguments, code and environment."""
+
+    type: str
+    entry_script: str
+    program_arguments: str
+    append_row_to: str
+    code: str
+    environment: str
+
+
+class MiniBatchRetries(TypedDict, total=False):
+    """How often a mini-batch is retried, and its timeout in seconds."""
+
+    max_retries: int | str
+    timeout: int | str
+
+
 class ParallelFields(TypedDict, total=False):
     """The settings of a parallel step as its component and the step have them."""
 
-    task: JsonObject
+    task: ParallelTask
     input_data: str
     mini_batch_size: int | str
     partition_keys: str | list[str]
     max_concurrency_per_instance: int | str
     error_threshold: int | str
     mini_batch_error_threshold: int | str
-    retry_settings: JsonObject
+    retry_settings: MiniBatchRetries
     logging_level: str
 
 
@@ -159,7 +221,7 @@ class JobProperties(TypedDict, total=False):
     codeId: str | None
     environmentId: str
     environmentVariables: dict[str, str]
-    distribution: JsonObject | None
+    distribution: JobDistribution | None
     resources: JobResources
     limits: JobLimits
     parallel: ParallelFields
@@ -169,10 +231,10 @@ class JobProperties(TypedDict, total=False):
     sourceJobId: str
     # Sweeps.
     trial: SweepTrial
-    searchSpace: JsonObject
-    samplingAlgorithm: JsonObject
+    searchSpace: SearchSpace
+    samplingAlgorithm: SamplingAlgorithm
     objective: Objective
-    earlyTermination: JsonObject
+    earlyTermination: EarlyTermination
 
 
 class JobError(TypedDict):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from azureml_local.documents.jobs import JobProperties
 from azureml_local.errors import NotSupported
 from azureml_local.jobs import inputs
-from azureml_local.json_fields import Json, JsonObject, as_document, object_of
+from azureml_local.json_fields import Json, as_document, object_of, without_nulls
 
 OWN_SERVICES = ("Tracking", "Studio")
 """The services that each job has; clients send them back with a copy of a job."""
@@ -19,8 +19,7 @@ def complete_job(properties: Mapping[str, object]) -> JobProperties:
     completed = {
         "inputs": {name: _with_input_mode(value) for name, value in job_inputs.items()},
         "outputs": {
-            name: {"mode": inputs.OUTPUT_MODES[0], **_without_nulls(value)}
-            for name, value in outputs.items()
+            name: {"mode": inputs.OUTPUT_MODES[0], **object_of(outputs, name)} for name in outputs
         },
     }
     fields = {field: values for field, values in completed.items() if values}
@@ -31,11 +30,7 @@ def _with_input_mode(value: Json) -> Json:
     if not isinstance(value, dict) or value.get("jobInputType", "literal") == "literal":
         return value
     default = inputs.EVAL_MOUNT if value["jobInputType"] == "mltable" else inputs.MOUNT
-    return {"mode": default, **_without_nulls(value)}
-
-
-def _without_nulls(value: Json) -> JsonObject:
-    return object_of({"value": value}, "value")
+    return {"mode": default, **without_nulls(value)}
 
 
 def check_services(properties: Mapping[str, object]) -> None:

@@ -18,7 +18,14 @@ from azureml_local.documents.assets import ComponentSpec
 from azureml_local.documents.jobs import PipelineStep
 from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.jobs import inputs
-from azureml_local.json_fields import Document, JsonObject, object_of, text_of, with_fields
+from azureml_local.json_fields import (
+    Document,
+    JsonObject,
+    object_of,
+    text_of,
+    with_fields,
+    without_nulls,
+)
 
 FIELDS = (
     "task",
@@ -144,7 +151,7 @@ class ParallelSettings:
 
 def parallel_fields(node: PipelineStep, spec: ComponentSpec) -> JsonObject:
     """The settings of a step as it has them, else those of its component."""
-    settings = {**object_of({"spec": spec}, "spec"), **object_of({"node": node}, "node")}
+    settings = {**without_nulls(spec), **without_nulls(node)}
     return {name: value for name, value in settings.items() if name in FIELDS}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from azureml_local.documents.assets import ComponentSpec
 from azureml_local.documents.jobs import (
+    JobDistribution,
     JobLimits,
     JobProperties,
     JobResources,
@@ -52,7 +53,9 @@ def command_properties(
         "environmentVariables": {key: str(value) for key, value in variables.items()},
         "limits": as_document(JobLimits, limits),
         "resources": as_document(JobResources, replace_texts("resources", resources, replace)),
-        "distribution": replace_texts("distribution", distribution, replace),
+        "distribution": as_document(
+            JobDistribution, replace_texts("distribution", distribution, replace)
+        ),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from azureml_local.documents.jobs import JobResource
 from azureml_local.jobs import command_jobs, pipeline_jobs, validation
@@ -30,16 +31,14 @@ def submit_job(
     """
     properties = complete_job(submitted)
     validation.check_job(job, properties)
-    kind = properties["jobType"]
-    plan = make_plan(job.workspace, properties) if kind == "Pipeline" else None
-    if kind == "Sweep":
+    run = partial(command_jobs.run_command_job, runner, job)
+    if properties["jobType"] == "Pipeline":
+        plan = make_plan(job.workspace, properties)
+        run = partial(pipeline_jobs.run_pipeline, runner, job, plan)
+    elif properties["jobType"] == "Sweep":
         properties = complete_sweep(job.workspace, properties)
         check_trial_names(job, check_sweep(job.workspace, properties))
+        run = partial(run_sweep, runner, job)
     document = job.create(properties=properties, schedule=schedule)
-    if plan is not None:
-        job.workspace.state.background(pipeline_jobs.run_pipeline(runner, job, plan))
-    elif kind == "Sweep":
-        job.workspace.state.background(run_sweep(runner, job))
-    else:
-        job.workspace.state.background(command_jobs.run_command_job(runner, job))
+    job.workspace.state.background(run())
     return document

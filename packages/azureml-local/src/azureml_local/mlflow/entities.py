@@ -49,6 +49,18 @@ class RegisteredModel(TypedDict):
     tags: list[Tag]
 
 
+class ModelResponse(TypedDict):
+    """A registered model in a response."""
+
+    registered_model: RegisteredModel
+
+
+class VersionResponse(TypedDict):
+    """A version of a registered model in a response."""
+
+    model_version: ModelVersion
+
+
 @dataclass(frozen=True)
 class ModelView:
     """The form of models for one kind of client; the addresses of their files differ."""
@@ -98,7 +110,7 @@ class ModelView:
 def run_of(body: AssetVersion) -> str:
     """The run that created a model, from its job name or its address; empty if unknown."""
     match = RUN_PATH.search(body.get("modelUri", ""))
-    return body.get("jobName") or (match[1] if match else "")
+    return str(body.get("jobName") or (match[1] if match else ""))
 
 
 def stage_of(model: AssetResource) -> str:

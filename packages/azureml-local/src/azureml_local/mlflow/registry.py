@@ -25,9 +25,11 @@ from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound, Not
 from azureml_local.json_fields import JsonObject, json_of, text_of
 from azureml_local.mlflow import artifacts, filters
 from azureml_local.mlflow.entities import (
+    ModelResponse,
     ModelVersion,
     ModelView,
     RegisteredModel,
+    VersionResponse,
     run_of,
     stage_of,
     tags_of,
@@ -116,7 +118,7 @@ class Registry:
 
     # Registered models: on Azure, containers of versions.
 
-    def _create(self, body: JsonObject) -> Mapping[str, object]:
+    def _create(self, body: JsonObject) -> ModelResponse:
         name = self._assets.validate_name(text_of(body, "name"))
         with self._workspace.documents.transaction():
             if self._container(name) or self._versions(name):
@@ -128,7 +130,7 @@ class Registry:
             self._workspace.documents.put(self._assets.containers, name, container)
         return self._model(name)
 
-    def _get(self, body: JsonObject) -> Mapping[str, object]:
+    def _get(self, body: JsonObject) -> ModelResponse:
         return self._model(text_of(body, "name"))
 
     def _search(self, body: JsonObject) -> Mapping[str, object]:
@@ -138,7 +140,7 @@ class Registry:
         items, token = filters.page(body, filters.filter_and_sort(body, items))
         return {"registered_models": items, "next_page_token": token}
 
-    def _update(self, body: JsonObject) -> Mapping[str, object]:
+    def _update(self, body: JsonObject) -> ModelResponse:
         return self._change(body, description=text_of(body, "description"))
 
     def _delete(self, body: JsonObject) -> Mapping[str, object]:
@@ -173,7 +175,7 @@ class Registry:
 
     # Versions.
 
-    def _create_version(self, body: JsonObject) -> Mapping[str, object]:
+    def _create_version(self, body: JsonObject) -> VersionResponse:
         name, source = text_of(body, "name"), text_of(body, "source")
         self._registered_model(name)
         uri, run = self._locate_source(source)
@@ -193,7 +195,7 @@ class Registry:
             model, _ = self._assets.register(name, version, properties)
         return self._version(model)
 
-    def _get_version(self, body: JsonObject) -> Mapping[str, object]:
+    def _get_version(self, body: JsonObject) -> VersionResponse:
         return self._version(self._find(body))
 
     def _search_versions(self, body: JsonObject) -> Mapping[str, object]:
@@ -201,7 +203,7 @@ class Registry:
         items, token = filters.page(body, filters.filter_and_sort(body, items))
         return {"model_versions": items, "next_page_token": token}
 
-    def _update_version(self, body: JsonObject) -> Mapping[str, object]:
+    def _update_version(self, body: JsonObject) -> VersionResponse:
         return self._change_version(body, description=text_of(body, "description"))
 
     def _delete_version(self, body: JsonObject) -> Mapping[str, object]:
@@ -212,7 +214,7 @@ class Registry:
     def _download(self, body: JsonObject) -> Mapping[str, object]:
         return {"artifact_uri": self._view.files(self._find(body))}
 
-    def _transition(self, body: JsonObject) -> Mapping[str, object]:
+    def _transition(self, body: JsonObject) -> VersionResponse:
         stage = text_of(body, "stage").title()
         if stage not in STAGES:
             raise BadRequest(f"stage: {stage!r} is unknown; use one of {', '.join(STAGES)}")
@@ -244,7 +246,7 @@ class Registry:
     def _find(self, body: JsonObject) -> AssetResource:
         return self._assets.find(text_of(body, "name"), text_of(body, "version"))
 
-    def _model(self, name: str) -> Mapping[str, RegisteredModel]:
+    def _model(self, name: str) -> ModelResponse:
         return {"registered_model": self._registered_model(name)}
 
     def _registered_model(self, name: str) -> RegisteredModel:
@@ -260,16 +262,14 @@ class Registry:
         titles = [stage.title() for stage in stages]
         return [self._view.version(version) for stage, version in newest.items() if stage in titles]
 
-    def _version(self, model: AssetResource) -> Mapping[str, ModelVersion]:
+    def _version(self, model: AssetResource) -> VersionResponse:
         return {"model_version": self._view.version(model)}
 
     def _container_body(self, body: JsonObject) -> AssetContainer:
         container = self._container(text_of(body, "name"))
         return container.body if container else {}
 
-    def _change(
-        self, body: JsonObject, **changes: Unpack[AssetContainer]
-    ) -> Mapping[str, RegisteredModel]:
+    def _change(self, body: JsonObject, **changes: Unpack[AssetContainer]) -> ModelResponse:
         name = text_of(body, "name")
         with self._workspace.documents.transaction():
             self._registered_model(name)
@@ -279,7 +279,7 @@ class Registry:
 
     def _change_version(
         self, body: JsonObject, **changes: Unpack[AssetContainer]
-    ) -> Mapping[str, ModelVersion]:
+    ) -> VersionResponse:
         with self._workspace.documents.transaction():
             return self._version(self._put(self._find(body), **changes))
 

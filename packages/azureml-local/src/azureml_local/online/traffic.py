@@ -7,7 +7,6 @@ that names its deployment is not mirrored.
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from azureml_local.errors import BadRequest
 
@@ -15,7 +14,7 @@ MOST_MIRRORED = 50
 MIRROR = "mirrorTraffic"
 
 
-def validate_traffic(traffic: Any, deployments: set[str]) -> dict[str, int]:
+def validate_traffic(traffic: object, deployments: set[str]) -> dict[str, int]:
     """Validate a traffic map by Azure's rules.
 
     Args:
@@ -35,7 +34,7 @@ def validate_traffic(traffic: Any, deployments: set[str]) -> dict[str, int]:
 
 
 def validate_mirror_traffic(
-    mirror: Any, deployments: set[str], live: dict[str, int]
+    mirror: object, deployments: set[str], live: dict[str, int]
 ) -> dict[str, int]:
     """Validate a map of mirror traffic by Azure's rules.
 
@@ -59,7 +58,7 @@ def validate_mirror_traffic(
     return shares
 
 
-def _parse_shares(what: str, value: Any, deployments: set[str]) -> dict[str, int]:
+def _parse_shares(what: str, value: object, deployments: set[str]) -> dict[str, int]:
     if value is not None and not isinstance(value, dict):
         raise BadRequest(f"{what} must be an object, not {value!r}", target=what)
     shares = {str(name): share for name, share in (value or {}).items()}

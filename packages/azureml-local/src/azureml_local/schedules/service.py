@@ -23,7 +23,14 @@ from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
-from azureml_local.json_fields import JsonObject, as_document, json_of, object_of, text_of
+from azureml_local.json_fields import (
+    JsonObject,
+    as_document,
+    json_of,
+    object_of,
+    text_of,
+    without_nulls,
+)
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.schedules import triggers
 from azureml_local.state import State, Workspace
@@ -46,7 +53,7 @@ class ScheduleProperties(TypedDict, total=False):
     """The properties of a schedule that azureml-local reads; it stores and returns all."""
 
     action: ScheduleAction
-    trigger: JsonObject
+    trigger: triggers.TriggerProperties
     isEnabled: bool
 
 
@@ -202,8 +209,8 @@ class Schedules:
         if source and not definition.get("jobs"):
             properties = Job(workspace, source.rsplit("/", 1)[-1]).properties
             copied = {k: v for k, v in properties.items() if k not in ("services", "status")}
-            own = object_of({"definition": definition}, "definition")
-            return as_document(JobProperties, {**copied, **own, "sourceJobId": source})
+            own = {**without_nulls(definition), "sourceJobId": source}
+            return as_document(JobProperties, {**copied, **own})
         return as_document(JobProperties, definition)
 
     async def _get(self, request: Request) -> Response:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypedDict
 from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadCronError, croniter
 from dateutil import rrule
 
 from azureml_local.errors import BadRequest
-from azureml_local.json_fields import Json, JsonObject, object_of, text_of
+from azureml_local.json_fields import Json, JsonObject, as_document, object_of, text_of
 from azureml_local.schedules.time_zones import time_zone
 
 DAYS = {
@@ -30,6 +30,30 @@ DAYS = {
 STEPS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 RULES = {"day": rrule.DAILY, "week": rrule.WEEKLY, "month": rrule.MONTHLY}
 FREQUENCIES = (*STEPS, *RULES)
+
+
+class RecurrencePattern(TypedDict, total=False):
+    """The times and days of a recurrence: one value or a list."""
+
+    hours: int | list[int]
+    minutes: int | list[int]
+    weekDays: str | list[str]
+    monthDays: int | list[int]
+
+
+class TriggerProperties(TypedDict, total=False):
+    """A trigger in the API; times are in its time zone."""
+
+    triggerType: str
+    timeZone: str
+    startTime: str
+    endTime: str
+    expression: str
+    """A cron expression."""
+    # Recurrences.
+    frequency: str
+    interval: int
+    schedule: RecurrencePattern
 
 
 class Trigger(Protocol):
@@ -105,17 +129,18 @@ class Calendar:
         return self.bounds.to_utc(self.rule.after(self.bounds.to_local(moment)))
 
 
-def complete_trigger(body: JsonObject) -> JsonObject:
+def complete_trigger(body: JsonObject) -> TriggerProperties:
     """A trigger as the service returns it: the days of the week begin with a capital letter."""
     schedule = object_of(body, "schedule")
     days = schedule.get("weekDays")
     if not isinstance(days, list):
-        return body
+        return as_document(TriggerProperties, body)
     names: list[Json] = [day.title() if isinstance(day, str) else day for day in days]
-    return {**body, "schedule": {**schedule, "weekDays": names}}
+    changed = {**body, "schedule": {**schedule, "weekDays": names}}
+    return as_document(TriggerProperties, changed)
 
 
-def parse_trigger(body: JsonObject, now: datetime) -> Trigger:
+def parse_trigger(body: TriggerProperties, now: datetime) -> Trigger:
     """A trigger from the ``trigger`` of a schedule.
 
     Args:
@@ -146,7 +171,7 @@ def _parse_cron(expression: str, bounds: Bounds) -> Cron:
     return Cron(bounds, " ".join([*fields[:2], "*", "*", fields[4]]))
 
 
-def _parse_recurrence(body: JsonObject, bounds: Bounds, now: datetime) -> Trigger:
+def _parse_recurrence(body: TriggerProperties, bounds: Bounds, now: datetime) -> Trigger:
     frequency = text_of(body, "frequency").lower()
     if frequency not in FREQUENCIES:
         raise _invalid("frequency", f"{frequency!r} is not one of {', '.join(FREQUENCIES)}")
@@ -192,7 +217,7 @@ def _integers(pattern: JsonObject, name: str, allowed: range) -> list[int]:
     return sorted(set(numbers))
 
 
-def _local_time(body: JsonObject, name: str) -> datetime | None:
+def _local_time(body: TriggerProperties, name: str) -> datetime | None:
     """A time in the trigger's own zone: the API writes it without a zone."""
     text = text_of(body, name)
     if not text:

@@ -28,9 +28,9 @@ from azureml_local.errors import AzureError, NotFound
 from azureml_local.files import inside
 from azureml_local.jobs import records
 from azureml_local.jobs.records import Job
-from azureml_local.json_fields import JsonObject, as_document
+from azureml_local.json_fields import as_document
 from azureml_local.mlflow import registry
-from azureml_local.mlflow.entities import ModelView
+from azureml_local.mlflow.entities import ModelView, Tag
 from azureml_local.mlflow.routes import PLAIN_MODELS, forward
 from azureml_local.mlflow.tracking import Tracking
 from azureml_local.routing import Routes
@@ -62,17 +62,31 @@ UI_POLICY = (
 PageHandler = Callable[[Request, Workspace], Awaitable[Response]]
 
 
+class MlflowMetric(TypedDict):
+    """The last value of a metric."""
+
+    key: str
+    value: float
+
+
 class MlflowRunData(TypedDict):
     """The metrics and parameters of an MLflow run."""
 
-    metrics: list[JsonObject]
-    params: list[JsonObject]
+    metrics: list[MlflowMetric]
+    params: list[Tag]
+
+
+class MlflowRunInfo(TypedDict):
+    """The ids of an MLflow run."""
+
+    run_id: str
+    experiment_id: str
 
 
 class MlflowRun(TypedDict):
     """A run in MLflow's form; without metrics and parameters it has no data."""
 
-    info: JsonObject
+    info: MlflowRunInfo
     data: NotRequired[MlflowRunData]
 
 

@@ -227,7 +227,8 @@ class _SweepRun:
             return
         score = best.body["trial"]["metric"]
         records.write_log(self.log, f"best trial: {best.name} ({self.settings.metric} {score})")
-        outputs = inputs.resolve_outputs(self.job, self.properties.get("outputs") or {})
+        declared = self.properties.get("outputs") or {}
+        outputs = inputs.resolve_outputs(self.job, {k: v for k, v in declared.items() if v})
         for key, output in outputs.items():
             output.copy_from(best.body["outputs"][key])
         self.job.update(outputs={key: output.uri for key, output in outputs.items()})

@@ -68,6 +68,5 @@ def sweep_properties(
         "jobType": "Sweep",
         "trial": trial,
         "computeId": command.get("computeId"),
-        "searchSpace": space,
     }
-    return with_fields(sweep, settings)
+    return with_fields(sweep, {"searchSpace": space, **settings})
