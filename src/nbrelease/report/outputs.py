@@ -18,6 +18,8 @@ IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 MAX_TEXT = 20_000
 """Characters of a text on a page; longer texts are cut, and are complete in the notebook."""
 MAX_HTML = 20 * MAX_TEXT
+SDK_DOTS = re.compile(r"\A(?:\.*\n)*(?:\.+\Z)?")
+"""The SDK prints a dot for each request while it waits."""
 MAX_LINE = 160
 """Characters of a published value that is shown in one line."""
 
@@ -79,9 +81,8 @@ def _image(output: Mapping[str, Any], data: Mapping[str, Any]) -> Output | None:
 
 
 def _text(content: str) -> Output | None:
-    plain = _plain(content)
-    # The SDK prints a dot for each request while it waits.
-    return Output("text", _shorten(plain)) if plain.strip(" \n.") else None
+    plain = SDK_DOTS.sub("", _plain(content)).strip("\n")
+    return Output("text", _shorten(plain)) if plain.strip(" \n") else None
 
 
 def _shorten(content: str) -> str:

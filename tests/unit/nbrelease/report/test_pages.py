@@ -39,6 +39,8 @@ def test_progress_dots_of_the_sdk_are_not_shown():
 
     assert convert("....\n.") is None
     assert convert("score: .5") == Output("text", "score: .5")
+    assert convert("..\nready\n...\n\n") == Output("text", "ready\n...")
+    assert convert("  indented\n") == Output("text", "  indented")
 
 
 @pytest.mark.parametrize("name", NAMES)
