@@ -25,14 +25,27 @@ PAGES = {
     "jobs": "jobs",
     "job": "jobs/{name}",
     "sweep": "jobs/{sweep}",
+    "pipeline": "jobs/{pipeline}",
+    "filtered": "jobs?q=job&status=Completed&sort=name",
+    "no-match": "jobs?q=missing",
     "endpoints": "endpoints",
     "endpoint": "endpoints/online/online-1",
+    "endpoint-script": "endpoints/online/online-1?deployment=green",
     "batch": "endpoints/batch/batch-1",
     "models": "assets/models",
     "model": "assets/models/sum/1",
     "data": "assets/data/rows/1",
+    "data-list": "assets/data",
+    "data-table": "assets/data/customers/1",
+    "data-parquet": "assets/data/measures/1",
+    "data-folder": "assets/data/images/1",
+    "data-mltable": "assets/data/table/1",
+    "data-image": "assets/data/chart/1",
+    "data-broken": "assets/data/broken/1",
     "environment": "assets/environments/sk/1",
     "components": "assets/components",
+    "component": "assets/components/prepare/1",
+    "pipeline-component": "assets/components/evaluate/1",
     "compute": "compute",
     "schedules": "schedules",
     "error": "jobs/missing",
@@ -54,9 +67,9 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
         time.sleep(0.05)
     known = json.loads((data / "server.json").read_text())
     seed = [sys.executable, str(Path(__file__).with_name("seed.py")), str(go)]
-    result = subprocess.run(
-        seed, env={**os.environ, **known["env"]}, capture_output=True, text=True, timeout=300
-    )
+    private = {"AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED": "true"}  # for control flow in pipelines
+    environment = {**os.environ, **known["env"], **private}
+    result = subprocess.run(seed, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     seeded = json.loads(result.stdout.splitlines()[-1])
     base, _, key = seeded["done"].partition("/jobs/")
@@ -129,6 +142,107 @@ def test_the_page_of_a_sweep_lists_its_trials_and_marks_the_best(tab, studio):
         expect(rows.nth(number).get_by_role("cell").nth(1)).to_have_text(score)
 
 
+def test_the_graph_of_a_pipeline(tab, studio):
+    page = tab.page
+    page.goto(f"{studio.base}/jobs/{studio.pipeline}")
+    graph = page.get_by_role("region", name="Graph")
+    links = graph.get_by_role("link")
+    expect(links).to_have_count(8)  # seven steps and a data asset
+    expect(
+        graph.get_by_role("img", name=re.compile("^Graph of 7 steps, 1 data input"))
+    ).to_have_count(1)
+    expect(graph.get_by_role("img", name="if, if/else, checked.good, uses checked")).to_be_visible()
+    expect(graph.get_by_role("link", name=re.compile("parallel_for, Completed"))).to_be_visible()
+    skipped = graph.get_by_role("link", name="small_model, Canceled, uses prepared, if")
+    expect(skipped).to_be_visible()
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('.edge title')].map(e => e.textContent)"
+        ).count("if checked.good is true")
+        == 1
+    )
+    nested = graph.get_by_role("link", name=re.compile("evaluation, pipeline"))
+    graph.focus()
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        if nested.evaluate("each => each === document.activeElement"):
+            break
+    expect(nested).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("evaluation")
+    expect(graph.get_by_role("link")).to_have_count(2)
+    assert page.url.endswith("#graph")
+
+
+def test_the_graph_of_a_running_pipeline_follows_its_steps(tab, studio):
+    page = tab.page
+    page.goto(f"{studio.base}/jobs/{studio.running}")
+    graph = page.get_by_role("region", name="Graph")
+    expect(graph.get_by_role("link", name="first, Running")).to_be_visible()
+    studio.go.with_name(f"{studio.go.name}.pipeline").touch()
+    expect(graph.get_by_role("link", name="first, Completed")).to_be_visible()
+    expect(page.locator("h1 .status")).to_have_text("Running")
+
+
+def test_a_wide_graph_scrolls_in_its_box(tab, studio):
+    page = tab.page
+    page.set_viewport_size(size(360))
+    page.goto(f"{studio.base}/jobs/{studio.pipeline}")
+    box = page.get_by_role("region", name="Graph")
+    assert box.evaluate("each => each.scrollWidth > each.clientWidth")
+    link = box.get_by_role("link", name=re.compile("^small_model"))
+    link.focus()
+    expect(link).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_lists_are_searched_filtered_and_sorted(browser, studio, javascript):
+    context = browser.new_context(ignore_https_errors=True, java_script_enabled=javascript)
+    page = context.new_page()
+    page.goto(studio.done)
+    page.get_by_role("link", name="Data", exact=True).click()
+    page.get_by_label("Search by name").fill("a")
+    page.get_by_label("Type").select_option("uri_file")
+    page.get_by_label("Newest version only").check()
+    page.get_by_role("button", name="Apply").click()
+    rows = page.get_by_role("rowheader")
+    expect(rows).to_have_text(["chart", "measures"])
+    page.get_by_role("columnheader", name="Name").get_by_role("link").click()
+    page.get_by_role("columnheader", name="Name").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    expect(rows).to_have_text(["measures", "chart"])
+    shared = context.new_page()
+    shared.goto(page.url)
+    expect(shared.get_by_role("rowheader")).to_have_text(["measures", "chart"])
+    page.get_by_label("Search by name").fill("nothing")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("main")).to_contain_text("No versions match.")
+    page.get_by_role("link", name="Clear the search and the filters").click()
+    expect(rows).to_have_count(8)
+    context.close()
+
+
+def test_the_sample_fits_the_chosen_deployment(tab, studio):
+    page = tab.page
+    page.goto(f"{studio.base}/endpoints/online/online-1")
+    page.get_by_role("link", name="green", exact=True).click()
+    body = page.get_by_label("Body (JSON)")
+    assert json.loads(body.input_value()) == {"rows": [{"age": 42, "income": 1500.0}]}
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer")).to_have_text(re.compile(r"\[\s*true\s*\]"))
+    expect(page.locator("main")).to_contain_text("200, from green")
+
+
+def test_the_image_of_a_data_asset_is_shown(tab, studio):
+    tab.page.goto(f"{studio.base}/assets/data/chart/1")
+    width = tab.page.get_by_role("img", name="The image chart").evaluate(
+        "each => each.naturalWidth"
+    )
+    assert width == 240
+
+
 def test_the_compute_page_lists_the_jobs_of_a_cluster(tab, studio):
     tab.page.goto(f"{studio.base}/compute")
     row = tab.page.get_by_role("row", name="narrow")
@@ -143,7 +257,7 @@ def test_the_request_form_of_an_endpoint(tab, studio):
     expect(page.get_by_role("row", name="blue")).to_contain_text("100 %")
     page.get_by_label("Body (JSON)").fill('{"input_data": [[1, 2], [10, 20]]}')
     page.get_by_role("button", name="Send").click()
-    answer = page.locator("main > pre")
+    answer = page.locator("#answer")
     assert [round(each) for each in json.loads(answer.inner_text())] == [3, 30]
     expect(page.locator("main")).to_contain_text("200, from blue")
     page.get_by_label("Body (JSON)").fill("no JSON")
@@ -175,15 +289,33 @@ def test_layout_and_accessibility(browser, studio, screenshots, name):
     tab = Tab(context)
     tab.page.goto(studio.done)
     tab.requests.clear()
-    address = f"{studio.base}/{PAGES[name].format(name=studio.name, sweep=studio.sweep)}"
+    address = f"{studio.base}/{PAGES[name].format(**vars(studio))}"
     tab.page.goto(address)
     check_views(tab.page, lambda: axe_of(context, tab.page), screenshots, f"studio-{name}")
     content = tab.page.content()
     assert not [secret for secret in (*studio.secrets, studio.key) if secret in content]
     assert "sig=" not in content
-    assert [url for url in tab.requests if url != address and not url.startswith("data:")] == []
+    own = (address, "data:", f"{studio.base}/assets/data/chart/1/files/")
+    assert [url for url in tab.requests if not url.startswith(own)] == []
     if name != "error":
         assert tab.complaints == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [("pipeline", "jobs/{pipeline}"), ("endpoint", "endpoints/online/online-1?deployment=green")],
+)
+def test_pictures_of_the_docs(browser, studio, screenshots, name, address):
+    folder = Path(os.environ.get("NBRELEASE_STUDIO_PICTURES", screenshots / "studio"))
+    folder.mkdir(parents=True, exist_ok=True)
+    view = {"width": 1100, "height": 1250}
+    context = browser.new_context(ignore_https_errors=True, viewport=view)
+    page = context.new_page()
+    page.goto(studio.done)
+    page.goto(f"{studio.base}/{address.format(**vars(studio))}")
+    page.screenshot(path=folder / f"{name}.png")
+    assert (folder / f"{name}.png").stat().st_size > 10_000
     context.close()
 
 

@@ -278,6 +278,11 @@ def _version(body: DeploymentDocument) -> DeploymentDocument:
     return as_document(DeploymentDocument, {k: v for k, v in body.items() if k in needed})
 
 
+def log_files(folder: Path) -> list[Path]:
+    """The logs of a deployment: of the build of its environment, and of its processes."""
+    return [_build_log_file(folder), _log_file(folder)]
+
+
 def _log_file(folder: Path) -> Path:
     """The log of a deployment's processes, next to its folder."""
     return folder.with_name(f"{folder.name}.log")

@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.responses import HTMLResponse
 
-from azureml_local.studio import access, views
+from azureml_local.state import Workspace
+from azureml_local.studio import access, asset_views, names, views
 
 
 @cache
@@ -22,8 +23,8 @@ def _environment() -> Any:
         undefined=jinja2.ChainableUndefined,  # most fields of documents are optional
     )
     environment.filters |= {
-        "asset_path": views.asset_path,
-        "short_name": views.short_name,
+        "asset_title": names.title_of,
+        "asset_type": asset_views.type_of,
         "size": _size,
         "status_style": views.status_style,
         "duration": views.duration_text,
@@ -37,6 +38,20 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     nonce = access.new_nonce()
     text = _environment().get_template(f"{template}.html.j2").render(nonce=nonce, **values)
     return HTMLResponse(text, status, access.headers(nonce))
+
+
+def workspace_page(
+    template: str, workspace: Workspace, section: str, **values: Any
+) -> HTMLResponse:
+    """A page of a workspace; ``section`` is the path of its item in the navigation."""
+    return page(
+        template,
+        workspace=workspace,
+        base=f"{access.ROOT}{workspace.key}",
+        section=section,
+        asset_name=names.AssetNames(workspace),
+        **values,
+    )
 
 
 def _size(number: int) -> str:

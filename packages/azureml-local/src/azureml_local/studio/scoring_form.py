@@ -14,12 +14,12 @@ from starlette.requests import Request
 from azureml_local.endpoints import Endpoint
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
+from azureml_local.json_fields import JsonObject
 from azureml_local.online.access import AUDIENCE, auth_mode, create_endpoint_token
 from azureml_local.online.resources import validate_name
 
-EXAMPLE = '{"input_data": [[1, 2]]}'
 MAX_BODY_BYTES = 1_500_000
-TIMEOUT_SECONDS = 180.0
+TIMEOUT_SECONDS, SWAGGER_SECONDS = 180.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -63,26 +63,43 @@ async def read_form(request: Request) -> ScoringForm:
 
 async def send_request(authorities: Path, endpoint: Endpoint, form: ScoringForm) -> ScoringResponse:
     """Send a request with the endpoint's credentials, which the page does not contain."""
-    headers = {
-        "authorization": f"Bearer {_credential(endpoint)}",
-        "content-type": "application/json",
-    }
+    headers = {"content-type": "application/json"}
     if form.deployment:
         headers["azureml-model-deployment"] = form.deployment
-    address = (
-        f"{endpoint.workspace.state.url}/online/{endpoint.workspace.key}/{endpoint.name}/score"
-    )
     try:
-        async with httpx.AsyncClient(
-            verify=ssl.create_default_context(capath=str(authorities)),
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-        ) as client:
-            response = await client.post(address, content=form.body.encode(), headers=headers)
+        async with _client(authorities, endpoint, TIMEOUT_SECONDS) as client:
+            response = await client.post("score", content=form.body.encode(), headers=headers)
     except httpx.HTTPError as error:
         return ScoringResponse(0, f"the endpoint does not respond: {error}", form.deployment)
     deployment = response.headers.get("azureml-model-deployment", "")
     return ScoringResponse(response.status_code, _indent_json(response.text), deployment)
+
+
+async def read_swagger(authorities: Path, endpoint: Endpoint, deployment: str) -> JsonObject:
+    """The swagger document of a deployment; empty if it has none, or does not respond soon."""
+    headers = {"azureml-model-deployment": deployment}
+    try:
+        async with _client(authorities, endpoint, SWAGGER_SECONDS) as client:
+            for version in ("2", "3", "3.1"):
+                response = await client.get(f"swagger.json?version={version}", headers=headers)
+                document = response.json() if response.status_code == 200 else None
+                if isinstance(document, dict):
+                    return document
+    except (httpx.HTTPError, ValueError):
+        pass
+    return {}
+
+
+def _client(authorities: Path, endpoint: Endpoint, seconds: float) -> httpx.AsyncClient:
+    """A client of an endpoint, with its credentials."""
+    workspace = endpoint.workspace
+    return httpx.AsyncClient(
+        base_url=f"{workspace.state.url}/online/{workspace.key}/{endpoint.name}/",
+        headers={"authorization": f"Bearer {_credential(endpoint)}"},
+        verify=ssl.create_default_context(capath=str(authorities)),
+        timeout=seconds,
+        trust_env=False,
+    )
 
 
 def _credential(endpoint: Endpoint) -> str:
