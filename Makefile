@@ -4,7 +4,7 @@ ENV ?= dev
 PYTHON ?= python3
 # Modules are compiled when they are first imported: a third of the installed modules.
 unexport PYTHONDONTWRITEBYTECODE
-# An active virtual or conda environment that has all pinned versions is used as it is.
+# An active virtual or conda environment that has all pinned versions and this checkout is used as it is.
 ifndef VENV
 ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
 ifneq ($(ACTIVE),$(CURDIR)/.venv)
