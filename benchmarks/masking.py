@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nbrelease.secrets import NAMED_SECRET, find, is_named_secret
+from nbrelease.secrets import NAMED_SECRET, find, is_named_secret, mask
 
 SHOWN = 12
 CONTEXT = 50
@@ -42,7 +42,7 @@ class Place:
 
 
 def places(notebook: str, value: Any) -> Iterator[Place]:
-    """The places that are masked in a JSON value."""
+    """The places that are masked in the texts and named values of a JSON value, to print them."""
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         value = "".join(value)
     if isinstance(value, str):
@@ -74,8 +74,8 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="the largest number of places")
     parser.add_argument("--json", type=Path, help="write the places as JSON")
     options = parser.parse_args()
-    masked: list[Place] = []
-    count, unreadable, start = 0, 0, time.process_time()
+    shown: list[Place] = []
+    masked, count, unreadable, start = 0, 0, 0, time.process_time()
     for path in sorted(options.folder.rglob("*.ipynb")):
         try:
             notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -84,19 +84,20 @@ def main() -> int:
             continue
         if is_executed(notebook):
             count += 1
-            masked += places(path.relative_to(options.folder).as_posix(), notebook)
+            masked += mask(notebook)[1].total()
+            shown += places(path.relative_to(options.folder).as_posix(), notebook)
     seconds = time.process_time() - start
-    for place in masked:
+    for place in shown:
         print(f"{place.notebook}: {place.kind}: {place.before!r} {place.start!r}")
-    notebooks = len({place.notebook for place in masked})
+    notebooks = len({place.notebook for place in shown})
     print(
-        f"{count} executed notebooks, {unreadable} unreadable: {len(masked)} masked places in "
-        f"{notebooks} notebooks, {seconds:.1f} s CPU"
+        f"{count} executed notebooks, {unreadable} unreadable: {masked} masked places, "
+        f"{len(shown)} of them shown, in {notebooks} notebooks, {seconds:.1f} s CPU"
     )
     if options.json:
-        text = json.dumps([asdict(place) for place in masked], indent=1, ensure_ascii=False)
+        text = json.dumps([asdict(place) for place in shown], indent=1, ensure_ascii=False)
         options.json.write_text(text + "\n", encoding="utf-8")
-    return 1 if options.limit is not None and len(masked) > options.limit else 0
+    return 1 if options.limit is not None and masked > options.limit else 0
 
 
 if __name__ == "__main__":
