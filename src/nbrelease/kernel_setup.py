@@ -27,11 +27,11 @@ def set_up(shell: Any) -> None:
 
 
 def cache_module_files() -> None:
-    """Let ``inspect`` look up the files of all modules.
+    """Fill the cache in which ``inspect`` has the files of all modules.
 
-    It does so when it is first asked for a file without a module, in 0.3 s in a runbook.
+    It does this itself at the first search for a file without a module, in 0.3 s in a runbook.
     """
-    inspect.getmodule(cache_module_files.__code__, "a file of no module")
+    inspect.getmodule(cache_module_files.__code__, "a file without a module")
 
 
 def _end_control_thread(thread: Any) -> None:
@@ -46,7 +46,7 @@ def _end_control_thread(thread: Any) -> None:
 
 
 def _name_modules_of_stack() -> None:
-    """Tell ``inspect`` the modules of the functions that run the cells.
+    """Add the modules of the functions that run the cells to the cache of ``inspect``.
 
     azure.ai.ml inspects the call stack three times when it reads a deployment. For each file
     without a module, such as ``<frozen runpy>``, ``inspect`` then searches all modules: 0.3 s.
@@ -57,6 +57,6 @@ def _name_modules_of_stack() -> None:
 
 
 def _name_module_of_cell(shell: Any, source: str) -> None:
-    """Tell ``inspect`` that a cell is code of the module of the notebook."""
+    """Add a cell to the cache of ``inspect``, as code of the module of the notebook."""
     file = shell.compile.get_code_name(source, source, shell.execution_count)
     inspect.modulesbyfile.setdefault(file, shell.user_module.__name__)

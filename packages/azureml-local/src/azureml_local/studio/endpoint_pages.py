@@ -37,7 +37,7 @@ ENDPOINTS: Table[endpoint_views.EndpointRow] = Table(
 
 
 class EndpointPages:
-    """The pages of endpoints; ``authorities`` are the CAs with which the server asks itself."""
+    """The pages of endpoints; ``authorities`` are the CAs for requests to this server itself."""
 
     def __init__(self, authorities: Path) -> None:
         self._authorities = authorities
