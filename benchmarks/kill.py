@@ -40,6 +40,7 @@ LONGEST_RUN = (0.5, 1.0, 3.0, 8.0)  # seconds between start and kill
 SETTLE_SECONDS = 60.0
 ORPHAN_SECONDS = 20.0
 CHECK_EVERY, FULL_CHECK_EVERY = 4, 12  # kills
+SAMPLE = 20  # older uploads that a check repeats; the last check repeats all
 ERROR_CODE = "ServerStopped"
 
 
@@ -98,6 +99,7 @@ class Ledger:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.data: dict[str, str] = {}  # name -> digest
+        self.checked: set[str] = set()  # names of the data that a check has read
         self.blobs: dict[str, set[str]] = collections.defaultdict(set)  # name -> digests possible
         self.tags = [0, 0]  # acknowledged, tried
         self.jobs: dict[str, tuple[str, int]] = {}  # name -> the last status seen, the round then
@@ -267,7 +269,7 @@ def check(ml: Any, server: Server, ledger: Ledger, *, last: bool) -> None:
     long = last or number % FULL_CHECK_EVERY == 0
     _check_jobs(ml, ledger, number, reasons=long)
     _check_tags(ml, ledger)
-    _check_data(ml, ledger, 10**9 if long else 5)
+    _check_data(ml, ledger, number, everything=last)
     _check_blobs(ml, ledger)
     if long:
         _check_deployments(ml, ledger)
@@ -306,13 +308,20 @@ def _check_tags(ml: Any, ledger: Ledger) -> None:
             ledger.report(f"tag {actual}, acknowledged {ledger.tags[0]}, tried {ledger.tags[1]}")
 
 
-def _check_data(ml: Any, ledger: Ledger, most: int) -> None:
+def _check_data(ml: Any, ledger: Ledger, number: int, *, everything: bool) -> None:
+    """Read what was uploaded since the last check, and a sample of the rest or all of it."""
+    data = dict(ledger.data)
+    older = sorted(ledger.checked)
+    sample = random.Random(number).sample(older, min(SAMPLE, len(older)))
+    names = data if everything else [*(data.keys() - ledger.checked), *sample]
     with container(ml) as store:
-        for name, digest in list(ledger.data.items())[-most:]:
+        for name in names:
+            digest = data[name]
             path = ml.data.get(name, "1").path.partition("/paths/")[2]
             actual = store.get_blob_client(path).download_blob().readall()
             if hashlib.sha256(actual).hexdigest() != digest:
                 ledger.report(f"data {name} has other content ({len(actual)} bytes)")
+    ledger.checked.update(names)
 
 
 def _check_blobs(ml: Any, ledger: Ledger) -> None:
@@ -387,6 +396,7 @@ def prepare(ml: Any, folder: Path) -> None:
 def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
     """Run all rounds and return the ledger."""
     ledger, end, draw = Ledger(), threading.Event(), random.Random(seed)
+    began = time.monotonic()
     server.start()
     os.environ.update(json.loads(server.command("env", "--format", "json")))
     ml = client()
@@ -409,7 +419,8 @@ def drill(server: Server, rounds: int, seed: int, folder: Path) -> Ledger:
                 end.set()
             _restart(server, ml, ledger, last=number == rounds)
             if number % 10 == 0:
-                print(f"{number} kills: {dict(ledger.counts)}", flush=True)
+                seconds = time.monotonic() - began
+                print(f"{number} kills in {seconds:.0f} s: {dict(ledger.counts)}", flush=True)
     finally:
         end.set()
         for each in workers:
@@ -460,7 +471,7 @@ def main() -> int:
         f"{options.rounds} kills in {time.monotonic() - began:.0f} s: {len(ledger.data)} uploads, "
         f"{len(ledger.jobs)} jobs, {ledger.counts['blocks']} block uploads, "
         f"{ledger.tags[0]} tags, {ledger.counts['deploy']} deployments acknowledged, "
-        f"{ledger.counts['cut off']} calls interrupted; start "
+        f"{ledger.counts['interrupted']} calls interrupted; start "
         f"{starts[len(starts) // 2]:.2f} s (slowest {starts[-1]:.2f} s); "
         f"{len(ledger.problems)} problems"
     )

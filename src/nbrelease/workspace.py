@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from nbrelease.settings import Environment
 
 METADATA = "ARM_CLOUD_METADATA_URL"
 """Set by ``azureml-local run`` to an address of the local workspace's server."""
+CERTIFICATE = re.compile(rb"-----BEGIN [A-Z ]*CERTIFICATE-----.+?-----END", re.DOTALL)
 START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 CLOCK_TOLERANCE_SECONDS = 1.0
@@ -82,9 +84,15 @@ def _add_own_variables(variables: dict[str, str]) -> dict[str, str]:
         variables = {**variables, name: ",".join(dict.fromkeys(filter(None, hosts)))}
     own, bundle = os.environ.get("SSL_CERT_FILE"), variables.get("SSL_CERT_FILE")
     with contextlib.suppress(OSError):  # a missing file is the user's to find out
-        if own and bundle and Path(own).read_bytes() not in Path(bundle).read_bytes():
+        if own and bundle and not _read_certificates(own) <= _read_certificates(bundle):
             return {**variables, "SSL_CERT_FILE": own}
     return variables
+
+
+def _read_certificates(bundle: str) -> set[bytes]:
+    """The certificates of a PEM bundle; the text around them may differ."""
+    content = Path(bundle).read_bytes().replace(b"\r\n", b"\n")
+    return set(CERTIFICATE.findall(content))
 
 
 def _measure_clock_change(state: dict[str, Any]) -> float | None:

@@ -48,8 +48,10 @@ def test_the_users_authorities_are_kept_if_the_server_does_not_know_them(
     tmp_path, monkeypatch, known
 ):
     own, bundle = tmp_path / "own.pem", tmp_path / "bundle.pem"
-    own.write_text("own")
-    bundle.write_text("public own" if known else "public")
+    certificate = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+    own.write_text("Our proxy\n" + certificate.format("own"))
+    public = certificate.format("public")
+    bundle.write_text(public + certificate.format("own") if known else public)
     monkeypatch.setenv("SSL_CERT_FILE", str(own))
     write_server_file(tmp_path, env={"SSL_CERT_FILE": str(bundle)})
     assert read_variables(tmp_path) == {"SSL_CERT_FILE": str(bundle if known else own)}

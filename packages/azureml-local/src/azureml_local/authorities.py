@@ -20,26 +20,32 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 OID, UTF8, SEQUENCE, SET = 0x06, 0x0C, 0x30, 0x31
-CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
+CERTIFICATE = re.compile(
+    rb"-----BEGIN ((?:TRUSTED )?CERTIFICATE)-----.+?-----END \1-----", re.DOTALL
+)
 
 
-def write(folder: Path, bundles: Iterable[bytes]) -> None:
-    """Write the certificates of PEM bundles into an empty folder."""
+def split(bundle: bytes) -> list[bytes]:
+    """The PEM blocks of the certificates in a bundle, without the text around them."""
+    return [block[0].replace(b"\r\n", b"\n") for block in CERTIFICATE.finditer(bundle)]
+
+
+def write(folder: Path, certificates: Iterable[bytes]) -> None:
+    """Write certificates, each a PEM block, into an empty folder."""
     from cryptography import x509
     from cryptography.utils import CryptographyDeprecationWarning
 
     numbers: Counter[str] = Counter()
-    for bundle in bundles:
-        for pem in CERTIFICATE.findall(bundle):
-            with warnings.catch_warnings():
-                # The serial number of one public root is not valid by current rules.
-                warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-                try:
-                    name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
-                except ValueError:
-                    continue  # invalid, from a bundle of the user; OpenSSL ignores it, too
-            (folder / f"{name}.{numbers[name]}").write_bytes(pem)
-            numbers[name] += 1
+    for pem in certificates:
+        with warnings.catch_warnings():
+            # The serial number of one public root is not valid by current rules.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            try:
+                name = subject_hash(x509.load_pem_x509_certificate(pem).subject)
+            except ValueError:
+                continue  # invalid, from a bundle of the user; OpenSSL ignores it, too
+        (folder / f"{name}.{numbers[name]}").write_bytes(pem + b"\n")
+        numbers[name] += 1
 
 
 def subject_hash(name: x509.Name) -> str:

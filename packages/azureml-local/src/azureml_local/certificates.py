@@ -37,24 +37,40 @@ class Certificates:
 
 def ensure(folder: Path) -> Certificates:
     """The certificates in ``folder``; renewed if missing or valid for less than 30 days."""
-    from cryptography import x509
-
-    paths = Certificates(
+    files = Certificates(
         folder / "server.pem", folder / "server.key", folder / "ca-bundle.pem", folder / "ca"
     )
-    if all(map(Path.exists, (paths.certificate, paths.key, paths.bundle, paths.authorities))):
-        leaf = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
-        now = datetime.datetime.now(datetime.UTC)
-        # The clock may have gone back since then.
-        is_valid = leaf.not_valid_before_utc <= now
-        is_valid &= leaf.not_valid_after_utc - now > datetime.timedelta(days=RENEW_DAYS)
-        if is_valid and paths.bundle.read_bytes().endswith(b"".join(_other_bundles())):
-            return paths
-    _make(folder, paths)
-    return paths
+    authority = _read_authority(files)
+    others = _other_authorities(files, authority)
+    if authority is None or not _is_valid(files.certificate):
+        # Without a bundle, an incomplete renewal is repeated: certificate and key must match.
+        files.bundle.unlink(missing_ok=True)
+        authority = _make(folder, files)
+    elif files.authorities.is_dir() and _read_blocks(files.bundle) == {authority, *others}:
+        return files
+    _write_authorities(files, [authority, *others])
+    return files
 
 
-def _make(folder: Path, files: Certificates) -> None:
+def _read_authority(files: Certificates) -> bytes | None:
+    """The authority of this folder, the first of its bundle; None if a file is missing."""
+    if not all(map(Path.exists, (files.certificate, files.key, files.bundle))):
+        return None
+    return next(iter(authorities.split(files.bundle.read_bytes())), None)
+
+
+def _is_valid(certificate: Path) -> bool:
+    from cryptography import x509
+
+    leaf = x509.load_pem_x509_certificate(certificate.read_bytes())
+    now = datetime.datetime.now(datetime.UTC)
+    # The clock may have gone back since then.
+    is_valid = leaf.not_valid_before_utc <= now
+    return is_valid and leaf.not_valid_after_utc - now > datetime.timedelta(days=RENEW_DAYS)
+
+
+def _make(folder: Path, files: Certificates) -> bytes:
+    """Write a new certificate of the server with its key; return the authority that signed it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -112,36 +128,51 @@ def _make(folder: Path, files: Certificates) -> None:
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
-    trusted = [authority.public_bytes(pem), *_other_bundles()]
-    _private(files.bundle, b"".join(trusted))
+    return authority.public_bytes(pem).strip()
+
+
+def _write_authorities(files: Certificates, trusted: list[bytes]) -> None:
+    """Write the trusted authorities as a folder, and then as a bundle."""
+    folder = files.bundle.parent
+    for interrupted in folder.glob("ca-*/"):
+        shutil.rmtree(interrupted)
     staging = Path(tempfile.mkdtemp(prefix="ca-", dir=folder))
     authorities.write(staging, trusted)
     shutil.rmtree(files.authorities, ignore_errors=True)
     staging.rename(files.authorities)
+    bundle = folder / f".{files.bundle.name}"
+    _private(bundle, b"".join(block + b"\n" for block in trusted))
+    bundle.replace(files.bundle)
 
 
-def _other_bundles() -> list[bytes]:
+def _other_authorities(files: Certificates, authority: bytes | None) -> list[bytes]:
     """The public CAs, and those of the user: for example the CA of a company's proxy.
 
     The client environment replaces the user's ``REQUESTS_CA_BUNDLE``. Without these CAs, pip could
-    not reach a package index behind the proxy. A bundle is a file or a folder.
+    not reach a package index behind the proxy. A bundle is a file or a folder. In a shell that has
+    the client environment, it is the one of this folder: then the CAs that it had remain.
     """
     import certifi
 
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     paths = sorted({Path(os.environ[name]) for name in names if os.environ.get(name)})
-    files = [Path(certifi.where()), *(path for path in paths if path.is_file())]
+    bundles = [Path(certifi.where()), *(path for path in paths if path.is_file())]
     for folder in (path for path in paths if path.is_dir()):
-        files += [path for path in sorted(folder.iterdir()) if path.is_file()]
-    return [content + b"\n" for content in dict.fromkeys(path.read_bytes() for path in files)]
+        bundles += [path for path in sorted(folder.iterdir()) if path.is_file()]
+    blocks = [block for path in bundles for block in authorities.split(path.read_bytes())]
+    return [block for block in dict.fromkeys(blocks) if block != authority]
 
 
-def contains(bundle: Path, authorities: Path) -> bool:
+def contains(bundle: Path, authorities_file: Path) -> bool:
     """Whether a bundle has all authorities of a file; True for a file that cannot be read."""
     try:
-        return authorities.read_bytes() in bundle.read_bytes()
+        return _read_blocks(authorities_file) <= _read_blocks(bundle)
     except OSError:
         return True
+
+
+def _read_blocks(bundle: Path) -> set[bytes]:
+    return set(authorities.split(bundle.read_bytes()))
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:
