@@ -10,9 +10,9 @@ def main() -> int:
 
         sys.stdout.write(render())
         return 0
-    if sys.argv[1:2] == ["run"]:  # the command with the slowest imports
-        from nbrelease.preloaded import run_fork
+    from nbrelease.preloaded import is_forked, run_fork
 
+    if is_forked(sys.argv[1:]):
         code = run_fork(sys.argv[1:])
         if code is not None:
             return code

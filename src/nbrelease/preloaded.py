@@ -1,4 +1,4 @@
-"""The preloaded process of a rehearsal, as its kernels and ``nbrelease run`` use it.
+"""The preloaded process of a rehearsal, as its kernels and commands use it.
 
 Every command imports this module, so it imports little.
 """
@@ -24,6 +24,18 @@ FORK = "NBRELEASE_IS_FORK"
 """The variable that is set in a fork of the preloaded process."""
 
 
+UNUSED_VARIABLES = ("ARM_", "AZUREML_", "AZURE_", "MLFLOW_", "REQUESTS_", "SSL_")
+"""The variables of a workspace. Commands for evidence use no workspace, and run without them."""
+
+COMMANDS = (["run"], ["release", "collect"], ["evidence"], ["check"])
+"""The commands after the build stage: those before it would wait for imports."""
+
+
+def is_forked(arguments: list[str]) -> bool:
+    """Whether a command may run as a fork."""
+    return any(arguments[: len(command)] == command for command in COMMANDS)
+
+
 def run_fork(arguments: list[str]) -> int | None:
     """Run ``nbrelease`` as a fork of the preloaded process.
 
@@ -44,6 +56,11 @@ def run_fork(arguments: list[str]) -> int | None:
 
     env = {**BACKEND, "PYTHONWARNINGS": WARNINGS, **os.environ, FORK: "1"}
     try:
-        return preload.run(address, [sys.executable, "-m", "nbrelease", *arguments], env=env)
+        return preload.run(
+            address,
+            [sys.executable, "-m", "nbrelease", *arguments],
+            env=env,
+            unused_variables=() if arguments[0] == "run" else UNUSED_VARIABLES,
+        )
     except preload.Refused:  # its log has the reason
         return None

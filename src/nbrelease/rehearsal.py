@@ -153,12 +153,9 @@ def rehearse(
     if env.kernel_name:  # fail now, not after the first jobs
         where = settings.where(PIPELINES[name].env, "kernel_name", model)
         kernelspec.resolve_kernel(env.kernel_name, "", where)
-    with (
-        open_workspace(env, root) as workspace,
-        _preload_kernels(env, root, workspace) as connection,
-    ):
+    with open_workspace(env, root) as workspace, _preload_imports(env, root, workspace):
         connections = {
-            each.service_connection: connection
+            each.service_connection: workspace
             for each in map(settings.environment, settings.names)
             if each.workspace == env.workspace
         }
@@ -208,20 +205,20 @@ def _verify(pack: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _preload_kernels(
-    env: Environment, root: Path, workspace: Mapping[str, str]
-) -> Iterator[dict[str, str]]:
-    """The variables of a service connection, with preloaded kernels for its steps."""
+def _preload_imports(env: Environment, root: Path, workspace: Mapping[str, str]) -> Iterator[None]:
+    """Preload the imports of kernels and commands; steps inherit the variable with the address."""
     log = root / WORK / "kernels.log"
     process = (
         preloaded_kernels.start(root / env.runbooks, workspace, log) if env.warm_kernels else None
     )
     if process is None:
-        yield dict(workspace)
+        yield
         return
+    os.environ[preloaded.ADDRESS] = str(process.address)
     try:
-        yield {**workspace, preloaded.ADDRESS: str(process.address)}
+        yield
     finally:
+        del os.environ[preloaded.ADDRESS]
         process.stop()
 
 

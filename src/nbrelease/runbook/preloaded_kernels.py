@@ -17,8 +17,19 @@ from nbrelease.notebook import read
 from nbrelease.preloaded import BACKEND, PARENT_PID, WARNINGS
 
 KERNEL_MODULES = ("ipykernel.kernelapp", "ipykernel.debugger")
-RUN_MODULES = ("papermill.execute", "nbrelease.commands.run")
+RUN_MODULES = (
+    "nbrelease.runbook.slow_imports:import_nbformat",
+    "papermill.execute",
+    "nbrelease.commands.run",
+)
+EVIDENCE_MODULES = (
+    "nbrelease.commands.release",
+    "nbrelease.commands.evidence",
+    "nbrelease.commands.check",
+)
 CACHE_MODULE_FILES = "nbrelease.kernel_setup:cache_module_files"
+SEARCHED_BY_SKOPS = ("scipy.special",)
+"""skops searches its functions in all modules, in the order of their import: 2 s if it is last."""
 QUIET_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 # Modules that another one imports lazily: mlflow.sklearn loads models with skops (and sklearn).
 LAZY_IMPORTS = {
@@ -41,7 +52,9 @@ def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloade
     """
     kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
     imports = list_imports(sorted(runbooks.glob("*.ipynb")))
-    modules = [*KERNEL_MODULES, *RUN_MODULES, *imports, CACHE_MODULE_FILES]
+    first = SEARCHED_BY_SKOPS if "skops.io" in imports else ()
+    modules = [*first, *KERNEL_MODULES, *RUN_MODULES, *imports]
+    modules += [*EVIDENCE_MODULES, CACHE_MODULE_FILES]
     variables = {**BACKEND, **QUIET_DEBUGGER, **os.environ, **kernel, **env}
     return preload.start(modules, env=variables, log=log)
 

@@ -1,22 +1,50 @@
-"""Import nbformat and papermill without optional packages that they import and we do not use."""
+"""Import nbformat and papermill without what they import and rarely use."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 
-FORMAT_VALIDATORS = ("rfc3987_syntax", "rfc3986_validator", "isoduration")
-"""jsonschema's grammars take 0.9 s of processor time. nbformat checks no formats of texts."""
+GRAMMARS = "rfc3987_syntax"
+"""Its import takes 0.7 s of processor time. jsonschema uses it for the formats ``iri`` only."""
 REMOTE_FILES = ("papermill.s3", "papermill.adl", "papermill.abs", "gcsfs", "github", "pyarrow")
 """papermill's clients of remote files take 0.3 s. Runbooks and their outputs are local files."""
 
 
 def import_nbformat() -> None:
-    """Import nbformat without the grammars of jsonschema, unless jsonschema is imported."""
-    if "jsonschema" not in sys.modules:
-        with _hide(FORMAT_VALIDATORS):
+    """Import nbformat and jsonschema; the grammars of jsonschema are imported on first use."""
+    is_late = "jsonschema" in sys.modules or GRAMMARS in sys.modules
+    if is_late or importlib.util.find_spec(GRAMMARS) is None:
+        import nbformat
+    else:
+        sys.modules[GRAMMARS] = _make_lazy_grammars()
+        try:
             import nbformat  # noqa: F401
+        finally:
+            sys.modules.pop(GRAMMARS, None)
+
+
+def _make_lazy_grammars() -> ModuleType:
+    """A module in place of the grammars while jsonschema imports them."""
+
+    def is_valid_syntax(term: str, value: str) -> bool:
+        valid: bool = importlib.import_module(GRAMMARS).is_valid_syntax(term, value)
+        return valid
+
+    def read_attribute(name: str) -> object:
+        if name.startswith("__"):  # the import statement reads them
+            raise AttributeError(name)
+        sys.modules.pop(GRAMMARS)  # another version of jsonschema uses another attribute
+        return getattr(importlib.import_module(GRAMMARS), name)
+
+    module = ModuleType(GRAMMARS)
+    module.is_valid_syntax = is_valid_syntax  # type: ignore[attr-defined]
+    module.__getattr__ = read_attribute  # type: ignore[method-assign]
+    return module
 
 
 def import_papermill() -> None:

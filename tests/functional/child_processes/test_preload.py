@@ -232,6 +232,22 @@ def test_a_different_process_is_refused(
         preload.popen(preloaded.address, argv, env={**os.environ, "PYTHONPATH": str(folder), **env})
 
 
+def test_a_program_may_differ_in_variables_that_it_does_not_use(
+    preloaded: preload.Preloaded, folder: Path
+) -> None:
+    argv = [sys.executable, "-m", "probe", "0"]
+    env = {**os.environ, "PYTHONPATH": str(folder), "AZURE_OTHER": "1", "OMP_NUM_THREADS": "7"}
+    with pytest.raises(preload.Refused, match=r": other values of OMP_NUM_THREADS$"):
+        preload.popen(preloaded.address, argv, env=env, unused_variables=["AZURE_"])
+    del env["OMP_NUM_THREADS"]
+    with (folder / "out").open("w") as file:
+        process = preload.popen(
+            preloaded.address, argv, env=env, cwd=folder, stdout=file.fileno(),
+            unused_variables=["AZURE_"],
+        )  # fmt: skip
+    assert process.wait(60) == 0
+
+
 def test_no_fork_has_half_of_a_module(tmp_path: Path) -> None:
     """A package whose import fails once, as azureml-mlflow's does if its server answers late."""
     package = tmp_path / "late"

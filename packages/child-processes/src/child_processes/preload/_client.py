@@ -103,6 +103,7 @@ def popen(
     timeout: float = 60.0,
     imports: Imports = "some",
     requires: Sequence[str] = (),
+    unused_variables: Sequence[str] = (),
 ) -> Process:
     """Run ``python -m MODULE ARGS`` or ``python SCRIPT ARGS`` as a fork of a preloaded process.
 
@@ -117,6 +118,8 @@ def popen(
         timeout: seconds to wait for the preloaded process, which responds between two imports.
         imports: the modules that the fork waits for.
         requires: packages that the code of the program must import itself.
+        unused_variables: prefixes of variables that the program does not use; their values may
+            differ from those that the imported modules have read.
 
     Returns:
         The process. It ends when this process does.
@@ -131,6 +134,7 @@ def popen(
         imports=imports,
         requires=list(requires),
         attributes=inherited_attributes(),
+        unused_variables=list(unused_variables),
     )
     connection = _send(address, request, (stdin, stdout, stderr), timeout)
     try:
@@ -152,6 +156,7 @@ def run(
     timeout: float = 60.0,
     imports: Imports = "some",
     requires: Sequence[str] = (),
+    unused_variables: Sequence[str] = (),
 ) -> int:
     """Run a command as a fork in place of this process: its streams, its signals, its end.
 
@@ -164,7 +169,14 @@ def run(
         Refused: as :func:`popen`.
     """
     process = popen(
-        address, argv, env=env, stdin=0, timeout=timeout, imports=imports, requires=requires
+        address,
+        argv,
+        env=env,
+        stdin=0,
+        timeout=timeout,
+        imports=imports,
+        requires=requires,
+        unused_variables=unused_variables,
     )
     for signum in PASSED_ON:
         signal.signal(signum, lambda number, frame: process.send_signal(number))

@@ -72,6 +72,7 @@ class Request:
         imports: the modules that it waits for.
         requires: packages that its code must import itself.
         attributes: what a process inherits from its parent; see :func:`inherited_attributes`.
+        unused_variables: prefixes of variables that only modules read that it does not use.
     """
 
     argv: list[str]
@@ -80,6 +81,7 @@ class Request:
     imports: Imports = "some"
     requires: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
+    unused_variables: list[str] = field(default_factory=list)
 
     def to_packet(self) -> bytes:
         """The packet of this request."""

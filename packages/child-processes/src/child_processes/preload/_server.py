@@ -218,8 +218,14 @@ def _refusal_reason(request: Request) -> str:
     theirs = import_time_variables(request.env)
     if theirs != VARIABLES:
         names = {*VARIABLES, *theirs}
-        different = sorted(name for name in names if VARIABLES.get(name) != theirs.get(name))
-        return f"other values of {', '.join(different)}"
+        unused = tuple(request.unused_variables)
+        different = sorted(
+            name
+            for name in names
+            if VARIABLES.get(name) != theirs.get(name) and not name.startswith(unused)
+        )
+        if different:
+            return f"other values of {', '.join(different)}"
     attributes = inherited_attributes()
     if different := [name for name in attributes if attributes[name] != request.attributes[name]]:
         return f"another value of {', '.join(different)}"
