@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 import tempfile
@@ -277,6 +278,29 @@ def test_a_killed_run_leaves_a_valid_notebook_and_no_kernel(project):
             return
         time.sleep(0.1)
     raise AssertionError("the kernel is still running")
+
+
+def test_while_a_cell_runs_the_file_contains_what_ran_before_it(project):
+    look = """
+import json, pathlib
+(path,) = pathlib.Path("..").glob("evidence/*/notebooks/*.ipynb")
+cells = json.loads(path.read_text())["cells"]
+print([(c["id"], c["metadata"]["papermill"]["status"], len(c["outputs"])) for c in cells])
+"""
+    project.runbook("01_a", ("a", [], look), ("b", [], look), ("c", [], look + "raise ValueError"))
+    assert run("01_a") == 1
+    (path,) = project.root.glob("evidence/*/notebooks/*.ipynb")
+    cells = json.loads(path.read_text())["cells"]
+    seen = [ast.literal_eval("".join(cell["outputs"][0]["text"])) for cell in cells]
+    pending, running = ("pending", 0), ("running", 0)
+    done = ("completed", 1)
+    assert seen == [
+        [(name, *state) for name, state in zip("abc", states, strict=True)]
+        for states in ((running, pending, pending), (done, running, pending), (done, done, running))
+    ]
+    assert [cell["metadata"]["papermill"]["status"] for cell in cells] == [
+        "completed", "completed", "failed",
+    ]  # fmt: skip
 
 
 def test_check_compares_an_executed_notebook_with_its_current_source(project, capfd, tmp_path):
