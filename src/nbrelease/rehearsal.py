@@ -29,7 +29,8 @@ from nbrelease.records import (
     read_identity,
 )
 from nbrelease.rehearsal_progress import ProgressFile
-from nbrelease.runbook import kernelspec, preloaded_kernels
+from nbrelease.runbook import kernelspec
+from nbrelease.runbook.preloaded_kernels import PreloadedKernels
 from nbrelease.settings import PREFIX, Environment, Settings
 from nbrelease.workspace import open_workspace
 
@@ -153,7 +154,11 @@ def rehearse(
     if env.kernel_name:  # fail now, not after the first jobs
         where = settings.where(PIPELINES[name].env, "kernel_name", model)
         kernelspec.resolve_kernel(env.kernel_name, "", where)
-    with open_workspace(env, root) as workspace, _preload_imports(env, root, workspace):
+    with (
+        _preload_imports(env, root) as kernels,
+        open_workspace(env, root) as workspace,
+        _offer_to_steps(kernels, workspace),
+    ):
         connections = {
             each.service_connection: workspace
             for each in map(settings.environment, settings.names)
@@ -205,21 +210,32 @@ def _verify(pack: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _preload_imports(env: Environment, root: Path, workspace: Mapping[str, str]) -> Iterator[None]:
-    """Preload the imports of kernels and commands; steps inherit the variable with the address."""
-    log = root / WORK / "kernels.log"
-    process = (
-        preloaded_kernels.start(root / env.runbooks, workspace, log) if env.warm_kernels else None
-    )
-    if process is None:
+def _preload_imports(env: Environment, root: Path) -> Iterator[PreloadedKernels | None]:
+    """Preload the imports of kernels and commands while the workspace starts."""
+    if not env.warm_kernels:
+        yield None
+        return
+    kernels = PreloadedKernels(root / env.runbooks, os.environ, root / WORK / "kernels.log")
+    try:
+        yield kernels
+    finally:
+        kernels.stop()
+
+
+@contextlib.contextmanager
+def _offer_to_steps(
+    kernels: PreloadedKernels | None, workspace: Mapping[str, str]
+) -> Iterator[None]:
+    """Let the steps of the pipeline use the preloaded imports: they inherit its address."""
+    if kernels is None or kernels.address is None:
         yield
         return
-    os.environ[preloaded.ADDRESS] = str(process.address)
+    kernels.use_workspace(workspace)
+    os.environ[preloaded.ADDRESS] = str(kernels.address)
     try:
         yield
     finally:
         del os.environ[preloaded.ADDRESS]
-        process.stop()
 
 
 def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:

@@ -17,9 +17,8 @@ import requests
 from tests.e2e.projects import checkout, environment, nbrelease, python
 from tests.e2e.scripts import Scripts
 
-from child_processes import preload
 from nbrelease import preloaded
-from nbrelease.runbook import preloaded_kernels
+from nbrelease.runbook.preloaded_kernels import PreloadedKernels
 
 FAULTY = """
 import random
@@ -208,7 +207,7 @@ class Prod:
         self.root = checkout(root)
         self._kinds = kinds
         self._scripts: Scripts | None = None
-        self._preloaded: preload.Preloaded | None = None
+        self._preloaded: PreloadedKernels | None = None
 
     def __enter__(self) -> Prod:
         self.start()
@@ -225,7 +224,7 @@ class Prod:
     def _stop(self) -> None:
         self._end_scripts()
         if self._preloaded is not None:
-            del os.environ[preloaded.ADDRESS]
+            os.environ.pop(preloaded.ADDRESS, None)
             self._preloaded.stop()
         self.local("stop")
 
@@ -254,8 +253,9 @@ class Prod:
         """Start preloaded kernels, as a rehearsal does."""
         log = self.root / ".pipelines-local" / "kernels.log"
         variables = {**environment(self.root), **self.state()["env"]}
-        self._preloaded = preloaded_kernels.start(self.root / "runbooks", variables, log)
-        if self._preloaded is not None:
+        self._preloaded = PreloadedKernels(self.root / "runbooks", variables, log)
+        self._preloaded.use_workspace({})
+        if self._preloaded.address is not None:
             os.environ[preloaded.ADDRESS] = str(self._preloaded.address)
 
     def _end_scripts(self) -> None:

@@ -6,6 +6,7 @@ Its address reaches the steps through an environment variable.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import os
 import sys
@@ -16,20 +17,23 @@ from child_processes import preload
 from nbrelease.notebook import read
 from nbrelease.preloaded import BACKEND, PARENT_PID, WARNINGS
 
-KERNEL_MODULES = ("ipykernel.kernelapp", "ipykernel.debugger")
-RUN_MODULES = (
+FIRST_MODULES = (
+    "ipykernel.kernelapp",
+    "ipykernel.debugger",
     "nbrelease.runbook.slow_imports:import_nbformat",
-    "papermill.execute",
     "nbrelease.commands.run",
 )
-EVIDENCE_MODULES = (
+"""What kernels and ``nbrelease run`` need first. They read no variable of a workspace."""
+FIRST_PACKAGES = ("numpy", "pandas")
+"""Packages of runbooks that read no variable of a workspace."""
+SEARCHED_BY_SKOPS = ("scipy.special",)
+"""skops searches its functions in all modules, in the order of their import: 2 s if it is last."""
+LAST_MODULES = (
     "nbrelease.commands.release",
     "nbrelease.commands.evidence",
     "nbrelease.commands.check",
+    "nbrelease.kernel_setup:cache_module_files",
 )
-CACHE_MODULE_FILES = "nbrelease.kernel_setup:cache_module_files"
-SEARCHED_BY_SKOPS = ("scipy.special",)
-"""skops searches its functions in all modules, in the order of their import: 2 s if it is last."""
 QUIET_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 # Modules that another one imports lazily: mlflow.sklearn loads models with skops (and sklearn).
 LAZY_IMPORTS = {
@@ -39,24 +43,47 @@ LAZY_IMPORTS = {
 }
 
 
-def start(runbooks: Path, env: Mapping[str, str], log: Path) -> preload.Preloaded | None:
-    """Start a process that imports what the runbooks of a folder import.
+class PreloadedKernels:
+    """A process that imports what the runbooks of a folder and the commands of a release import.
 
-    Args:
-        runbooks: the folder.
-        env: the variables of the workspace; the SDK reads them on import.
-        log: the file for what the imports print.
+    It starts before the workspace: it imports what reads no variable of it first.
 
-    Returns:
-        The preloaded process; None where this system does not support it.
+    Attributes:
+        address: for :data:`nbrelease.preloaded.ADDRESS`; None where this system does not support
+            preloaded processes.
     """
-    kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
-    imports = list_imports(sorted(runbooks.glob("*.ipynb")))
-    first = SEARCHED_BY_SKOPS if "skops.io" in imports else ()
-    modules = [*first, *KERNEL_MODULES, *RUN_MODULES, *imports]
-    modules += [*EVIDENCE_MODULES, CACHE_MODULE_FILES]
-    variables = {**BACKEND, **QUIET_DEBUGGER, **os.environ, **kernel, **env}
-    return preload.start(modules, env=variables, log=log)
+
+    def __init__(self, runbooks: Path, env: Mapping[str, str], log: Path) -> None:
+        """Start it.
+
+        Args:
+            runbooks: the folder.
+            env: its environment.
+            log: the file for what the imports print.
+        """
+        imports = list_imports(sorted(runbooks.glob("*.ipynb")))
+        first = [name for name in imports if name.startswith(FIRST_PACKAGES)]
+        searched = SEARCHED_BY_SKOPS if "skops.io" in imports else ()
+        self._imports = ["papermill.execute", *searched, *imports, *LAST_MODULES]
+        kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
+        variables = {**BACKEND, **QUIET_DEBUGGER, **env, **kernel}
+        self._process = preload.start([*FIRST_MODULES, *first], env=variables, log=log)
+        self.address = self._process.address if self._process is not None else None
+
+    def use_workspace(self, variables: Mapping[str, str]) -> None:
+        """Import the rest, with the variables of a workspace.
+
+        Args:
+            variables: those of the workspace; the SDK reads them on import.
+        """
+        if self.address is not None:
+            with contextlib.suppress(preload.Refused):  # it has ended; processes start without it
+                preload.import_next(self.address, self._imports, variables)
+
+    def stop(self) -> None:
+        """End it and its forks."""
+        if self._process is not None:
+            self._process.stop()
 
 
 def list_imports(notebooks: Iterable[Path]) -> list[str]:

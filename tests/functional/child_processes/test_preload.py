@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -389,6 +390,36 @@ def test_a_function_of_a_module_is_called_after_its_import(tmp_path: Path) -> No
     assert preloaded is not None
     assert output_of_all(preloaded, "shown", tmp_path, env) == "[1]\n"
     preloaded.stop()
+
+
+def test_modules_that_read_variables_can_be_imported_later(tmp_path: Path) -> None:
+    code = "import os, time\ntime.sleep(0.2)\nseen = os.environ.get('MPL_SEEN')\n"
+    for name in ("early", "late", "last"):
+        (tmp_path / f"{name}.py").write_text(code)
+    (tmp_path / "show.py").write_text(
+        "import sys\nprint([m for m in sys.modules if m in ('early', 'late', 'last')])\n"
+        "print([sys.modules[m].seen for m in ('early', 'late')])\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    started = preload.start(["early", "last"], env=env, log=tmp_path / "log")
+    assert started is not None
+    try:
+        time.sleep(0.1)  # the import of early has begun
+        preload.import_next(started.address, ["late"], {"MPL_SEEN": "yes"})
+        argv = [sys.executable, "-m", "show"]
+        with pytest.raises(preload.Refused, match="other values of MPL_SEEN"):
+            preload.popen(started.address, argv, env=env, cwd=tmp_path)
+        with (tmp_path / "out").open("w") as file:
+            process = preload.popen(
+                started.address, argv, env={**env, "MPL_SEEN": "yes"}, cwd=tmp_path,
+                stdout=file.fileno(), imports="all",
+            )  # fmt: skip
+        assert process.wait(60) == 0
+    finally:
+        started.stop()
+    order, seen = (tmp_path / "out").read_text().splitlines()
+    assert ast.literal_eval(order) == ["early", "late", "last"]
+    assert ast.literal_eval(seen) == [None, "yes"]
 
 
 def test_a_hint_does_not_wait_for_an_import(tmp_path: Path) -> None:

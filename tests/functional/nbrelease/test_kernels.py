@@ -18,7 +18,8 @@ from child_processes import preload
 from nbrelease.cli import main
 from nbrelease.preloaded import ADDRESS, WARNINGS
 from nbrelease.records import RunbookResult, result_of
-from nbrelease.runbook import kernel_manager, preloaded_kernels
+from nbrelease.runbook import kernel_manager
+from nbrelease.runbook.preloaded_kernels import PreloadedKernels
 
 pytestmark = [
     pytest.mark.functional,
@@ -43,13 +44,19 @@ def run(project) -> RunbookResult:
     return result_of(next(project.root.glob("evidence/*/notebooks/01_a.ipynb")))
 
 
+def start_preloaded(runbooks: Path, log: Path) -> PreloadedKernels:
+    preloaded = PreloadedKernels(runbooks, os.environ, log)
+    assert preloaded.address is not None
+    preloaded.use_workspace({})
+    return preloaded
+
+
 def test_a_kernel_is_forked_from_the_preloaded_process(
     project, monkeypatch, tmp_path: Path, capfd
 ) -> None:
     project.runbook("01_a", ("r", [], CODE))
     monkeypatch.setenv("PYTHONWARNINGS", WARNINGS)
-    preloaded = preloaded_kernels.start(project.root / "runbooks", {}, tmp_path / "log")
-    assert preloaded is not None
+    preloaded = start_preloaded(project.root / "runbooks", tmp_path / "log")
     try:
         monkeypatch.setenv(ADDRESS, str(preloaded.address))
         result = run(project)
@@ -83,8 +90,7 @@ assert not os.path.exists("fail")
 def test_the_command_is_a_fork_too(project, tmp_path: Path) -> None:
     project.runbook("01_a", ("r", [], WHO))
     runbooks = project.root / "runbooks"
-    preloaded = preloaded_kernels.start(runbooks, {}, tmp_path / "log")
-    assert preloaded is not None
+    preloaded = start_preloaded(runbooks, tmp_path / "log")
     command = [sys.executable, "-m", "nbrelease", "run", "01_a", "--env", "dev"]
     env = {**os.environ, ADDRESS: str(preloaded.address)}
     try:
@@ -138,8 +144,7 @@ def test_a_forked_kernel_shows_figures_as_an_ordinary_one_does(
     if backend:
         monkeypatch.setenv("MPLBACKEND", backend)
     ordinary = run(project).values
-    preloaded = preloaded_kernels.start(project.root / "runbooks", {}, tmp_path / "log")
-    assert preloaded is not None
+    preloaded = start_preloaded(project.root / "runbooks", tmp_path / "log")
     try:
         with contextlib.suppress(preload.Refused):  # after all imports
             preload.popen(

@@ -11,7 +11,14 @@ another interpreter, for another value of a variable that modules read at import
 (:data:`READ_AT_IMPORT`), and on systems where a fork after imports is not safe (all but Linux).
 """
 
-from child_processes.preload._client import Process, Refused, import_all, popen, run
+from child_processes.preload._client import (
+    Process,
+    Refused,
+    import_all,
+    import_next,
+    popen,
+    run,
+)
 from child_processes.preload._protocol import READ_AT_IMPORT, Imports
 from child_processes.preload._start import Preloaded, start, write_programs
 
@@ -22,6 +29,7 @@ __all__ = [
     "Process",
     "Refused",
     "import_all",
+    "import_next",
     "popen",
     "run",
     "start",

@@ -197,6 +197,24 @@ def import_all(address: str | os.PathLike[str]) -> None:
     _send(address, request, (None, None, None), CONNECT_SECONDS).close()
 
 
+def import_next(
+    address: str | os.PathLike[str], modules: Sequence[str], env: Mapping[str, str]
+) -> None:
+    """Let a preloaded process import modules before those that are left; does not wait.
+
+    Args:
+        address: the preloaded process's socket.
+        modules: as for :func:`preload.start`.
+        env: variables that are added to its environment first. Modules that read them must not be
+            among those that it imports before.
+
+    Raises:
+        Refused: the preloaded process does not exist.
+    """
+    request = Request(argv=[], env=dict(env), cwd="/", modules=list(modules))
+    _send(address, request, (None, None, None), CONNECT_SECONDS).close()
+
+
 def _send(
     address: str | os.PathLike[str],
     request: Request,

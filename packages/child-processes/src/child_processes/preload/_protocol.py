@@ -3,7 +3,7 @@
 The client sends a :class:`Request` with three standard streams as file descriptors. The preloaded
 process responds with ``{"pid": ...}`` or ``{"refused": reason}``, and with ``{"code": ...}`` when
 the fork has ended. If one side closes its socket, the fork is killed. A request without a command
-starts no process: it is a hint that all modules will be needed soon.
+starts no process: it changes what the preloaded process imports.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class Request:
         requires: packages that its code must import itself.
         attributes: what a process inherits from its parent; see :func:`inherited_attributes`.
         unused_variables: prefixes of variables that only modules read that it does not use.
+        modules: without a command: modules to import next, after ``env`` was added to the
+            environment of the preloaded process.
     """
 
     argv: list[str]
@@ -82,6 +84,7 @@ class Request:
     requires: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
     unused_variables: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
 
     def to_packet(self) -> bytes:
         """The packet of this request."""

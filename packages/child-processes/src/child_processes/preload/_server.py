@@ -22,6 +22,7 @@ import sys
 import threading
 import traceback
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from child_processes.preload import _process
@@ -36,8 +37,6 @@ from child_processes.preload._protocol import (
 
 STREAMS = 3
 SUFFIXES = (".py", ".so", ".pyc")
-VARIABLES = import_time_variables(os.environ)
-"""Before the imports: matplotlib sets one of them if its folder cannot be written."""
 
 
 class Forked(Exception):
@@ -59,6 +58,8 @@ class Server:
         self._modules = deque(modules)
         self._later = later
         self._failed = ""
+        # Read before the imports: matplotlib sets one of them if its folder cannot be written.
+        self._variables = import_time_variables(os.environ)
         self._connections: dict[int, socket.socket] = {}  # by process id
         self._selector = selectors.DefaultSelector()
         self._wakeup, waker = socket.socketpair()
@@ -101,9 +102,13 @@ class Server:
         if request.imports == "all":
             self._modules.extend(self._later)
             self._later = []
+        if request.modules:
+            os.environ.update(request.env)
+            self._variables |= import_time_variables(request.env)
+            self._modules.extendleft(reversed(request.modules))
         while request.argv and self._modules and not self._is_ready(request):
             self._import_next()
-        reason = _refusal_reason(request)
+        reason = _refusal_reason(request, self._variables)
         if request.argv and self._failed:
             # A fork would have half of the module's parts, and could not import it again.
             reason = reason or f"the import of {self._failed} failed"
@@ -209,20 +214,25 @@ def _import(name: str) -> bool:
     return True
 
 
-def _refusal_reason(request: Request) -> str:
-    """Why a fork would differ from an ordinary process; empty if it would not."""
+def _refusal_reason(request: Request, ours: Mapping[str, str]) -> str:
+    """Why a fork would differ from an ordinary process; empty if it would not.
+
+    Args:
+        request: the request for the fork.
+        ours: the variables that the imported modules have read.
+    """
     if not request.argv:
         return ""
     if request.argv[0] != sys.executable or not _is_program(request.argv[1:]):
         return f"the command must be {sys.executable} -m MODULE, or {sys.executable} SCRIPT"
     theirs = import_time_variables(request.env)
-    if theirs != VARIABLES:
-        names = {*VARIABLES, *theirs}
+    if theirs != ours:
+        names = {*ours, *theirs}
         unused = tuple(request.unused_variables)
         different = sorted(
             name
             for name in names
-            if VARIABLES.get(name) != theirs.get(name) and not name.startswith(unused)
+            if ours.get(name) != theirs.get(name) and not name.startswith(unused)
         )
         if different:
             return f"other values of {', '.join(different)}"
