@@ -23,36 +23,27 @@ class Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no type inf
         cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any
     ) -> None:
         """Execute the notebook."""
-        saved: list[str] = []
 
         def save(**_: Any) -> None:
-            states = _read_states(nb_man)
-            if _is_between_cells(states) or (states == saved and not _has_ended(nb_man)):
+            if _is_between_cells(nb_man):
                 return
             handler = papermill_io.get_handler(nb_man.output_path)
             handler.save(nb_man.nb, nb_man.output_path)
-            saved[:] = states
             nb_man.last_save_time = nb_man.now()
 
         nb_man.save = save
         super().execute_managed_notebook(nb_man, kernel_name, **options)
 
 
-def _read_states(nb_man: NotebookExecutionManager) -> list[str]:
-    """The state of each code cell: pending, running, completed or failed."""
-    return [
+def _is_between_cells(nb_man: NotebookExecutionManager) -> bool:
+    """Whether the start of a code cell follows at once, which is saved: no code cell runs now.
+
+    While one runs, papermill saves its output every 30 seconds.
+    """
+    states = {
         cell.metadata.papermill["status"] for cell in nb_man.nb.cells if cell.cell_type == "code"
-    ]
-
-
-def _is_between_cells(states: list[str]) -> bool:
-    """Whether a code cell has ended and the next one starts at once: its start is saved."""
-    manager = NotebookExecutionManager
-    return manager.PENDING in states and not {manager.RUNNING, manager.FAILED} & set(states)
-
-
-def _has_ended(nb_man: NotebookExecutionManager) -> bool:
-    return nb_man.nb.metadata.papermill["end_time"] is not None
+    }
+    return nb_man.PENDING in states and not {nb_man.RUNNING, nb_man.FAILED} & states
 
 
 papermill_engines.register(NAME, Engine)

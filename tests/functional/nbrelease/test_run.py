@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from papermill.engines import NotebookExecutionManager
 
 import child_processes
 from nbrelease.cli import main
@@ -301,6 +302,25 @@ print([(c["id"], c["metadata"]["papermill"]["status"], len(c["outputs"])) for c 
     assert [cell["metadata"]["papermill"]["status"] for cell in cells] == [
         "completed", "completed", "failed",
     ]  # fmt: skip
+
+
+def test_the_output_of_a_long_cell_is_saved_while_it_runs(project, monkeypatch):
+    """papermill saves every 30 seconds; a run that is killed leaves the output until then."""
+    interval = property(lambda _: 0.1, lambda *_: None)
+    monkeypatch.setattr(NotebookExecutionManager, "autosave_cell_every", interval, raising=False)
+    code = """
+import json, pathlib, time
+(path,) = pathlib.Path("..").glob("evidence/*/notebooks/*.ipynb")
+print("early", flush=True)
+time.sleep(0.5)
+print("later", flush=True)
+deadline = time.monotonic() + 20
+while not json.loads(path.read_text())["cells"][0]["outputs"]:
+    assert time.monotonic() < deadline
+    time.sleep(0.1)
+"""
+    project.runbook("01_a", ("a", [], code))
+    assert run("01_a") == 0
 
 
 def test_check_compares_an_executed_notebook_with_its_current_source(project, capfd, tmp_path):
