@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 import psutil
 
 import child_processes
+from azureml_local.client_variables import client_variables
 from nbrelease import console
 from nbrelease.errors import UsageError, WorkspaceError
 from nbrelease.file_lock import UsageLock
@@ -31,7 +31,6 @@ from nbrelease.settings import Environment
 
 METADATA = "ARM_CLOUD_METADATA_URL"
 """Set by ``azureml-local run`` to an address of the local workspace's server."""
-CERTIFICATE = re.compile(rb"-----BEGIN [A-Z ]*CERTIFICATE-----.+?-----END", re.DOTALL)
 START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 CLOCK_TOLERANCE_SECONDS = 1.0
@@ -70,29 +69,7 @@ def read_variables(data: Path, *, isolation: str = "none") -> dict[str, str] | N
         if isolation == "uv":
             raise UsageError(message)
         console.warning(message)
-    return _add_own_variables(dict(state["env"]))
-
-
-def _add_own_variables(variables: dict[str, str]) -> dict[str, str]:
-    """Add the user's hosts without proxy, and ``SSL_CERT_FILE`` if the server's bundle lacks it.
-
-    The server's variables are those of the time when it started.
-    """
-    own_hosts = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    for name in {"NO_PROXY", "no_proxy"} & variables.keys():
-        hosts = (host.strip() for host in f"{own_hosts},{variables[name]}".split(","))
-        variables = {**variables, name: ",".join(dict.fromkeys(filter(None, hosts)))}
-    own, bundle = os.environ.get("SSL_CERT_FILE"), variables.get("SSL_CERT_FILE")
-    with contextlib.suppress(OSError):  # a missing file is the user's to find out
-        if own and bundle and not _read_certificates(own) <= _read_certificates(bundle):
-            return {**variables, "SSL_CERT_FILE": own}
-    return variables
-
-
-def _read_certificates(bundle: str) -> set[bytes]:
-    """The certificates of a PEM bundle; the text around them may differ."""
-    content = Path(bundle).read_bytes().replace(b"\r\n", b"\n")
-    return set(CERTIFICATE.findall(content))
+    return client_variables(state["env"], os.environ)
 
 
 def _measure_clock_change(state: dict[str, Any]) -> float | None:
