@@ -393,9 +393,12 @@ def test_a_function_of_a_module_is_called_after_its_import(tmp_path: Path) -> No
 
 
 def test_modules_that_read_variables_can_be_imported_later(tmp_path: Path) -> None:
-    code = "import os, time\ntime.sleep(0.2)\nseen = os.environ.get('MPL_SEEN')\n"
-    for name in ("early", "late", "last"):
+    code = "import os, pathlib, time\nfolder = pathlib.Path(__file__).parent\n"
+    code += "seen = os.environ.get('MPL_SEEN')\n"
+    for name in ("late", "last"):
         (tmp_path / f"{name}.py").write_text(code)
+    code += "(folder / 'begun').touch()\nwhile not (folder / 'go').exists(): time.sleep(0.01)\n"
+    (tmp_path / "early.py").write_text(code)
     (tmp_path / "show.py").write_text(
         "import sys\nprint([m for m in sys.modules if m in ('early', 'late', 'last')])\n"
         "print([sys.modules[m].seen for m in ('early', 'late')])\n"
@@ -404,8 +407,12 @@ def test_modules_that_read_variables_can_be_imported_later(tmp_path: Path) -> No
     started = preload.start(["early", "last"], env=env, log=tmp_path / "log")
     assert started is not None
     try:
-        time.sleep(0.1)  # the import of early has begun
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "begun").exists():  # before, the request would be the first
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         preload.import_next(started.address, ["late"], {"MPL_SEEN": "yes"})
+        (tmp_path / "go").touch()
         argv = [sys.executable, "-m", "show"]
         with pytest.raises(preload.Refused, match="other values of MPL_SEEN"):
             preload.popen(started.address, argv, env=env, cwd=tmp_path)

@@ -105,6 +105,25 @@ def test_an_interrupted_renewal_is_repeated(tmp_path, missing) -> None:
     }
 
 
+def test_a_renewal_that_fails_leaves_no_certificate_with_another_key(tmp_path, monkeypatch) -> None:
+    files = certificates.ensure(tmp_path)
+    write = certificates._private
+
+    def fail(path: Path, content: bytes) -> None:
+        if path == files.key:
+            raise OSError
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(certificates, "RENEW_DAYS", 1000)
+        patch.setattr(certificates, "_private", fail)
+        with pytest.raises(OSError):
+            certificates.ensure(tmp_path)
+    files = certificates.ensure(tmp_path)
+    context = ssl.create_default_context(capath=str(files.authorities))
+    context.load_cert_chain(files.certificate, files.key)
+
+
 def test_a_certificate_that_is_not_valid_yet_is_replaced(tmp_path, monkeypatch) -> None:
     class Later(datetime.datetime):
         @classmethod
