@@ -10,8 +10,8 @@ parallel.
 With --prod, two rehearsals of prod with approvals follow: the first without a champion, the second
 with a comparison and a rollout in steps. Both use the packages of nbrelease, as dev does
 (isolation = none). The limit of each is three times the rehearsal of dev.
-Exit code 1 if a rehearsal exceeds its limit. The limit of dev, 30 s, is for an idle machine. The
-installed modules are compiled before, as the first rehearsal after make setup does.
+Exit code 1 if a rehearsal exceeds its limit. The limit of dev, 30 s, is for an idle machine.
+Installed modules are compiled first. Otherwise the first rehearsal after make setup compiles them.
 """
 
 from __future__ import annotations
@@ -159,9 +159,10 @@ def fresh_install(folder: Path) -> float:
 
 
 def compile_modules() -> None:
-    """Compile the modules that are not compiled yet; make lets Python write them, too."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    """Compile the installed modules that are not compiled yet."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as the Makefile does
     folder = sysconfig.get_path("purelib")
+    # Exit code 1 if a package contains a file that is no valid Python; some do on purpose.
     subprocess.run([sys.executable, "-m", "compileall", "-qq", "-j", "0", folder], check=False)
 
 

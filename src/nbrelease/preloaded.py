@@ -23,12 +23,12 @@ WARNINGS = "ignore:IProgress not found"
 FORK = "NBRELEASE_IS_FORK"
 """The variable that is set in a fork of the preloaded process."""
 
-
 UNUSED_VARIABLES = ("ARM_", "AZUREML_", "AZURE_", "MLFLOW_", "REQUESTS_", "SSL_")
-"""The variables of a workspace. Commands for evidence use no workspace, and run without them."""
+"""Prefixes of a workspace's variables. The steps of the evidence stage do not have these variables,
+and their commands use no module that reads them."""
 
 COMMANDS = (["run"], ["release", "collect"], ["evidence"], ["check"])
-"""The commands after the build stage: those before it would wait for imports."""
+"""The commands that run as forks. Commands of the build stage would wait for the imports."""
 
 
 def is_forked(arguments: list[str]) -> bool:

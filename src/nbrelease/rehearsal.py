@@ -226,7 +226,7 @@ def _preload_imports(env: Environment, root: Path) -> Iterator[PreloadedKernels 
 def _offer_to_steps(
     kernels: PreloadedKernels | None, workspace: Mapping[str, str]
 ) -> Iterator[None]:
-    """Let the steps of the pipeline use the preloaded imports: they inherit its address."""
+    """Set the variable with the address of the preloaded process; steps inherit it."""
     if kernels is None or kernels.address is None:
         yield
         return

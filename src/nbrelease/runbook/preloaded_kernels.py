@@ -23,11 +23,12 @@ FIRST_MODULES = (
     "nbrelease.runbook.slow_imports:import_nbformat",
     "nbrelease.commands.run",
 )
-"""What kernels and ``nbrelease run`` need first. They read no variable of a workspace."""
+"""What kernels and ``nbrelease run`` need. Their imports read no variable of a workspace."""
 FIRST_PACKAGES = ("numpy", "pandas")
-"""Packages of runbooks that read no variable of a workspace."""
+"""Packages of runbooks whose imports read no variable of a workspace."""
 SEARCHED_BY_SKOPS = ("scipy.special",)
-"""skops searches its functions in all modules, in the order of their import: 2 s if it is last."""
+"""skops looks for SciPy's functions in all modules in the order of their import. That takes 2 s if
+SciPy comes after azure.ai.ml."""
 LAST_MODULES = (
     "nbrelease.commands.release",
     "nbrelease.commands.evidence",
@@ -46,7 +47,7 @@ LAZY_IMPORTS = {
 class PreloadedKernels:
     """A process that imports what the runbooks of a folder and the commands of a release import.
 
-    It starts before the workspace: it imports what reads no variable of it first.
+    It starts before the workspace, with imports that read no variable of the workspace.
 
     Attributes:
         address: for :data:`nbrelease.preloaded.ADDRESS`; None where this system does not support
@@ -62,7 +63,7 @@ class PreloadedKernels:
             log: the file for what the imports print.
         """
         imports = list_imports(sorted(runbooks.glob("*.ipynb")))
-        first = [name for name in imports if name.startswith(FIRST_PACKAGES)]
+        first = [name for name in imports if name.partition(".")[0] in FIRST_PACKAGES]
         searched = SEARCHED_BY_SKOPS if "skops.io" in imports else ()
         self._imports = ["papermill.execute", *searched, *imports, *LAST_MODULES]
         kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}

@@ -21,30 +21,26 @@ def import_nbformat() -> None:
     if is_late or importlib.util.find_spec(GRAMMARS) is None:
         import nbformat
     else:
-        sys.modules[GRAMMARS] = _make_lazy_grammars()
+        sys.modules[GRAMMARS] = _LazyGrammars(GRAMMARS)
         try:
             import nbformat  # noqa: F401
         finally:
             sys.modules.pop(GRAMMARS, None)
 
 
-def _make_lazy_grammars() -> ModuleType:
-    """A module in place of the grammars while jsonschema imports them."""
+class _LazyGrammars(ModuleType):
+    """In place of the grammars while jsonschema imports them."""
 
+    @staticmethod
     def is_valid_syntax(term: str, value: str) -> bool:
         valid: bool = importlib.import_module(GRAMMARS).is_valid_syntax(term, value)
         return valid
 
-    def read_attribute(name: str) -> object:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__"):  # the import statement reads them
             raise AttributeError(name)
-        sys.modules.pop(GRAMMARS)  # another version of jsonschema uses another attribute
+        sys.modules.pop(GRAMMARS)  # another version of jsonschema imports another name
         return getattr(importlib.import_module(GRAMMARS), name)
-
-    module = ModuleType(GRAMMARS)
-    module.is_valid_syntax = is_valid_syntax  # type: ignore[attr-defined]
-    module.__getattr__ = read_attribute  # type: ignore[method-assign]
-    return module
 
 
 def import_papermill() -> None:

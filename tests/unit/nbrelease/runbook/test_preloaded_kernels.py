@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
-from nbrelease.runbook.preloaded_kernels import list_imports
+from nbrelease.runbook.preloaded_kernels import FIRST_MODULES, FIRST_PACKAGES, list_imports
+
+READ = """
+import importlib, os, sys
+from nbrelease.preloaded import UNUSED_VARIABLES
+read = []
+class Environment(type(os.environ)):
+    def __getitem__(self, name):
+        if name.startswith(UNUSED_VARIABLES):
+            read.append(name)
+        return super().__getitem__(name)
+os.environ.__class__ = Environment
+os.environ.get("AZUREML_PROBE")
+for name in sys.argv[1:]:
+    name, _, function = name.partition(":")
+    module = importlib.import_module(name)
+    if function:
+        getattr(module, function)()
+print(*read)
+"""
+
+
+def test_what_is_imported_before_the_workspace_starts_does_not_read_its_variables() -> None:
+    command = [sys.executable, "-c", READ, *FIRST_MODULES, *FIRST_PACKAGES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["AZUREML_PROBE"]
 
 
 def write_notebook(path: Path, *sources: str) -> Path:
