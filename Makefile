@@ -4,11 +4,13 @@ ENV ?= dev
 PYTHON ?= python3
 # Modules are compiled when they are first imported: a third of the installed modules.
 unexport PYTHONDONTWRITEBYTECODE
-# An active virtual or conda environment that has all pinned versions and this checkout is used as it is.
+# What a target needs: only development needs tests/requirements.txt.
+REQUIREMENTS := requirements.txt $(if $(filter-out rehearse setup tools lab help,$(MAKECMDGOALS)),tests/requirements.txt)
+# An active virtual or conda environment that has these versions and this checkout is used as it is.
 ifndef VENV
 ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
 ifneq ($(ACTIVE),$(CURDIR)/.venv)
-VENV := $(if $(ACTIVE),$(shell "$(ACTIVE)/bin/python" -m nbrelease.requirements_check requirements.txt tests/requirements.txt >/dev/null 2>&1 && echo "$(ACTIVE)"))
+VENV := $(if $(ACTIVE),$(shell "$(ACTIVE)/bin/python" -m nbrelease.requirements_check $(REQUIREMENTS) >/dev/null 2>&1 && echo "$(ACTIVE)"))
 endif
 ifeq ($(VENV),)
 VENV := .venv
@@ -18,10 +20,11 @@ endif
 endif
 BIN := $(VENV)/bin
 # The environment is identified by content, not by time: a fresh checkout installs nothing again.
-CONTENT := $(shell cat requirements.txt tests/requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
+CONTENT := $(shell cat requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
+TESTS_CONTENT := $(CONTENT)-$(shell cksum < tests/requirements.txt | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
-.PHONY: rehearse test tests workspace-tests drills newcomer conformance setup tools lint typecheck browser chromium lab labextension docs schema lock help
+.PHONY: rehearse test tests workspace-tests drills newcomer conformance setup tests-setup tools lint typecheck browser chromium lab labextension docs schema lock help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -38,31 +41,31 @@ PYTEST := env -u MAKEFLAGS -u MFLAGS "$(BIN)/python" -m pytest --dist loadfile -
 run_tests = $(PYTEST) $(1)$(if $(RERUN), || { [ $$? = 1 ] && $(PYTEST) --last-failed --last-failed-no-failures none $(1); })
 
 # More processes than processors: a test that waits leaves one to the others.
-test: setup lint ## everything that CI runs: all but the drills
+test: tests-setup lint ## everything that CI runs: all but the drills
 	@$(MAKE) --no-print-directory --keep-going -j2 tests typecheck workspace-tests
 
-tests: setup
+tests: tests-setup
 	@$(call run_tests,-n 3 -m "not drill" --ignore tests/functional/azureml_local)
 
 # The SDK and azureml-mlflow read the cloud's description once, while they are imported: the tests that
 # lead their own process to a local workspace have processes of their own. Their report is printed at
 # their end.
-workspace-tests: setup
+workspace-tests: tests-setup
 	@mkdir -p test-results; log=test-results/workspace-tests.log; code=0; \
 	{ $(call run_tests,-n 2 -o cache_dir=.pytest_cache/workspace-tests -m "not drill" tests/functional/azureml_local); } >"$$log" 2>&1 || code=$$?; \
 	cat "$$log"; exit $$code
 
-drills: setup ## the long tests: faults in a rollout, a server killed and under load, editors
+drills: tests-setup ## the long tests: faults in a rollout, a server killed and under load, editors
 	@$(PYTEST) -n 3 -m drill tests/e2e tests/functional/nbrelease
 	@$(PYTEST) -n 3 -m drill tests/functional/azureml_local
 
-conformance: setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component], or its examples: EXAMPLES=checkout
+conformance: tests-setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component], or its examples: EXAMPLES=checkout
 	@"$(BIN)/python" tests/conformance/$(if $(EXAMPLES),examples.py "$(EXAMPLES)",run.py $(FOLDER))
 
 newcomer: ## the README's commands as another user, in a folder with spaces, with a read-only home folder
 	@tests/newcomer.sh
 
-browser: setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
+browser: tests-setup ## the browser tests alone; pictures of the pages go to test-results/screenshots
 	@"$(BIN)/python" -m pytest tests/browser
 
 # Where it is missing, out of Debian's or Ubuntu's archive; the font is for the Japanese pages.
@@ -77,14 +80,19 @@ lint: setup
 	@"$(BIN)/ruff" check
 	@"$(BIN)/ruff" format --check
 
-typecheck: setup
+typecheck: tests-setup
 	@"$(BIN)/mypy"
 
-# uv installs in seconds. Where it cannot be installed or cannot reach the packages, pip does the same.
-UV = "$$(command -v uv || echo "$(BIN)/uv")"
-install_uv = command -v uv >/dev/null \
-	|| "$(PYTHON)" -m pip --python "$(BIN)/python" install $(QUIET) "$$(grep '^uv==' requirements.txt || echo uv)" 2>"$(VENV)/uv.log" \
-	|| { "$(BIN)/python" -m ensurepip && "$(BIN)/python" -m pip install $(QUIET) uv; } >>"$(VENV)/uv.log" 2>&1 \
+# uv installs in seconds. pip takes two seconds to install uv, so a copy of uv is kept for the next
+# virtual environment. Where uv cannot be installed or cannot reach the packages, pip does the same.
+UV_PIN := $(shell grep '^uv==' requirements.txt || echo uv)
+KEPT_UV = "$${XDG_CACHE_HOME:-$$HOME/.cache}/nbrelease/$(UV_PIN)-$$(uname -s)-$$(uname -m)"
+UV = "$$(command -v uv || ls $(KEPT_UV)/uv 2>/dev/null || echo "$(BIN)/uv")"
+keep_uv = { mkdir -p $(KEPT_UV) && cp "$(BIN)/uv" $(KEPT_UV)/$$$$ && mv $(KEPT_UV)/$$$$ $(KEPT_UV)/uv; } 2>/dev/null || true
+install_uv = command -v uv >/dev/null || test -x $(KEPT_UV)/uv \
+	|| { { "$(PYTHON)" -m pip --python "$(BIN)/python" install $(QUIET) "$(UV_PIN)" 2>"$(VENV)/uv.log" \
+		|| { "$(BIN)/python" -m ensurepip && "$(BIN)/python" -m pip install $(QUIET) uv; } >>"$(VENV)/uv.log" 2>&1; } \
+		&& { $(keep_uv); }; } \
 	|| echo "uv cannot be installed; pip takes a minute or two"
 # A read-only home folder has no cache.
 NO_CACHE = $$(test -w "$$HOME" || test -n "$$UV_CACHE_DIR" || echo --no-cache)
@@ -98,13 +106,15 @@ relative_paths = test "$(VENV)" != "$(notdir $(VENV))" || for file in "$(VENV)"/
 	case "$$path" in "$$PWD"/*) printf '../../../../%s' "$${path\#"$$PWD"/}" >"$$file" ;; esac; done
 
 ifdef INSTALLED
-setup:
+setup tests-setup:
 else
 ifneq ($(filter /%,$(firstword $(VENV))),)
 # A rehearsal's jobs work in copies of the checkout, with the environment that started it.
 setup:
 	@test -e "$(VENV)/.installed-$(CONTENT)" || ! ls "$(VENV)"/.installed-* >/dev/null 2>&1 \
 		|| { echo "$(VENV) is older than its requirements or a pyproject.toml; run in its own checkout: make setup" >&2; exit 2; }
+tests-setup: setup
+	@"$(BIN)/python" -m nbrelease.requirements_check tests/requirements.txt
 else
 setup: $(VENV)/.installed-$(CONTENT) ## the virtual environment with the pinned versions
 
@@ -113,10 +123,17 @@ $(VENV)/.installed-$(CONTENT):
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"nbrelease needs Python 3.11 or later; this is {v[0]}.{v[1]}. Give another: make PYTHON=python3.12")'
 	@"$(PYTHON)" -m venv --without-pip "$(VENV)"
 	@$(install_uv)
-	@$(call install,pip --requirement requirements.txt --requirement tests/requirements.txt)
+	@$(call install,pip --requirement requirements.txt)
 	@$(call install,--no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%))
 	@$(relative_paths)
 	@rm -f "$(VENV)"/.installed-*
+	@touch $@
+
+tests-setup: $(VENV)/.tests-installed-$(TESTS_CONTENT)
+
+$(VENV)/.tests-installed-$(TESTS_CONTENT): | setup
+	@$(call install,--requirement requirements.txt --requirement tests/requirements.txt)
+	@rm -f "$(VENV)"/.tests-installed-*
 	@touch $@
 endif
 endif
@@ -135,7 +152,7 @@ labextension: setup ## build the JupyterLab extension of lab/ (needs npm)
 		npm run --silent build
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-docs: setup ## the docs site in dist/docs, with pictures from a rehearsal
+docs: tests-setup ## the docs site in dist/docs, with pictures from a rehearsal
 	@$(call install,--requirement docs/requirements.txt)
 	@"$(BIN)/python" docs/scripts/images.py
 	@"$(BIN)/mkdocs" build --quiet --strict

@@ -1,6 +1,6 @@
 """Measure a rehearsal, and compare it with the same operations in one plain script.
 
-    python benchmarks/rehearse.py [--data FILE.csv] [--estimator NAME] [--fresh-install] [--prod]
+    python benchmarks/rehearse.py [--data FILE.csv] [--estimator NAME] [--prod]
 
 Both run in the same call, each with its own empty local workspace. The plain script is the code of
 the release's runbooks, one after the other in one process, without papermill, kernels, pipeline and
@@ -150,14 +150,6 @@ def run_plain_script(folder: Path, data: Path, estimator: str) -> float:
     return seconds
 
 
-def fresh_install(folder: Path) -> float:
-    """Time of make setup with an empty virtual environment, in seconds."""
-    begun = time.perf_counter()
-    env = {**os.environ, "VENV": str(folder / "venv")}
-    subprocess.run(["make", "-s", "setup"], cwd=folder, env=env, check=True)
-    return time.perf_counter() - begun
-
-
 def compile_modules() -> None:
     """Compile the installed modules that are not compiled yet."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as the Makefile does
@@ -171,14 +163,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "diabetes-sample.csv")
     parser.add_argument("--estimator", default="logistic")
-    parser.add_argument("--fresh-install", action="store_true")
     parser.add_argument("--prod", action="store_true")
     options = parser.parse_args()
     compile_modules()
     with tempfile.TemporaryDirectory() as name:
         folder = copy_project(Path(name))
-        if options.fresh_install:
-            print(f"{'fresh installation':24}{fresh_install(folder):8.1f} s (not in the rehearsal)")
         data = options.data.resolve()
         wall, parts = rehearse(folder, data, options.estimator)
         names = ("prod, no champion", "prod, with a champion") if options.prod else ()

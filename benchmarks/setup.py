@@ -35,7 +35,8 @@ def clean_environment(caches: Path) -> dict[str, str]:
     path = [folder for folder in folders if not (Path(folder) / "uv").exists()]
     active = ("VENV", "VIRTUAL_ENV", "CONDA_PREFIX", "MAKEFLAGS", "PYTHONDONTWRITEBYTECODE")
     env = {name: value for name, value in os.environ.items() if name not in active}
-    own = {"UV_CACHE_DIR": str(caches / "uv"), "PIP_CACHE_DIR": str(caches / "pip")}
+    folders = {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip", "XDG_CACHE_HOME": "other"}
+    own = {name: str(caches / folder) for name, folder in folders.items()}
     return {**env, "PATH": os.pathsep.join(path), **own}
 
 
@@ -61,8 +62,8 @@ def main() -> int:
     options = parser.parse_args()
     setup = [["make", "--silent", "setup", f"PYTHON={options.python}"]]
     python = ".venv/bin/python"
-    requirements = ["--requirement", "requirements.txt", "--requirement", "tests/requirements.txt"]
-    install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *requirements]
+    install = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+    install += ["--requirement", "requirements.txt"]
     with tempfile.TemporaryDirectory() as name:
         folder = copy_project(Path(name) / "checkout")
         env = clean_environment(Path(name) / "caches")
@@ -76,6 +77,9 @@ def main() -> int:
             shutil.rmtree(folder / ".venv")
             create = [options.python, "-m", "venv", ".venv"]
             report("pip, empty cache", measure([create, install], folder, env))
+        else:
+            tests = [["make", "--silent", "tests-setup", f"PYTHON={options.python}"]]
+            report("make tests-setup", measure(tests, folder, env))
     print(f"load average: {os.getloadavg()[0]:.1f}, processors: {os.cpu_count()}")
     return int(not passed)
 
