@@ -148,6 +148,13 @@ def test_folded_cells_open_by_key(english, screen):
     expect(page.locator("section.cell details[open]").first).to_be_visible()
 
 
+def test_long_lines_of_a_log_wrap(english, screen):
+    page = screen.open(find(english, "training"), 1280).page
+    log = page.locator("pre.stream").first
+    log.evaluate("e => { e.textContent = 'https://example.org/' + 'x'.repeat(2000) }")
+    assert log.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight > 60")
+
+
 def test_print_shows_folded_parts(english, screen, screenshots):
     page = screen.open(find(english, "index")).page
     closed = page.locator("details:not([open]) table").first

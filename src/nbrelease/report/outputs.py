@@ -28,7 +28,7 @@ MAX_LINE = 160
 class Output:
     """One output. ``name`` is that of a published value, or the alternative text of an image."""
 
-    kind: Literal["text", "error", "html", "image", "value"]
+    kind: Literal["text", "stream", "error", "html", "image", "value"]
     content: Any
     name: str = ""
     media_type: str = ""
@@ -43,7 +43,7 @@ def convert_output(output: Mapping[str, Any]) -> Output | None:
     """An output of the notebook format for the page; None if there is nothing to show."""
     kind = output["output_type"]
     if kind == "stream":
-        return _text(join_lines(output["text"]))
+        return _text(join_lines(output["text"]), "stream")
     if kind == "error":
         return Output("error", _plain("\n".join(output["traceback"])))
     data = output.get("data", {})
@@ -80,9 +80,9 @@ def _image(output: Mapping[str, Any], data: Mapping[str, Any]) -> Output | None:
     return None
 
 
-def _text(content: str) -> Output | None:
+def _text(content: str, kind: Literal["text", "stream"] = "text") -> Output | None:
     plain = SDK_DOTS.sub("", _plain(content)).strip("\n")
-    return Output("text", _shorten(plain)) if plain.strip(" \n") else None
+    return Output(kind, _shorten(plain)) if plain.strip(" \n") else None
 
 
 def _shorten(content: str) -> str:

@@ -38,9 +38,9 @@ def test_progress_dots_of_the_sdk_are_not_shown():
         return convert_output({"output_type": "stream", "name": "stdout", "text": text})
 
     assert convert("....\n.") is None
-    assert convert("score: .5") == Output("text", "score: .5")
-    assert convert("..\nready\n...\n\n") == Output("text", "ready\n...")
-    assert convert("  indented\n") == Output("text", "  indented")
+    assert convert("score: .5") == Output("stream", "score: .5")
+    assert convert("..\nready\n...\n\n") == Output("stream", "ready\n...")
+    assert convert("  indented\n") == Output("stream", "  indented")
 
 
 @pytest.mark.parametrize("name", NAMES)
