@@ -37,6 +37,8 @@ from nbrelease.workspace import open_workspace
 WORK = Path(".pipelines-local")
 LOCK = WORK / "rehearsal.lock"
 PACK = "evidence-pack"
+COPIED = "evidence.copied"
+"""In the folder of a run: its evidence was copied to the project."""
 ERROR = "##[error]"
 PROD_ID_TOKEN_SECONDS = 3.0
 """The lifetime of the ID token of a step in prod: ten minutes, 200 times faster than on Azure.
@@ -241,6 +243,8 @@ def _offer_to_steps(
 def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:
     """Build the packs of releases whose rehearsal was killed.
 
+    A pack that was built is not built again: a user may have deleted it.
+
     Returns:
         The folders of these releases.
     """
@@ -249,13 +253,14 @@ def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:
         return []
     built = []
     for run in sorted(path for path in work.iterdir() if path.is_dir()):
-        if _is_waiting(run):
+        if (run / COPIED).exists() or _is_waiting(run):
             continue
         for folder in release.collect(evidence_folder, [run]):
             if not (folder / "manifest.json").exists():
                 _write_outcome(folder, Outcome(interrupted=True))
                 build_pack(folder)
                 built.append(folder)
+        (run / COPIED).touch()
     return built
 
 
@@ -283,6 +288,7 @@ def copy_evidence(run: pipelines_local.RunResult, evidence_folder: Path) -> Path
             release_files.write(folder, DECISIONS, decisions)
         _write_outcome(folder, _outcome(run))
         build_pack(folder)
+    (run.folder / COPIED).touch()
     return folders[-1] if folders else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -117,6 +118,12 @@ def test_an_interruption_leaves_a_pack_and_no_process(project):
     assert record["verdict"] == "interrupted"
     assert f"evidence  evidence/{pack.name}/index.html" in shown
     check_pack(project, pack)
+
+    shutil.rmtree(killed)
+    shutil.rmtree(pack)
+    assert rehearse(project, "--set", "training_data=nowhere.csv").returncode == 2
+    assert not killed.exists()
+    assert not pack.exists()
 
 
 @pytest.mark.parametrize(
