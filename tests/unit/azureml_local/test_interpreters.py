@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from azureml_local.errors import AzureError
-from azureml_local.interpreters import Interpreters, Requirements, build_error
+from azureml_local.interpreters import Interpreter, Interpreters, Requirements, build_error
 
 UV = """\
 Using Python 3.11.7 environment at: interpreters/1
@@ -82,3 +82,14 @@ def test_other_builds_that_fail_are_errors(tmp_path, output, optional):
     with pytest.raises(AzureError) as raised:
         get(interpreters, output, tmp_path / "log", [])
     assert raised.value.code == "ImageBuildFailure"
+
+
+@pytest.mark.parametrize(("version", "accepted"), [("3.7", False), ("3.8", True), ("3.14", True)])
+def test_workers_need_python_3_8(tmp_path, version, accepted):
+    (tmp_path / f"venv/lib/python{version}/site-packages").mkdir(parents=True)
+    interpreter = Interpreter(tmp_path / "venv", tmp_path / "modules")
+    if accepted:
+        assert interpreter.add_variables({})["VIRTUAL_ENV"] == str(tmp_path / "venv")
+    else:
+        with pytest.raises(AzureError, match=r"Python3\.7"):
+            interpreter.add_variables({})

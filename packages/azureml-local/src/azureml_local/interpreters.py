@@ -40,6 +40,8 @@ BUILD_FAILED = "ImageBuildFailure"
 """Azure's code of a deployment whose image cannot be built."""
 WRITES_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 """uv does not compile modules: the first import does, and has to store the result."""
+OLDEST_WORKER = 8
+"""The minor version of the oldest Python 3 that can run the workers of azureml-local."""
 COMPLETE = "complete"
 SERVER_BIN = Path(sys.executable).parent
 """The folder of this server's own interpreter."""
@@ -108,7 +110,17 @@ class Interpreter:
         return any(self.folder.glob(f"lib/python*/site-packages/{name}"))
 
     def add_variables(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """A deployment's environment variables, with those of processes in this interpreter."""
+        """A worker's environment variables, with those of processes in this interpreter.
+
+        Raises:
+            BadRequest: its Python is too old for a worker of azureml-local.
+        """
+        for path in self.folder.glob("lib/python3.*"):
+            if int(path.name.rpartition(".")[2]) < OLDEST_WORKER:
+                raise BadRequest(
+                    f"the environment has {path.name.capitalize()}: deployments and parallel jobs "
+                    f"of azureml-local need Python 3.{OLDEST_WORKER} or later"
+                )
         paths = [variables.get("PYTHONPATH", ""), str(self.modules)]
         return {
             "PATH": os.pathsep.join([str(self.folder / "bin"), os.environ.get("PATH", "")]),

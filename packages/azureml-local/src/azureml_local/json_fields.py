@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from azureml_local.errors import BadRequest
 
 if TYPE_CHECKING:  # `az` and the workers of deployments use this module, and not Starlette
+    from typing import TypeAlias
+
     from starlette.requests import Request
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A value in JSON whose form is not known, such as one that a client sends."""
 JsonObject: TypeAlias = "dict[str, Json]"
 """A JSON object whose fields are not known."""
-Document = TypeVar("Document", bound=Mapping[str, object])
+Document = TypeVar("Document", bound="Mapping[str, object]")
 
 
 def _number(text: str) -> float:
@@ -94,13 +96,13 @@ def texts_of(body: Mapping[str, object], name: str) -> dict[str, str]:
     Raises:
         BadRequest: it is not an object.
     """
-    return cast(dict[str, str], object_of(body, name))
+    return cast("dict[str, str]", object_of(body, name))
 
 
 def number_or_nan(value: object) -> float:
     """A value as a number, also from its text; NaN if it is not one."""
     try:
-        return float(value) if isinstance(value, str | int | float) else math.nan
+        return float(value) if isinstance(value, (str, int, float)) else math.nan
     except (ValueError, OverflowError):
         return math.nan
 

@@ -111,4 +111,4 @@ def _add_module(logger: logging.Logger) -> None:
     package, module = ModuleType("azureml_user"), ModuleType("azureml_user.parallel_run")
     module.__dict__["EntryScript"] = UserEntryScript
     package.__dict__["parallel_run"] = module
-    sys.modules |= {package.__name__: package, module.__name__: module}
+    sys.modules.update({package.__name__: package, module.__name__: module})

@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azureml_local.documents.scoring import TableFields
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 PARTITION = "extract_columns_from_partition_format"
 PATHS = ("file", "folder", "pattern")
@@ -41,7 +44,7 @@ OPTIONS: dict[str, dict[str, type]] = {
 }
 """The options of each reader that azureml-local supports."""
 VALUES: dict[type, str] = {bool: "true or false", str: "a string", int: "an integer"}
-Options = dict[str, bool | str | int]
+Options: TypeAlias = "dict[str, bool | str | int]"
 """The options of a reader by name."""
 HEADERS = ("all_files_same_headers", "from_first_file", "all_files_different_headers", "no_header")
 
@@ -92,7 +95,7 @@ class Table:
             raise InvalidTable(
                 f"MLTable: paths must be a list of at least one path (got {paths!r})"
             )
-        if not isinstance(transformations, list | None):
+        if not isinstance(transformations, (list, type(None))):
             raise InvalidTable(f"MLTable: transformations must be a list (got {transformations!r})")
         files = _find_files(folder, [_read_entry("paths", path) for path in paths])
         reader, partition_format = "", ""
@@ -131,7 +134,7 @@ class Table:
                     f"{PARTITION} in MLTable"
                 )
             groups.setdefault(tuple(values[key] for key in keys), []).append(index)
-        return [(dict(zip(keys, values, strict=True)), files) for values, files in groups.items()]
+        return [(dict(zip(keys, values)), files) for values, files in groups.items()]
 
     def read(self, indexes: list[int]) -> Any:
         """Some of the files as one data frame.
@@ -322,7 +325,7 @@ def _find_files(folder: Path, paths: list[tuple[str, Any]]) -> list[str]:
                 f"MLTable: {value} is not supported by azureml-local; use a path relative to the "
                 "MLTable"
             )
-        value = value.removeprefix("./")
+        value = re.sub(r"^\./", "", value)
         if kind == "pattern":
             matches = sorted(path for path in folder.glob(value) if path.is_file())
         else:

@@ -51,7 +51,7 @@ def write_results(results: Any, part: Path | None) -> int:
     Raises:
         InvalidScript: it is neither a data frame nor a list.
     """
-    if isinstance(results, str | bytes | dict) or not hasattr(results, "__len__"):
+    if isinstance(results, (str, bytes, dict)) or not hasattr(results, "__len__"):
         raise InvalidScript(
             f"run() must return a data frame or a list, not {type(results).__name__}"
         )

@@ -195,4 +195,4 @@ def _lines(name: str, predictions: list[Any]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1:
         value = next(iter(value.values()))  # a data frame with one column
-    return json.dumps(value) if isinstance(value, list | dict) else value
+    return json.dumps(value) if isinstance(value, (list, dict)) else value

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 
 class TableFields(TypedDict):
@@ -62,5 +65,5 @@ class ParallelBatch(TypedDict, total=False):
     """The values of the partition keys."""
 
 
-BatchContent = list[str] | ParallelBatch
+BatchContent: TypeAlias = "list[str] | ParallelBatch"
 """The content of a mini-batch: the files of a batch deployment, or those of a parallel job."""

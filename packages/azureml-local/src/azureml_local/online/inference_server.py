@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 import time
 import traceback
@@ -181,7 +182,7 @@ class InferenceServer:
             schemas = Schemas(
                 self._schema.get_input_schema(self._run),
                 self._schema.get_output_schema(self._run),
-                tuple(each.removesuffix(".0") for each in versions),
+                tuple(re.sub(r"\.0$", "", each) for each in versions),
             )
         return render_document(self._name, schemas, version)
 

@@ -68,7 +68,7 @@ def make_schema_sample(schema: Any) -> Any:
             return {spec.name: make_tensor(spec) for spec in schema.inputs}
         return make_tensor(schema.inputs[0])
     names, types = schema.input_names(), schema.pandas_types()
-    return pd.DataFrame(columns=names).astype(dict(zip(names, types)))  # noqa: B905 - Python 3.8
+    return pd.DataFrame(columns=names).astype(dict(zip(names, types)))
 
 
 def read_example(folder: Path, info: dict[str, str]) -> Any:

@@ -181,7 +181,7 @@ def _require_64_bits(value: Any) -> None:
     if isinstance(value, int):
         if not -(2**63) <= value < 2**64:
             raise OverflowError(f"{value} has more than 64 bits")
-    elif isinstance(value, list | dict):
+    elif isinstance(value, (list, dict)):
         for each in value.values() if isinstance(value, dict) else value:
             _require_64_bits(each)
 
@@ -261,7 +261,7 @@ def _signature_sample(fields: list[SignatureField] | None) -> Any:
     names = [field.get("name") or position for position, field in enumerate(fields)]
     if any(field["type"] not in PANDAS_TYPES for field in fields):
         return []  # arrays and objects: the input is passed on
-    types = {name: PANDAS_TYPES[field["type"]] for name, field in zip(names, fields, strict=True)}
+    types = {name: PANDAS_TYPES[field["type"]] for name, field in zip(names, fields)}
     return pd.DataFrame(columns=names).astype(types)
 
 

@@ -76,7 +76,7 @@ class StandardPythonParameterType(AbstractParameterType):
         if isinstance(sample, dict) and isinstance(value, dict):
             inner = {k: v for k, v in sample.items() if isinstance(v, AbstractParameterType)}
             return {k: inner[k].convert(v) if k in inner else v for k, v in value.items()}
-        if isinstance(sample, list | tuple) and isinstance(value, list | tuple):
+        if isinstance(sample, (list, tuple)) and isinstance(value, (list, tuple)):
             first = next((each for each in sample if isinstance(each, AbstractParameterType)), None)
             return [first.convert(each) for each in value] if first else value
         return super().convert(value)
@@ -187,7 +187,7 @@ class PandasParameterType(AbstractParameterType):
         """
         import pandas as pd
 
-        if not isinstance(input_data, list | dict):
+        if not isinstance(input_data, (list, dict)):
             kind = type(input_data).__name__
             raise ValueError(f"expected a data frame, not {kind}")  # noqa: TRY004
         text = io.StringIO(json.dumps(input_data))
@@ -242,7 +242,7 @@ def _python_schema(sample: Any) -> Schema:
     if kind is datetime.date:
         return {"type": "string", "format": "date", "example": sample.strftime(DATE)}
     if kind in (datetime.datetime, datetime.time):
-        zoned = sample if sample.tzinfo else sample.replace(tzinfo=datetime.UTC)
+        zoned = sample if sample.tzinfo else sample.replace(tzinfo=datetime.timezone.utc)
         has_date = kind is datetime.datetime
         word, form = ("date-time", DATETIME) if has_date else ("time", TIME)
         return {"type": "string", "format": word, "example": zoned.strftime(form)}

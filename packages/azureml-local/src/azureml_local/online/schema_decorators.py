@@ -9,11 +9,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azureml_local.online.parameter_types import VERSIONS, AbstractParameterType, Schema
 
-Function = Callable[..., Any]
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Function: TypeAlias = "Callable[..., Any]"
 ATTRIBUTE = "__azureml_local_schemas__"
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from azureml_local.online.parameter_types import Schema
 from azureml_local.scoring.frames import ScoringResponse
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 SWAGGER_FILES = {
@@ -30,7 +33,7 @@ class MediaType(TypedDict):
     schema: Schema | Reference
 
 
-Content = dict[str, MediaType]
+Content: TypeAlias = "dict[str, MediaType]"
 """The schemas of a request or response by content type."""
 
 

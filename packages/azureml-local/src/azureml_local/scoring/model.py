@@ -11,7 +11,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 
 class InvalidInput(Exception):
@@ -48,7 +51,7 @@ PLAIN_ESTIMATORS = (
     "sklearn.ensemble._forest",
 )
 """Modules of estimators that predict the same for an array as for a data frame."""
-Predict = Callable[..., Any]
+Predict: TypeAlias = "Callable[..., Any]"
 """``predict(data, params)``."""
 
 
@@ -237,6 +240,6 @@ def to_json_value(result: Any) -> Any:
 
     if isinstance(result, np.ndarray):
         return result.tolist()
-    if isinstance(result, pd.DataFrame | pd.Series):
+    if isinstance(result, (pd.DataFrame, pd.Series)):
         return pd.DataFrame(result).to_dict(orient="records")
     return result

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from azureml_local.scoring.frames import ScoringRequest, ScoringResponse
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
 Environ: TypeAlias = "dict[str, object]"
 """The WSGI environment of a request: variables of CGI, and those of WSGI, which are objects."""
-App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+App: TypeAlias = "Callable[[Environ, Callable[..., Any]], Iterable[bytes]]"
 
 
 def make_environ(request: ScoringRequest) -> Environ:
