@@ -21,13 +21,13 @@ endif
 BIN := $(VENV)/bin
 # The environment is identified by content, not by time: a fresh checkout installs nothing again.
 CONTENT := $(shell cat requirements.txt pyproject.toml packages/*/pyproject.toml lab/labextension/sources.sha256 | cksum | cut -d' ' -f1)
-TESTS_CONTENT := $(CONTENT)-$(shell cksum < tests/requirements.txt | cut -d' ' -f1)
+TESTS_INSTALLED = $(VENV)/.tests-installed-$(shell cksum < tests/requirements.txt | cut -d' ' -f1)
 DISTRIBUTIONS := packages/child-processes packages/azureml-local packages/pipelines-local .
 
 .PHONY: rehearse test tests workspace-tests drills newcomer conformance setup tests-setup tools lint typecheck browser chromium lab labextension docs schema lock help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAINING_DATA=file.csv] [ARGS="--set name=value"]
 	@exec "$(BIN)/nbrelease" rehearse $(ENV) --follow-parent \
@@ -87,11 +87,13 @@ typecheck: tests-setup
 # virtual environment. Where uv cannot be installed or cannot reach the packages, pip does the same.
 UV_PIN := $(shell grep '^uv==' requirements.txt || echo uv)
 KEPT_UV = "$${XDG_CACHE_HOME:-$$HOME/.cache}/nbrelease/$(UV_PIN)-$$(uname -s)-$$(uname -m)"
-UV = "$$(command -v uv || ls $(KEPT_UV)/uv 2>/dev/null || echo "$(BIN)/uv")"
-keep_uv = { mkdir -p $(KEPT_UV) && cp "$(BIN)/uv" $(KEPT_UV)/$$$$ && mv $(KEPT_UV)/$$$$ $(KEPT_UV)/uv; } 2>/dev/null || true
-install_uv = command -v uv >/dev/null || test -x $(KEPT_UV)/uv \
+kept_uv_runs = $(KEPT_UV)/uv --version >/dev/null 2>&1
+UV = "$$(command -v uv || { $(kept_uv_runs) && echo $(KEPT_UV)/uv; } || echo "$(BIN)/uv")"
+keep_uv = { mkdir -p $(KEPT_UV) && cp "$(BIN)/uv" $(KEPT_UV)/$$$$ && mv $(KEPT_UV)/$$$$ $(KEPT_UV)/uv; } 2>/dev/null \
+	|| rm -f $(KEPT_UV)/$$$$
+install_uv = command -v uv >/dev/null || $(kept_uv_runs) \
 	|| { { "$(PYTHON)" -m pip --python "$(BIN)/python" install $(QUIET) "$(UV_PIN)" 2>"$(VENV)/uv.log" \
-		|| { "$(BIN)/python" -m ensurepip && "$(BIN)/python" -m pip install $(QUIET) uv; } >>"$(VENV)/uv.log" 2>&1; } \
+		|| { "$(BIN)/python" -m ensurepip && "$(BIN)/python" -m pip install $(QUIET) "$(UV_PIN)"; } >>"$(VENV)/uv.log" 2>&1; } \
 		&& { $(keep_uv); }; } \
 	|| echo "uv cannot be installed; pip takes a minute or two"
 # A read-only home folder has no cache.
@@ -126,15 +128,12 @@ $(VENV)/.installed-$(CONTENT):
 	@$(call install,pip --requirement requirements.txt)
 	@$(call install,--no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%))
 	@$(relative_paths)
-	@rm -f "$(VENV)"/.installed-*
+	@rm -f "$(VENV)"/.installed-* "$(VENV)"/.tests-installed-*
 	@touch $@
 
-tests-setup: $(VENV)/.tests-installed-$(TESTS_CONTENT)
-
-$(VENV)/.tests-installed-$(TESTS_CONTENT): | setup
-	@$(call install,--requirement requirements.txt --requirement tests/requirements.txt)
-	@rm -f "$(VENV)"/.tests-installed-*
-	@touch $@
+tests-setup: setup ## setup, and the packages of the tests
+	@test -e "$(TESTS_INSTALLED)" || { echo "Installing the packages of the tests"; \
+		$(call install,--requirement requirements.txt --requirement tests/requirements.txt); } && touch "$(TESTS_INSTALLED)"
 endif
 endif
 

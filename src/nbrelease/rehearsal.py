@@ -7,7 +7,6 @@ run: it provides an agent, service connections to a workspace, and a place for a
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -238,6 +237,7 @@ def _offer_to_steps(
         yield
     finally:
         del os.environ[preloaded.ADDRESS]
+        kernels.stop()  # closing the workspace may take long: another run may use it
 
 
 def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:
@@ -248,14 +248,11 @@ def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:
     Returns:
         The folders of these releases.
     """
-    work, evidence_folder = settings.root / WORK, settings.root / env.evidence
-    if not work.is_dir():
-        return []
     built = []
-    for run in sorted(path for path in work.iterdir() if path.is_dir()):
-        if (run / COPIED).exists() or _is_waiting(run):
+    for run in sorted(pipelines_local.list_ended_runs(settings.root / WORK)):
+        if (run / COPIED).exists():
             continue
-        for folder in release.collect(evidence_folder, [run]):
+        for folder in release.collect(settings.root / env.evidence, [run]):
             if not (folder / "manifest.json").exists():
                 _write_outcome(folder, Outcome(interrupted=True))
                 build_pack(folder)
@@ -309,15 +306,6 @@ def _outcome(run: pipelines_local.RunResult) -> Outcome:
 
 def _write_outcome(folder: Path, outcome: Outcome) -> None:
     release_files.write(folder, OUTCOME, outcome.model_dump(mode="json"))
-
-
-def _is_waiting(run: Path) -> bool:
-    """Whether a run waits for an approval; if not, it was interrupted."""
-    try:
-        result = json.loads((run / "run.json").read_text(encoding="utf-8"))["result"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return False  # killed before it wrote its result
-    return bool(result == "Waiting")
 
 
 def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:

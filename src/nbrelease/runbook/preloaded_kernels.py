@@ -26,9 +26,6 @@ FIRST_MODULES = (
 """What kernels and ``nbrelease run`` need. Their imports read no variable of a workspace."""
 FIRST_PACKAGES = ("numpy", "pandas")
 """Packages of runbooks whose imports read no variable of a workspace."""
-SEARCHED_BY_SKOPS = ("scipy.special",)
-"""skops looks for SciPy's functions in all modules in the order of their import. That takes 2 s if
-SciPy comes after azure.ai.ml."""
 LAST_MODULES = (
     "nbrelease.commands.release",
     "nbrelease.commands.evidence",
@@ -64,8 +61,9 @@ class PreloadedKernels:
         """
         imports = list_imports(sorted(runbooks.glob("*.ipynb")))
         first = [name for name in imports if name.partition(".")[0] in FIRST_PACKAGES]
-        searched = SEARCHED_BY_SKOPS if "skops.io" in imports else ()
-        self._imports = ["papermill.execute", *searched, *imports, *LAST_MODULES]
+        # The first ones again: if the workspace is running already, this request is handled before
+        # any import.
+        self._imports = [*FIRST_MODULES, *first, "papermill.execute", *imports, *LAST_MODULES]
         kernel = {"PYTHONWARNINGS": WARNINGS, PARENT_PID: str(os.getpid())}
         variables = {**BACKEND, **QUIET_DEBUGGER, **env, **kernel}
         self._process = preload.start([*FIRST_MODULES, *first], env=variables, log=log)
@@ -82,9 +80,10 @@ class PreloadedKernels:
                 preload.import_next(self.address, self._imports, variables)
 
     def stop(self) -> None:
-        """End it and its forks."""
-        if self._process is not None:
-            self._process.stop()
+        """End it and its forks, once."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
 
 
 def list_imports(notebooks: Iterable[Path]) -> list[str]:

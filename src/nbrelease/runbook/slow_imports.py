@@ -39,7 +39,7 @@ class _LazyGrammars(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):  # the import statement reads them
             raise AttributeError(name)
-        sys.modules.pop(GRAMMARS)  # another version of jsonschema imports another name
+        sys.modules.pop(GRAMMARS, None)  # another version of jsonschema imports another name
         return getattr(importlib.import_module(GRAMMARS), name)
 
 

@@ -359,6 +359,36 @@ def test_it_exits_when_it_is_idle(folder: Path) -> None:
     started.stop()
 
 
+OWNER = """
+import os, signal, sys
+from pathlib import Path
+from child_processes import preload
+started = preload.start(["fractions"], log=Path(sys.argv[1]))
+preload.popen(started.address, [sys.executable, "-m", "calendar"]).wait(60)  # it is up
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_owner_leaves_no_folder(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", OWNER, str(tmp_path / "log")]
+    assert subprocess.run(command, env=env, check=False).returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while list(tmp_path.glob("preload-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_log_that_cannot_be_opened_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "log").mkdir()
+    with pytest.raises(IsADirectoryError):
+        preload.start([], log=tmp_path / "log")
+    assert list(tmp_path.glob("preload-*")) == []
+
+
 def test_start_returns_none_without_a_socket(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

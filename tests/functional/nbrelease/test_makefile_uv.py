@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-UV = '#!/bin/sh\necho "$@" >> {log}\n'
+PROGRAMS = ("cat", "cksum", "cp", "cut", "grep", "ls", "make", "mkdir", "mv", "rm", "sh", "test")
+PROGRAMS += ("touch", "uname")
+"""What the recipe calls, without the uv of this machine."""
+UV = '#!/bin/sh\n[ "$1" = --version ] || echo "$@" >> {log}\n'
 PYTHON = """#!/bin/sh
 case "$*" in
 *" pip "*) {install} ;;
@@ -41,12 +44,16 @@ def set_up(project: Path, install: str) -> str:
     log.write_text("")
     python.write_text(PYTHON.format(install=install, python=shlex.quote(sys.executable)))
     python.chmod(0o755)
-    path = [each for each in os.environ["PATH"].split(":") if not (Path(each) / "uv").exists()]
+    programs = project.parent / "programs"
+    programs.mkdir(exist_ok=True)
+    for name in PROGRAMS:
+        if not (programs / name).exists():
+            (programs / name).symlink_to(shutil.which(name))
     removed = ("MAKE", "MFLAGS", "VENV", "VIRTUAL_ENV", "CONDA")
     env = {name: text for name, text in os.environ.items() if not name.startswith(removed)}
-    env |= {"PATH": ":".join(path), "XDG_CACHE_HOME": str(project.parent / "cache")}
+    env |= {"PATH": str(programs), "XDG_CACHE_HOME": str(project.parent / "cache")}
     shutil.rmtree(project / ".venv", ignore_errors=True)
-    command = ["make", "--silent", "setup", f"PYTHON={python}"]
+    command = [programs / "make", "--silent", "setup", f"PYTHON={python}"]
     subprocess.run(command, cwd=project, env=env, check=True, capture_output=True)
     return log.read_text()
 
@@ -63,6 +70,14 @@ def test_the_next_set_up_does_not_install_uv_again(project):
     first = set_up(project, write_uv(project))
     assert "--requirement requirements.txt" in first
     assert set_up(project, "exit 1") == first
+
+
+def test_a_copy_that_does_not_run_is_replaced(project):
+    set_up(project, write_uv(project))
+    (kept,) = (project.parent / "cache" / "nbrelease").glob("*/uv")
+    kept.write_text("#!/bin/no-such-loader")
+    assert "--requirement requirements.txt" in set_up(project, write_uv(project))
+    assert "no-such-loader" not in kept.read_text()
 
 
 def test_another_version_of_uv_is_installed(project):

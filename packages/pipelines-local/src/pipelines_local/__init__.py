@@ -33,6 +33,7 @@ from pipelines_local.results import (
     StageResult,
     StepResult,
 )
+from pipelines_local.run.folders import list_ended_runs
 
 __all__ = [
     "ApprovalRecord",
@@ -57,6 +58,7 @@ __all__ = [
     "StepResult",
     "UsageError",
     "console_listener",
+    "list_ended_runs",
     "parse_flag",
     "resume_pipeline",
     "run_pipeline",

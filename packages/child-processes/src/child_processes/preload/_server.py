@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -132,7 +133,7 @@ class Server:
     def _is_ready(self, request: Request) -> bool:
         """Whether the modules that a fork waits for are imported."""
         if request.imports == "first":
-            return self._modules[0] not in self._first
+            return self._first.isdisjoint(self._modules)
         return request.imports == "some"
 
     def _fork(self, request: Request, streams: list[int], connection: socket.socket) -> None:
@@ -285,8 +286,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner handles a Ctrl-C
     _, listener, idle, *modules = sys.argv
     later = modules.index(LATER) if LATER in modules else len(modules)
+    with_socket = socket.socket(fileno=int(listener))
+    signal.signal(signal.SIGTERM, lambda *_: _remove_and_exit(with_socket))
     server = Server(
-        socket.socket(fileno=int(listener)),
+        with_socket,
         float(idle) or None,
         modules[:later],
         modules[later + 1 :],
@@ -298,6 +301,12 @@ def main() -> None:
         request = fork.request
     if request is not None:
         _process.run_and_exit(request)
+
+
+def _remove_and_exit(listener: socket.socket) -> None:
+    """Remove the socket's folder, which the owner cannot if it was killed."""
+    shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
+    os._exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

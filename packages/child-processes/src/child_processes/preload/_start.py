@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,14 +68,18 @@ def start(
     if sys.platform != "linux":
         return None
     # A short path, because socket paths are limited, in a folder that only this user can open.
-    address = Path(tempfile.mkdtemp(prefix="preload-")) / "socket"
     log.parent.mkdir(parents=True, exist_ok=True)
     # Bound here, so that clients can connect at once.
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, log.open("ab") as file:
+    with (
+        log.open("ab") as file,
+        _socket_folder() as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener,
+    ):
+        address = folder / "socket"
         try:
             listener.bind(os.fspath(address))
         except OSError:
-            address.parent.rmdir()
+            folder.rmdir()
             return None
         listener.listen()
         process = child_processes.spawn(
@@ -90,6 +95,17 @@ def start(
             stderr=file,
         )
     return Preloaded(address, process)
+
+
+@contextlib.contextmanager
+def _socket_folder() -> Iterator[Path]:
+    """A new folder with a short path; removed after an exception."""
+    folder = Path(tempfile.mkdtemp(prefix="preload-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def write_programs(folder: Path, address: Path, requires: Iterable[str]) -> None:

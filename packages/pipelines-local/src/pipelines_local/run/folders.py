@@ -124,6 +124,14 @@ def list_runs(work: Path) -> Iterator[RunFolder]:
                 yield RunFolder(path)
 
 
+def list_ended_runs(work: Path) -> Iterator[Path]:
+    """Iterate over the folders of runs that do not run and do not wait, the newest first."""
+    for folder in list_runs(work):
+        if folder.read_result().get("result") != "Waiting" and folder.lock():
+            folder.unlock()
+            yield folder.path
+
+
 def delete_old_runs(work: Path, keep: int = KEEP) -> None:
     """Delete old runs.
 
