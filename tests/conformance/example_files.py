@@ -55,7 +55,7 @@ ORDER = list(dict.fromkeys(GROUPS.values()))
 SCHEMA = re.compile(r"^[\s\"']*\$schema\"?: *\S*?(\w+)(?:\.schema)?\.json", re.MULTILINE)
 PLACEHOLDER = re.compile(r"(?<!\$)\{\{(\w+)\}\}|<([A-Z][A-Z_-]+)>")
 VALUES = {"MODEL_VERSION": "1", "SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000"}
-COMMAND_SECONDS = 600
+COMMAND_SECONDS = 1500
 
 
 @dataclass(frozen=True)

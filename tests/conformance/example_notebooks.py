@@ -14,8 +14,8 @@ from pathlib import Path
 from example_outcomes import Catalog, Outcome
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
-CELL_SECONDS = 600
-NOTEBOOK_SECONDS = 900
+CELL_SECONDS = 1500
+NOTEBOOK_SECONDS = 1800
 WORKSPACE = "notebooks"
 PLACEHOLDERS = {
     "SUBSCRIPTION_ID": SUBSCRIPTION,
@@ -29,6 +29,12 @@ PLACEHOLDERS = {
 """What the user fills in."""
 CLUSTERS = {"cpu-cluster": 16, "gpu-cluster": 4}
 """The clusters of jobs/configuration.ipynb; jobs of several notebooks run on them at once."""
+CREATE_WORKSPACE = f"az ml workspace create --name {WORKSPACE} --resource-group local"
+CREATE_CLUSTERS = " && ".join(
+    f"az ml compute create --name {name} --type amlcompute --min-instances 0"
+    f" --max-instances {instances} --resource-group local --workspace-name {WORKSPACE}"
+    for name, instances in CLUSTERS.items()
+)
 
 
 def find_notebooks(checkout: Path) -> list[str]:
@@ -56,11 +62,7 @@ class Execution:
 
     def run(self, notebooks: list[str], workers: int) -> Iterator[Outcome]:
         """Create the clusters that all notebooks use, and execute the notebooks."""
-        for name, instances in CLUSTERS.items():
-            command = ["az", "ml", "compute", "create", "--name", name, "--type", "amlcompute"]
-            command += ["--min-instances", "0", "--max-instances", str(instances)]
-            command += ["--resource-group", "local", "--workspace-name", WORKSPACE]
-            subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(["sh", "-c", CREATE_CLUSTERS], check=True, capture_output=True)
         with ThreadPoolExecutor(workers) as pool:
             yield from pool.map(self._execute, notebooks)
 
@@ -70,7 +72,9 @@ class Execution:
         command = [str(self.python), "-m", "jupyter", "execute", "--kernel_name=python3"]
         command += [f"--timeout={CELL_SECONDS}", "--inplace", file.name]
         if notebook in self.catalog.strict:
-            command = self._with_strict_server(command)
+            command = self._with_own_server(command, CREATE_WORKSPACE, "--strict")
+        if notebook in self.catalog.isolated:
+            command = self._with_own_server(command, CREATE_CLUSTERS, "--isolation", "uv")
         try:
             result = subprocess.run(
                 command,
@@ -94,11 +98,10 @@ class Execution:
         print(f"{outcome.result:9} {notebook}  {outcome.reason}", flush=True)
         return outcome
 
-    def _with_strict_server(self, command: list[str]) -> list[str]:
-        """Run a command with a server of its own, on which workspaces have to be created."""
-        server = [sys.executable, "-m", "azureml_local", "run", "--strict"]
-        server += ["--data", str(self.work / "strict"), "--", "sh", "-c"]
-        create = f"az ml workspace create --name {WORKSPACE} --resource-group local"
+    def _with_own_server(self, command: list[str], create: str, *options: str) -> list[str]:
+        """Run two commands with a server of their own, which has these options."""
+        server = [sys.executable, "-m", "azureml_local", "run", *options]
+        server += ["--data", str(self.work / options[0].strip("-")), "--", "sh", "-c"]
         return [*server, f"{create} && {shlex.join(command)}"]
 
 

@@ -58,6 +58,8 @@ class Catalog:
         kinds: the group of `az ml` for YAML files without a schema.
         before: commands that an example's script runs before, by file or folder.
         strict: notebooks that create workspaces, which need a server of their own.
+        isolated: notebooks whose jobs need the Python of their conda files, which must be on the
+            PATH. They have a server of their own.
         options: options of `az ml ... create` by file, as in the example's script.
     """
 
@@ -68,6 +70,7 @@ class Catalog:
     before: dict[str, list[str]]
     options: dict[str, str]
     strict: list[str]
+    isolated: list[str]
 
     @classmethod
     def read(cls, file: Path) -> Self:

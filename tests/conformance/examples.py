@@ -137,7 +137,7 @@ def create_environment(work: Path) -> Path:
 
 def start_server(arguments: argparse.Namespace, work: Path, python: Path) -> None:
     """Run the examples with a server that stops with them."""
-    for name in ("workspaces", "checkout", "strict"):
+    for name in ("workspaces", "checkout", "strict", "isolation"):
         shutil.rmtree(work / name, ignore_errors=True)
     public = write_public_files(work / "public", arguments.checkout)
     (work / "copy-data.yml").write_text(COPY_DATA, encoding="utf-8")

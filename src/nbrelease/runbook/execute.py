@@ -1,4 +1,4 @@
-"""Execute one notebook with papermill; the output file is complete after every cell."""
+"""Execute one notebook with papermill; the output file is saved while it runs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def execute(
 
     Args:
         notebook: the nbformat notebook; it is modified.
-        output: the path of the executed notebook; written after each cell.
+        output: the path of the executed notebook; written whenever a cell starts, and at the end.
         kernel: the name of an installed kernel.
         folder: the kernel's working directory.
         cell_timeout: seconds per cell; 0: no limit.

@@ -66,7 +66,7 @@ def find_modules() -> dict[str, Path]:
 
 
 def find_python(name: str) -> str:
-    """The interpreter on the PATH; empty if there is none, or only a shim without one."""
+    """The interpreter on the PATH; empty if it is missing, or only a shim without one."""
     command = [name, "-c", "import sys; print(sys.executable)"]
     if not shutil.which(name):
         return ""
