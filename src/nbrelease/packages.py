@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from nbrelease.export import diagnostic as rules
@@ -245,6 +244,8 @@ def _provides(environment: EnvironmentFile, module: str) -> bool:
 @cache
 def _installed_packages() -> Mapping[str, list[str]]:
     """The installed packages of each module. Reading their metadata takes a tenth of a second."""
+    from importlib import metadata  # takes 16 ms, and only a check needs it
+
     return metadata.packages_distributions()
 
 

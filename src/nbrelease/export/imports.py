@@ -103,19 +103,22 @@ def render(imports: Iterable[Import], width: int, first_party: Collection[str] =
         first_party: modules of the project. Whether tools sort them as first or third party depends
             on their settings, so a comment separates them.
     """
-    import isort  # takes 45 ms, and an export without changes renders nothing
-
-    config = _isort_config(width)
     own: list[str] = []
     other: list[str] = []
     for each in imports:
         package = (each.module or each.name).partition(".")[0]
         (own if package in first_party else other).append(each.statement)
-    other_text, own_text = (
-        isort.code("\n".join(dict.fromkeys(lines)), config=config).strip() for lines in (other, own)
-    )
-    sections = [other_text, f"# isort: split\n{own_text}" if own else ""]
-    return "\n\n".join(section for section in sections if section)
+    sections = [_sort(other, width)] if other else []
+    if own:
+        sections.append(f"# isort: split\n{_sort(own, width)}")
+    return "\n\n".join(sections)
+
+
+def _sort(statements: list[str], width: int) -> str:
+    import isort  # takes 45 ms, and an export without changes renders nothing
+
+    code = "\n".join(dict.fromkeys(statements))
+    return isort.code(code, config=_isort_config(width)).strip()
 
 
 @lru_cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 import configparser
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from nbrelease.errors import SettingsError
@@ -40,9 +41,18 @@ class Layout:
 
     def relative(self, path: Path) -> str:
         """A path relative to the project's folder, with forward slashes."""
-        path = path.resolve()
-        root = self.root.resolve()
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+        return _relative(path, self.root)
+
+
+@lru_cache(16)
+def _resolve(root: Path) -> Path:
+    return root.resolve()
+
+
+@lru_cache(4096)  # an export asks for each path several times
+def _relative(path: Path, root: Path) -> str:
+    path, root = path.resolve(), _resolve(root)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import ast
 import builtins
 import symtable
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 # Python 3.14 adds names for annotations to the symbol table.
@@ -142,13 +142,18 @@ def _add_scope(
     kind = table.get_type()
     if kind == "type alias" or (kind == "function" and table.get_name() not in _COMPREHENSIONS):
         is_deferred = True
-    for symbol in table.get_symbols():
+    if isinstance(table, symtable.Function):
+        names: Iterable[str] = table.get_globals()
+    else:
+        names = table.get_identifiers()
+    for name in names:
+        symbol = table.lookup(name)
         if not symbol.is_global():
             continue
         if symbol.is_assigned():
-            bound.add(symbol.get_name())
+            bound.add(name)
         if symbol.is_referenced():
-            (deferred if is_deferred else immediate).add(symbol.get_name())
+            (deferred if is_deferred else immediate).add(name)
     for child in table.get_children():
         _add_scope(child, is_deferred, bound, immediate, deferred)
 

@@ -15,12 +15,12 @@ from azureml_local.json_fields import object_of
 from azureml_local.online.access import auth_mode
 from azureml_local.online.deployments import log_files
 from azureml_local.state import Workspace
+from azureml_local.studio.file_responses import read_log
 
 AUTH_MODES = {"Key": "key", "AMLToken": "aml_token", "AADToken": "aad_token"}
 """The words of the SDK and of YAML files."""
 LOG_LINES = 50
 """The lines of a log on the page of an endpoint; its own page has more."""
-LOG_BYTES = 200_000
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,8 @@ def _field(deployment: Deployment, name: str) -> object:
 
 def deployment_log(deployment: Deployment) -> str:
     """The end of the log of an online deployment, with the build of its environment."""
-    parts = []
-    for log in log_files(deployment.folder):
-        if log.is_file():
-            with log.open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - LOG_BYTES))
-                parts.append(file.read(LOG_BYTES).decode(errors="replace"))
+    logs = [log for log in log_files(deployment.folder) if log.is_file()]
+    parts = [read_log(log, None)[0] for log in logs]
     return "".join(f"{part.rstrip()}\n" for part in parts if part.strip())
 
 
