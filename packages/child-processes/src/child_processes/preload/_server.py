@@ -306,7 +306,8 @@ def main() -> None:
 def _remove_and_exit(listener: socket.socket) -> None:
     """Remove the socket's folder, which the owner cannot if it was killed."""
     shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
-    os._exit(128 + signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
