@@ -33,7 +33,8 @@ SHORT = re.compile(
     r"(?:(?:^|[^A-Za-z])(?i:(?:db|user|root|admin|sql|ftp|mail|ssh|my)?(?:pw|pass))|[a-z](?:Pw|PW|Pass))$"
 )
 WEAK = re.compile(rf"(?:^|[^A-Za-z]|(?<=[a-z])(?=[KTSCJ]))(?i:{_WEAK}){_SUFFIX}$")
-PUBLIC = re.compile(r"public[-_ ]?\w*$", re.IGNORECASE)
+# casa_token is in public links to articles, as Google Scholar gives them to each reader.
+PUBLIC = re.compile(r"(?:public[-_ ]?\w*|casa_token)$", re.IGNORECASE)
 # Beginnings of the last words of these names, searched for first, and the rest of the word; few of
 # them are followed by a value.
 NAME_STEMS = {

@@ -151,7 +151,8 @@ PROTOCOLS: tuple[SecretPattern, ...] = (
     ),
     pattern(
         "a key in a URL",
-        r"(?i)[?&](?:amp;|u0026)?(?:code|key|token|auth|sas|[a-z_-]{0,20}[-_](?:key|token|auth))"
+        r"(?i)[?&](?:amp;|u0026)?(?!casa_token)"  # see names.PUBLIC
+        r"(?:code|key|token|auth|sas|[a-z_-]{0,20}[-_](?:key|token|auth))"
         rf"{EQUALS}(?P<s>[^\s&\"'<>#\\(){{}}]{{16,}})",
         *("code=", "key=", "token=", "auth=", "sas="),
         check=looks_random,

@@ -174,6 +174,7 @@ commit 00d0827a4d5e7fb139895a2d411236fc209cbbd6 on main, 00d0827
 sha512-{sha512}
 job 12345678-90ab-cdef-1234-567890abcdef, dev-20261124T220335Z-00d08279
 azureml://jobs/calm_apple_x1y2z3/outputs/artifacts/paths/model/
+https://example.org/article/S0031?casa_token=8Zk1aXb2Qw0AAAAA:abcDEFghiJKLmno12345
 https://user@dev.azure.com/org/_git/p https://localhost:8443/a?api-version=2024-04-01&page=2
 password: required; passwords are kept in Key Vault; secret: none
 password = os.environ["DB_PASSWORD"]; connect(password=settings.password, key=key)
