@@ -18,6 +18,9 @@ class Environment(type(os.environ)):
         if name.startswith(UNUSED_VARIABLES):
             read.append(name)
         return super().__getitem__(name)
+    def __iter__(self):  # items() and copy() read all of them
+        read.append("all")
+        return super().__iter__()
 os.environ.__class__ = Environment
 os.environ.get("AZUREML_PROBE")
 for name in sys.argv[1:]:
