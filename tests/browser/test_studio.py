@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from playwright.sync_api import expect
-from visit import axe_of, check_views, size
+from playwright.sync_api import BrowserContext, expect
+from visit import FOCUSED, check_views, size
 
 import child_processes
 
@@ -50,6 +50,8 @@ PAGES = {
     "schedules": "schedules",
     "error": "jobs/missing",
 }
+# These have all styles of the pages.
+WITH_CONTRAST = ("jobs", "job", "pipeline", "endpoint-script", "data-table", "compute", "error")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,22 @@ def studio(tmp_path_factory, program) -> Iterator[SimpleNamespace]:
     child_processes.end_group(server, grace=10)
 
 
+@pytest.fixture(scope="module")
+def window(browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(ignore_https_errors=True, viewport=size(1280))
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def logged_in(window, studio) -> BrowserContext:
+    """The window, with the cookie that the link of a job sets."""
+    page = window.new_page()
+    page.goto(studio.done)
+    page.close()
+    return window
+
+
 class Tab:
     """A page with its requests and its console messages."""
 
@@ -98,13 +116,12 @@ class Tab:
 
 
 @pytest.fixture
-def tab(browser, studio) -> Iterator[Tab]:
-    """A browser that has opened the link of a job."""
-    context = browser.new_context(ignore_https_errors=True, viewport=size(1280))
-    tab = Tab(context)
+def tab(window, studio) -> Iterator[Tab]:
+    """A page of a browser that has opened the link of a job."""
+    tab = Tab(window)
     tab.page.goto(studio.done)
     yield tab
-    context.close()
+    tab.page.close()
 
 
 def test_the_studio_url_of_a_job_opens_its_page(tab, studio):
@@ -284,14 +301,11 @@ def test_the_job_page_links_to_mlflow(tab):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_layout_and_accessibility(browser, studio, screenshots, name):
-    context = browser.new_context(ignore_https_errors=True, viewport=size(1280))
-    tab = Tab(context)
-    tab.page.goto(studio.done)
-    tab.requests.clear()
+def test_layout_and_accessibility(logged_in, studio, screenshots, name):
+    tab = Tab(logged_in)
     address = f"{studio.base}/{PAGES[name].format(**vars(studio))}"
     tab.page.goto(address)
-    check_views(tab.page, lambda: axe_of(context, tab.page), screenshots, f"studio-{name}")
+    check_views(tab.page, screenshots, f"studio-{name}", contrast=name in WITH_CONTRAST)
     content = tab.page.content()
     assert not [secret for secret in (*studio.secrets, studio.key) if secret in content]
     assert "sig=" not in content
@@ -299,24 +313,22 @@ def test_layout_and_accessibility(browser, studio, screenshots, name):
     assert [url for url in tab.requests if not url.startswith(own)] == []
     if name != "error":
         assert tab.complaints == []
-    context.close()
+    tab.page.close()
 
 
 @pytest.mark.parametrize(
     ("name", "address"),
     [("pipeline", "jobs/{pipeline}"), ("endpoint", "endpoints/online/online-1?deployment=green")],
 )
-def test_pictures_of_the_docs(browser, studio, screenshots, name, address):
+def test_pictures_of_the_docs(logged_in, studio, screenshots, name, address):
     folder = Path(os.environ.get("NBRELEASE_STUDIO_PICTURES", screenshots / "studio"))
     folder.mkdir(parents=True, exist_ok=True)
-    view = {"width": 1100, "height": 1250}
-    context = browser.new_context(ignore_https_errors=True, viewport=view)
-    page = context.new_page()
-    page.goto(studio.done)
+    page = logged_in.new_page()
+    page.set_viewport_size({"width": 1100, "height": 1250})
     page.goto(f"{studio.base}/{address.format(**vars(studio))}")
     page.screenshot(path=folder / f"{name}.png")
     assert (folder / f"{name}.png").stat().st_size > 10_000
-    context.close()
+    page.close()
 
 
 def test_all_controls_are_reachable_by_keyboard(tab):
@@ -327,24 +339,22 @@ def test_all_controls_are_reachable_by_keyboard(tab):
         "[...document.querySelectorAll('a[href], button, select, textarea, [tabindex=\"0\"]')]"
         ".filter(e => e.checkVisibility()).length"
     )
-    reached = {page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)")}
+    reached = {page.evaluate(FOCUSED)["number"]}
     for _ in range(expected + 5):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement !== document.body"):
-            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
-            reached.add(
-                page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)")
-            )
+        focused = page.evaluate(FOCUSED)
+        if focused is not None:
+            assert focused["outlined"], focused
+            reached.add(focused["number"])
     assert len(reached) == expected
 
 
-def test_the_page_of_all_workspaces(browser, studio):
-    context = browser.new_context(ignore_https_errors=True)
-    page = context.new_page()
+def test_the_page_of_all_workspaces(window, studio):
+    page = window.new_page()
     page.goto(studio.home)
     page.get_by_role("link", name="shown").click()
     expect(page.locator("h1")).to_have_text("Jobs")
-    context.close()
+    page.close()
 
 
 def test_access_control(studio):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import axe_playwright_python
 from playwright.sync_api import BrowserContext, Page
 
 HEIGHTS = {360: 780, 1280: 900, 1920: 1080}
-# Width, color scheme, and whether axe runs: the color scheme does not change the layout, and the
-# width does not change the contrast.
-VIEWS = ((360, "light", True), (1280, "dark", True), (1920, "light", False))
+CONTRAST = "color-contrast"
+"""The rule that takes most of axe's time. The width of a page does not change its result."""
+FOCUSED = """
+(element => element === document.body ? null : {
+  number: [...document.querySelectorAll('*')].indexOf(element),
+  outlined: getComputedStyle(element).outlineStyle !== 'none',
+  html: element.outerHTML.slice(0, 200),
+})(document.activeElement)
+"""
+"""The element that has the focus; null if none has."""
 
 
 @cache
@@ -39,37 +45,47 @@ class Visit:
         own = self.path.as_uri()
         return [url for url in self.requests if url != own and not url.startswith("data:")]
 
-    def axe(self) -> list[str]:
-        """The violations that axe-core finds, one line for each element."""
-        self.page.evaluate(_axe())
-        return _violations(self.page)
 
-
-def axe_of(context: BrowserContext, page: Page) -> list[str]:
-    """The violations on a page whose policy forbids scripts: axe is injected by the debugger."""
-    session = context.new_cdp_session(page)
+def add_axe(page: Page) -> None:
+    """Load axe-core with the debugger, which pages whose policy forbids scripts allow too."""
+    session = page.context.new_cdp_session(page)
     session.send("Runtime.evaluate", {"expression": _axe()})
     session.detach()
-    return _violations(page)
 
 
 def axe_violations(page: Page, selectors: list[str]) -> list[str]:
     """The violations in a part of a page that is not ours as a whole."""
-    page.evaluate(_axe())
-    return _violations(page, {"include": [[each] for each in selectors]})
+    add_axe(page)
+    return violations(page, part={"include": [[each] for each in selectors]})
 
 
-def check_views(page: Page, axe: Callable[[], list[str]], folder: Path, name: str) -> None:
-    """Check that no view overflows or has violations, and take a screenshot of each."""
-    for width, scheme, looked_at in VIEWS:
-        where = f"{name}-{width}-{scheme}"
-        page.set_viewport_size(size(width))
-        page.emulate_media(color_scheme=scheme)
-        # JPEG: to compress a long page as PNG takes twice the time.
-        page.screenshot(path=folder / f"{where}.jpeg", type="jpeg", quality=80, full_page=True)
-        assert _overflow(page) <= 0, where
-        if looked_at:
-            assert axe() == [], where
+def check_views(page: Page, folder: Path, name: str, *, contrast: bool = True) -> None:
+    """Check that no view overflows or has violations, and take a screenshot of two of them.
+
+    Without ``contrast``, the contrast of the text is not checked: for pages with the same styles
+    as others.
+    """
+    page.set_viewport_size(size(1920))
+    assert _overflow(page) <= 0, name
+    add_axe(page)
+    _take_screenshot(page, folder, name, 360, "dark")
+    assert _overflow(page) <= 0, name
+    rules = None if contrast else {CONTRAST: {"enabled": False}}
+    assert violations(page, rules=rules) == [], name
+    _take_screenshot(page, folder, name, 1280, "light")
+    assert _overflow(page) <= 0, name
+    if contrast:
+        assert violations(page, runOnly=[CONTRAST]) == [], name
+
+
+def _take_screenshot(
+    page: Page, folder: Path, name: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    page.set_viewport_size(size(width))
+    page.emulate_media(color_scheme=scheme)
+    # JPEG: to compress a long page as PNG takes twice the time.
+    path = folder / f"{name}-{width}-{scheme}.jpeg"
+    page.screenshot(path=path, type="jpeg", quality=80, full_page=True)
 
 
 def _overflow(page: Page) -> int:
@@ -78,9 +94,12 @@ def _overflow(page: Page) -> int:
     return int(page.evaluate(width))
 
 
-def _violations(page: Page, part: dict[str, Any] | None = None) -> list[str]:
+def violations(page: Page, *, part: dict[str, Any] | None = None, **options: Any) -> list[str]:
+    """The violations that axe-core finds, one line for each element."""
+    given = {key: value for key, value in options.items() if value is not None}
     result: dict[str, Any] = page.evaluate(
-        "part => axe.run(part || document, {resultTypes: ['violations']})", part
+        "([part, options]) => axe.run(part || document, options)",
+        [part, {"resultTypes": ["violations"], **given}],
     )
     return [
         f"{violation['impact']}: {violation['id']}: {node['html'][:200]}: {node['failureSummary']}"

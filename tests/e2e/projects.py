@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+# What only this repository has: each job of a pipeline would copy it. `make setup` reads some of it.
+NOT_COPIED = re.compile(
+    r"(benchmarks|docs|lab|packages|src|tests)/"
+    r"(?!exported/|[^/]+/pyproject\.toml$|labextension/sources\.sha256$)"
+)
 
 
 def checkout(root: Path) -> Path:
-    """Copy the tracked and new files and commit them; the limits of response times are higher."""
+    """Copy the project of the example and commit it; the limits of response times are higher."""
     listed = subprocess.run(
         ["git", "-C", REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     for name in filter(None, listed.stdout.split("\0")):
-        if (REPOSITORY / name).is_file():
+        if (REPOSITORY / name).is_file() and not NOT_COPIED.match(name):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, root / name)
     # Responses are slow on a machine that runs tests in parallel.
@@ -36,7 +42,7 @@ def checkout(root: Path) -> Path:
 
 
 def python(project: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter in the project with its sources; ``more`` are environment variables."""
+    """Run this interpreter in the project with these sources; ``more`` are environment variables."""
     return subprocess.run(
         [sys.executable, *words],
         cwd=project, capture_output=True, text=True, timeout=1800, stdin=subprocess.DEVNULL,
@@ -45,7 +51,7 @@ def python(project: Path, *words: str | Path, **more: str) -> subprocess.Complet
 
 
 def environment(project: Path) -> dict[str, str]:
-    sources = [project / "src", *sorted((project / "packages").glob("*/src"))]
+    sources = [REPOSITORY / "src", *sorted((REPOSITORY / "packages").glob("*/src"))]
     variables = {"PYTHONPATH": os.pathsep.join(map(str, sources))}
     # Only test_isolation.py builds interpreters, which takes minutes.
     return {**os.environ, **variables, "NBRELEASE_SET_ISOLATION": "none"}

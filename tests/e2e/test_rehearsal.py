@@ -72,7 +72,7 @@ def test_a_rehearsal_passes_after_one_that_failed(project):
 
 @contextlib.contextmanager
 def started(project: Path, line: str) -> Iterator[subprocess.Popen[str]]:
-    """A rehearsal, three seconds after it printed a line."""
+    """A rehearsal, a second after it printed a line."""
     process = subprocess.Popen(
         [sys.executable, "-m", "nbrelease", "rehearse", "dev"],
         cwd=project, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
@@ -81,7 +81,7 @@ def started(project: Path, line: str) -> Iterator[subprocess.Popen[str]]:
     with process:
         try:
             assert any(line in text for text in process.stdout)
-            time.sleep(3)
+            time.sleep(1)
             yield process
         finally:
             process.kill()
