@@ -94,7 +94,7 @@ def add_generated_files(
         source.path,
         {block.key: block.text for block in module_blocks},
         {block.key: block.text for block in tests.blocks},
-        generated_module.functions(source),
+        list(generated_module.functions(source)),
         tests.stubs,
         {copy.file.path.name: copy.digest for copy in copies},
     )

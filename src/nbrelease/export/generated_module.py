@@ -6,6 +6,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from nbrelease.export import blocks, command_line, imports
 from nbrelease.export.blocks import Block
@@ -94,7 +95,8 @@ def _signature_names(source: Source) -> set[str]:
     }
 
 
-def public_names(source: Source) -> list[str]:
+@lru_cache(maxsize=4)
+def public_names(source: Source) -> tuple[str, ...]:
     """The names for ``__all__``, in isort's order."""
     names: frozenset[str] = frozenset()
     private: set[str] = set()
@@ -105,10 +107,13 @@ def public_names(source: Source) -> list[str]:
     public = {name for name in names - private if not name.startswith("_")}
     if source.runnable:
         public.add("main")
-    return sorted(public, key=lambda name: (imports.type_order(name), imports.natural_key(name)))
+    return tuple(
+        sorted(public, key=lambda name: (imports.type_order(name), imports.natural_key(name)))
+    )
 
 
-def functions(source: Source) -> list[str]:
+@lru_cache(maxsize=4)
+def functions(source: Source) -> tuple[str, ...]:
     """The public functions in order, ``main`` last; each needs a test."""
     public = set(public_names(source))
     names = [
@@ -117,7 +122,7 @@ def functions(source: Source) -> list[str]:
         for name in function_names(cell.tree.body)
         if name in public
     ]
-    return list(dict.fromkeys([*names, "main"] if source.runnable else names))
+    return tuple(dict.fromkeys([*names, "main"] if source.runnable else names))
 
 
 def _all(source: Source, width: int) -> str:

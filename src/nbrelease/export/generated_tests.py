@@ -10,7 +10,7 @@ import ast
 import functools
 import re
 import textwrap
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from nbrelease.export import blocks, generated_module, imports
@@ -242,9 +242,17 @@ def _analyze_tests(user_code: list[str], cell_tests: list[str]) -> _TestUsage:
 
 def _is_stub(node: ast.stmt) -> bool:
     return isinstance(node, ast.FunctionDef) and any(
-        isinstance(decorator, ast.Call) and STUB_REASON in ast.unparse(decorator)
+        STUB_REASON in text
         for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call)
+        for text in _texts_in(decorator)
     )
+
+
+def _texts_in(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def _names_of(tree: ast.AST) -> set[str]:

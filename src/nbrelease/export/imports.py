@@ -108,16 +108,18 @@ def render(imports: Iterable[Import], width: int, first_party: Collection[str] =
     for each in imports:
         package = (each.module or each.name).partition(".")[0]
         (own if package in first_party else other).append(each.statement)
-    sections = [_sort(other, width)] if other else []
+    sections = [_sort("\n".join(dict.fromkeys(other)), width)] if other else []
     if own:
-        sections.append(f"# isort: split\n{_sort(own, width)}")
+        code = "\n".join(dict.fromkeys(own))
+        sections.append(f"# isort: split\n{_sort(code, width)}")
     return "\n\n".join(sections)
 
 
-def _sort(statements: list[str], width: int) -> str:
+@lru_cache(maxsize=64)
+def _sort(code: str, width: int) -> str:
+    """Sorted import statements. Notebooks of a project often import the same."""
     import isort  # takes 45 ms, and an export without changes renders nothing
 
-    code = "\n".join(dict.fromkeys(statements))
     return isort.code(code, config=_isort_config(width)).strip()
 
 

@@ -80,7 +80,7 @@ class CodeCell:
         return self.names.bound - self.imported_names
 
 
-@dataclass
+@dataclass(eq=False)
 class Source:
     """A notebook's code cells, its parameters and the diagnostics so far.
 
