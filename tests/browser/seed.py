@@ -45,6 +45,13 @@ mlflow.log_artifacts("m", artifact_path="model")
 print("Ünïcode and <script>alert(2)</script> in a log")
 """
 
+# Code that imports mlflow and sklearn starts with its imports done.
+TRIAL = """
+import sys
+import mlflow, sklearn
+mlflow.log_metric("score", float(sys.argv[1]))
+"""
+
 SCORE = """
 from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
 from inference_schema.schema_decorators import input_schema
@@ -159,6 +166,24 @@ def submit_running_pipeline(ml: MLClient, go: str) -> str:
         second.display_name = "the second step"
 
     return ml.jobs.create_or_update(running()).name
+
+
+def submit_sweep(ml: MLClient) -> str:
+    """A sweep of two trials."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "trial.py").write_text(TRIAL)
+        trial = command(
+            code=folder,
+            command="python trial.py ${{inputs.x}}",
+            inputs={"x": 0},
+            environment="azureml:sk:1",
+        )
+        sweep = trial(x=Choice([1, 2])).sweep(
+            sampling_algorithm="grid", primary_metric="score", goal="maximize", max_total_trials=2
+        )
+        sweep = ml.jobs.create_or_update(sweep)
+    ml.jobs.stream(sweep.name)
+    return str(sweep.name)
 
 
 def write_data(folder: Path) -> list[tuple[str, str, str]]:
@@ -312,23 +337,13 @@ def main(go: str) -> None:
         "Queued",
     ):
         time.sleep(0.1)
-    score = command(
-        command="python -c 'import mlflow, sys; mlflow.log_metric(\"score\", float(sys.argv[1]))' "
-        "${{inputs.x}}",
-        inputs={"x": 0},
-        environment="azureml:sk:1",
-    )
-    sweep = score(x=Choice([1, 2])).sweep(
-        sampling_algorithm="grid", primary_metric="score", goal="maximize", max_total_trials=2
-    )
-    sweep = ml.jobs.create_or_update(sweep)
-    ml.jobs.stream(sweep.name)
+    sweep = submit_sweep(ml)
     keys = ml.online_endpoints.get_keys("online-1")
     seeded = {
         "done": ml.jobs.get(done.name).studio_url,
         "waits": waits.studio_url,
         "name": done.name,
-        "sweep": sweep.name,
+        "sweep": sweep,
         "pipeline": pipeline,
         "running": submit_running_pipeline(ml, f"{go}.pipeline"),
         "busy": busy.name,
