@@ -2,8 +2,8 @@
 
 The import of the SDK takes seconds, and a pipeline calls ``az`` dozens of times. The server owns
 the preloaded process, because it must outlive single calls. A call reads its address from a file.
-If that address does not respond, the call asks the server for a new one. This module imports little,
-because most calls do no more than ask for a fork.
+If that address does not respond, the call asks the server for a new one. This module imports
+little, because most calls do no more than ask for a fork.
 """
 
 from __future__ import annotations
