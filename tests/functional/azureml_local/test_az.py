@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from tests.functional.azureml_local.sdk_jobs import wait_for_end
 
 pytestmark = pytest.mark.functional
 
@@ -341,7 +342,7 @@ def _test_invocations(az, client):
     ):
         name = az(f"{base} {options} --job-name invoked-{number} --query name -o tsv").out.strip()
         assert name == f"invoked-{number}"
-        assert az(f"ml job stream -n {name}").code == 0
+        assert wait_for_end(client("az"), name).status == "Completed"
         client("az").jobs.download(name, download_path=az.folder / name, output_name="score")
         [file] = (path for path in (az.folder / name).rglob("*.csv"))
         assert file.read_text().split() == lines.split(), options

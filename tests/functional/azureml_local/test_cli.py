@@ -185,8 +185,9 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
+# With both imports it starts with its imports done.
 JOB = """
-import mlflow
+import mlflow, sklearn
 mlflow.log_metric("answer", 42)
 print("logged")
 """
