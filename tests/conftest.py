@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from child_processes import preload
+
 # The slowest modules run first, so that no worker runs them after the others have finished.
 FIRST = ("test_story.py", "test_prod.py")
 ORIGINAL = dict(os.environ)
@@ -21,6 +23,8 @@ USES_A_WORKSPACE = Path(__file__).parent / "functional" / "azureml_local"
 
 # Imports create many objects and little garbage.
 gc.disable()
+# The SDK and nbformat import it, with grammars that take a second.
+preload.import_jsonschema()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -41,6 +41,9 @@ def check(path: Path) -> str:
     Raises:
         UsageError: the file cannot be read, or it is invalid.
     """
+    from child_processes.preload import import_jsonschema
+
+    import_jsonschema()  # the SDK imports it, with its grammars
     import azure.ai.ml
     from azure.ai.ml.exceptions import MlException
     from marshmallow import ValidationError

@@ -12,6 +12,8 @@ from tests.e2e.projects import environment
 # One process for all scripts: importing the SDK for each of them would take most of the time.
 LOOP = """
 import contextlib, io, json, sys, traceback
+from child_processes import preload
+preload.import_jsonschema()
 for line in sys.stdin:
     text, *words = json.loads(line)
     sys.argv, out, error = ["-c", *words], io.StringIO(), ""

@@ -154,9 +154,9 @@ def _compare_output(
 def _equal_by_rules(
     reference: Mapping[str, Any], cell: Mapping[str, Any], checker: OutputComparer
 ) -> bool:
-    from nbrelease.runbook import slow_imports
+    from child_processes.preload import import_jsonschema
 
-    slow_imports.import_nbformat()
+    import_jsonschema()  # nbformat imports it, with its grammars
     import nbformat.v4
 
     two = {"cells": [reference, cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.functional.azureml_local import run_with_sdk
 
 import child_processes
+from child_processes import preload
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 
@@ -56,6 +58,24 @@ def local(tmp_path_factory) -> Iterator[Local]:
     os.environ.update(server.state()["env"])
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def sdk_python(tmp_path_factory) -> Iterator[list[str | Path]]:
+    """The command before a script that uses the SDK, in any workspace.
+
+    Where forks are safe, one process imports the SDK for all scripts.
+    """
+    preloaded = preload.start(
+        run_with_sdk.MODULES,
+        env={**os.environ, **run_with_sdk.ENVIRONMENT},
+        log=tmp_path_factory.mktemp("sdk") / "preloaded.log",
+    )
+    if preloaded is None:
+        yield [sys.executable, "-W", "ignore"]
+        return
+    yield [sys.executable, run_with_sdk.__file__, preloaded.address]
+    preloaded.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,14 @@
 """Submits pipelines with control flow and prints their names as JSON.
 
+The last argument is an empty folder for the code of a step.
+
 A process of its own: the SDK reads the variable for its private features when it is imported.
 """
 
 import json
 import sys
 from io import StringIO
+from pathlib import Path
 
 from azure.ai.ml import Input, MLClient, Output, command, dsl, load_component
 from azure.ai.ml.dsl._condition import condition
@@ -15,7 +18,7 @@ from azure.ai.ml.entities import AmlCompute, Environment
 from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
-SUBSCRIPTION, GROUP, WORKSPACE = sys.argv[1:]
+SUBSCRIPTION, GROUP, WORKSPACE, CODE = sys.argv[1:]
 FLAG = "flag: {type: boolean, is_control: true}"
 
 
@@ -30,7 +33,7 @@ def step(line, outputs=None, **inputs):
     )
 
 
-def component(name, line, inputs="x: {type: integer, default: 0}", outputs=FLAG):
+def component(name, line, inputs="x: {type: integer, default: 0}", outputs=FLAG, code=""):
     """A component; only a component can have outputs of type boolean or integer."""
     text = f"""
 name: {name}
@@ -41,6 +44,8 @@ outputs: {{{outputs}}}
 environment: azureml:flow-env:1
 command: {json.dumps(line)}
 """
+    if code:
+        text += f"code: {json.dumps(code)}\n"
     return load_component(StringIO(text))
 
 
@@ -48,11 +53,9 @@ decide = component(
     "decide", "test ${{inputs.x}} -gt 1 && W=True || W=False; echo $W > ${{outputs.flag}}"
 )
 forget = component("forget", "echo nothing")
-# As ExecutorBase of mldesigner does.
-report = component(
-    "report",
-    """python -c "
-import json, mlflow
+# As ExecutorBase of mldesigner does. With the import of sklearn it starts with its imports done.
+REPORT = """
+import json, mlflow, sklearn
 from mlflow.utils.rest_utils import http_request
 run = mlflow.start_run().info
 creds = mlflow.MlflowClient()._tracking_client.store.get_host_creds()
@@ -61,8 +64,9 @@ path = f'/experimentids/{run.experiment_id}/runs/{run.run_id}'
 values = {'azureml.pipeline.control': json.dumps({'flag': True})}
 body = {'runId': run.run_id, 'properties': values}
 http_request(creds, path, 'PATCH', json=body).raise_for_status()
-" """,
-)
+"""
+(Path(CODE) / "report.py").write_text(REPORT)
+report = component("report", "python report.py", code=CODE)
 write = step("echo 1 > ${{outputs.o}}/f", {"o": Output(type="uri_folder")})
 read = step("cat ${{inputs.d}}/f", d=Input(type="uri_folder"))
 act = step("true")

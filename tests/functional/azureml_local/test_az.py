@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from tests.functional.azureml_local.sdk_jobs import wait_for_end
 
 pytestmark = pytest.mark.functional
 
@@ -341,7 +342,7 @@ def _test_invocations(az, client):
     ):
         name = az(f"{base} {options} --job-name invoked-{number} --query name -o tsv").out.strip()
         assert name == f"invoked-{number}"
-        assert az(f"ml job stream -n {name}").code == 0
+        assert wait_for_end(client("az"), name).status == "Completed"
         client("az").jobs.download(name, download_path=az.folder / name, output_name="score")
         [file] = (path for path in (az.folder / name).rglob("*.csv"))
         assert file.read_text().split() == lines.split(), options
@@ -396,10 +397,44 @@ def test_defaults_come_from_the_folder_of_the_call(az):
     assert az("ml model list", **other, **names).value == []
 
 
-def test_variables_of_the_callers_python_have_no_effect(az):
+def test_variables_and_modules_of_the_callers_python_have_no_effect(az, local):
     (az.folder / "json.py").write_text("raise RuntimeError")
     call = az("ml model list", PYTHONPATH=str(az.folder), PYTHONHOME="/nowhere", LANG="C")
+    (az.folder / "json.py").unlink()
     assert call.code == 0, call.err
+    if sys.platform == "linux":  # they do not keep it from being a fork either
+        assert "refused" not in (local.data / "az.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_a_deletion_asks_once(az, local):
+    """The fork asks, or, if it has to be found first, the program that starts it."""
+    assert az("ml batch-endpoint create -n az-asks").code == 0
+    for answer, code in ((b"n", 1), (b"y", 0)):
+        if answer == b"y":
+            (local.data / "az.json").unlink()  # has the address
+        terminal, its_terminal = os.openpty()
+        process = subprocess.Popen(
+            [az.program, "ml", "batch-endpoint", "delete", "-n", "az-asks"],
+            cwd=az.folder, env=az.env, stdin=its_terminal, stdout=its_terminal, stderr=its_terminal,
+        )  # fmt: skip
+        os.close(its_terminal)
+        os.write(terminal, answer + b"\n")
+        assert process.wait(180) == code
+        shown = b""
+        while chunk := _read(terminal):
+            shown += chunk
+        os.close(terminal)
+        assert shown.count(b"(y/n)") == 1, shown
+    assert az("ml batch-endpoint show -n az-asks").code == 3
+
+
+def _read(terminal: int) -> bytes:
+    """What a terminal shows; empty after the last process that had it."""
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:
+        return b""
 
 
 def test_only_show_errors(az):

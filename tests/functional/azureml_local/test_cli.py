@@ -136,7 +136,7 @@ with open("results.json", "w") as file:
 """
 
 
-def test_a_strict_server(data, tmp_path):
+def test_a_strict_server(data, tmp_path, sdk_python):
     config = {
         "subscription_id": "12345678-1234-1234-1234-123456789012",
         "resource_group": "theirs",
@@ -144,7 +144,7 @@ def test_a_strict_server(data, tmp_path):
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
-    words = ["--strict", "--", sys.executable, "-W", "ignore", "script.py"]
+    words = ["--strict", "--", *sdk_python, "script.py"]
     result = cli("run", *words, data=data, cwd=tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["client"] == list(config.values())
@@ -185,8 +185,9 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
+# With both imports it starts with its imports done.
 JOB = """
-import mlflow
+import mlflow, sklearn
 mlflow.log_metric("answer", 42)
 print("logged")
 """
@@ -212,7 +213,9 @@ print("metrics:", mlflow.get_run(job.name).data.metrics)
 """
 
 
-def test_client_and_job_reach_the_workspace_without_the_users_proxy(data, tmp_path, proxy):
+def test_client_and_job_reach_the_workspace_without_the_users_proxy(
+    data, tmp_path, proxy, sdk_python
+):
     address, requests = proxy
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "job.py").write_text(JOB)
@@ -222,7 +225,7 @@ def test_client_and_job_reach_the_workspace_without_the_users_proxy(data, tmp_pa
     # Not the cloud of another server either, which other tests leave and only the proxy would reach.
     for name in ("NO_PROXY", "no_proxy", "ARM_CLOUD_METADATA_URL"):
         env.pop(name, None)
-    words = ["--", sys.executable, "-W", "ignore", "client.py"]
+    words = ["--", *sdk_python, "client.py"]
     result = cli("run", *words, data=data, cwd=tmp_path, env=env)
     assert "metrics: {'answer': 42.0}" in result.stdout
     logs = (tmp_path / "downloaded").rglob("std_log.txt")

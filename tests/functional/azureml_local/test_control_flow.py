@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,13 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
-def submitted(client) -> dict[str, dict]:
+def submitted(client, sdk_python, tmp_path_factory) -> dict[str, dict]:
     """The names of the submitted pipelines, and the errors of the refused ones."""
     ml = client("control-flow")
     script = Path(__file__).with_name("submit_control_flow.py")
-    command = [sys.executable, str(script), ml.subscription_id, ml.resource_group_name]
+    command = [*sdk_python, script, ml.subscription_id, ml.resource_group_name]
     result = subprocess.run(
-        [*command, ml.workspace_name],
+        [*command, ml.workspace_name, tmp_path_factory.mktemp("code")],
         env={**os.environ, "AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED": "true"},
         capture_output=True,
         text=True,

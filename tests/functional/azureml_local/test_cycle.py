@@ -425,11 +425,12 @@ def _statuses(jobs, parent):
     return {each.name: each.status for each in jobs.list(parent_job_name=parent)}
 
 
-def test_state_survives_sigkill(local, client, online, trained):
+def test_state_and_operations_survive_sigkill(local, client, online, trained, tmp_path):
     from azure.ai.ml import command
     from azure.ai.ml.sweep import Choice
 
-    jobs = client().jobs
+    ml_client = client()
+    jobs = ml_client.jobs
     running = jobs.create_or_update(command(command="sleep 300", environment="azureml:e:1"))
     slow = command(command="sleep ${{inputs.x}}", environment="azureml:e:1", inputs={"x": 0})
     sweep = jobs.create_or_update(
@@ -441,58 +442,50 @@ def test_state_survives_sigkill(local, client, online, trained):
     while [jobs.get(running.name).status, *_statuses(jobs, sweep.name).values()] != ["Running"] * 3:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    ready = tmp_path / "ready"
+    assert not _begin_deployment(ml_client, tmp_path / "code", ready).done()
     local.kill()
     local.start()
-    ml_client = client()
-    assert ml_client.jobs.get(trained.name).status == "Completed"
-    assert ml_client.jobs.get(running.name).status == "Failed"
-    assert ml_client.jobs.get(sweep.name).status == "Failed"
-    assert _statuses(ml_client.jobs, sweep.name) == {
+    deployments = ml_client.online_deployments
+    assert deployments.get("slow", "online-1").provisioning_state == "Creating"
+    ready.touch()
+    assert jobs.get(trained.name).status == "Completed"
+    assert jobs.get(running.name).status == "Failed"
+    assert jobs.get(sweep.name).status == "Failed"
+    assert _statuses(jobs, sweep.name) == {
         f"{sweep.name}_0": "Failed",
         f"{sweep.name}_1": "Failed",
     }
     assert ml_client.models.get("m", "1").version == "1"
     endpoint = ml_client.online_endpoints.get("online-1")
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 120
     while (answer := ask(endpoint, ml_client, split([20, 0]))).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert answer.json() == [1]
+    # Not by the poller: the SDK gives up if it asks while the server starts again.
+    while (created := deployments.get("slow", "online-1")).provisioning_state == "Creating":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert created.provisioning_state == "Succeeded"
+    deployments.begin_delete("slow", "online-1").result()
 
 
-def test_an_operation_goes_on_when_the_server_is_back(local, client, online, tmp_path):
+def _begin_deployment(ml_client, code, ready):
+    """A deployment whose ``init`` waits for the file ``ready``."""
     from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment
 
-    ready = tmp_path / "ready"
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "score.py").write_text(
+    code.mkdir()
+    (code / "score.py").write_text(
         "import os, pathlib, time\n"
         "def init():\n"
         "    while not pathlib.Path(os.environ['READY']).exists(): time.sleep(0.05)\n"
         "def run(asked): return 1\n"
     )
-    ml_client = client()
-    poller = ml_client.online_deployments.begin_create_or_update(
+    return ml_client.online_deployments.begin_create_or_update(
         ManagedOnlineDeployment(
             name="slow", endpoint_name="online-1", instance_type="s", instance_count=1,
             environment="azureml:e:1", environment_variables={"READY": str(ready)},
-            code_configuration=CodeConfiguration(
-                code=str(tmp_path / "code"), scoring_script="score.py"
-            ),
+            code_configuration=CodeConfiguration(code=str(code), scoring_script="score.py"),
         )
     )  # fmt: skip
-    assert not poller.done()
-    local.kill()
-    local.start()
-    created = ml_client.online_deployments.get("slow", "online-1")
-    assert created.provisioning_state == "Creating"
-    ready.touch()
-    # Not by the poller: the SDK gives up if it asks while the server starts again.
-    deadline = time.monotonic() + 120
-    while (
-        created := ml_client.online_deployments.get("slow", "online-1")
-    ).provisioning_state == "Creating":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    assert created.provisioning_state == "Succeeded"
-    ml_client.online_deployments.begin_delete("slow", "online-1").result()

@@ -64,7 +64,7 @@ def run_local(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_jobs_and_deployments_run_in_it(tmp_path):
+def test_jobs_and_deployments_run_in_it(tmp_path, sdk_python):
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     (packages,) = venv.glob("lib/python*/site-packages")
@@ -73,7 +73,7 @@ def test_jobs_and_deployments_run_in_it(tmp_path):
     (tmp_path / "code" / "score.py").write_text(SCORE)
     (tmp_path / "scenario.py").write_text(SCENARIO)
     arguments = ["--data", tmp_path / "data", "--interpreter", venv, "--"]
-    done = run_local(*arguments, sys.executable, "-W", "ignore", tmp_path / "scenario.py", tmp_path)
+    done = run_local(*arguments, *sdk_python, tmp_path / "scenario.py", tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     (prefix,) = (tmp_path / "named-outputs").rglob("prefix.txt")
     assert prefix.read_text().strip() == str(venv)

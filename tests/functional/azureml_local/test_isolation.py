@@ -103,7 +103,7 @@ def wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def results(tmp_path_factory, sdk_python):
     folder = tmp_path_factory.mktemp("isolation")
     own = wheel(folder, "own-package", "1.5", {"own_package/__init__.py": "VERSION = '1.5'\n"})
     server = wheel(
@@ -145,7 +145,7 @@ def results(tmp_path_factory):
         if key not in ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD")
     }  # fmt: skip
     done = subprocess.run(
-        [*command, "--", sys.executable, "-W", "ignore", scenario, folder],
+        [*command, "--", *sdk_python, scenario, folder],
         cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

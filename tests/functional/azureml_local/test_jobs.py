@@ -269,15 +269,17 @@ print(ml.workspaces.get("public").mlflow_tracking_uri.partition(":")[0])
 """
 
 
-def test_public_addresses_are_mapped_to_files_or_refused(mapped, tmp_path):
+def test_public_addresses_are_mapped_to_files_or_refused(mapped, tmp_path, sdk_python):
     addresses = (
         "https://account.blob.core.windows.net/demo/titanic.csv",
         "wasbs://demo@account.blob.core.windows.net/titanic.csv",
         "https://account.blob.core.windows.net/other/titanic.csv",
     )
     command = [sys.executable, "-m", "azureml_local", "run", "--data", mapped, "--"]
+    script = tmp_path / "submit.py"
+    script.write_text(SUBMIT)
     run = subprocess.run(
-        [*command, sys.executable, "-W", "ignore", "-c", SUBMIT, *addresses],
+        [*command, *sdk_python, script, *addresses],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert run.stdout.split() == ["True", "True", "False", "azureml"]

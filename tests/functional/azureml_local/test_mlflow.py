@@ -264,11 +264,13 @@ def test_a_killed_mlflow_process_is_replaced(local, client):
 
 
 def _mlflow_processes(local) -> set[int]:
+    """The forks of the fork that has MLflow's server imported."""
     return {
         fork.pid
         for child in _children(psutil.Process(local.process.pid))
         if "mlflow.sklearn" in _command(child)
-        for fork in _children(child)
+        for imported in _children(child)
+        for fork in _children(imported)
         if "/mlflow/" in _folder(fork)
     }
 

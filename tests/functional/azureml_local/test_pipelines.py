@@ -92,13 +92,13 @@ def test_step_outputs_are_inputs_and_pipeline_outputs(ml, tmp_path, monkeypatch)
     assert not {each.name for each in ml.jobs.list()} & {each.name for each in steps.values()}
 
 
-def test_runs_of_steps_are_nested_in_the_run_of_the_pipeline(ml):
+def test_runs_of_steps_are_nested_in_the_run_of_the_pipeline(ml, tmp_path):
     import mlflow
     from azure.ai.ml import dsl
 
-    log = step(
-        "python -c 'import mlflow; mlflow.log_metric(\"m\", 2.5)' && touch ${{outputs.out}}/x"
-    )
+    # With both imports it starts with its imports done.
+    (tmp_path / "log.py").write_text("import mlflow, sklearn\nmlflow.log_metric('m', 2.5)\n")
+    log = step("python log.py && touch ${{outputs.out}}/x", code=tmp_path)
 
     @dsl.pipeline(experiment_name="nested-runs")
     def one():

@@ -186,9 +186,9 @@ def test_a_policy_cancels_trials_that_are_worse_than_the_best(ml, code, tmp_path
     # The policy compares a trial with those that have as many values: the good trial logs first.
     line = (
         f"if [ ${{{{inputs.x}}}} = 9 ]; then "
-        f"python log_metric.py $(seq -f 0.9%02g 50); touch {tmp_path}/logged; else "
+        f"python log_metric.py $(seq -f 0.9%02g 25); touch {tmp_path}/logged; else "
         f"until [ -e {tmp_path}/logged ]; do sleep 0.1; done; "
-        "for i in $(seq 300); do python log_metric.py 0.1; sleep 0.2; done; fi"
+        "for i in $(seq 300); do python log_metric.py 0.1; sleep 0.5; done; fi"
     )
     policy = BanditPolicy(slack_factor=0.2, evaluation_interval=1)
     sweep = sweep_of(line, {"x": Choice([1, 9])}, code, policy=policy)

@@ -12,6 +12,7 @@ from pathlib import Path
 from child_processes import preload
 
 MODULES = (
+    "child_processes.preload:import_jsonschema",
     "pytest",
     "nbval.plugin",
     "azure.ai.ml",

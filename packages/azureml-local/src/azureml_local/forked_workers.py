@@ -1,10 +1,10 @@
 """Python processes that start with their slow imports done.
 
 Importing MLflow or scikit-learn takes seconds of processor time. A fork of a preloaded process
-(:mod:`child_processes.preload`) takes milliseconds and shares its memory. A server has two
-preloaded processes: one for the MLflow servers and for jobs, one for the workers of online and
-batch deployments. They are for processes that use the server's own interpreter, are created on
-first use, and end after 15 minutes without forks and requests.
+(:mod:`child_processes.preload`) takes milliseconds and shares its memory. A server has three
+preloaded processes: one for jobs, a fork of it for the MLflow servers, which need more, and one for
+the workers of online and batch deployments. They are for processes that use the server's own
+interpreter, are created on first use, and end after 15 minutes without forks and requests.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from child_processes.preload import Imports
 
 IDLE_SECONDS = 900.0
 FIRST_MODULES = ("scipy.special", "mlflow")
-"""What an MLflow server needs, which each workspace has, after SciPy.
+"""What both jobs and MLflow servers need, after SciPy.
 
 Only jobs need SciPy, but they need it first: skops looks for SciPy's functions in all modules in
 the order of their import. ``import skops.io`` takes 0.5 s in a job, and 1.6 s with SciPy after
@@ -40,6 +41,8 @@ that these imports do not bring.
 """
 PACKAGES = ("mlflow", "sklearn")
 """What the code of a job imports that starts as a fork."""
+TRACKING_MODULES = ("mlflow.server", "mlflow.store.tracking.sqlalchemy_store")
+"""What an MLflow server needs besides; each workspace has one."""
 SCORING_MODULES = (
     "azureml_local.online.scorer",
     "azureml_local.online.nocode",
@@ -104,6 +107,8 @@ class ForkedWorkers:
         env: Mapping[str, str],
         log: Path,
         programs: Path | None = None,
+        parent: ForkedWorkers | None = None,
+        imports_early: bool = True,
     ) -> None:
         """Configure the preloaded process; it is not started yet.
 
@@ -113,21 +118,38 @@ class ForkedWorkers:
             env: its environment.
             log: where it writes its errors, and which commands it refuses.
             programs: a folder for programs ``python`` that run as forks.
+            parent: those whose preloaded process forks this one, if it can.
+            imports_early: whether it starts before the first process that needs it.
         """
         self.env = dict(env)
         self.programs = programs
         self._modules = tuple(modules)
         self._later = tuple(later)
         self._log = log
+        self._parent = parent
+        self._imports_early = imports_early
         self._preloaded: preload.Preloaded | None = None
+        self._starting = threading.Lock()
 
     def preload(self) -> Path | None:
-        """Start the preloaded process unless it runs; returns its address, None if unsupported."""
+        """Start the preloaded process unless it runs; returns its address, None if unsupported.
+
+        With a parent, it waits for the first imports of that.
+        """
+        with self._starting:
+            return self._preload()
+
+    def _preload(self) -> Path | None:
         if self._preloaded is not None and not self._preloaded.alive:
             self.stop()
         if self._preloaded is None:
             self._preloaded = preload.start(
-                self._modules, later=self._later, env=self.env, log=self._log, idle=IDLE_SECONDS
+                self._modules,
+                later=self._later,
+                env=self.env,
+                log=self._log,
+                idle=IDLE_SECONDS,
+                parent=self._parent.preload() if self._parent is not None else None,
             )
             if self._preloaded is not None and self.programs is not None:
                 preload.write_programs(self.programs, self._preloaded.address, PACKAGES)
@@ -135,7 +157,7 @@ class ForkedWorkers:
 
     def import_all(self) -> None:
         """Import all modules in the background: a process that needs them will follow."""
-        address = self.preload()
+        address = self.preload() if self._imports_early else None
         if address is not None:
             with contextlib.suppress(preload.Refused):  # its log has the reason
                 preload.import_all(address)
@@ -164,7 +186,7 @@ class ForkedWorkers:
             imports: the modules that a fork waits for.
             python: the interpreter of a new process; empty: this process's own.
         """
-        address = self.preload() if fork else None
+        address = await asyncio.to_thread(self.preload) if fork else None
         full_env = {**self.env, **env}
         # A duplicate, because the caller may not wait until the process has started.
         stdin_fd = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())

@@ -33,11 +33,17 @@ from azureml_local.batch.invocation import Invocations
 from azureml_local.endpoints import ONLINE
 from azureml_local.errors import LocalError
 from azureml_local.files import write_text
-from azureml_local.forked_workers import FIRST_MODULES, JOB_MODULES, SCORING_MODULES, ForkedWorkers
+from azureml_local.forked_workers import (
+    FIRST_MODULES,
+    JOB_MODULES,
+    SCORING_MODULES,
+    TRACKING_MODULES,
+    ForkedWorkers,
+)
 from azureml_local.identity import auth, cloud_metadata, pipeline_logins
 from azureml_local.jobs import routes as job_routes
 from azureml_local.jobs.runner import JOB_VARIABLES, Runner
-from azureml_local.mlflow import artifacts, tracking
+from azureml_local.mlflow import app, artifacts, tracking
 from azureml_local.mlflow import routes as mlflow_routes
 from azureml_local.online.routes import OnlineEndpoints
 from azureml_local.online.serving import Serving
@@ -105,10 +111,20 @@ class Server:
             log=data / "jobs.log",
             programs=data / "preloaded" if options.fork_jobs else None,
         )
+        has_interpreters = options.isolation != "none" or options.interpreter is not None
         self._scoring_workers = ForkedWorkers(
-            SCORING_MODULES, env=variables, log=data / "scoring.log"
+            SCORING_MODULES,
+            env=variables,
+            log=data / "scoring.log",
+            imports_early=not has_interpreters,  # most deployments have another interpreter
         )
-        self._tracking = tracking.Tracking(self.state, self._workers)
+        self._tracking_workers = ForkedWorkers(
+            TRACKING_MODULES,
+            env={**variables, **app.ENVIRONMENT},
+            log=data / "mlflow.log",
+            parent=self._workers,
+        )
+        self._tracking = tracking.Tracking(self.state, self._tracking_workers)
         self._runner = Runner(
             self.state,
             self._tracking,
@@ -192,6 +208,7 @@ class Server:
         self._online.stop()
         self._az.stop()
         await self._tracking.stop()
+        self._tracking_workers.stop()
         self._workers.stop()
         self._scoring_workers.stop()
         self.state.store.close()

@@ -2,7 +2,8 @@
 
 The import of the SDK takes seconds, and a pipeline calls ``az`` dozens of times. The server owns
 the preloaded process, because it must outlive single calls. A call reads its address from a file.
-If that address does not respond, the call asks the server for a new one.
+If that address does not respond, the call asks the server for a new one. This module imports
+little, because most calls do no more than ask for a fork.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import os
 from pathlib import Path
 
-from azureml_local.az.server_client import ServerClient
 from child_processes import preload
 
 FILE = "az.json"
@@ -23,21 +23,33 @@ CONNECTION = ("ARM_", "AZUREML_", "REQUESTS_")
 """Prefixes of variables that connect to a server: a fork keeps those of the preloaded process."""
 
 
-def run(data: Path, argv: list[str]) -> int | None:
-    """Run a command line in a fork; returns its exit code, None where forks are not supported."""
-    for attempt in range(2):
+def run(data: Path, argv: list[str], *, start: bool = True) -> int | None:
+    """Run a command line in a fork.
+
+    Args:
+        data: the data folder of the local workspace.
+        argv: the arguments of ``az``.
+        start: whether to start the preloaded process if it does not run.
+
+    Returns:
+        The exit code of the fork. None if forks are not supported, or without a preloaded process.
+    """
+    for attempt in range(2 if start else 1):
         try:
             content = json.loads((data / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             content = None
-        if content is None or attempt:
+        if start and (content is None or attempt):
+            from azureml_local.az.server_client import ServerClient
+
             content = ServerClient.from_folder(data).request("POST", PATH)
-        if not content["address"]:
+        if not content or not content["address"]:
             return None
         try:
             process = preload.popen(
                 content["address"],
-                [content["python"], "-m", MODULE, *argv],
+                # -I: modules of the working folder have no effect.
+                [content["python"], "-I", "-m", MODULE, *argv],
                 env=_environment(content["variables"]),
                 stdin=0,
             )

@@ -119,12 +119,12 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
 
     def _create(self, command: syntax.Command) -> CLICommand:
         context: Program = self.cli_ctx
-        has_yes = any(each.dest == "yes" for each in command.options)
-        confirms = has_yes and command.name.endswith(" delete")
 
         def load_arguments() -> list[tuple[str, CLICommandArgument]]:
             # knack adds --yes to commands with a confirmation
-            options = [each for each in command.options if each.dest != "yes" or not confirms]
+            options = [
+                each for each in command.options if each.dest != "yes" or not command.confirms
+            ]
             if not any("--subscription" in each.names for each in options):
                 options.append(syntax.Option(("--subscription",)))
             return [(each.dest, _argument(each)) for each in options]
@@ -138,7 +138,7 @@ class _Loader(CLICommandsLoader):  # type: ignore[misc]
             run,
             description=None if command.supported else NOT_SUPPORTED,
             arguments_loader=load_arguments,
-            confirmation=confirms,
+            confirmation=command.confirms,
             table_transformer=context.table_transformer(command.name),
         )
 

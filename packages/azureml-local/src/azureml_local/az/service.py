@@ -19,6 +19,7 @@ from azureml_local.routing import Routes
 from child_processes import preload
 
 _MODULES = (
+    "child_processes.preload:import_jsonschema",
     "azure.ai.ml.entities",
     "azure.identity",
     "azureml_local.az.core",

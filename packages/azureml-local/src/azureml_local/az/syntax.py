@@ -48,6 +48,11 @@ class Command:
     options: tuple[Option, ...]
     supported: bool
 
+    @property
+    def confirms(self) -> bool:
+        """Whether it asks for a confirmation without ``--yes``."""
+        return self.name.endswith(" delete") and any(each.dest == "yes" for each in self.options)
+
 
 def _parse_option(text: str) -> Option:
     match = _OPTION.fullmatch(text)

@@ -19,6 +19,7 @@ from child_processes.preload._client import (
     popen,
     run,
 )
+from child_processes.preload._jsonschema import import_jsonschema
 from child_processes.preload._protocol import READ_AT_IMPORT, Imports
 from child_processes.preload._start import Preloaded, start, write_programs
 
@@ -29,6 +30,7 @@ __all__ = [
     "Process",
     "Refused",
     "import_all",
+    "import_jsonschema",
     "import_next",
     "popen",
     "run",

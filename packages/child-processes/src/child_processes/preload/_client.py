@@ -109,7 +109,8 @@ def popen(
 
     Args:
         address: the preloaded process's socket.
-        argv: the interpreter, then ``-m`` and a module, or a script, then its arguments.
+        argv: the interpreter, then ``-m`` and a module, or a script, then its arguments. ``-I``
+            before ``-m``: without the modules of its folder.
         env: its environment; this process's by default.
         cwd: its folder; this process's by default.
         stdin: a file descriptor for its input; empty by default.

@@ -77,14 +77,17 @@ def _run(request: Request) -> None:
     """Run the script or module as the interpreter does."""
     sys.orig_argv = request.argv
     if request.argv[1] == "-m":
-        _run_module(request.argv[2], request)
+        sys.path.insert(0, request.cwd)
+        _run_module(request.argv[2:])
+    elif request.argv[1] == "-I":
+        _run_module(request.argv[3:])
     else:
         _run_script(request.argv[1], request)
 
 
-def _run_module(name: str, request: Request) -> None:
-    sys.argv = request.argv[2:]
-    sys.path.insert(0, request.cwd)
+def _run_module(argv: list[str]) -> None:
+    name = argv[0]
+    sys.argv = argv
     if not hasattr(sys.modules.get(name), "__path__"):  # for a package, its __main__ runs
         sys.modules.pop(name, None)  # else runpy warns that it is already imported
     runpy.run_module(name, run_name="__main__", alter_sys=True)

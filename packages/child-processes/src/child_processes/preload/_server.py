@@ -242,6 +242,8 @@ def _refusal_reason(request: Request, ours: Mapping[str, str]) -> str:
         return f"another value of {', '.join(different)}"
     if threading.active_count() > 1:
         return f"the imports started threads: {threading.enumerate()}"
+    if request.argv[1] == "-I":
+        return ""  # modules of its folder have no effect
     script = "" if request.argv[1] == "-m" else request.argv[1]
     folder = Path(request.cwd, script).resolve().parent if script else Path(request.cwd)
     try:
@@ -255,7 +257,9 @@ def _refusal_reason(request: Request, ours: Mapping[str, str]) -> str:
 
 
 def _is_program(arguments: list[str]) -> bool:
-    """Whether the interpreter's arguments begin with ``-m MODULE`` or a script."""
+    """Whether the interpreter's arguments begin with ``[-I] -m MODULE`` or a script."""
+    if arguments[:1] == ["-I"] and arguments[1:2] == ["-m"]:
+        arguments = arguments[1:]
     if arguments[:1] == ["-m"]:
         return len(arguments) > 1
     return bool(arguments) and not arguments[0].startswith("-")

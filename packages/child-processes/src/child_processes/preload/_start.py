@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import child_processes
+from child_processes.preload._client import Process, Refused, popen
 from child_processes.preload._protocol import LATER
 
 GRACE_SECONDS = 1.0
+IMPORT_SECONDS = 180.0
+"""How long the imports of a parent may take on a busy machine."""
+PROGRAM = "child_processes.preload._server"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Preloaded:
     """
 
     address: Path
-    _process: subprocess.Popen[bytes]
+    _process: subprocess.Popen[bytes] | Process
 
     @property
     def alive(self) -> bool:
@@ -49,6 +53,7 @@ def start(
     env: Mapping[str, str] | None = None,
     log: Path,
     idle: float | None = None,
+    parent: Path | None = None,
 ) -> Preloaded | None:
     """Start a preloaded process. It accepts requests at once and handles them between imports.
 
@@ -60,6 +65,8 @@ def start(
         env: its environment; this process's by default.
         log: the file for its output.
         idle: seconds without forks and requests after which it exits; None: never.
+        parent: the address of another preloaded process. If that can, it forks this one, which
+            has then the first modules of the other one imported; this waits for their import.
 
     Returns:
         The preloaded process. None if a fork after imports is not safe on this system, or if the
@@ -82,19 +89,38 @@ def start(
             folder.rmdir()
             return None
         listener.listen()
-        process = child_processes.spawn(
-            [
-                *(sys.executable, "-u", "-m", "child_processes.preload._server"),
-                *(str(listener.fileno()), str(idle or 0), *modules, LATER, *later),
-            ],
-            pass_fds=[listener.fileno()],
-            cwd="/",  # -m adds it to sys.path, and it has no modules
-            env=dict(os.environ if env is None else env),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+        names = [str(idle or 0), *modules, LATER, *later]
+        variables = dict(os.environ if env is None else env)
+        process: subprocess.Popen[bytes] | Process | None = None
+        if parent is not None:
+            with contextlib.suppress(Refused):  # the parent's log has the reason
+                process = _fork(parent, listener, names, variables, file.fileno())
+        if process is None:
+            process = child_processes.spawn(
+                [sys.executable, "-u", "-m", PROGRAM, str(listener.fileno()), *names],
+                pass_fds=[listener.fileno()],
+                cwd="/",  # -m adds it to sys.path, and it has no modules
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
     return Preloaded(address, process)
+
+
+def _fork(
+    parent: Path, listener: socket.socket, names: list[str], env: dict[str, str], log: int
+) -> Process:
+    """Let another preloaded process fork one, which gets the socket as its input.
+
+    Raises:
+        Refused: it cannot.
+    """
+    return popen(
+        parent, [sys.executable, "-m", PROGRAM, "0", *names],
+        env=env, cwd="/", stdin=listener.fileno(), stdout=log, stderr=log,
+        imports="first", timeout=IMPORT_SECONDS,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
