@@ -1,17 +1,32 @@
-"""Python processes of a project that start with their slow imports done."""
+"""Python processes of a project and of Jupyter that start with their slow imports done."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
+import child_processes
 from child_processes import preload
 
-MODULES = (
+JUPYTER = (
+    "nbrelease.runbook.slow_imports:import_papermill",
+    "papermill.cli",
+    "ipykernel.kernelapp",
+    "nbconvert.nbconvertapp",
+    "nbconvert.exporters",
+    "jupyter_server.serverapp",
+    "jupyterlab.labapp",
+    "nbdime.webapp.nb_server_extension",
+    "nbrelease.lab.handlers",
+)
+PROJECT = (
     "pytest",
     "nbval.plugin",
     "azure.ai.ml",
@@ -24,41 +39,85 @@ MODULES = (
     "sklearn.model_selection",
     "sklearn.neighbors",
     "sklearn.pipeline",
+    # What mlflow and sklearn would do again in each process that stores a model.
+    "mlflow.utils.requirements_utils:_init_modules_to_packages_map",
+    "sklearn.utils.discovery:all_estimators",
 )
 SECONDS = 300
+FORK = """
+import os, sys
+from child_processes import preload
+address, *words = sys.argv[1:]
+command = [sys.executable, *words]
+try:
+    sys.exit(preload.run(address, command, imports="all", timeout=60))
+except preload.Refused:
+    os.execv(command[0], command)
+"""
+"""A program that a fork of the preloaded process replaces."""
 
 
 class PreloadedPython:
-    """Runs ``python -m MODULE``, as a fork of a preloaded process where the system supports it."""
+    """Runs ``python -m MODULE``, as a fork of a preloaded process where the system supports it.
+
+    The modules of :data:`PROJECT` are imported when the first process needs them.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Start the preloaded process; its log is in ``folder``."""
-        self._preloaded = preload.start(MODULES, log=folder / "preloaded.log")
+        self._preloaded = preload.start(JUPYTER, later=PROJECT, log=folder / "preloaded.log")
 
-    def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run a module with arguments in a folder; its output includes its errors."""
-        argv = [sys.executable, "-m", *words]
+    def run(
+        self, *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None,
+        imports: preload.Imports = "all",
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """Run a module with arguments in a folder; its output includes its errors.
+
+        Args:
+            words: the module and its arguments.
+            cwd: the folder.
+            env: its environment; this process's by default.
+            imports: "first" for a program that needs no more than :data:`JUPYTER`.
+        """
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-            code = self._run(argv, cwd, output.fileno())
+            process = self.start(*words, cwd=cwd, output=output, env=env, imports=imports)
+            try:
+                code = process.wait(SECONDS)
+            finally:
+                process.kill()
             output.seek(0)
-            return subprocess.CompletedProcess(argv, code, output.read())
+            return subprocess.CompletedProcess(list(words), code, output.read())
 
-    def _run(self, argv: Sequence[str], cwd: Path, output: int) -> int:
-        process: subprocess.Popen[bytes] | preload.Process | None = None
+    def start(
+        self, *words: str | Path, cwd: Path, output: IO[str], env: Mapping[str, str] | None = None,
+        imports: preload.Imports = "all",
+    ) -> preload.Process | subprocess.Popen[bytes]:  # fmt: skip
+        """Start a module; it leads its process group and cannot outlive this process."""
+        argv = [sys.executable, "-m", *map(os.fspath, words)]
         if self._preloaded is not None:
             with contextlib.suppress(preload.Refused):
-                process = preload.popen(
-                    self._preloaded.address, argv, cwd=cwd, stdout=output, stderr=output,
-                    timeout=SECONDS, imports="all",
+                return preload.popen(
+                    self._preloaded.address, argv, cwd=cwd, env=env, stdout=output.fileno(),
+                    stderr=output.fileno(), timeout=SECONDS, imports=imports,
                 )  # fmt: skip
-        if process is None:
-            process = subprocess.Popen(
-                argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        try:
-            return process.wait(SECONDS)
-        finally:
-            process.kill()
+        return child_processes.spawn(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+
+    def write_kernel(self, folder: Path) -> dict[str, str]:
+        """Write a kernel ``python3`` that is a fork; returns the variables that select it."""
+        if self._preloaded is None:
+            return {}
+        command = [sys.executable, "-c", FORK, str(self._preloaded.address)]
+        spec = {
+            "argv": [*command, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        kernel = folder / "kernels" / "python3" / "kernel.json"
+        kernel.parent.mkdir(parents=True)
+        kernel.write_text(json.dumps(spec), encoding="utf-8")
+        return {"JUPYTER_PATH": str(folder)}
 
     def stop(self) -> None:
         """End the preloaded process."""

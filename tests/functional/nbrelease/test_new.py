@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from preloaded_python import PreloadedPython
 from nbrelease.new import TASKS
 
 pytestmark = pytest.mark.functional
+ROOT = Path(__file__).parents[3]
 AZURE = [
     *("--subscription", "11111111-2222-3333-4444-555555555555"),
     *("--resource-group", "g", "--workspace", "w"),
@@ -30,26 +30,22 @@ def nbrelease(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory) -> Iterator[PreloadedPython]:
-    preloaded = PreloadedPython(tmp_path_factory.mktemp("preloaded"))
-    yield preloaded
-    preloaded.stop()
-
-
 def check_code(python: PreloadedPython, project: Path, *linted: str) -> None:
-    """The settings are valid, and the exported code is current, tested and clean."""
+    """The settings are valid, and the exported code is current and clean."""
     for words in (["settings", "--assets"], ["export", "--check"]):
         done = python.run("nbrelease", *words, cwd=project)
         assert done.returncode == 0, done.stdout
-    tests = python.run("pytest", "-q", "-p", "no:cacheprovider", cwd=project)
-    assert tests.returncode == 0, tests.stdout
-    assert " passed" in tests.stdout
     lint = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--no-cache", *linted],
         cwd=project, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert lint.returncode == 0, lint.stdout
+
+
+def run_tests(python: PreloadedPython, project: Path, *options: str) -> str:
+    tests = python.run("pytest", "-q", "-p", "no:cacheprovider", *options, cwd=project)
+    assert tests.returncode == 0, tests.stdout
+    return tests.stdout
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +99,7 @@ def test_the_settings_of_a_starter_fit_its_task_and_its_notebook(starter):
 def test_the_code_of_a_starter_is_exported_tested_and_clean(python, starter):
     _, project = starter
     check_code(python, project, "exported", "tests", "data")
+    assert " passed" in run_tests(python, project)
 
 
 def test_the_sample_of_a_starter_is_what_its_script_writes(starter):
@@ -126,14 +123,22 @@ def test_the_list_has_a_line_for_each_task_and_example():
     assert lines == [["--task", task] for task in TASKS] + [["--example", "diabetes"]]
 
 
-def test_the_example_is_valid_and_tested(python, project):
+def test_the_example_is_valid_and_has_the_tests_of_this_repository(python, project):
     settings = (project / "settings.ini").read_text()
     assert "project = churn-model\n" in settings
     assert "workspace = azure\nsubscription_id = 11111111-2222-3333-4444-555555555555\n" in settings
     check_code(python, project, "exported", "tests")
+    # Its tests are those of this repository.
+    collected = run_tests(python, project, "--collect-only")
+    for path in (ROOT / "tests" / "exported").glob("test_*.py"):
+        assert f"tests/exported/{path.name}::" in collected
+        assert (project / "tests" / "exported" / path.name).read_bytes() == path.read_bytes()
+    for name in ("train", "score"):
+        module = Path("exported", name, "main.py")
+        assert (project / module).read_bytes() == (ROOT / module).read_bytes()
     for pipeline in (project / ".ado").glob("*.yml"):
-        validate = [sys.executable, "-m", "pipelines_local", "validate", str(pipeline)]
-        assert subprocess.run(validate, cwd=project, check=False).returncode == 0
+        done = python.run("pipelines_local", "validate", pipeline, cwd=project, imports="first")
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_project_has_the_wheels_and_no_absolute_path(project):
@@ -153,7 +158,7 @@ def test_a_project_has_the_wheels_and_no_absolute_path(project):
         "pipelines_local/cli.py",
     ):
         assert names.count(name) == 1
-    home = str(Path(__file__).parents[3]).encode()
+    home = str(ROOT).encode()
     for path in project.rglob("*"):
         if path.is_file():
             assert home not in path.read_bytes(), path
