@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-
 from preloaded_python import PreloadedPython
 
 import child_processes
@@ -68,9 +67,7 @@ def open_server(
     with log.open("w", encoding="utf-8") as output:
         if python is not None:
             module = {"server": "jupyter_server", "lab": "jupyterlab"}[program]
-            process = python.start(
-                module, *options, cwd=Path.cwd(), output=output, env=env, imports="first"
-            )
+            process = python.start(module, *options, cwd=Path.cwd(), output=output, env=env)
         else:
             process = child_processes.spawn(
                 [sys.executable, "-m", "jupyter", program, *options],

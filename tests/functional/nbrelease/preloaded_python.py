@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,12 +26,7 @@ JUPYTER = (
     "nbdime.webapp.nb_server_extension",
     "nbrelease.lab.handlers",
 )
-PROJECT = (
-    "pytest",
-    "nbval.plugin",
-    "azure.ai.ml",
-    "mlflow.sklearn",
-    "mlflow.store.tracking.sqlalchemy_store",
+MODELS = (
     "sklearn.compose",
     "sklearn.ensemble",
     "sklearn.feature_extraction.text",
@@ -39,10 +34,13 @@ PROJECT = (
     "sklearn.model_selection",
     "sklearn.neighbors",
     "sklearn.pipeline",
-    # What mlflow and sklearn would do again in each process that stores a model.
+    "skops.io",  # its import looks for each of its types in all modules: the fewer, the faster
+    "mlflow.sklearn",
+    "mlflow.store.tracking.sqlalchemy_store",
+    # mlflow does it in each process that stores a model.
     "mlflow.utils.requirements_utils:_init_modules_to_packages_map",
-    "sklearn.utils.discovery:all_estimators",
 )
+PROJECT = (*MODELS, "pytest", "nbval.plugin", "azure.ai.ml")
 SECONDS = 300
 FORK = """
 import os, sys
@@ -58,29 +56,23 @@ except preload.Refused:
 
 
 class PreloadedPython:
-    """Runs ``python -m MODULE``, as a fork of a preloaded process where the system supports it.
-
-    The modules of :data:`PROJECT` are imported when the first process needs them.
-    """
+    """Runs ``python -m MODULE``, as a fork of a preloaded process where the system supports it."""
 
     def __init__(self, folder: Path) -> None:
-        """Start the preloaded process; its log is in ``folder``."""
-        self._preloaded = preload.start(JUPYTER, later=PROJECT, log=folder / "preloaded.log")
+        """Start the preloaded process with :data:`JUPYTER`; its log is in ``folder``."""
+        self._preloaded = preload.start(JUPYTER, log=folder / "preloaded.log")
+
+    def load(self, modules: Sequence[str]) -> None:
+        """Import more modules, for later processes."""
+        if self._preloaded is not None:
+            preload.import_next(self._preloaded.address, modules, {})
 
     def run(
-        self, *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None,
-        imports: preload.Imports = "all",
-    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-        """Run a module with arguments in a folder; its output includes its errors.
-
-        Args:
-            words: the module and its arguments.
-            cwd: the folder.
-            env: its environment; this process's by default.
-            imports: "first" for a program that needs no more than :data:`JUPYTER`.
-        """
+        self, *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a module with arguments in a folder; its output includes its errors."""
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-            process = self.start(*words, cwd=cwd, output=output, env=env, imports=imports)
+            process = self.start(*words, cwd=cwd, output=output, env=env)
             try:
                 code = process.wait(SECONDS)
             finally:
@@ -89,16 +81,15 @@ class PreloadedPython:
             return subprocess.CompletedProcess(list(words), code, output.read())
 
     def start(
-        self, *words: str | Path, cwd: Path, output: IO[str], env: Mapping[str, str] | None = None,
-        imports: preload.Imports = "all",
-    ) -> preload.Process | subprocess.Popen[bytes]:  # fmt: skip
+        self, *words: str | Path, cwd: Path, output: IO[str], env: Mapping[str, str] | None = None
+    ) -> preload.Process | child_processes.Process:
         """Start a module; it leads its process group and cannot outlive this process."""
         argv = [sys.executable, "-m", *map(os.fspath, words)]
         if self._preloaded is not None:
             with contextlib.suppress(preload.Refused):
                 return preload.popen(
                     self._preloaded.address, argv, cwd=cwd, env=env, stdout=output.fileno(),
-                    stderr=output.fileno(), timeout=SECONDS, imports=imports,
+                    stderr=output.fileno(), timeout=SECONDS, imports="all",
                 )  # fmt: skip
         return child_processes.spawn(
             argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output

@@ -21,11 +21,8 @@ MIRROR = ROOT / "tests/unit/nbrelease/export/mirror/inputs"
 def convert(
     python: PreloadedPython, notebook: Path, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    return python.run(
-        *("nbconvert", "--to", "nbrelease", notebook, "--output-dir", folder),
-        cwd=folder,
-        imports="first",
-    )
+    words = ("nbconvert", "--to", "nbrelease", notebook, "--output-dir", folder)
+    return python.run(*words, cwd=folder)
 
 
 def test_nbconvert_finds_the_exporter_by_name(python, tmp_path):

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from preloaded_python import PreloadedPython
+from preloaded_python import PROJECT, PreloadedPython
 
 from nbrelease.new import TASKS
 
@@ -43,9 +43,24 @@ def check_code(python: PreloadedPython, project: Path, *linted: str) -> None:
 
 
 def run_tests(python: PreloadedPython, project: Path, *options: str) -> str:
-    tests = python.run("pytest", "-q", "-p", "no:cacheprovider", *options, cwd=project)
+    tests = python.run("pytest", "-q", *options, cwd=project)
     assert tests.returncode == 0, tests.stdout
     return tests.stdout
+
+
+def visible_to_git(project: Path) -> list[str]:
+    words = (["init", "--quiet"], ["ls-files", "--others", "--exclude-standard"])
+    done = [
+        subprocess.run(["git", *each], cwd=project, capture_output=True, text=True, check=True)
+        for each in words
+    ]
+    return done[-1].stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def python(python) -> PreloadedPython:
+    python.load(PROJECT)
+    return python
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +143,12 @@ def test_the_example_is_valid_and_has_the_tests_of_this_repository(python, proje
     assert "project = churn-model\n" in settings
     assert "workspace = azure\nsubscription_id = 11111111-2222-3333-4444-555555555555\n" in settings
     check_code(python, project, "exported", "tests")
-    # Its tests are those of this repository.
-    collected = run_tests(python, project, "--collect-only")
+    # The Testing view of VS Code finds its tests, which are those of this repository.
+    editor = json.loads((project / ".vscode" / "settings.json").read_text())
+    assert editor["python.testing.pytestEnabled"] is True
+    before = visible_to_git(project)
+    collected = run_tests(python, project, "--collect-only", *editor["python.testing.pytestArgs"])
+    assert visible_to_git(project) == before
     for path in (ROOT / "tests" / "exported").glob("test_*.py"):
         assert f"tests/exported/{path.name}::" in collected
         assert (project / "tests" / "exported" / path.name).read_bytes() == path.read_bytes()
@@ -137,7 +156,7 @@ def test_the_example_is_valid_and_has_the_tests_of_this_repository(python, proje
         module = Path("exported", name, "main.py")
         assert (project / module).read_bytes() == (ROOT / module).read_bytes()
     for pipeline in (project / ".ado").glob("*.yml"):
-        done = python.run("pipelines_local", "validate", pipeline, cwd=project, imports="first")
+        done = python.run("pipelines_local", "validate", pipeline, cwd=project)
         assert done.returncode == 0, done.stdout
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from preloaded_python import MODELS
 
 pytestmark = pytest.mark.functional
 ROOT = Path(__file__).parents[3]
@@ -29,6 +30,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def kernel(python, tmp_path_factory) -> dict[str, str]:
     """The variables that select a kernel with its imports done."""
+    python.load(MODELS)
     return python.write_kernel(tmp_path_factory.mktemp("kernel"))
 
 
@@ -46,7 +48,6 @@ def execute(python, kernel, folder) -> Callable[..., tuple[int, dict]]:
             *(f"{name}.ipynb", "out.ipynb"),
             cwd=folder,
             env=environment | kernel,
-            imports="first",
         )
         return done.returncode, json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))
 
