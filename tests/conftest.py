@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nbrelease.runbook.slow_imports import import_nbformat
+
 # The slowest modules run first, so that no worker runs them after the others have finished.
 FIRST = ("test_story.py", "test_prod.py")
 ORIGINAL = dict(os.environ)
@@ -21,6 +23,7 @@ USES_A_WORKSPACE = Path(__file__).parent / "functional" / "azureml_local"
 
 # Imports create many objects and little garbage.
 gc.disable()
+import_nbformat()
 
 
 @pytest.fixture(scope="module", autouse=True)
