@@ -59,13 +59,23 @@ class PreloadedPython:
     """Runs ``python -m MODULE``, as a fork of a preloaded process where the system supports it."""
 
     def __init__(self, folder: Path) -> None:
-        """Start the preloaded process with :data:`JUPYTER`; its log is in ``folder``."""
-        self._preloaded = preload.start(JUPYTER, log=folder / "preloaded.log")
+        """The preloaded process starts when it is first used; its log is in ``folder``."""
+        self._folder = folder
+        self._started: preload.Preloaded | None = None
+
+    @property
+    def _address(self) -> Path | None:
+        """The preloaded process with :data:`JUPYTER`."""
+        # Not before: a fixture of the session is made before that of the module, which resets the
+        # environment variables.
+        if self._started is None:
+            self._started = preload.start(JUPYTER, log=self._folder / "preloaded.log")
+        return self._started.address if self._started is not None else None
 
     def load(self, modules: Sequence[str]) -> None:
         """Import more modules, for later processes."""
-        if self._preloaded is not None:
-            preload.import_next(self._preloaded.address, modules, {})
+        if self._address is not None:
+            preload.import_next(self._address, modules, {})
 
     def run(
         self, *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None
@@ -85,10 +95,10 @@ class PreloadedPython:
     ) -> preload.Process | child_processes.Process:
         """Start a module; it leads its process group and cannot outlive this process."""
         argv = [sys.executable, "-m", *map(os.fspath, words)]
-        if self._preloaded is not None:
+        if self._address is not None:
             with contextlib.suppress(preload.Refused):
                 return preload.popen(
-                    self._preloaded.address, argv, cwd=cwd, env=env, stdout=output.fileno(),
+                    self._address, argv, cwd=cwd, env=env, stdout=output.fileno(),
                     stderr=output.fileno(), timeout=SECONDS, imports="all",
                 )  # fmt: skip
         return child_processes.spawn(
@@ -97,9 +107,9 @@ class PreloadedPython:
 
     def write_kernel(self, folder: Path) -> dict[str, str]:
         """Write a kernel ``python3`` that is a fork; returns the variables that select it."""
-        if self._preloaded is None:
+        if self._address is None:
             return {}
-        command = [sys.executable, "-c", FORK, str(self._preloaded.address)]
+        command = [sys.executable, "-c", FORK, str(self._address)]
         spec = {
             "argv": [*command, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": "Python 3",
@@ -112,5 +122,5 @@ class PreloadedPython:
 
     def stop(self) -> None:
         """End the preloaded process."""
-        if self._preloaded is not None:
-            self._preloaded.stop()
+        if self._started is not None:
+            self._started.stop()

@@ -13,20 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import nbrelease
 
 from nbrelease.new import EDITOR, SCORING
 
 pytestmark = pytest.mark.functional
 KIND = ("--example", "diabetes")
 ENDPOINT = "runbooks/assets/online_endpoint.yml"
-
-
-def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbrelease", *words],
-        cwd=project, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
-        check=False,
-    )  # fmt: skip
 
 
 def git(project: Path, *words: str) -> str:
