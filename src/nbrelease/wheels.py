@@ -26,7 +26,7 @@ for folder in sys.argv[2:]:
     os.chdir(folder)
     build_wheel(sys.argv[1])
 """
-"""Builds wheels with the build backend of pyproject.toml. pip starts two processes for each wheel."""
+"""Builds wheels with their build backend. pip would start two processes for each."""
 
 
 def names() -> list[str]:
