@@ -56,7 +56,10 @@ except preload.Refused:
 
 
 class PreloadedPython:
-    """Runs ``python -m MODULE``, as a fork of a preloaded process where the system supports it."""
+    """Runs ``python -m MODULE`` and ``python SCRIPT.py``.
+
+    As a fork of a preloaded process, where the system supports it.
+    """
 
     def __init__(self, folder: Path) -> None:
         """The preloaded process starts when it is first used; its log is in ``folder``."""
@@ -80,7 +83,7 @@ class PreloadedPython:
     def run(
         self, *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a module with arguments in a folder; its output includes its errors."""
+        """Run a module or script with arguments in a folder; its output includes its errors."""
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             process = self.start(*words, cwd=cwd, output=output, env=env)
             try:
@@ -93,8 +96,9 @@ class PreloadedPython:
     def start(
         self, *words: str | Path, cwd: Path, output: IO[str], env: Mapping[str, str] | None = None
     ) -> preload.Process | child_processes.Process:
-        """Start a module; it leads its process group and cannot outlive this process."""
-        argv = [sys.executable, "-m", *map(os.fspath, words)]
+        """Start it; it leads its process group and cannot outlive this process."""
+        option = [] if os.fspath(words[0]).endswith(".py") else ["-m"]
+        argv = [sys.executable, *option, *map(os.fspath, words)]
         if self._address is not None:
             with contextlib.suppress(preload.Refused):
                 return preload.popen(

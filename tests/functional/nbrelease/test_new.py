@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from command import nbrelease
 from preloaded_python import PROJECT, PreloadedPython
 
 from nbrelease.new import TASKS
@@ -21,13 +22,6 @@ AZURE = [
     *("--subscription", "11111111-2222-3333-4444-555555555555"),
     *("--resource-group", "g", "--workspace", "w"),
 ]
-
-
-def nbrelease(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbrelease", *words],
-        cwd=cwd, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
 
 
 def check_code(python: PreloadedPython, project: Path, *linted: str) -> None:
@@ -66,7 +60,7 @@ def python(python) -> PreloadedPython:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("new") / "Churn Model"
-    done = nbrelease("new", str(folder), "--example", "diabetes", *AZURE)
+    done = nbrelease(folder.parent, "new", str(folder), "--example", "diabetes", *AZURE)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -75,7 +69,7 @@ def project(tmp_path_factory) -> Path:
 def starter(request, tmp_path_factory) -> tuple[str, Path]:
     """A project for each task, with the task."""
     folder = tmp_path_factory.mktemp("task") / "bike-rentals"
-    done = nbrelease("new", str(folder), "--task", request.param)
+    done = nbrelease(folder.parent, "new", str(folder), "--task", request.param)
     assert done.returncode == 0, done.stderr
     return request.param, folder
 
@@ -117,7 +111,7 @@ def test_the_code_of_a_starter_is_exported_tested_and_clean(python, starter):
     assert " passed" in run_tests(python, project)
 
 
-def test_the_sample_of_a_starter_is_what_its_script_writes(starter):
+def test_the_sample_of_a_starter_is_what_its_script_writes(python, starter):
     _, project = starter
     samples = {
         path for path in (project / "data").rglob("*") if path.suffix in (".csv", ".parquet")
@@ -126,13 +120,14 @@ def test_the_sample_of_a_starter_is_what_its_script_writes(starter):
     assert samples
     for path in samples:
         path.unlink()
-    subprocess.run([sys.executable, "data/make_sample.py"], cwd=project, check=True)
+    done = python.run("data/make_sample.py", cwd=project)
+    assert done.returncode == 0, done.stdout
     assert {path for path in samples if path.is_file()} == samples
     assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_list_has_a_line_for_each_task_and_example():
-    done = nbrelease("new", "--list")
+    done = nbrelease(ROOT, "new", "--list")
     assert done.returncode == 0
     lines = [line.split()[:2] for line in done.stdout.splitlines()]
     assert lines == [["--task", task] for task in TASKS] + [["--example", "diabetes"]]
@@ -202,7 +197,7 @@ def test_the_make_targets_of_the_pipelines_are_there(project):
     ],
 )
 def test_a_wrong_option_writes_nothing(tmp_path, words, place):
-    done = nbrelease("new", str(tmp_path / "project"), *words)
+    done = nbrelease(tmp_path, "new", str(tmp_path / "project"), *words)
     assert done.returncode == 2
     assert place in done.stderr
     assert not (tmp_path / "project").exists()
@@ -210,7 +205,7 @@ def test_a_wrong_option_writes_nothing(tmp_path, words, place):
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
-    done = nbrelease("new", str(tmp_path), "--name", "churn")
+    done = nbrelease(tmp_path, "new", str(tmp_path), "--name", "churn")
     assert done.returncode == 2
     assert str(tmp_path) in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
