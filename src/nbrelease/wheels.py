@@ -19,6 +19,14 @@ DISTRIBUTIONS = ("child-processes", "azureml-local", "pipelines-local", "nbrelea
 DATA_FOLDERS = ("etc", "share")
 """Folders of an environment with data files of packages."""
 NOT_PACKED = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
+BUILD = """\
+import os, sys
+from hatchling.build import build_wheel
+for folder in sys.argv[2:]:
+    os.chdir(folder)
+    build_wheel(sys.argv[1])
+"""
+"""Builds wheels with their build backend. pip would start two processes for each."""
 
 
 def names() -> list[str]:
@@ -47,11 +55,7 @@ def _build_from_checkout(checkout: Path) -> dict[str, bytes]:
     folders = [checkout / "packages" / name for name in DISTRIBUTIONS[:-1]]
     with tempfile.TemporaryDirectory() as target:
         process = subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
-                *("--no-deps", "--no-build-isolation", "--wheel-dir", target),
-                *map(str, [*folders, checkout]),
-            ],
+            [sys.executable, "-P", "-c", BUILD, target, *map(str, [*folders, checkout])],
             capture_output=True,
             text=True,
             check=False,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from preloaded_python import PreloadedPython
 
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
 AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
@@ -47,3 +50,11 @@ def project(tmp_path, monkeypatch) -> Project:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory) -> Iterator[PreloadedPython]:
+    """The preloaded process of all modules; it starts when the first one needs it."""
+    preloaded = PreloadedPython(tmp_path_factory.mktemp("preloaded"))
+    yield preloaded
+    preloaded.stop()

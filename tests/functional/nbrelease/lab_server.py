@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from preloaded_python import PreloadedPython
 
 import child_processes
+from child_processes import preload
 
 TOKEN = "token-of-a-test"
 NO_UPDATES = "jupyterlab.NeverCheckForUpdate"
@@ -34,13 +36,16 @@ class LabServer:
 
 
 @contextlib.contextmanager
-def open_server(root: Path, state: Path, program: str = "server") -> Iterator[LabServer]:
+def open_server(
+    root: Path, state: Path, program: str = "server", python: PreloadedPython | None = None
+) -> Iterator[LabServer]:
     """Start ``jupyter server`` or ``jupyter lab`` under a base path and stop it at the end.
 
     Args:
         root: the folder that the server shows.
         state: a folder for its log and its own files.
         program: the command of jupyter.
+        python: starts it as a fork.
     """
     state.mkdir(parents=True, exist_ok=True)
     log = state / "log"
@@ -49,29 +54,35 @@ def open_server(root: Path, state: Path, program: str = "server") -> Iterator[La
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     folders = {f"JUPYTER_{name}_DIR": str(state / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [
-        *(sys.executable, "-m", "jupyter", program, "--no-browser", "--allow-root"),
+    options = [
+        *("--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}"),
         *("--ServerApp.base_url=/user/ada", f"--ServerApp.root_dir={root}"),
     ]
     if program == "lab":
-        command += [f"--LabApp.check_for_updates_class={NO_UPDATES}"]
-        command += ["--LabApp.expose_app_in_browser=True"]
-    with log.open("wb") as output:
-        process = child_processes.spawn(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **folders, "JUPYTERLAB_SETTINGS_DIR": str(state / "settings")},
-        )
+        options += [f"--LabApp.check_for_updates_class={NO_UPDATES}"]
+        options += ["--LabApp.expose_app_in_browser=True"]
+    env = {**os.environ, **folders, "JUPYTERLAB_SETTINGS_DIR": str(state / "settings")}
+    process: child_processes.Process | preload.Process
+    with log.open("w", encoding="utf-8") as output:
+        if python is not None:
+            module = {"server": "jupyter_server", "lab": "jupyterlab"}[program]
+            process = python.start(module, *options, cwd=Path.cwd(), output=output, env=env)
+        else:
+            process = child_processes.spawn(
+                [sys.executable, "-m", "jupyter", program, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=env,
+            )
     try:
         yield LabServer(_address(process, state, log), root, log)
     finally:
         child_processes.end_group(process, grace=10)
 
 
-def _address(process: subprocess.Popen, state: Path, log: Path) -> str:
+def _address(process: child_processes.Process | preload.Process, state: Path, log: Path) -> str:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()

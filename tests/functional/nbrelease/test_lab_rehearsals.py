@@ -39,8 +39,9 @@ def root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(root):
-    with open_server(root, root.parent / "state") as server, server.client() as client:
+def client(python, root):
+    state = root.parent / "state"
+    with open_server(root, state, python=python) as server, server.client() as client:
         yield client
 
 

@@ -14,12 +14,12 @@ MIRROR = Path(__file__).parents[2] / "unit/nbrelease/export/mirror/inputs"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(python, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     root = folder / "root"
     (root / "project" / "notebooks").mkdir(parents=True)
     (root / "project" / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
-    with open_server(root, folder / "state") as started:
+    with open_server(root, folder / "state", python=python) as started:
         yield started
 
 

@@ -11,22 +11,23 @@ from pathlib import Path
 
 import pytest
 from lab_server import open_server
+from preloaded_python import PreloadedPython
 
 pytestmark = pytest.mark.functional
 ROOT = Path(__file__).parents[3]
 MIRROR = ROOT / "tests/unit/nbrelease/export/mirror/inputs"
 
 
-def convert(notebook: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "nbrelease", notebook, "--output-dir", folder],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+def convert(
+    python: PreloadedPython, notebook: Path, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    words = ("nbconvert", "--to", "nbrelease", notebook, "--output-dir", folder)
+    return python.run(*words, cwd=folder)
 
 
-def test_nbconvert_finds_the_exporter_by_name(tmp_path):
-    done = convert(MIRROR / "whole.ipynb", tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_nbconvert_finds_the_exporter_by_name(python, tmp_path):
+    done = convert(python, MIRROR / "whole.ipynb", tmp_path)
+    assert done.returncode == 0, done.stdout
     tree = ast.parse((tmp_path / "whole.py").read_text("utf-8"))
     assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)] == [
         "double",
@@ -35,7 +36,7 @@ def test_nbconvert_finds_the_exporter_by_name(tmp_path):
     ]
 
 
-def test_in_a_project_the_module_is_the_exported_one(tmp_path):
+def test_in_a_project_the_module_is_the_exported_one(python, tmp_path):
     notebooks = tmp_path / "project" / "notebooks"
     notebooks.mkdir(parents=True)
     (tmp_path / "project/settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
@@ -46,18 +47,18 @@ def test_in_a_project_the_module_is_the_exported_one(tmp_path):
     (notebooks / "whole.ipynb").write_text(json.dumps(content), encoding="utf-8")
     export = [sys.executable, "-m", "nbrelease", "export"]
     subprocess.run(export, cwd=tmp_path / "project", check=True, capture_output=True)
-    done = convert(notebooks / "whole.ipynb", tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = convert(python, notebooks / "whole.ipynb", tmp_path)
+    assert done.returncode == 0, done.stdout
     written = tmp_path / "project/exported/whole/main.py"
     assert (tmp_path / "whole.py").read_bytes() == written.read_bytes()
 
 
-def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path, tmp_path_factory):
+def test_jupyterlab_lists_it_and_downloads_the_module(python, tmp_path, tmp_path_factory):
     """The requests of JupyterLab's menu "Save and Export Notebook As"."""
     shutil.copy(MIRROR / "whole.ipynb", tmp_path)
     shutil.copy(MIRROR / "hidden-state.ipynb", tmp_path)
     state = tmp_path_factory.mktemp("state") / "server"
-    with open_server(tmp_path, state) as server, server.client() as client:
+    with open_server(tmp_path, state, python=python) as server, server.client() as client:
         formats = client.get("api/nbconvert").json()
         assert formats["nbrelease"] == {"output_mimetype": "text/x-python"}
         page = client.get("nbconvert/nbrelease/whole.ipynb", params={"download": "true"})
@@ -68,8 +69,8 @@ def test_jupyterlab_lists_it_and_downloads_the_module(tmp_path, tmp_path_factory
         assert "NBR304" in page.text
 
 
-def test_errors_are_printed_and_nothing_is_written(tmp_path):
-    done = convert(MIRROR / "hidden-state.ipynb", tmp_path)
+def test_errors_are_printed_and_nothing_is_written(python, tmp_path):
+    done = convert(python, MIRROR / "hidden-state.ipynb", tmp_path)
     assert done.returncode == 1
-    assert "hidden-state.ipynb:go:1:14: error NBR304" in done.stderr
+    assert "hidden-state.ipynb:go:1:14: error NBR304" in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from preloaded_python import MODELS
 
 pytestmark = pytest.mark.functional
 ROOT = Path(__file__).parents[3]
@@ -27,14 +27,31 @@ def folder(tmp_path) -> Path:
     return tmp_path / "notebooks"
 
 
-def execute(folder: Path, name: str, **parameters: str) -> tuple[int, dict]:
-    words = [word for pair in parameters.items() for word in ("-p", *pair)]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", "--no-progress-bar", "-k", "python3", *words, f"{name}.ipynb", "out.ipynb"],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=180,
-    )  # fmt: skip
-    return done.returncode, json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def kernel(python, tmp_path_factory) -> dict[str, str]:
+    """The variables that select a kernel with its imports done."""
+    python.load(MODELS)
+    return python.write_kernel(tmp_path_factory.mktemp("kernel"))
+
+
+@pytest.fixture
+def execute(python, kernel, folder) -> Callable[..., tuple[int, dict]]:
+    """Executes a notebook of the folder with parameters."""
+
+    def run(name: str, **parameters: str) -> tuple[int, dict]:
+        words = [word for pair in parameters.items() for word in ("-p", *pair)]
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")
+        }
+        done = python.run(
+            *("papermill", "--no-progress-bar", "-k", "python3", *words),
+            *(f"{name}.ipynb", "out.ipynb"),
+            cwd=folder,
+            env=environment | kernel,
+        )
+        return done.returncode, json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))
+
+    return run
 
 
 def pictures(notebook: dict) -> set[str]:
@@ -51,8 +68,8 @@ def metrics(folder: Path) -> dict[str, float]:
         return dict(database.execute("select key, value from metrics").fetchall())
 
 
-def test_train_and_score(folder):
-    code, notebook = execute(folder, "train", estimator="pipeline")
+def test_train_and_score(execute, folder):
+    code, notebook = execute("train", estimator="pipeline")
     assert code == 0
     assert pictures(notebook) == {"show", "show-confusion", "show-calibration"}
     actual = metrics(folder)
@@ -60,14 +77,14 @@ def test_train_and_score(folder):
     assert 0.7 < actual["roc_auc"] < 1
     assert 0.7 < actual["accuracy"] < 1
     [model] = folder.rglob("MLmodel")
-    code, notebook = execute(folder, "score", model_folder=str(model.parent))
+    code, notebook = execute("score", model_folder=str(model.parent))
     assert code == 0
     [shown] = [cell for cell in notebook["cells"] if cell["id"] == "try-it"]
     assert "Pregnancies" in json.dumps(shown["outputs"])
 
 
-def test_explore(folder):
-    code, notebook = execute(folder, "explore")
+def test_explore(execute, folder):
+    code, notebook = execute("explore")
     assert code == 0
     drawn = {"missing-picture", "balance", "distributions", "correlations", "first-roc"}
     assert pictures(notebook) == drawn
@@ -75,9 +92,9 @@ def test_explore(folder):
     assert not list(folder.rglob("MLmodel"))
 
 
-def test_a_file_without_a_column_is_said_in_one_line(folder):
+def test_a_file_without_a_column_is_said_in_one_line(execute, folder):
     (folder / "short.csv").write_text("Age,Diabetic\n50,1\n", encoding="utf-8")
-    code, notebook = execute(folder, "train", input_data="short.csv")
+    code, notebook = execute("train", input_data="short.csv")
     assert code == 1
     [error] = [
         output for cell in notebook["cells"] for output in cell.get("outputs", []) if output["output_type"] == "error"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import nbrelease
 
 pytestmark = pytest.mark.functional
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
@@ -17,13 +16,6 @@ SAVE = """
 def save(model):
     mlflow.sklearn.save_model(model, "model", pip_requirements=[{requirements}])
 """
-
-
-def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbrelease", *words],
-        cwd=project, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
 
 
 def write_environment(path: Path, packages: list[str]) -> None:

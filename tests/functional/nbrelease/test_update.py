@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import functools
 import json
 import shutil
 import subprocess
@@ -12,20 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import nbrelease
 
 from nbrelease.new import EDITOR, SCORING
 
 pytestmark = pytest.mark.functional
 KIND = ("--example", "diabetes")
 ENDPOINT = "runbooks/assets/online_endpoint.yml"
-
-
-def nbrelease(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nbrelease", *words],
-        cwd=project, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
-        check=False,
-    )  # fmt: skip
 
 
 def git(project: Path, *words: str) -> str:
@@ -58,30 +52,56 @@ def current(tmp_path_factory) -> Path:
     return project
 
 
-@pytest.fixture
-def older(current, tmp_path) -> Callable[[Callable[[Path], None]], Path]:
-    """Makes the project as a version with an older template would have written it."""
+@pytest.fixture(scope="module")
+def installed(current, tmp_path_factory) -> Path:
+    """The installed version's files out of its wheel, with their bytecode."""
+    site = tmp_path_factory.mktemp("installed") / "site"
+    [wheel] = (current / "wheels").glob("nbrelease-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    write_as(site, site.parent / "bike-rentals")
+    return site
 
+
+def write_as(site: Path, project: Path) -> None:
+    """Write the project with the nbrelease in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nbrelease", "new", project, *KIND],
+        env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, cwd=site,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def olders(installed, tmp_path_factory) -> Callable[[Callable[[Path], None]], Path]:
+    """Writes the project as a version with an older template would have; once for each template."""
+
+    @functools.cache
     def make(edit: Callable[[Path], None]) -> Path:
-        project, site = tmp_path / "bike-rentals", tmp_path / "site"
-        [wheel] = (current / "wheels").glob("nbrelease-*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(site)
+        folder = tmp_path_factory.mktemp("older")
+        project, site = folder / "bike-rentals", folder / "site"
+        shutil.copytree(installed, site)
         edit(site / "nbrelease" / "template")
         [record] = site.glob("nbrelease-*.dist-info/RECORD")
         listed = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
         record.write_text("".join(f"{path.as_posix()},,\n" for path in listed))
-        done = subprocess.run(
-            [sys.executable, "-m", "nbrelease", "new", project, *KIND],
-            env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, cwd=site,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        write_as(site, project)
         git(project, "init", "-q", "-b", "main")
         commit(project)
         return project
 
     return make
+
+
+@pytest.fixture
+def older(olders, tmp_path) -> Callable[[Callable[[Path], None]], Path]:
+    """Copies a project of a version with an older template."""
+
+    def copy(edit: Callable[[Path], None]) -> Path:
+        return shutil.copytree(olders(edit), tmp_path / "bike-rentals")
+
+    return copy
 
 
 def age(template: Path) -> None:

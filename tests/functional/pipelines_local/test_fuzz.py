@@ -26,7 +26,7 @@ from pipelines_local.load import load_pipeline
 
 pytestmark = pytest.mark.functional
 
-COUNT = int(os.environ.get("PIPELINES_LOCAL_MUTATIONS", "600"))
+COUNT = int(os.environ.get("PIPELINES_LOCAL_MUTATIONS", "300"))
 RUN_EVERY = 10
 SECONDS = 90
 

@@ -18,25 +18,25 @@ def log(result: RunResult) -> list[str]:
 
 
 def test_python_and_pip_are_those_of_the_run(run: Any) -> None:
-    result = run(
-        f"steps:\n- checkout: none\n- bash: {WHERE}; python3 -c 'import sys; print(sys.prefix)'\n"
-        "- bash: pip --version | cut -d' ' -f4; python -m pip --version | cut -d' ' -f4\n"
-        "- bash: echo /$PIP_REQUIRE_VIRTUALENV/$VIRTUAL_ENV\n"
-    )
-    prefix = str(result.folder / "python" / "venv")
-    *paths, settings = log(result)
-    assert len(paths) == 4
-    assert all(path.startswith(prefix) for path in paths)
-    assert settings == "/true/"
-
-
-def test_a_program_that_pip_installs_is_found_by_the_next_step(run: Any) -> None:
+    """What pip installs is found by the next step."""
     package = {
         "pkg/pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'b'\nbackend-path = ['.']\n",
         "pkg/b.py": "import zipfile\ndef build_wheel(folder, *_):\n    name = 'x_pkg-1-py3-none-any.whl'\n    with zipfile.ZipFile(f'{folder}/{name}', 'w') as z:\n        z.writestr('x_pkg.py', 'def main(): print(\"/installed\")')\n        z.writestr('x_pkg-1.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: x-pkg\\nVersion: 1\\n')\n        z.writestr('x_pkg-1.dist-info/WHEEL', 'Wheel-Version: 1.0\\nGenerator: b\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n        z.writestr('x_pkg-1.dist-info/entry_points.txt', '[console_scripts]\\nx-pkg = x_pkg:main\\n')\n        z.writestr('x_pkg-1.dist-info/RECORD', '')\n    return name\n",
     }
-    result = run("steps:\n- bash: pip install -q --no-index ./pkg\n- bash: x-pkg\n", package)
-    assert log(result) == ["/installed"], result.stages[0].jobs[0].log
+    result = run(
+        f"steps:\n- bash: {WHERE}; python3 -c 'import sys; print(sys.prefix)'\n"
+        "- bash: pip --version | cut -d' ' -f4; python -m pip --version | cut -d' ' -f4\n"
+        "- bash: echo /$PIP_REQUIRE_VIRTUALENV/$VIRTUAL_ENV\n"
+        "- bash: pip install -q --no-index ./pkg\n"
+        "- bash: x-pkg\n",
+        package,
+    )
+    prefix = str(result.folder / "python" / "venv")
+    *paths, settings, installed = log(result)
+    assert len(paths) == 4
+    assert all(path.startswith(prefix) for path in paths)
+    assert settings == "/true/"
+    assert installed == "/installed", result.stages[0].jobs[0].log
 
 
 def test_use_python_version_has_an_environment_too(run: Any) -> None:

@@ -102,7 +102,7 @@ def answer(server, body):
 
 @pytest.mark.parametrize("name", MODELS)
 @settings(
-    max_examples=150, deadline=None, derandomize=True,
+    max_examples=60, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(data=st.data())

@@ -184,7 +184,7 @@ def test_help_shows_groups_and_defaults(project):
 
 def test_exported_tests_run(project):
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", project,
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "--rootdir", project,
          "tests/test_whole.py", "tests/test_tests_of_pytest.py", "tests/test_tests_with_names.py", "tests/test_untested.py"],
         cwd=project, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

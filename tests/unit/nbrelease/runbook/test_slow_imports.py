@@ -26,7 +26,6 @@ print(json.dumps([before, [checker.conforms(text, name) for name, text in values
         ("from nbrelease.runbook.slow_imports import import_papermill; import_papermill()", False),
         ("import jsonschema; from nbrelease.runbook.slow_imports import import_nbformat as i; i()",
          True),
-        ("", True),
     ],
 )  # fmt: skip
 def test_formats(first: str, early: bool) -> None:

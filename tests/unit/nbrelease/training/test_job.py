@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from nbrelease.training.job import importance
 from nbrelease.training.job.__main__ import main
 from nbrelease.training.job.settings import Settings
-from nbrelease.training.job_code import write_job_code
+from nbrelease.training.job_code import PACKAGE, write_job_code
 
 CLASSIFIER = """
 import tempfile
@@ -306,22 +305,23 @@ def test_what_the_notebook_has_to_change(start_job, data, change, settings, word
     assert all(word in message for word in words), message
 
 
-def test_the_command_of_the_job(tmp_path, data, tracking) -> None:
+def test_the_command_of_the_job(tmp_path, data, tracking, monkeypatch) -> None:
+    """``python -m nbrelease_job`` in the code folder; the tests of releases start it as a process."""
     exported = tmp_path / "exported"
     exported.mkdir()
     (exported / "main.py").write_text(CLASSIFIER, encoding="utf-8")
     code = write_job_code(Settings("binary", "y", metric="accuracy"), exported)
-    command = [sys.executable, "-m", "nbrelease_job", "train", "--", "--input_data", data]
-    done = subprocess.run(
-        command,
-        cwd=code,
-        env={**os.environ, "MLFLOW_TRACKING_URI": tracking, "MLFLOW_EXPERIMENT_ID": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "1")
+    monkeypatch.chdir(code)
+    monkeypatch.syspath_prepend(str(code))
+    monkeypatch.setattr(sys, "argv", ["", "train", "--", "--input_data", data])
+    before = set(sys.modules)
+    try:
+        runpy.run_module(PACKAGE, run_name="__main__", alter_sys=True)
+    finally:
+        for name in {*sys.modules} - before:
+            if name.partition(".")[0] in (PACKAGE, "main"):
+                del sys.modules[name]
     runs = mlflow.search_runs(experiment_ids=["1"], output_format="list")
     folder = mlflow.artifacts.download_artifacts(
         run_id=runs[0].info.run_id, artifact_path="evaluation", dst_path=str(tmp_path / "a")
