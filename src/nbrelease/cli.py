@@ -7,8 +7,10 @@ when it is called: the imports of some commands take seconds.
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 import click
@@ -49,6 +51,15 @@ def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Repeat an interrupt that Python ignores: one in a destructor or in a callback of imports."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        # Not at once: that would be in this hook, where Python ignores it too.
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    else:
+        sys.__unraisablehook__(ignored)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -59,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         The exit code; see :class:`nbrelease.errors.ExitCode`.
     """
     signal.signal(signal.SIGTERM, _raise_interrupt)  # clean up as on Ctrl-C
+    sys.unraisablehook = _interrupt_again
     try:
         result = group.main(args=argv, prog_name="nbrelease", standalone_mode=False)
     except NbreleaseError as error:
