@@ -103,12 +103,11 @@ def check_rejection(project: Path, model: str) -> None:
     assert states["register"] == "not run"
 
 
-def test_a_regression_passes_dev_and_one_that_is_too_bad_does_not(tmp_path):
+def test_a_regression_passes_dev(tmp_path):
     project = overlays.create(tmp_path / "bike-rentals", "bike-rentals", "regression")
     done = rehearse(project)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     check_release(project, "dev", "bike-rentals")
-    check_rejection(project, "bike-rentals")
     assert not left_behind(project)
 
 

@@ -68,6 +68,29 @@ def test_training_data_of_the_web(prod, web):
     assert (values["data_name"], values["data_rows"]) == ("diabetes", 1500)
 
 
+def test_a_model_that_does_not_meet_the_release_criteria_is_not_registered(prod):
+    criteria = prod.root / "runbooks" / "criteria.yml"
+    original = criteria.read_text()
+    stricter = original.replace("accuracy, at_least: 0.70", "accuracy, at_least: 0.9999")
+    assert stricter != original
+    line = ["01_prepare", "02_train", "03_register"]
+    try:
+        criteria.write_text(stricter)
+        done = nbrelease(prod.root, "run", *line, "--env", "dev")
+    finally:
+        criteria.write_text(original)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "cell test-gate" in done.stderr
+    built = nbrelease(prod.root, "evidence", "build", "--env", "dev", ran_in(prod.root, done).name)
+    assert built.returncode == 0, built.stderr
+    record = read_record(ran_in(prod.root, done))
+    assert record["verdict"] == "failed"
+    last = record["runbooks"][-1]
+    assert last["name"] == "03_register"
+    states = {cell["id"]: cell["state"] for cell in last["cells"]}
+    assert (states["test-gate"], states["register"]) == ("failed", "not run")
+
+
 LEFT = """
 import json
 from azure.ai.ml import MLClient
