@@ -52,11 +52,11 @@ tests: tests-setup
 # their end.
 workspace-tests: tests-setup
 	@mkdir -p test-results; log=test-results/workspace-tests.log; code=0; \
-	{ $(call run_tests,-n 2 -o cache_dir=.pytest_cache/workspace-tests -m "not drill" tests/functional/azureml_local); } >"$$log" 2>&1 || code=$$?; \
+	{ $(call run_tests,-o cache_dir=.pytest_cache/workspace-tests -m "not drill" tests/functional/azureml_local); } >"$$log" 2>&1 || code=$$?; \
 	cat "$$log"; exit $$code
 
 drills: tests-setup ## the long tests: faults in a rollout, a server killed and under load, editors
-	@$(PYTEST) -n 3 -m drill tests/e2e tests/functional/nbrelease
+	@$(PYTEST) -n 3 -m drill tests/e2e tests/browser tests/functional/nbrelease
 	@$(PYTEST) -n 3 -m drill tests/functional/azureml_local
 
 conformance: tests-setup ## Microsoft's tests of azure-ai-ml against a local workspace, 20 minutes: make conformance [FOLDER=component], or its examples: EXAMPLES=checkout

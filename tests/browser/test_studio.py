@@ -50,6 +50,11 @@ PAGES = {
     "schedules": "schedules",
     "error": "jobs/missing",
 }
+# Their parts are on other pages too.
+SIMILAR = (
+    "filtered", "no-match", "batch", "data", "data-list", "data-folder", "data-mltable",
+    "data-broken", "components", "pipeline-component", "schedules",
+)  # fmt: skip
 # These have all styles of the pages.
 WITH_CONTRAST = ("jobs", "job", "pipeline", "endpoint-script", "data-table", "compute", "error")
 
@@ -300,7 +305,10 @@ def test_the_job_page_links_to_mlflow(tab):
     assert foreign == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.drill] * (name in SIMILAR)) for name in PAGES],
+)
 def test_layout_and_accessibility(logged_in, studio, screenshots, name):
     tab = Tab(logged_in)
     address = f"{studio.base}/{PAGES[name].format(**vars(studio))}"
