@@ -26,6 +26,7 @@ def command(**_):
     Interrupted()
     time.sleep(60)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 cli.group.main = command
 sys.exit(cli.main())
 """
