@@ -237,10 +237,10 @@ def test_a_program_may_differ_in_variables_that_it_does_not_use(
     preloaded: preload.Preloaded, folder: Path
 ) -> None:
     argv = [sys.executable, "-m", "probe", "0"]
-    env = {**os.environ, "PYTHONPATH": str(folder), "AZURE_OTHER": "1", "OMP_NUM_THREADS": "7"}
+    env = {**os.environ, "PYTHONPATH": str(folder), "AZURE_OTHER": "1"}
+    other = {**env, "OMP_NUM_THREADS": "7"}
     with pytest.raises(preload.Refused, match=r": other values of OMP_NUM_THREADS$"):
-        preload.popen(preloaded.address, argv, env=env, unused_variables=["AZURE_"])
-    del env["OMP_NUM_THREADS"]
+        preload.popen(preloaded.address, argv, env=other, unused_variables=["AZURE_"])
     with (folder / "out").open("w") as file:
         process = preload.popen(
             preloaded.address, argv, env=env, cwd=folder, stdout=file.fileno(),
