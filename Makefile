@@ -35,7 +35,7 @@ rehearse: setup ## rehearse the dev release here: make rehearse [ENV=dev] [TRAIN
 		$(ARGS)
 
 # Files go to the workers in the order of tests/conftest.py. A make that a test runs gets no flags of this one.
-# Threads of libraries would wait for each other on processors that are busy with other tests.
+# One thread for each library: several would wait for each other on busy processors.
 PYTEST := env -u MAKEFLAGS -u MFLAGS OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -p no:nbval --dist loadfile --no-loadscope-reorder --durations=10 $(TEST_OPTIONS)
 # $(call run_tests,OPTIONS): with RERUN=1, failed tests run a second time, in new processes: a process
 # has one workspace, and what the first run left in it could fail the second.

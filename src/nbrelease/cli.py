@@ -52,7 +52,7 @@ def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
-    """Repeat an interrupt that Python ignores: one in a destructor or in a callback of imports."""
+    """Send an interrupt again that Python ignored in a destructor or in a callback of an import."""
     if isinstance(ignored.exc_value, KeyboardInterrupt):
         # Not at once: that would be in this hook, where Python ignores it too.
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()

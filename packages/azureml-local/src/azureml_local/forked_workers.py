@@ -42,7 +42,7 @@ that these imports do not bring.
 PACKAGES = ("mlflow", "sklearn")
 """What the code of a job imports that starts as a fork."""
 TRACKING_MODULES = ("mlflow.server", "mlflow.store.tracking.sqlalchemy_store")
-"""What an MLflow server needs besides; each workspace has one."""
+"""What an MLflow server imports in addition. Each workspace has an MLflow server."""
 SCORING_MODULES = (
     "azureml_local.online.scorer",
     "azureml_local.online.nocode",
@@ -118,7 +118,7 @@ class ForkedWorkers:
             env: its environment.
             log: where it writes its errors, and which commands it refuses.
             programs: a folder for programs ``python`` that run as forks.
-            parent: those whose preloaded process forks this one, if it can.
+            parent: the workers whose preloaded process forks this one, where that is possible.
             imports_early: whether it starts before the first process that needs it.
         """
         self.env = dict(env)
@@ -134,7 +134,7 @@ class ForkedWorkers:
     def preload(self) -> Path | None:
         """Start the preloaded process unless it runs; returns its address, None if unsupported.
 
-        With a parent, it waits for the first imports of that.
+        With a parent, wait for the first imports of the parent.
         """
         with self._starting:
             return self._preload()

@@ -65,8 +65,8 @@ def start(
         env: its environment; this process's by default.
         log: the file for its output.
         idle: seconds without forks and requests after which it exits; None: never.
-        parent: the address of another preloaded process. If that can, it forks this one, which
-            has then the first modules of the other one imported; this waits for their import.
+        parent: the address of another preloaded process. Where possible, the new process is a
+            fork of it and has its first modules imported; the call waits for these imports.
 
     Returns:
         The preloaded process. None if a fork after imports is not safe on this system, or if the
