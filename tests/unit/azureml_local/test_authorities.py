@@ -151,4 +151,3 @@ def test_hosts_without_proxy_are_kept(tmp_path, monkeypatch, name, value, expect
     server = Server(tmp_path, 0, tmp_path)
     assert server.environment["NO_PROXY"] == server.environment["no_proxy"] == expected
     server.state.store.close()
-    shutil.rmtree(server.state.sockets)

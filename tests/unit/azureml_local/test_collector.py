@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import threading
 import time
 
@@ -23,7 +22,6 @@ def state(tmp_path):
     state = State(tmp_path, "https://localhost:1")
     yield state
     state.store.close()
-    shutil.rmtree(state.sockets)
 
 
 def test_a_line_that_is_added_during_a_write_is_written(state, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,18 @@ def test_tags_of_an_asset_must_be_an_object(tmp_path):
     with pytest.raises(BadRequest):
         assets.update_container("rows", {"tags": ["a"]})
     assert assets.versions() == []
+
+
+def test_the_folder_of_sockets_of_a_killed_server_is_removed(tmp_path, monkeypatch):
+    data, temporary = tmp_path / "data", tmp_path / "temporary"
+    data.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    assert list(temporary.iterdir()) == []
+    killed = State(data, "https://localhost:1").sockets
+    assert list(temporary.iterdir()) == [killed]
+    state = State(data, "https://localhost:1")
+    new = state.sockets
+    assert list(temporary.iterdir()) == [new] != [killed]
+    state.remove_sockets()
+    assert list(temporary.iterdir()) == []

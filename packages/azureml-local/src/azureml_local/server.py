@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import tempfile
@@ -212,7 +211,7 @@ class Server:
         self._workers.stop()
         self._scoring_workers.stop()
         self.state.store.close()
-        shutil.rmtree(self.state.sockets, ignore_errors=True)
+        self.state.remove_sockets()
 
 
 def operations_table() -> str:
@@ -226,7 +225,6 @@ def operations_table() -> str:
             note = f": {route.note}" if route.note else ""
             lines.append(f"| {route.operation} | `{method} {path}` | {route.support}{note} |")
         server.state.store.close()
-        shutil.rmtree(server.state.sockets)
     return "\n".join(lines)
 
 

@@ -190,21 +190,29 @@ class State:
         self.store = Store(data / "store.sqlite3")
         self.secret = self.store.setting("secret") or secrets.token_urlsafe(32)
         self.store.set_setting("secret", self.secret)
-        self.sockets = self._sockets()
         self.on_model_stored: Callable[[], None] = lambda: None
         self.on_environment_registered: Callable[[], None] = lambda: None
         self.on_workspace_used: Callable[[Workspace], None] = lambda workspace: None
         self.before_workspace_delete: Callable[[Workspace], Awaitable[None]] = _do_nothing
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def _sockets(self) -> Path:
-        """Create a folder for sockets, whose paths can have at most 107 characters."""
-        note = self.data / "sockets"
-        if note.is_file():  # the previous server was killed
-            shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
+    @cached_property
+    def sockets(self) -> Path:
+        """The folder for sockets, whose paths can have at most 107 characters."""
+        self.remove_sockets()  # the previous server may have been killed
         folder = Path(tempfile.mkdtemp(prefix="azureml-local-"))
-        note.write_text(str(folder), encoding="utf-8")
+        self._sockets_note.write_text(str(folder), encoding="utf-8")
         return folder
+
+    @property
+    def _sockets_note(self) -> Path:
+        return self.data / "sockets"
+
+    def remove_sockets(self) -> None:
+        """Remove the folder for sockets, if there is one."""
+        if self._sockets_note.is_file():
+            shutil.rmtree(self._sockets_note.read_text(encoding="utf-8"), ignore_errors=True)
+            self._sockets_note.unlink()
 
     def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a background task; a reference is held until it has finished."""
