@@ -12,6 +12,8 @@ import re
 import textwrap
 import tokenize
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from nbrelease.export.source import CodeCell
 
@@ -19,8 +21,7 @@ HEADING = re.compile(r"^(?: {4})?# %% (?P<key>\S.*?)\s*$")
 INDENT = "    "
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a block, and its line number in the cell; None for a generated line."""
 
     text: str
@@ -43,7 +44,7 @@ class Block:
     cell: CodeCell | None = None
     indented: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Its lines without the heading."""
         return "\n".join(line.text for line in self.lines)
@@ -76,7 +77,7 @@ def split(text: str) -> dict[str, str]:
     blocks: dict[str, list[str]] = {"": []}
     current = blocks[""]
     for line in text.split("\n"):
-        match = HEADING.match(line)
+        match = HEADING.match(line) if "# %% " in line else None
         if match:
             key = match["key"]
             while key in blocks:  # a heading that was copied

@@ -93,7 +93,8 @@ class Cache:
     def for_project(cls, layout: Layout) -> Cache:
         """Load the cache of a project."""
         folders = (layout.notebooks, layout.exported, layout.tests)
-        return cls(_cache_path(layout.root), " ".join([*map(str, folders), str(layout.width)]))
+        key = [*map(str, folders), str(layout.width), *sorted(layout.own_modules())]
+        return cls(_cache_path(layout.root), " ".join(key))
 
     def _full_key(self) -> str:
         return f"{SCHEMA} {_program_digest()} {self.key}"

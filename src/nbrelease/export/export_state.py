@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,12 @@ def load(path: Path) -> ExportState | None:
 
 
 # As json.dumps with indent=1, whose encoder in Python takes eight times as long as the one in C.
-_encode = partial(json.dumps, ensure_ascii=False)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@cache
+def _list_encoder(separator: str) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, separators=(separator, ": "))
 
 
 def _encode_object(fields: dict[str, str], depth: int) -> str:
@@ -82,7 +87,7 @@ def _encode_object(fields: dict[str, str], depth: int) -> str:
 
 def _encode_list(items: list[str], depth: int) -> str:
     margin = "\n" + " " * depth
-    content = _encode(items, separators=(f",{margin} ", ": "))[1:-1]
+    content = _list_encoder(f",{margin} ").encode(items)[1:-1]
     return f"[{margin} {content}{margin}]" if items else "[]"
 
 

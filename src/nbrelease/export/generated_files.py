@@ -25,7 +25,7 @@ from nbrelease.export.export_state import ExportState
 from nbrelease.export.layout import Layout
 from nbrelease.export.manual_edits import ManualEdit
 from nbrelease.export.result import Export, ExportedFile
-from nbrelease.export.source import Role, Source
+from nbrelease.export.source import CodeCell, Role, Source
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def add_generated_files(
     import_path += ".main" if source.runnable else ""
     test_path = layout.tests / f"test_{source.module}.py"
     current = _read_text(test_path)
-    tests = generated_tests.render(source, import_path, current, last, layout.width)
+    tests = generated_tests.render(source, import_path, current, last, layout)
     export.files.append(ExportedFile(test_path, tests.text, current))
     if module.current is not None and module.stale:
         in_file = blocks.split(module.current)
@@ -155,9 +155,13 @@ def _report_edits(export: Export, last: ExportState | None) -> None:
 
 
 def _report_untested(export: Export, source: Source, untested: list[str], test_file: str) -> None:
+    cells: dict[str, CodeCell] = {}
+    for cell in source.cells_with(Role.EXPORT):
+        for name in cell.defined_names:
+            cells.setdefault(name, cell)
     for name in untested:
-        cells = [cell for cell in source.cells_with(Role.EXPORT) if name in cell.defined_names]
-        cell = (cells or source.cells_with(Role.MAIN))[0]  # main() begins with the first main cell
+        # main() begins with the first main cell
+        cell = cells[name] if name in cells else source.cells_with(Role.MAIN)[0]
         before = len(source.diagnostics)
         source.report(
             rules.UNTESTED,

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from nbrelease.export import blocks, command_line, imports
 from nbrelease.export.blocks import Block
+from nbrelease.export.layout import Layout
 from nbrelease.export.module_names import defined_names, function_names
 from nbrelease.export.source import CodeCell, Role, Source
 from nbrelease.notebook import Parameter
@@ -20,29 +21,29 @@ MAIN = "main"
 COMMAND_LINE = "command line"
 
 
-def render(source: Source, width: int, shared: Collection[str] = ()) -> list[Block]:
+def render(source: Source, layout: Layout, shared: Collection[str] = ()) -> list[Block]:
     """The blocks of a notebook's module.
 
     Args:
         source: the notebook, without errors.
-        width: maximum line length of generated code.
+        layout: the project's folders.
         shared: the names of the project's shared modules.
     """
-    module = [Block("", blocks.generated_lines(_top(source, width, shared)))]
+    module = [Block("", blocks.generated_lines(_top(source, layout, shared)))]
     for cell in source.cells_with(Role.EXPORT):
         lines = blocks.cell_lines(cell, blocks.omitted_lines(cell))
         if lines and not _has_only_imports(cell):
             module.append(Block(key(source, cell), lines, cell))
     if not source.runnable:
         return module
-    module.append(Block(MAIN, blocks.generated_lines(_signature(source, width))))
+    module.append(Block(MAIN, blocks.generated_lines(_signature(source, layout.width))))
     for cell in source.cells_with(Role.MAIN):
         lines = blocks.cell_lines(cell, blocks.omitted_lines(cell), indented=True)
         if lines and not _has_only_imports(cell):
             module.append(Block(key(source, cell), lines, cell, indented=True))
     if not any(block.indented and _has_statements(block) for block in module):
         module.append(Block("end of main", blocks.generated_lines("    return"), indented=True))
-    text = command_line.render(source.parameters, width)
+    text = command_line.render(source.parameters, layout.width)
     module.append(Block(COMMAND_LINE, blocks.generated_lines(text)))
     return module
 
@@ -61,12 +62,16 @@ def key(source: Source, cell: CodeCell) -> str:
     return f"{source.path} #{cell.cell.id}"
 
 
-def _top(source: Source, width: int, shared: Collection[str]) -> str:
-    parts = [_docstring(source, width), _imports(source, width, shared), _all(source, width)]
+def _top(source: Source, layout: Layout, shared: Collection[str]) -> str:
+    parts = [
+        _docstring(source, layout.width),
+        _imports(source, layout, shared),
+        _all(source, layout.width),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _imports(source: Source, width: int, shared: Collection[str]) -> str:
+def _imports(source: Source, layout: Layout, shared: Collection[str]) -> str:
     cells = source.cells_with(Role.EXPORT, Role.MAIN)
     used = _names_read(cells)
     import_cells = list(cells)
@@ -78,7 +83,7 @@ def _imports(source: Source, width: int, shared: Collection[str]) -> str:
     required = imports.select_required(available, used, used_elsewhere)
     if source.runnable:
         required += command_line.imports(source.parameters)
-    return imports.render(required, width, shared)
+    return imports.render(required, layout, shared)
 
 
 def _names_read(cells: Iterable[CodeCell]) -> set[str]:

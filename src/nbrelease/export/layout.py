@@ -8,6 +8,8 @@ settings with pydantic takes longer than a whole export without changes.
 from __future__ import annotations
 
 import configparser
+import contextlib
+import os
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,9 +41,32 @@ class Layout:
     tests: Path
     width: int = DEFAULT_WIDTH
 
+    @property
+    def sources(self) -> tuple[Path, Path]:
+        """The folders with the project's own packages, as ruff and isort assume by default."""
+        return self.root, self.root / "src"
+
+    def own_modules(self) -> frozenset[str]:
+        """The names of the project's own modules and packages, whose imports are sorted last."""
+        names: set[str] = set()
+        for folder in self.sources:
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                names |= {
+                    each.name.removesuffix(".py")
+                    for each in entries
+                    if each.name.endswith(".py") or each.is_dir()
+                }
+        return frozenset(filter(str.isidentifier, names))
+
     def relative(self, path: Path) -> str:
         """A path relative to the project's folder, with forward slashes."""
         return _relative(path, self.root)
+
+
+def default_layout(root: Path) -> Layout:
+    """The layout of a folder without settings."""
+    notebooks, exported, tests = (root / folder for folder in DEFAULTS.values())
+    return Layout(root, notebooks, exported, tests)
 
 
 @lru_cache(16)

@@ -56,24 +56,24 @@ def _render_module(content: bytes, path: Path) -> str:
     from nbrelease.export.cell_parser import parse_notebook
     from nbrelease.export.diagnostic import Level
     from nbrelease.export.formatters import format_text
-    from nbrelease.export.layout import DEFAULT_WIDTH, DEFAULTS, load
+    from nbrelease.export.layout import default_layout, load
     from nbrelease.export.project import shared_module_names
     from nbrelease.notebook import parse
 
-    name, width, shared = path.name, DEFAULT_WIDTH, frozenset[str]()
+    name, shared = path.name, frozenset[str]()
     try:
         layout = load(path.parent).layout
     except SettingsError:
-        export_folder = DEFAULTS["exported"]  # a notebook outside a project
+        layout = default_layout(path.parent)  # a notebook outside a project
     else:
-        name, width, export_folder = layout.relative(path), layout.width, layout.exported.name
+        name = layout.relative(path)
         shared = shared_module_names(layout, Cache.for_project(layout))
     source = parse_notebook(parse(content, Path(name)), name)
     checks.run(source)
-    shared_modules.check(source, export_folder)
+    shared_modules.check(source, layout.exported.name)
     errors = [each for each in source.diagnostics if each.rule.level is Level.ERROR]
     if errors:
         raise NotebookError(format_text(errors))
     if not source.exports:
         raise NotebookError(f"{name}: no cell is tagged export or main")
-    return blocks.join(generated_module.render(source, width, shared))
+    return blocks.join(generated_module.render(source, layout, shared))

@@ -255,7 +255,7 @@ def _render(planner: _Planner, export: Export, source: Source) -> None:
     """Render the files of a notebook without errors."""
     layout = planner.layout
     folder = layout.exported / source.module
-    module_blocks = generated_module.render(source, layout.width, planner.shared.keys())
+    module_blocks = generated_module.render(source, layout, planner.shared.keys())
     name = "main.py" if source.runnable else "__init__.py"
     export.files.append(file_with_text(folder / name, blocks.join(module_blocks)))
     copies = []
@@ -269,7 +269,7 @@ def _render(planner: _Planner, export: Export, source: Source) -> None:
         diagnostics = (*other.diagnostics, *checked.diagnostics)
         if any(each.rule.level is Level.ERROR for each in diagnostics):
             continue  # reported for its own notebook
-        rendered = generated_module.render(checked, layout.width, planner.shared.keys())
+        rendered = generated_module.render(checked, layout, planner.shared.keys())
         file = file_with_text(folder / f"{module}.py", blocks.join(rendered))
         copies.append(SharedCopy(file, other.path))
     add_generated_files(layout, export, source, module_blocks, copies)

@@ -187,8 +187,11 @@ def _parse_cell(index: int, raw: Any, path: Path) -> Cell:
     kind, source, metadata = raw.get("cell_type"), raw.get("source"), raw.get("metadata", {})
     if kind not in CELL_TYPES:
         raise invalid(f"has the unknown type {kind!r}")
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        source = "".join(source)
+    if isinstance(source, list):
+        try:
+            source = "".join(source)
+        except TypeError:
+            raise invalid("has a source that is not text") from None
     if not isinstance(source, str):
         raise invalid("has a source that is not text")
     tags = metadata.get("tags", []) if isinstance(metadata, dict) else None

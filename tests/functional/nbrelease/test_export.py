@@ -117,6 +117,7 @@ def test_malformed_notebooks_are_reported_and_not_changed(root, monkeypatch):
         assert nbrelease(root, "clean", str(path)).returncode in (0, 2)
 
 
+USES_OWN_PACKAGE = [("f", ["export"], "import mine\nimport pandas\n\nx = mine.read(pandas)")]
 FIXED = {"LC_ALL": "C", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"}
 
 
@@ -128,9 +129,11 @@ def test_exported_bytes_do_not_depend_on_machine_folder_or_order(tmp_path):
         root = tmp_path / ("a" if number else "a rather longer place")
         (root / "notebooks" / "deep").mkdir(parents=True)
         (root / "settings.ini").write_text("[DEFAULT]\n", encoding="utf-8")
-        ordered = names if number else names[::-1]
-        for name in ordered:
+        (root / "src" / "mine").mkdir(parents=True)
+        ordered = [*names, "own"] if number else ["own", *names[::-1]]
+        for name in names:
             shutil.copy(MALFORMED / "mirror" / "inputs" / f"{name}.ipynb", root / "notebooks")
+        write(root, "own", USES_OWN_PACKAGE)
         if number:
             assert nbrelease(root / "notebooks" / "deep", "export", **env).returncode == 0
         else:
@@ -141,6 +144,16 @@ def test_exported_bytes_do_not_depend_on_machine_folder_or_order(tmp_path):
         exported.append({p.relative_to(root): p.read_bytes() for p in written if p.is_file()})
     assert len(exported[0]) >= 3 * len(names)
     assert exported[0] == exported[1]
+    assert b"import pandas\n\nimport mine\n" in exported[0][Path("exported/own/__init__.py")]
+
+
+def test_a_new_package_of_the_project_is_sorted_as_such(root):
+    write(root, "own", USES_OWN_PACKAGE)
+    nbrelease(root, "export")
+    (root / "src" / "mine").mkdir(parents=True)
+    nbrelease(root, "export")
+    exported = (root / "exported" / "own" / "__init__.py").read_text(encoding="utf-8")
+    assert "import pandas\n\nimport mine\n" in exported
 
 
 BROKEN = [("f", ["export"], "x = 1\n\n\ndef f():\n    return nowhere")]

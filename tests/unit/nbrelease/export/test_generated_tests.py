@@ -45,6 +45,29 @@ def test_a_completed_stub_counts_as_a_test(some):
     assert "def test_half() -> None:\n    assert half(4) == 2\n" in text(some)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ('(reason="', '(\n    reason="'),  # a formatter
+        ("assert callable(half)", "assert callable(half)\n\n    assert half(4) == 2"),
+        ("@pytest.mark.skip", "@pytest.mark.slow\n@pytest.mark.skip"),
+    ],
+)
+def test_an_edited_stub_is_still_a_stub(some, edit):
+    some.edit(TESTS, *edit)
+    [export] = some.export()
+    assert export.untested == ["half"]
+    assert text(some).count("def test_half()") == 1
+    assert "import double, half" in text(some)
+
+
+def test_stubs_next_to_unfinished_code_keep_their_imports(some):
+    some.edit(TESTS, "assert callable(half)", "assert callable(half)\n\n\ndef test_later(:")
+    some.export()
+    assert "import pytest" in text(some)
+    assert "import double, half" in text(some)
+
+
 def test_user_tests_stay_in_place_while_cells_change(some):
     mine = "def test_mine() -> None:\n    # mine\n    assert half(double(3)) == 3\n"
     some.edit(TESTS, "    assert double(2) == 4\n", f"    assert double(2) == 4\n\n\n{mine}")
