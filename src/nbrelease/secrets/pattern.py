@@ -57,7 +57,10 @@ class SecretPattern:
 
     def may_match(self, lower: str) -> bool:
         """Whether a text in lower case is worth matching."""
-        return not self.hints or any(hint in lower for hint in self.hints)
+        for hint in self.hints:  # any() with a generator takes twice as long
+            if hint in lower:
+                return True
+        return not self.hints
 
     def _regions(self, text: str, lower: str) -> list[tuple[int, int]]:
         """The parts of the text that may contain a match."""
