@@ -39,10 +39,10 @@ PACK = "evidence-pack"
 COPIED = "evidence.copied"
 """In the folder of a run: its evidence was copied to the project."""
 ERROR = "##[error]"
-PROD_ID_TOKEN_SECONDS = 3.0
-"""The lifetime of the ID token of a step in prod: ten minutes, 200 times faster than on Azure.
+PROD_ID_TOKEN_SECONDS = 1.0
+"""The lifetime of the ID token of a step in prod: ten minutes, 600 times faster than on Azure.
 
-A local step of minutes stands for hours on Azure. So a step that needs ``keepAzSessionActive``
+A local step of seconds stands for hours on Azure. So a step that needs ``keepAzSessionActive``
 there fails here without it.
 """
 
