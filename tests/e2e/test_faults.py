@@ -205,12 +205,16 @@ def test_the_live_deployment_cannot_be_deleted(prod):
 
 
 def kill_kernel(job: str) -> None:
-    """Kill the kernel that executes a runbook in a job of a pipeline."""
+    """Kill the kernel that executes a runbook in a job of a pipeline.
+
+    ``nbrelease run`` is a fork of the same process, but only the kernel listens on ports.
+    """
     [kernel] = [
         process
         for process in psutil.process_iter(["cwd", "cmdline"])
         if f"/{job}/" in (process.info["cwd"] or "")
         and "ipykernel" in " ".join(process.info["cmdline"])
+        and any(each.status == psutil.CONN_LISTEN for each in process.net_connections("inet"))
     ]
     kernel.kill()
 

@@ -127,9 +127,19 @@ def rejected(project, approved, look) -> Chapter:
 
 
 @pytest.fixture(scope="module")
-def followed(project, rejected, look) -> Chapter:
-    """3: a better model receives the traffic."""
-    done = rehearse(project, "--set", "estimator=random_forest", *ADA, pipeline="prod")
+def tested(project, rejected, look) -> tuple[str, dict]:
+    """3: a better model, before the last approval: the run's id, and what prod holds."""
+    words = ["--set", "estimator=random_forest", *ADA[:2]]
+    done = rehearse(project, *words, pipeline="prod")
+    assert done.returncode == 4, done.stdout[-3000:] + done.stderr
+    return done.stdout.split("--resume ")[-1].split()[0], look()
+
+
+@pytest.fixture(scope="module")
+def followed(project, tested, look) -> Chapter:
+    """It receives the traffic."""
+    run, _ = tested
+    done = rehearse(project, "--resume", run, *ADA[2:], pipeline="prod")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return Chapter(done, newest(project, "prod"), look())
 
@@ -246,6 +256,14 @@ def test_rejected_it_is_not_even_registered(project, approved, rejected):
     assert rejected.holds == approved.holds
 
 
+def test_before_the_last_approval_callers_get_the_old_model(tested):
+    _, holds = tested
+    assert holds["models"] == ["1", "2"]
+    assert holds["deployments"] == ["model-1", "model-2"]
+    assert holds["traffic"].get("model-2", 0) == 0
+    assert holds["batch"] == "model-1"
+
+
 def test_the_next_model_takes_the_traffic_and_the_old_one_stays_at_0(project, followed):
     pack, record = followed.pack, followed.record
     assert record["model"]["version"] == "2"
@@ -273,6 +291,7 @@ def test_the_next_model_takes_the_traffic_and_the_old_one_stays_at_0(project, fo
 
 def test_all_traffic_goes_back(project, back):
     assert back.holds["traffic"] == {"model-1": 100, "model-2": 0}
+    assert back.holds["batch"] == "model-1"
     assert back.record["verdict"] == "rolled back"
     check_pack(project, back.pack)
 
