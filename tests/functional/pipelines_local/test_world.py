@@ -58,6 +58,15 @@ def test_every_job_sees_the_same_files(repository: Path, tmp_path: Path) -> None
     assert log(result, "b") == ["changed"]
 
 
+def test_a_make_in_a_step_is_not_part_of_the_make_that_started_the_run(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.setenv("MAKEFLAGS", "w -- PYTHON=python3.99")
+    script = r"printf 'tools:\n\t@cd . && pwd\n' > Makefile; make --silent tools"
+    assert len(log(run(f"steps:\n- bash: {script}\n"))) == 1
+
+
 def test_checkout_none_and_a_path(run: Any) -> None:
     result = run("steps:\n- checkout: none\n- bash: ls | wc -l")
     assert log(result) == ["Nothing is checked out", "0"]

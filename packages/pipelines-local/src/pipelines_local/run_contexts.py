@@ -20,7 +20,10 @@ from pipelines_local.run.masker import Masker
 from pipelines_local.run.options import RunOptions
 from pipelines_local.run.variables import ReadOnlyError, Variables
 
-_NOT_FOR_STEPS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+_OF_GIT_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+# With these, a `make` in a step behaves as part of the `make` that started the run.
+_OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKE_TERMOUT", "MAKE_TERMERR")
+_NOT_FOR_STEPS = frozenset((*_OF_GIT_HOOKS, *_OF_MAKE))
 
 
 def _create_empty_context(
