@@ -64,6 +64,12 @@ def _model(writer: FactWriter) -> Iterator[Fact]:
         yield writer.fact("no-traffic", "The model is registered and receives no traffic.")
     if record.waiting_for:
         yield writer.fact("approval-moves-traffic", "On approval, its deployment receives traffic.")
+        if batch := record.endpoints.batch:
+            yield writer.fact(
+                "approval-sets-batch-default",
+                "On approval, the batch deployment %(name)s becomes the default.",
+                name=batch.deployment,
+            )
 
 
 def _deployment(writer: FactWriter) -> Iterator[Fact]:

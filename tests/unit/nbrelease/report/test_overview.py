@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -155,6 +156,19 @@ def test_approvers_read_what_happens_on_approval(english):
     summary = (english["waiting"].folder / "summary.md").read_text(encoding="utf-8")
     assert summary.startswith("## 🟧 ")
     assert summary.count("\n| ") == len(BOXES) + 1
+
+
+def test_approvers_read_which_deployments_callers_will_get(tmp_path):
+    pack = packs.Pack(tmp_path)
+    pack.prepare()
+    pack.train()
+    pack.register()
+    pack.deploy()
+    (pack.folder / "outcome.json").write_text(json.dumps({"waiting_for": "blue"}))
+    build_pack(pack.folder)
+    details = Page(pack.folder / "index.html").overview["changes"].details
+    assert "approval-moves-traffic" in details
+    assert "model-2" in details["approval-sets-batch-default"]
 
 
 @pytest.mark.parametrize(
