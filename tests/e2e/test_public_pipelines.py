@@ -1,7 +1,7 @@
 """Pipelines of public repositories run unmodified, and fail where Azure would fail today.
 
 The folders of the checkouts come from environment variables (see ``public_projects``). Without
-them these drills are skipped. docs/rehearse-pipeline.md lists each place where Azure would fail.
+them these drills are skipped. public_pipelines.md lists each place where Azure would fail.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def trained(taxi) -> PublicProject:
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory) -> PublicProject:
-    """A project with a model, with the edits of the table in docs/rehearse-pipeline.md."""
+    """A project with a model, with the edits of the table in public_pipelines.md."""
     require(PROJECT_TEMPLATE, TEMPLATES)
     taxi = create_taxi_project(tmp_path_factory.mktemp("edited"))
     packages = '"azureml-inference-server-http", "azureml-ai-monitoring", "mlflow==2.22.2"'
