@@ -48,7 +48,7 @@ def run_and_exit(request: Request) -> None:
     releases the objects of a notebook, and open files are flushed. multiprocessing ends its forks
     in the same way.
     """
-    code = 0
+    code, interrupted = 0, False
     try:
         _run(request)
     except SystemExit as end:
@@ -60,17 +60,17 @@ def run_and_exit(request: Request) -> None:
         error.__traceback__ = _without_own_frames(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
         if isinstance(error, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            code = -signal.SIGINT
+            interrupted = True
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
     atexit._run_exitfuncs()
     gc.collect()  # objects in reference cycles may have finalizers
     for stream in (sys.stdout, sys.stderr, *_list_files()):
         with contextlib.suppress(OSError, ValueError):  # closed
             stream.flush()
-    if code < 0:
-        os.kill(os.getpid(), -code)
-    os._exit(code)
+    if interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(code & 0xFF)  # as the system does for the interpreter: sys.exit(-1) is 255
 
 
 def _run(request: Request) -> None:

@@ -199,7 +199,8 @@ def _answer(connection: socket.socket, answer: dict[str, object]) -> None:
 def _import(name: str) -> bool:
     """Import a module, and call the function after a colon; false if it began and failed.
 
-    A missing module is left out.
+    A missing module is left out. If the module exists and one of its own imports is missing, it has
+    begun: parts of its package may stay imported.
     """
     name, _, function = name.partition(":")
     try:
@@ -208,7 +209,8 @@ def _import(name: str) -> bool:
             getattr(module, function)()
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            traceback.print_exc()  # the module exists, and one of its imports is missing
+            traceback.print_exc()
+            return False
     except Exception:  # noqa: BLE001 - an ordinary process will import it again and report it
         traceback.print_exc()
         return False
