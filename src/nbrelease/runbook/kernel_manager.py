@@ -19,6 +19,7 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+import child_processes
 from child_processes import preload
 from nbrelease import preloaded
 
@@ -84,7 +85,8 @@ class PreloadedProvisioner(LocalProvisioner):  # type: ignore[misc]
         if address:
             # As Jupyter's launcher does: the kernel then knows that it has a parent.
             parent = {preloaded.PARENT_PID: str(os.getpid())}
-            env = {**preloaded.BACKEND, **options["env"], **parent}
+            # With the mark of this process: what the kernel starts ends with it.
+            env = child_processes.environment({**preloaded.BACKEND, **options["env"], **parent})
             folder = options.get("cwd")
             try:
                 self.process = preload.popen(address, cmd, env=env, cwd=folder)

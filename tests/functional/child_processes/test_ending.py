@@ -25,6 +25,48 @@ child_processes.spawn([sys.executable, "-c", child])
 time.sleep(300)
 """
 
+# Each starts a fork of a preloaded process; the fork starts a child in another session.
+MODULE = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+time.sleep(300)
+"""
+WORKERS = """
+import asyncio, os, pathlib, sys, time
+from azureml_local.forked_workers import ForkedWorkers
+from child_processes import preload
+note = pathlib.Path(sys.argv[1])
+async def main():
+    workers = ForkedWorkers([], env=os.environ, log=note.with_name("log"))
+    started = await workers.spawn(["child", str(note)], env={}, folder=note.parent, log=note.with_name("out"))
+    assert isinstance(started.process, preload.Process)
+    time.sleep(300)
+asyncio.run(main())
+"""
+KERNEL = """
+import asyncio, os, pathlib, sys, time
+from child_processes import preload
+from nbrelease.preloaded import ADDRESS, BACKEND
+from nbrelease.runbook.kernel_manager import PreloadedProvisioner
+note = pathlib.Path(sys.argv[1])
+started = preload.start([], env={**os.environ, **BACKEND}, log=note.with_name("log"))
+os.environ[ADDRESS] = str(started.address)
+provisioner = PreloadedProvisioner(kernel_id="", kernel_spec=None)
+command = [sys.executable, "-m", "child", str(note)]
+asyncio.run(provisioner.launch_kernel(command, env=dict(os.environ), cwd=note.parent))
+assert isinstance(provisioner.process, preload.Process)
+time.sleep(300)
+"""
+FORKING_OWNER = """
+import os, sys, time, child_processes
+child = child_processes.spawn(["sleep", "300"])
+if (fork := os.fork()) == 0:
+    time.sleep(300)
+open(sys.argv[1], "w").write(f"{child.pid} {fork}")
+time.sleep(300)
+"""
+
 
 def _wait_for(condition, seconds=90.0):
     deadline = time.monotonic() + seconds
@@ -51,6 +93,35 @@ def test_a_child_in_another_session_ends_with_its_owner(tmp_path, signum):
     owner.send_signal(signum)
     owner.wait()
     _wait_for(lambda: not _alive(pid))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+@pytest.mark.parametrize("owner", [WORKERS, KERNEL], ids=["server", "runbook"])
+def test_a_child_of_a_fork_of_a_preloaded_process_ends_with_the_owner(tmp_path, owner):
+    note = tmp_path / "pid"
+    (tmp_path / "child.py").write_text(MODULE)
+    process = subprocess.Popen([sys.executable, "-c", owner, str(note)])
+    pid = int(_wait_for(lambda: note.exists() and note.read_text()))
+    process.kill()
+    process.wait()
+    try:
+        _wait_for(lambda: not _alive(pid), 15.0)
+    finally:
+        if _alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_child_ends_with_its_owner_while_a_fork_of_the_owner_runs(tmp_path):
+    note = tmp_path / "pids"
+    owner = subprocess.Popen([sys.executable, "-c", FORKING_OWNER, str(note)])
+    child, fork = map(int, _wait_for(lambda: note.exists() and note.read_text()).split())
+    try:
+        owner.kill()
+        owner.wait()
+        _wait_for(lambda: not _alive(child), 15.0)
+        assert _alive(fork)
+    finally:
+        os.kill(fork, signal.SIGKILL)
 
 
 def test_follow_parent_ends_the_owner_with_its_parent(tmp_path):

@@ -198,9 +198,11 @@ class ForkedWorkers:
                     if address is not None:
                         out = file.fileno()
                         with contextlib.suppress(preload.Refused):  # the log has the reason
+                            # With the mark of this process: what the fork starts ends with it.
                             return preload.popen(
-                                address, argv, env=full_env, cwd=folder,
-                                stdin=stdin_fd, stdout=out, stderr=out, imports=imports,
+                                address, argv, env=child_processes.environment(full_env),
+                                cwd=folder, stdin=stdin_fd, stdout=out, stderr=out,
+                                imports=imports,
                             )  # fmt: skip
                     unbuffered = {**full_env, "PYTHONUNBUFFERED": "1"}
                     return child_processes.spawn(

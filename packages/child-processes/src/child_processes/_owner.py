@@ -20,7 +20,7 @@ Process = subprocess.Popen
 """The type that :func:`spawn` returns."""
 
 _lock = threading.Lock()
-_owner: tuple[int, str] | None = None
+_owner: str | None = None
 _pipe: IO[bytes] | None = None
 
 
@@ -28,8 +28,7 @@ def _me(follow: int = 0) -> str:
     """This process's id as an owner; the first call starts its guardian."""
     global _owner, _pipe
     with _lock:
-        # A fork of an owner is another owner with its own guardian.
-        if _owner is None or _owner[0] != os.getpid():
+        if _owner is None:
             name = uuid.uuid4().hex
             argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("_guardian.py"))]
             argv += [name, str(GRACE_SECONDS)] + ([str(follow)] if follow else [])
@@ -44,8 +43,24 @@ def _me(follow: int = 0) -> str:
                 env=strip(os.environ),
             )
             assert guardian.stdin is not None  # noqa: S101 - because of PIPE
-            _owner, _pipe = (os.getpid(), name), guardian.stdin
-        return _owner[1]
+            _owner, _pipe = name, guardian.stdin
+        return _owner
+
+
+def _forget_guardian() -> None:
+    """In a fork of an owner, which is another owner: close its copy of the pipe to the guardian.
+
+    Else the pipe would stay open until the fork ends, and the guardian would wait for it.
+    """
+    global _lock, _owner, _pipe
+    _lock = threading.Lock()  # another thread may have held it during the fork
+    if _pipe is not None:
+        _pipe.close()
+    _owner = _pipe = None
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_forget_guardian)
 
 
 def follow_parent() -> None:
