@@ -1,12 +1,14 @@
-"""Builds of interpreters that fail: the reason, from what pip or uv printed."""
+"""Interpreters: the requirements of a conda file, and builds that fail."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+import yaml
 
-from azureml_local.errors import AzureError
+from azureml_local import packages
+from azureml_local.errors import AzureError, BadRequest
 from azureml_local.interpreters import Interpreter, Interpreters, Requirements, build_error
 
 UV = """\
@@ -48,6 +50,58 @@ def test_the_requirements_of_a_conda_file():
     requirements = Requirements.from_conda_file(text)
     assert str(requirements.python) == "==3.11.*"
     assert requirements.lines == ("numpy>=2", "mlflow==3.15.0", "a @ file:///a.whl")
+
+
+@pytest.mark.parametrize(
+    ("line", "requirement"),
+    [
+        ("numpy", "numpy"),
+        ("numpy 1.26", "numpy==1.26"),  # as in conda: exact without "="
+        ("numpy 1.26.4", "numpy==1.26.4"),
+        ("numpy =1.26", "numpy==1.26.*"),
+        ("numpy=1.26.*", "numpy==1.26.*"),
+        ("numpy 1.26*", "numpy==1.26.*"),
+        ("numpy *", "numpy"),
+        ("numpy==1.26", "numpy==1.26"),
+        ("numpy 1.26.4 py311h64a7726_0", "numpy==1.26.4"),
+        ("numpy=1.26.4=py311h64a7726_0", "numpy==1.26.4"),
+        ("conda-forge::numpy >=1.26, <2", "numpy<2,>=1.26"),
+        ("numpy >= 1.26.*", "numpy>=1.26"),
+        ("numpy!=1.26.1", "numpy!=1.26.1"),
+        ("scikit-learn[version='>=1.2']", "scikit-learn>=1.2"),
+        ('scikit-learn[version=">=1.2,<2", build="py311*"]', "scikit-learn<2,>=1.2"),
+        ("scikit-learn=1.1[version='=1.2']", "scikit-learn==1.2.*"),
+        ("scikit-learn[version=1.2]", "scikit-learn==1.2"),
+    ],
+)
+def test_a_dependency_of_conda_as_a_requirement_of_pip(line, requirement):
+    text = yaml.safe_dump({"dependencies": [line]})
+    assert Requirements.from_conda_file(text).lines == (requirement,)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy 1.26|1.27",
+        "numpy ^1.2.*$",
+        "numpy[>=1.2]",
+        "numpy (>=1.2)",
+        "numpy 1.*.4",
+        {"numpy": 1},
+    ],
+)
+def test_a_dependency_that_is_not_understood_is_named(line):
+    text = yaml.safe_dump({"dependencies": ["pip", line]})
+    with pytest.raises(BadRequest) as caught:
+        Requirements.from_conda_file(text)
+    assert repr(str(line)) in caught.value.message
+    (warning,) = packages.package_warnings("env:1", text)
+    assert repr(str(line)) in warning
+
+
+def test_a_version_after_a_blank_is_compared():
+    (warning,) = packages.package_warnings("env:1", "dependencies: [pyyaml 0.1]")
+    assert "pyyaml==0.1" in warning
 
 
 CONDA = "dependencies: [{pip: [no-such-package==1.0]}]"

@@ -72,7 +72,7 @@ class Requirements:
         """The requirements of a conda file.
 
         Raises:
-            BadRequest: it is not valid YAML.
+            BadRequest: it is not valid YAML, or pip cannot express one of its dependencies.
         """
         try:
             content = yaml.safe_load(conda_file)
@@ -80,11 +80,16 @@ class Requirements:
             message = f"the conda file is not valid YAML: {error}"
             raise BadRequest(message.replace("\n", " ")) from None
         python, lines = SpecifierSet(), []
-        for name, versions in packages.conda_packages(content):
-            if name == "python":
-                python = versions
+        for package in packages.conda_packages(content):
+            if package.versions is None:
+                raise BadRequest(
+                    f"the conda file's dependency {package.text!r} was not understood; write "
+                    "NAME, NAME=VERSION or NAME>=VERSION,<VERSION"
+                )
+            if package.name == "python":
+                python = package.versions
             else:
-                lines.append(f"{name}{versions}")
+                lines.append(f"{package.name}{package.versions}")
         return cls(python, (*lines, *packages.pip_lines(content)))
 
 

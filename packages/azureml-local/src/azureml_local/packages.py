@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -22,7 +23,30 @@ from azureml_local.import_shims import REPLACED
 PREFIX = "azureml-local: warning:"
 # Tools that conda files name and that jobs do not import.
 TOOLS = frozenset({"pip", "setuptools", "wheel", "conda"})
-CONDA = re.compile(r"^(?:[\w./-]+::)?([A-Za-z0-9_.\-]+)\s*([=<>!~].*)?$")
+CONDA = re.compile(
+    r"(?:[\w./-]+::)?(?P<name>[A-Za-z0-9_.\-]+)(?P<versions>(?:\s|[=<>!~])[^\[\]]*)?"
+    r"(?:\[(?P<fields>.*)\])?"
+)
+BUILD = re.compile(r"(.*[^\s=<>!~,|])(?:\s+|=)[\w.*]+")
+"""Conda's version and build: ``1.2 py39_0`` or ``=1.2=py39_0``; its first group is the version."""
+FIELD = re.compile(r"""\s*(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s,"']+)\s*(?:,|$)""")
+PREFIX_VERSION = re.compile(r"=?([^=<>!~*]+?)\.?\*|=([^=<>!~*]+)")
+OPERATOR = re.compile(r"[=<>!~]=|[<>]")
+
+
+@dataclass(frozen=True)
+class CondaPackage:
+    """A package that conda installs.
+
+    Attributes:
+        text: its line in the conda file.
+        name: in lower case; empty if the line is not understood.
+        versions: the versions that it may have; None if they are not understood.
+    """
+
+    text: str
+    name: str
+    versions: SpecifierSet | None
 
 
 def package_warnings(environment: str, conda_file: str | None) -> list[str]:
@@ -37,7 +61,11 @@ def package_warnings(environment: str, conda_file: str | None) -> list[str]:
     except yaml.YAMLError as error:
         message = f"{PREFIX} {environment}: the conda file is not valid YAML: {error}"
         return [message.replace("\n", " ")]
-    lines = []
+    lines = [
+        f"{PREFIX} {environment}: {package.text!r} was not understood and is not checked"
+        for package in conda_packages(content)
+        if package.versions is None
+    ]
     for name, specifier in _required_packages(content):
         installed = platform.python_version() if name == "python" else _installed_version(name)
         if installed is None and canonicalize_name(name) in REPLACED:
@@ -51,17 +79,20 @@ def package_warnings(environment: str, conda_file: str | None) -> list[str]:
 
 
 def _required_packages(content: Any) -> Iterator[tuple[str, SpecifierSet]]:
-    yield from conda_packages(content)
+    for package in conda_packages(content):
+        if package.versions is not None:
+            yield package.name, package.versions
     for line in pip_lines(content):
         yield from _pip_requirement(line)
 
 
-def conda_packages(content: Any) -> Iterator[tuple[str, SpecifierSet]]:
+def conda_packages(content: Any) -> Iterator[CondaPackage]:
     """The packages that conda installs, Python included; those for pip are left out."""
     for dependency in _dependencies(content):
-        match = CONDA.match(dependency.strip()) if isinstance(dependency, str) else None
-        if match and match[1].lower() not in TOOLS:
-            yield match[1].lower(), _conda_versions(match[2] or "")
+        if not isinstance(dependency, dict) or "pip" not in dependency:
+            package = _conda_package(str(dependency).strip())
+            if package.name not in TOOLS:
+                yield package
 
 
 def pip_lines(content: Any) -> Iterator[str]:
@@ -88,16 +119,55 @@ def _pip_requirement(line: str) -> Iterator[tuple[str, SpecifierSet]]:
         yield requirement.name, requirement.specifier
 
 
-def _conda_versions(text: str) -> SpecifierSet:
-    """Conda's ``=1.2`` and ``=1.2=build`` mean any 1.2.x; other specifiers are those of pip."""
-    text = text.replace(" ", "")
-    match = re.fullmatch(r"=(?!=)([^=,|]+)(=.*)?", text)
-    if match:
-        text = f"=={match[1].rstrip('.*')}.*"
-    try:
-        return SpecifierSet(text)
-    except InvalidSpecifier:
-        return SpecifierSet()  # alternatives and globs exist only in conda: accept any version
+def _conda_package(text: str) -> CondaPackage:
+    """Read a line of a conda file: ``NAME``, ``NAME VERSION``, ``NAME=VERSION``, with a build too.
+
+    Source: conda's match specifications (conda/models/match_spec.py and version.py).
+    """
+    match = CONDA.fullmatch(text)
+    if match is None:
+        return CondaPackage(text, "", None)
+    name, versions = match["name"].lower(), _conda_versions((match["versions"] or "").strip())
+    if match["fields"] is not None:
+        if FIELD.sub("", match["fields"]).strip():
+            return CondaPackage(text, name, None)
+        fields = dict(FIELD.findall(match["fields"]))
+        if "version" in fields:  # it replaces the version before the brackets
+            versions = _version_range(fields["version"].strip("\"'"))
+    return CondaPackage(text, name, versions)
+
+
+def _conda_versions(text: str) -> SpecifierSet | None:
+    """The versions in ``1.2``, ``=1.2``, ``1.2 BUILD`` or ``=1.2=BUILD``; None if not understood.
+
+    ``=1.2`` means any 1.2.x. Without ``=``, and with a build, the version is exact.
+    """
+    match = BUILD.fullmatch(text)
+    if match is None:
+        return _version_range(text)
+    version = match[1].strip()
+    exact = version.startswith("=") and not version.startswith("==")
+    return _version_range(version[1:] if exact else version)
+
+
+def _version_range(text: str) -> SpecifierSet | None:
+    """Versions that commas separate; None if they are not understood, such as alternatives."""
+    versions = SpecifierSet()
+    for part in filter(None, "".join(text.split()).split(",")):
+        prefix = PREFIX_VERSION.fullmatch(part)
+        if prefix:
+            part = f"=={prefix[1] or prefix[2]}.*"
+        elif part == "*":
+            continue
+        elif part.startswith(("<", ">")):
+            part = part.removesuffix(".*")
+        elif not OPERATOR.match(part):
+            part = f"=={part}"
+        try:
+            versions &= SpecifierSet(part)
+        except InvalidSpecifier:
+            return None
+    return versions
 
 
 def _installed_version(name: str) -> str | None:

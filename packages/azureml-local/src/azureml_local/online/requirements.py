@@ -71,7 +71,7 @@ def check_requirements(source: str, conda_file: str) -> RequirementsCheck:
 
 def _package_names(content: Any) -> set[str] | None:
     """The packages that a conda file names; None if pip options or URLs add others."""
-    names: set[str] = {canonicalize_name(name) for name, _ in conda_packages(content)}
+    names: set[str] = {canonicalize_name(each.name) for each in conda_packages(content)}
     for line in pip_lines(content):
         text = line.partition(" #")[0].strip()
         if text:
