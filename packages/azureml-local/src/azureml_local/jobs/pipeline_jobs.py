@@ -120,8 +120,8 @@ class _PipelineRun:
             await run_sweep(self.runner, job)
         else:
             if step.is_deterministic:
-                key = CompletedSteps(job.workspace).key(step.properties)
-                job.update(reuseKey=key)
+                completed = CompletedSteps(job.workspace, self.runner.interpreter_mode)
+                job.update(reuseKey=completed.key(step.properties))
             await command_jobs.run_command_job(self.runner, job)
         body = job.body
         records.write_log(self.log, f"step {step.name} {body['status']}")

@@ -67,12 +67,15 @@ MAX_DEPTH = 8
 """The nesting of pipelines in pipelines."""
 
 
-def make_plan(workspace: Workspace, properties: JobProperties, *, reuse: bool = True) -> Plan:
+def make_plan(
+    workspace: Workspace, properties: JobProperties, *, interpreter: str = "", reuse: bool = True
+) -> Plan:
     """The plan of a pipeline job.
 
     Args:
         workspace: the job's workspace.
         properties: the job's properties as the API has them.
+        interpreter: how jobs get their interpreter; only steps that ran with it are reused.
         reuse: whether steps may reuse completed jobs.
 
     Raises:
@@ -82,7 +85,7 @@ def make_plan(workspace: Workspace, properties: JobProperties, *, reuse: bool = 
     """
     settings = as_document(PipelineSettings, object_of(properties, "settings"))
     enabled = reuse and not find_setting(settings, "force_rerun")
-    completed = CompletedSteps(workspace, enabled)
+    completed = CompletedSteps(workspace, interpreter, enabled)
     planner = _Planner(workspace, text_of(properties, "experimentName"), completed)
     jobs = object_of(properties, "jobs")
     pipeline_inputs = api_inputs(object_of(properties, "inputs"))

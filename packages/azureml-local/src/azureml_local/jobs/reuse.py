@@ -2,7 +2,8 @@
 
 As on Azure, a deterministic step takes the outputs of an earlier job, unless the pipeline sets
 ``force_rerun``. Two jobs are equal if their command, code, environment, variables and outputs are,
-and if their inputs have equal values or unchanged files. Steps that register an output always run.
+and if their inputs have equal values or unchanged files. A server with another interpreter for jobs
+(``--isolation``, ``--interpreter``) runs them again. Steps that register an output always run.
 """
 
 from __future__ import annotations
@@ -38,9 +39,16 @@ IS_REUSED, REUSED_JOB, REUSED_PIPELINE = (
 
 @dataclass
 class CompletedSteps:
-    """The completed steps of a workspace by their content; none if reuse is disabled."""
+    """The completed steps of a workspace by their content; none if reuse is disabled.
+
+    Attributes:
+        workspace: of the steps.
+        interpreter: how jobs get their interpreter; see :attr:`Runner.interpreter_mode`.
+        enabled: whether steps may reuse completed jobs.
+    """
 
     workspace: Workspace
+    interpreter: str
     enabled: bool = True
     _jobs: dict[str, JobResource] | None = field(default=None, init=False)
 
@@ -56,7 +64,8 @@ class CompletedSteps:
             }
         except AzureError:
             return ""
-        content = {name: properties.get(name) for name in CONTENT} | {"inputs": files}
+        content = {name: properties.get(name) for name in CONTENT}
+        content |= {"inputs": files, "interpreter": self.interpreter}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def find(self, key: str) -> JobResource | None:

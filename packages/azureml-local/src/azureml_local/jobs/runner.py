@@ -72,6 +72,8 @@ class Runner:
         self.tracking = tracking
         self.workers = workers
         self._environment = environment
+        self.interpreter_mode = isolation if interpreter is None else str(interpreter)
+        """How jobs get their interpreter: with or without isolation, or the path of the one."""
         self.interpreters = (
             interpreters.Interpreters(
                 state.data / "interpreters", optional=isolation == "auto", existing=interpreter

@@ -33,7 +33,7 @@ def submit_job(
     validation.check_job(job, properties)
     run = partial(command_jobs.run_command_job, runner, job)
     if properties["jobType"] == "Pipeline":
-        plan = make_plan(job.workspace, properties)
+        plan = make_plan(job.workspace, properties, interpreter=runner.interpreter_mode)
         run = partial(pipeline_jobs.run_pipeline, runner, job, plan)
     elif properties["jobType"] == "Sweep":
         properties = complete_sweep(job.workspace, properties)
