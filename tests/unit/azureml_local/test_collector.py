@@ -1,4 +1,4 @@
-"""The data collector writes every line, also those that arrive during a write."""
+"""The data collector: sampling rates, and lines that arrive during a write."""
 
 from __future__ import annotations
 
@@ -22,6 +22,27 @@ def state(tmp_path):
     state = State(tmp_path, "https://localhost:1")
     yield state
     state.store.close()
+
+
+@pytest.mark.parametrize(("rate", "lines"), [(0, 0), (0.0, 0), (None, 1), (1, 1)])
+def test_the_sampling_rate_of_a_collection(state, rate, lines):
+    settings = {"dataCollectionMode": "Enabled", "samplingRate": rate}
+    properties = {"dataCollector": {"collections": {"model_outputs": settings}}}
+    assert collector.sampling_rates(properties) == {"model_outputs": float(lines)}
+
+    async def main() -> None:
+        workspace = state.workspace_by_name("s", "g", "w")
+        deployment = ONLINE.put_deployment(
+            workspace, "endpoint", "blue", {"properties": properties}
+        )
+        collecting = collector.Collector()
+        for _ in range(5):
+            collecting.collect(deployment, "id", b"{}", b"[1]")
+        collecting.flush()
+
+    asyncio.run(main())
+    written = [path.read_text().count("\n") for path in state.data.rglob("*.jsonl")]
+    assert written == [5] * lines
 
 
 def test_a_line_that_is_added_during_a_write_is_written(state, monkeypatch):

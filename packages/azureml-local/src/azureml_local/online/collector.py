@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azureml_local.documents.endpoints import DeploymentProperties
 from azureml_local.endpoints import Deployment
 from azureml_local.json_fields import JsonObject
 from azureml_local.state import FILES
@@ -29,6 +30,17 @@ OUTPUT = "prediction"
 FLUSH_SECONDS = 0.5
 DECIMALS = 10
 """``double_precision`` of ``pandas.DataFrame.to_json``."""
+
+
+def sampling_rates(properties: DeploymentProperties) -> dict[str, float]:
+    """The sampling rate of each enabled collection of a deployment: from 0 to 1 (default)."""
+    collections = (properties.get("dataCollector") or {}).get("collections") or {}
+    rates = {
+        name: settings.get("samplingRate")
+        for name, settings in collections.items()
+        if settings and str(settings.get("dataCollectionMode")).lower() == "enabled"
+    }
+    return {name: 1.0 if rate is None else float(rate) for name, rate in rates.items()}
 
 
 class Collector:
@@ -54,15 +66,9 @@ class Collector:
             request_body: the body of the request.
             response_body: the body of a successful answer.
         """
-        collections = (deployment.properties.get("dataCollector") or {}).get("collections") or {}
         drawn = random.random()
-        enabled = [
-            collection
-            for collection, settings in collections.items()
-            if collection in TYPES
-            and str((settings or {}).get("dataCollectionMode")).lower() == "enabled"
-            and drawn < float((settings or {}).get("samplingRate") or 1)
-        ]
+        rates = sampling_rates(deployment.properties)
+        enabled = [each for each, rate in rates.items() if each in TYPES and drawn < rate]
         for collection in enabled:
             inputs = collection == "model_inputs"
             rows = _input_rows(request_body) if inputs else _output_rows(response_body)

@@ -18,6 +18,7 @@ from azureml_local.documents.endpoints import DeploymentDocument, DeploymentProp
 from azureml_local.endpoints import ONLINE, Deployment, read_properties, read_tags
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
 from azureml_local.json_fields import as_document, json_of, object_of, text_of, with_fields
+from azureml_local.online.collector import sampling_rates
 from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
@@ -146,7 +147,7 @@ class Deployments:
         spec = {"name": deployment.endpoint_name}
         environment = {
             "AML_APP_ROOT": str(folder),
-            SAMPLING_RATES: json.dumps(_sampling_rates(properties)),
+            SAMPLING_RATES: json.dumps(sampling_rates(properties)),
         }
         if files.model or not files.script:
             spec["model"] = environment["AZUREML_MODEL_DIR"] = str(folder / files.model)
@@ -256,16 +257,6 @@ def _validate(properties: DeploymentProperties, sku: Sku) -> None:
     scale = object_of(properties, "scaleSettings")
     if scale.get("scaleType", "Default") not in ("Default", "TargetUtilization"):
         raise BadRequest(f"{scale['scaleType']!r} is not a scaleType", target="scaleSettings")
-
-
-def _sampling_rates(properties: DeploymentProperties) -> dict[str, float]:
-    """The sampling rate of each enabled collection."""
-    collector = properties.get("dataCollector") or {}
-    return {
-        name: float(settings.get("samplingRate") or 1)
-        for name, settings in (collector.get("collections") or {}).items()
-        if settings and str(settings.get("dataCollectionMode")).lower() == "enabled"
-    }
 
 
 def _is_failed(deployment: Deployment) -> bool:
