@@ -94,14 +94,14 @@ def run_job(environment):
 def score_batch():
     ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name="files")).result()
     deployment = ModelBatchDeployment(
-        name="d", endpoint_name="files", model=f"azureml:m:{registered.version}", compute="cpu",
+        name="own", endpoint_name="files", model=f"azureml:m:{registered.version}", compute="cpu",
         environment="azureml:own@latest",
         code_configuration=CodeConfiguration(code=str(FOLDER / "code"), scoring_script="batch.py"),
         settings=ModelBatchDeploymentSettings(mini_batch_size=10, output_file_name="out.csv"),
     )  # fmt: skip
     ml.batch_deployments.begin_create_or_update(deployment).result()
     job = ml.batch_endpoints.invoke(
-        endpoint_name="files", deployment_name="d",
+        endpoint_name="files", deployment_name="own",
         inputs={"in": Input(type="uri_folder", path=str(FOLDER / "data"))},
     )  # fmt: skip
     while ml.jobs.get(job.name).status not in ("Completed", "Failed", "Canceled"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+import requests
+from tests.functional.azureml_local.conftest import SUBSCRIPTION
 
 pytestmark = pytest.mark.functional
 
@@ -212,7 +214,7 @@ def test_shared_assets_have_copies_of_the_files(ml, registry, folder, tmp_path):
     assert data.id == "azureml://registries/shared/data/own/versions/1"
 
 
-def test_registries_are_created_listed_and_deleted(ml):
+def test_registries_are_created_listed_and_deleted(local, ml):
     from azure.ai.ml.entities import Registry
     from azure.ai.ml.entities._registry.registry_support_classes import (
         RegistryRegionDetails,
@@ -227,6 +229,13 @@ def test_registries_are_created_listed_and_deleted(ml):
     expected = Registry(name="second", location="here", replication_locations=[region])
     assert ml.registries.begin_create(expected).result().name == "second"
     assert "second" in [each.name for each in ml.registries.list()]
+    url = f"{local.state()['url']}/subscriptions/SUBSCRIPTION/providers/Microsoft.MachineLearningServices/registries"
+    headers = {"Authorization": f"Bearer {local.state()['env']['MLFLOW_TRACKING_TOKEN']}"}
+    for subscription, expected_names in ((SUBSCRIPTION, ["second"]), ("another", [])):
+        answer = requests.get(
+            url.replace("SUBSCRIPTION", subscription), headers=headers, timeout=60
+        ).json()
+        assert [each["name"] for each in answer["value"]] == expected_names
     region = ml.registries.get("second").replication_locations[0]
     assert (region.location, region.storage_config.replication_count) == ("here", 2)
     assert "/storageAccounts/" in region.storage_config.arm_resource_id

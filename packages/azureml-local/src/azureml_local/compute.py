@@ -80,9 +80,12 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
                 target="name",
             )
         old = workspace.documents.get(KIND, name)
+        if old is None and request.method == "PATCH":
+            old = workspace.require(KIND, name, "Compute")
         properties = _validate_properties(old, body)
         location = text_of(body, "location") or (old.body.get("location", "") if old else "")
-        new = {"tags": object_of(body, "tags"), "location": location, "properties": properties}
+        tags = old.body.get("tags", {}) if old and "tags" not in body else object_of(body, "tags")
+        new = {"tags": tags, "location": location, "properties": properties}
         target = workspace.documents.put(KIND, name, as_document(ComputeDocument, new))
         return JSONResponse(
             _render_compute(workspace, target),

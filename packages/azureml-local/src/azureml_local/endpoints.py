@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from azureml_local.json_fields import JsonObject, object_of, texts_of
 from azureml_local.state import LOCATION, Workspace
 from azureml_local.store import Kind, Resource
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]\Z")
 Tagged = TypeVar("Tagged", bound=TaggedDocument)
 
 
@@ -235,9 +237,17 @@ class Deployment(_Document[DeploymentDocument]):
 def read_properties(
     request: Request, body: JsonObject, old: Endpoint | Deployment | None
 ) -> Mapping[str, object]:
-    """The properties in a request; those that a PATCH does not set stay as they are."""
+    """The properties in a request; those that a PATCH does not set stay as they are.
+
+    Raises:
+        NotFound: it is a PATCH of an endpoint or deployment that does not exist.
+    """
     properties = object_of(body, "properties")
-    return {**old.properties, **properties} if old and request.method == "PATCH" else properties
+    if request.method != "PATCH":
+        return properties
+    if old is None:
+        raise NotFound(f"{request.url.path} was not found; create it with PUT")
+    return {**old.properties, **properties}
 
 
 def read_tags(body: JsonObject, old: Endpoint | Deployment | None) -> dict[str, str]:
@@ -245,3 +255,21 @@ def read_tags(body: JsonObject, old: Endpoint | Deployment | None) -> dict[str, 
     if old and "tags" not in body:
         return old.body["tags"]
     return texts_of(body, "tags")
+
+
+def validate_name(what: str, name: str) -> str:
+    """Check the name of an endpoint or deployment by Azure's rule, for online and batch.
+
+    Source: the limits of endpoints in Azure's documentation, "Manage and increase quotas".
+
+    Raises:
+        BadRequest: it is not valid.
+    """
+    if not NAME.match(name):
+        raise BadRequest(
+            f"{what} name {name!r} is not valid: use 3 to 32 letters, digits and '-'; begin with "
+            "a letter and do not end with '-'",
+            "UserError",
+            target="name",
+        )
+    return name

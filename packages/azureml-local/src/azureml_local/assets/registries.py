@@ -121,7 +121,13 @@ def _management(routes: Routes, state: State) -> None:
 
     @routes.add("GET", OF_SUBSCRIPTION, "Registries - List of a subscription")
     async def list_of_subscription(request: Request) -> Response:
-        return JSONResponse({"value": [_render_registry(each) for each in _registries(state)]})
+        subscription = request.path_params["subscription"].lower()
+        registries = [
+            registry
+            for registry in _registries(state)
+            if registry.subscription.lower() == subscription
+        ]
+        return JSONResponse({"value": [_render_registry(registry) for registry in registries]})
 
     @routes.add("DELETE", one, "Registries - Delete")
     async def delete(request: Request) -> Response:

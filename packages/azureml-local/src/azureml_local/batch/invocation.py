@@ -7,6 +7,8 @@ import json
 import shutil
 import sys
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,6 +110,9 @@ class Invocations:
     def __init__(self, state: State, runner: Runner, workers: ForkedWorkers) -> None:
         self._state = state
         self._runner = runner
+        # The deployments' folders that jobs use, and those of them that are to be removed.
+        self._in_use: Counter[Path] = Counter()
+        self._obsolete: set[Path] = set()
         self._workers = workers
 
     def import_modules(self) -> None:
@@ -214,8 +219,30 @@ class Invocations:
         with self._state.store.transaction():
             document = job.create(**parent_body)
             child.create(**child_body)
+        self._in_use[deployment.folder] += 1
         self._state.background(self._run(job, child, deployment, spec, source))
         return document
+
+    async def remove_files(self, deployments: Iterable[Deployment]) -> None:
+        """Remove the copies of the models and code of deleted or replaced deployments.
+
+        Those that a job uses are removed when it ends.
+        """
+        for folder in {each.folder for each in deployments if "folder" in each.body}:
+            if folder in self._in_use:
+                self._obsolete.add(folder)
+            else:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _release(self, folder: Path) -> None:
+        """Record that a job no longer uses the folder of a deployment."""
+        self._in_use[folder] -= 1
+        if self._in_use[folder] > 0:
+            return
+        del self._in_use[folder]
+        if folder in self._obsolete:
+            self._obsolete.remove(folder)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _isolate(self, child: Job, deployment: Deployment, spec: ScoringSpec) -> None:
         """Let the specification start workers in the deployment's environment.
@@ -271,7 +298,10 @@ class Invocations:
             shutil.copyfile(log, child.log_file(records.SCORING_LOG))
             return 0 if child.status == "Completed" else 1
 
-        await runner.supervise(parent, log, whole)
+        try:
+            await runner.supervise(parent, log, whole)
+        finally:
+            await self._release(deployment.folder)
 
 
 def _output_path(child: Job, outputs: OutputMap) -> tuple[Path, dict[str, str]]:

@@ -23,11 +23,18 @@ from azureml_local.documents.endpoints import (
     FileNames,
 )
 from azureml_local.documents.jobs import JOBS
-from azureml_local.endpoints import BATCH, Deployment, Endpoint, read_properties
+from azureml_local.endpoints import (
+    BATCH,
+    Deployment,
+    Endpoint,
+    read_properties,
+    read_tags,
+    validate_name,
+)
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
 from azureml_local.jobs import records
-from azureml_local.json_fields import as_document, json_of, object_of, text_of, texts_of
+from azureml_local.json_fields import as_document, json_of, object_of, text_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.scoring.deployment_files import copy_deployment_files, model_id
@@ -44,18 +51,21 @@ def register(
 
     @routes.add("PUT|PATCH", BASE, "Batch endpoints - Create or update")
     async def put_endpoint(request: Request) -> Response:
-        workspace, name = state.workspace(request), request.path_params["endpoint"]
+        workspace = state.workspace(request)
+        name = validate_name("Endpoint", request.path_params["endpoint"])
         BATCH.require_unique_name(workspace, name)
         body = await json_of(request)
-        properties = as_document(EndpointProperties, object_of(body, "properties"))
-        default = text_of(object_of(properties, "defaults"), "deploymentName")
+        old = BATCH.get(workspace, name)
+        properties = as_document(EndpointProperties, read_properties(request, body, old))
+        new_defaults = object_of(object_of(body, "properties"), "defaults")
+        default = text_of(new_defaults, "deploymentName")
         if default:
             BATCH.require_deployment(workspace, name, default)
-        document: EndpointDocument = {"tags": texts_of(body, "tags"), "properties": properties}
+        document: EndpointDocument = {"tags": read_tags(body, old), "properties": properties}
         endpoint = BATCH.put(workspace, name, document)
         return JSONResponse(
             _endpoint_document(endpoint),
-            status_code=201,
+            status_code=200 if old else 201,
             headers=operations.completed_headers(workspace),
         )
 
@@ -75,20 +85,23 @@ def register(
     async def delete_endpoint(request: Request) -> Response:
         workspace, name = state.workspace(request), request.path_params["endpoint"]
         with state.store.transaction():
-            for each in BATCH.deployments_in(workspace, name):
+            deployments = BATCH.deployments_in(workspace, name)
+            for each in deployments:
                 each.delete()
             there = workspace.documents.delete(BATCH.endpoints, name)
+        await invocations.remove_files(deployments)
         return Response(status_code=200 if there else 204)
 
     @routes.add("PUT|PATCH", ONE, "Batch deployments - Create or update")
     async def put_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
         BATCH.find(workspace, params["endpoint"])
+        own_name = validate_name("Deployment", params["deployment"])
         body = await json_of(request)
-        old = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
+        old = BATCH.deployment(workspace, params["endpoint"], own_name)
         properties = as_document(DeploymentProperties, read_properties(request, body, old))
         parse_settings(properties)
-        document: DeploymentDocument = {"tags": texts_of(body, "tags"), "properties": properties}
+        document: DeploymentDocument = {"tags": read_tags(body, old), "properties": properties}
         component = component_of(properties)
         if component:
             spec = Assets(workspace, COMPONENTS).find_by_id(component).body["componentSpec"]
@@ -107,12 +120,13 @@ def register(
             document["files"] = as_document(FileNames, vars(files))
             if not files.script:
                 invocations.import_modules()  # an invocation will follow
-        deployment = BATCH.put_deployment(
-            workspace, params["endpoint"], params["deployment"], document
-        )
+        # Read again: another request may have replaced it while the files were copied.
+        replaced = BATCH.deployment(workspace, params["endpoint"], own_name)
+        deployment = BATCH.put_deployment(workspace, params["endpoint"], own_name, document)
+        await invocations.remove_files([replaced] if replaced else [])
         return JSONResponse(
             _deployment_document(deployment),
-            status_code=201,
+            status_code=200 if old else 201,
             headers=operations.completed_headers(workspace),
         )
 
@@ -131,22 +145,26 @@ def register(
     @routes.add("DELETE", ONE, "Batch deployments - Delete")
     async def delete_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        name = "{endpoint}/{deployment}".format(**params)
-        there = workspace.documents.delete(BATCH.deployments, name)
-        return Response(status_code=200 if there else 204)
+        deployment = BATCH.deployment(workspace, params["endpoint"], params["deployment"])
+        if deployment is None:
+            return Response(status_code=204)
+        deployment.delete()
+        await invocations.remove_files([deployment])
+        return Response(status_code=200)
 
     @routes.add("POST", "/batch/{key}/{endpoint}/jobs", "Batch endpoints - Invoke")
     async def invoke(request: Request) -> Response:
         auth.require_token(state.secret, request)
         workspace = state.workspace_by_key(request.path_params["key"])
         name = request.path_params["endpoint"]
+        # First: without a wait after it, nothing replaces the deployment before the job uses it.
+        call = object_of(await json_of(request), "properties")
         endpoint = BATCH.find(workspace, name)
         named = request.headers.get("azureml-model-deployment")
         chosen = named or (endpoint.properties.get("defaults") or {}).get("deploymentName")
         if not chosen:
             raise BadRequest(f"endpoint {name} has no default deployment; name one", "UserError")
         deployment = BATCH.require_deployment(workspace, name, chosen)
-        call = object_of(await json_of(request), "properties")
         job = invocations.submit(endpoint.name, deployment, call)
         return JSONResponse(records.document(workspace, job), status_code=201)
 

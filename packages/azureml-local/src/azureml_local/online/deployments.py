@@ -15,14 +15,14 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.arm import ArmResource, ErrorDetail, Sku
 from azureml_local.documents.endpoints import DeploymentDocument, DeploymentProperties, FileNames
-from azureml_local.endpoints import ONLINE, Deployment, read_properties, read_tags
+from azureml_local.endpoints import ONLINE, Deployment, read_properties, read_tags, validate_name
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
 from azureml_local.json_fields import as_document, json_of, object_of, text_of, with_fields
 from azureml_local.online.collector import sampling_rates
 from azureml_local.online.environments import DeploymentEnvironments
 from azureml_local.online.limits import parse_limits
 from azureml_local.online.monitoring import SAMPLING_RATES
-from azureml_local.online.resources import BASE, ONE, validate_name
+from azureml_local.online.resources import BASE, ONE
 from azureml_local.online.serving import Serving
 from azureml_local.online.worker import LaunchSettings
 from azureml_local.operations import Operations

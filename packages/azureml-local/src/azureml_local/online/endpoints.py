@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.arm import ArmResource, Identity
 from azureml_local.documents.endpoints import EndpointDocument, EndpointProperties
-from azureml_local.endpoints import ONLINE, Endpoint, read_properties, read_tags
+from azureml_local.endpoints import ONLINE, Endpoint, read_properties, read_tags, validate_name
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
 from azureml_local.json_fields import as_document, json_of, text_of
 from azureml_local.online.access import AUTH_MODES, auth_mode, create_endpoint_token
 from azureml_local.online.deployments import Deployments
-from azureml_local.online.resources import BASE, validate_name
+from azureml_local.online.resources import BASE
 from azureml_local.online.traffic import validate_mirror_traffic, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State

@@ -11,12 +11,11 @@ from urllib.parse import parse_qs
 import httpx
 from starlette.requests import Request
 
-from azureml_local.endpoints import Endpoint
+from azureml_local.endpoints import Endpoint, validate_name
 from azureml_local.errors import BadRequest
 from azureml_local.identity import auth
 from azureml_local.json_fields import JsonObject
 from azureml_local.online.access import AUDIENCE, auth_mode, create_endpoint_token
-from azureml_local.online.resources import validate_name
 
 MAX_BODY_BYTES = 1_500_000
 TIMEOUT_SECONDS, SWAGGER_SECONDS = 180.0, 3.0
