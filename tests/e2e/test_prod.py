@@ -232,3 +232,23 @@ def test_provisioning_twice_changes_nothing_the_second_time(prod):
         provisioned.append(set(values["provisioned"].values()))
     assert {"exists", "created"} <= provisioned[0]
     assert provisioned[1] == {"exists"}
+
+
+CLUSTER = """
+import json
+from azure.ai.ml import MLClient
+from azure.identity import DefaultAzureCredential
+client = MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000", "local", "prod")
+cluster = client.compute.get("new-cluster")
+print(json.dumps([cluster.max_instances, cluster.identity.type]))
+"""
+
+
+def test_provisioning_changes_the_scale_of_a_cluster_and_keeps_its_identity(prod):
+    for nodes, expected in ((2, "created"), (3, "updated")):
+        words = ["-p", "compute=new-cluster", "-p", f"compute_max_instances={nodes}"]
+        done = nbrelease(prod.root, "run", "00_provision", "--env", "prod", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        values = read_values(ran_in(prod.root, done), "00_provision")
+        assert values["provisioned"]["cluster"] == expected
+        assert json.loads(prod.scripts.run(CLUSTER)) == [nodes, "system_assigned"]

@@ -237,11 +237,13 @@ def test_datastores_are_containers_of_the_workspace(ml, tmp_path):
 
 
 def test_compute_is_stored_and_validated(ml):
-    from azure.ai.ml.entities import AmlCompute, ComputeInstance
+    from azure.ai.ml.entities import AmlCompute, ComputeInstance, IdentityConfiguration
     from azure.core.exceptions import HttpResponseError
 
+    identity = IdentityConfiguration(type="system_assigned")
+    size = "STANDARD_DS3_V2"
     created = ml.compute.begin_create_or_update(
-        AmlCompute(name="cluster", size="STANDARD_DS3_V2", min_instances=0, max_instances=2)
+        AmlCompute(name="cluster", size=size, min_instances=0, max_instances=2, identity=identity)
     ).result()
     assert (created.type, created.size, created.max_instances) == (
         "amlcompute",
@@ -251,6 +253,12 @@ def test_compute_is_stored_and_validated(ml):
     created.max_instances = 3
     ml.compute.begin_update(created).result()
     assert ml.compute.get("cluster").max_instances == 3
+    assert ml.compute.get("cluster").identity.type == "system_assigned"
+    created.identity.type = "own"
+    with pytest.raises(HttpResponseError) as caught:
+        ml.compute.begin_update(created).result()
+    assert caught.value.error.target == "identity.type"
+    created.identity.type = "system_assigned"
     created.min_instances = 9
     with pytest.raises(HttpResponseError) as caught:
         ml.compute.begin_update(created).result()

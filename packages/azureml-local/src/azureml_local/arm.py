@@ -28,7 +28,8 @@ class Identity(TypedDict):
     """The managed identity of a resource."""
 
     type: str
-    principalId: str
+    principalId: NotRequired[str]
+    userAssignedIdentities: NotRequired[dict[str, Mapping[str, str]]]
 
 
 class ResourceFields(TypedDict):

@@ -14,8 +14,9 @@ from typing import TypedDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azureml_local.arm import ArmResource
+from azureml_local.arm import ArmResource, Identity
 from azureml_local.errors import BadRequest, NotFound, NotSupported
+from azureml_local.identity import auth
 from azureml_local.json_fields import JsonObject, as_document, json_of, object_of, text_of
 from azureml_local.operations import Operations
 from azureml_local.routing import WORKSPACE, Routes
@@ -35,6 +36,12 @@ class ScaleSettings(TypedDict, total=False):
 
     minNodeCount: int
     maxNodeCount: int
+
+
+IDENTITY_TYPES = {
+    name.lower(): name
+    for name in ("None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned")
+}
 
 
 class ComputeSettings(TypedDict, total=False):
@@ -58,6 +65,7 @@ class ComputeDocument(TypedDict, total=False):
 
     tags: dict[str, str]
     location: str
+    identity: Identity
     properties: ComputeProperties
 
 
@@ -85,7 +93,12 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
         properties = _validate_properties(old, body)
         location = text_of(body, "location") or (old.body.get("location", "") if old else "")
         tags = old.body.get("tags", {}) if old and "tags" not in body else object_of(body, "tags")
-        new = {"tags": tags, "location": location, "properties": properties}
+        new = {
+            "tags": tags,
+            "location": location,
+            **_read_identity(body, old if request.method == "PATCH" else None),
+            "properties": properties,
+        }
         target = workspace.documents.put(KIND, name, as_document(ComputeDocument, new))
         return JSONResponse(
             _render_compute(workspace, target),
@@ -116,6 +129,30 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
 
     for action, new_state in STATES.items():
         _register_action(routes, state, operations, action, new_state)
+
+
+def _read_identity(body: JsonObject, old: ComputeResource | None) -> dict[str, Identity]:
+    """The identity of a request as a field; without one, that of the compute that it updates."""
+    given = object_of(body, "identity")
+    if "identity" not in body and old is not None and "identity" in old.body:
+        return {"identity": old.body["identity"]}
+    text = text_of(given, "type", "None")
+    kind = IDENTITY_TYPES.get(text.replace(" ", "").lower())
+    if kind is None:
+        raise BadRequest(
+            f"identity type {text!r} is not valid: use {', '.join(IDENTITY_TYPES.values())}",
+            "UserError",
+            target="identity.type",
+        )
+    if kind == "None":
+        return {}
+    identity: Identity = {"type": kind}
+    if "SystemAssigned" in kind:
+        identity["principalId"] = auth.TENANT
+    if names := object_of(given, "userAssignedIdentities"):
+        ids = {"principalId": auth.TENANT, "clientId": auth.TENANT}
+        identity["userAssignedIdentities"] = dict.fromkeys(names, ids)
+    return {"identity": identity}
 
 
 def _register_action(
@@ -209,7 +246,7 @@ def _scale(scale: JsonObject) -> JsonObject:
 
 
 def _render_compute(workspace: Workspace, target: ComputeResource) -> ArmResource:
-    return workspace.document(
+    shown = workspace.document(
         f"computes/{target.name}",
         location=target.body.get("location") or LOCATION,
         tags=target.body.get("tags") or {},
@@ -220,3 +257,6 @@ def _render_compute(workspace: Workspace, target: ComputeResource) -> ArmResourc
             "modifiedOn": target.modified,
         },
     )
+    if "identity" in target.body:
+        shown["identity"] = target.body["identity"]
+    return shown

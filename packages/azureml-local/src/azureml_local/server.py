@@ -280,7 +280,7 @@ def _listen(data: Path, port: int | None) -> socket.socket:
             listener.close()
             if port:
                 raise LocalError(
-                    f"--port {port}: {error.strerror}; use another port, or leave --port out"
+                    f"port {port}: {error.strerror}; choose another port, or none"
                 ) from None
             continue
         return listener
