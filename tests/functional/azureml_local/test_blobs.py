@@ -69,6 +69,44 @@ def test_metadata_and_content_type_belong_to_the_content(store):
     )
 
 
+def test_a_missing_container_is_not_found_and_not_created(client, store):
+    from azure.core.exceptions import ResourceNotFoundError
+    from azure.storage.blob import ContainerClient
+
+    datastore = client("blobs").datastores.get("workspaceblobstore", include_secrets=True)
+    address = store.url.partition("?")[0].replace(store.container_name, "absent-container")
+    with ContainerClient.from_container_url(
+        f"{address}?{datastore.credentials.sas_token}", retry_total=0
+    ) as absent:
+        blob = absent.get_blob_client("x.txt")
+        for ask in (
+            lambda: list(absent.list_blobs()),
+            lambda: absent.upload_blob("x.txt", b"x"),
+            lambda: blob.stage_block("eA==", b"x"),
+            lambda: blob.download_blob(),
+            blob.get_blob_properties,
+            blob.delete_blob,
+        ):
+            with pytest.raises(ResourceNotFoundError) as caught:
+                ask()
+            assert caught.value.error_code == "ContainerNotFound"
+        assert not absent.exists()
+        absent.create_container()
+        absent.upload_blob("x.txt", b"x")
+        assert [each.name for each in absent.list_blobs()] == ["x.txt"]
+
+
+def test_a_new_workspace_has_the_containers_of_its_datastores(client):
+    from azure.storage.blob import ContainerClient
+
+    for name in ("workspaceblobstore", "workspaceartifactstore"):
+        datastore = client("blobs-of-a-new-one").datastores.get(name, include_secrets=True)
+        host = f"https://{datastore.account_name}.blob.core.windows.net"
+        address = f"{host}/{datastore.container_name}?{datastore.credentials.sas_token}"
+        with ContainerClient.from_container_url(address) as container:
+            assert list(container.list_blobs()) == []
+
+
 def test_list_by_prefix_folder_and_page(store):
     for name in ("l/a/1", "l/a/2", "l/b", "l/c/3", "m"):
         store.upload_blob(name, b"x", metadata={"n": name[-1]}, overwrite=True)

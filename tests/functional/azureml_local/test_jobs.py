@@ -150,6 +150,26 @@ def test_a_cluster_runs_as_many_jobs_as_it_has_instances(ml):
     assert wait_for_end(ml, first.name).status == "Canceled"
 
 
+def test_a_cluster_that_grows_starts_queued_jobs(ml):
+    from azure.ai.ml.entities import AmlCompute
+
+    cluster = AmlCompute(name="grows", size="s", max_instances=1)
+    ml.compute.begin_create_or_update(cluster).result()
+    jobs = [submit(ml, "sleep 300", compute="grows")]
+    wait_for_status(ml, jobs[0].name, "Running")
+    jobs += [submit(ml, "sleep 300", compute="grows") for _ in range(3)]
+    for job in jobs[1:]:
+        wait_for_status(ml, job.name, "Queued")
+    cluster.max_instances = 3
+    ml.compute.begin_create_or_update(cluster).result()
+    for job in jobs[1:3]:
+        wait_for_status(ml, job.name, "Running", seconds=20)
+    assert ml.jobs.get(jobs[0].name).status == "Running"
+    assert ml.jobs.get(jobs[3].name).status == "Queued"
+    for job in reversed(jobs):
+        ml.jobs.begin_cancel(job.name).result()
+
+
 def test_this_machine_is_the_only_size_and_quotas_are_refused(ml):
     from azure.core.exceptions import HttpResponseError
 

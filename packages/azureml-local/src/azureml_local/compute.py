@@ -100,6 +100,7 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
             "properties": properties,
         }
         target = workspace.documents.put(KIND, name, as_document(ComputeDocument, new))
+        state.on_compute_changed(workspace, name)  # a larger cluster starts queued jobs
         return JSONResponse(
             _render_compute(workspace, target),
             status_code=200 if old else 201,

@@ -83,6 +83,11 @@ class Workspace:
         """The folder of its storage account, with one folder for each container."""
         return self.state.data / "blobs" / self.key
 
+    def create_containers(self) -> None:
+        """Create the containers of its built-in datastores."""
+        for container in self.containers.values():
+            (self.blobs / container).mkdir(parents=True, exist_ok=True)
+
     def require(
         self, kind: Kind[Body], name: str, title: str, code: str | None = None
     ) -> Resource[Body]:
@@ -193,6 +198,7 @@ class State:
         self.on_model_stored: Callable[[], None] = lambda: None
         self.on_environment_registered: Callable[[], None] = lambda: None
         self.on_workspace_used: Callable[[Workspace], None] = lambda workspace: None
+        self.on_compute_changed: Callable[[Workspace, str], None] = lambda workspace, name: None
         self.before_workspace_delete: Callable[[Workspace], Awaitable[None]] = _do_nothing
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -266,6 +272,7 @@ class State:
         }
         key = workspace_key(subscription, group, name)
         workspace = self._workspace(self.store.put("", WORKSPACES, key, "", body))
+        workspace.create_containers()
         self.on_workspace_used(workspace)
         return workspace
 

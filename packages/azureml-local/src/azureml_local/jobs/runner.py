@@ -84,6 +84,7 @@ class Runner:
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._cancel_events: dict[tuple[str, str], asyncio.Event] = {}
         self._slots = Slots()
+        state.on_compute_changed = self._check_queue
 
     def recover(self) -> None:
         """Mark the jobs that were running when the server stopped as failed."""
@@ -138,7 +139,7 @@ class Runner:
             Cancelled: the job was cancelled while it waited.
         """
         target = compute.compute_name(compute_id)
-        key = (job.workspace.key, target.lower())
+        key = _queue_key(job.workspace, target)
 
         def max_jobs() -> int:
             return compute.max_concurrent_jobs(job.workspace, target)
@@ -152,6 +153,10 @@ class Runner:
             yield
         finally:
             self._slots.release(key, count)
+
+    def _check_queue(self, workspace: Workspace, compute_name: str) -> None:
+        """Start the queued jobs of a compute that has more instances now."""
+        self._slots.wake(_queue_key(workspace, compute_name))
 
     async def supervise(
         self,
@@ -349,6 +354,10 @@ class Runner:
             "PATH": os.pathsep.join([*map(str, bin_folders), os.environ.get("PATH", "")]),
             **variables,
         }
+
+
+def _queue_key(workspace: Workspace, compute_name: str) -> tuple[str, str]:
+    return workspace.key, compute_name.lower()
 
 
 def last_line(log: Path) -> str:

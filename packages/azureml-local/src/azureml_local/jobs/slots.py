@@ -1,7 +1,7 @@
 """Queues of jobs: on each compute, as many jobs run at the same time as it has instances.
 
-Jobs start in the order of submission. The number of slots is read whenever a job waits, because a
-cluster can be resized while jobs are queued.
+Jobs start in the order of submission. The number of slots is read again whenever slots are released
+and when the compute changes, because a cluster can be resized while jobs are queued.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ class Slots:
                     return False
         finally:
             queue.remove(turn)
-            self._wake(key)
+            self.wake(key)
         self._in_use[key] = self._in_use.get(key, 0) + count
-        self._wake(key)
+        self.wake(key)
         return True
 
     def release(self, key: Key, count: int = 1) -> None:
         """Return slots."""
         self._in_use[key] -= count
-        self._wake(key)
+        self.wake(key)
 
-    def _wake(self, key: Key) -> None:
+    def wake(self, key: Key) -> None:
         """Let the first job in the queue check again whether a slot is free."""
         queue = self._queues.get(key)
         if queue:

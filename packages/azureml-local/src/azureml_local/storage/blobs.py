@@ -58,16 +58,20 @@ def register(routes: Routes, state: State) -> None:
     shutil.rmtree(uploads, ignore_errors=True)  # incomplete uploads of the previous server
     uploads.mkdir()
     _delete_old_blocks(state.data / "blocks")
+    for workspace in state.workspaces():  # an older azureml-local created containers on first use
+        workspace.create_containers()
     _containers(routes, state)
 
     @routes.add("HEAD", BLOB, "Blobs - Get properties")
     async def head(request: Request) -> Response:
         _refuse_other_parts(request, "metadata")
-        blob = _blob(state, request)
-        if data_lake.is_folder(state, blob):
-            return Response(headers=data_lake.folder_headers(state, blob))
-        if not blob.path.is_file():
-            return Response(status_code=404, headers={"x-ms-error-code": NoBlob.code})
+        try:
+            blob = _blob(state, request)
+            if data_lake.is_folder(state, blob):
+                return Response(headers=data_lake.folder_headers(state, blob))
+            blob.existing_path()
+        except NoBlob as error:  # a response to HEAD has no body
+            return Response(status_code=404, headers={"x-ms-error-code": error.code})
         size = str(blob.path.stat().st_size)
         return Response(headers=blob_files.headers(state, blob) | {"content-length": size})
 
@@ -138,11 +142,9 @@ def _containers(routes: Routes, state: State) -> None:
     async def list_blobs(request: Request) -> Response:
         if request.query_params.get("restype") == "account":
             return Response(headers=ACCOUNT)
-        root = _folder(state, request)
+        root = _container(state, request)
         _refuse_other_parts(request, "list", "metadata")
         if request.query_params.get("comp") != "list":  # the container's properties
-            if not root.is_dir():
-                raise NoBlob("The specified container does not exist.", "ContainerNotFound")
             modified = formatdate(root.stat().st_mtime, usegmt=True)
             return Response(headers={"etag": blob_files.etag(root), "last-modified": modified})
         return await run_in_threadpool(blob_listing.list_blobs, state, root, request)
@@ -175,9 +177,21 @@ def _folder(state: State, request: Request) -> Path:
     return workspace.blobs / str(params["container"])
 
 
+def _container(state: State, request: Request) -> Path:
+    """The folder of a container.
+
+    Raises:
+        NoBlob: it does not exist.
+    """
+    folder = _folder(state, request)
+    if not folder.is_dir():
+        raise NoBlob("The specified container does not exist.", "ContainerNotFound")
+    return folder
+
+
 def _blob(state: State, request: Request) -> Blob:
     params = request.path_params
-    path = inside(_folder(state, request), params["blob"])
+    path = inside(_container(state, request), params["blob"])
     return Blob(params["account"], f"{params['container']}/{params['blob']}", path)
 
 
