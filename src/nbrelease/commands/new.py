@@ -82,7 +82,8 @@ def command(
     console.out(f"{len(files)} files in {os.path.relpath(folder)}")
     if set_up_filter(folder):  # outputs are stripped from the first commit on
         console.out("git filter: strips outputs from notebooks")
-    console.out(f"next: cd {os.path.relpath(folder)} && git init && git add . && git commit -m first && make rehearse")
+    commit = 'git init && git add . && git commit -m "Create the project"'
+    console.out(f"next: cd {os.path.relpath(folder)} && {commit} && make rehearse")
 
 
 def _azure(

@@ -73,7 +73,7 @@ def test_user_errors_are_one_line_with_exit_code_2(data, tmp_path):
         port = str(used.getsockname()[1])
         result = cli("start", "--port", port, data=data, check=False)
         assert result.returncode == 2
-        assert f"--port {port}" in result.stderr
+        assert f"port {port}" in result.stderr
         assert len(result.stderr.splitlines()) == 1
     result = cli("env", data=data, check=False)
     assert (result.returncode, "azureml-local start" in result.stderr) == (2, True)

@@ -134,10 +134,10 @@ def register(routes: Routes, state: State, operations: Operations) -> None:
 
 def _read_identity(body: JsonObject, old: ComputeResource | None) -> dict[str, Identity]:
     """The identity of a request as a field; without one, that of the compute that it updates."""
-    given = object_of(body, "identity")
+    assigned = object_of(body, "identity")
     if "identity" not in body and old is not None and "identity" in old.body:
         return {"identity": old.body["identity"]}
-    text = text_of(given, "type", "None")
+    text = text_of(assigned, "type", "None")
     kind = IDENTITY_TYPES.get(text.replace(" ", "").lower())
     if kind is None:
         raise BadRequest(
@@ -150,7 +150,7 @@ def _read_identity(body: JsonObject, old: ComputeResource | None) -> dict[str, I
     identity: Identity = {"type": kind}
     if "SystemAssigned" in kind:
         identity["principalId"] = auth.TENANT
-    if names := object_of(given, "userAssignedIdentities"):
+    if names := object_of(assigned, "userAssignedIdentities"):
         ids = {"principalId": auth.TENANT, "clientId": auth.TENANT}
         identity["userAssignedIdentities"] = dict.fromkeys(names, ids)
     return {"identity": identity}
