@@ -10,11 +10,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from azureml_local import certificates
+from azureml_local.errors import LocalError
+from azureml_local.folder_lock import lock_folder
 
 pytestmark = pytest.mark.functional
 
@@ -66,6 +69,73 @@ def test_start_status_env_stop_and_reset(data):
     assert not data.exists()
 
 
+def test_commands_that_start_at_the_same_time_use_one_server(data):
+    argv = [sys.executable, "-m", "azureml_local", "start", "--data", str(data)]
+    starts = [
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    results = [(start.communicate()[0], start.returncode) for start in starts]
+    assert results == [(results[0][0], 0)] * 3
+    assert json.loads((data / "server.json").read_text())["url"] == results[0][0].strip()
+    # server.json does not exist yet when a server starts, and no longer when it stops.
+    ready = (data / "server.json").rename(data / "ready.json")
+    with pytest.raises(LocalError), lock_folder(data, seconds=0):
+        pass
+    ready.rename(data / "server.json")
+
+
+# A server that has begun to stop, and ends when it has written a file.
+STOPPING = """
+import json, signal, sys, time
+from pathlib import Path
+from azureml_local.folder_lock import lock_folder
+from azureml_local.server_file import describe_process
+data, ended = map(Path, sys.argv[1:])
+
+def stop(*_):
+    (data / "server.json").unlink()
+    time.sleep(0.3)
+    ended.touch()
+    sys.exit()
+
+signal.signal(signal.SIGTERM, stop)
+with lock_folder(data):
+    (data / "store.sqlite3").touch()
+    (data / "server.json").write_text(json.dumps({**describe_process(), "env": {}}))
+    print("ready", flush=True)
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("command", [["stop"], ["reset", "--yes"]])
+def test_commands_wait_until_the_server_has_ended(data, tmp_path, command):
+    ended = tmp_path / "ended"
+    argv = [sys.executable, "-c", STOPPING, str(data), str(ended)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        if command != ["stop"]:
+            server.terminate()
+            while (data / "server.json").exists():
+                time.sleep(0.01)
+        cli(*command, data=data)
+        assert ended.exists()
+    assert server.returncode == 0
+
+
+def test_options_that_differ_from_those_of_the_running_server_are_refused(data):
+    url = cli("start", "--strict", data=data).stdout.strip()
+    assert cli("start", data=data).stdout.strip() == url
+    assert cli("run", "--strict", "--", "true", data=data).returncode == 0
+    refused = cli("run", "--no-fork-jobs", "--", "true", data=data, check=False)
+    assert (refused.returncode, "--fork-jobs" in refused.stderr) == (2, True)
+    refused = cli("start", "--isolation", "uv", "--port", "1", data=data, check=False)
+    assert (refused.returncode, "--port, --isolation" in refused.stderr) == (2, True)
+    env = {**os.environ, "AZUREML_LOCAL_MLFLOW_URI": "azureml"}
+    assert cli("start", data=data, env=env, check=False).returncode == 2
+
+
 def test_user_errors_are_one_line_with_exit_code_2(data, tmp_path):
     with socket.socket() as used:
         used.bind(("127.0.0.1", 0))
@@ -83,8 +153,14 @@ def test_user_errors_are_one_line_with_exit_code_2(data, tmp_path):
     result = cli("reset", "--yes", data=other, check=False)
     assert (result.returncode, str(other) in result.stderr) == (2, True)
     assert (other / "thesis.txt").is_file()
-    result = cli("run", "--", "no-such-program", data=data, check=False)
-    assert (result.returncode, "no-such-program" in result.stderr) == (2, True)
+    (tmp_path / "no-program").touch(mode=0o600)
+    for program in ("no-such-program", str(tmp_path / "no-program")):
+        result = cli("run", "--", program, data=data, check=False)
+        assert (result.returncode, program in result.stderr) == (2, True)
+        assert len(result.stderr.splitlines()) == 1
+    nothing = tmp_path / "nothing"
+    assert cli("reset", "--yes", data=nothing).stdout != "deleted\n"
+    assert not nothing.exists()
 
 
 def test_run_returns_the_exit_code_of_the_program(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -20,14 +21,13 @@ from azureml_local.az import BIN_VARIABLE
 from azureml_local.client_variables import client_variables
 from azureml_local.disk_space import describe, is_disk_full
 from azureml_local.errors import LocalError
-from azureml_local.server_options import ServerOptions, server_options
+from azureml_local.server_options import ServerOptions, find_differences, server_options
 
 if TYPE_CHECKING:
     from azureml_local.server_file import ServerFile
 
 DEFAULT_DATA = "~/.azureml-local"
 START_SECONDS = 120.0
-STOP_SECONDS = 20.0
 
 _data = click.option(
     "--data",
@@ -67,9 +67,12 @@ def serve(data: Path, port: int | None, options: ServerOptions) -> None:
 @server_options
 def start(data: Path, port: int | None, options: ServerOptions) -> None:
     """Start the server in the background and print its address."""
-    server = _read_server(data)
-    if server is None:
-        server = _start_in_background(data, _serve_command(data, port, options))
+    from azureml_local.folder_lock import lock_for_start
+
+    with lock_for_start(data):
+        server = _read_running(data, port, options)
+        if server is None:
+            server = _start_in_background(data, _serve_command(data, port, options))
     click.echo(server["url"])
 
 
@@ -77,19 +80,22 @@ def start(data: Path, port: int | None, options: ServerOptions) -> None:
 @_data
 def stop(data: Path) -> None:
     """Stop the server. Its data is kept."""
-    server = _read_server(data)
-    if server is None:
-        click.echo("not running")
-        return
-    os.kill(server["pid"], signal.SIGTERM)
+    from azureml_local.folder_lock import STOP_SECONDS, is_in_use
+
+    message, signalled = "not running", 0
     deadline = time.monotonic() + STOP_SECONDS
-    while _read_server(data) is not None:
+    while is_in_use(data):
+        message = "stopped"
+        server = _read_server(data)  # None: it starts, or has begun to stop
+        if server is not None and server["pid"] != signalled:
+            signalled = server["pid"]
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(signalled, signal.SIGTERM)
         if time.monotonic() > deadline:
-            raise LocalError(
-                f"the server (pid {server['pid']}) does not stop; see {data}/serve.log"
-            )
-        time.sleep(0.05)
-    click.echo("stopped")
+            process = f" (pid {signalled})" if signalled else ""
+            raise LocalError(f"the server{process} does not stop; see {data}/serve.log")
+        time.sleep(0.02)
+    click.echo(message)
 
 
 @group.command()
@@ -137,21 +143,22 @@ def studio(data: Path) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(data: Path, port: int | None, options: ServerOptions, command: tuple[str, ...]) -> int:
     """Run a program with the client environment. Starts a server if none runs."""
-    info = _read_server(data)
+    from azureml_local.folder_lock import lock_for_start
+
     server = None
-    if info is None:
-        server, info = _start_for_program(data, _serve_command(data, port, options))
+    with lock_for_start(data):
+        info = _read_running(data, port, options)
+        if info is None:
+            server, info = _start_for_program(data, _serve_command(data, port, options))
     try:
         env = {**os.environ, **client_variables(info["env"], os.environ)}
         env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
-        with subprocess.Popen(command, env=env) as process:
+        with _start_program(command, env) as process:
             while True:
                 try:
                     return process.wait()
                 except KeyboardInterrupt:
                     continue  # the program gets the Ctrl-C too, and decides
-    except FileNotFoundError:
-        raise LocalError(f"{command[0]}: program not found") from None
     finally:
         if server is not None:
             child_processes.end_group(server, grace=10)
@@ -179,13 +186,24 @@ def logs(data: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(data: Path, yes: bool) -> None:
     """Delete all workspaces and their data."""
+    from azureml_local.folder_lock import lock_folder
+
     if _read_server(data) is not None:
         raise LocalError("the server is running; stop it first: azureml-local stop")
-    if data.is_dir() and not (data / "store.sqlite3").is_file() and any(data.iterdir()):
+    if not data.is_dir():
+        click.echo(f"{data} does not exist; nothing was deleted")
+        return
+    if not (data / "store.sqlite3").is_file() and any(data.iterdir()):
         raise LocalError(f"{data} is not a data folder of azureml-local; nothing was deleted")
     if not yes:
         click.confirm(f"Delete {data} with all workspaces?", abort=True)
-    shutil.rmtree(data, ignore_errors=True)
+    with lock_folder(data):
+        try:
+            shutil.rmtree(data)
+        except OSError as error:
+            raise LocalError(
+                f"{error.filename}: {error.strerror}; {data} was not deleted completely"
+            ) from None
     click.echo("deleted")
 
 
@@ -203,11 +221,43 @@ def _read_server(data: Path) -> ServerFile | None:
     return read_server_file(data)
 
 
+def _read_running(data: Path, port: int | None, options: ServerOptions) -> ServerFile | None:
+    """The server that runs on a data folder; None if none runs.
+
+    Raises:
+        LocalError: the user gave options that differ from the server's.
+    """
+    server = _read_server(data)
+    if server is None:
+        return None
+    running = {**server.get("options", {}), "port": server["port"]}
+    if names := find_differences(running, {**options.document(), "port": port}):
+        raise LocalError(
+            f"the running server has other values of {', '.join(names)}; "
+            "stop it first: azureml-local stop"
+        )
+    return server
+
+
 def _require_server(data: Path) -> ServerFile:
     server = _read_server(data)
     if server is None:
         raise LocalError("the server is not running; start it: azureml-local start")
     return server
+
+
+def _start_program(command: tuple[str, ...], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start the program of the user.
+
+    Raises:
+        LocalError: it does not exist or cannot be executed.
+    """
+    try:
+        return subprocess.Popen(command, env=env)
+    except FileNotFoundError:
+        raise LocalError(f"{command[0]}: program not found") from None
+    except OSError as error:
+        raise LocalError(f"{command[0]}: cannot be executed: {error.strerror}") from None
 
 
 def _serve_command(data: Path, port: int | None, options: ServerOptions) -> list[str]:
@@ -217,7 +267,6 @@ def _serve_command(data: Path, port: int | None, options: ServerOptions) -> list
 
 def _start_in_background(data: Path, command: list[str]) -> ServerFile:
     """Start a server that continues after this command."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
@@ -234,7 +283,6 @@ def _start_for_program(
     data: Path, command: list[str]
 ) -> tuple[subprocess.Popen[bytes], ServerFile]:
     """Start a server that stops with this command."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = child_processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     return process, _wait_until_ready(data, process)
@@ -243,10 +291,11 @@ def _start_for_program(
 def _wait_until_ready(data: Path, process: subprocess.Popen[bytes]) -> ServerFile:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
+        has_ended = process.poll() is not None
         server = _read_server(data)
         if server is not None:
             return server
-        if process.poll() is not None:
+        if has_ended:
             lines = (data / "serve.log").read_text(encoding="utf-8").strip().splitlines()
             raise LocalError(
                 lines[-1].removeprefix("azureml-local: error: ") if lines else "the server stopped"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import json
 import os
@@ -32,6 +31,7 @@ from azureml_local.batch.invocation import Invocations
 from azureml_local.endpoints import ONLINE
 from azureml_local.errors import LocalError
 from azureml_local.files import write_text
+from azureml_local.folder_lock import lock_folder
 from azureml_local.forked_workers import (
     FIRST_MODULES,
     JOB_MODULES,
@@ -49,7 +49,7 @@ from azureml_local.online.serving import Serving
 from azureml_local.public_files import PublicFiles
 from azureml_local.routing import ANY, WORKSPACE, Routes
 from azureml_local.schedules.service import Schedules
-from azureml_local.server_file import FILE, ServerFile, describe_process, read_server_file
+from azureml_local.server_file import FILE, ServerFile, describe_process
 from azureml_local.server_options import ServerOptions
 from azureml_local.state import State, Workspace
 from azureml_local.storage import blobs, data_lake, data_runtime, datastores
@@ -175,7 +175,7 @@ class Server:
 
     def _guard(self, request: Request) -> None:
         """Refuse requests without credentials; endpoints and pages check their own kinds."""
-        path = request.url.path.lower()
+        path = request.scope["path"].lower()  # request.url depends on the Host header
         if "account" in request.path_params:
             auth.require_signature(self.state.secret, request.path_params["account"], request)
         elif not (
@@ -188,7 +188,7 @@ class Server:
     async def start(self) -> None:
         """Recover jobs, deployments, operations and schedules of the previous server."""
         self._runner.recover()
-        await self._online.recover()
+        self._online.recover()
         self._operations.recover()
         self._schedules.recover()
 
@@ -256,16 +256,11 @@ def serve(data: Path, port: int | None, options: ServerOptions = DEFAULT_OPTIONS
         LocalError: the port is in use, or another server uses the data folder.
     """
     data = data.resolve()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    other = read_server_file(data)
-    if other is not None:
-        raise LocalError(
-            f"{data}: another server uses this folder (pid {other['pid']}); stop it first"
-        )
-    listener = _listen(data, port)
-    # Most of a scoring request's time is spent in sockets and TLS: uvloop's are faster.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(data, listener, options))
+    with lock_folder(data):
+        listener = _listen(data, port)
+        # Most of a scoring request's time is spent in sockets and TLS: uvloop's are faster.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(data, listener, options))
 
 
 def _listen(data: Path, port: int | None) -> socket.socket:
@@ -315,21 +310,21 @@ async def _serve(data: Path, listener: socket.socket, options: ServerOptions) ->
     def exit_soon() -> None:
         if not http_server.should_exit:
             http_server.should_exit = True
+            _remove_server_file(data)
             server.state.background(_close_idle_connections(http_server))
 
     http_server = _HttpServer(config, exit_soon)
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, exit_soon)
-    await server.start()
-    serving = asyncio.create_task(http_server.serve([listener]))
-    while not http_server.started and not serving.done():
-        await asyncio.sleep(0.005)
-    _write_server_file(data, server, port, isolation=options.isolation)
     try:
+        await server.start()
+        serving = asyncio.create_task(http_server.serve([listener]))
+        while not http_server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        _write_server_file(data, server, port, options)
         await serving
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            (data / FILE).unlink()
+        _remove_server_file(data)
         await server.stop()
 
 
@@ -353,7 +348,7 @@ async def _close_idle_connections(http_server: uvicorn.Server) -> None:
     http_server.force_exit = True
 
 
-def _write_server_file(data: Path, server: Server, port: int, *, isolation: str) -> None:
+def _write_server_file(data: Path, server: Server, port: int, options: ServerOptions) -> None:
     """Publish that the server is ready, and its address and client environment."""
     bin_folder = write_program(data)
     content: ServerFile = {
@@ -362,8 +357,14 @@ def _write_server_file(data: Path, server: Server, port: int, *, isolation: str)
         "port": port,
         "started": datetime.now(UTC).isoformat(),
         "version": version("azureml-local"),
-        "isolation": isolation,
+        "isolation": options.isolation,
+        "options": options.document(),
         "env": {**server.environment, BIN_VARIABLE: str(bin_folder)},
         "studio": studio_access.link(server.state),
     }
     write_text(data / FILE, json.dumps(content, indent=2))
+
+
+def _remove_server_file(data: Path) -> None:
+    """Publish that the server accepts no more requests. Its folder is locked until its end."""
+    (data / FILE).unlink(missing_ok=True)

@@ -28,6 +28,8 @@ class ServerFile(ProcessStart):
     started: str
     version: str
     isolation: str
+    options: NotRequired[dict[str, object]]
+    """The fields of :class:`ServerOptions`; older servers have none."""
     env: dict[str, str]
     """The client environment."""
     studio: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 Command = Callable[..., Any]
 
@@ -48,6 +50,31 @@ class ServerOptions:
         for mapping in self.mappings:
             arguments += ["--map", mapping]
         return arguments
+
+    def document(self) -> dict[str, object]:
+        """The options as JSON values."""
+        document: dict[str, object] = json.loads(json.dumps(asdict(self), default=str))
+        return document
+
+
+def find_differences(running: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """The options that the user gave to the current command and a running server does not have.
+
+    Args:
+        running: the values of the server's options, by the names of their parameters.
+        wanted: those of the current command. Its defaults are no differences.
+
+    Returns:
+        The names of the options on the command line.
+    """
+    context = click.get_current_context()
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if (name := parameter.name) in running
+        and context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        and running[name] != wanted[name]
+    ]
 
 
 def _choice(option: str, values: list[str], help_text: str) -> Callable[[Command], Command]:

@@ -47,7 +47,7 @@ class OnlineEndpoints:
         self._endpoints.register(routes)
         self._deployments.register(routes)
 
-    async def recover(self) -> None:
+    def recover(self) -> None:
         """Restart the deployments of the previous server process."""
         self._deployments.recover()
 
