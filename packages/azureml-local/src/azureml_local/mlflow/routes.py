@@ -110,9 +110,10 @@ async def forward(
     ]
     if artifact_root is not None:
         headers.append((ARTIFACT_ROOT_HEADER, artifact_root))
+    query = request.scope["query_string"].decode("latin-1")
     outgoing = client.build_request(
         request.method,
-        quote(path) + (f"?{request.url.query}" if request.url.query else ""),
+        quote(path) + (f"?{query}" if query else ""),
         headers=headers,
         content=_body(request),
     )

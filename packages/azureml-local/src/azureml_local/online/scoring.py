@@ -88,7 +88,8 @@ class Scoring:
         endpoint = self._authorized_endpoint(request)
         name, _ = self._choose_deployment(endpoint, request)
         _, pool = await self._deployment_pool(endpoint, name)
-        response = await pool.send(ScoringRequest(b"", "GET", "/swagger.json", request.url.query))
+        query = request.scope["query_string"].decode("latin-1")
+        response = await pool.send(ScoringRequest(b"", "GET", "/swagger.json", query))
         headers = {DEPLOYMENT_HEADER: name}
         return Response(response.body, response.status, headers, media_type="application/json")
 
