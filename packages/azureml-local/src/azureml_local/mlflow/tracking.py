@@ -6,8 +6,12 @@ They are forks of a process that has imported MLflow, and share its memory.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -37,19 +41,17 @@ class Tracking:
         """Start the workspace's server in the background."""
         process = self._processes.get(workspace.key)
         if process is not None and not process.alive:  # it was killed, and is needed again
-            del self._processes[workspace.key]
-            self._clients.pop(workspace.key, None)
+            self._state.background(self._stop(workspace.key))
         if workspace.key not in self._clients:
             self._clients[workspace.key] = asyncio.create_task(self._start(workspace))
 
     async def client(self, workspace: Workspace) -> httpx.AsyncClient:
         """A client of the workspace's server, which is ready."""
+        start = self._clients.get(workspace.key)
+        if start is not None and start.done() and (start.cancelled() or start.exception()):
+            del self._clients[workspace.key]  # try again: it may have been a full disk
         self.start_server(workspace)
-        try:
-            return await asyncio.shield(self._clients[workspace.key])
-        except AzureError:
-            self._clients.pop(workspace.key, None)  # the next call tries again
-            raise
+        return await asyncio.shield(self._clients[workspace.key])
 
     async def create_job_run(
         self, workspace: Workspace, run: str, experiment: str, name: str, parent: str | None = None
@@ -68,16 +70,26 @@ class Tracking:
 
     async def stop(self) -> None:
         """Stop all servers."""
-        await asyncio.gather(*(each.end(1.0) for each in self._processes.values()))
+        await asyncio.gather(*(self._stop(key) for key in {*self._clients, *self._processes}))
 
     async def stop_server(self, workspace: Workspace) -> None:
         """Stop the server of a workspace that is deleted."""
-        task = self._clients.pop(workspace.key, None)
-        if task is not None:
-            task.cancel()
-        process = self._processes.pop(workspace.key, None)
-        if process is not None:
-            await process.end(1.0)
+        await self._stop(workspace.key)
+
+    def _stop(self, key: str) -> Coroutine[Any, Any, None]:
+        """Forget a workspace's server now; the result ends its process and closes its client."""
+        start, process = self._clients.pop(key, None), self._processes.pop(key, None)
+
+        async def end() -> None:
+            if start is not None:
+                start.cancel()
+                [client] = await asyncio.gather(start, return_exceptions=True)
+                if isinstance(client, httpx.AsyncClient):
+                    await client.aclose()
+            if process is not None and process.alive:
+                await process.end(1.0)
+
+        return end()
 
     async def _start(self, workspace: Workspace) -> httpx.AsyncClient:
         folder = self._state.data / "mlflow" / workspace.key
@@ -103,12 +115,29 @@ class Tracking:
             base_url="http://mlflow",
             timeout=60,
         )
-        for _ in range(int(START_SECONDS / 0.02)):
-            if not process.alive:
-                raise AzureError(f"the MLflow server failed to start; see {log}", "MlflowFailed")
-            try:
-                if (await client.get("/health")).status_code == 200:
-                    return client
-            except httpx.TransportError:
-                await asyncio.sleep(0.02)
-        raise AzureError(f"the MLflow server is not ready; see {log}", "MlflowFailed")
+        try:
+            await _wait_until_ready(process, client, log)
+        except BaseException:
+            if self._processes.get(workspace.key) is process:
+                del self._processes[workspace.key]
+            await client.aclose()
+            await process.end(1.0)
+            raise
+        return client
+
+
+async def _wait_until_ready(process: RunningProcess, client: httpx.AsyncClient, log: Path) -> None:
+    """Wait until an MLflow server answers.
+
+    Raises:
+        AzureError: it ended, or does not answer in time.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if not process.alive:
+            raise AzureError(f"the MLflow server failed to start; see {log}", "MlflowFailed")
+        with contextlib.suppress(httpx.TransportError):
+            if (await client.get("/health")).status_code == 200:
+                return
+        await asyncio.sleep(0.02)
+    raise AzureError(f"the MLflow server is not ready; see {log}", "MlflowFailed")
