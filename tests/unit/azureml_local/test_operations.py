@@ -41,3 +41,12 @@ def test_operations_of_a_deleted_workspace_are_deleted(state):
     with pytest.raises(NotFound):
         operations.status(workspace, name)
     operations.recover()
+
+
+def test_an_operation_that_is_complete_is_written_once(state):
+    workspace = state.workspace_by_name("s", "g", "w")
+    before = state.store.changes
+    headers = Operations(state).completed_headers(workspace)
+    assert state.store.changes == before + 1
+    name = headers["Azure-AsyncOperation"].rpartition("/")[2]
+    assert Operations(state).status(workspace, name) == {"id": name, "status": "Succeeded"}

@@ -48,8 +48,11 @@ class Operations:
 
     def start(self, workspace: Workspace) -> str:
         """Start an operation and return its id."""
+        return self._create(workspace, "InProgress")
+
+    def _create(self, workspace: Workspace, status: str) -> str:
         name = str(uuid.uuid4())
-        document: OperationDocument = {"id": name, "status": "InProgress"}
+        document: OperationDocument = {"id": name, "status": status}
         workspace.documents.put(KIND, name, document)
         return name
 
@@ -68,9 +71,7 @@ class Operations:
         Clients of azure-ai-ml before 1.32 deserialize the response of such a request twice, and
         fail the second time. With these headers they read the resource again instead.
         """
-        name = self.start(workspace)
-        self.finish(workspace, name)
-        return self.polling_headers(workspace, name)
+        return self.polling_headers(workspace, self._create(workspace, "Succeeded"))
 
     def mark_resumed(self, name: str) -> None:
         """Mark an operation of the previous server as continued by this one."""
