@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import threading
 
 import pytest
 
 from azureml_local.errors import AzureError
+from azureml_local.online import pool as pool_module
 from azureml_local.online.limits import Limits
 from azureml_local.online.pool import Pool
 from azureml_local.online.worker import LaunchSettings
@@ -97,6 +99,35 @@ def test_a_deployment_has_started_when_it_has_answered_the_liveness_request(tmp_
     with pytest.raises(AzureError) as refused:
         run_pool(tmp_path, lambda pool: asyncio.sleep(0), FakeProcesses(liveness_status=502))
     assert refused.value.code == "ContainerCrashed"
+
+
+@pytest.mark.parametrize("log_is_full", [False, True])
+def test_a_process_that_the_system_cannot_start_is_started_again(
+    tmp_path, monkeypatch, log_is_full
+):
+    monkeypatch.setattr(pool_module, "MAX_PAUSE_SECONDS", 0.01)
+    processes = FakeProcesses()
+    spawn, errors = processes.spawn, [OSError(errno.EMFILE, "Too many open files")]
+
+    async def spawn_later(*arguments, **options):
+        if errors:
+            raise errors.pop()
+        return await spawn(*arguments, **options)
+
+    async def use(pool):
+        if log_is_full:
+            (tmp_path / "log").mkdir()  # cannot be written
+        processes.spawn = spawn_later
+        [worker] = pool._workers
+        worker._transport.close()
+        async with asyncio.timeout(30):
+            while errors or not pool.alive:
+                await asyncio.sleep(0.005)
+        return await pool.send(ScoringRequest(b""))
+
+    assert run_pool(tmp_path, use, processes).status == 200
+    if not log_is_full:
+        assert len((tmp_path / "log").read_text().splitlines()) == 2
 
 
 def test_a_worker_that_the_queue_has_lost_is_a_defect_and_gets_requests_again(tmp_path, caplog):

@@ -12,8 +12,9 @@ from azureml_local.assets.versions import Assets
 from azureml_local.disk_space import is_disk_full
 from azureml_local.documents.assets import DATA
 from azureml_local.errors import BadRequest
-from azureml_local.files import inside
+from azureml_local.files import LOG_BYTES, inside, read_end, read_part
 from azureml_local.identity import auth
+from azureml_local.jobs.runner import last_line
 from azureml_local.online.traffic import choose_deployment, validate_traffic
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import FILES, State
@@ -57,6 +58,20 @@ def test_a_link_outside_of_the_folder_is_refused(tmp_path):
 @pytest.mark.parametrize("path", ["a", "/a//b", "..a/b..", "LocalUpload/1/x y.csv"])
 def test_other_paths_are_inside(tmp_path, path):
     assert inside(tmp_path, path).is_relative_to(tmp_path)
+
+
+def test_the_end_of_a_log_is_read(tmp_path):
+    log = tmp_path / "log"
+    assert read_end(log) == ""
+    log.write_bytes("first\nsecond ö\n".encode() + b"third \xc3")
+    assert read_end(log, 8) == "\nthird "  # an incomplete character is read the next time
+    assert read_part(log, 6, 0) == ("first\n", 6)
+    assert read_part(log, 8, 6) == ("second ", 13)
+    assert read_part(log, 100, 1000) == ("", log.stat().st_size)
+    log.write_bytes(b"first error\n" + b"\n" * LOG_BYTES)
+    assert last_line(log) == ""  # the beginning of a long log is not read
+    log.write_bytes(b"x\n" * LOG_BYTES + b"the error\n\n")
+    assert last_line(log) == "the error"
 
 
 def test_a_failed_transaction_writes_nothing(tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 import pytest
@@ -118,7 +119,7 @@ def trials(server, monkeypatch):
                 await work[job.name](event)
             return 0
 
-        log = job.log_file(records.LOG)
+        log = partial(job.log_file, records.LOG)
         await runner.supervise(job, log, run, status="Running")
 
     monkeypatch.setattr(command_jobs, "run_command_job", run_trial)
@@ -262,7 +263,7 @@ def test_a_workspace_waits_for_a_job_that_is_cancelled_while_its_run_ends(server
             return 0
 
         ending = asyncio.Event()
-        log = job.log_file(records.LOG)
+        log = partial(job.log_file, records.LOG)
         task = asyncio.create_task(runner.supervise(job, log, work))
         await ending.wait()
         with contextlib.suppress(TimeoutError):

@@ -33,6 +33,8 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         if isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
             return True
+        if isinstance(error, BaseExceptionGroup):
+            return any(is_disk_full(each) for each in error.exceptions)
         error = error.__cause__ or error.__context__
     return False
 

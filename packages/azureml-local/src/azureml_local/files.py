@@ -1,7 +1,8 @@
-"""Files of the server: atomic writes, and paths that must stay inside of a folder."""
+"""Files of the server: atomic writes, parts of logs, paths that must stay inside of a folder."""
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,9 @@ FORBIDDEN = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]")
 MAX_NAME_BYTES = 240
 """The maximum length of a file name; names of temporary files are a little longer."""
 
+LOG_BYTES = 200_000
+"""How much of a log is read; the beginning of a longer log is left out."""
+
 
 def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
     """Write UTF-8 text; a reader sees the old file or the new one, never a part."""
@@ -21,6 +25,26 @@ def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     temporary.replace(path)
+
+
+def read_part(path: Path, size: int, start: int | None = None) -> tuple[str, int]:
+    """At most ``size`` bytes of a text file, from byte ``start``; without it, the end of the file.
+
+    Returns:
+        The text, and the position after it. An incomplete multi-byte character at the end is left
+        out: it is read the next time.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with path.open("rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - size) if start is None else min(start, length))
+        text = decoder.decode(file.read(size))
+        return text, file.tell() - len(decoder.getstate()[0])
+
+
+def read_end(path: Path, size: int = LOG_BYTES) -> str:
+    """The last ``size`` bytes of a text file, such as a log; empty if it does not exist."""
+    return read_part(path, size)[0] if path.is_file() else ""
 
 
 def inside(folder: Path, path: str) -> Path:

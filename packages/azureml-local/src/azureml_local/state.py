@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -224,8 +225,14 @@ class State:
         """Start a background task; a reference is held until it has finished."""
         task = asyncio.create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """Print the traceback of a task that has failed to the server's log."""
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            traceback.print_exception(error)
 
     def workspace(self, request: Request) -> Workspace:
         """The workspace or registry in a request's path; created on first use."""

@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from azureml_local.addresses import resolve_job_uri
@@ -271,7 +271,7 @@ class Invocations:
         source: JobInput,
     ) -> None:
         runner = self._runner
-        log = parent.log_file(records.EXECUTION_LOG)
+        log = partial(parent.log_file, records.EXECUTION_LOG)
 
         async def score() -> int:
             async with runner.instances(child, text_of(deployment.properties, "compute")):
@@ -290,12 +290,12 @@ class Invocations:
                 if not own_process and (address := self._workers.preload()) is not None:
                     extra[PRELOADED_PROCESS] = str(address)
                 return await runner.run_process(
-                    child, command, folder=folder, log=log, variables=extra
+                    child, command, folder=folder, log=log(), variables=extra
                 )
 
         async def whole() -> int:
             await runner.supervise(child, log, score)
-            shutil.copyfile(log, child.log_file(records.SCORING_LOG))
+            shutil.copyfile(log(), child.log_file(records.SCORING_LOG))
             return 0 if child.status == "Completed" else 1
 
         try:

@@ -36,7 +36,7 @@ async def run_command_job(runner: Runner, job: Job) -> None:
         job: the job.
     """
     run = _CommandRun(runner, job, job.properties)
-    await runner.supervise(job, run.log, run.run, status=None)
+    await runner.supervise(job, lambda: run.log, run.run, status=None)
 
 
 @dataclass

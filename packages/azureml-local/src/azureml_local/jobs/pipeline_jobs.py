@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 from azureml_local.errors import AzureError
@@ -30,19 +31,23 @@ async def run_pipeline(runner: Runner, job: Job, plan: Plan) -> None:
         job: the pipeline job, or the step that is a pipeline.
         plan: its steps.
     """
-    run = _PipelineRun(runner, job, plan, job.log_file(records.EXECUTION_LOG))
-    await runner.supervise(job, run.log, run.run_steps)
+    run = _PipelineRun(runner, job, plan)
+    await runner.supervise(job, lambda: run.log, run.run_steps)
 
 
 @dataclass
 class _PipelineRun:
-    """One run of a pipeline's steps; the arguments of :func:`run_pipeline`, and the log."""
+    """One run of a pipeline's steps; the arguments of :func:`run_pipeline`."""
 
     runner: Runner
     job: Job
     plan: Plan
-    log: Path
     failures: list[str] = field(default_factory=list)
+
+    @cached_property
+    def log(self) -> Path:
+        """The file for its events."""
+        return self.job.log_file(records.EXECUTION_LOG)
 
     async def run_steps(self) -> int:
         """Run all steps, or all iterations of a loop, and return 0 if none failed.
@@ -149,10 +154,10 @@ class _PipelineRun:
     async def _complete_reused(self, step: Step) -> None:
         """Complete a step with the outputs of the job that it reuses."""
         job = self.job.sibling(step.job)
-        log = job.log_file(records.LOG)
-        log.write_text(f"reuses job {step.reused_job}\n", encoding="utf-8")
+        log = partial(job.log_file, records.LOG)
 
         async def complete() -> int:
+            log().write_text(f"reuses job {step.reused_job}\n", encoding="utf-8")
             await self.runner.create_run(job, step.outputs)
             return 0
 

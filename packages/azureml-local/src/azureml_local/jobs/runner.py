@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sqlite3
 import subprocess
 import traceback
 import uuid
@@ -19,9 +18,11 @@ from typing import Any
 
 import child_processes
 from azureml_local import compute, interpreters, packages
-from azureml_local.disk_space import describe, is_disk_full
+from azureml_local.disk_space import is_disk_full
 from azureml_local.documents.jobs import JOBS
 from azureml_local.errors import AzureError
+from azureml_local.failures import as_azure_error, write_final
+from azureml_local.files import read_end
 from azureml_local.forked_workers import ForkedWorkers
 from azureml_local.identity.cloud_metadata import credentials
 from azureml_local.jobs import records
@@ -31,9 +32,9 @@ from azureml_local.mlflow.tracking import Tracking
 from azureml_local.state import State, Workspace
 
 Work = Callable[[], Coroutine[Any, Any, int]]
+Log = Callable[[], Path]
 POLL_SECONDS = 0.05
 JOB_VARIABLES = {"PYTHONUNBUFFERED": "1", "MPLBACKEND": "agg"}
-FULL_DISK_SECONDS = 1.0  # between two attempts to write on a full disk
 # Lines that azureml-local and MLflow write, which are never the reason of a failure.
 NOT_THE_REASON = (packages.PREFIX, "\N{RUNNER} View run ", "\N{TEST TUBE} View experiment ")
 RUN_STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
@@ -161,7 +162,7 @@ class Runner:
     async def supervise(
         self,
         job: Job,
-        log: Path,
+        log: Log,
         work: Work,
         *,
         status: str | None = "Preparing",
@@ -170,49 +171,55 @@ class Runner:
 
         Args:
             job: the job.
-            log: the file for an error, which ``jobs.stream`` shows.
+            log: creates the file for an error, which ``jobs.stream`` shows; called several times.
             work: does the job and returns an exit code.
             status: the job's first status; None if ``work`` sets it.
         """
-        if status is not None:
-            job.set_status(status)
         try:
-            code, message = await self._run_work(log, work)
-            await self._record_end(job, log, code, message)
+            code, message = await self._run_work(job, log, work, status)
+            await write_final(lambda: self._record_end(job, log, code, message))
         finally:  # not earlier: a cancellation before the final status would make a new event
             self._cancel_events.pop(job.key, None)
 
-    async def _run_work(self, log: Path, work: Work) -> tuple[int, str]:
+    async def _run_work(
+        self, job: Job, log: Log, work: Work, status: str | None
+    ) -> tuple[int, str]:
         """Run ``work`` and return its exit code with the message of an error."""
         try:
+            if status is not None:
+                job.set_status(status)
+            log()  # a client can read it from the start
             code = await work()
-            return code, f"{last_line(log)} (exit code {code})" if code else ""
+            return code, f"{last_line(log())} (exit code {code})" if code else ""
         except Cancelled:
             return 1, ""
         except AzureError as error:
             return 1, error.message
-        except OSError as error:
-            if is_disk_full(error):
-                return 1, describe(self._state.data)
-            return 1, f"{error.strerror}: {error.filename}"
-        except Exception as defect:  # noqa: BLE001 - the job must get a final status
-            traceback.print_exc()  # to the server's log
-            return 1, f"defect in azureml-local, see serve.log: {defect!r}"
+        except Exception as error:  # noqa: BLE001 - the job must get a final status
+            if isinstance(error, OSError) and not is_disk_full(error):
+                return 1, f"{error.strerror}: {error.filename}"
+            return 1, as_azure_error(error, self._state.data).message
 
-    async def _record_end(self, job: Job, log: Path, code: int, message: str) -> None:
-        """Write the end of a job. On a full disk, try again until there is free space."""
-        while True:
-            try:
-                if message and not last_line(log):
-                    with log.open("a", encoding="utf-8") as file:
-                        file.write(message + "\n")
-                await self._set_final_status(job, code, message)
-            except (OSError, sqlite3.Error) as error:
-                if not is_disk_full(error):
-                    raise
-                await asyncio.sleep(FULL_DISK_SECONDS)
-            else:
-                return
+    async def _record_end(self, job: Job, log: Log, code: int, message: str) -> None:
+        """Write the end of a job: its message, its children, its status."""
+        if message:
+            _write_message(log, message)
+        if code:
+            await self._end_children(job, message)
+        await self._set_final_status(job, code, message)
+
+    async def _end_children(self, job: Job, message: str) -> None:
+        """Mark the children of a failed job that have no final status as cancelled.
+
+        An error of the job itself ends their tasks.
+        """
+        for each in job.children():
+            if each.body["status"] not in records.FINAL_STATUSES:
+                child = job.sibling(each.name)
+                await self._end_children(child, message)
+                if each.body.get("tracked"):
+                    await self._end_run(child, "Canceled")
+                self.skip(child, message)
 
     async def _set_final_status(self, job: Job, code: int, message: str) -> None:
         body = job.body
@@ -221,11 +228,14 @@ class Runner:
         if body.get("cancel"):
             status, error = "Canceled", body.get("error")
         if body.get("tracked"):
-            try:
-                await self.tracking.end_job_run(job.workspace, job.name, RUN_STATUSES[status])
-            except Exception:  # noqa: BLE001 - the job has ended, even if its run cannot be updated
-                traceback.print_exc()
+            await self._end_run(job, status)
         job.end(status, error)
+
+    async def _end_run(self, job: Job, status: str) -> None:
+        try:
+            await self.tracking.end_job_run(job.workspace, job.name, RUN_STATUSES[status])
+        except Exception:  # noqa: BLE001 - the job has ended, even if its run cannot be updated
+            traceback.print_exc()
 
     async def create_run(self, job: Job, outputs: dict[str, str]) -> None:
         """Create the MLflow run of a job, whose outputs have these addresses."""
@@ -360,11 +370,28 @@ def _queue_key(workspace: Workspace, compute_name: str) -> tuple[str, str]:
     return workspace.key, compute_name.lower()
 
 
+def _write_message(log: Log, message: str) -> None:
+    """Write the reason of a failure into an empty log.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    try:
+        path = log()
+        if not last_line(path):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(message + "\n")
+    except Exception as error:
+        if is_disk_full(error):
+            raise
+        traceback.print_exc()  # the job's error has the message
+
+
 def last_line(log: Path) -> str:
     """The last line of a log with text, which is the error after a traceback.
 
     Warnings of azureml-local and the links that MLflow prints after each run are left out.
     """
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    texts = (line.strip() for line in reversed(lines) if not line.startswith(NOT_THE_REASON))
+    lines = reversed(read_end(log).splitlines())
+    texts = (line.strip() for line in lines if not line.startswith(NOT_THE_REASON))
     return next((text for text in texts if text), "")

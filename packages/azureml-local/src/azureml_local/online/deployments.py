@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
 import shutil
+import traceback
 import uuid
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from azureml_local.arm import ArmResource, ErrorDetail, Sku
 from azureml_local.documents.endpoints import DeploymentDocument, DeploymentProperties, FileNames
 from azureml_local.endpoints import ONLINE, Deployment, read_properties, read_tags, validate_name
 from azureml_local.errors import AzureError, BadRequest, Conflict, NotFound
+from azureml_local.failures import as_azure_error, write_final
+from azureml_local.files import read_end
 from azureml_local.json_fields import as_document, json_of, object_of, text_of, with_fields
 from azureml_local.online.collector import sampling_rates
 from azureml_local.online.environments import DeploymentEnvironments
@@ -34,6 +36,7 @@ DEFAULT_SKU: Sku = {"name": "Default", "capacity": 1}
 BUSY = ("Creating", "Updating")
 STORAGE_INITIALIZER = "storageinitializer"
 DEFAULT_LOG_LINES = 5000
+SHOWN_LOG_BYTES = 4_000_000
 VARIABLE_NAME = re.compile(r"[^=\0]+\Z")
 
 
@@ -82,8 +85,12 @@ class Deployments:
 
     async def _restart_previous(self, previous: Deployment) -> None:
         """Start the version that was served before an update failed."""
-        with contextlib.suppress(AzureError):  # its log has the reason
+        try:
             await self._start(previous)
+        except AzureError:
+            pass  # its log has the reason
+        except Exception:  # noqa: BLE001 - as for a new deployment, whose operation has the error
+            traceback.print_exc()
 
     async def _put(self, request: Request) -> Response:
         state = self._state
@@ -125,8 +132,20 @@ class Deployments:
         error: ErrorDetail | None = None
         try:
             await self._start(deployment)
-        except AzureError as failed:
-            error = {"code": failed.code, "message": failed.message}
+        except Exception as failed:  # noqa: BLE001 - the operation must get a final status
+            shown = as_azure_error(failed, self._state.data)
+            error = {"code": shown.code, "message": shown.message}
+
+        async def record() -> None:
+            self._record_result(deployment, operation, error)
+
+        await write_final(record)
+        if deployment.previous is not None and not error:
+            await asyncio.to_thread(_remove, deployment.previous.folder)
+
+    def _record_result(
+        self, deployment: Deployment, operation: str | None, error: ErrorDetail | None
+    ) -> None:
         with self._state.store.transaction():
             if operation is not None:
                 self._operations.finish(deployment.workspace, operation, error)
@@ -138,8 +157,6 @@ class Deployments:
                 now.body["state"] = "Failed" if error else "Succeeded"
                 now.body.pop("operation", None)
                 deployment.workspace.documents.put(ONLINE.deployments, now.name, now.body)
-                if deployment.previous is not None and not error:
-                    _remove(deployment.previous.folder)
 
     async def _start(self, deployment: Deployment) -> None:
         folder, properties = deployment.folder, deployment.properties
@@ -206,7 +223,7 @@ class Deployments:
         if tail is not None and (isinstance(tail, bool) or not isinstance(tail, int) or tail < 0):
             raise BadRequest(f"tail must be a number of lines, not {tail!r}", target="tail")
         folder = deployment.folder
-        lines = _read_lines(_build_log_file(folder))
+        lines = await asyncio.to_thread(_read_lines, _build_log_file(folder))
         if text_of(body, "containerType").lower() == STORAGE_INITIALIZER:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             lines += [
@@ -215,7 +232,7 @@ class Deployments:
                 if "__pycache__" not in path.parts
             ]
         else:
-            lines += _read_lines(_log_file(folder))
+            lines += await asyncio.to_thread(_read_lines, _log_file(folder))
         count = DEFAULT_LOG_LINES if tail is None else tail
         return JSONResponse({"content": "\n".join(lines[-count:] if count else [])})
 
@@ -285,7 +302,7 @@ def _build_log_file(folder: Path) -> Path:
 
 
 def _read_lines(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines() if log.is_file() else []
+    return read_end(log, SHOWN_LOG_BYTES).splitlines()
 
 
 def _document(deployment: Deployment) -> ArmResource:

@@ -161,7 +161,7 @@ class Pool:
             if worker.alive and not worker.busy:
                 message = f"defect: the idle process {worker.process.pid} was not in the queue"
                 logger.error(message)
-                self._launch.write_log(message)
+                self._write_log(message)
                 self._idle.put_nowait(worker)
 
     async def close(self, grace: float) -> None:
@@ -184,17 +184,27 @@ class Pool:
         pause = 0.0
         while not self._closed:
             begun = time.monotonic()
-            with contextlib.suppress(AzureError):  # the log has it; the next try follows
+            try:
                 worker = worker or await self._start_worker()
                 await worker.ended.wait()
+            except AzureError:
+                pass  # the log has it; the next try follows
+            except Exception as error:
+                logger.exception("a process of a deployment did not start")
+                self._write_log(f"the process did not start: {error!r}; trying again")
             if worker is not None:
                 self._workers.discard(worker)
                 code = await worker.process.wait_for_exit()
-                self._launch.write_log(f"the process ended with exit code {code}; restarting it")
+                self._write_log(f"the process ended with exit code {code}; restarting it")
             lived = time.monotonic() - begun
             pause = 0.0 if lived > SHORT_LIFE_SECONDS else min(MAX_PAUSE_SECONDS, pause * 2 or 0.5)
             worker = None
             await asyncio.sleep(pause)
+
+    def _write_log(self, line: str) -> None:
+        """Append a line to the deployment's log, unless the disk is full."""
+        with contextlib.suppress(OSError):
+            self._launch.write_log(line)
 
     async def _start_worker(self) -> Worker:
         async with self._start_slots:

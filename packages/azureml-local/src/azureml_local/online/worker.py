@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from azureml_local.files import read_end
 from azureml_local.forked_workers import ForkedWorkers, RunningProcess
 from azureml_local.scoring.frames import (
     FrameReader,
@@ -56,7 +57,7 @@ class LaunchSettings:
 
         Microsoft's server logs more after the exception of a script: there it is the exception.
         """
-        text = self.log.read_text(errors="replace")
+        text = read_end(self.log)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         exceptions = EXCEPTION.findall(text) if "server" in self.spec else []
         last = (exceptions or lines or ["its log is empty"])[-1]
@@ -144,17 +145,21 @@ async def start_worker(
     """Start a worker process; ``on_idle`` is called when it is ready, maybe before this returns."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    with theirs:
-        process = await processes.spawn(
-            ["azureml_local.online.scorer", json.dumps(launch.spec)],
-            env=launch.environment,
-            folder=launch.folder,
-            log=launch.log,
-            stdin=theirs,
-            fork=launch.forkable,
-            imports="all" if "script" in launch.spec else "some",
-            python=launch.python,
-        )
+    try:
+        with theirs:
+            process = await processes.spawn(
+                ["azureml_local.online.scorer", json.dumps(launch.spec)],
+                env=launch.environment,
+                folder=launch.folder,
+                log=launch.log,
+                stdin=theirs,
+                fork=launch.forkable,
+                imports="all" if "script" in launch.spec else "some",
+                python=launch.python,
+            )
+    except BaseException:
+        ours.close()
+        raise
     loop = asyncio.get_running_loop()
     _, worker = await loop.create_unix_connection(lambda: Worker(process, on_idle), sock=ours)
     return worker

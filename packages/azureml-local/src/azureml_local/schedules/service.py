@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
@@ -17,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from azureml_local.arm import ArmResource
 from azureml_local.assets.versions import validate_name
 from azureml_local.documents.jobs import JobProperties
-from azureml_local.errors import AzureError, BadRequest, NotSupported
+from azureml_local.errors import BadRequest, NotSupported
+from azureml_local.failures import as_azure_error
 from azureml_local.jobs import validation
 from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.records import Job
@@ -105,7 +107,11 @@ class Schedules:
             now = datetime.now(UTC)
             for key, due in list(self._due.items()):
                 if due is not None and due <= now:
-                    await self._submit_due(*key)
+                    try:
+                        self._submit_due(*key)
+                    except Exception:  # noqa: BLE001 - the other schedules must continue
+                        traceback.print_exc()
+                        self._due[key] = now + timedelta(seconds=MAX_WAIT_SECONDS)
             times = [due for due in self._due.values() if due is not None]
             seconds = (
                 (min(times) - datetime.now(UTC)).total_seconds() if times else MAX_WAIT_SECONDS
@@ -128,7 +134,7 @@ class Schedules:
         self._due[key] = due
         self._changed.set()
 
-    async def _submit_due(self, workspace_key: str, name: str) -> None:
+    def _submit_due(self, workspace_key: str, name: str) -> None:
         schedule = self._state.store.get(workspace_key, KIND, name)
         if schedule is None:
             self._due.pop((workspace_key, name), None)
@@ -136,11 +142,12 @@ class Schedules:
         workspace = self._state.workspace_by_key(workspace_key)
         try:
             self._submit(workspace, schedule, self._due[workspace_key, name])
-        except AzureError as error:
-            self._update(schedule, error=error.message)
-        except Exception as defect:  # noqa: BLE001 - the other schedules must continue
-            traceback.print_exc()
-            self._update(schedule, error=f"defect in azureml-local, see serve.log: {defect!r}")
+        except Exception as error:  # noqa: BLE001 - the schedule must continue
+            failure = as_azure_error(error, self._state.data)
+            try:
+                self._update(schedule, error=failure.message)
+            except (OSError, sqlite3.Error):  # the disk is full
+                traceback.print_exc()
         self._set_due(schedule)
 
     def _submit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import mimetypes
 from pathlib import Path
 from urllib.parse import unquote
@@ -10,10 +9,9 @@ from urllib.parse import unquote
 from starlette.responses import FileResponse, Response
 
 from azureml_local.errors import NotFound
+from azureml_local.files import LOG_BYTES, read_part
 from azureml_local.studio import access
 
-LOG_BYTES = 200_000
-"""The maximum size of a log on a page; the beginning of a longer log is left out."""
 IMAGES = ("image/png", "image/jpeg", "image/gif")
 
 
@@ -53,12 +51,4 @@ def _is_text(path: Path) -> bool:
 
 def read_log(log: Path | None, start: int | None) -> tuple[str, int]:
     """A log from byte ``start``, or its end; also returns the position after it."""
-    if log is None:
-        return "", 0
-    # An incomplete multi-byte character is read the next time.
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with log.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - LOG_BYTES) if start is None else min(start, size))
-        text = decoder.decode(file.read(LOG_BYTES))
-        return text, file.tell() - len(decoder.getstate()[0])
+    return ("", 0) if log is None else read_part(log, LOG_BYTES, start)

@@ -13,6 +13,7 @@ import math
 import traceback
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +51,18 @@ async def run_sweep(runner: Runner, job: Job) -> None:
     """
     properties = job.properties
     settings = SweepSettings.read(properties)
-    run = _SweepRun(runner, job, properties, settings, job.log_file(records.SWEEP_LOG))
-    await runner.supervise(job, run.log, run.run_trials, status="Running")
+    run = _SweepRun(runner, job, properties, settings)
+    await runner.supervise(job, lambda: run.log, run.run_trials, status="Running")
 
 
 @dataclass
 class _SweepRun:
-    """One run of a sweep's trials; the arguments of :func:`run_sweep`, its settings and its log."""
+    """One run of a sweep's trials; the arguments of :func:`run_sweep`, and its settings."""
 
     runner: Runner
     job: Job
     properties: JobProperties
     settings: SweepSettings
-    log: Path
     failure: str = ""
     _ended: list[str] = field(default_factory=list)
     """The final statuses of the trials in the order of their ends."""
@@ -70,6 +70,11 @@ class _SweepRun:
     """The logged values of each trial's primary metric."""
     _metric_errors: dict[str, str] = field(default_factory=dict)
     """The last error of reading each trial's metric, which is in the log."""
+
+    @cached_property
+    def log(self) -> Path:
+        """The file for its events."""
+        return self.job.log_file(records.SWEEP_LOG)
 
     async def run_trials(self) -> int:
         """Run all trials and return 0 if the sweep completed.
