@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import errno
 import subprocess
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -136,6 +137,43 @@ def test_a_deployment_that_the_system_cannot_start_fails(
     door.run(use)
     assert len(attempts) == 2
     assert (type(error).__name__ in capsys.readouterr().err) == (code == "InternalServerError")
+
+
+@pytest.mark.parametrize("kind", ["online", "batch"])
+def test_one_of_two_simultaneous_requests_creates_a_deployment(door, copies, monkeypatch, kind):
+    monkeypatch.setattr(Serving, "start", lambda *arguments: asyncio.sleep(0))
+    copies.append(threading.Barrier(2).wait)
+
+    async def use(send: Request) -> None:
+        await send("PUT", f"/{kind}Endpoints/some-endpoint")
+        path = f"/{kind}Endpoints/some-endpoint/deployments/blue"
+        puts = await asyncio.gather(send("PUT", path, model="a"), send("PUT", path, model="b"))
+        assert sorted(each.status_code for each in puts) == [201, 409]
+        [folder] = (door.data / kind).glob("*/some-endpoint/blue/*/")
+        assert folder.is_dir()
+
+    door.run(use)
+
+
+@pytest.mark.parametrize("kind", ["online", "batch"])
+@pytest.mark.parametrize("recreated", [False, True])
+def test_a_deployment_of_a_deleted_endpoint_is_not_created(door, copies, kind, recreated):
+    async def use(send: Request) -> None:
+        async def replace() -> None:
+            await send("DELETE", f"/{kind}Endpoints/some-endpoint")
+            if recreated:
+                await send("PUT", f"/{kind}Endpoints/some-endpoint")
+
+        loop = asyncio.get_running_loop()
+        copies.append(lambda: asyncio.run_coroutine_threadsafe(replace(), loop).result(30))
+        await send("PUT", f"/{kind}Endpoints/some-endpoint")
+        refused = await send("PUT", f"/{kind}Endpoints/some-endpoint/deployments/blue")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "Conflict")
+        shown = await send("GET", f"/{kind}Endpoints/some-endpoint/deployments/blue")
+        assert shown.status_code == 404
+        assert list((door.data / kind).glob("*/some-endpoint/blue/*/")) == []
+
+    door.run(use)
 
 
 JOBS = {

@@ -19,7 +19,7 @@ from azureml_local.documents.endpoints import (
     FileNames,
     TaggedDocument,
 )
-from azureml_local.errors import BadRequest, NotFound
+from azureml_local.errors import BadRequest, Conflict, NotFound
 from azureml_local.json_fields import JsonObject, object_of, texts_of
 from azureml_local.state import LOCATION, Workspace
 from azureml_local.store import Kind, Resource
@@ -173,6 +173,25 @@ class Endpoint(_Document[EndpointDocument]):
     def deployments(self) -> list[Deployment]:
         """Its deployments, oldest first."""
         return self.kind.deployments_in(self.workspace, self.name)
+
+    def require_unchanged(self, deployment: str, old: Deployment | None) -> None:
+        """Refuse to write a deployment if another request has changed it since it was read.
+
+        Args:
+            deployment: its name in the endpoint.
+            old: the deployment as it was read; None if it did not exist.
+
+        Raises:
+            Conflict: it was changed, created or deleted, or the endpoint was deleted.
+        """
+        now = self.kind.get(self.workspace, self.name)
+        if now is None or now.resource.serial != self.resource.serial:
+            raise Conflict(f"{self.kind.title} {self.name} was deleted during this request")
+        if self.kind.deployment(self.workspace, self.name, deployment) != old:
+            raise Conflict(
+                f"deployment {self.name}/{deployment} was changed by another request; wait until "
+                "it is done, and repeat the command"
+            )
 
     def shares(self, deployment: str) -> tuple[int, int]:
         """A deployment's percentages of the live and of the mirrored traffic."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import uuid
 
 from starlette.requests import Request
@@ -95,7 +96,7 @@ def register(
     @routes.add("PUT|PATCH", ONE, "Batch deployments - Create or update")
     async def put_deployment(request: Request) -> Response:
         workspace, params = state.workspace(request), request.path_params
-        BATCH.find(workspace, params["endpoint"])
+        endpoint = BATCH.find(workspace, params["endpoint"])
         own_name = validate_name("Deployment", params["deployment"])
         body = await json_of(request)
         old = BATCH.deployment(workspace, params["endpoint"], own_name)
@@ -120,10 +121,16 @@ def register(
             document["files"] = as_document(FileNames, vars(files))
             if not files.script:
                 invocations.import_modules()  # an invocation will follow
-        # Read again: another request may have replaced it while the files were copied.
-        replaced = BATCH.deployment(workspace, params["endpoint"], own_name)
-        deployment = BATCH.put_deployment(workspace, params["endpoint"], own_name, document)
-        await invocations.remove_files([replaced] if replaced else [])
+        try:
+            with state.store.transaction():
+                endpoint.require_unchanged(own_name, old)
+                deployment = BATCH.put_deployment(workspace, params["endpoint"], own_name, document)
+        except BaseException:
+            if "folder" in document:
+                folder = state.data / document["folder"]
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise
+        await invocations.remove_files([old] if old else [])
         return JSONResponse(
             _deployment_document(deployment),
             status_code=200 if old else 201,

@@ -117,9 +117,14 @@ class Deployments:
         }
         if old is not None:
             document["before"] = old.body.get("before") if _is_failed(old) else _version(old.body)
-        with state.store.transaction():
-            operation = document["operation"] = self._operations.start(workspace)
-            deployment = ONLINE.put_deployment(workspace, endpoint.name, own_name, document)
+        try:
+            with state.store.transaction():
+                endpoint.require_unchanged(own_name, old)
+                operation = document["operation"] = self._operations.start(workspace)
+                deployment = ONLINE.put_deployment(workspace, endpoint.name, own_name, document)
+        except BaseException:
+            await asyncio.to_thread(_remove, folder)
+            raise
         state.background(self._provision(deployment, operation))
         return JSONResponse(
             _document(deployment),
