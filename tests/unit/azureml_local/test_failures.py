@@ -327,3 +327,14 @@ def test_the_logs_of_a_deployment_are_read_from_their_end(door, copies, monkeypa
         return answer.json()["content"]
 
     assert door.run(use) == "x" * 94 + "\nlast"
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 34, "-abc", "two words"])
+def test_an_invalid_name_of_a_workspace_is_refused(door, name):
+    async def use(send: Request) -> None:
+        path = "subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/deployments/d"
+        refused = await send("PUT", f"{URL}/{path}", parameters={"workspaceName": {"value": name}})
+        error = refused.json()["error"]
+        assert (refused.status_code, error["target"]) == (400, "workspaceName")
+
+    door.run(use)

@@ -14,7 +14,7 @@ from azureml_local import addresses
 from azureml_local.arm import ArmResource
 from azureml_local.documents.workspaces import WORKSPACES as KIND
 from azureml_local.documents.workspaces import WorkspaceDocument, WorkspaceSettings
-from azureml_local.errors import NotSupported
+from azureml_local.errors import BadRequest, NotSupported
 from azureml_local.identity import auth
 from azureml_local.json_fields import Json, JsonObject, as_document, json_of, object_of
 from azureml_local.routing import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, Routes
@@ -117,9 +117,15 @@ def _creation(routes: Routes, state: State) -> None:
             return object_of(parameters, name).get("value", default)
 
         name = parameter("workspaceName")
-        if not isinstance(name, str) or not NAME.match(name):
+        if not isinstance(name, str) or not name:
             raise NotSupported(
                 f"Deployments of templates - Create: azureml-local supports {TEMPLATES}"
+            )
+        if not NAME.match(name):
+            raise BadRequest(
+                f"workspaceName: {name!r} must have 3 to 33 letters, digits, hyphens and "
+                "underscores, and begin with a letter or a digit",
+                target="workspaceName",
             )
         key = workspace_key(params["subscription"], params["group"], name)
         if str(parameter("kind", "default")).lower() != "default":
