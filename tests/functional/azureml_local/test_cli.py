@@ -85,6 +85,40 @@ def test_commands_that_start_at_the_same_time_use_one_server(data):
     ready.rename(data / "server.json")
 
 
+# The first program ends while the second one runs, which then connects to the server.
+FIRST, SECOND = (
+    """
+while [ ! -e second ]; do sleep 0.01; done
+touch first
+""",
+    """
+import os, pathlib, socket, subprocess, sys, time
+from urllib.parse import urlsplit
+pathlib.Path("second").touch()
+while not pathlib.Path("first").exists():
+    time.sleep(0.01)
+time.sleep(0.5)
+socket.create_connection(("127.0.0.1", urlsplit(os.environ["ARM_CLOUD_METADATA_URL"]).port))
+subprocess.run([*sys.argv[1:], "start"], check=True)  # waits for nobody
+sys.exit(subprocess.run([*sys.argv[1:], "run", "sh", "-c", "exit 7"]).returncode)
+""",
+)
+
+
+def test_a_server_runs_until_the_last_program_that_uses_it_has_ended(data, tmp_path):
+    local = [sys.executable, "-m", "azureml_local"]
+    env = {**os.environ, "AZUREML_LOCAL_DATA": str(data)}
+    env.pop("ARM_CLOUD_METADATA_URL", None)
+    with subprocess.Popen([*local, "run", "sh", "-c", FIRST], cwd=tmp_path, env=env) as first:
+        while not (data / "server.json").exists():
+            assert first.poll() is None
+            time.sleep(0.01)
+        second = [*local, "run", "--", sys.executable, "-c", SECOND, *local]
+        assert subprocess.run(second, cwd=tmp_path, env=env, check=False).returncode == 7
+    assert first.returncode == 0
+    assert not (data / "server.json").exists()
+
+
 # A server that has begun to stop, and ends when it has written a file.
 STOPPING = """
 import json, signal, sys, time

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from azureml_local.folder_lock import use_server
 from azureml_local.server_file import read_server_file
 from nbrelease.errors import UsageError
 from nbrelease.file_lock import UsageLock
@@ -133,6 +134,14 @@ def test_the_last_user_is_waited_for(tmp_path):
     with lock.use() as wait_for_others:
         wait_for_others(lambda: waited.append(0))
     assert waited == [None]
+
+
+def test_a_server_of_azureml_local_run_waits_for_rehearsals(tmp_path):
+    with hold("use", tmp_path / "users.lock", 60) as other, use_server(tmp_path) as is_alone:
+        assert not is_alone()
+        other.terminate()
+        other.wait()
+        assert is_alone()
 
 
 LOCAL = "https://localhost:4711/metadata/endpoints"

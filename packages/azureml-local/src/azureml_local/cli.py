@@ -24,9 +24,12 @@ from azureml_local.errors import LocalError
 from azureml_local.server_options import ServerOptions, find_differences, server_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azureml_local.server_file import ServerFile
 
 DEFAULT_DATA = "~/.azureml-local"
+METADATA_VARIABLE = "ARM_CLOUD_METADATA_URL"
 START_SECONDS = 120.0
 
 _data = click.option(
@@ -67,12 +70,14 @@ def serve(data: Path, port: int | None, options: ServerOptions) -> None:
 @server_options
 def start(data: Path, port: int | None, options: ServerOptions) -> None:
     """Start the server in the background and print its address."""
-    from azureml_local.folder_lock import lock_for_start
+    from azureml_local.folder_lock import lock_for_change
 
-    with lock_for_start(data):
-        server = _read_running(data, port, options)
-        if server is None:
-            server = _start_in_background(data, _serve_command(data, port, options))
+    server = _read_running(data, port, options)
+    if server is None or not _is_used_here(server):
+        with lock_for_change(data):
+            server = _read_running(data, port, options)
+            if server is None:
+                server = _start_in_background(data, _serve_command(data, port, options))
     click.echo(server["url"])
 
 
@@ -143,25 +148,23 @@ def studio(data: Path) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(data: Path, port: int | None, options: ServerOptions, command: tuple[str, ...]) -> int:
     """Run a program with the client environment. Starts a server if none runs."""
-    from azureml_local.folder_lock import lock_for_start
+    from azureml_local.folder_lock import lock_for_change, use_server
 
+    info = _read_running(data, port, options)
+    if info is not None and _is_used_here(info):
+        return _run_program(command, info)
     server = None
-    with lock_for_start(data):
-        info = _read_running(data, port, options)
-        if info is None:
-            server, info = _start_for_program(data, _serve_command(data, port, options))
-    try:
-        env = {**os.environ, **client_variables(info["env"], os.environ)}
-        env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
-        with _start_program(command, env) as process:
-            while True:
-                try:
-                    return process.wait()
-                except KeyboardInterrupt:
-                    continue  # the program gets the Ctrl-C too, and decides
-    finally:
-        if server is not None:
-            child_processes.end_group(server, grace=10)
+    with contextlib.ExitStack() as users:
+        with lock_for_change(data):
+            info = _read_running(data, port, options)
+            if info is None:
+                server, info = _start_for_program(data, _serve_command(data, port, options))
+            is_alone = users.enter_context(use_server(data))
+        try:
+            return _run_program(command, info)
+        finally:
+            if server is not None:
+                _end_after_last_user(data, server, is_alone)
 
 
 @group.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -239,11 +242,31 @@ def _read_running(data: Path, port: int | None, options: ServerOptions) -> Serve
     return server
 
 
+def _is_used_here(server: ServerFile) -> bool:
+    """Whether this command is part of a program that uses the server, which cannot end before it.
+
+    Such a command waits for no lock: another one may wait for the end of the program.
+    """
+    return os.environ.get(METADATA_VARIABLE) == server["env"].get(METADATA_VARIABLE)
+
+
 def _require_server(data: Path) -> ServerFile:
     server = _read_server(data)
     if server is None:
         raise LocalError("the server is not running; start it: azureml-local start")
     return server
+
+
+def _run_program(command: tuple[str, ...], server: ServerFile) -> int:
+    """Run the program of the user with the client environment and return its exit code."""
+    env = {**os.environ, **client_variables(server["env"], os.environ)}
+    env["PATH"] = os.pathsep.join([env[BIN_VARIABLE], env.get("PATH", os.defpath)])
+    with _start_program(command, env) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # the program gets the Ctrl-C too, and decides
 
 
 def _start_program(command: tuple[str, ...], env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -286,6 +309,29 @@ def _start_for_program(
     with (data / "serve.log").open("w", encoding="utf-8") as log:
         process = child_processes.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     return process, _wait_until_ready(data, process)
+
+
+def _end_after_last_user(
+    data: Path, server: subprocess.Popen[bytes], is_alone: Callable[[], bool]
+) -> None:
+    """End a server of this command when no other command uses it, or at a Ctrl-C."""
+    from azureml_local.folder_lock import lock_for_change
+
+    alone = waits = False
+    try:
+        while not alone and server.poll() is None:
+            with lock_for_change(data):  # no command can start to use it now
+                alone = is_alone()
+                if alone:
+                    child_processes.end_group(server, grace=10)
+            if not alone and not waits:
+                click.echo("another program uses this server; waiting for its end", err=True)
+                waits = True
+            if not alone:
+                time.sleep(0.05)
+    finally:
+        if not alone:
+            child_processes.end_group(server, grace=10)
 
 
 def _wait_until_ready(data: Path, process: subprocess.Popen[bytes]) -> ServerFile:
