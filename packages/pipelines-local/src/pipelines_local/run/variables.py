@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines_local.expressions import Object
 from pipelines_local.run.masker import Masker
@@ -60,61 +60,76 @@ class Variables:
         old = self._entries.get(name.lower())
         if old is not None and old.readonly:
             raise ReadOnlyError(name)
-        self.set(name, value, secret=secret or bool(old and old.secret), readonly=readonly)
+        secret = secret or (old is not None and self._expand_entry(old).secret)
+        self.set(name, value, secret=secret, readonly=readonly)
 
     def get(self, name: str) -> str | None:
         """Return the value with expanded macros."""
         entry = self._entries.get(name.lower())
-        return None if entry is None else self._expand_entry(entry)
+        return None if entry is None else self._expand_entry(entry).value
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate in the order of first assignment."""
         return iter(self._entries.values())
 
     def expand(self, text: str) -> str:
-        """Replace each ``$(name)`` in ``text``; an unknown name is not replaced."""
+        """Replace each ``$(name)`` in ``text``; an unknown name is not replaced.
+
+        As on the agent, names are not trimmed: bash runs the command ``name`` for ``$( name )``.
+        """
 
         def value(match: re.Match[str]) -> str:
-            entry = self._entries.get(match[1].strip().lower())
-            return match[0] if entry is None else self._expand_entry(entry)
+            entry = self._entries.get(match[1].lower())
+            return match[0] if entry is None else self._expand_entry(entry).value
 
         return _MACRO.sub(value, text) if "$(" in text else text
 
-    def _expand_entry(self, entry: Entry) -> str:
-        """Return the value with expanded macros; as the agent, unchanged if it is circular."""
-        try:
-            return self._expand_nested(entry, (entry.name.lower(),))
-        except _CannotExpand:
-            return entry.value
+    def _expand_entry(self, entry: Entry) -> Entry:
+        """Return a variable with expanded macros; as the agent, unchanged if it is circular.
 
-    def _expand_nested(self, entry: Entry, path: tuple[str, ...]) -> str:
+        A variable whose value contains a secret is secret too, and its value is masked. Source:
+        ``Variables.RecalculateExpanded`` of azure-pipelines-agent.
+        """
         if "$(" not in entry.value:
-            return entry.value
+            return entry
+        try:
+            value, secret = self._expand_nested(entry, (entry.name.lower(),))
+        except _CannotExpand:
+            return entry
+        if secret:
+            self._masker.add(value)
+        return replace(entry, value=value, secret=secret)
 
-        def value(match: re.Match[str]) -> str:
-            name = match[1].strip().lower()
+    def _expand_nested(self, entry: Entry, path: tuple[str, ...]) -> tuple[str, bool]:
+        """Return the expanded value, and whether the variable or one in its value is secret."""
+        secret = entry.secret
+
+        def expanded(match: re.Match[str]) -> str:
+            nonlocal secret
+            name = match[1].lower()
             nested = self._entries.get(name)
             if nested is None:
                 return match[0]
             if name in path or len(path) >= MAX_DEPTH:
                 raise _CannotExpand
-            return self._expand_nested(nested, (*path, name))
+            value, is_secret = self._expand_nested(nested, (*path, name))
+            secret |= is_secret
+            return value
 
-        return _MACRO.sub(value, entry.value)
+        return _MACRO.sub(expanded, entry.value), secret
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of a step: all variables that are not secret."""
         environment = {}
-        for entry in self._entries.values():
-            if not entry.secret:
-                value = self._expand_entry(entry)
-                if "\0" not in value and "=" not in entry.name and entry.name:
-                    environment[environment_name(entry.name)] = value
+        for entry in map(self._expand_entry, self):
+            is_valid = "\0" not in entry.value and "=" not in entry.name and entry.name
+            if is_valid and not entry.secret:
+                environment[environment_name(entry.name)] = entry.value
         return environment
 
     def as_object(self) -> Object:
         """Return the value of ``variables`` in expressions."""
-        values = {entry.name: self._expand_entry(entry) for entry in self}
+        values = {entry.name: entry.value for entry in map(self._expand_entry, self)}
         return Object(values, ignore_case=True)
 
 
