@@ -1,10 +1,11 @@
 """What the agent of Azure Pipelines does with variables, scripts and folders of a job."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines_local import RunResult
+from pipelines_local import Decision, RunResult
 
 pytestmark = pytest.mark.functional
 
@@ -36,3 +37,78 @@ steps:
 def test_a_macro_with_blanks_is_a_command_of_bash(run: Any) -> None:
     text = "variables: {name: x, nested: '<$( name )>'}\nsteps:\n- bash: echo [$(name)] [$( name )] '$(nested)'"
     assert log(run(text))[-1] == "[x] [] <$( name )>"
+
+
+HOOKS = """
+jobs:
+- deployment: D
+  environment: e
+  variables: {mine: first}
+  strategy:
+    runOnce:
+      preDeploy:
+        steps:
+        - checkout: self
+        - bash: |
+            test -f $(Build.SourcesDirectory)/p.yml && touch $(Pipeline.Workspace)/left
+            sleep 60 > /dev/null 2>&1 & echo $! > $(Agent.WorkFolder)/pid
+            echo "##vso[task.setvariable variable=mine]changed"
+            echo "##vso[task.setvariable variable=out;isOutput=true]from hook"
+            echo "##vso[task.prependpath]/own/folder"
+            echo "##vso[build.updatebuildnumber]7.1"
+          name: s
+        - bash: echo "$(mine) $(s.out)"
+      deploy:
+        steps:
+        - checkout: self
+        - bash: |
+            ls $(Pipeline.Workspace) $(Build.SourcesDirectory)
+            echo '$(mine) $(s.out) $(Build.BuildNumber)' "${PATH%%:*}"
+            grep -aq sleep /proc/$(cat $(Agent.WorkFolder)/pid)/cmdline && echo alive
+            true
+- job: J
+  dependsOn: D
+  variables: {v: "$[ dependencies.D.outputs['D.s.out'] ]"}
+  steps: [{bash: echo $(v)}]
+"""
+
+
+def test_a_hook_starts_without_files_and_variables_of_earlier_hooks(run: Any) -> None:
+    result = run(HOOKS, approvals={"e": Decision("open")})
+    lines = log(result, "D")
+    assert lines[0] == "changed from hook"
+    assert "left" not in lines
+    assert "p.yml" in lines
+    assert lines[-1].startswith("first $(s.out) 7.1 ")  # not "alive"
+    assert "/own/folder" not in lines[-1]
+    assert log(result, "J") == ["from hook"]
+
+
+SHOW = "{bash: 'echo $(Build.SourcesDirectory) $(Build.Repository.LocalPath) $(System.DefaultWorkingDirectory) $PWD; ls p.yml'}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "folders"),
+    [
+        ("[{checkout: self}, SHOW]", ["s", "s", "s", "s"]),
+        ("[{checkout: self, path: a/b}, SHOW]", ["a/b", "a/b", "a/b", "a/b"]),
+        ("[{checkout: none}, {checkout: self, path: app}, SHOW]", ["app", "app", "app", "app"]),
+        ("[{checkout: self, path: app}, {checkout: tools}, SHOW]", ["s", "app", "s", "s"]),
+        ("[{checkout: self}, {checkout: tools, path: t}, SHOW]", ["s", "s", "s", "s"]),
+    ],
+)  # fmt: skip
+def test_the_path_of_the_only_checkout_is_the_folder_of_the_steps(
+    run: Any, tmp_path: Path, steps: str, folders: list[str]
+) -> None:
+    (tmp_path / "tools").mkdir()
+    text = "resources: {repositories: [{repository: tools, type: git, name: tools}]}\nsteps: "
+    result = run(f"{text}{steps.replace('SHOW', SHOW)}", repositories={"tools": tmp_path / "tools"})
+    lines = log(result)
+    workspace = result.folder / "Job"
+    expected = " ".join(str(workspace / name) for name in folders)
+    assert expected in lines
+    assert (result.result == "Succeeded") == ("tools" not in steps)
+
+
+def test_a_checkout_outside_of_the_workspace(run: Any) -> None:
+    assert codes(run("steps: [{checkout: self, path: ../../x}]")) == ["checkout-path"]

@@ -66,6 +66,11 @@ class Step:
     env: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
 
+    @property
+    def checks_out(self) -> bool:
+        """Whether it checks out a repository."""
+        return self.task == "checkout" and self.inputs["repository"].lower() != "none"
+
 
 @dataclass(frozen=True)
 class Phase:

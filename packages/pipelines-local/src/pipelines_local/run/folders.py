@@ -69,10 +69,17 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
-    def workspace(self, stage: str, job: str) -> Path:
-        """Return the workspace of a job; without the stage if the pipeline has no stages."""
+    def workspace(self, stage: str, job: str, hook: str = "") -> Path:
+        """Return the workspace of a job; without the stage if the pipeline has no stages.
+
+        Args:
+            stage: the stage.
+            job: the job.
+            hook: a lifecycle hook of a deployment job with several of them.
+        """
         job_only = stage == "__default" and job.lower() not in RESERVED_NAMES
-        return self.path / (job if job_only else f"{stage}.{job}")
+        name = job if job_only else f"{stage}.{job}"
+        return self.path / (f"{name}.{hook}" if hook else name)
 
     def read_result(self) -> dict[str, Any]:
         """Return the stored result; empty if the run has none yet."""

@@ -1,4 +1,9 @@
-"""Run one job: a workspace of its own, its steps in order, its result."""
+"""Run one job: a workspace of its own, its steps in order, its result.
+
+Each lifecycle hook of a deployment job is an agent job on Azure. So it starts with an empty
+workspace and the variables of the job; files and variables of earlier hooks are gone. Source:
+https://learn.microsoft.com/azure/devops/pipelines/process/deployment-jobs
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from pipelines_local.events import LogLine, StepFinished, StepStarted
 from pipelines_local.expressions import Object, evaluate, is_true
 from pipelines_local.model import Job, Phase, Stage, Step
 from pipelines_local.results import GOOD, JobResult, Result, StepResult
-from pipelines_local.run import process
+from pipelines_local.run import predefined, process
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.context import RunContext
 from pipelines_local.run.implicit_steps import add_implicit_steps
@@ -61,7 +66,7 @@ class JobRun:
             context: of the run.
             stage: of the job.
             job: the job.
-            variables: of the run; the job changes them.
+            variables: of the run, an own copy.
             dependencies: the values of ``dependencies`` and ``stageDependencies``.
             after_cancellation: whether the run was cancelled before its condition was evaluated.
         """
@@ -69,14 +74,16 @@ class JobRun:
         self._stage = stage
         self._job = job
         self._variables = variables
+        self._initial_variables = variables
         self._dependencies = dependencies
         self._after_cancellation = after_cancellation
         self._cancellation = Cancellation(context.cancellation, only_force=after_cancellation)
-        self._folders = JobFolders(context.folder.workspace(stage.name, job.name))
+        self._folders = self._phase_folders(job.phases[0])
         self._mark = uuid.uuid4().hex
         self._job_state = JobState()
         self._login: JobLogin | None = None
         self._path: list[str] = []
+        self._checkouts = 0
         self._number = 0
         self._state: Result = "Succeeded"
         self._outputs: dict[str, str] = {}
@@ -84,25 +91,18 @@ class JobRun:
         self.result = JobResult(job.name, job.display, "Succeeded")
 
     def run(self) -> JobResult:
-        """Run all steps, then kill the processes that they left."""
+        """Run all steps."""
         self.result.started = datetime.now(UTC)
         self._deadline = time.monotonic() + self._job.timeout if self._job.timeout else None
         try:
-            self._folders.create()
             if self._set_variables():
                 self._run_phases()
-                for action in self._job_state.at_success if self._state in GOOD else ():
-                    action()
         except OSError as error:  # disk full, no permission: fails only this job
             place = Path(error.filename or self._folders.workspace)
             full = is_disk_full(error)
             message = describe(place) if full else f"{error.strerror}: {error.filename}"
             self._fail("disk-full" if full else "os-error", message)
         finally:
-            if self._number:
-                process.kill_job_processes(self._mark)
-            # As the agent: it has scripts with the values of secrets.
-            shutil.rmtree(self._folders.temp, ignore_errors=True)
             self.result.finished = datetime.now(UTC)
         self._set_result()
         return self.result
@@ -116,12 +116,12 @@ class JobRun:
         context, stage, job = self._context, self._stage, self._job
         try:
             set_job_variables(
-                self._variables, context, stage, job, self._folders, self._dependencies
+                self._initial_variables, context, stage, job, self._folders, self._dependencies
             )
         except InvalidVariable as error:
             self._fail(error.code, str(error))
             return False
-        self._login = set_login_variables(self._variables, context, stage, job)
+        self._login = set_login_variables(self._initial_variables, context, stage, job)
         return True
 
     # Steps
@@ -129,8 +129,6 @@ class JobRun:
     def _run_phases(self) -> None:
         """Run the hooks; a failed hook stops the sequence, ``on`` hooks depend on the result."""
         for phase in self._job.phases:
-            for name, value in phase.variables.items():
-                self._variables.set(name, value, readonly=True)
             if phase.when == "always":
                 if self._state != "Failed" or not phase.name:
                     self._run_steps(phase)
@@ -145,8 +143,41 @@ class JobRun:
                 self._state = _worse(before, self._state)
 
     def _run_steps(self, phase: Phase) -> None:
-        for step in add_implicit_steps(self._job, phase, self._context.pipelines):
-            self._run_step(step, phase)
+        """Run the steps of a plain job or a hook, then kill the processes that they left."""
+        self._start_phase(phase)
+        first = self._number
+        try:
+            for step in add_implicit_steps(self._job, phase, self._context.pipelines):
+                self._run_step(step, phase)
+            for action in self._job_state.at_success if self._state in GOOD else ():
+                action()
+        finally:
+            if self._number > first:
+                process.kill_job_processes(self._mark)
+            # As the agent: it has scripts with the values of secrets.
+            shutil.rmtree(self._folders.temp, ignore_errors=True)
+
+    def _start_phase(self, phase: Phase) -> None:
+        """Start with empty folders and the variables of the job."""
+        self._job_state = JobState()
+        self._path = []
+        self._checkouts = sum(step.checks_out for step in phase.steps)
+        self._folders = self._phase_folders(phase)
+        self._folders.create()
+        self._variables = self._initial_variables.copy()
+        self._set_folder_variables()
+        for name, value in phase.variables.items():
+            self._variables.set(name, value, readonly=True)
+        # An earlier hook can have changed it.
+        self._variables.set("Build.BuildNumber", self._context.build_number, readonly=True)
+
+    def _set_folder_variables(self) -> None:
+        for name, value in predefined.folder_variables(self._folders).items():
+            self._variables.set(name, value, readonly=True)
+
+    def _phase_folders(self, phase: Phase) -> JobFolders:
+        hook = phase.name if len(self._job.phases) > 1 else ""
+        return JobFolders(self._context.folder.workspace(self._stage.name, self._job.name, hook))
 
     def _run_step(self, step: Step, phase: Phase) -> None:
         if not step.enabled:
@@ -175,6 +206,7 @@ class JobRun:
             else:
                 self._run_attempts(step, run)
             apply_changes(run, self._variables, self._outputs, phase.prefix)
+            self._set_folder_variables()  # a checkout can have changed them
             self._apply_effects(run)
         if run.result.result == "Failed" and step.continue_on_error:
             run.result.result = "SucceededWithIssues"
@@ -250,7 +282,7 @@ class JobRun:
             connections=self._context.connections,
             snapshot=self._context.snapshot_path,
             repository_name=self._context.root.name,
-            checkouts=sum(step.task == "checkout" for step in self._job.steps),
+            checkouts=self._checkouts,
             add_tests=self._context.tests.append,
             run_folder=self._context.folder.path,
             cache_folder=self._context.work / "cache",

@@ -122,21 +122,8 @@ def repository_values(variables: Variables) -> dict[str, Any]:
 def job_variables(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]:
     """Return the predefined variables of a job."""
     values = {
-        "Agent.BuildDirectory": folders.workspace,
         "Agent.JobName": job.display,
         "Agent.JobStatus": "Succeeded",
-        "Agent.TempDirectory": folders.temp,
-        "Agent.ToolsDirectory": folders.tools,
-        "Agent.WorkFolder": folders.workspace.parent,
-        "Build.ArtifactStagingDirectory": folders.staging,
-        "Build.BinariesDirectory": folders.binaries,
-        "Build.Repository.LocalPath": folders.sources,
-        "Build.SourcesDirectory": folders.sources,
-        "Build.StagingDirectory": folders.staging,
-        "Common.TestResultsDirectory": folders.tests,
-        "Pipeline.Workspace": folders.workspace,
-        "System.DefaultWorkingDirectory": folders.sources,
-        "System.ArtifactsDirectory": folders.staging,
         "System.JobAttempt": "1",
         "System.JobDisplayName": job.display,
         "System.JobId": str(uuid.uuid4()),
@@ -153,7 +140,27 @@ def job_variables(folders: JobFolders, stage: Stage, job: Job) -> dict[str, str]
     if job.environment:
         values["Environment.Name"] = job.environment
         values["Environment.Id"] = "1"
-    return {name: str(value) for name, value in values.items()}
+    return folder_variables(folders) | {name: str(value) for name, value in values.items()}
+
+
+def folder_variables(folders: JobFolders) -> dict[str, str]:
+    """Return the predefined variables with the folders of a job."""
+    values = {
+        "Agent.BuildDirectory": folders.workspace,
+        "Agent.TempDirectory": folders.temp,
+        "Agent.ToolsDirectory": folders.tools,
+        "Agent.WorkFolder": folders.workspace.parent,
+        "Build.ArtifactStagingDirectory": folders.staging,
+        "Build.BinariesDirectory": folders.binaries,
+        "Build.Repository.LocalPath": folders.repository,
+        "Build.SourcesDirectory": folders.sources,
+        "Build.StagingDirectory": folders.staging,
+        "Common.TestResultsDirectory": folders.tests,
+        "Pipeline.Workspace": folders.workspace,
+        "System.ArtifactsDirectory": folders.staging,
+        "System.DefaultWorkingDirectory": folders.sources,
+    }
+    return {name: str(path) for name, path in values.items()}
 
 
 def build_number(

@@ -23,12 +23,18 @@ class TaskFailed(Exception):
 
 @dataclass
 class JobFolders:
-    """The folders of a job."""
+    """The folders of a job.
+
+    Attributes:
+        workspace: has all others.
+        sources: of the only checkout of a job; the working directory of its steps.
+        repository: of the repository of the pipeline.
+    """
 
     workspace: Path
 
     def __post_init__(self) -> None:
-        self.sources = self.workspace / "s"
+        self.sources = self.repository = self.workspace / "s"
         self.staging = self.workspace / "a"
         self.binaries = self.workspace / "b"
         self.tests = self.workspace / "TestResults"
@@ -111,7 +117,7 @@ class TaskContext:
         pipelines: artifacts of pipeline resources by lower-case alias.
         connections: environment variables of service connections.
         snapshot: returns the copy of a repository by name.
-        checkouts: number of repositories that the job checks out.
+        checkouts: number of checkouts of the job, or of the hook of a deployment job.
         repository_name: name of the repository of the pipeline.
         add_tests: adds the counts of published test results.
         run_folder: folder of the run, for files to keep.
