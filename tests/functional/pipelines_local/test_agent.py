@@ -112,3 +112,26 @@ def test_the_path_of_the_only_checkout_is_the_folder_of_the_steps(
 
 def test_a_checkout_outside_of_the_workspace(run: Any) -> None:
     assert codes(run("steps: [{checkout: self, path: ../../x}]")) == ["checkout-path"]
+
+
+def test_a_download_task_stops_the_automatic_download(run: Any) -> None:
+    text = """
+jobs:
+- job: J
+  steps:
+  - bash: echo 1 > one
+  - {publish: one, artifact: one}
+  - {publish: one, artifact: two}
+- deployment: D
+  dependsOn: J
+  environment: e
+  strategy:
+    runOnce:
+      deploy:
+        steps:
+        - task: DownloadPipelineArtifact@2
+          inputs: {artifact: one, path: $(Pipeline.Workspace)/mine}
+        - bash: cd $(Pipeline.Workspace); ls -d mine one two
+"""
+    result = run(text, approvals={"e": Decision("open")})
+    assert [line for line in log(result, "D") if not line.startswith(("ls: ", "##"))] == ["mine"]

@@ -21,10 +21,8 @@ def add_implicit_steps(job: Job, phase: Phase, pipelines: Iterable[str]) -> list
             inputs = {"repository": "self"}
             steps.insert(0, Step("checkout", "", "Checkout", inputs, job.at))
     elif phase.name.split("_")[0] == "deploy":
-        has_download = any(
-            step.task == "DownloadPipelineArtifact@2" and "shortcut" in step.inputs
-            for step in steps
-        )
+        # Also as a task: the step "download" is only its short form.
+        has_download = any(step.task == "DownloadPipelineArtifact@2" for step in steps)
         for source in () if has_download else ("current", *pipelines):
             inputs = {"source": source, "shortcut": "true"}
             display = f"Download {source}"
