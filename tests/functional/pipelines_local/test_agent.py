@@ -135,3 +135,11 @@ jobs:
 """
     result = run(text, approvals={"e": Decision("open")})
     assert [line for line in log(result, "D") if not line.startswith(("ls: ", "##"))] == ["mine"]
+
+
+def test_a_list_is_an_empty_variable_and_no_matrix(run: Any) -> None:
+    text = "variables: {v: \"$[ split('a,b', ',') ]\"}\nsteps: [{bash: 'echo [$(v)]'}]"
+    assert log(run(text)) == ["[]"]
+    text = "jobs: [{job: J, strategy: {matrix: \"$[ split('a,b', ',') ]\"}, steps: [{bash: x}]}]"
+    result = run(text)
+    assert (result.result, codes(result)) == ("Failed", ["matrix-value"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines_local.artifacts import Artifacts
 from pipelines_local.errors import ExpressionError, InvalidPipeline, Position
 from pipelines_local.events import EventDispatcher
-from pipelines_local.expressions import evaluate, to_text
+from pipelines_local.expressions import evaluate, to_text_or_empty
 from pipelines_local.load import LoadedPipeline
 from pipelines_local.model import Pipeline
 from pipelines_local.run import folders, predefined, state
@@ -102,7 +102,7 @@ def _set_root_variables(context: RunContext, pipeline: Pipeline) -> None:
         value = variable.value
         if variable.tree is not None:
             try:
-                value = to_text(
+                value = to_text_or_empty(
                     evaluate(variable.tree, context.expression_context(context.variables))
                 )
             except ExpressionError as error:

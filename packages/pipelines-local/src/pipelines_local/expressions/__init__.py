@@ -13,10 +13,12 @@ from pipelines_local.expressions.values import (
     Object,
     Value,
     Version,
+    describe,
     from_python,
     is_true,
     to_python,
     to_text,
+    to_text_or_empty,
 )
 
 __all__ = [
@@ -30,10 +32,12 @@ __all__ = [
     "Status",
     "Value",
     "Version",
+    "describe",
     "evaluate",
     "from_python",
     "is_true",
     "parse",
     "to_python",
     "to_text",
+    "to_text_or_empty",
 ]

@@ -128,6 +128,11 @@ def to_text(value: Value) -> str:
     raise ConversionError(value, "a string")
 
 
+def to_text_or_empty(value: Value) -> str:
+    """Convert the value of a variable to a string, which is empty for an array or an object."""
+    return "" if isinstance(value, (Array, Object)) else to_text(value)
+
+
 def _number_text(value: Decimal) -> str:
     """No exponent, at most seven decimals, no trailing zeros: 1.10 is 1.1."""
     if abs(value) < Decimal(10) ** 20:

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipelines_local.errors import ExpressionError
-from pipelines_local.expressions import Object, evaluate, from_python, is_true, to_text
+from pipelines_local.errors import ExpressionError, InvalidPipeline
+from pipelines_local.expressions import (
+    Array,
+    Object,
+    describe,
+    evaluate,
+    from_python,
+    is_true,
+    to_text,
+)
 from pipelines_local.model import Condition, Job, Pipeline, Stage
 from pipelines_local.model.strategy import expand_matrix, restore_copy
 from pipelines_local.results import JobResult, Result, RunResult, StageResult
@@ -169,7 +177,11 @@ class RunGraph:
         names = self.job_dependencies(state, job)
         variables = self._stage_variables(state.stage)
         context = self._context.expression_context(variables, names=dict(names))
-        return expand_matrix(job, to_text(evaluate(matrix.tree, context)), matrix.at)
+        value = evaluate(matrix.tree, context)
+        if isinstance(value, (Array, Object)):
+            message = f"'matrix' must be a JSON object in a string (got {describe(value)})"
+            raise InvalidPipeline("matrix-value", message, matrix.at)
+        return expand_matrix(job, to_text(value), matrix.at)
 
     def _stage_variables(self, stage: Stage) -> Variables:
         """Return the variables of a stage with constant values."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines_local.errors import ExpressionError
-from pipelines_local.expressions import Object, Value, evaluate, to_text
-from pipelines_local.expressions.values import ConversionError
+from pipelines_local.expressions import Object, evaluate, to_text_or_empty
 from pipelines_local.model import Job, Stage
 from pipelines_local.run import predefined
 from pipelines_local.run.context import RunContext
@@ -46,7 +45,7 @@ def set_job_variables(
         try:
             if variable.tree is not None:
                 names = context.expression_context(variables, names=dict(dependencies))
-                value = _to_text_or_empty(evaluate(variable.tree, names))
+                value = to_text_or_empty(evaluate(variable.tree, names))
             variables.overwrite(variable.name, value, readonly=variable.readonly)
         except ExpressionError as error:
             message = f"{variable.at}: {variable.name}: {error}"
@@ -78,11 +77,3 @@ def set_login_variables(
         if variables.get("System.AccessToken") is None:  # the caller can pass one of Azure DevOps
             variables.set("System.AccessToken", login.access_token, secret=True, readonly=True)
     return login
-
-
-def _to_text_or_empty(value: Value) -> str:
-    """Convert a value to a string; a list or an object becomes the empty string."""
-    try:
-        return to_text(value)
-    except ConversionError:
-        return ""
