@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines_local import Decision, RunResult
+from pipelines_local import Decision, InvalidPipeline, RunResult
 
 pytestmark = pytest.mark.functional
 
@@ -143,3 +143,49 @@ def test_a_list_is_an_empty_variable_and_no_matrix(run: Any) -> None:
     text = "jobs: [{job: J, strategy: {matrix: \"$[ split('a,b', ',') ]\"}, steps: [{bash: x}]}]"
     result = run(text)
     assert (result.result, codes(result)) == ("Failed", ["matrix-value"])
+
+
+def test_an_output_needs_a_step_with_a_name_and_is_read_only(run: Any) -> None:
+    text = """
+jobs:
+- job: J
+  steps:
+  - bash: echo "##vso[task.setvariable variable=out1;isOutput=true]x"
+  - bash: |
+      echo "##vso[task.setvariable variable=v;isOutput=true]x"
+      echo "##vso[task.setvariable variable=v;isOutput=true]y"
+    name: s
+  - bash: echo '$(out1) $(s.v)'
+  - bash: echo "##vso[task.setvariable variable=s.v]z"
+    continueOnError: true
+  - bash: echo '$(s.v)'
+- job: K
+  dependsOn: J
+  variables: {a: "$[ dependencies.J.outputs['out1'] ]", b: "$[ dependencies.J.outputs['s.v'] ]"}
+  steps: [{bash: 'echo "[$(a)] [$(b)]"'}]
+"""
+    result = run(text)
+    assert [line for line in log(result, "J") if not line.startswith("##")] == ["$(out1) y", "y"]
+    assert codes(result) == ["output-without-name", "readonly-variable"]
+    assert log(result, "K") == ["[] [y]"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("yes", 1), ("Y", 1), ("on", 1), ("TRUE", 1), ("n", 0), ("Off", 0), ("no", 0), ("false", 0)],
+)
+def test_booleans_of_the_schema(run: Any, value: str, expected: int) -> None:
+    step = f"continueOnError: {value}, failOnStderr: {value}"
+    result = run(f"steps:\n- {{bash: echo x >&2, {step}}}\n- {{bash: exit 1, {step}}}")
+    assert result.result == ("SucceededWithIssues" if expected else "Failed")
+    assert codes(result) == (["stderr", "exit-code", "exit-code"] if expected else ["exit-code"])
+
+
+def test_a_boolean_that_is_none(run: Any) -> None:
+    for step in ("bash: x, continueOnError: maybe", "bash: x, enabled: 1"):
+        with pytest.raises(InvalidPipeline) as caught:
+            run(f"steps: [{{{step}}}]")
+        assert caught.value.code == "invalid-value"
+    with pytest.raises(InvalidPipeline) as caught:  # tasks read "yes" as false
+        run("steps: [{task: CmdLine@2, inputs: {script: x, failOnStderr: yes}}]")
+    assert caught.value.code == "invalid-value"

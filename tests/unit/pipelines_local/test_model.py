@@ -53,7 +53,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("status function in a variable", "variables: {a: '$[succeeded()]'}\nsteps: [{bash: x}]", "1:16", "expression-syntax"),
     ("dependencies in a root variable", "variables: {a: '$[dependencies.a.result]'}\nsteps: [{bash: x}]", "1:16", "expression-syntax"),
     ("stageDependencies in a stage's condition", "stages:\n- stage: a\n  condition: eq(stageDependencies.a.b.result, '')\n  jobs: []", "3:14", "expression-syntax"),
-    ("wrong flag of a step", "steps:\n- bash: x\n  enabled: yes", "3:12", "invalid-value"),
+    ("wrong flag of a step", "steps:\n- bash: x\n  enabled: maybe", "3:12", "invalid-value"),
     ("wrong number", "steps:\n- bash: x\n  timeoutInMinutes: soon", "3:21", "invalid-value"),
     ("retries", "steps:\n- bash: x\n  retryCountOnTaskFailure: 11", "3:28", "invalid-value"),
     ("env as a list", "steps:\n- bash: x\n  env: [a]", "3:8", "invalid-type"),

@@ -14,6 +14,7 @@ from pipelines_local.azure_warnings.deployment_outputs import check_outputs
 from pipelines_local.azure_warnings.job_scripts import JobScripts
 from pipelines_local.azure_warnings.logins import check_logins
 from pipelines_local.azure_warnings.resources import check_resources, check_unique_endpoints
+from pipelines_local.azure_warnings.step_outputs import check_step_outputs
 from pipelines_local.azure_warnings.test_results import check_test_results
 from pipelines_local.errors import Diagnostic
 from pipelines_local.model import Pipeline
@@ -23,6 +24,7 @@ _CHECKS: tuple[Callable[[JobScripts], Iterator[Diagnostic]], ...] = (
     check_agent,
     check_logins,
     check_resources,
+    check_step_outputs,
     check_test_results,
 )
 

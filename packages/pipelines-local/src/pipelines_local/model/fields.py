@@ -13,6 +13,7 @@ from pipelines_local.model.types import Condition, Variable
 from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
+_TRUE, _FALSE = ("true", "y", "yes", "on"), ("false", "n", "no", "off")
 _RUNTIME = re.compile(r"\s*\$\[(.*)\]\s*\Z", re.DOTALL)
 
 
@@ -79,14 +80,18 @@ class Fields:
         return default if value is None else value.text
 
     def flag(self, key: str, default: bool) -> bool:
-        """Return a boolean; the value must be ``true`` or ``false``."""
+        """Return a boolean: true, y, yes, on, false, n, no or off, in any case.
+
+        Source: https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/boolean
+        """
         value = self.scalar(key)
         if value is None or value.text == "":
             return default
-        if value.text.lower() not in ("true", "false"):
+        text = value.text.lower()
+        if text not in (*_TRUE, *_FALSE):
             message = f"{key!r} must be true or false (got {value.text!r})"
             raise InvalidPipeline("invalid-value", message, value.at)
-        return value.text.lower() == "true"
+        return text in _TRUE
 
     def number(self, key: str, minimum: float = 0, maximum: float = 10**9) -> float | None:
         """Return a number; None if the key is missing."""

@@ -112,7 +112,7 @@ def _read_task(kind: str, fields: Fields, warnings: list[Diagnostic]) -> tuple[s
     if kind == "task":
         return _read_named_task(value, fields, warnings)
     if kind in ("script", "bash"):
-        fields.flag("failOnStderr", False)
+        inputs |= _read_flags(fields, "failOnStderr")
         return ("CmdLine@2" if kind == "script" else "Bash@3"), {"script": value.text, **inputs}
     if kind == "publish":
         if not value.text:
@@ -126,13 +126,17 @@ def _read_task(kind: str, fields: Fields, warnings: list[Diagnostic]) -> tuple[s
     if not value.text or "://" in value.text:
         message = f"'checkout: {value.text}' is not supported: use self, none or a repository name"
         raise InvalidPipeline("unsupported-checkout", message, value.at)
-    for flag in ("fetchTags", "persistCredentials"):
-        fields.flag(flag, False)
+    inputs |= _read_flags(fields, "fetchTags", "lfs", "persistCredentials")
     fields.number("fetchDepth")
     if fields.text("submodules", "false").lower() != "false" or fields.flag("lfs", False):
         message = "'checkout' with submodules or lfs is not supported"
         raise InvalidPipeline("unsupported-checkout", message, value.at)
     return "checkout", {"repository": value.text, **inputs}
+
+
+def _read_flags(fields: Fields, *keys: str) -> dict[str, str]:
+    """Return booleans of the schema as inputs of a task."""
+    return {key.lower(): str(fields.flag(key, False)).lower() for key in keys if key in fields}
 
 
 def _read_named_task(
@@ -173,6 +177,7 @@ def _check_value(choices: tuple[str, ...] | None, is_flag: bool, name: str, scal
     if choices and scalar.text.lower() not in choices:
         message = f"{name}: {scalar.text} is not supported (supported: {', '.join(choices)})"
         raise InvalidPipeline("unsupported-value", message, scalar.at)
+    # Tasks know only true and false: task-lib reads any other value, such as yes, as false.
     if is_flag and scalar.text.lower() not in ("true", "false", ""):
         message = f"{name!r} must be true or false (got {scalar.text!r})"
         raise InvalidPipeline("invalid-value", message, scalar.at)

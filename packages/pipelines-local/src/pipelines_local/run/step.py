@@ -131,15 +131,19 @@ class StepRun:
         if not name:
             self.fail("command-property", "##vso[task.setvariable] needs a property 'variable'")
             return
-        self.effects.changes.append(
-            VariableChange(
-                name,
-                command.text,
-                secret=command.flag("issecret"),
-                readonly=command.flag("isreadonly"),
-                output=command.flag("isoutput"),
-            )
+        change = VariableChange(
+            name,
+            command.text,
+            secret=command.flag("issecret"),
+            readonly=command.flag("isreadonly"),
+            output=command.flag("isoutput"),
         )
+        if change.output and not self.step.name:
+            # Azure invents a name such as Bash1, which no pipeline should rely on.
+            message = f"the output variable {name!r} is not set: its step needs a 'name'"
+            self.add_issue("warning", "output-without-name", message)
+            return
+        self.effects.changes.append(change)
 
     def _report_result(self, command: LoggingCommand) -> None:
         text = command.properties.get("result", "Succeeded")
@@ -226,15 +230,19 @@ def run_task(
 
 
 def apply_changes(run: StepRun, variables: Variables, outputs: dict[str, str], prefix: str) -> None:
-    """Set the variables that a step requested."""
+    """Set the variables that a step requested; only the step itself can set its outputs again."""
     for change in run.effects.changes:
         step = run.step.name
-        name = f"{step}.{change.name}" if change.output and step else change.name
         try:
-            variables.overwrite(name, change.value, secret=change.secret, readonly=change.readonly)
+            if change.output:
+                variables.set_output(step, change.name, change.value, secret=change.secret)
+            else:
+                variables.overwrite(
+                    change.name, change.value, secret=change.secret, readonly=change.readonly
+                )
         except ReadOnlyError:
             message = f"the variable {change.name!r} is read-only and cannot be overwritten"
             run.fail("readonly-variable", message)
             continue
         if change.output:
-            outputs[f"{prefix}{name}"] = change.value
+            outputs[f"{prefix}{step}.{change.name}"] = change.value

@@ -57,11 +57,29 @@ class Variables:
         Raises:
             ReadOnlyError: the variable is read-only.
         """
-        old = self._entries.get(name.lower())
-        if old is not None and old.readonly:
+        self._check_writable(name)
+        self.set(name, value, secret=secret or self._is_secret(name), readonly=readonly)
+
+    def set_output(self, step: str, name: str, value: str, *, secret: bool = False) -> None:
+        """Set an output variable ``step.name``; it is read-only for other steps.
+
+        Source: ``ExecutionContext.SetVariable`` of azure-pipelines-agent.
+
+        Raises:
+            ReadOnlyError: there is a read-only variable ``name``.
+        """
+        self._check_writable(name)
+        output = f"{step}.{name}"
+        self.set(output, value, secret=secret or self._is_secret(output), readonly=True)
+
+    def _check_writable(self, name: str) -> None:
+        entry = self._entries.get(name.lower())
+        if entry is not None and entry.readonly:
             raise ReadOnlyError(name)
-        secret = secret or (old is not None and self._expand_entry(old).secret)
-        self.set(name, value, secret=secret, readonly=readonly)
+
+    def _is_secret(self, name: str) -> bool:
+        entry = self._entries.get(name.lower())
+        return entry is not None and self._expand_entry(entry).secret
 
     def get(self, name: str) -> str | None:
         """Return the value with expanded macros."""
