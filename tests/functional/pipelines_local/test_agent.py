@@ -1,11 +1,14 @@
 """What the agent of Azure Pipelines does with variables, scripts and folders of a job."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines_local import Decision, InvalidPipeline, RunResult
+from pipelines_local.events import Event, JobFinished, StageFinished, StepFinished
+from pipelines_local.tasks.adapters import ADAPTERS
 
 pytestmark = pytest.mark.functional
 
@@ -189,3 +192,70 @@ def test_a_boolean_that_is_none(run: Any) -> None:
     with pytest.raises(InvalidPipeline) as caught:  # tasks read "yes" as false
         run("steps: [{task: CmdLine@2, inputs: {script: x, failOnStderr: yes}}]")
     assert caught.value.code == "invalid-value"
+
+
+SHOW_ARGUMENTS = 'for arg in "$@"; do echo "<$arg>"; done\n'
+FILE = "task: Bash@3, inputs: {filePath: s.sh"
+AZURE_CLI = "task: AzureCLI@2, inputs: {azureSubscription: c, scriptType: bash, scriptLocation: scriptPath, scriptPath: s.sh"
+PYTHON = "task: PythonScript@0, inputs: {scriptPath: s.py"
+
+
+@pytest.mark.parametrize(
+    ("step", "arguments", "expected"),
+    [
+        (FILE, "a 'b c' \"$WORD d\" s.*", ["<a>", "<b c>", "<x y d>", "<s.py>", "<s.sh>"]),
+        (FILE, "$WORD", ["<x>", "<y>"]),
+        (AZURE_CLI, "it's", ["<it's>"]),
+        (AZURE_CLI, "a 'b c' \"$WORD d\"  s.*", ["<a>", "<'b>", "<c'>", "<$WORD d>", "<s.*>"]),
+        (AZURE_CLI, r'"" a"b \"c\" \d"e \"f g" ', ["<>", r'<ab "c" \de>', r"<\f g>"]),
+        (AZURE_CLI, r'"a\\" "b " "c ', [r"<a\\>", "<b >", "<c>"]),
+        (PYTHON, "it's \"b c\"", ["<it's>", "<b c>"]),
+        ("task: Bash@3, inputs: {targetType: inline, script: 'source s.sh'", "a", []),
+        (AZURE_CLI, "", []),
+    ],
+)  # fmt: skip
+def test_arguments_of_scripts(run: Any, step: str, arguments: str, expected: list[str]) -> None:
+    quoted = arguments.replace("'", "''")
+    result = run(
+        f"variables: {{word: x y}}\nsteps: [{{{step}, arguments: '{quoted}'}}}}]",
+        {"s.sh": SHOW_ARGUMENTS, "s.py": "import sys\nfor a in sys.argv[1:]: print(f'<{a}>')\n"},
+        service_connections={"c": {}},
+    )
+    assert (result.result, log(result)) == ("Succeeded", expected)
+
+
+def test_bash_arguments_with_a_syntax_error_fail_the_step(run: Any) -> None:
+    result = run(f"steps: [{{{FILE}, arguments: it's}}}}]", {"s.sh": SHOW_ARGUMENTS})
+    assert (result.result, codes(result)) == ("Failed", ["exit-code"])
+
+
+def test_the_startup_file_of_bash(run: Any) -> None:
+    inputs = (
+        "{targetType: inline, script: echo $STARTED, bashEnvValue: $(Build.SourcesDirectory)/e}"
+    )
+    result = run(f"steps: [{{task: Bash@3, inputs: {inputs}}}]", {"e": "STARTED=yes\n"})
+    assert log(result) == ["yes"]
+
+
+def test_a_job_with_an_internal_error_is_failed(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(context: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setitem(ADAPTERS, "CmdLine@2", fail)
+    finished: dict[str, str] = {}
+
+    class Results:
+        def handle(self, event: Event) -> None:
+            match event:
+                case StepFinished(step=result) | JobFinished(job=result) | StageFinished(result):
+                    finished[type(event).__name__] = result.result
+
+    with pytest.raises(RuntimeError):
+        run("{steps: [{script: x}], continueOnError: true}", listener=Results())
+    assert finished == dict.fromkeys(("StepFinished", "JobFinished", "StageFinished"), "Failed")
+    document = json.loads(next(tmp_path.glob("work/*/run.json")).read_text())
+    job = document["stages"][0]["jobs"][0]
+    assert (document["result"], job["result"]) == ("Failed", "Failed")
+    assert job["issues"]["codes"] == ["internal-error"]

@@ -61,7 +61,7 @@ PYTHON = "steps:\n- task: PythonScript@0\n  inputs: {{{inputs}}}"
 @pytest.mark.parametrize(
     ("inputs", "expected", "line"),
     [
-        ("scriptSource: inline, script: 'import sys; print(sys.argv[1:])', arguments: a 'b c'", "Succeeded", "['a', 'b c']"),
+        ("scriptSource: inline, script: 'import sys; print(sys.argv[1:])', arguments: 'a \"b c\"'", "Succeeded", "['a', 'b c']"),
         ("scriptPath: s.py", "Succeeded", "file"),
         ("scriptPath: s.py, pythonInterpreter: /usr/bin/env", "Failed", "##[error]Python exited with code '126'."),
         ("scriptSource: inline, script: 'raise SystemExit(3)'", "Failed", "##[error]Python exited with code '3'."),

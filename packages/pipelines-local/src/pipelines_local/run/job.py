@@ -102,9 +102,12 @@ class JobRun:
             full = is_disk_full(error)
             message = describe(place) if full else f"{error.strerror}: {error.filename}"
             self._fail("disk-full" if full else "os-error", message)
+        except BaseException as error:  # the caller reports it as an internal error
+            self._fail("internal-error", f"{type(error).__name__}: {error}")
+            raise
         finally:
             self.result.finished = datetime.now(UTC)
-        self._set_result()
+            self._set_result()
         return self.result
 
     def _fail(self, code: str, message: str) -> None:
@@ -201,10 +204,15 @@ class JobRun:
 
         log = self._log_path(step)
         with StepRun(step, log, self._context.masker, self.result.issues, emit) as run:
-            if problem:
-                run.fail("condition", problem)
-            else:
-                self._run_attempts(step, run)
+            try:
+                if problem:
+                    run.fail("condition", problem)
+                else:
+                    self._run_attempts(step, run)
+            except BaseException:
+                run.result.result = "Failed"
+                self._add_step_result(run.result, tuple(run.tail))
+                raise
             apply_changes(run, self._variables, self._outputs, phase.prefix)
             self._set_folder_variables()  # a checkout can have changed them
             self._apply_effects(run)
@@ -357,7 +365,8 @@ class JobRun:
 
     def _set_result(self) -> None:
         result = self._state
-        if result == "Failed" and self._job.continue_on_error:
+        is_bug = "internal-error" in self.result.issues.codes
+        if result == "Failed" and self._job.continue_on_error and not is_bug:
             result = "SucceededWithIssues"
         self.result.result = result
         mask = self._context.masker.mask

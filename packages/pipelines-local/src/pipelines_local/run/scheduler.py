@@ -147,14 +147,29 @@ class Scheduler:
         if report.error is not None:
             self._context.cancellation.force()
             while self._running:
-                if self._reports.get() is not None:
+                other = self._reports.get()
+                if other is not None:
                     self._running -= 1
+                    self._finish_job(
+                        self._stages[other.stage.lower()], other.job.lower(), other.run.result
+                    )
+            self._fail_started_stages()
             raise report.error
 
     def _announce_cancellation(self) -> None:
         if self._context.cancellation.requested and not self._cancel_announced:
             self._cancel_announced = True
             self._context.events.send(CancelRequested())
+
+    def _fail_started_stages(self) -> None:
+        """After an internal error, no stage that has started is a success."""
+        for state in self._stages.values():
+            if state.started and not state.done:
+                for job in state.stage.jobs:
+                    canceled = JobResult(job.name, job.display, "Canceled")
+                    state.jobs.setdefault(job.name.lower(), canceled)
+                self._finish_stage(state, "Failed")
+        self._update_result()
 
     # Decisions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import uuid
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from pipelines_local.tasks.context import TaskContext, TaskFailed
 
+_QUOTED = re.compile(r'"((?:\\[\\"]|[^"])*)(?:"|\Z)')
+_ARGUMENT = re.compile(rf'(?:[^ "]|{_QUOTED.pattern})+')
 _BASH_WITHOUT_PROFILE = ["bash", "--noprofile", "--norc"]
 
 
@@ -19,12 +22,18 @@ def run_command_line(context: TaskContext) -> None:
 
 
 def run_bash(context: TaskContext) -> None:
-    """Run Bash@3 (``bash:``) with an inline script or a file."""
+    """Run Bash@3 (``bash:``) with an inline script, or a file with arguments.
+
+    The task writes the arguments of a file to a script, so bash expands ``$HOME`` and ``*``.
+    Source: ``bash.ts`` of azure-pipelines-tasks.
+    """
+    script = context.text("script")
     if "filepath" in context.inputs and context.text("targettype").lower() != "inline":
-        script = context.path("filepath", context.folders.sources)
-    else:
-        script = write_script(context, context.text("script"))
-    run_script(context, script, "failonstderr")
+        path = _check_script(context.path("filepath", context.folders.sources))
+        script = f"exec bash {shlex.quote(str(path))} {context.text('arguments')}"
+    value = context.text("bashenvvalue")
+    env = {"BASH_ENV": value} if value else None
+    _run(context, ["bash", str(write_script(context, script))], "failonstderr", env)
 
 
 def run_python_script(context: TaskContext) -> None:
@@ -33,12 +42,10 @@ def run_python_script(context: TaskContext) -> None:
         script = context.path("scriptpath", context.folders.sources)
     else:
         script = write_script(context, context.text("script"), ".py")
-    if not script.is_file():
-        raise TaskFailed("missing-path", f"no such script: {script}")
-    arguments = shlex.split(context.text("arguments"))
+    arguments = split_arguments(context.text("arguments"))
     interpreter = context.text("pythoninterpreter", "python")
     # env finds the interpreter in the PATH of the step
-    argv = ["/usr/bin/env", interpreter, str(script), *arguments]
+    argv = ["/usr/bin/env", interpreter, str(_check_script(script)), *arguments]
     _run(context, argv, "failonstderr", program="Python")
 
 
@@ -56,15 +63,34 @@ def run_script(
     fail_on_stderr: str,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a script file with bash.
+    """Run a script file of AzureCLI with bash and its arguments.
 
     Raises:
         TaskFailed: the script or the working directory is missing, or the exit code is not 0.
     """
-    if not script.is_file():
-        raise TaskFailed("missing-path", f"no such script: {script}")
-    arguments = shlex.split(context.text("arguments"))
-    _run(context, ["bash", str(script), *arguments], fail_on_stderr, env)
+    arguments = split_arguments(context.text("arguments"))
+    _run(context, ["bash", str(_check_script(script)), *arguments], fail_on_stderr, env)
+
+
+def split_arguments(text: str) -> list[str]:
+    r"""Split arguments at blanks, as most tasks do: only double quotes group words.
+
+    In double quotes, ``\"`` is a double quote; every other backslash and all single quotes are
+    literal. Source: ``ToolRunner.line`` of azure-pipelines-task-lib.
+    """
+    arguments = [_QUOTED.sub(_unquote, match[0]) for match in _ARGUMENT.finditer(text)]
+    return [*arguments[:-1], arguments[-1].strip()] if arguments else []
+
+
+def _unquote(match: re.Match[str]) -> str:
+    # A pair of backslashes is matched too, so that its second one does not escape a quote.
+    return re.sub(r'\\([\\"])', lambda pair: '"' if pair[1] == '"' else pair[0], match[1])
+
+
+def _check_script(path: Path) -> Path:
+    if not path.is_file():
+        raise TaskFailed("missing-path", f"no such script: {path}")
+    return path
 
 
 def _run(
