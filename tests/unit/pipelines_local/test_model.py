@@ -41,7 +41,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("Bash without a file", TASK.format(task="Bash@3", inputs="{script: x}"), "2:3", "missing-input"),
     ("artifact share", TASK.format(task="PublishPipelineArtifact@1", inputs="{path: x, artifactType: filepath}"), "3:35", "unsupported-value"),
     ("checkout of a project", "steps:\n- checkout: git://other", "2:13", "unsupported-checkout"),
-    ("submodules", "steps:\n- checkout: self\n  submodules: true", "2:13", "unsupported-checkout"),
+    ("submodules", "steps:\n- checkout: self\n  submodules: all", "3:15", "invalid-value"),
     ("target", "steps:\n- bash: x\n  target: host", "3:3", "unsupported-key"),
     ("publish nothing", "steps:\n- publish:", "2:3", "missing-input"),
     ("download nothing", "steps:\n- download:", "2:3", "missing-input"),

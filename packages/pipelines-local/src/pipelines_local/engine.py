@@ -22,6 +22,7 @@ from pipelines_local.run.options import RunOptions, run_options
 from pipelines_local.run.pipeline_artifacts import find_pipeline_artifacts
 from pipelines_local.run.scheduler import Scheduler
 from pipelines_local.run_contexts import create_context, restore_context
+from pipelines_local.snapshots import Contents
 from pipelines_local.static_macros import resolve_static_macros
 from pipelines_local.tasks.context import TaskOptions
 from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
@@ -103,11 +104,9 @@ def run_pipeline(
             loaded, folder, options, artifacts, {**static, **resource_variables}, secrets_of_groups
         )
         files.write_json(folder.path / folders.EXPANDED, to_data(loaded.document))
-        for name in _checked_out_repositories(loaded.pipeline):
-            if name == "self":
-                context.create_snapshot(root, folder.sources)
-            else:
-                context.create_snapshot(loaded.repositories[name], folder.repositories / name)
+        for name, contents in _checkouts(loaded.pipeline):
+            repository = root if name == "self" else loaded.repositories[name]
+            context.create_snapshot(name, repository, contents)
         result = RunResult(
             folder.run, context.build_number, "Succeeded", folder.path, folder.artifacts,
             loaded.path, context.started, warnings=[w.to_dict() for w in loaded.warnings],
@@ -165,16 +164,20 @@ def resume_pipeline(
         folder.unlock()
 
 
-def _checked_out_repositories(pipeline: Pipeline) -> set[str]:
-    """Return the lower-case names of the repositories that jobs check out."""
-    names: set[str] = set()
+def _checkouts(pipeline: Pipeline) -> set[tuple[str, Contents]]:
+    """Return the lower-case names of the repositories that jobs check out, and their contents."""
+    checkouts: set[tuple[str, Contents]] = set()
     for stage in pipeline.stages:
         for job in stage.jobs:
-            checkouts = [step for step in job.steps if step.task == "checkout"]
-            names |= {step.inputs["repository"].lower() for step in checkouts}
-            if not checkouts and not job.environment and not job.is_server:
-                names.add("self")
-    return names - {"none"}
+            steps = [step for step in job.steps if step.task == "checkout"]
+            checkouts |= {
+                (step.inputs["repository"].lower(), step.contents)
+                for step in steps
+                if step.checks_out
+            }
+            if not steps and not job.environment and not job.is_server:
+                checkouts.add(("self", Contents()))
+    return checkouts
 
 
 def _execute(

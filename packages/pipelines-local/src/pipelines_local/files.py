@@ -79,7 +79,7 @@ def copy_tree(source: Path, target: Path, names: list[str], *, keep_mode: bool =
                 shutil.copyfile(origin, destination)
         except FileNotFoundError:
             continue
-        except IsADirectoryError:  # a link to a folder, or a nested repository
+        except IsADirectoryError:  # a link to a folder
             shutil.copytree(origin, destination, symlinks=keep_mode, dirs_exist_ok=True)
 
 

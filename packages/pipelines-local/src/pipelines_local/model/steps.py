@@ -128,9 +128,9 @@ def _read_task(kind: str, fields: Fields, warnings: list[Diagnostic]) -> tuple[s
         raise InvalidPipeline("unsupported-checkout", message, value.at)
     inputs |= _read_flags(fields, "fetchTags", "lfs", "persistCredentials")
     fields.number("fetchDepth")
-    if fields.text("submodules", "false").lower() != "false" or fields.flag("lfs", False):
-        message = "'checkout' with submodules or lfs is not supported"
-        raise InvalidPipeline("unsupported-checkout", message, value.at)
+    is_recursive = fields.text("submodules").lower() == "recursive"
+    submodules = "recursive" if is_recursive else "true" * fields.flag("submodules", False)
+    inputs["submodules"] = submodules
     return "checkout", {"repository": value.text, **inputs}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipelines_local.errors import Diagnostic, Position
 from pipelines_local.expressions import Expression
+from pipelines_local.snapshots import Contents
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Step:
     def checks_out(self) -> bool:
         """Whether it checks out a repository."""
         return self.task == "checkout" and self.inputs["repository"].lower() != "none"
+
+    @property
+    def contents(self) -> Contents:
+        """The optional contents of a checkout."""
+        submodules = self.inputs.get("submodules", "")
+        return Contents(submodules, self.inputs.get("lfs", "") == "true")
 
 
 @dataclass(frozen=True)

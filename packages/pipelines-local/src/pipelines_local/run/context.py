@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines_local import sources
+from pipelines_local import snapshots
 from pipelines_local.approvals import Decision
 from pipelines_local.artifacts import Artifacts
 from pipelines_local.errors import PipelinesError
@@ -19,6 +19,7 @@ from pipelines_local.run import folders, predefined
 from pipelines_local.run.cancellation import Cancellation
 from pipelines_local.run.masker import Masker
 from pipelines_local.run.variables import Variables
+from pipelines_local.snapshots import Contents
 from pipelines_local.tasks.context import TaskOptions
 
 
@@ -62,27 +63,31 @@ class RunContext:
     lock: threading.Lock = field(default_factory=threading.Lock)
     _snapshot_errors: dict[Path, str] = field(default_factory=dict)
 
-    def create_snapshot(self, root: Path, target: Path) -> None:
+    def create_snapshot(self, repository: str, root: Path, contents: Contents) -> None:
         """Copy a repository once; the step that needs the copy reports a failure."""
+        target = self._snapshot_folder(repository, contents)
         if target.exists():
             return
         try:
-            sources.create_snapshot(root, target, self.work)
+            snapshots.create_snapshot(root, target, self.work, contents)
         except (PipelinesError, OSError) as error:
             self._snapshot_errors[target] = str(error)
 
-    def snapshot_path(self, repository: str) -> Path:
-        """Return the copy of a repository.
+    def snapshot_path(self, repository: str, contents: Contents) -> Path:
+        """Return the copy of a repository with its optional contents.
 
         Raises:
             OSError: there is no copy.
         """
-        is_self = repository.lower() == "self"
-        folder = self.folder.sources if is_self else self.folder.repositories / repository.lower()
+        folder = self._snapshot_folder(repository, contents)
         if folder in self._snapshot_errors or not folder.is_dir():
             message = self._snapshot_errors.get(folder, "the sources of this run were deleted")
             raise OSError(message)
         return folder
+
+    def _snapshot_folder(self, repository: str, contents: Contents) -> Path:
+        name = f"{repository.lower()}{contents.suffix}"
+        return self.folder.sources if name == "self" else self.folder.repositories / name
 
     def set_group_secrets(self, variables: Variables, group: str) -> None:
         """Set the secrets of a variable group."""

@@ -289,6 +289,7 @@ class JobRun:
             pipelines=self._context.pipelines,
             connections=self._context.connections,
             snapshot=self._context.snapshot_path,
+            contents=step.contents,
             repository_name=self._context.root.name,
             checkouts=self._checkouts,
             add_tests=self._context.tests.append,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipelines_local import sources
+from pipelines_local import snapshots
 from pipelines_local.tasks.context import TaskContext, TaskFailed
 
 
@@ -32,7 +32,8 @@ def check_out(context: TaskContext) -> None:
             context.folders.sources = context.folders.repository = target
         elif is_self and target != default:
             context.folders.repository = target
-    count = sources.copy_snapshot(context.snapshot(repository), target)
+    snapshot = context.snapshot(repository, context.contents)
+    count = snapshots.copy_snapshot(snapshot, target)
     context.log(f"Checked out {count} files to {target}")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from pipelines_local.approvals import Decision
 from pipelines_local.artifacts import Artifacts
+from pipelines_local.snapshots import Contents
 from pipelines_local.tasks.federated_login import ID_TOKEN_SECONDS
 
 
@@ -116,7 +117,8 @@ class TaskContext:
         artifacts: artifacts of this run.
         pipelines: artifacts of pipeline resources by lower-case alias.
         connections: environment variables of service connections.
-        snapshot: returns the copy of a repository by name.
+        snapshot: returns the copy of a repository by name and contents.
+        contents: the optional contents of a checkout step.
         checkouts: number of checkouts of the job, or of the hook of a deployment job.
         repository_name: name of the repository of the pipeline.
         add_tests: adds the counts of published test results.
@@ -141,7 +143,8 @@ class TaskContext:
     artifacts: Artifacts
     pipelines: Mapping[str, Artifacts]
     connections: Mapping[str, Mapping[str, str]]
-    snapshot: Callable[[str], Path]
+    snapshot: Callable[[str, Contents], Path]
+    contents: Contents
     checkouts: int
     repository_name: str
     add_tests: Callable[[dict[str, Any]], None]
