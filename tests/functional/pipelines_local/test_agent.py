@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines_local import Decision, InvalidPipeline, RunResult
+from pipelines_local import Decision, InvalidPipeline, RunResult, UsageError, resume_pipeline
 from pipelines_local.events import Event, JobFinished, StageFinished, StepFinished
 from pipelines_local.tasks.adapters import ADAPTERS
 
@@ -259,3 +259,56 @@ def test_a_job_with_an_internal_error_is_failed(
     job = document["stages"][0]["jobs"][0]
     assert (document["result"], job["result"]) == ("Failed", "Failed")
     assert job["issues"]["codes"] == ["internal-error"]
+
+
+RESUMED = """
+stages:
+- stage: a
+  jobs:
+  - job: J
+    steps:
+    - bash: |
+        echo "##vso[task.setvariable variable=key;isOutput=true]$KEY"
+        echo "##vso[task.setvariable variable=plain;isOutput=true]x"
+      name: s
+      env: {KEY: $(API_KEY)}
+- stage: b
+  condition: CONDITION
+  variables: {v: "$[ VALUE ]"}
+  jobs:
+  - deployment: D
+    environment: e
+    strategy: {runOnce: {deploy: {steps: [{bash: 'echo [$(v)]'}]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "reads"),
+    [
+        ("succeeded()", "stageDependencies.a.J.outputs['s.plain']", False),
+        ("succeeded()", "stageDependencies.a.J.outputs['s.KEY']", True),
+        ("succeeded()", "stageDependencies.a.J.outputs[format('s.{0}', 'key')]", True),
+        ("succeeded()", "convertToJson(stageDependencies.a.J.outputs)", True),
+        ("ne(dependencies.a.outputs['J.s.key'], '')", "variables.x", True),
+    ],
+)  # fmt: skip
+def test_a_resumed_run_does_not_read_a_masked_output(
+    run: Any, tmp_path: Path, condition: str, value: str, reads: bool
+) -> None:
+    text = RESUMED.replace("CONDITION", condition).replace("VALUE", value)
+    waiting = run(text, secrets={"API_KEY": "1234"})
+    assert waiting.result == "Waiting"
+
+    def resume() -> RunResult:
+        approvals = {"e": Decision("approve")}
+        secrets = {"API_KEY": "1234"}
+        return resume_pipeline(
+            waiting.run, work_dir=tmp_path / "work", approvals=approvals, secrets=secrets
+        )
+
+    if reads:
+        with pytest.raises(UsageError) as caught:
+            resume()
+        assert caught.value.code == "masked-output"
+    else:
+        assert log(resume(), "D")[-1] == "[x]"

@@ -18,6 +18,7 @@ from pipelines_local.model import Pipeline, read_pipeline
 from pipelines_local.results import Result, RunResult
 from pipelines_local.run import folders, predefined, state
 from pipelines_local.run.context import RunContext
+from pipelines_local.run.masked_outputs import check_masked_outputs
 from pipelines_local.run.options import RunOptions, run_options
 from pipelines_local.run.pipeline_artifacts import find_pipeline_artifacts
 from pipelines_local.run.scheduler import Scheduler
@@ -136,7 +137,8 @@ def resume_pipeline(
     stored, so pass them again.
 
     Raises:
-        UsageError: there is no such run, or it does not wait.
+        UsageError: there is no such run, it does not wait, or it needs an output with a secret,
+            which is not stored.
         InvalidPipeline: a service connection is missing.
     """
     options = run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
@@ -151,6 +153,7 @@ def resume_pipeline(
         assert isinstance(document, MappingNode)  # noqa: S101 - written by run_pipeline
         values = {entry.name: entry.value for entry in stored.variables}
         pipeline = resolve_static_macros(read_pipeline(document), values)
+        check_masked_outputs(pipeline, stored.result)
         artifacts = {name: Artifacts(Path(p)) for name, p in stored.pipelines.items()}
         Artifacts(folder.artifacts).delete_except(stored.artifacts)
         copies = [path.name for path in folder.repositories.glob("*")]
