@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines_local import RunResult
+from pipelines_local import RunResult, run_pipeline
 
 pytestmark = pytest.mark.functional
 WHO = ("-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always")
@@ -147,3 +147,15 @@ def test_a_repository_without_a_commit(run: Any, tmp_path: Path) -> None:
     text = "steps: [{bash: 'ls -A; echo [$(Build.SourceVersion)]'}]"
     result = run(text, {".gitignore": ".venv\n", ".venv/big": "x"})
     assert log(result) == [".gitignore", "p.yml", "[]"]
+
+
+def test_git_ignores_a_new_folder_of_runs(tmp_path: Path) -> None:
+    text = "steps: [{bash: ls -A}]"
+    root = create(tmp_path / "repo", {"p.yml": text})
+    path, work = root / "p.yml", root / ".pipelines-local"
+    result = run_pipeline(path, root=root, work_dir=work)
+    assert log(result) == [".git", "p.yml"]
+    assert git(root, "status", "--porcelain") == ""
+    (tmp_path / "own").mkdir()
+    run_pipeline(path, root=root, work_dir=tmp_path / "own")
+    assert not (tmp_path / "own" / ".gitignore").exists()

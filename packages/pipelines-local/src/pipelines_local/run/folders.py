@@ -88,7 +88,7 @@ class RunFolder:
 
 
 def create_run(work: Path) -> RunFolder:
-    """Create and lock the folder of a new run.
+    """Create and lock the folder of a new run; git ignores a new folder of runs.
 
     Raises:
         UsageError: the working folder cannot be written.
@@ -96,9 +96,12 @@ def create_run(work: Path) -> RunFolder:
     # Names sort by time, also for runs that start in the same second.
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
     folder = RunFolder(work / f"{stamp}-{uuid.uuid4().hex[:6]}")
+    is_new = not work.exists()
     try:
         for path in (folder.artifacts, folder.logs, folder.summaries):
             path.mkdir(parents=True)
+        if is_new:
+            files.write_text(work / ".gitignore", "*\n")
     except OSError as error:
         if is_disk_full(error):
             raise
