@@ -152,6 +152,26 @@ class Fields:
         return Condition(value.text.strip(), parse_expression(value.text, slot, value.at), value.at)
 
 
+def check_first_key(node: Node, kinds: tuple[str, ...], owner: str) -> str:
+    """Return the first key of a stage, a job or a step; it says what the mapping is.
+
+    Raises:
+        InvalidPipeline: the node is not a mapping, or its first key is none of ``kinds``.
+    """
+    if not isinstance(node, Mapping) or not node.entries:
+        raise InvalidPipeline("invalid-type", f"{owner} must be a mapping", node.at)
+    first = node.entries[0][0]
+    if first.text not in kinds:
+        for key, _ in node.entries:
+            if key.text in kinds:
+                message = f"{key.text!r} must be the first key of {owner}"
+                raise InvalidPipeline("key-order", message, key.at)
+        names = f"one of {', '.join(kinds)}" if len(kinds) > 1 else repr(kinds[0])
+        message = f"unknown key {first.text!r}: the first key of {owner} is {names}"
+        raise InvalidPipeline("unknown-key", message, first.at)
+    return first.text
+
+
 def unknown_key(key: Scalar, known: tuple[str, ...], owner: str) -> Diagnostic:
     """Return the diagnostic of an unknown key."""
     text = key.text if len(key.text) <= 80 else key.text[:77] + "..."

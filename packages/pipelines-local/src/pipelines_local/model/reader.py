@@ -12,7 +12,7 @@ from pipelines_local.expressions.slots import (
     STAGE_CONDITION,
 )
 from pipelines_local.model.deployment import read_phases
-from pipelines_local.model.fields import IDENTIFIER, Fields, read_variables
+from pipelines_local.model.fields import IDENTIFIER, Fields, check_first_key, read_variables
 from pipelines_local.model.graph import Dependent, check_dependencies
 from pipelines_local.model.resources import read_image, read_repositories, read_resources
 from pipelines_local.model.steps import read_steps
@@ -116,7 +116,7 @@ def _read_stages(nodes: tuple[Node, ...]) -> tuple[Stage, ...]:
 
 
 def _read_stage(node: Node, number: int, previous: str) -> Stage:
-    _check_first_key(node, ("stage",), "a stage")
+    check_first_key(node, ("stage",), "a stage")
     fields = Fields(node, "a stage", _STAGE, _STAGE_UNSUPPORTED)
     problems = Problems()
     name = problems.collect(_read_name, fields.scalar("stage"), f"Stage{number}") or ""
@@ -151,7 +151,7 @@ def _read_jobs(nodes: tuple[Node, ...]) -> tuple[Job, ...]:
 
 
 def _read_job(node: Node, number: int) -> tuple[Job, ...]:
-    kind = _check_first_key(node, ("job", "deployment"), "a job")
+    kind = check_first_key(node, ("job", "deployment"), "a job")
     own = ("steps", "strategy") if kind == "job" else ("strategy", "environment")
     fields = Fields(node, f"a {kind}", (kind, *own, *_JOB), _CONTAINERS)
     default = f"Job{number}" if kind == "job" else f"Deployment{number}"
@@ -224,21 +224,6 @@ def _read_job_phases(fields: Fields, name: str) -> tuple[Phase, ...]:
     if not steps:
         raise InvalidPipeline("missing-steps", f"the job {name!r} has no steps", fields.at)
     return (Phase("", steps),)
-
-
-def _check_first_key(node: Node, kinds: tuple[str, ...], owner: str) -> str:
-    """Return the first key of a stage or a job; it says what the mapping is."""
-    if not isinstance(node, Mapping) or not node.entries:
-        raise InvalidPipeline("invalid-type", f"{owner} must be a mapping", node.at)
-    first = node.entries[0][0]
-    if first.text not in kinds:
-        for key, _ in node.entries:
-            if key.text in kinds:
-                message = f"{key.text!r} must be the first key"
-                raise InvalidPipeline("key-order", message, key.at)
-        message = f"unknown key {first.text!r}: the first key of {owner} is {kinds[0]!r}"
-        raise InvalidPipeline("unknown-key", message, first.at)
-    return first.text
 
 
 def _read_name(scalar: Scalar | None, default: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines_local.errors import Diagnostic, InvalidPipeline, Position, Problems
 from pipelines_local.expressions.slots import STEP_CONDITION
-from pipelines_local.model.fields import IDENTIFIER, Fields
+from pipelines_local.model.fields import IDENTIFIER, Fields, check_first_key
 from pipelines_local.model.types import Step
 from pipelines_local.tasks.specs import BY_LOWER, TASKS
 from pipelines_local.yamltree import Mapping, Node, Scalar
@@ -55,7 +55,8 @@ def read_steps(nodes: tuple[Node, ...]) -> tuple[Step, ...]:
 
 
 def _read_step(node: Node) -> Step:
-    kind = _check_first_key(node)
+    _check_supported(node)
+    kind = check_first_key(node, tuple(_KINDS), "a step")
     fields = Fields(node, f"a {kind} step", (kind, *_KINDS[kind], *_COMMON), _UNSUPPORTED)
     warnings: list[Diagnostic] = []
     task, inputs = _read_task(kind, fields, warnings)
@@ -83,25 +84,12 @@ def _read_step(node: Node) -> Step:
     )
 
 
-def _check_first_key(node: Node) -> str:
-    """Return the kind of a step, which is its first key."""
-    if not isinstance(node, Mapping) or not node.entries:
-        raise InvalidPipeline(
-            "invalid-type", "a step must be a mapping such as 'bash: SCRIPT'", node.at
-        )
-    first = node.entries[0][0]
-    if first.text in _UNSUPPORTED_KINDS:
-        message = f"the step {first.text!r} is not supported"
-        raise InvalidPipeline("unsupported-step", message, first.at)
-    if first.text not in _KINDS:
-        for key, _ in node.entries:
-            if key.text in _KINDS:
-                message = f"{key.text!r} must be the first key of the step"
-                raise InvalidPipeline("key-order", message, key.at)
-        kinds = ", ".join((*_KINDS, "template"))
-        message = f"unknown key {first.text!r}: the first key of a step is one of {kinds}"
-        raise InvalidPipeline("unknown-key", message, first.at)
-    return first.text
+def _check_supported(node: Node) -> None:
+    if isinstance(node, Mapping) and node.entries:
+        first = node.entries[0][0]
+        if first.text in _UNSUPPORTED_KINDS:
+            message = f"the step {first.text!r} is not supported"
+            raise InvalidPipeline("unsupported-step", message, first.at)
 
 
 def _read_task(kind: str, fields: Fields, warnings: list[Diagnostic]) -> tuple[str, dict[str, str]]:

@@ -105,7 +105,7 @@ class Expander:
                 continue  # the expanded document does not refer to them
             with self.problems.catch():
                 if context.kind == "root" and key.text in _CONSTANT:
-                    check_constant(key, value)
+                    check_constant(repr(key.text), value)
                     expanded.append((key, value))
                     continue
                 if key.text == "variables" and own is not None:

@@ -22,14 +22,17 @@ def check_unique_keys(keys: Iterable[Scalar], case_sensitive: bool) -> None:
         names.add(name)
 
 
-def check_constant(key: Scalar, value: Node) -> None:
+def check_constant(owner: str, value: Node) -> None:
     """Check that a value has no expressions.
+
+    Args:
+        owner: its name in the message: "'trigger'".
+        value: the value.
 
     Raises:
         InvalidPipeline: it has one.
     """
     for scalar in walk(value):
         if "${{" in scalar.text:
-            raise InvalidPipeline(
-                "expression-not-allowed", f"{key.text!r} cannot contain expressions", scalar.at
-            )
+            message = f"{owner} cannot contain expressions"
+            raise InvalidPipeline("expression-not-allowed", message, scalar.at)

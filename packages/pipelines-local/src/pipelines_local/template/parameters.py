@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pipelines_local.errors import InvalidPipeline, Position, Problems
 from pipelines_local.expressions import Value, to_text
 from pipelines_local.expressions.values import parse_number
+from pipelines_local.template.key_checks import check_constant
 from pipelines_local.template.scope import to_typed_value, to_value
-from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence, walk
+from pipelines_local.yamltree import Mapping, Node, Scalar, Sequence
 
 SCALARS = ("string", "number", "boolean")
 LISTS = ("stringList", "stepList", "jobList", "deploymentList", "stageList")
@@ -146,7 +147,8 @@ def _read_declaration(item: Node) -> Parameter:
     for value in allowed:
         if not isinstance(value, Scalar):
             raise InvalidPipeline("invalid-type", "'values' must be a list of strings", value.at)
-    _check_constant(default)
+    if default is not None:
+        check_constant("the default of a parameter", default)
     parameter = Parameter(
         name.text,
         kind.text if isinstance(kind, Scalar) else "string",
@@ -157,16 +159,6 @@ def _read_declaration(item: Node) -> Parameter:
     if default is not None:
         parameter.convert(default)
     return parameter
-
-
-def _check_constant(node: Node | None) -> None:
-    for scalar in walk(node) if node is not None else ():
-        if "${{" in scalar.text:
-            raise InvalidPipeline(
-                "expression-not-allowed",
-                "the default of a parameter cannot contain expressions",
-                scalar.at,
-            )
 
 
 def bind_parameters(
