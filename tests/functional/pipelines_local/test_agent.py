@@ -61,12 +61,14 @@ jobs:
             echo "##vso[build.updatebuildnumber]7.1"
           name: s
         - bash: echo "$(mine) $(s.out)"
+        - bash: "false"
+          continueOnError: true
       deploy:
         steps:
         - checkout: self
         - bash: |
             ls $(Pipeline.Workspace) $(Build.SourcesDirectory)
-            echo '$(mine) $(s.out) $(Build.BuildNumber)' "${PATH%%:*}"
+            echo '$(mine) $(s.out) $(Build.BuildNumber) $(Agent.JobStatus)' "${PATH%%:*}"
             grep -aq sleep /proc/$(cat $(Agent.WorkFolder)/pid)/cmdline && echo alive
             true
 - job: J
@@ -82,9 +84,10 @@ def test_a_hook_starts_without_files_and_variables_of_earlier_hooks(run: Any) ->
     assert lines[0] == "changed from hook"
     assert "left" not in lines
     assert "p.yml" in lines
-    assert lines[-1].startswith("first $(s.out) 7.1 ")  # not "alive"
+    assert lines[-1].startswith("first $(s.out) 7.1 Succeeded ")  # not "alive"
     assert "/own/folder" not in lines[-1]
     assert log(result, "J") == ["from hook"]
+    assert [job.result for _, job in result.jobs()] == ["SucceededWithIssues", "Succeeded"]
 
 
 SHOW = "{bash: 'echo $(Build.SourcesDirectory) $(Build.Repository.LocalPath) $(System.DefaultWorkingDirectory) $PWD; ls p.yml'}"
@@ -312,3 +315,10 @@ def test_a_resumed_run_does_not_read_a_masked_output(
         assert caught.value.code == "masked-output"
     else:
         assert log(resume(), "D")[-1] == "[x]"
+
+
+def test_the_location_of_python_is_an_output_of_its_step(run: Any) -> None:
+    text = "steps:\n- {task: UsePythonVersion@0, name: py}\n- task: UsePythonVersion@0\n- bash: echo '$(py.pythonLocation) $(pythonLocation)'"
+    location, name = log(run(text))[-1].split(" ")
+    assert Path(location).is_absolute()
+    assert name == "$(pythonLocation)"

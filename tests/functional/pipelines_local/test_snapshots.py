@@ -159,3 +159,11 @@ def test_git_ignores_a_new_folder_of_runs(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     run_pipeline(path, root=root, work_dir=tmp_path / "own")
     assert not (tmp_path / "own" / ".gitignore").exists()
+
+
+def test_git_lfs_below_the_top_of_a_repository(run: Any, tmp_path: Path) -> None:
+    files = {".gitattributes": "*.bin filter=lfs\n", "app/model.bin": pointer("weights")}
+    top = create(tmp_path / "repo", files)
+    (top / "app" / "model.bin").write_text("weights")
+    result = run("steps: [{bash: cat model.bin}]", root=top / "app")
+    assert "\n".join(log(result)) + "\n" == pointer("weights")

@@ -121,16 +121,14 @@ def _lfs_pointers(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes
     A file that was committed without Git LFS has no pointer. Format of pointers:
     https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
     """
-    paths = [name for name in names if (root / name).is_file() and not (root / name).is_symlink()]
-    if not any(name.rpartition("/")[2] == ".gitattributes" for name in paths):
-        return
-    stdin = "\0".join(paths).encode("utf-8", "surrogateescape")
+    stdin = "\0".join(names).encode("utf-8", "surrogateescape")
     output = run_git(root, "check-attr", "-z", "--stdin", "filter", stdin=stdin)
     fields = output.decode("utf-8", "surrogateescape").split("\0")
     for name, value in zip(fields[::3], fields[2::3], strict=False):
-        if value != "lfs":
+        path = root / name
+        if value != "lfs" or path.is_symlink() or not path.is_file():
             continue
-        content = (root / name).read_bytes()
+        content = path.read_bytes()
         if content and not content.startswith(_POINTER) and content != _committed(root, name):
             digest = hashlib.sha256(content).hexdigest()
             text = f"oid sha256:{digest}\nsize {len(content)}\n"

@@ -132,16 +132,16 @@ class JobRun:
     def _run_phases(self) -> None:
         """Run the hooks; a failed hook stops the sequence, ``on`` hooks depend on the result."""
         for phase in self._job.phases:
-            if phase.when == "always":
-                if self._state != "Failed" or not phase.name:
-                    self._run_steps(phase)
-                continue
             before = self._state
-            required = "Failed" if phase.when == "failure" else "Succeeded"
-            actual = "Failed" if before in ("Failed", "Canceled") else "Succeeded"
-            if actual == required:
-                # Its steps start with a new state; the result of the deployment stays.
-                self._state = "Succeeded"
+            failed = before in ("Failed", "Canceled")
+            if phase.when == "always":
+                is_next = before != "Failed"
+            else:
+                is_next = failed == (phase.when == "failure")
+            if is_next:
+                # The steps of a hook start with a new state; the result of the deployment stays.
+                if phase.when != "always" or not failed:
+                    self._state = "Succeeded"
                 self._run_steps(phase)
                 self._state = _worse(before, self._state)
 
@@ -284,6 +284,9 @@ class JobRun:
             prepend_path=lambda path: run.effects.path.append(str(path)),
             set_variable=lambda name, value: run.effects.changes.append(
                 VariableChange(name, value)
+            ),
+            set_output=lambda name, value: run.effects.changes.extend(
+                [VariableChange(name, value, output=True)] if step.name else []
             ),
             artifacts=self._context.artifacts,
             pipelines=self._context.pipelines,

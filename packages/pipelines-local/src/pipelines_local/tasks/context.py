@@ -114,6 +114,7 @@ class TaskContext:
         run_process: runs a process in this environment.
         prepend_path: puts a folder first in the PATH of later steps.
         set_variable: sets a variable of the job.
+        set_output: sets an output variable, if the step has a name.
         artifacts: artifacts of this run.
         pipelines: artifacts of pipeline resources by lower-case alias.
         connections: environment variables of service connections.
@@ -140,6 +141,7 @@ class TaskContext:
     run_process: RunProcess
     prepend_path: Callable[[Path], None]
     set_variable: Callable[[str, str], None]
+    set_output: Callable[[str, str], None]
     artifacts: Artifacts
     pipelines: Mapping[str, Artifacts]
     connections: Mapping[str, Mapping[str, str]]

@@ -39,7 +39,7 @@ def use_python_version(context: TaskContext) -> None:
     else:
         folder = context.folders.tools / f"python-{'.'.join(map(str, version))}"
         folders = create_python_shims(folder, path, version[1])
-    context.set_variable("pythonLocation", str(folders[0]))
+    context.set_output("pythonLocation", str(folders[0]))
     if context.flag("addtopath", True):
         for folder in reversed(folders):
             context.prepend_path(folder)
