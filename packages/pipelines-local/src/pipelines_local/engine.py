@@ -87,9 +87,18 @@ def run_pipeline(
         InvalidPipeline: the pipeline is wrong or uses an unsupported feature; nothing was run.
         UsageError: a file cannot be read or the working folder cannot be written.
     """
-    options = run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
-    options.variables, options.pipelines = variables or {}, pipelines or {}
-    options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
+    tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
+    options = run_options(
+        work_dir,
+        secrets,
+        service_connections,
+        approvals,
+        listener,
+        jobs,
+        tasks,
+        variables,
+        pipelines,
+    )
     path, root = Path(path), Path(root).resolve()
     source = sources.describe_repository(root)
     static = predefined.compile_time_variables(source, path.stem, root, options.variables)
@@ -141,8 +150,8 @@ def resume_pipeline(
             which is not stored.
         InvalidPipeline: a service connection is missing.
     """
-    options = run_options(work_dir, secrets, service_connections, approvals, listener, jobs)
-    options.tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
+    tasks = TaskOptions(shared_az_config, host_python, id_token_seconds)
+    options = run_options(work_dir, secrets, service_connections, approvals, listener, jobs, tasks)
     folder = folders.open_run(options.work, run)
     try:
         stored = state.load(folder)

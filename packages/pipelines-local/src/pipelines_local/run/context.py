@@ -94,6 +94,18 @@ class RunContext:
         for name, value in self.group_secrets[group.lower()].items():
             variables.set(name, value, secret=True)
 
+    def store_summary(self, path: Path) -> bool:
+        """Store a summary, masked; False if the file cannot be read."""
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        with self.lock:
+            target = self.folder.summaries / f"{len(self.summaries) + 1:02d}-{path.name}"
+            target.write_text(self.masker.mask(text), encoding="utf-8")
+            self.summaries.append(target)
+        return True
+
     def next_counter(self, prefix: str, seed: int) -> int:
         """Return the next value of a counter of this pipeline."""
         key = f"counter/{self.definition}/{prefix}"

@@ -81,6 +81,13 @@ class RunFolder:
         name = job if job_only else f"{stage}.{job}"
         return self.path / (f"{name}.{hook}" if hook else name)
 
+    def log_path(self, stage: str, job: str, number: int, display: str) -> Path:
+        """Return the log file of a step; its folder is created."""
+        folder = self.logs / stage / job
+        folder.mkdir(parents=True, exist_ok=True)
+        name = "".join(char if char.isalnum() or char in "-." else "_" for char in display)
+        return folder / f"{number:02d}-{name[:60]}.log"
+
     def read_result(self) -> dict[str, Any]:
         """Return the stored result; empty if the run has none yet."""
         result = files.read_json(self.path / RESULT)

@@ -31,7 +31,7 @@ from pipelines_local.run.job_variables import (
     set_job_variables,
     set_login_variables,
 )
-from pipelines_local.run.status import StepStatus
+from pipelines_local.run.status import StepStatus, worse_result
 from pipelines_local.run.step import (
     ProcessRunner,
     StepRun,
@@ -143,7 +143,7 @@ class JobRun:
                 if phase.when != "always" or not failed:
                     self._state = "Succeeded"
                 self._run_steps(phase)
-                self._state = _worse(before, self._state)
+                self._state = worse_result(before, self._state)
 
     def _run_steps(self, phase: Phase) -> None:
         """Run the steps of a plain job or a hook, then kill the processes that they left."""
@@ -202,7 +202,7 @@ class JobRun:
             self.result.log.append(line)
             events.send(LogLine(stage, job, number, line))
 
-        log = self._log_path(step)
+        log = self._context.folder.log_path(stage, job, number, step.display)
         with StepRun(step, log, self._context.masker, self.result.issues, emit) as run:
             try:
                 if problem:
@@ -333,35 +333,19 @@ class JobRun:
                 self._path.remove(folder)
             self._path.insert(0, folder)
         for name in run.effects.summaries:
-            self._store_summary(self._folders.sources / name, run)
+            path = self._folders.sources / name
+            if not self._context.store_summary(path):
+                run.add_issue("warning", "missing-summary", f"no summary file {path}")
         if run.effects.build_number:
             number = run.effects.build_number
             self._context.build_number = number
             self._variables.set("Build.BuildNumber", number, readonly=True)
             self._context.variables.set("Build.BuildNumber", number, readonly=True)
 
-    def _store_summary(self, path: Path, run: StepRun) -> None:
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            run.add_issue("warning", "missing-summary", f"no summary file {path}")
-            return
-        with self._context.lock:
-            number = len(self._context.summaries) + 1
-            target = self._context.folder.summaries / f"{number:02d}-{path.name}"
-            target.write_text(self._context.masker.mask(text), encoding="utf-8")
-            self._context.summaries.append(target)
-
-    def _log_path(self, step: Step) -> Path:
-        folder = self._context.folder.logs / self._stage.name / self._job.name
-        folder.mkdir(parents=True, exist_ok=True)
-        name = "".join(char if char.isalnum() or char in "-." else "_" for char in step.display)
-        return folder / f"{self._number:02d}-{name[:60]}.log"
-
     def _add_step_result(self, result: StepResult, tail: tuple[str, ...]) -> None:
         self.result.steps.append(result)
         if result.result in ("Failed", "SucceededWithIssues"):
-            self._state = _worse(self._state, result.result)
+            self._state = worse_result(self._state, result.result)
         self._check_timeout()
         lines = tail if result.result == "Failed" else ()
         event = StepFinished(self._stage.name, self._job.name, self._number, result, lines)
@@ -380,8 +364,3 @@ class JobRun:
     def outputs(self) -> Mapping[str, str]:
         """The output variables for later jobs, not masked."""
         return self._outputs
-
-
-def _worse(one: Result, other: Result) -> Result:
-    order: tuple[Result, ...] = ("Succeeded", "SucceededWithIssues", "Failed", "Canceled")
-    return max(one, other, key=order.index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines_local.approvals import Approver, Decision, PresetApprovals
@@ -12,7 +12,7 @@ from pipelines_local.events import Listener
 from pipelines_local.tasks.context import TaskOptions
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunOptions:
     """The arguments of ``run_pipeline`` and ``resume_pipeline``."""
 
@@ -22,9 +22,9 @@ class RunOptions:
     approver: Approver
     listener: Listener | None
     max_jobs: int
-    variables: Mapping[str, str] = field(default_factory=dict)
-    pipelines: Mapping[str, Path] = field(default_factory=dict)
-    tasks: TaskOptions = field(default_factory=TaskOptions)
+    tasks: TaskOptions
+    variables: Mapping[str, str]
+    pipelines: Mapping[str, Path]
 
 
 def run_options(
@@ -34,6 +34,9 @@ def run_options(
     approvals: Approver | Mapping[str, Decision] | None,
     listener: Listener | None,
     jobs: int | None,
+    tasks: TaskOptions,
+    variables: Mapping[str, str] | None = None,
+    pipelines: Mapping[str, Path] | None = None,
 ) -> RunOptions:
     """Convert the arguments of the Python API, whose defaults are None."""
     is_preset = isinstance(approvals, (Mapping, type(None)))
@@ -44,4 +47,7 @@ def run_options(
         PresetApprovals(approvals or {}) if is_preset else approvals,  # type: ignore[arg-type]
         listener,
         jobs or os.cpu_count() or 1,
+        tasks,
+        variables or {},
+        pipelines or {},
     )

@@ -81,6 +81,12 @@ def transitive_dependencies(
     return frozenset(seen)
 
 
+def worse_result(one: Result, other: Result) -> Result:
+    """Return the worse one of two results of steps or hooks."""
+    order: tuple[Result, ...] = ("Succeeded", "SucceededWithIssues", "Failed", "Canceled")
+    return max(one, other, key=order.index)
+
+
 def stage_result(results: list[Result]) -> Result:
     """Return the result of a stage from the results of its jobs."""
     bad: Result
