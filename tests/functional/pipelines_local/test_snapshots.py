@@ -153,6 +153,7 @@ def test_git_ignores_a_new_folder_of_runs(tmp_path: Path) -> None:
     text = "steps: [{bash: ls -A}]"
     root = create(tmp_path / "repo", {"p.yml": text})
     path, work = root / "p.yml", root / ".pipelines-local"
+    work.mkdir()
     result = run_pipeline(path, root=root, work_dir=work)
     assert log(result) == [".git", "p.yml"]
     assert git(root, "status", "--porcelain") == ""

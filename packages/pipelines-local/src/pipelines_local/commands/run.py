@@ -24,6 +24,7 @@ def run(file: Path | None, output_format: str, **values: Any) -> int:
     from pipelines_local.console import console_listener
     from pipelines_local.engine import resume_pipeline, run_pipeline
     from pipelines_local.prompt import Prompt
+    from pipelines_local.run.folders import DEFAULT_NAME
 
     is_text = output_format == "text"
     secrets_file = values["secrets_file"]
@@ -44,7 +45,7 @@ def run(file: Path | None, output_format: str, **values: Any) -> int:
         "id_token_seconds": values["id_token_seconds"],
     }
     root = arguments.find_root(file or Path("x"), values["root"])
-    work = values["work_dir"] or root / ".pipelines-local"
+    work = values["work_dir"] or root / DEFAULT_NAME
     if values["resume"]:
         result = resume_pipeline(values["resume"], work_dir=work, **common)
     elif file is None:

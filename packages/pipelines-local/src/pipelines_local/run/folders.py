@@ -20,6 +20,7 @@ from pipelines_local.disk_space import is_disk_full
 from pipelines_local.errors import UsageError
 
 KEEP = 5
+DEFAULT_NAME = ".pipelines-local"
 RESULT, STATE, LOCK, EXPANDED = "run.json", "state.json", "lock", "expanded.json"
 RESERVED_NAMES = (
     "artifacts",
@@ -95,7 +96,7 @@ class RunFolder:
 
 
 def create_run(work: Path) -> RunFolder:
-    """Create and lock the folder of a new run; git ignores a new folder of runs.
+    """Create and lock the folder of a new run; git ignores the default folder and a new one.
 
     Raises:
         UsageError: the working folder cannot be written.
@@ -103,11 +104,11 @@ def create_run(work: Path) -> RunFolder:
     # Names sort by time, also for runs that start in the same second.
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
     folder = RunFolder(work / f"{stamp}-{uuid.uuid4().hex[:6]}")
-    is_new = not work.exists()
+    is_own = not work.exists() or work.name == DEFAULT_NAME
     try:
         for path in (folder.artifacts, folder.logs, folder.summaries):
             path.mkdir(parents=True)
-        if is_new:
+        if is_own and not (work / ".gitignore").exists():
             files.write_text(work / ".gitignore", "*\n")
     except OSError as error:
         if is_disk_full(error):
