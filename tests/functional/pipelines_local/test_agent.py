@@ -244,7 +244,7 @@ def test_a_job_with_an_internal_error_is_failed(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(context: object) -> None:
-        raise RuntimeError("a bug")
+        raise RuntimeError("a bug with 1234")
 
     monkeypatch.setitem(ADAPTERS, "CmdLine@2", fail)
     finished: dict[str, str] = {}
@@ -256,12 +256,17 @@ def test_a_job_with_an_internal_error_is_failed(
                     finished[type(event).__name__] = result.result
 
     with pytest.raises(RuntimeError):
-        run("{steps: [{script: x}], continueOnError: true}", listener=Results())
+        run(
+            "{steps: [{script: x}], continueOnError: true}",
+            listener=Results(),
+            secrets={"KEY": "1234"},
+        )
     assert finished == dict.fromkeys(("StepFinished", "JobFinished", "StageFinished"), "Failed")
     document = json.loads(next(tmp_path.glob("work/*/run.json")).read_text())
     job = document["stages"][0]["jobs"][0]
     assert (document["result"], job["result"]) == ("Failed", "Failed")
     assert job["issues"]["codes"] == ["internal-error"]
+    assert "1234" not in str(document)
 
 
 RESUMED = """

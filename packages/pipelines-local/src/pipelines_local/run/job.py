@@ -103,7 +103,8 @@ class JobRun:
             message = describe(place) if full else f"{error.strerror}: {error.filename}"
             self._fail("disk-full" if full else "os-error", message)
         except BaseException as error:  # the caller reports it as an internal error
-            self._fail("internal-error", f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}"
+            self._fail("internal-error", self._context.masker.mask(text))
             raise
         finally:
             self.result.finished = datetime.now(UTC)
