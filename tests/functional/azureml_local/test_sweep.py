@@ -271,7 +271,7 @@ def test_sweeps_that_are_refused(ml):
 
 def test_a_sweep_with_the_name_of_another_one_is_refused_unless_it_is_the_same(ml, code):
     from azure.ai.ml.sweep import Choice, MedianStoppingPolicy
-    from azure.core.exceptions import ResourceExistsError
+    from azure.core.exceptions import HttpResponseError
 
     def submit(tags, *values):
         sweep = sweep_of("true", {"x": Choice(values)}, code, timeout=600)
@@ -282,8 +282,13 @@ def test_a_sweep_with_the_name_of_another_one_is_refused_unless_it_is_the_same(m
     submit({}, 1)
     assert wait_for_end(ml, "submitted_again").status == "Completed"
     assert submit({"changed": "yes"}, 1).tags["changed"] == "yes"
-    with pytest.raises(ResourceExistsError):
+    with pytest.raises(HttpResponseError) as caught:
         submit({}, 1, 2)
+    error = caught.value.error
+    assert (caught.value.status_code, error.code, error.target) == (400, "UserError", "searchSpace")
+    read = ml.jobs.get("submitted_again")
+    read.description = "described"
+    assert ml.jobs.create_or_update(read).description == "described"
 
 
 def test_a_sweep_is_a_step_of_a_pipeline(ml, code, tmp_path):

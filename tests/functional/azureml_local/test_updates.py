@@ -1,6 +1,7 @@
-"""Updates over HTTP: what a PATCH keeps, what it creates, and which files an update leaves."""
+"""Updates: what a PATCH keeps and creates, what a job may change, which files an update leaves.
 
-from __future__ import annotations
+No annotations from the future here: ``dsl.pipeline`` reads those of its function.
+"""
 
 import time
 
@@ -152,6 +153,115 @@ def test_the_files_of_a_batch_deployment_are_removed_when_no_job_uses_them(local
     go.touch()
     assert _status_at_end(wire, job) == "Completed"
     _wait_until(lambda: not copies(local, "waits"))
+
+
+@pytest.fixture(scope="module")
+def submit(ml, tmp_path_factory):
+    """A function that submits the same job each time, unless its arguments change it."""
+    from azure.ai.ml import Input, Output, command
+    from azure.ai.ml.entities import Environment
+
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "in").mkdir()
+    (folder / "in" / "a.txt").write_text("x")
+
+    def submit_job(name: str, script: str = "echo done", **changes):
+        (folder / "code").mkdir(exist_ok=True)
+        (folder / "code" / "main.sh").write_text(script)
+        job = command(
+            name=name, command="sh main.sh > ${{outputs.out}}/log.txt", code=str(folder / "code"),
+            inputs={"data": Input(type="uri_folder", path=str(folder / "in")), "rate": 0.1},
+            outputs={"out": Output(type="uri_folder")},
+            environment=Environment(image="any:1"), environment_variables={"A": "b"},
+            compute="cpu", **changes,
+        )  # fmt: skip
+        return ml.jobs.create_or_update(job)
+
+    return submit_job
+
+
+@pytest.fixture(scope="module")
+def fixed(wire, submit):
+    """The properties of a job that exists."""
+    submit("fixed")
+    return wire.ask("GET", "jobs/fixed")["properties"]
+
+
+def test_the_same_job_again_is_an_update(submit):
+    submit("again", tags={"a": "1", "b": "1"})
+    job = submit("again", tags={"b": "2"}, description="described")
+    assert (job.tags, job.description) == ({"a": "1", "b": "2"}, "described")
+
+
+def test_a_job_with_changed_code_needs_another_name(submit):
+    from azure.core.exceptions import HttpResponseError
+
+    submit("code")
+    with pytest.raises(HttpResponseError) as caught:
+        submit("code", script="echo other")
+    error = caught.value.error
+    assert (caught.value.status_code, error.code, error.target) == (400, "UserError", "codeId")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("jobType", "Pipeline"),
+        ("command", "echo other"),
+        ("codeId", None),
+        ("environmentId", "azureml:other:1"),
+        ("environmentVariables", {"A": "c"}),
+        ("computeId", "other"),
+        ("distribution", {"distributionType": "Mpi", "processCountPerInstance": 2}),
+        ("resources", {"instanceCount": 2}),
+        ("limits", {"jobLimitsType": "Command", "timeout": "PT1H"}),
+        ("inputs", {"rate": {"jobInputType": "literal", "value": "0.2"}}),
+        ("outputs", {"out": {"jobOutputType": "uri_folder", "mode": "Upload"}}),
+        ("componentId", "azureml:other:1"),
+        ("experimentName", "other"),
+    ],
+)
+def test_other_fields_of_a_job_cannot_change(wire, fixed, field, value):
+    answer = wire.ask("PUT", "jobs/fixed", {"properties": {**fixed, field: value}}, 400)
+    assert (answer["error"]["code"], answer["error"]["target"]) == ("UserError", field)
+
+
+def test_fields_without_a_value_and_default_modes_are_no_change(wire, fixed):
+    outputs = {"out": {"jobOutputType": "uri_folder"}}
+    empty = {"distribution": None, "limits": {}, "componentId": ""}
+    body = {"properties": {**fixed, "outputs": outputs, **empty, "displayName": "shown"}}
+    assert wire.ask("PUT", "jobs/fixed", body)["properties"]["displayName"] == "shown"
+
+
+def test_a_job_that_was_read_can_be_updated(ml, wire, submit):
+    from azure.ai.ml import Input, command, dsl
+
+    step = command(
+        command="echo ${{inputs.x}}", inputs={"x": Input(type="integer", default=1)},
+        environment="azureml:AzureML-any:1", compute="cpu",
+    )  # fmt: skip
+
+    @dsl.pipeline(default_compute="cpu")
+    def two_steps(x: int = 2):
+        step(x=x)
+        step(x=3)
+
+    pipeline = two_steps()
+    pipeline.settings.continue_on_step_failure = False
+    for name in (submit("read").name, ml.jobs.create_or_update(pipeline).name):
+        job = ml.jobs.get(name)
+        job.tags["more"], job.description = "yes", "described"
+        job = ml.jobs.create_or_update(job)
+        assert (job.tags["more"], job.description) == ("yes", "described")
+        body = wire.ask("GET", f"jobs/{name}")
+        body["properties"]["tags"] = {"last": "yes"}
+        wire.ask("PUT", f"jobs/{name}", body)
+        ml.jobs.archive(name)
+        assert wire.ask("GET", f"jobs/{name}")["properties"]["isArchived"] is True
+        ml.jobs.restore(name)
+        assert wire.ask("GET", f"jobs/{name}")["properties"]["isArchived"] is False
+        assert ml.jobs.get(name).tags == {"more": "yes", "last": "yes"}
+        ml.jobs.begin_cancel(name).result()
 
 
 def _status_at_end(wire, job: str) -> str:

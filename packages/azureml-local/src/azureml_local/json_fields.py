@@ -76,6 +76,14 @@ def without_nulls(fields: Mapping[str, object]) -> JsonObject:
     return cast("JsonObject", {key: each for key, each in fields.items() if each is not None})
 
 
+def without_empty(value: object) -> object:
+    """A value without the fields that are null or empty, which clients may leave out."""
+    if not isinstance(value, dict):
+        return value
+    fields = {key: without_empty(each) for key, each in value.items()}
+    return {key: each for key, each in fields.items() if each not in (None, {}, [], "")}
+
+
 def text_of(body: Mapping[str, object], name: str, default: str = "") -> str:
     """A field that is a string.
 

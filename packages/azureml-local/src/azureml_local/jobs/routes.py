@@ -10,14 +10,15 @@ from starlette.responses import JSONResponse, Response
 
 from azureml_local.assets.routes import matches_list_view
 from azureml_local.documents.jobs import JOBS, JobProperties, JobResource, RunRecord
-from azureml_local.errors import BadRequest, Conflict
+from azureml_local.errors import BadRequest
 from azureml_local.jobs import records
+from azureml_local.jobs.completion import complete_job
 from azureml_local.jobs.control_outputs import write_control_outputs
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
 from azureml_local.jobs.submission import submit_job
 from azureml_local.jobs.sweep.validation import changed_field, complete_sweep
-from azureml_local.json_fields import JsonObject, as_document, json_of, object_of, with_fields
+from azureml_local.json_fields import JsonObject, json_of, object_of, with_fields, without_empty
 from azureml_local.routing import WORKSPACE, Routes
 from azureml_local.state import State
 
@@ -29,6 +30,10 @@ IN_PROGRESS = frozenset(
     {"NotStarted", "Queued", "Preparing", "Provisioning", "Starting", "Running", "Finalizing"}
 )
 """The statuses in which ``stream`` continues."""
+UNCHANGEABLE = (
+    "jobType", "command", "jobs", "componentId", "codeId", "environmentId", "environmentVariables",
+    "computeId", "distribution", "resources", "limits", "inputs", "outputs", "settings",
+)  # fmt: skip
 CHANGEABLE = ("tags", "displayName", "description", "isArchived", "properties")
 
 
@@ -156,23 +161,37 @@ def _tag_filters(job: JobResource) -> list[str]:
 
 
 def _update_properties(job: Job, properties: JsonObject) -> JobResource:
-    """Change the properties of a job that may change.
+    """Change the properties of a job that may change; tags that an update leaves out stay.
+
+    Source: MicrosoftDocs/azure-docs issue 122250, Azure/azure-sdk-for-python issue 30671.
 
     Raises:
-        Conflict: another one differs.
+        BadRequest: another one differs.
     """
     existing = job.properties
-    fields = ("jobType", "command", "jobs")
-    changed = next((key for key in fields if properties.get(key) != existing.get(key)), None)
-    if changed is None and existing["jobType"] == "Sweep":
-        changed = changed_field(
-            existing, complete_sweep(job.workspace, as_document(JobProperties, properties))
-        )
+    changed = _changed_field(job, existing, complete_job(properties))
     if changed is not None:
-        raise Conflict(
-            f"{changed}: job {job.name} exists and cannot be changed; use another name",
+        raise BadRequest(
+            "A job with this name already exists. If you are trying to create a new job, use a "
+            "different name. If you are trying to update an existing job, only description, tags, "
+            f"displayName, properties and isArchived can be updated ({changed} of {job.name} "
+            "differs)",
             "UserError",
             target=changed,
         )
     changes = {key: properties[key] for key in CHANGEABLE if key in properties}
+    changes["tags"] = {**(existing.get("tags") or {}), **object_of(properties, "tags")}
     return job.update(properties=with_fields(existing, changes))
+
+
+def _changed_field(job: Job, existing: JobProperties, new: JobProperties) -> str | None:
+    """The first field that differs and cannot change; fields without a value are ignored."""
+    is_sweep = existing["jobType"] == "Sweep"
+    for field in UNCHANGEABLE:
+        if is_sweep and field == "limits":
+            continue  # compared as the settings of the sweep
+        if without_empty({field: new.get(field)}) != without_empty({field: existing.get(field)}):
+            return field
+    if records.experiment_name(new) != records.experiment_name(existing):
+        return "experimentName"
+    return changed_field(existing, complete_sweep(job.workspace, new)) if is_sweep else None

@@ -14,7 +14,7 @@ from azureml_local.jobs.sweep.trials import (
     trial_name,
     trial_properties,
 )
-from azureml_local.json_fields import object_of, text_of, with_fields
+from azureml_local.json_fields import object_of, text_of, with_fields, without_empty
 from azureml_local.state import Workspace
 
 ENVIRONMENT = re.compile(r"azureml:([^:/]+):([^:/]+)\Z")
@@ -53,21 +53,13 @@ def changed_field(old: JobProperties, new: JobProperties) -> str | None:
     Raises:
         BadRequest: a submitted setting is not valid.
     """
-    if _without_empty(new.get("trial")) != _without_empty(old.get("trial")):
+    if without_empty(new.get("trial")) != without_empty(old.get("trial")):
         return "trial"
     before, after = SweepSettings.read(old), SweepSettings.read(new)
     changed = (
         field for name, field in FIELDS.items() if getattr(before, name) != getattr(after, name)
     )
     return next(changed, None)
-
-
-def _without_empty(value: object) -> object:
-    """A value without the fields that are null or empty, which clients may leave out."""
-    if not isinstance(value, dict):
-        return value
-    fields = {key: _without_empty(each) for key, each in value.items()}
-    return {key: each for key, each in fields.items() if each not in (None, {}, [], "")}
 
 
 def check_trial_names(job: Job, settings: SweepSettings) -> None:
