@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -90,6 +91,21 @@ def test_wrong_answers_are_errors(endpoint, mode):
     endpoint.RequestHandlerClass.mode = mode
     result = client(endpoint).observe(ROWS, seconds=0.2)
     assert result.errors == result.requests > 0
+    assert codes(result, RequestLimits(p95_ms=60_000)) == ["error_rate"]
+
+
+def test_an_exception_of_the_projects_own_function_is_an_error(endpoint):
+    def answer(body):
+        if len(body) < 5:  # the last batch
+            raise KeyError("predictions")
+        return body
+
+    payload = Payload(PAYLOAD.signature, SimpleNamespace(answer=answer))
+    result = ScoringClient(endpoint.uri, "k", payload).observe(
+        ROWS.head(21), seconds=0.3, connections=1
+    )
+    assert 0 < result.errors < result.requests == len(endpoint.seen)
+    assert result.first_error == "KeyError: 'predictions'"
     assert codes(result, RequestLimits(p95_ms=60_000)) == ["error_rate"]
 
 
