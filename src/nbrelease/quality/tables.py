@@ -25,6 +25,9 @@ MISSING = (
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
 """What is missing in columns that are not read as text: as ``pandas.read_csv`` has it."""
+INDEX = re.compile(r"__index_level_\d+__")
+"""A column in which pandas stores an index without a name; it is no data."""
+OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 BLOCK_BYTES = 16 * 2**20
 BATCH_ROWS = 200_000
 CONVERSION_ERROR = re.compile(
@@ -99,8 +102,14 @@ class BatchReader:
         from pyarrow import parquet
 
         try:
-            yield from parquet.ParquetFile(file).iter_batches(BATCH_ROWS)
-        except pa.ArrowInvalid as error:
+            content = parquet.ParquetFile(file)
+            _require_unique(file, content.schema_arrow.names)
+            for batch in content.iter_batches(BATCH_ROWS):
+                columns = zip(batch.schema.names, batch.columns, strict=True)
+                yield pa.RecordBatch.from_pydict(
+                    {name: _simplify(each) for name, each in columns if not INDEX.fullmatch(name)}
+                )
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(f"{file}: {_first_line(error)}") from None
 
     def _read_csv(self, file: Path) -> Iterator[pa.RecordBatch]:
@@ -112,6 +121,7 @@ class BatchReader:
             return "skip"
 
         types = self.types | {name: pa.string() for name in self.columns_as_text}
+        _check_header(file)
         try:
             reader = arrow_csv.open_csv(
                 file,
@@ -125,10 +135,14 @@ class BatchReader:
                 ),
             )
             if any(pa.types.is_binary(kind) for kind in reader.schema.types):
-                raise DataError(f"{file}: the text is not in UTF-8")
+                raise _not_utf8(file)
             yield from reader
         except pa.ArrowInvalid as error:
             message = _first_line(error)
+            if "invalid UTF8 data" in message:
+                raise _not_utf8(file) from None
+            if "Empty CSV file" in message:
+                raise DataError(f"{file}: the file has no rows") from None
             if (failed := CONVERSION_ERROR.search(message)) is None or failed["type"] == "string":
                 raise DataError(f"{file}: {message}") from None
             name = _read_header(file)[int(failed["column"])]
@@ -159,8 +173,6 @@ class BatchReader:
         import pyarrow as pa
         from pyarrow import compute
 
-        if pa.types.is_nested(column.type):
-            return pa.array([None if each is None else str(each) for each in column.to_pylist()])
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             return column
         encoded = column.dictionary_encode()
@@ -184,9 +196,59 @@ def _require_same_columns(file: Path, names: list[str], first: Path, known: list
         raise DataError(f"{file}: not the columns of {first.name}: {', '.join(different)}")
 
 
+def _require_unique(file: Path, names: list[str]) -> None:
+    if repeated := sorted({name or '""' for name in names if names.count(name) > 1}):
+        raise DataError(
+            f"{file}: more than one column has the name {', '.join(repeated)}; rename them"
+        )
+
+
+def _check_header(file: Path) -> None:
+    """Refuse a CSV file that would be read with other columns than its author meant."""
+    try:
+        names = _read_header(file)
+    except UnicodeDecodeError:
+        raise _not_utf8(file) from None
+    except csv.Error as error:
+        raise DataError(f"{file}: {error}") from None
+    if any("\0" in name for name in names):  # UTF-16 without a byte order mark
+        raise _not_utf8(file)
+    if len(names) == 1:
+        for separator, name in OTHER_SEPARATORS.items():
+            if separator in names[0]:
+                raise DataError(f"{file}: the columns are separated by {name}; save it with commas")
+    _require_unique(file, names)
+
+
 def _read_header(file: Path) -> list[str]:
     with file.open(newline="", encoding="utf-8-sig") as lines:
-        return next(csv.reader(lines), [])
+        return next((row for row in csv.reader(lines) if row), [])  # Arrow skips empty lines too
+
+
+def _not_utf8(file: Path) -> DataError:
+    return DataError(f"{file}: the text is not in UTF-8; save it as UTF-8")
+
+
+def _simplify(column: pa.Array) -> pa.Array:
+    """A column of Parquet as one of the types that pandas and NumPy have.
+
+    Categories become their values, and times with a zone those in UTC. Values of other types, such
+    as a time of day, a period or a list, become texts.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _simplify(column.dictionary_decode())
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp(kind.unit))
+    if pa.types.is_time(kind) or pa.types.is_nested(kind):
+        return pa.array([None if each is None else str(each) for each in column.to_pylist()])
+    if isinstance(kind, pa.BaseExtensionType) or pa.types.is_interval(kind):
+        values = column.to_pandas()
+        return pa.array([None if pd.isna(each) else str(each) for each in values], pa.string())
+    return column
 
 
 def _find_wider_type(narrow: str, value: str) -> pa.DataType:

@@ -17,6 +17,8 @@ from nbrelease.quality.finding import Finding
 from nbrelease.records.published import ColumnKind
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+FIRST, LAST = (each.tz_localize("UTC") for each in (pd.Timestamp.min.ceil("s"), pd.Timestamp.max))
+"""Nanoseconds cannot count others, such as 9999-12-31 for "without end"."""
 SAMPLE = 1000
 """How many texts of a column are read to decide whether they are dates."""
 
@@ -45,7 +47,7 @@ class Date:
         if pd.api.types.is_numeric_dtype(column):
             return pd.Series(pd.NaT, index=column.index, dtype="datetime64[ns, UTC]")
         times = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-        return times.astype("datetime64[ns, UTC]")
+        return times.where(times.between(FIRST, LAST)).astype("datetime64[ns, UTC]")
 
     def start_profile(self, limits: ColumnLimits) -> DateProfile:
         """First and last time."""

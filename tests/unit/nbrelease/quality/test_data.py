@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from nbrelease.errors import DataError, SettingsError
 from nbrelease.quality import criteria, tables
@@ -253,6 +256,101 @@ def test_parquet_and_folders_have_the_profile_of_the_csv_file(tmp_path):
         assert each.mean == pytest.approx(same.mean)
         assert each.std == pytest.approx(same.std)
     assert (result.rows, result.duplicates) == (300, 0)
+
+
+HOURS = pd.date_range("2026-01-01", periods=40, freq="h")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.Categorical(["a", "b", None, "c"] * 10), ("object", "categorical", 10)),
+        (pd.Categorical([5, 6] * 20), ("int64", "numeric", 0)),
+        (HOURS.tz_localize("UTC"), ("datetime64[ns]", "date", 0)),
+        (HOURS.tz_localize("Asia/Tokyo").as_unit("ms"), ("datetime64[ns]", "date", 0)),
+        ([None, *HOURS[1:].date], ("datetime64[ns]", "date", 1)),
+        (pd.period_range("2026-01", periods=40, freq="M"), ("object", "text", 0)),
+        (pd.interval_range(0, 40), ("object", "text", 0)),
+        (HOURS.time, ("object", "text", 0)),
+        ([{"a": n} for n in range(40)], ("object", "text", 0)),
+        ([[n] for n in range(39)] + [None], ("object", "text", 1)),
+        ([Decimal(n) / 4 for n in range(40)], ("object", "numeric", 0)),
+        ([True, None] * 20, ("bool", "boolean", 20)),
+        (pd.array(["a", "b"] * 20, dtype="large_string[pyarrow]"), ("object", "categorical", 0)),
+        ([None] * 40, ("object", "categorical", 40)),
+    ],
+)
+def test_each_type_of_parquet_has_a_profile(tmp_path, values, expected):
+    rows = pd.DataFrame({"x": values, "y": range(40)}).sample(frac=1, random_state=0)
+    rows.to_parquet(tmp_path / "rows.parquet")  # with the index, which has no name
+    result = profile_data(tmp_path / "rows.parquet", with_data(), "y", "regression")
+    assert [each.name for each in result.columns] == ["x", "y"]
+    column = result.columns[0]
+    assert (column.type, column.kind, column.missing) == expected
+
+
+def test_times_with_a_zone_are_those_in_utc_and_the_end_of_time_is_no_time(tmp_path):
+    times = pd.Series(HOURS.tz_localize("Asia/Tokyo").as_unit("us"))
+    times[39] = pd.Timestamp("9999-12-31", tz="Asia/Tokyo").as_unit("us")
+    pd.DataFrame({"x": times, "y": range(40)}).to_parquet(tmp_path / "rows.parquet")
+    limits = with_data(columns={"x": {"min": "2025-12-31T16:00:00", "missing": 0}})
+    result = profile_data(tmp_path / "rows.parquet", limits, "y", "regression")
+    assert (result.columns[0].first, result.columns[0].last) == (
+        "2025-12-31T15:00:00", "2026-01-02T05:00:00",
+    )  # fmt: skip
+    assert [(x.metric, x.value) for x in result.checks if not x.passed] == [
+        ("unreadable", 1), ("too_early", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("größe,y\n1,2\n".encode("cp1252"), "UTF-8"),
+        ("x,y\nä,2\n".encode("cp1252"), "UTF-8"),
+        ("x,y\n1,2\n".encode("utf-16"), "UTF-8"),
+        ("x,y\n1,2\n".encode("utf-16-le"), "UTF-8"),
+        (b"a,a,y\n1,2,3\n", "name a"),
+        (b"x;y\n1,5;2\n", "semicolon"),
+        (b"x\ty\n1\t2\n", "tab"),
+        (b"", "no rows"),
+        (b"x,y", "no rows"),
+        (b'"' + b"x" * 200_000, "field"),
+    ],
+)
+def test_a_csv_file_that_would_be_misread_is_an_error(tmp_path, content, word):
+    (tmp_path / "rows.csv").write_bytes(content)
+    with pytest.raises(DataError, match=rf"rows\.csv: .*{word}"):
+        profile_data(tmp_path / "rows.csv", with_data(columns={"y": {"kind": "text"}}), "y")
+
+
+def test_a_text_that_is_not_in_utf8_is_found_in_a_later_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 200)
+    (tmp_path / "rows.csv").write_bytes(b"x,y\n" + b"a,2\n" * 200 + "ä,2\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"rows\.csv: .*save it as UTF-8"):
+        profile_data(tmp_path / "rows.csv", with_data(), "y")
+
+
+def test_parquet_with_two_columns_of_one_name_is_an_error(tmp_path):
+    column = pa.array([1, 2])
+    table = pa.Table.from_arrays([column] * 3, names=["a", "a", "y"])
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r"rows\.parquet: .*name a"):
+        profile_data(tmp_path / "rows.parquet", with_data(), "y")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffx,y\n1,2\n3,4\n",
+        'x,y\r\n"a\nb",2\r\nc,4\r\n',
+        '\n"x","y"\n1,2\n3,4\n',
+    ],
+)
+def test_usual_forms_of_csv_files_are_read(tmp_path, content):
+    (tmp_path / "rows.csv").write_text(content, encoding="utf-8", newline="")
+    result = profile_data(tmp_path / "rows.csv", with_data(), "y", "regression")
+    assert ([each.name for each in result.columns], result.rows) == (["x", "y"], 2)
 
 
 def test_unreadable_data_is_an_error_that_names_the_file(tmp_path):
