@@ -18,6 +18,7 @@ the job's MLflow run. ``train`` leaves those of the champion in ``evaluation/cha
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import inspect
 import logging
@@ -34,7 +35,7 @@ import pandas as pd
 from .evaluation import evaluate_model
 from .importance import measure_importance
 from .model import EvaluatedModel, find_model
-from .rows import HELD_OUT, Split, count_overlap, read_held_out, write_held_out
+from .rows import HELD_OUT, Split, count_overlap, is_split, read_held_out, write_held_out
 from .settings import EvaluationError, Settings
 
 MODEL = "model"
@@ -53,8 +54,9 @@ def train(settings: Settings, arguments: Sequence[str], champion: Path | None) -
         logged = _download(client, run_id, MODEL, folder)
         if logged is None:
             raise EvaluationError(
-                f"main.py left no artifact {MODEL}: save the model with mlflow.<flavor>.save_model "
-                f'and log it with mlflow.log_artifacts(path, artifact_path="{MODEL}")'
+                f"main.py logged no artifact {MODEL}: save the model with "
+                "mlflow.<flavor>.save_model and log it with "
+                f'mlflow.log_artifacts(path, artifact_path="{MODEL}")'
             )
         model = EvaluatedModel(find_model(logged), settings.task)
         stored = _download(client, run_id, FOLDER, folder)
@@ -62,8 +64,9 @@ def train(settings: Settings, arguments: Sequence[str], champion: Path | None) -
         if held_out is None:
             if not recorded:
                 raise EvaluationError(
-                    f"main.py left no {FOLDER}/{HELD_OUT}.parquet, and it has no function split: "
-                    "log the held-out rows with their label, or export a function split"
+                    f"main.py logged no {FOLDER}/{HELD_OUT}.parquet, and no function split returned"
+                    " two DataFrames: log the held-out rows with their label, or export a function "
+                    "split that returns the training rows and the held-out rows"
                 )
             held_out = recorded[-1].held_out
             write_held_out(held_out, output)
@@ -82,14 +85,18 @@ def promote(
     """Log a model unchanged, and let it predict the rows that ``split`` holds out."""
     training = importlib.import_module("main")
     split = getattr(training, "split", None)
-    if split is None:
-        raise EvaluationError(
-            "promotion = model needs a function split in the training notebook: it returns the "
-            "training rows and the held-out rows"
-        )
+    needed = (
+        "promotion = model needs a function split in the training notebook: it returns the "
+        "training rows and the held-out rows"
+    )
+    if not callable(split):
+        raise EvaluationError(needed)
     values = vars(training._arguments(arguments))
     used = {name: values[name] for name in inspect.signature(split).parameters if name in values}
-    rows = Split(*split(**used))
+    result = split(**used)
+    if not is_split(result):
+        raise EvaluationError(f"{needed}, two DataFrames with the label")
+    rows = Split(*result)
     model = EvaluatedModel(model_folder, settings.task)
     with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
         mlflow.log_params({"promoted": source, **used})
@@ -200,14 +207,20 @@ def _measure_split(
 
 
 def _record_split(training: Any) -> list[Split]:
-    """Let ``split`` of ``main.py`` record what it returns: the rows are not read twice."""
+    """Let ``split`` of ``main.py`` record what it returns: the rows are not read twice.
+
+    ``split`` may also be a name for something else, or return four parts as scikit-learn does;
+    nothing is recorded then, and the notebook has to log the held-out rows.
+    """
     recorded: list[Split] = []
     split = getattr(training, "split", None)
-    if split is not None:
+    if callable(split):
 
+        @functools.wraps(split)
         def record(*args: Any, **kwargs: Any) -> Any:
             result = split(*args, **kwargs)
-            recorded.append(Split(*result))
+            if is_split(result):
+                recorded.append(Split(*result))
             return result
 
         training.split = record

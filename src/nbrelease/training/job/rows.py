@@ -19,6 +19,15 @@ class Split(NamedTuple):
     held_out: pd.DataFrame
 
 
+def is_split(result: object) -> bool:
+    """Whether a function returned training rows and held-out rows."""
+    return (
+        isinstance(result, (tuple, list))
+        and len(result) == 2
+        and all(isinstance(rows, pd.DataFrame) for rows in result)
+    )
+
+
 def count_overlap(split: Split, columns: Sequence[str]) -> int:
     """Count the held-out rows whose features are those of a training row."""
     known = [name for name in columns if name in split.training and name in split.held_out]

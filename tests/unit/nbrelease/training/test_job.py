@@ -108,6 +108,32 @@ def split(input_data, label_column):
 )
 """Its model has no named columns; the held-out rows are training rows with another label."""
 
+FOUR_PARTS = (
+    CLASSIFIER
+    + """
+
+def split(table, label_column):
+    from sklearn.model_selection import train_test_split
+
+    return train_test_split(table[["size", "age"]], table[label_column], random_state=0)
+
+
+def main(*, input_data, label_column="y"):
+    features, held_out, label, actual = split(rows(input_data), label_column)
+    model = DecisionTreeClassifier(random_state=0).fit(features, label)
+    with mlflow.start_run():
+        log_model(model, features, serialization_format="cloudpickle")
+        held_out = held_out.assign(**{label_column: actual})
+        mlflow.log_text(held_out.to_csv(index=False), "evaluation/held_out.csv")
+"""
+)
+NUMBER = (
+    FOUR_PARTS.replace("def split", "def parts")
+    .replace("= split", "= parts")
+    .replace("random_state=0)\n\n", "test_size=split)\n\n", 1)
+    + "\nsplit = 0.2\n"
+)
+
 
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory):
@@ -217,6 +243,35 @@ def test_importance_knows_classes_that_its_sample_of_the_rows_does_not_have(
     settings = Settings("binary", "y", metric="accuracy")
     _, facts = read(start_job(BY_SIZE, settings, "train", "--", "--input_data", data))
     assert [each["feature"] for each in facts["importance"]] == ["size"]
+
+
+@pytest.mark.parametrize(("program", "rows"), [(FOUR_PARTS, 10), (NUMBER, 8)])
+def test_another_split_is_left_alone_where_the_notebook_logs_the_rows(
+    start_job, data, program, rows
+) -> None:
+    settings = Settings("binary", "y", metric="accuracy")
+    _, facts = read(start_job(program, settings, "train", "--", "--input_data", data))
+    assert (facts["rows"], facts["train_rows"], facts["overlap"]) == (rows, None, None)
+
+
+@pytest.mark.parametrize("command", ["train", "promote"])
+def test_a_split_in_four_parts_gives_no_held_out_rows(start_job, data, command) -> None:
+    program = CLASSIFIER.replace(
+        "return table.iloc[::2], table.iloc[1::2]",
+        "return table[['size']], table[['age']], table['y'], table['y']",
+    ).replace("train, test = split(input_data, label_column)", "train = rows(input_data)")
+    program = program.replace(
+        "features = train", "split(input_data, label_column)\n    features = train"
+    )
+    settings = Settings("binary", "y", metric="accuracy")
+    first = start_job(CLASSIFIER, settings, "train", "--", "--input_data", data)
+    options = (
+        ("--model", str(first / "model"), "--source", "dev/m/1") if command == "promote" else ()
+    )
+    with pytest.raises(
+        SystemExit, match=r"split.* returns the training rows and the held-out rows"
+    ):
+        start_job(program, settings, command, *options, "--", "--input_data", data)
 
 
 def test_an_own_metric_is_a_function_of_the_notebook(start_job, data) -> None:
