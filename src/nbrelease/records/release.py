@@ -140,13 +140,14 @@ class Identity(Strict):
 
 
 class Tests(Strict):
-    """The test cells of all runbooks."""
+    """The test cells of all runbooks; ``total`` includes those with the tag ``skip``."""
 
     __test__ = False  # not a test class of pytest
 
     total: int
     passed: int
     failed: int
+    skipped: int = 0
 
 
 class Because(Strict):

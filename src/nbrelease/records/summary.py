@@ -122,7 +122,9 @@ def _packages(record: ReleaseRecord) -> dict[str, str]:
 def _tests(results: Iterable[RunbookResult]) -> Tests:
     cells = [cell for result in results for cell in result.cells if cell.is_test]
     passed = sum(1 for cell in cells if cell.state == "passed")
-    return Tests(total=len(cells), passed=passed, failed=len(cells) - passed)
+    skipped = sum(1 for cell in cells if cell.state == "skipped")
+    failed = len(cells) - passed - skipped
+    return Tests(total=len(cells), passed=passed, failed=failed, skipped=skipped)
 
 
 def _stages(results: list[RunbookResult], outcome: Outcome) -> list[Stage]:

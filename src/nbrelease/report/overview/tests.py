@@ -23,7 +23,9 @@ def box(writer: FactWriter) -> Box:
         lead = writer.fact(
             "tests", "%(passed)s of %(total)s tests passed", passed=link, total=tests.total
         )
-        tone = "bad" if tests.failed else "good"
+        if tests.skipped:
+            details.insert(0, writer.fact("skipped", "%(count)s skipped", count=tests.skipped))
+        tone = "bad" if tests.failed or tests.total == tests.skipped else "good"
     return Box("tests", _("Tests"), lead, details, tone)
 
 

@@ -71,6 +71,24 @@ def test_a_good_release_without_tests_does_not_verify(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("states", "counts", "codes"),
+    [
+        (["passed", "skipped"], (2, 1, 0, 1), []),
+        (["passed", "skipped", "failed"], (3, 1, 1, 1), ["NBV302"]),
+        (["skipped"], (1, 0, 0, 1), ["NBV301"]),
+    ],
+)
+def test_a_test_with_the_tag_skip_has_not_failed(tmp_path, states, counts, codes):
+    pack = packs.Pack(tmp_path)
+    cells = [packs.cell(f"test-{n}", state=s, tags=["test"]) for n, s in enumerate(states)]
+    pack.runbook("01_prepare", [packs.cell("a"), *cells], verdict="passed")
+    tests = build_pack(pack.folder).tests
+    assert (tests.total, tests.passed, tests.failed, tests.skipped) == counts
+    actual = verify(pack.folder).results["tests"]
+    assert [each.code for each in actual.problems] == codes
+
+
+@pytest.mark.parametrize(
     ("rules", "decisions", "code", "name"),
     [
         ({"environments": ["prod"]}, [], "NBV431", "prod"),
