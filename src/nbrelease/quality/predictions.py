@@ -145,7 +145,7 @@ class Predictions:
 
 
 def read_evaluation(folder: Path) -> Evaluation:
-    """Read ``evaluation.json`` of the folder ``evaluation`` that a job left.
+    """Read ``evaluation.json`` of the folder ``evaluation`` that a job wrote.
 
     Raises:
         SettingsError: it is missing or has another form.
@@ -160,7 +160,7 @@ def read_evaluation(folder: Path) -> Evaluation:
 
 
 def read_predictions(path: Path | str) -> ScoredRows:
-    """Read the folder ``evaluation`` that a job left.
+    """Read the folder ``evaluation`` that a job wrote.
 
     Args:
         path: the folder with ``predictions.parquet`` and ``evaluation.json``.

@@ -43,7 +43,9 @@ class Signature:
 
         file = next(iter(sorted(folder.rglob("MLmodel"))), None)
         if file is None:
-            raise SettingsError(f"{folder.name}: no MLmodel: it is not an MLflow model")
+            raise SettingsError(
+                f"no file MLmodel in {folder}: log the model with mlflow as the artifact `model`"
+            )
         signature = YAML(typ="safe").load(file.read_text(encoding="utf-8")).get("signature")
         if not signature or not signature.get("inputs"):
             raise SettingsError("the model has no signature: save it with signature=...")

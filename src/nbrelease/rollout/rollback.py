@@ -16,7 +16,7 @@ class RollbackError(ValueError):
     def __init__(
         self, code: Literal["no earlier release", "not deployed", "has all traffic"], message: str
     ) -> None:
-        super().__init__(f"{message}; choose a deployment: -p to_deployment=…")
+        super().__init__(f"{message}; choose a deployment: -p to_deployment=NAME")
         self.code = code
 
 

@@ -12,7 +12,10 @@ from nbrelease.secrets.masking import Known, mask_text
 
 _KEY, _END = "PRIVATE KEY", "-----END"
 _MAX_HELD = 100_000
-"""Maximum number of characters held for a line or a key without an end."""
+"""Maximum number of characters held for a line or a key without an end.
+
+More are masked and written in pieces, and a secret at a cut is not found.
+"""
 
 
 class MaskedStream:
@@ -25,7 +28,7 @@ class MaskedStream:
     def write(self, text: str) -> int:
         """Write the complete lines and hold the rest."""
         self._held += text
-        # A line of this length without an end is written as it is.
+        # Not held for ever: what has no end is masked in pieces.
         end = len(self._held) if len(self._held) > _MAX_HELD else self._complete_length()
         if end:
             complete, self._held = self._held[:end], self._held[end:]

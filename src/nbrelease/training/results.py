@@ -22,13 +22,13 @@ class TrainingResults:
         """Find them.
 
         Raises:
-            SettingsError: the job left no evaluation.
+            SettingsError: the job did not write an evaluation.
         """
         file = next(iter(sorted(downloaded.rglob("evaluation/evaluation.json"))), None)
         if file is None:
             raise SettingsError(
-                "the job left no evaluation/evaluation.json: it was not run by 02_train of this "
-                "version; run 02_train again"
+                "the job did not write evaluation/evaluation.json: it was not run by 02_train of "
+                "this version; run 02_train again"
             )
         self.evaluation = file.parent
         self.model = file.parents[1] / "model"
@@ -52,7 +52,7 @@ class TrainingResults:
 
         rows = read_held_out(self.evaluation, self.signature.text_columns)
         if rows is None:
-            raise SettingsError("the job left no evaluation/held_out.parquet or held_out.csv")
+            raise SettingsError("the job did not write evaluation/held_out.parquet or held_out.csv")
         return rows
 
     @property

@@ -11,8 +11,8 @@ needs mlflow, pandas, numpy and pyarrow; scikit-learn for the feature importance
 ``python -m nbrelease_job promote --model MODEL --source NAME [--champion MODEL] -- ...``
     Log a model unchanged, and let it predict the rows that ``split`` of ``main.py`` holds out.
 
-Each leaves ``evaluation/predictions.parquet`` and ``evaluation/evaluation.json`` as artifacts of
-the job's MLflow run. ``train`` leaves those of the champion in ``evaluation/champion``.
+Each logs ``evaluation/predictions.parquet`` and ``evaluation/evaluation.json`` as artifacts of
+the job's MLflow run. ``train`` logs those of the champion in ``evaluation/champion``.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def count_overlap(split: Split, columns: Sequence[str]) -> int:
 
 
 def read_held_out(folder: Path, text_columns: Collection[str]) -> pd.DataFrame | None:
-    """The held-out rows that a job left; None where it left none.
+    """The held-out rows that a job wrote; None if it wrote none.
 
     Args:
         folder: ``evaluation`` of the job.
@@ -60,6 +60,6 @@ def read_held_out(folder: Path, text_columns: Collection[str]) -> pd.DataFrame |
 
 
 def write_held_out(held_out: pd.DataFrame, folder: Path) -> None:
-    """Store them as a job leaves them."""
+    """Write them as a job does."""
     folder.mkdir(parents=True, exist_ok=True)
     held_out.to_parquet(folder / f"{HELD_OUT}.parquet", index=False)
