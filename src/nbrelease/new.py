@@ -163,7 +163,7 @@ def read_identity(root: Path) -> Identity:
     path = root / IDENTITY
     if not path.is_file():
         parser = configparser.ConfigParser(interpolation=None)
-        parser.read(root / "settings.ini", encoding="utf-8")
+        parser.read(root / "settings.ini", encoding="utf-8-sig")
         return Identity(parser.defaults().get("project", root.name), example="diabetes")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -161,7 +161,7 @@ def _list_modules(root: Path) -> list[tuple[str, str, bool]]:
     The last item is whether it is the scoring notebook.
     """
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(root / SETTINGS_FILE, encoding="utf-8")
+    parser.read(root / SETTINGS_FILE, encoding="utf-8-sig")
     sections = [name for name in parser.sections() if re.fullmatch(r"model:[^:]+", name)]
     modules = []
     for section in [parser.defaults(), *(parser[name] for name in sections)]:

@@ -108,7 +108,7 @@ def load(start: Path | None = None) -> ExportSettings:
         )
     parser = configparser.ConfigParser()
     try:
-        with (root / SETTINGS_FILE).open(encoding="utf-8") as file:
+        with (root / SETTINGS_FILE).open(encoding="utf-8-sig") as file:
             parser.read_file(file, source=SETTINGS_FILE)
         section = parser[parser.default_section]
         folders = {key: root / section.get(key, value) for key, value in DEFAULTS.items()}

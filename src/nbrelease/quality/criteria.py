@@ -217,18 +217,22 @@ def load(path: Path | str) -> Criteria:
     """Read a criteria file.
 
     Raises:
-        SettingsError: the file is missing, is not YAML, or has an unknown key or an invalid value;
-            one line that names the key and the closest valid one.
+        SettingsError: the file is missing, cannot be read, is not YAML, or has an unknown key or an
+            invalid value; one line that names the key and the closest valid one.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     path = Path(path)
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8-sig"))
         return Criteria.model_validate({} if content is None else content)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such criteria file") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: the text is not in UTF-8; save it as UTF-8") from None
+    except OSError as error:  # a folder, or not readable
+        raise SettingsError(f"{path}: not a file that can be read: {error.strerror}") from None
     except YAMLError as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
     except ValidationError as error:

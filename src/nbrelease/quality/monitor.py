@@ -8,7 +8,7 @@ may be off.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from nbrelease.errors import SettingsError
 from nbrelease.quality import drift
 from nbrelease.quality.columns import statistics
 from nbrelease.quality.criteria import Monitor
@@ -70,6 +71,26 @@ class MonitorResult(BaseModel):
     judged: int
     needed: int
     why: list[str]
+
+
+def parse_end(text: str) -> datetime:
+    """The end of the last window.
+
+    Args:
+        text: ISO 8601, in UTC unless it has a time zone; empty: now.
+
+    Raises:
+        SettingsError: it is not a time in ISO 8601.
+    """
+    if not text:
+        return datetime.now(UTC)
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            f"monitor_until: must be a time such as 2026-01-31T12:00:00+00:00 (got {text})"
+        ) from None
+    return end if end.tzinfo else end.replace(tzinfo=UTC)
 
 
 def judge_windows(

@@ -11,6 +11,7 @@ import base64
 import csv
 import importlib.util
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HOOKS = "payload.py"
+MODULE = "nbrelease_project_payload"
+"""The name of the module: ``payload`` may be a package of the project."""
 ANSWER_KEYS = ("predictions", "prediction", "result", "results", "output", "outputs")
 FEW = 20
 
@@ -59,10 +62,11 @@ class Payload:
         file = assets / HOOKS
         if not file.is_file():
             return cls(signature)
-        spec = importlib.util.spec_from_file_location("payload", file)
+        spec = importlib.util.spec_from_file_location(MODULE, file)
         if spec is None or spec.loader is None:
             raise SettingsError(f"{file}: not a Python file")
         hooks = importlib.util.module_from_spec(spec)
+        sys.modules[MODULE] = hooks  # dataclasses and pickle look up a class's module by its name
         spec.loader.exec_module(hooks)
         if not any(hasattr(hooks, name) for name in ("request", "answer", "invalid")):
             raise SettingsError(

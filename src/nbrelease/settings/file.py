@@ -34,6 +34,7 @@ from nbrelease.settings.sections import DEFAULT, TRAIN, Sections, suggest
 
 FILE = "settings.ini"
 PREFIX = "NBRELEASE_SET_"
+_VALID_PERCENT = re.compile(r"%%|%\([^)]+\)s")
 LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
 """One of the test ids for which the Azure ML SDK sends no telemetry."""
 
@@ -232,10 +233,30 @@ class Settings:
                 raise SettingsError(f"{place}: unknown parameter of {contract.notebook}; {hint}")
 
     def _read_texts(self, values: Values, names: Iterable[str]) -> dict[str, str]:
-        try:
-            return values.texts(names)
-        except configparser.Error as error:
-            raise SettingsError(f"{self.path.name}: {' '.join(str(error).split())}") from None
+        texts: dict[str, str] = {}
+        for name in names:
+            try:
+                texts |= values.texts([name])
+            except configparser.InterpolationError as error:
+                raise SettingsError(self._explain_reference(values, name, error)) from None
+        return texts
+
+    def _explain_reference(
+        self, values: Values, name: str, error: configparser.InterpolationError
+    ) -> str:
+        """The message of a percent sign that is not a valid reference to another key."""
+        entries = {**values.parameters, **values.keys}
+        wrong = [x for x, entry in entries.items() if "%" in _VALID_PERCENT.sub("", entry.text)]
+        if isinstance(error, configparser.InterpolationSyntaxError) and wrong:
+            name = name if name in wrong else wrong[0]
+            message = (
+                f"write %% for a percent sign, %(key)s for another key (got {entries[name].text})"
+            )
+        elif isinstance(error, configparser.InterpolationMissingOptionError):
+            message = f"%({error.reference})s refers to no key (got {entries[name].text})"
+        else:
+            message = f"refers to itself (got {entries[name].text})"
+        return f"{self._place(entries[name].section, name)}: {message}"
 
     def _validate(self, name: str, values: Values) -> Environment:
         for key, entry in values.keys.items():

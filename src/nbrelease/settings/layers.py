@@ -40,7 +40,7 @@ class Values:
         """The texts of names, with their references to others; without empty ones.
 
         Raises:
-            configparser.Error: a reference has no value or is malformed.
+            configparser.InterpolationError: a reference has no value or is malformed.
         """
         entries = {**self.parameters, **self.keys}
         raw = {name: entry.text for name, entry in entries.items()}

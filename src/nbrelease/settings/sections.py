@@ -39,7 +39,7 @@ class Sections:
         """
         self.name = path.name
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # Notepad writes a byte order mark
             # Here [DEFAULT] is a section as the others, and texts are not interpolated.
             parser = configparser.ConfigParser(default_section="", interpolation=None)
             parser.read_string(text, source=path.name)

@@ -13,6 +13,7 @@ import pytest
 from nbrelease import packages
 from nbrelease.commands.settings import find_shared_endpoints
 from nbrelease.errors import ExitCode, SettingsError
+from nbrelease.export import layout
 from nbrelease.settings import LOCAL_SUBSCRIPTION, Environment, Settings, load, reference
 
 SHIPPED = Path(__file__).parents[3] / "settings.ini"
@@ -60,7 +61,11 @@ def test_the_shipped_file_is_valid(name):
         ("traffic_steps = 100", "traffic_steps = 10, 50", "settings.ini [dev] traffic_steps:", "100 (got 10, 50)"),
         ("traffic_steps = 100", "traffic_steps = 50, 10, 100", "settings.ini [dev] traffic_steps:", "(got 50, 10, 100)"),
         ("[dev]\nworkspace = local", "[dev]\nworkspace = azure", "settings.ini [dev] subscription_id:", "workspace = azure"),
-        ("%(project)s-train", "%(projekt)s-train", "settings.ini:", "projekt"),
+        ("%(project)s-train", "%(projekt)s-train", "settings.ini [DEFAULT] experiment_name:", "projekt"),
+        ("%(project)s-train", "%(project)-train", "settings.ini [DEFAULT] experiment_name:", "%%"),
+        ("project = diabetes", "project = 10%", "settings.ini [DEFAULT] project:", "(got 10%)"),
+        ("training_data = ", "training_data = https://example.org/a%20b.csv#", "settings.ini [DEFAULT] training_data:", "%% for a percent sign"),
+        ("project = diabetes", "project = %(project)s", "settings.ini [DEFAULT] project:", "itself"),
         ("[DEFAULT]", "DEFAULT", "settings.ini:", "DEFAULT"),
     ],
 )  # fmt: skip
@@ -71,6 +76,20 @@ def test_errors_name_section_and_key(edited, old, new, place, named):
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_a_doubled_percent_sign_is_one(edited):
+    settings = edited("training_data = ", "training_data = https://example.org/a%%20b.csv#")
+    assert settings.environment("dev").training_data.startswith("https://example.org/a%20b.csv")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
+    text = SHIPPED.read_text(encoding="utf-8").replace("notebooks = notebooks\n", "")
+    text = text.replace("[DEFAULT]\n", "[DEFAULT]\nnotebooks = code\n", 1)
+    (tmp_path / "settings.ini").write_text(text, encoding="utf-8-sig")
+    assert Settings(tmp_path / "settings.ini", {}).environment("dev").notebooks == Path("code")
+    assert layout.load(tmp_path).layout.notebooks == tmp_path / "code"
+    assert packages.check(layout.load(tmp_path).layout) == []
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,17 @@ def test_a_missing_file_is_an_error(tmp_path):
         load(tmp_path / "none.yml")
 
 
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
+    text = "# Größe\n" + SHIPPED.read_text(encoding="utf-8")
+    (tmp_path / "latin.yml").write_bytes(text.encode("cp1252", "replace"))
+    with pytest.raises(SettingsError, match=r"latin\.yml: .*UTF-8"):
+        load(tmp_path / "latin.yml")
+    with pytest.raises(SettingsError, match=str(tmp_path)):
+        load(tmp_path)
+    (tmp_path / "mark.yml").write_text(text, encoding="utf-8-sig")
+    assert load(tmp_path / "mark.yml") == load(SHIPPED)
+
+
 @pytest.mark.parametrize(
     ("limit", "value", "difference", "passed"),
     [

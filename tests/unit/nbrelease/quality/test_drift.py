@@ -33,6 +33,21 @@ def samples():
     return make_tasks()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-04T00:00:00", END),
+        ("2026-01-04", END),
+        ("2026-01-04T09:00:00+09:00", END),
+    ],
+)
+def test_the_end_of_the_last_window_is_in_utc_unless_it_has_a_zone(text, expected):
+    assert monitor.parse_end(text) == expected
+    assert abs(monitor.parse_end("") - datetime.now(UTC)) < timedelta(seconds=10)
+    with pytest.raises(SettingsError, match="yesterday"):
+        monitor.parse_end("yesterday")
+
+
 def check_windows(sample, task) -> None:
     windows = list(drill(sample, task, seed=1))
     assert [each.shift for each in windows if each.shift and not each.why] == []

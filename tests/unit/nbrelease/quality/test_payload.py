@@ -49,6 +49,24 @@ def make_payload(tmp_path):
     return make
 
 
+def test_hooks_may_have_a_dataclass_and_annotations_as_texts(make_payload) -> None:
+    hooks = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Body:
+    scores: list[float]
+
+
+def answer(body: dict) -> list[float]:
+    return Body(**body).scores
+"""
+    assert make_payload(COLUMNS, hooks).answer({"scores": [0.5]}) == [0.5]
+
+
 def test_a_request_has_the_columns_of_the_signature_and_values_of_json(make_payload) -> None:
     body = make_payload(COLUMNS).request(ROWS)
     assert json.loads(json.dumps(body, allow_nan=False)) == {
