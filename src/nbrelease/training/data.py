@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,9 @@ from nbrelease.errors import SettingsError
 from nbrelease.quality.tables import find_files
 
 DataType = Literal["uri_file", "uri_folder"]
+DOWNLOAD_TIMEOUT: float = 60
+"""Seconds without any data until a download fails."""
+BLOCK_BYTES = 2**20
 
 
 class Reference(NamedTuple):
@@ -50,11 +54,12 @@ def find_local(training_data: str, project: Path) -> Path:
         DataError: it is neither CSV nor Parquet.
     """
     if training_data.startswith("https://"):
-        name = Path(unquote(urlsplit(training_data).path)).name or "data.csv"
-        path = Path(tempfile.mkdtemp()) / name
+        folder = Path(tempfile.mkdtemp())
+        path = folder / (Path(unquote(urlsplit(training_data).path)).name or "data.csv")
         try:
-            urllib.request.urlretrieve(training_data, path)  # noqa: S310 -- https, as checked
-        except (urllib.error.URLError, OSError) as error:
+            _download(training_data, path)
+        except (OSError, HTTPException) as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise SettingsError(f"training_data: {training_data}: {error}") from None
         return path
     path = project / training_data
@@ -66,8 +71,19 @@ def find_local(training_data: str, project: Path) -> Path:
     return path
 
 
+def _download(address: str, path: Path) -> None:
+    with (
+        urllib.request.urlopen(address, timeout=DOWNLOAD_TIMEOUT) as response,  # noqa: S310 -- https
+        path.open("wb") as file,
+    ):
+        shutil.copyfileobj(response, file)
+        length, expected = file.tell(), response.headers["Content-Length"]
+    if expected is not None and length != int(expected):
+        raise OSError(f"the connection ended after {length} of {expected} bytes")
+
+
 def find_copy(folder: Path, data_type: str) -> Path:
-    """The file or folder that the copy job left in its output ``copy``."""
+    """The file or folder that the copy job wrote to its output ``copy``."""
     root = next(iter(sorted(folder.rglob("copy"))), folder)
     if data_type == "uri_folder":
         return root
@@ -84,4 +100,19 @@ def digest(path: Path) -> str:
         with each.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{each.relative_to(path).as_posix()}\0{content}\0".encode())
+    return total.hexdigest()
+
+
+def digest_model(folder: Path) -> str:
+    """SHA-256 of the names, lengths and contents of a model's files.
+
+    It is ``model_sha256`` in the record of a release; not :func:`digest`, which is that of data.
+    """
+    total = hashlib.sha256()
+    for each in sorted(file for file in folder.rglob("*") if file.is_file()):
+        name, size = each.relative_to(folder).as_posix(), each.stat().st_size
+        total.update(f"{name}\0{size}\0".encode())
+        with each.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                total.update(block)
     return total.hexdigest()

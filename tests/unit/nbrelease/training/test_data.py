@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import tempfile
 
 import pytest
 
 from nbrelease.errors import DataError, SettingsError
-from nbrelease.training.data import digest, find_local, guess_type, parse_reference
+from nbrelease.training import data
+from nbrelease.training.data import (
+    digest,
+    digest_model,
+    find_local,
+    guess_type,
+    parse_reference,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +64,24 @@ def test_a_file_that_is_not_there_is_an_error_of_the_settings(tmp_path) -> None:
         find_local("data/none.csv", tmp_path)
     (tmp_path / "rows.csv").write_text("x\n1\n")
     assert find_local("rows.csv", tmp_path) == tmp_path / "rows.csv"
+
+
+def test_the_digest_of_a_model_covers_names_lengths_and_contents(tmp_path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "MLmodel").write_bytes(b"x: 1\n")
+    (tmp_path / "b" / "model.pkl").write_bytes(b"\0" * 3_000_000)
+    expected = b"MLmodel\x005\0x: 1\n" + b"b/model.pkl\x003000000\0" + b"\0" * 3_000_000
+    assert digest_model(tmp_path) == hashlib.sha256(expected).hexdigest()
+
+
+def test_a_download_that_fails_ends_and_leaves_no_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 0.2)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}/rows.csv"
+        with pytest.raises(SettingsError, match=r"training_data: https://.*timed out"):
+            find_local(address, tmp_path)
+    with pytest.raises(SettingsError, match="training_data: https://"):
+        find_local(address, tmp_path)
+    assert list(tmp_path.iterdir()) == []
