@@ -189,7 +189,7 @@ class Settings:
                 f"(got {env.promote_from}); {suggest(env.promote_from, others, 'use one of')}"
             )
         other = self.environment(env.promote_from, model).parameters()
-        keys = (*WORKSPACE_KEYS, "online_endpoint", "model_name")
+        keys = (*WORKSPACE_KEYS, "online_endpoint")
         return {f"from_{key}": other[key] for key in keys}
 
     def where(self, name: str, key: str, model: str = "") -> str:
