@@ -24,6 +24,7 @@ from nbrelease.records import (
     ApprovalRules,
     Identity,
     Kind,
+    RunbookResult,
     Source,
     Workspace,
     merge_values,
@@ -33,6 +34,8 @@ from nbrelease.records import (
 )
 from nbrelease.settings import Environment, Settings
 
+NUMBER = re.compile(r"\d+")
+"""With which the names of runbooks may begin."""
 ID = re.compile(r"^[a-z][a-z0-9_-]*-\d{8}T\d{6}Z-[0-9a-z]{1,40}$")
 
 
@@ -56,11 +59,26 @@ class Release:
         """The published values; of one name the value that was published last.
 
         Args:
-            before: a runbook's name; only runbooks whose names sort before it count, so that
-                running one again does not give it the results of its own earlier run.
+            before: the name of a runbook that is about to run. If it runs again, only runbooks that
+                come before it count: its earlier run and the runbooks after that do not feed it.
+                Those are the runbooks that were started before its first run and, where both names
+                begin with a number, those with a smaller number.
         """
         results = read_results(self.folder)
-        return merge_values(each for each in results if before is None or each.name < before)
+        own = next((each for each in results if each.name == before), None)
+        return merge_values(each for each in results if own is None or _comes_before(each, own))
+
+    def first_start(self, name: str) -> datetime | None:
+        """When the release started a runbook for the first time; None before that."""
+        results = {each.name: each for each in read_results(self.folder)}
+        return results[name].place[0] if name in results else None
+
+
+def _comes_before(other: RunbookResult, own: RunbookResult) -> bool:
+    numbers = [NUMBER.match(each.name) for each in (other, own)]
+    if numbers[0] and numbers[1] and int(numbers[0][0]) < int(numbers[1][0]):
+        return True
+    return other.place < own.place
 
 
 def begin(settings: Settings, name: str, *, model: str = "", kind: Kind = "release") -> Release:

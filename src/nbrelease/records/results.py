@@ -80,7 +80,8 @@ class Masked(Strict):
 class RunbookResult(Strict):
     """One execution of a runbook. ``ended`` is None while it runs, and after it was killed.
 
-    ``reason`` is what ended it from outside: a dead kernel, a timeout.
+    ``reason`` is what ended it from outside: a dead kernel, a timeout. ``first_started`` is when
+    the release ran it for the first time; None unless it ran again.
     """
 
     name: str
@@ -90,6 +91,7 @@ class RunbookResult(Strict):
     release_id: str
     parameters: dict[str, Any]
     started: datetime
+    first_started: datetime | None = None
     ended: datetime | None = None
     seconds: float | None = None
     verdict: RunbookVerdict = "not run"
@@ -99,6 +101,11 @@ class RunbookResult(Strict):
     cells: list[CellResult] = Field(default_factory=list)
     values: dict[str, Any] = Field(default_factory=dict)
     masked: list[Masked] = Field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Sorts runbooks by their place in the release, which running one again does not change."""
+        return self.first_started or self.started, self.name
 
     @property
     def why(self) -> str:

@@ -96,6 +96,7 @@ def run(
             _without_machine_paths(to_json(parameters), settings, env), "parameters"
         ),
         started=datetime.now(UTC),
+        first_started=release.first_start(source.stem),
         stage=os.environ.get("SYSTEM_STAGENAME", ""),
         job=os.environ.get("SYSTEM_PHASENAME", ""),
     )

@@ -84,6 +84,20 @@ def test_published_values_and_settings_are_injected(project, capfd):
     assert "01_a.ipynb: passed, 2 cells" in capfd.readouterr().out
 
 
+def test_values_come_from_the_runbooks_that_ran_before_whatever_their_names(project):
+    project.runbook("train", ("r", [], "from nbrelease import record\nrecord(model_version='7')"))
+    project.runbook(
+        "register",
+        ("p", ["parameters"], "model_version: str = '0'"),
+        ("r", [], "from nbrelease import record\nrecord(model_version='8')"),
+    )
+    assert run("train", "register") == 0
+    assert results(project)["register"].parameters["model_version"] == "7"
+    assert run("register") == 0
+    again = results(project)["register"]
+    assert (again.parameters["model_version"], again.first_started is None) == ("7", False)
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

@@ -35,13 +35,15 @@ def begun(tmp_path, monkeypatch):
     return settings, release.begin(settings, "dev")
 
 
-def put(folder: Path, begun: release.Release, name: str, started=NOON, **values) -> None:
+def put(
+    folder: Path, begun: release.Release, name: str, started=NOON, first=None, **values
+) -> None:
     """An executed runbook in a part of the release."""
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     shutil.copy(begun.folder / "record.json", folder) if folder != begun.folder else None
     result = RunbookResult(
         name=name, source=f"runbooks/{name}.ipynb", source_sha256="0", env="dev",
-        release_id=begun.id, parameters={}, started=started, values=values,
+        release_id=begun.id, parameters={}, started=started, first_started=first, values=values,
     )  # fmt: skip
     notebook = nbformat.v4.new_notebook(metadata={"nbrelease": result.model_dump(mode="json")})
     nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
@@ -82,6 +84,35 @@ def test_later_runbooks_win_and_none_is_fed_its_own_results(begun):
     assert new.values() == {"x": 2, "y": 1}
     assert new.values(before="02_b") == {"x": 1, "y": 1}
     assert new.values(before="01_a") == {}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("9_train", "10_register", "11_deploy"), ("train", "register", "deploy")],
+)
+def test_a_runbook_gets_the_values_of_those_that_ran_before_it(begun, names):
+    _, new = begun
+    for minute, name in enumerate(names):
+        assert new.values(before=name) == dict.fromkeys(names[:minute], 1)
+        assert new.first_start(name) is None
+        put(new.folder, new, name, NOON + timedelta(minutes=minute), **{name: 1})
+    # All run again: each gets the values of the runbooks before it, of their newest run.
+    for minute, name in enumerate(names):
+        assert new.values(before=name) == dict.fromkeys(names[:minute], 2)
+        first = new.first_start(name)
+        assert first == NOON + timedelta(minutes=minute)
+        later = NOON + timedelta(hours=1, minutes=minute)
+        put(new.folder, new, name, later, first, **{name: 2})
+    assert new.first_start(names[0]) == NOON
+
+
+def test_a_number_counts_after_a_run_in_another_order(begun):
+    """03 was run without 02 by mistake: after 02 it gets its values."""
+    _, new = begun
+    put(new.folder, new, "03_register", NOON)
+    put(new.folder, new, "02_train", NOON + timedelta(minutes=1), x=1)
+    put(new.folder, new, "09_rollback", NOON + timedelta(minutes=2), x=2)
+    assert new.values(before="03_register") == {"x": 1}
 
 
 def test_a_retried_rollout_wins_over_the_rollback_before_it(begun):
