@@ -73,6 +73,7 @@ def run(
         identity={
             "env": release.identity.env,
             "release_id": release.id,
+            "project_root": _find_root(source, settings.root),
             "criteria_commit": release.identity.parameters.get("criteria_commit", ""),
         },
         settings=settings_values(
@@ -188,6 +189,11 @@ def _load(path: Path) -> Any:
     import nbformat
 
     return nbformat.read(path, as_version=4)
+
+
+def _find_root(source: Path, root: Path) -> str:
+    """The path from the folder of a runbook, in which it runs, to the root of the project."""
+    return Path(os.path.relpath(root.resolve(), source.parent.resolve())).as_posix()
 
 
 def _relative_path(path: Path, root: Path) -> str:

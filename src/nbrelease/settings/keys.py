@@ -20,6 +20,8 @@ MODEL_SUFFIX = ("experiment_name", "data_name", "batch_endpoint", "online_endpoi
 INVALID = "invalid_setting"
 ARM_PARAMETERS = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
 
+IN_QA = "`.ado/mlops-qa-ci-pipeline.yml` names this folder: change it there too."
+
 Name = Annotated[str, Field(title="name", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$")]
 EndpointName = Annotated[
     str, Field(title="3 to 32 of `a-z`, `0-9`, `-`", pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")
@@ -250,18 +252,32 @@ class ReleaseSettings(_Group):
 class FolderSettings(_Group):
     """Folders and reports."""
 
-    notebooks: Folder = Field(Path("notebooks"), description="Notebooks with the training code.")
-    exported: Folder = Field(Path("exported"), description="Code exported from the notebooks.")
+    notebooks: Folder = Field(
+        Path("notebooks"), description=f"Notebooks with the training code. {IN_QA}"
+    )
+    exported: Folder = Field(
+        Path("exported"),
+        description=f"Code exported from the notebooks. {IN_QA} `code:` in the job files of "
+        "`runbooks/assets` names it too.",
+    )
     exported_tests: Folder = Field(
-        Path("tests/exported"), description="Tests exported from the notebooks."
+        Path("tests/exported"), description=f"Tests exported from the notebooks. {IN_QA}"
     )
     export_untested: Literal["list", "fail"] = Field(
         "list",
         description="What `nbrelease export --check` does with exported functions that no test "
         "calls.",
     )
-    runbooks: Folder = Field(Path("runbooks"), description="Runbooks and their assets.")
-    evidence: Folder = Field(Path("evidence"), description="Evidence packs.")
+    runbooks: Folder = Field(
+        Path("runbooks"),
+        description="Runbooks and their assets. Paths in the asset files are relative to the "
+        "folder of the file.",
+    )
+    evidence: Folder = Field(
+        Path("evidence"),
+        description="Evidence packs. The pipelines in `.ado` name this folder: change it there "
+        "too.",
+    )
     language: Literal["en", "ja"] = Field("en", description="Language of the evidence pages.")
 
 
