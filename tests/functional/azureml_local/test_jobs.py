@@ -75,6 +75,69 @@ def test_inputs_of_each_type_and_mode(ml, tmp_path):
     assert any(line.startswith("azureml://subscriptions/") for line in lines)
 
 
+@pytest.fixture(scope="module")
+def folder_asset(ml, tmp_path_factory):
+    from azure.ai.ml.entities import Data
+
+    folder = tmp_path_factory.mktemp("asset")
+    (folder / "a.txt").write_text("x")
+    (folder / "below").mkdir()
+    (folder / "below" / "b.txt").write_text("y")
+    return ml.data.create_or_update(Data(name="written", path=str(folder), type="uri_folder"))
+
+
+@pytest.mark.parametrize(
+    ("line", "mode", "file"),
+    [
+        ("echo > ${{inputs.i}}/new.txt", None, "new.txt"),
+        ("echo z > ${{inputs.i}}/below/b.txt", "ro_mount", "below/b.txt"),
+        ("rm ${{inputs.i}}/new.txt", "ro_mount", "new.txt"),
+        ("echo z > ${{inputs.i}}/a.txt", "download", ""),
+        ("echo z > ${{inputs.i}}/a.txt", "rw_mount", ""),
+        ("mkdir ${{inputs.i}}/__pycache__; touch ${{inputs.i}}/__pycache__/a.pyc", None, ""),
+        ("cat ${{inputs.i}}/a.txt > ${{outputs.o}}/o.txt", None, ""),
+    ],
+)
+def test_a_job_that_writes_to_a_read_only_mount_fails(ml, folder_asset, line, mode, file):
+    from azure.ai.ml import Input, Output
+
+    asset = Input(type="uri_folder", path=folder_asset.id, mode=mode)
+    job = submit(ml, line, inputs={"i": asset}, outputs={"o": Output(type="uri_folder")})
+    assert wait_for_end(ml, job.name).status == ("Failed" if file else "Completed")
+    error = ml.jobs._runs_operations.get_run_details(job.name).error
+    if file:
+        assert error.error.code == "UserError"
+        assert f"inputs.i: the job has changed {file};" in error.error.message
+
+
+def test_what_others_write_below_a_read_only_mount_is_no_error(ml, folder_asset, tmp_path):
+    """The job's own output, an upload, and the output of another job."""
+    from azure.ai.ml import Input, Output
+    from azure.storage.blob import ContainerClient
+
+    outputs = {"o": Output(type="uri_folder")}  # in azureml/<job>/o
+    done = tmp_path / "done"
+    job = submit(
+        ml,
+        f"while [ ! -e {done} ]; do sleep 0.01; done; echo > ${{{{outputs.o}}}}/o",
+        inputs={
+            "i": Input(
+                type="uri_folder", path="azureml://datastores/workspaceblobstore/paths/azureml"
+            )
+        },
+        outputs=outputs,
+    )
+    assert wait_for_status(ml, job.name, "Running", "Failed").status == "Running"
+    store = ml.datastores.get("workspaceblobstore", include_secrets=True)
+    address = f"https://{store.account_name}.blob.core.windows.net/{store.container_name}"
+    with ContainerClient.from_container_url(f"{address}?{store.credentials.sas_token}") as blobs:
+        blobs.upload_blob("azureml/upload.txt", b"x")
+    other = submit(ml, "echo > ${{outputs.o}}/o", outputs=outputs)
+    assert wait_for_end(ml, other.name).status == "Completed"
+    done.touch()
+    assert wait_for_end(ml, job.name).status == "Completed"
+
+
 def test_a_named_output_is_registered_as_an_asset(ml, tmp_path):
     from azure.ai.ml import Input, Output
 

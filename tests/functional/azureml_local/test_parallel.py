@@ -28,14 +28,15 @@ def run(mini_batch, mini_batch_context):
     lines = []
     for path in mini_batch:
         path = pathlib.Path(path)
-        text = path.read_text().strip()
+        tried = pathlib.Path(args.notes).with_name(path.name)  # its input is read-only
+        text = "x" if tried.exists() else path.read_text().strip()
         if text == "once":  # fails in the first try
-            path.write_text("x")
+            tried.touch()
             raise ValueError("not yet")
         if text == "never":
             raise ValueError("never")
         if text == "slow":
-            path.write_text("x")
+            tried.touch()
             time.sleep(600)
         if text == "exit":
             os._exit(3)

@@ -36,6 +36,8 @@ from azureml_local.store import Body, Documents, Kind, Resource, Store
 
 ARTIFACTS = "workspaceartifactstore"
 FILES = "workspaceblobstore"
+COLLECTED_DATA = "modelDataCollector"
+"""The folder of the default datastore to which the data collector of deployments writes."""
 LOCATION = "local"
 MICROSOFT_REGISTRY = re.compile(r"azureml(-.*)?", re.IGNORECASE)
 """Registries of Microsoft."""

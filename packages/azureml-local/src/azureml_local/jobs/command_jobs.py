@@ -22,6 +22,7 @@ from azureml_local.jobs.distribution import (
     parse_distribution,
 )
 from azureml_local.jobs.environments import interpreter_variables, prepare_interpreter
+from azureml_local.jobs.mounts import ReadOnlyMounts
 from azureml_local.jobs.parallel_jobs import driver_command
 from azureml_local.jobs.records import Job
 from azureml_local.jobs.runner import Runner
@@ -76,7 +77,8 @@ class _CommandRun:
         """Wait for instances of the job's compute, run it and return its exit code.
 
         Raises:
-            AzureError: the job cannot be started, or one of its processes failed.
+            AzureError: the job cannot be started, one of its processes failed, or the job has
+                written to a read-only mount.
         """
         compute, instances = self.properties.get("computeId") or "", instance_count(self.properties)
         async with self.runner.instances(self.job, compute, instances):
@@ -88,12 +90,14 @@ class _CommandRun:
                 output.folder.mkdir(parents=True, exist_ok=True)
             await self.runner.create_run(self.job, {key: each.uri for key, each in outputs.items()})
             paths = {key: str(output.path) for key, output in outputs.items()}
+            mounts = await asyncio.to_thread(ReadOnlyMounts.read, self.job, values)
             code = await self._run_process(values, paths)
             self.job.set_status("Finalizing")
             if self.is_parallel:
                 shutil.copyfile(self.log, self.job.log_file(records.SCORING_LOG))
             await asyncio.to_thread(self._upload_outputs_folder)
             if code == 0:
+                await asyncio.to_thread(mounts.check)
                 for output in outputs.values():
                     output.register()
             elif self.failure_report.is_file():

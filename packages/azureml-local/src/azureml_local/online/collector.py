@@ -21,9 +21,8 @@ from typing import Any
 from azureml_local.documents.endpoints import DeploymentProperties
 from azureml_local.endpoints import Deployment
 from azureml_local.json_fields import JsonObject
-from azureml_local.state import FILES
+from azureml_local.state import COLLECTED_DATA, FILES
 
-FOLDER = "modelDataCollector"
 TYPES = {"model_inputs": "azureml.inference.inputs", "model_outputs": "azureml.inference.outputs"}
 OUTPUT = "prediction"
 """The output column of a no-code deployment."""
@@ -116,7 +115,7 @@ class Collector:
             "agent": "azureml-local",
         }
         hour = f"{now:%Y/%m/%d/%H}"
-        folder = deployment.workspace.container(FILES) / FOLDER / deployment.name
+        folder = deployment.workspace.container(FILES) / COLLECTED_DATA / deployment.name
         path = folder / collection / hour
         self._waiting[path / f"{self._instance}.jsonl"].append(json.dumps(event))
         if self._writer is None or self._writer.done():
