@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,20 @@ class Source:
         return self.commit[:8] or "nocommit"
 
 
-def run(root: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    root: Path, *words: str, stdin: str | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run git in a folder.
+
+    Args:
+        root: the folder.
+        words: the arguments.
+        stdin: its standard input.
+        variables: further environment variables.
+
+    Returns:
+        Its exit code and output. Git does not say in which encoding a name or path is: bytes that
+        are not UTF-8 are surrogates, as in paths of Python.
 
     Raises:
         FileNotFoundError: git is not installed.
@@ -32,8 +45,10 @@ def run(root: Path, *words: str, **variables: str) -> subprocess.CompletedProces
     clean = {k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE")}
     return subprocess.run(
         ["git", "-C", str(root), *words],
+        input=stdin,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
         check=False,
         env={**clean, **variables},
     )
@@ -72,6 +87,20 @@ def last_change(root: Path, path: Path) -> str:
     if _git(root, "status", "--porcelain", "--", str(path)):
         return ""
     return _git(root, "log", "-1", "--format=%H", "--", str(path)) or ""
+
+
+def list_ignored(root: Path, paths: Iterable[str]) -> set[str]:
+    """The paths that git ignores and does not track; empty without a repository.
+
+    Args:
+        root: a folder of the repository.
+        paths: relative to it; a file need not exist.
+    """
+    try:
+        done = run(root, "check-ignore", "-z", "--stdin", stdin="".join(f"{p}\0" for p in paths))
+    except FileNotFoundError:
+        return set()
+    return set(filter(None, done.stdout.split("\0")))
 
 
 def user(root: Path) -> str:
