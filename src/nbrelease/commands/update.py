@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 import click
 
 from nbrelease import console
 from nbrelease.errors import RunFailed
 from nbrelease.export.layout import load
+
+RESTORE = "git restore --source=HEAD --staged --worktree --"
 
 
 @click.command()
@@ -37,7 +42,9 @@ def command(check: bool) -> int:
         console.out(f"unchanged {line}")
     for line in result.todo:
         console.out(f"to do     {line}")
-    console.out("nothing is committed; review: git diff HEAD; undo: git reset --hard")
+    # git reset --hard would also undo the work in other folders of the repository.
+    undo = f"{RESTORE} {shlex.quote(os.path.relpath(root))}"
+    console.out(f"nothing is committed; review: git diff HEAD; undo: {undo}")
     if result.conflicts or result.todo:
         raise RunFailed(f"{len(result.conflicts)} conflicts, {len(result.todo)} other things to do")
     return 0

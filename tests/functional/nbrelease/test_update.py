@@ -5,6 +5,8 @@ from __future__ import annotations
 import configparser
 import functools
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -223,11 +225,16 @@ def test_a_project_in_a_subfolder_of_a_repository_is_merged(older, tmp_path):
     project = project.rename(repository / "models" / "bike-rentals")
     git(repository, "init", "-q", "-b", "main")
     commit(repository)
+    (repository / "Makefile").write_text("# not committed\n")
     done = nbrelease(project, "update")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "merged    Makefile" in done.stdout
-    assert (repository / "Makefile").read_text() == "# not of the project\n"
+    assert (repository / "Makefile").read_text() == "# not committed\n"
     assert (project / "Makefile").read_text().startswith("# Two commands")
+    [undo] = re.findall(r"undo: git (.+)", done.stdout)
+    git(project, *shlex.split(undo))
+    assert git(project, "status", "--porcelain").split() == ["M", "Makefile"]
+    assert (repository / "Makefile").read_text() == "# not committed\n"
 
 
 def without_editor_files(template: Path) -> None:
