@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files, git, new
-from nbrelease.export.layout import Layout
+from nbrelease.export.layout import SETTINGS_FILE, Layout
 from nbrelease.notebook import read
 from nbrelease.packages import SERVER_PACKAGES, read_environment_file
 from nbrelease.packages import check as check_packages
@@ -37,7 +37,9 @@ FILTER = f"{PYTHON} -m nbrelease clean -"
 HOOK_HEAD = """#!/bin/sh
 # Set up by nbrelease doctor --fix: checks that exported files match the notebooks.
 """
-HOOK = f"{HOOK_HEAD}exec {PYTHON} -m nbrelease export --check\n"
+CHECK = "nbrelease export --check --staged"
+# A line of a hook that starts a check; a comment does not.
+CHECKS_COMMITS = re.compile(r"^[^#\n]*\b(?:nbrelease|pre-commit|m?pre_commit)\b", re.MULTILINE)
 NBDIME = {
     "diff.jupyternotebook.command": f"{PYTHON} -m nbdime.vcs.git.diffdriver diff",
     "merge.jupyternotebook.driver": (
@@ -45,6 +47,7 @@ NBDIME = {
     ),
     "merge.jupyternotebook.name": "jupyter notebook merge driver",
 }
+NBDIME_ATTRIBUTES = "diff=jupyternotebook merge=jupyternotebook"
 INTERPRETER = re.compile(r"(?<=\|\| echo )(.+?)(?=\)\")")
 """The interpreter in the texts above."""
 SUPPORTED = ("3.11.", "3.12.", "3.13.", "3.14.")
@@ -205,16 +208,25 @@ def _git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def _read_prefix(root: Path) -> str:
+    """The project's folder in the repository, with a slash at its end; empty at the top."""
+    done = git.run(root, "rev-parse", "--show-prefix")
+    return done.stdout.removesuffix("\n") if done.returncode == 0 else ""
+
+
 def _check_filter(root: Path) -> Check:
     def fix() -> None:
         _git(root, "config", "filter.nbrelease.clean", FILTER)
         _git(root, "config", "filter.nbrelease.smudge", "cat")
-        _add_attribute(root, "filter=nbrelease")
         # Notebooks among the tests are inputs that have to stay as they are.
-        prefix = _git(root, "rev-parse", "--show-prefix")
-        _add_line(_git_path(root, "info/attributes"), f"/{prefix}tests/**/*.ipynb -filter\n")
+        _set_attributes(
+            root, ("*.ipynb", "filter=nbrelease"), ("tests/**/*.ipynb", "-filter"), replace=True
+        )
 
     configured = _git(root, "config", "filter.nbrelease.clean")
+    if _has_other_folders(root, "filter=nbrelease"):
+        message = "strips the notebooks of other folders too; run: nbrelease doctor --fix"
+        return Check("git filter", False, message, fix)
     passed = _starts(configured, FILTER) and _has_attribute(root, "filter", "nbrelease")
     message = (
         "strips outputs from notebooks"
@@ -231,11 +243,13 @@ def _check_nbdime(root: Path) -> Check:
     def fix() -> None:
         for key, value in NBDIME.items():
             _git(root, "config", key, value)
-        _add_attribute(root, "diff=jupyternotebook merge=jupyternotebook")
+        _set_attributes(root, ("*.ipynb", NBDIME_ATTRIBUTES))
 
-    passed = all(
-        _starts(_git(root, "config", key), value) for key, value in NBDIME.items()
-    ) and _has_attribute(root, "merge", "jupyternotebook")
+    passed = (
+        all(_starts(_git(root, "config", key), value) for key, value in NBDIME.items())
+        and _has_attribute(root, "merge", "jupyternotebook")
+        and not _has_other_folders(root, NBDIME_ATTRIBUTES)
+    )
     message = "diffs and merges notebooks" if passed else "not set up; run: nbrelease doctor --fix"
     return Check("nbdime", passed, message, fix)
 
@@ -253,9 +267,55 @@ def _has_attribute(root: Path, attribute: str, value: str) -> bool:
     return _git(root, "check-attr", attribute, "x.ipynb").endswith(f": {value}")
 
 
-def _add_attribute(root: Path, words: str) -> None:
-    """Add a line to ``.git/info/attributes``, which is not committed."""
-    _add_line(_git_path(root, "info/attributes"), f"*.ipynb {words}\n")
+def _has_other_folders(root: Path, words: str) -> bool:
+    """Whether attributes of a project in a subfolder apply to the whole repository."""
+    path = _git_path(root, "info/attributes")
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return f"*.ipynb {words}" in text.splitlines() and _is_only_project(root)
+
+
+def _is_only_project(root: Path) -> bool:
+    """Whether the project is a subfolder, and the top of the repository is not a project."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    return bool(_read_prefix(root)) and not (Path(top) / SETTINGS_FILE).is_file()
+
+
+def _set_attributes(root: Path, *pairs: tuple[str, str], replace: bool = False) -> None:
+    """Set attributes in ``.git/info/attributes``, which is not committed.
+
+    Args:
+        root: the project.
+        pairs: patterns of the project's files, and their attributes.
+        replace: write existing lines again, in this order: of two that match, the last one counts.
+    """
+    path = _git_path(root, "info/attributes")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    prefix = _read_prefix(root)
+    if _is_only_project(root):
+        lines = [line for line in lines if line not in {f"*.ipynb {words}" for _, words in pairs}]
+    for pattern, words in pairs:
+        line = f"{_quote_pattern(prefix, pattern)} {words}"
+        if replace and line in lines:
+            lines.remove(line)
+        if line not in lines:
+            lines.append(line)
+    files.write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def _quote_pattern(prefix: str, pattern: str) -> str:
+    """A pattern for a folder of the repository, as git reads it in a file of attributes."""
+    if not prefix and "/" not in pattern:
+        return pattern
+    inner = pattern if "/" in pattern else f"**/{pattern}"
+    text = f"/{_escape(prefix)}{inner}"
+    if not re.search(r"[\s\"\\]", text):
+        return text
+    return '"' + re.sub(r'(["\\])', r"\\\1", text).replace("\t", "\\t") + '"'
+
+
+def _escape(prefix: str) -> str:
+    """A folder's name in which no character is a wildcard of git."""
+    return re.sub(r"([\\*?\[])", r"\\\1", prefix)
 
 
 def _add_line(path: Path, line: str) -> None:
@@ -272,21 +332,37 @@ def _git_path(root: Path, name: str) -> Path:
 def _check_hook(root: Path) -> Check:
     path = _git_path(root, "hooks/pre-commit")
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    ours = text.startswith(HOOK_HEAD)
-    if _starts(text, HOOK) or (
-        not ours and re.search(r"nbrelease|pre.commit", text.partition("\n")[2])
-    ):
+    ours, line = text.startswith(HOOK_HEAD), _hook_line(_read_prefix(root))
+    lines = text.removeprefix(HOOK_HEAD).splitlines(keepends=True)
+    if any(_starts(each, line) for each in lines) or (not ours and CHECKS_COMMITS.search(text)):
         return Check("git hook", True, "checks notebooks before a commit")
+    if _git(root, "config", "core.hooksPath"):  # a committed folder, or one that a tool writes
+        message = f"core.hooksPath is set; add this line to the hook {path}: {CHECK}"
+        return Check("git hook", False, message)
     if text and not ours:
-        message = f"{path}: not written by nbrelease; add this line: nbrelease export --check"
+        message = f"{path}: not written by nbrelease; add this line: {CHECK}"
         return Check("git hook", False, message)
 
     def write() -> None:
-        files.write_text(path, HOOK)
+        start = line.partition(PYTHON)[0]
+        # Other projects of the repository have lines of their own.
+        others = [each for each in lines if each.startswith("test ! -f") and start not in each]
+        files.write_text(path, HOOK_HEAD + "".join([*others, line]))
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
-    state = "starts another Python environment" if ours else "not set up"
+    state = "is of another environment or version" if ours else "not set up"
     return Check("git hook", False, f"{state}; run: nbrelease doctor --fix", write)
+
+
+def _hook_line(prefix: str) -> str:
+    """The line of the hook for the project in a folder of the repository.
+
+    git runs the hook at the top of the checkout. Other branches may not have the project.
+    """
+    folder = shlex.quote(f"./{prefix}")
+    return (
+        f"test ! -f {folder}{SETTINGS_FILE} || (cd {folder} && exec {PYTHON} -m {CHECK}) || exit\n"
+    )
 
 
 def _check_vs_code(root: Path) -> Check:
@@ -308,7 +384,7 @@ def _check_vs_code(root: Path) -> Check:
     def fix() -> None:
         add_editor_settings(path)
         if _git(root, "rev-parse", "--git-dir"):
-            prefix = _git(root, "rev-parse", "--show-prefix")
+            prefix = _escape(_read_prefix(root))
             _add_line(_git_path(root, "info/exclude"), f"/{prefix}{new.EDITOR_SETTINGS}\n")
 
     return Check(name, False, f"missing {keys}; run: nbrelease doctor --fix", fix)

@@ -18,6 +18,8 @@ from nbrelease.export.formatters import FORMATS
 from nbrelease.export.layout import ExportSettings, load
 from nbrelease.notebook import json_text
 
+MAX_PATHS = 4
+"""The number of files that a message names."""
 MAX_ROUNDS = 5
 """A fix can overlap another one, which is applied in the next round."""
 
@@ -25,6 +27,11 @@ MAX_ROUNDS = 5
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is out of date.")
+@click.option(
+    "--staged",
+    is_flag=True,
+    help="With --check in a git hook: fail also on changes that are not staged.",
+)
 @click.option(
     "--fix",
     is_flag=True,
@@ -42,6 +49,7 @@ MAX_ROUNDS = 5
 def command(
     notebooks: tuple[Path, ...],
     check: bool,
+    staged: bool,
     fix: bool,
     watch: bool,
     output_format: str | None,
@@ -59,6 +67,8 @@ def command(
         return 0
     if fix and (check or watch):
         raise UsageError("--fix: changes notebooks; leave out --check and --watch")
+    if staged and not check:
+        raise UsageError("--staged: only with --check")
     output_format = output_format or _default_format()
     settings = load()
     layout = settings.layout
@@ -66,6 +76,8 @@ def command(
         from nbrelease.export.watch import watch as watch_notebooks  # starts threads
 
         return watch_notebooks(layout, notebooks)
+    if staged:
+        _check_staged(layout)
     gc.disable()  # a short process with many syntax trees: collecting takes half of its time
     if fix:
         _apply_fixes(layout, notebooks, output_format == "text")
@@ -93,6 +105,23 @@ def command(
     if output_format == "text" and not count:
         console.out(f"{_count_notebooks(exports)}: up to date")
     return 0
+
+
+def _check_staged(layout: Layout) -> None:
+    """Fail on changes that are not staged: the files are checked, but not committed.
+
+    Raises:
+        RunFailed: notebooks, exported files or settings.ini have such changes.
+    """
+    from nbrelease.export.unstaged import list_unstaged
+
+    paths = list_unstaged(layout)
+    if paths:
+        more = f" and {len(paths) - MAX_PATHS} more" if len(paths) > MAX_PATHS else ""
+        raise RunFailed(
+            f"not staged: {', '.join(paths[:MAX_PATHS])}{more}; the check reads these files, but "
+            "the commit has others: stage or stash the other changes (git stash --keep-index)"
+        )
 
 
 def _apply_fixes(layout: Layout, notebooks: Sequence[Path], print_fixes: bool) -> None:

@@ -136,6 +136,89 @@ def test_a_hook_written_by_the_user_is_not_changed(root):
     assert hook.read_text("utf-8") == "#!/bin/sh\nexit 0\n"
 
 
+def test_a_comment_in_a_hook_does_not_count_as_a_check(root):
+    hook = root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    for line, state in (
+        ("# the pre-commit hook of our team, without nbrelease", "missing"),
+        ("make lint  # not nbrelease", "missing"),
+        ("nbrelease export --check", "ok"),
+        ('exec "$INSTALL_PYTHON" -mpre_commit "${ARGS[@]}"', "ok"),
+    ):
+        hook.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        assert states(run(root, "nbrelease", "doctor", "--git"))["git hook"] == state
+
+
+def test_a_folder_of_hooks_is_not_changed(root):
+    (root / ".githooks").mkdir()
+    run(root, "git", "config", "core.hooksPath", ".githooks", check=True)
+    done = run(root, "nbrelease", "doctor", "--git", "--fix")
+    assert states(done)["git hook"] == "missing"
+    assert list((root / ".githooks").iterdir()) == []
+    (root / ".githooks" / "pre-commit").write_text("nbrelease export --check --staged\n")
+    assert states(run(root, "nbrelease", "doctor", "--git"))["git hook"] == "ok"
+
+
+def test_the_hook_rejects_changes_that_are_not_staged(root):
+    run(root, "nbrelease", "doctor", "--git", "--fix")
+    run(root, "nbrelease", "export", check=True)
+    run(root, "git", "add", "notebooks", "settings.ini", check=True)
+    assert "exported/train/main.py" in run(root, "git", "commit", "-m", "x").stderr  # untracked
+    run(root, "git", "add", ".", check=True)
+    run(root, "git", "commit", "-m", "one", check=True)
+    path = root / "notebooks" / "train.ipynb"
+    path.write_text(path.read_text("utf-8").replace("Trains", "Fits"), encoding="utf-8")
+    run(root, "nbrelease", "export", check=True)
+    run(root, "git", "add", "notebooks", check=True)
+    done = run(root, "git", "commit", "-m", "two")
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, "exported/train/main.py" in line) == (1, True)
+    run(root, "git", "commit", "-a", "-m", "two", check=True)
+    content = json.loads(path.read_text("utf-8"))
+    content["cells"][-1]["metadata"]["collapsed"] = True  # the filter removes it
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (root / "README.md").write_text("text\n")
+    run(root, "git", "add", "README.md", check=True)
+    run(root, "git", "commit", "-m", "three", check=True)
+
+
+def test_a_project_in_a_subfolder_leaves_other_folders_of_the_repository_alone(tmp_path, root):
+    repository = tmp_path.with_name("repository")
+    project = repository / "größe [1]" / "our models"
+    project.mkdir(parents=True)
+    for path in list(root.iterdir()):
+        if path.name != ".git":
+            shutil.move(path, project)
+    shutil.move(root / ".git", repository)
+    attributes = repository / ".git" / "info" / "attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("*.ipynb filter=nbrelease\n")  # of an earlier version
+    assert states(run(project, "nbrelease", "doctor", "--git"))["git filter"] == "missing"
+    run(project, "nbrelease", "doctor", "--git", "--fix")
+    assert set(states(run(project, "nbrelease", "doctor", "--git")).values()) == {"ok"}
+    notebook = json.loads((project / "notebooks" / "train.ipynb").read_text("utf-8"))
+    notebook["cells"][-1]["metadata"]["collapsed"] = True  # the filter removes it
+    folders = [repository, repository / "other", project / "notebooks", project / "tests"]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        (folder / "train.ipynb").write_text(json.dumps(notebook))
+    run(project, "nbrelease", "export", check=True)
+    done = run(repository, "git", "add", ".")
+    assert (done.returncode, done.stderr) == (0, "")
+    stored = {
+        folder: "collapsed" in run(folder, "git", "show", ":./train.ipynb", check=True).stdout
+        for folder in folders
+    }
+    assert stored == {folder: folder != project / "notebooks" for folder in folders}
+    run(repository, "git", "commit", "-m", "one", check=True)
+    run(project, "git", "commit", "--allow-empty", "-m", "two", check=True)
+    (project / "exported" / "train" / "main.py").write_text("")
+    assert "main.py" in run(repository, "git", "commit", "--allow-empty", "-m", "x").stderr
+    assert "NBR" in run(repository, "git", "commit", "-a", "-m", "x").stderr
+    shutil.rmtree(project)  # as on a branch from before the project
+    run(repository, "git", "commit", "-a", "-m", "three", check=True)
+
+
 def test_missing_kernels_and_different_packages_are_named(root):
     path = root / "notebooks" / "train.ipynb"
     path.write_text(
@@ -245,7 +328,7 @@ def test_each_worktree_uses_its_own_environment(root):
     assert done.returncode == 0, done.stderr
     calls = (tree / "python.txt").read_text()
     assert "-m nbrelease clean -" in calls
-    assert "-m nbrelease export --check" in calls
+    assert "-m nbrelease export --check --staged" in calls
     assert not (tree / "nbrelease.txt").exists()
 
 
