@@ -9,14 +9,13 @@ from pathlib import Path
 
 import click
 
-from nbrelease import console, files, packages
+from nbrelease import console, packages
 from nbrelease.errors import RunFailed, UsageError
 from nbrelease.export import Export, Layout, plan
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import RULES, STALE, Diagnostic, Level
 from nbrelease.export.formatters import FORMATS
 from nbrelease.export.layout import ExportSettings, load
-from nbrelease.notebook import json_text
 
 MAX_PATHS = 4
 """The number of files that a message names."""
@@ -137,9 +136,7 @@ def _apply_fixes(layout: Layout, notebooks: Sequence[Path], print_fixes: bool) -
             fixes = [each for each in find_fixes(export) if each.automatic]
             if not fixes or export.edits or export.source is None:
                 continue
-            path = layout.root / export.path
-            sources = apply_fixes(export.source.notebook, fixes)
-            files.write_bytes(path, json_text.replace_sources(path.read_bytes(), sources))
+            export.replace_sources(layout.root, apply_fixes(export.source.notebook, fixes))
             changed = True
             # One edit can fix several diagnostics.
             lines = dict.fromkeys(f"{each.diagnostic.location}: {each.title}" for each in fixes)

@@ -122,8 +122,10 @@ class _Planner:
                 diagnostics=cached.load_diagnostics(),
                 untested=cached.untested,
                 exports=cached.exports,
+                sha256=self.sha256[path],
             )
         export = self._parse(path)
+        export.sha256 = self.sha256[path]
         _check_and_render(self, export)
         self.cache.entries.pop(path, None)
         if not export.failed:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from nbrelease import files
 from nbrelease.errors import UserError
 from nbrelease.export.blocks import INDENT, Block, Line, lines_in_strings
 from nbrelease.export.diagnostic import Level
@@ -23,7 +22,6 @@ from nbrelease.export.manual_edits import ManualEdit
 from nbrelease.export.project import plan
 from nbrelease.export.result import Export
 from nbrelease.export.source import Role, Source
-from nbrelease.notebook import json_text
 
 
 class Reason(StrEnum):
@@ -75,6 +73,10 @@ def sync(layout: Layout, notebooks: Sequence[Path] = ()) -> list[SyncResult]:
     Args:
         layout: the project's folders.
         notebooks: the notebooks; by default all.
+
+    Raises:
+        UsageError: a notebook does not exist or lies outside the project, or an editor saved it
+            meanwhile.
     """
     results = []
     for export in plan(layout, notebooks):
@@ -85,12 +87,10 @@ def sync(layout: Layout, notebooks: Sequence[Path] = ()) -> list[SyncResult]:
         sources = _new_sources(export, result)
         if result.refused:
             continue
-        path = layout.root / export.path
-        before = path.read_bytes()
-        files.write_bytes(path, json_text.replace_sources(before, sources))
-        problem = _export_again(layout, path)
+        change = export.replace_sources(layout.root, sources)
+        problem = _export_again(layout, change.path)
         if problem is not None:
-            files.write_bytes(path, before)
+            change.undo()
             result.cells.clear()
             result.refused = [Refusal(edit, *problem) for edit in export.edits]
     return results

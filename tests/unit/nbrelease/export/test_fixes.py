@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 from project_builder import Project
 
+from nbrelease.commands.export import command
+from nbrelease.errors import UsageError
+from nbrelease.export import plan
 from nbrelease.export.fixes import apply_fixes, find_fixes
 from nbrelease.export.open_notebook import check_open_notebook
 from nbrelease.notebook.json_text import replace_sources
@@ -125,3 +129,23 @@ def test_fixes_of_one_cell_are_applied_together(project: Project) -> None:
     path.write_bytes(replace_sources(path.read_bytes(), rest))
     lines = project.sources("area")["a"].split("\n")
     assert sorted(lines) == ["import cmath", "import math", "x = math.pi, cmath.pi"]
+
+
+def test_a_notebook_that_an_editor_saves_meanwhile_is_not_overwritten(project, monkeypatch):
+    (project.root / "settings.ini").write_text("[DEFAULT]\n")
+    cells = ("go", "main", "import os\nprint(1)")
+    path = project.write("some", cells)
+    content = path.read_bytes()
+    saved = project.write("some", ("new", "export", "NEW = 1"), cells).read_bytes()
+    path.write_bytes(content)
+
+    def plan_and_save(*words):
+        exports = plan(*words)
+        path.write_bytes(saved)
+        return exports
+
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr("nbrelease.commands.export.plan", plan_and_save)
+    done = CliRunner().invoke(command, ["--fix"])
+    assert isinstance(done.exception, UsageError)
+    assert path.read_bytes() == saved

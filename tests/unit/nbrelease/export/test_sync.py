@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from project_builder import codes
+from project_builder import codes, notebook
 
+from nbrelease.errors import UsageError
+from nbrelease.export import plan
 from nbrelease.export.sync import Reason, sync
 
 CELLS = (
@@ -114,6 +116,29 @@ def test_conflicting_edits_are_shown_and_nothing_is_written(some):
     [result] = sync(some.layout)
     assert [each.reason for each in result.refused] == [Reason.CONFLICT]
     assert state(some) == before
+
+
+@pytest.mark.parametrize(("saved_after", "edit"), [(1, "x + x"), (2, "nowhere")])
+def test_a_notebook_that_an_editor_saves_meanwhile_is_not_overwritten(
+    some, monkeypatch, saved_after, edit
+):
+    """A cell was inserted, so that the indices are those of other cells."""
+    path = some.root / "notebooks" / "some.ipynb"
+    saved = json.dumps(notebook(("new", "export", "NEW = 1"), *CELLS)).encode()
+    calls = []
+
+    def plan_and_save(*words):
+        exports = plan(*words)
+        calls.append(words)
+        if len(calls) == saved_after:
+            path.write_bytes(saved)
+        return exports
+
+    some.edit(MAIN, "    return 2 * x", f"    return {edit}")
+    monkeypatch.setattr("nbrelease.export.sync.plan", plan_and_save)
+    with pytest.raises(UsageError):
+        sync(some.layout)
+    assert path.read_bytes() == saved
 
 
 @pytest.mark.parametrize(
