@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrelease import files, git, new
+from nbrelease.export.diagnostic import Level
 from nbrelease.export.layout import SETTINGS_FILE, Layout
 from nbrelease.notebook import read
 from nbrelease.packages import SERVER_PACKAGES, read_environment_file
@@ -78,7 +79,11 @@ def run_checks(layout: Layout, notebooks: list[Path]) -> Iterator[Check]:
     root = layout.root
     yield from _check_kernels(notebooks)
     yield from _check_packages(root / "conda")
-    differences = [f"{each.path}: {each.message}; {each.fix}" for each in check_packages(layout)]
+    differences = [
+        f"{each.path}: {each.message}; {each.fix}"
+        for each in check_packages(layout)
+        if each.rule.level is Level.ERROR
+    ]
     message = "; ".join(differences) or "job, model and requirements.txt have the same packages"
     yield Check("package lists", not differences, message)
     yield from check_git(root)

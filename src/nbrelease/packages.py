@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import contextlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,8 +19,11 @@ from functools import cache
 from pathlib import Path
 
 from nbrelease.export import diagnostic as rules
+from nbrelease.export import export_state
 from nbrelease.export.diagnostic import Diagnostic
 from nbrelease.export.layout import SETTINGS_FILE, Layout
+from nbrelease.export.suppressions import MARK, is_ignored
+from nbrelease.notebook import read
 
 # The defaults of settings.ini. The module with its keys imports pydantic, which is slow.
 TRAINING_NOTEBOOK, CONDA_FILE = "train", "conda/train.yml"
@@ -27,14 +31,39 @@ REQUIREMENTS_FILE = "requirements.txt"
 # name==version without extras. A line with an environment marker is not a pin.
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*={1,2}\s*([^\s;#=*]+)\s*(?:#|$)")
 NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*)")
-# Modules whose package has another name; others are looked up in the installed packages.
-PACKAGES = {
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-    "PIL": "pillow",
-    "dateutil": "python-dateutil",
-    "azureml.ai": "azureml-ai-monitoring",
-}
+PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "azureml.ai": ("azureml-ai-monitoring",),
+    "bs4": ("beautifulsoup4",),
+    "cv2": (
+        "opencv", "py-opencv", "libopencv", "opencv-python", "opencv-python-headless",
+        "opencv-contrib-python", "opencv-contrib-python-headless",
+    ),
+    "dateutil": ("python-dateutil",),
+    "faiss": ("faiss", "faiss-cpu", "faiss-gpu"),
+    "imblearn": ("imbalanced-learn",),
+    "PIL": ("pillow",),
+    "pyspark": ("pyspark", "databricks-connect"),
+    "pytorch_lightning": ("pytorch-lightning", "lightning"),
+    "skimage": ("scikit-image",),
+    "sklearn": ("scikit-learn", "scikit-learn-intelex"),
+    "tables": ("tables", "pytables"),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "intel-tensorflow"),
+    "torch": ("torch", "pytorch", "pytorch-cpu", "pytorch-gpu"),
+    "xgboost": ("xgboost", "xgboost-cpu", "py-xgboost", "py-xgboost-cpu", "py-xgboost-gpu"),
+    "yaml": ("pyyaml",),
+}  # fmt: skip
+"""The packages that may have a module, where their names differ from it or from each other.
+
+conda and the package index often have other names. Other modules are looked up in the installed
+packages.
+"""
+SAME_NAME = frozenset({
+    "catboost", "datasets", "gensim", "joblib", "keras", "lightgbm", "matplotlib", "mlflow",
+    "networkx", "nltk", "numpy", "optuna", "pandas", "polars", "prophet", "pyarrow", "requests",
+    "scipy", "seaborn", "shap", "skops", "spacy", "statsmodels", "tokenizers", "torchvision",
+    "tqdm", "transformers",
+})  # fmt: skip
+"""Modules whose package has the same name, also where it is not installed."""
 NAMESPACES = ("azureml.ai",)
 """Packages with modules in a namespace that several packages share."""
 SERVER = "azureml-inference-server-http"
@@ -42,6 +71,7 @@ SERVERS = frozenset({SERVER, "azureml-defaults"})
 """Packages that install Azure's server."""
 SERVER_PACKAGES = frozenset({"azureml-ai-monitoring", *SERVERS})
 """Packages that only a deployment on Azure needs: rehearsals and tests do not install them."""
+_IGNORE = "# nbrelease: ignore[NBR704] the package"
 
 
 @dataclass(frozen=True)
@@ -78,10 +108,12 @@ def read_environment_file(path: Path) -> EnvironmentFile:
     for item in dependencies if isinstance(dependencies, list) else []:
         if isinstance(item, dict):
             lines += [str(line) for line in item.get("pip") or []]
-        elif match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", str(item)):
+            continue
+        line = str(item).rpartition("::")[2]  # CHANNEL::PACKAGE
+        if match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", line):
             python = match[1]
         else:
-            lines.append(str(item))
+            lines.append(line)
     requirements = list(_expand(lines, path.parent))
     return EnvironmentFile(
         python,
@@ -124,16 +156,24 @@ def check(layout: Layout) -> list[Diagnostic]:
         own = {each.stem for each in modules}
         for module in modules:
             relative = layout.relative(module)
+            text = module.read_bytes()
             try:
-                tree = ast.parse(module.read_bytes())
+                tree = ast.parse(text)
             except SyntaxError as error:
                 message = f"not valid Python: {error.msg}"
                 fix = "undo the edit by hand, then run nbrelease export"
                 problem = _report(rules.SYNTAX, relative, error.lineno or 1, message, fix)
                 diagnostics.append(problem)
                 continue
-            diagnostics += _compare_imports(tree, own, environment, relative, conda_file)
-            diagnostics += _compare_model(tree, environment, relative, conda_file)
+            own |= _list_ignored(layout, module)
+            problems = [
+                *_compare_imports(tree, own, environment, relative, conda_file),
+                *_compare_model(tree, environment, relative, conda_file),
+            ]
+            lines = text.decode("utf-8", "replace").splitlines()
+            diagnostics += [
+                each for each in problems if not is_ignored(each.rule, lines[each.line - 1])
+            ]
     return list(dict.fromkeys(diagnostics))
 
 
@@ -205,24 +245,73 @@ def _compare_requirements(
 
 
 def _compare_imports(
-    tree: ast.Module, own: set[str], environment: EnvironmentFile, path: str, conda_file: str
+    tree: ast.Module,
+    own: set[str],
+    environment: EnvironmentFile,
+    path: str,
+    conda_file: str,
 ) -> Iterator[Diagnostic]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [node.module or ""]
-        else:
+    for node in _walk_imports(tree):
+        for module in _imported_modules(node) - own - sys.stdlib_module_names:
+            packages = _find_packages(module)
+            if environment.names & {normalize(module), *packages}:
+                continue
+            if packages:
+                message = f"imports {module}, which {conda_file} does not list"
+                fix = f"add its package to {conda_file}: {packages[0]}"
+                yield _report(rules.UNLISTED_PACKAGE, path, node.lineno, message, fix)
+            else:
+                message = f"imports {module}, and {conda_file} lists no package of this name"
+                fix = f"if its package has another name, write on the import: {_IGNORE}"
+                yield _report(rules.UNKNOWN_PACKAGE, path, node.lineno, message, fix)
+
+
+def _imported_modules(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The modules of an import statement."""
+    if isinstance(node, ast.Import):
+        return {_top_module(alias.name) for alias in node.names}
+    return set() if node.level else {_top_module(node.module or "")}
+
+
+def _list_ignored(layout: Layout, module: Path) -> set[str]:
+    """The modules whose import has an ignore comment in the notebook of an exported module.
+
+    The export moves imports to the top of the module, without their comments. A comment for one of
+    the two rules counts for both: which one reports depends on the packages of the machine.
+    """
+    name = module.parent.name if module.stem in ("main", "__init__") else module.stem
+    state = export_state.load(layout.exported / name / export_state.STATE_FILE)
+    notebook = layout.root / state.notebook if state is not None else None
+    if notebook is None or not notebook.is_file() or MARK.encode() not in notebook.read_bytes():
+        return set()
+    ignored: set[str] = set()
+    for cell in read(notebook).cells:
+        if cell.kind != "code" or MARK not in cell.source:
             continue
-        for module in {_top_module(name) for name in names} - own:
-            if module not in sys.stdlib_module_names and not _provides(environment, module):
-                yield _report(
-                    rules.UNLISTED_PACKAGE,
-                    path,
-                    node.lineno,
-                    f"imports {module}, which {conda_file} does not list",
-                    f"add its package to {conda_file}",
-                )
+        lines = cell.source.split("\n")
+        for node in _import_nodes(cell.code):
+            # The comment may follow the closing bracket.
+            ends = (lines[node.lineno - 1], lines[(node.end_lineno or node.lineno) - 1])
+            both = (rules.UNLISTED_PACKAGE, rules.UNKNOWN_PACKAGE)
+            if any(is_ignored(rule, line) for rule in both for line in ends):
+                ignored |= _imported_modules(node)
+    return ignored
+
+
+def _import_nodes(code: str) -> list[ast.Import | ast.ImportFrom]:
+    """The import statements of a cell; line by line if it contains IPython syntax."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        tree = ast.Module([], [])
+        for number, line in enumerate(code.split("\n"), start=1):
+            with contextlib.suppress(SyntaxError, ValueError):
+                tree.body += ast.increment_lineno(ast.parse(line), number - 1).body
+    return _walk_imports(tree)
+
+
+def _walk_imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def _top_module(name: str) -> str:
@@ -231,14 +320,17 @@ def _top_module(name: str) -> str:
     return next(namespaces, name.partition(".")[0])
 
 
-def _provides(environment: EnvironmentFile, module: str) -> bool:
-    """Whether a listed package has the module, judged by its name or by the installed packages."""
-    package = normalize(PACKAGES.get(module, module))
-    if environment.names & (SERVERS if package == SERVER else {package}):
-        return True
-    return any(
-        normalize(name) in environment.names for name in _installed_packages().get(module, [])
-    )
+def _find_packages(module: str) -> list[str]:
+    """The packages that may have a module, normalized; empty if unknown."""
+    if module in PACKAGES:
+        return [*PACKAGES[module], *_installed_names(module)]
+    if normalize(module) == SERVER:
+        return [SERVER, *sorted(SERVERS - {SERVER})]
+    return [*([normalize(module)] if module in SAME_NAME else []), *_installed_names(module)]
+
+
+def _installed_names(module: str) -> list[str]:
+    return [normalize(name) for name in _installed_packages().get(module, [])]
 
 
 @cache

@@ -141,3 +141,4 @@ UNLISTED_PACKAGE = _rule(
 )
 OTHER_VERSION = _rule("NBR702", "other-version", ERROR, "Package lists differ in a version.")
 PACKAGE_LIST = _rule("NBR703", "package-list", ERROR, "The list of packages cannot be read.")
+UNKNOWN_PACKAGE = _rule("NBR704", "unknown-package", WARNING, "The package of a module is unknown.")

@@ -16,10 +16,13 @@ from nbrelease.notebook import Cell
 MARK = "nbrelease:"
 IGNORE = re.compile(r"#\s*nbrelease:\s*ignore\[(?P<codes>[A-Z0-9, ]*)\](?P<reason>.*)$")
 # An invalid file, tag or syntax cannot be suppressed: the exported module would be wrong. Exported
-# files (NBR6) hold no such comments.
+# files (NBR6) and package lists hold no such comments.
 NOT_SUPPRESSIBLE = (
     "NBR101", "NBR102", "NBR103", "NBR104", "NBR106", "NBR107", "NBR109", "NBR201", "NBR6",
+    "NBR702", "NBR703",
 )  # fmt: skip
+PACKAGE_RULES = "NBR7"
+"""Rules that a check of the exported files reports, not one of the notebook."""
 _EXAMPLE = "write `# nbrelease: ignore[CODE] reason`"
 
 
@@ -60,11 +63,21 @@ class Suppressions:
             if invalid := _validate(match):
                 problems.append((NO_REASON, number, *invalid))
                 continue
-            unused = [code for code in codes(match) if (cell.id, number, code) not in self.used]
+            unused = [
+                code
+                for code in codes(match)
+                if (cell.id, number, code) not in self.used and not code.startswith(PACKAGE_RULES)
+            ]
             if unused and complete:
                 message = f"no {', '.join(unused)} on this line"
                 problems.append((UNUSED_IGNORE, number, message, "remove the ignore comment"))
         return problems
+
+
+def is_ignored(rule: Rule, line: str) -> bool:
+    """Whether a line has a comment that suppresses a rule."""
+    match = IGNORE.search(line)
+    return match is not None and rule.code in codes(match)
 
 
 def _comment_lines(node: ast.AST | int | None) -> list[int]:

@@ -76,6 +76,37 @@ def test_code_and_model_use_the_packages_of_the_job(project, imports, requiremen
     assert result == ((1, [(code, "exported/train/main.py")]) if code else (0, []))
 
 
+@pytest.mark.parametrize(
+    ("imports", "dependencies", "codes"),
+    [
+        ("import torch, cv2", ["pytorch", "opencv"], []),
+        ("import torch, cv2", ["pytorch::pytorch=2.1", "conda-forge/linux-64::py-opencv"], []),
+        ("import cv2", [{"pip": ["opencv-python-headless==4.9.0.80"]}], []),
+        ("import lightgbm", ["conda-forge::lightgbm"], []),
+        ("import torch, lightgbm", ["pytorch-lightning"], ["NBR701", "NBR701"]),
+        ("import nowhere_installed", ["elsewhere"], ["NBR704"]),
+        ("import nowhere_installed", ["nowhere-installed"], []),
+        ("import torch  # nbrelease: ignore[NBR701] the base image has it", [], []),
+        ("from torch import (\n    nn,\n)  # nbrelease: ignore[NBR701] the base image has it", [], []),
+        ("import nowhere_installed  # nbrelease: ignore[NBR704] elsewhere", ["elsewhere"], []),
+        ("def f():\n    import torch  # nbrelease: ignore[NBR701] optional", [], []),
+        ("import torch  # nbrelease: ignore[NBR701]", [], ["NBR108"]),
+        ("import torch  # nbrelease: ignore[NBR704] not installed everywhere", [], []),
+        ("import torch  # nbrelease: ignore[NBR702] another rule", [], ["NBR108", "NBR701"]),
+    ],
+)  # fmt: skip
+def test_packages_with_other_names_than_their_module(project, imports, dependencies, codes):
+    environment = {"channels": ["conda-forge"], "dependencies": ["conda-forge::python=3.11"]}
+    environment["dependencies"] += dependencies
+    (project / "conda" / "train.yml").write_text(json.dumps(environment))
+    write_notebook(project / "notebooks" / "train.ipynb", f"{imports}\nDONE = 1")
+    assert nbrelease(project, "export").returncode == 0
+    done = nbrelease(project, "export", "--check", "--format", "json")
+    found = [each["code"] for each in json.loads(done.stdout)]
+    assert [each for each in found if each[:4] in ("NBR1", "NBR7")] == codes
+    assert done.returncode == (1 if "NBR701" in codes else 0)
+
+
 def test_job_and_requirements_have_the_same_versions(project):
     write_environment(project / "conda" / "train.yml", ["mlflow==3.14.0", "pandas>=2"])
     assert check(project, "import pandas") == (1, [("NBR702", "conda/train.yml")])
