@@ -189,7 +189,7 @@ def rehearse(
                 jobs=jobs,
                 id_token_seconds=PIPELINES[name].id_token_seconds,
             )
-    pack = copy_evidence(result, root / env.evidence)
+    pack = copy_evidence(result, root, env)
     rehearsal = (
         Rehearsal(result, load_record(pack), pack, tuple(_verify(pack)))
         if pack
@@ -252,16 +252,26 @@ def build_interrupted_packs(settings: Settings, env: Environment) -> list[Path]:
     for run in sorted(pipelines_local.list_ended_runs(settings.root / WORK)):
         if (run / COPIED).exists():
             continue
-        for folder in release.collect(settings.root / env.evidence, [run]):
-            if not (folder / "manifest.json").exists():
-                _write_outcome(folder, Outcome(interrupted=True))
-                build_pack(folder)
-                built.append(folder)
+        for folder in _collect(run, settings.root, env):
+            _write_outcome(folder, Outcome(interrupted=True))
+            build_pack(folder)
+            built.append(folder)
         (run / COPIED).touch()
     return built
 
 
-def copy_evidence(run: pipelines_local.RunResult, evidence_folder: Path) -> Path | None:
+def _collect(run: Path, root: Path, env: Environment) -> list[Path]:
+    """Merge the parts of releases in the folder of a run into the project's evidence folder.
+
+    They are in the artifacts and, if a job was killed, in the evidence folders of the copies of the
+    checkout in which the jobs worked.
+    """
+    copies = () if env.evidence.is_absolute() else run.glob(f"*/*/{env.evidence.as_posix()}")
+    sources = [run / "artifacts", *sorted(copies)]
+    return release.collect(root / env.evidence, sources, include_built=False)
+
+
+def copy_evidence(run: pipelines_local.RunResult, root: Path, env: Environment) -> Path | None:
     """Copy a run's evidence to the project and build the pack if the run did not.
 
     Approvals and stage results are added here: only the runner knows them.
@@ -271,12 +281,12 @@ def copy_evidence(run: pipelines_local.RunResult, evidence_folder: Path) -> Path
     """
     packs = sorted(run.folder.glob(f"artifacts/{PACK}/manifest.json"))
     if packs:
-        target = evidence_folder / read_identity(packs[0].parent).release_id
+        target = root / env.evidence / read_identity(packs[0].parent).release_id
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(packs[0].parent, target)
         folders = [target]
     else:
-        folders = release.collect(evidence_folder, [run.folder])
+        folders = _collect(run.folder, root, env)
     if run.result == "Waiting":
         return None  # no verdict yet: the pack is built after the approval
     for folder in folders:

@@ -8,6 +8,7 @@ merges these parts, which do not conflict: each file belongs to one runbook.
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import time
@@ -186,25 +187,43 @@ def newest_open(root: Path, name: str, env: Environment, model: str = "") -> Rel
     return None
 
 
-def collect(evidence: Path, sources: Iterable[Path]) -> list[Path]:
+def collect(evidence: Path, sources: Iterable[Path], *, include_built: bool = True) -> list[Path]:
     """Merge parts of releases into the evidence folder.
 
     Args:
         evidence: the project's evidence folder.
         sources: folders to search, at any depth, for records of releases.
+        include_built: whether to merge into releases whose pack is built. False for sources that
+            contain copies of the evidence folder: their old packs are not parts of a run.
 
     Returns:
         The folders of the releases with parts, sorted.
+
+    Raises:
+        NotebookError: a release's record is invalid.
     """
+    built = set() if include_built else {each.parent for each in evidence.glob("*/manifest.json")}
     targets = set()
     for source in sources:
         for record in sorted(source.rglob("record.json")):
+            if not _is_record(record):
+                continue
             part = record.parent
             target = evidence / read_identity(part).release_id
-            if part.resolve() != target.resolve():
+            if part.resolve() != target.resolve() and target not in built:
                 _merge(part, target)
                 targets.add(target)
     return sorted(targets)
+
+
+def _is_record(path: Path) -> bool:
+    """Whether a file is the record of a release: a project may have files of this name."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    release_id = content.get("release_id") if isinstance(content, dict) else None
+    return isinstance(release_id, str) and ID.match(release_id) is not None
 
 
 def _merge(part: Path, target: Path) -> None:

@@ -204,7 +204,12 @@ def read_identity(folder: Path) -> Identity:
         NotebookError: record.json is not a release record.
     """
     path = folder / IDENTITY
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise NotebookError(f"{path}: not a release record: {error}") from None
+    if not isinstance(content, dict):
+        raise NotebookError(f"{path}: not a release record: not an object")
     known = {name: content[name] for name in Identity.model_fields if name in content}
     try:
         return Identity.model_validate(known)

@@ -15,9 +15,11 @@ from click.testing import CliRunner
 
 from nbrelease import release
 from nbrelease.commands.release import command
-from nbrelease.errors import UsageError
+from nbrelease.errors import NotebookError, UsageError
 from nbrelease.records import RunbookResult
+from nbrelease.rehearsal import build_interrupted_packs, copy_evidence
 from nbrelease.settings import load
+from pipelines_local import RunResult
 
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -144,6 +146,60 @@ def test_parts_come_together_and_the_later_execution_counts(begun, tmp_path):
     assert release.collect(folder, [parts]) == [folder / new.id]
     assert there.values() == {"x": 3}
     assert release.collect(folder, [folder]) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "{bad", "3", '{"release_id": 1}', '{"id": "a"}', "\xff"]
+)
+def test_other_files_of_the_name_are_not_parts_of_a_release(begun, tmp_path, text):
+    settings, new = begun
+    parts = tmp_path / "parts"
+    put(parts / "evidence-one-1", new, "01_a", x=1)
+    (parts / "code" / "data").mkdir(parents=True)
+    (parts / "code" / "data" / "record.json").write_text(text, encoding="latin-1")
+    folder = settings.root / "kept"
+    assert release.collect(folder, [parts]) == [folder / new.id]
+    done = CliRunner().invoke(command, ["collect", "--env", "dev", str(parts)])
+    assert (done.exit_code, done.exception) == (0, None)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{bad", "3", "\xff"])
+def test_an_invalid_record_is_an_error(begun, text):
+    settings, new = begun
+    (new.folder / "record.json").write_text(text, encoding="latin-1")
+    with pytest.raises(NotebookError):
+        release.find(settings.root, settings.environment("dev"), new.id)
+
+
+def test_old_packs_in_the_checkouts_of_a_run_are_not_built_again(begun, tmp_path):
+    """The evidence folder is committed, so each job works beside a copy of it."""
+    settings, old = begun
+    env = settings.environment("dev")
+    put(old.folder, old, "01_a", x=1)
+    (old.folder / "manifest.json").write_text("{}")
+    new = release.begin(settings, "dev")
+    run = settings.root / ".pipelines-local" / "20260101T000000.000Z-abcdef"
+    for checkout in (run / "build.code" / "s", run / "artifacts" / "code"):
+        shutil.copytree(old.folder, checkout / "evidence" / old.id)
+    shutil.move(new.folder, run / "build.code" / "s" / "evidence" / new.id)
+    (run / "build.code" / "s" / "data").mkdir()
+    (run / "build.code" / "s" / "data" / "record.json").write_text("{bad")
+    (run / "lock").touch()
+    before = {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
+    assert build_interrupted_packs(settings, env) == [new.folder]
+    assert json.loads((new.folder / "record.json").read_text())["verdict"] == "interrupted"
+    assert before == {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
+
+
+def test_old_packs_are_not_the_evidence_of_a_run_that_failed(begun):
+    settings, old = begun
+    (old.folder / "manifest.json").write_text("{}")
+    run = settings.root / ".pipelines-local" / "20260101T000000.000Z-abcdef"
+    shutil.copytree(old.folder, run / "build.code" / "s" / "evidence" / old.id)
+    result = RunResult(run.name, "dev-1", "Failed", run, run / "artifacts", Path("a.yml"), NOON)
+    before = {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
+    assert copy_evidence(result, settings.root, settings.environment("dev")) is None
+    assert before == {path: path.read_bytes() for path in old.folder.rglob("*") if path.is_file()}
 
 
 def test_a_run_of_the_monitor_is_no_open_release(begun):
