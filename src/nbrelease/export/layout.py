@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import keyword
 import os
+import sys
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nbrelease.errors import SettingsError
 
@@ -122,7 +124,29 @@ def load(start: Path | None = None) -> ExportSettings:
     layout = Layout(
         root, folders["notebooks"], folders["exported"], folders["exported_tests"], _width(root)
     )
+    _check_importable(layout)
     return ExportSettings(layout, untested == "fail")
+
+
+def _check_importable(layout: Layout) -> None:
+    """Check that tests can import the exported modules: ``from exported.train.main import ...``.
+
+    Raises:
+        SettingsError: a folder of the path has no name of a module, or one of the standard library.
+    """
+    folder = layout.relative(layout.exported)
+    for part in PurePosixPath(folder).parts:
+        if not part.isidentifier() or keyword.iskeyword(part):
+            raise SettingsError(
+                f"{SETTINGS_FILE} [DEFAULT] exported: must be a folder of the project that Python "
+                f"can import, of letters, digits and _ (got {folder})"
+            )
+    top = PurePosixPath(folder).parts[:1]
+    if top and top[0] in sys.stdlib_module_names:
+        raise SettingsError(
+            f"{SETTINGS_FILE} [DEFAULT] exported: {top[0]} is a module of the standard library, "
+            "which Python imports instead; use another name"
+        )
 
 
 def _width(root: Path) -> int:

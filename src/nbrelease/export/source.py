@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -169,6 +171,9 @@ def _position(cell: Cell | None, node: ast.AST | None) -> tuple[int, int]:
 
 
 def to_identifier(text: str) -> str:
-    """A text as a Python identifier."""
-    name = re.sub(r"\W", "_", text)
-    return name if name[:1].isidentifier() else f"nb_{name}"
+    """A text as a Python identifier that is no keyword, in the form in which Python compares it.
+
+    macOS stores ``ü`` in a file name as two characters.
+    """
+    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", text))
+    return name if name.isidentifier() and not keyword.iskeyword(name) else f"nb_{name}"

@@ -36,7 +36,7 @@ Percentages = Annotated[
 ]
 Folder = Annotated[Path, Field(title="folder")]
 File = Annotated[Path, Field(title="file")]
-Module = Annotated[str, Field(title="name of a module", pattern=r"^[A-Za-z_]\w*$")]
+Module = Annotated[str, Field(title="name of a module", pattern=r"^[^\W\d]\w*$")]
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Price = Annotated[float, Field(ge=0)]
@@ -182,7 +182,7 @@ class TrainingSettings(_Group):
         Path("conda/train.yml"), description="Packages of the training jobs, a conda file."
     )
     scoring_notebook: Annotated[
-        str, Field(title="name of a module", pattern=r"^(?:[A-Za-z_]\w*)?$")
+        str, Field(title="name of a module", pattern=r"^(?:[^\W\d]\w*)?$")
     ] = Field(
         "",
         description="Exported module with the scoring script of online deployments (`init()` and "

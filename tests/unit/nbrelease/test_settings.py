@@ -35,6 +35,21 @@ def edited(tmp_path):
     return edit
 
 
+@pytest.mark.parametrize("key", ["training_notebook", "scoring_notebook"])
+@pytest.mark.parametrize(
+    ("value", "valid"),
+    [("übung", True), ("売上", True), ("_a1", True), ("1a", False), ("a-b", False)],
+)
+def test_a_module_has_letters_of_any_language(edited, key, value, valid):
+    default = SHIPPED.read_text("utf-8").partition(f"{key} = ")[2].partition("\n")[0]
+    settings = edited(f"{key} = {default}", f"{key} = {value}")
+    if valid:
+        assert getattr(settings.environment("dev"), key) == value
+    else:
+        with pytest.raises(SettingsError):
+            settings.environment("dev")
+
+
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_the_shipped_file_is_valid(name):
     env = Settings(SHIPPED, {}).environment(name)

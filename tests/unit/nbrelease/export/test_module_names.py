@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 
 import pytest
 from project_builder import codes
 
+from nbrelease.errors import SettingsError
+from nbrelease.export.layout import load
 from nbrelease.export.module_names import defined_names, function_names
+
+TEST = ("b", "test", "assert double(1) == 2")
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,45 @@ def test_star_import_of_the_exported_module(project, cells, names):
     exec(text, module)
     assert module["__all__"] == names
     assert all(name in module for name in names)
+
+
+@pytest.mark.parametrize(
+    ("notebook", "module"),
+    [
+        ("import", "nb_import"),
+        ("lambda", "nb_lambda"),
+        ("1 first-try", "nb_1_first_try"),
+        ("match", "match"),
+        ("übung", "übung"),
+        ("u\N{COMBINING DIAERESIS}bung", "übung"),  # as macOS stores it
+        ("売上", "売上"),
+    ],
+)
+def test_tests_import_the_module_of_a_notebook_of_any_name(project, notebook, module):
+    project.write(notebook, ("a", "export", "def double(x):\n    return 2 * x"), TEST)
+    [export] = project.export()
+    assert codes(export) == []
+    assert (project.root / "exported" / module / "__init__.py").is_file()
+    tests = ast.parse((project.root / "tests" / f"test_{module}.py").read_text("utf-8"))
+    modules = [node.module for node in tests.body if isinstance(node, ast.ImportFrom)]
+    assert f"exported.{module}" in modules
+
+
+@pytest.mark.parametrize(
+    ("exported", "valid"),
+    [
+        ("ml-code", False),
+        ("ml/class", False),
+        ("../elsewhere", False),
+        ("a b", False),
+        ("code", False),
+        ("ml_code", True),
+        ("größe/exported", True),
+        ("src/code", True),
+        (".", True),
+    ],
+)
+def test_the_folder_of_exported_modules_can_be_imported(tmp_path, exported, valid):
+    (tmp_path / "settings.ini").write_text(f"[DEFAULT]\nexported = {exported}\n", "utf-8")
+    with contextlib.nullcontext() if valid else pytest.raises(SettingsError):
+        load(tmp_path)
