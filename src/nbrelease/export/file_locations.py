@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from nbrelease.export.diagnostic import Diagnostic
 from nbrelease.notebook import json_text, reader
@@ -74,12 +75,18 @@ def find_source_spans(text: str) -> dict[str, Span]:
     except (ValueError, KeyError, IndexError, RecursionError):
         return {}
     spans: dict[str, Span] = {}
-    for index, keys in enumerate(cells):
-        cell_id = text[keys["id"].start : keys["id"].end] if "id" in keys else ""
-        name = json.loads(cell_id) if cell_id else reader.default_id(index)
+    ids = reader.list_ids([_load_keys(text, keys, ("id", "metadata")) for keys in cells])
+    for keys, name in zip(cells, ids, strict=True):
         if "source" in keys and isinstance(name, str):
             spans.setdefault(name, keys["source"])
     return spans
+
+
+def _load_keys(text: str, spans: Mapping[str, Span], keys: Iterable[str]) -> dict[str, Any]:
+    """The values of keys of a cell."""
+    return {
+        key: json.loads(text[spans[key].start : spans[key].end]) for key in keys if key in spans
+    }
 
 
 def _text_offset(text: str, source: Span, line: int, column: int) -> int:

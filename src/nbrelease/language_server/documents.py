@@ -21,7 +21,7 @@ from pygls.workspace import Workspace
 from nbrelease.export.file_locations import find_source_spans, locate_in_text
 from nbrelease.export.fixes import CellEdit, apply_edits
 from nbrelease.notebook import json_text
-from nbrelease.notebook.reader import MINOR_WITH_IDS, default_id
+from nbrelease.notebook.reader import MINOR_WITH_IDS, list_ids
 
 VIRTUAL_FOLDER = ".virtual_documents"
 """Older versions of jupyterlab-lsp put the documents of notebooks into this folder."""
@@ -90,13 +90,14 @@ class _CellDocuments:
         self.documents: dict[str, str] = {}
         self.texts: dict[str, str] = {}
         cells = []
-        for index, cell in enumerate(notebook.cells):
+        for cell in notebook.cells:
             document = workspace.get_text_document(cell.document)
             content = _cell_content(cell, document.language_id)
-            content["id"] = cell_id = content.get("id") or default_id(index)
             content["source"] = self.texts[cell.document] = _normalize(document.source)
-            self.documents.setdefault(str(cell_id), cell.document)
             cells.append(content)
+        for cell, content, cell_id in zip(notebook.cells, cells, list_ids(cells), strict=True):
+            content["id"] = cell_id
+            self.documents.setdefault(cell_id, cell.document)
         values = _file_values(notebook.metadata)
         metadata = values.get("metadata", values)
         top = {"metadata": metadata, "nbformat": 4, "cells": cells}
@@ -147,8 +148,9 @@ class _JsonDocument:
         for edit in edits:
             cells.setdefault(edit.cell, []).append(edit)
         sources = {}
-        for index, cell in enumerate(json.loads(self.text)["cells"]):
-            if own := cells.get(cell.get("id", default_id(index))):
+        content = json.loads(self.text)["cells"]
+        for index, (cell, cell_id) in enumerate(zip(content, list_ids(content), strict=True)):
+            if own := cells.get(cell_id):
                 sources[index] = apply_edits(_normalize("".join(cell["source"])), own)
         text = json_text.replace_sources(self.content, sources).decode()
         last = self.text.count("\n")
@@ -202,8 +204,10 @@ def _cell_content(cell: types.NotebookCell, language: str | None) -> dict[str, A
         kind = "raw" if language == "raw" else "code"
     else:
         kind = "markdown"
-    content = {"cell_type": kind, "metadata": {"tags": metadata.get("tags", [])}}
-    return {**content, **({"id": values["id"]} if isinstance(values.get("id"), str) else {})}
+    kept = {key: metadata[key] for key in ("id", "tags") if key in metadata}
+    cell_id = values.get("id")
+    own = {"id": cell_id} if isinstance(cell_id, str) and cell_id else {}
+    return {"cell_type": kind, "metadata": kept, **own}
 
 
 def _file_values(metadata: object) -> dict[str, Any]:
@@ -222,8 +226,8 @@ def _read_code(content: bytes) -> list[tuple[str, str]]:
     try:
         cells = json.loads(content).get("cells", [])
         return [
-            (cell.get("id", default_id(index)), _normalize("".join(cell["source"])))
-            for index, cell in enumerate(cells)
+            (cell_id, _normalize("".join(cell["source"])))
+            for cell, cell_id in zip(cells, list_ids(cells), strict=True)
             if cell["cell_type"] == "code"
         ]
     except (ValueError, AttributeError, KeyError, TypeError):

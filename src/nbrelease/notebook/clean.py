@@ -15,7 +15,7 @@ import json
 import re
 from typing import Any
 
-from nbrelease.notebook.reader import MINOR_WITH_IDS, default_id
+from nbrelease.notebook.reader import MINOR_WITH_IDS, list_ids
 
 OUTPUT_TAGS = frozenset({"check", "keep_output", "nbval-check-output"})
 OUTPUT_COMMENT = re.compile(r"^\s*#\s*(?:NBVAL_CHECK_OUTPUT|\|\s*check)\s*$", re.MULTILINE)
@@ -25,12 +25,18 @@ CELL_METADATA = (
     "ExecuteTime",
     "collapsed",
     "execution",
+    "executionInfo",  # of Colab: time, name and id of the user
     "nbrelease",
+    "outputId",  # of Colab
     "papermill",
     "scrolled",
     "trusted",
-    "vscode",
 )
+NESTED_METADATA = {
+    ("colab",): ("base_uri", "height", "referenced_widgets"),
+    ("application/vnd.databricks.v1+cell", "cellMetadata"): ("byteLimit", "implicitDf", "rowLimit"),
+}
+"""What Colab and Databricks write into their metadata of a cell when it runs."""
 NOTEBOOK_METADATA = ("interpreter", "nbrelease", "papermill", "signature", "vscode", "widgets")
 
 
@@ -91,8 +97,8 @@ def _tags(cell: dict[str, Any]) -> frozenset[str]:
 def _assign_ids(cells: list[dict[str, Any]]) -> None:
     """Give each cell an id of its own: the one that the reader gives it, if that is free."""
     used: set[str] = set()
-    for index, cell in enumerate(cells):
-        base = cell_id = cell.get("id", default_id(index))
+    for cell, base in zip(cells, list_ids(cells), strict=True):
+        cell_id = base
         number = 1
         while cell_id in used:
             number += 1
@@ -106,10 +112,26 @@ def _remove_keys(metadata: dict[str, Any], keys: tuple[str, ...]) -> None:
         metadata.pop(key, None)
 
 
+def _clean_metadata(metadata: dict[str, Any]) -> None:
+    """Remove the metadata that tools write; the language of a cell is the author's choice."""
+    _remove_keys(metadata, CELL_METADATA)
+    for path, keys in NESTED_METADATA.items():
+        inner: Any = metadata
+        for name in path:
+            inner = inner.get(name) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            _remove_keys(inner, keys)
+    if not metadata.get("colab", True):
+        del metadata["colab"]
+    vscode = metadata.pop("vscode", None)
+    if isinstance(vscode, dict) and "languageId" in vscode:
+        metadata["vscode"] = {"languageId": vscode["languageId"]}
+
+
 def _clean_cell(cell: dict[str, Any]) -> None:
     source = "".join(cell["source"])
     cell["source"] = [part for part in re.split(r"(?<=\n)", source) if part]
-    _remove_keys(cell.get("metadata", {}), CELL_METADATA)
+    _clean_metadata(cell.get("metadata", {}))
     if cell.get("cell_type") != "code":
         return
     outputs = cell.get("outputs")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ TAG_WITH_VALUE = re.compile(
 )
 # The format allows letters, digits, - and _. Any id is accepted that fits on a comment line.
 ID = re.compile(r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
+NBFORMAT_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 # nbdev's names for our tags.
 SYNONYMS = {"exports": "export"}
 MINOR_WITH_IDS = 5
@@ -41,7 +42,7 @@ class Cell:
     """One cell.
 
     Attributes:
-        id: its id; :func:`default_id` in a file without ids.
+        id: its id; that of :func:`list_ids` in a file without ids.
         index: its 0-based position in the notebook.
         kind: its type.
         source: its text, with line feeds as line ends.
@@ -128,7 +129,8 @@ def parse(content: bytes, path: Path) -> Notebook:
     if not isinstance(cells, list):
         message = "not a notebook: it has no list of cells"
         raise NotebookFormatError(path, message, "restore it from git")
-    parsed = tuple(_parse_cell(index, cell, path) for index, cell in enumerate(cells))
+    ids = list_ids(cells)
+    parsed = tuple(_parse_cell(index, cell, ids[index], path) for index, cell in enumerate(cells))
     return Notebook(path, parsed, _kernel_language(top.get("metadata")))
 
 
@@ -158,9 +160,34 @@ def load_nbformat(path: Path) -> Any:
     return nbformat.reads(json.dumps(content), as_version=4)
 
 
-def default_id(index: int) -> str:
-    """The id of a cell of format 4.0 to 4.4, which have none: its position."""
-    return f"cell-{index}"
+def list_ids(cells: Sequence[Any]) -> list[Any]:
+    """The ids of the cells of a notebook file.
+
+    Cells of format 4.0 to 4.4 have none. Colab writes such files and has ids in the metadata: a
+    cell with such an id keeps it where another cell is inserted above. Otherwise the id is the
+    position.
+
+    Args:
+        cells: the cells as they are in the file.
+
+    Returns:
+        The own id of each cell, unchecked; else that of Colab if it is valid and no other cell has
+        it; else ``cell-`` and the position.
+    """
+    missing = [index for index, cell in enumerate(cells) if _has_no_id(cell)]
+    ids = [cell.get("id") if isinstance(cell, dict) else None for cell in cells]
+    used = {each for each in ids if isinstance(each, str)} if missing else set()
+    for index in missing:
+        metadata = cells[index].get("metadata")
+        of_colab = metadata.get("id") if isinstance(metadata, dict) else None
+        is_valid = isinstance(of_colab, str) and NBFORMAT_ID.match(of_colab)
+        ids[index] = of_colab if is_valid and of_colab not in used else f"cell-{index}"
+        used.add(str(ids[index]))
+    return ids
+
+
+def _has_no_id(cell: Any) -> bool:
+    return isinstance(cell, dict) and "id" not in cell
 
 
 def _describe(error: Exception) -> str:
@@ -178,7 +205,7 @@ def _kernel_language(metadata: Any) -> str:
     return "python"
 
 
-def _parse_cell(index: int, raw: Any, path: Path) -> Cell:
+def _parse_cell(index: int, raw: Any, cell_id: Any, path: Path) -> Cell:
     def invalid(problem: str) -> NotebookFormatError:
         return NotebookFormatError(path, f"not a notebook: cell {index} {problem}", _SAVE_AGAIN)
 
@@ -197,7 +224,6 @@ def _parse_cell(index: int, raw: Any, path: Path) -> Cell:
     tags = metadata.get("tags", []) if isinstance(metadata, dict) else None
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise invalid("has invalid metadata or tags")
-    cell_id = raw.get("id", default_id(index))
     if not isinstance(cell_id, str) or not cell_id:
         raise invalid("has an id that is not text")
     if not ID.match(cell_id):

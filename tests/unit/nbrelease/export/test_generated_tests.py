@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from project_builder import codes
 
@@ -34,6 +36,23 @@ def test_an_untested_function_gets_one_stub(some):
     [export] = some.export()
     assert "test_half" not in text(some)
     assert export.untested == ["half"]
+
+
+def test_a_cell_that_is_inserted_in_colab_renames_no_test(some):
+    def save(*cells) -> None:
+        path = some.write("some", *cells)
+        content = json.loads(path.read_text("utf-8"))
+        for cell in content["cells"]:
+            cell["metadata"]["id"] = cell.pop("id")
+        path.write_text(json.dumps({**content, "nbformat_minor": 0}), encoding="utf-8")
+
+    save(*CELLS)
+    some.export()
+    before = text(some)
+    save(("new", "", "print(1)"), *CELLS)
+    some.export()
+    assert text(some) == before
+    assert "some.ipynb #test-double" in before
 
 
 def test_a_completed_stub_counts_as_a_test(some):

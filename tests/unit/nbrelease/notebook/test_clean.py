@@ -91,6 +91,42 @@ def test_missing_and_repeated_ids_are_assigned():
     assert clean(cleaned) == cleaned
 
 
+def test_what_colab_and_databricks_write_at_a_run_is_removed():
+    databricks = "application/vnd.databricks.v1+cell"
+    colab = cell("a", tags=["export"])
+    colab["metadata"] |= {
+        "id": "tXqBg8GPqzMd", "outputId": "9e7b", "colab": {"base_uri": "https://localhost", "height": 34},
+        "executionInfo": {"status": "ok", "timestamp": 1, "user": {"displayName": "Ada", "userId": "1"}},
+    }  # fmt: skip
+    other = cell("b")
+    other["metadata"] |= {
+        "colab": {"height": 3, "background_save": True},
+        databricks: {"cellMetadata": {"byteLimit": 1, "rowLimit": 2, "own": 3}, "title": "Load"},
+        "vscode": {"languageId": "sql", "interpreter": {"hash": "1"}},
+    }
+    first, second = clean(notebook(colab, other))["cells"]
+    kept = {"jupyter": {"source_hidden": True}}
+    assert first["metadata"] == {**kept, "tags": ["export"], "id": "tXqBg8GPqzMd"}
+    assert second["metadata"] == {
+        **kept, "tags": [], "colab": {"background_save": True}, "vscode": {"languageId": "sql"},
+        databricks: {"cellMetadata": {"own": 3}, "title": "Load"},
+    }  # fmt: skip
+
+
+def test_cells_without_an_id_get_that_of_colab():
+    cells = [cell("-"), cell("-"), cell("-"), cell("-"), cell("taken"), cell("own")]
+    for each, colab in zip(
+        cells, ("tXqBg8GPqzMd", "tXqBg8GPqzMd", "not valid", "taken"), strict=False
+    ):
+        del each["id"]
+        each["metadata"]["id"] = colab
+    cells[5]["metadata"]["id"] = "other"
+    cleaned = clean({**notebook(*cells), "nbformat_minor": 0})
+    ids = [each["id"] for each in cleaned["cells"]]
+    assert ids == ["tXqBg8GPqzMd", "cell-1", "cell-2", "cell-3", "taken", "own"]
+    assert clean(cleaned) == cleaned
+
+
 def test_attachments_are_kept():
     attachments = {"plot.png": {"image/png": "iVBORw0KGgo="}}
     markdown = {
