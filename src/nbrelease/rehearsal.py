@@ -142,6 +142,12 @@ def rehearse(
         UserError: settings, data or the pipeline's file are wrong; nothing ran.
     """
     root, env = settings.root, settings.environment(PIPELINES[name].env, model)
+    if env.workspace == "azure":  # it would train and deploy there, with the user's login
+        where = settings.where(PIPELINES[name].env, "workspace", model)
+        raise UsageError(
+            f"rehearse uses a local workspace; workspace is azure in {where}: "
+            "add --set workspace=local, or run the pipeline on Azure DevOps"
+        )
     progress = ProgressFile(listener, name, model)
     settings.training_parameters(PIPELINES[name].env, model)  # wrong ones are reported before a run
     pipeline = root / ".ado" / PIPELINES[name].file
@@ -149,7 +155,7 @@ def rehearse(
         raise UsageError(f"{pipeline}: no such pipeline")
     overrides = _overrides(settings, env)
     parameters = {
-        **(PIPELINES[name].local if env.workspace == "local" else {}),
+        **PIPELINES[name].local,
         **({"model": model} if model else {}),
     }
     if env.kernel_name:  # fail now, not after the first jobs
@@ -163,7 +169,7 @@ def rehearse(
         connections = {
             each.service_connection: workspace
             for each in map(settings.environment, settings.names)
-            if each.workspace == env.workspace
+            if each.workspace == "local"
         }
         if resume is not None:
             result = pipelines_local.resume_pipeline(

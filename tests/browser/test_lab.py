@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from lab_server import TOKEN, LabServer, open_server
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Route, expect
-from rehearsal_project import write_pipelines
+from rehearsal_project import NO_WORKSPACE, write_pipelines
 from visit import axe_violations, size
 
 from nbrelease.rehearsal import lock_checkout
@@ -27,7 +27,6 @@ FILES = ("settings.ini", "pyproject.toml", "requirements.txt", ".gitignore")
 NOTEBOOK = "notebooks/train.ipynb"
 RUNBOOK = "runbooks/20_count.ipynb"
 # No local workspace is started for a runbook that uses none.
-AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
 PARAMETERS = """\
 from typing import Literal
 
@@ -92,7 +91,7 @@ def lab(tmp_path_factory, english) -> Iterator[LabServer]:
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in FILES:
         shutil.copy(ROOT / name, root)
-    settings = (root / "settings.ini").read_text("utf-8").replace("workspace = local", AZURE)
+    settings = (root / "settings.ini").read_text("utf-8").replace("isolation = auto\n", "")
     settings += "\n[model:second]\n"
     (root / "settings.ini").write_text(settings, "utf-8")
     nbformat.write(_runbook(), root / RUNBOOK)
@@ -103,6 +102,7 @@ def lab(tmp_path_factory, english) -> Iterator[LabServer]:
         subprocess.run([*git, *arguments], check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("READY_FILE", str(folder / "ready"))
+        patch.setenv(*NO_WORKSPACE)
         with open_server(root, folder / "state", "lab") as server:
             yield server
 

@@ -265,9 +265,13 @@ class Settings:
                 raise SettingsError(f"{place}: {self._explain_unknown(key)}")
         texts = self._read_texts(values, values.keys)
         if texts.get("workspace") == "local":
-            texts.setdefault("subscription_id", LOCAL_SUBSCRIPTION)
-            texts.setdefault("resource_group", "local")
-            texts.setdefault("workspace_name", name)
+            is_override = values.keys["workspace"].section == OVERRIDES
+            local = (LOCAL_SUBSCRIPTION, "local", name)
+            for key, text in zip(WORKSPACE_KEYS, local, strict=True):
+                if is_override and key not in self.overrides:  # the file has those of Azure
+                    texts[key] = text
+                else:
+                    texts.setdefault(key, text)
         try:
             return Environment.model_validate(texts)
         except ValidationError as error:

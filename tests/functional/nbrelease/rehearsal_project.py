@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
-AZURE = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
+# The address of a local workspace: a rehearsal with it starts none, and these steps use none.
+NO_WORKSPACE = ("ARM_CLOUD_METADATA_URL", "https://localhost:4711/metadata/endpoints")
 PIPELINE = """\
 name: dev-1
 parameters:
@@ -57,7 +58,15 @@ SECOND_APPROVAL = """\
                 - bash: echo released
 """
 SLOW = "steps:\n  - checkout: none\n  - bash: sleep 600\n    displayName: Sleep\n"
-BROKEN = "steps:\n  - bash: echo\n    unknown: 1\n"
+BROKEN = """\
+steps:
+  - bash: echo
+    unknown: 1
+parameters:
+  - name: drill
+    type: boolean
+    default: false
+"""
 
 
 def write_project(root: Path) -> None:
@@ -65,7 +74,7 @@ def write_project(root: Path) -> None:
     (root / "data").mkdir(parents=True)
     (root / "data" / "diabetes-sample.csv").write_text("Diabetic\n1\n", "utf-8")
     (root / "runbooks").mkdir()
-    text = SETTINGS.read_text("utf-8").replace("workspace = local", AZURE)
+    text = SETTINGS.read_text("utf-8").replace("isolation = auto\n", "")
     head, _, rest = text.partition("[train]")  # there is no training notebook
     text = f"{head}[dev]{rest.partition('[dev]')[2]}\n[model:second]\n"
     (root / "settings.ini").write_text(text, "utf-8")

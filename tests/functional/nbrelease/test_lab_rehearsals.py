@@ -14,7 +14,7 @@ from unittest.mock import Mock
 
 import pytest
 from lab_server import open_server
-from rehearsal_project import write_project
+from rehearsal_project import NO_WORKSPACE, write_project
 
 from nbrelease.errors import UsageError
 from nbrelease.lab.rehearsals import (
@@ -41,8 +41,10 @@ def root(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def client(python, root):
     state = root.parent / "state"
-    with open_server(root, state, python=python) as server, server.client() as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*NO_WORKSPACE)
+        with open_server(root, state, python=python) as server, server.client() as client:
+            yield client
 
 
 def read(client, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -192,13 +194,19 @@ def wait_until(
     return state
 
 
-def test_a_rehearsal_on_azure_does_not_use_a_local_workspace(idle, monkeypatch):
-    monkeypatch.setenv("ARM_CLOUD_METADATA_URL", "https://localhost:4711/metadata/endpoints")
-    monkeypatch.delenv("TF_BUILD", raising=False)
+@pytest.mark.parametrize("set_variable", [True, False])
+def test_a_rehearsal_uses_no_workspace_on_azure(idle, monkeypatch, set_variable):
+    azure = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
+    settings = idle / "settings.ini"
+    settings.write_text(settings.read_text("utf-8").replace("workspace = local", azure), "utf-8")
+    monkeypatch.setenv(*NO_WORKSPACE)
+    if set_variable:
+        monkeypatch.setenv("NBRELEASE_SET_WORKSPACE", "local")
     rehearsals = Rehearsals()
-    rehearsals.start(idle, StartRequest(pipeline="qa"))
+    rehearsals.start(idle, StartRequest(pipeline="prod"))  # its file is not valid: nothing runs
     state = wait_until(rehearsals, idle, lambda state: not state.running)
-    assert "localhost:4711" in state.message
+    assert ("--set workspace=local" in state.message) is not set_variable
+    assert ("unknown" in state.message) is set_variable
     assert state.rehearsals == []
 
 
@@ -207,7 +215,8 @@ def test_a_user_without_a_name(idle, monkeypatch):
     assert Rehearsals().read(idle).reviewer == ""
 
 
-def test_a_rehearsal_after_the_clock_went_back(idle):
+def test_a_rehearsal_after_the_clock_went_back(idle, monkeypatch):
+    monkeypatch.setenv(*NO_WORKSPACE)
     later = datetime(2999, 1, 1, tzinfo=UTC)
     stage = StageProgress(name="register", display="", state="waiting", waiting=["prod"])
     waiting = RehearsalProgress(

@@ -35,6 +35,22 @@ def edited(tmp_path):
     return edit
 
 
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ({"workspace": "local"}, (LOCAL_SUBSCRIPTION, "local", "dev")),
+        ({"workspace": "local", "workspace_name": "own"}, (LOCAL_SUBSCRIPTION, "local", "own")),
+        ({}, ("s", "g", "w")),
+    ],
+)
+def test_a_local_workspace_instead_of_azure_has_not_its_names(edited, overrides, expected):
+    """Evidence and telemetry would name the one on Azure."""
+    azure = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
+    env = edited("[dev]\nworkspace = local", f"[dev]\n{azure}", **overrides).environment("dev")
+    assert (env.subscription_id, env.resource_group, env.workspace_name) == expected
+    assert env.workspace == overrides.get("workspace", "azure")
+
+
 @pytest.mark.parametrize("key", ["training_notebook", "scoring_notebook"])
 @pytest.mark.parametrize(
     ("value", "valid"),
