@@ -213,12 +213,6 @@ def _git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _read_prefix(root: Path) -> str:
-    """The project's folder in the repository, with a slash at its end; empty at the top."""
-    done = git.run(root, "rev-parse", "--show-prefix")
-    return done.stdout.removesuffix("\n") if done.returncode == 0 else ""
-
-
 def _check_filter(root: Path) -> Check:
     def fix() -> None:
         _git(root, "config", "filter.nbrelease.clean", FILTER)
@@ -282,7 +276,7 @@ def _has_other_folders(root: Path, words: str) -> bool:
 def _is_only_project(root: Path) -> bool:
     """Whether the project is a subfolder, and the top of the repository is not a project."""
     top = _git(root, "rev-parse", "--show-toplevel")
-    return bool(_read_prefix(root)) and not (Path(top) / SETTINGS_FILE).is_file()
+    return bool(git.prefix(root)) and not (Path(top) / SETTINGS_FILE).is_file()
 
 
 def _set_attributes(root: Path, *pairs: tuple[str, str], replace: bool = False) -> None:
@@ -295,7 +289,7 @@ def _set_attributes(root: Path, *pairs: tuple[str, str], replace: bool = False) 
     """
     path = _git_path(root, "info/attributes")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    prefix = _read_prefix(root)
+    prefix = git.prefix(root)
     if _is_only_project(root):
         lines = [line for line in lines if line not in {f"*.ipynb {words}" for _, words in pairs}]
     for pattern, words in pairs:
@@ -337,7 +331,7 @@ def _git_path(root: Path, name: str) -> Path:
 def _check_hook(root: Path) -> Check:
     path = _git_path(root, "hooks/pre-commit")
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    ours, line = text.startswith(HOOK_HEAD), _hook_line(_read_prefix(root))
+    ours, line = text.startswith(HOOK_HEAD), _hook_line(git.prefix(root))
     lines = text.removeprefix(HOOK_HEAD).splitlines(keepends=True)
     if any(_starts(each, line) for each in lines) or (not ours and CHECKS_COMMITS.search(text)):
         return Check("git hook", True, "checks notebooks before a commit")
@@ -389,7 +383,7 @@ def _check_vs_code(root: Path) -> Check:
     def fix() -> None:
         add_editor_settings(path)
         if _git(root, "rev-parse", "--git-dir"):
-            prefix = _escape(_read_prefix(root))
+            prefix = _escape(git.prefix(root))
             _add_line(_git_path(root, "info/exclude"), f"/{prefix}{new.EDITOR_SETTINGS}\n")
 
     return Check(name, False, f"missing {keys}; run: nbrelease doctor --fix", fix)

@@ -89,6 +89,11 @@ def last_change(root: Path, path: Path) -> str:
     return _git(root, "log", "-1", "--format=%H", "--", str(path)) or ""
 
 
+def prefix(root: Path) -> str:
+    """The folder in its repository, with a slash at its end; empty at the top and outside."""
+    return _git(root, "rev-parse", "--show-prefix") or ""
+
+
 def list_ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """The paths that git ignores and does not track; empty without a repository.
 

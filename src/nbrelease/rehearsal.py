@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import file_lock, preloaded, release, release_files
+from nbrelease import file_lock, git, preloaded, release, release_files
 from nbrelease.errors import UsageError
 from nbrelease.evidence_browser import find_newest_page
 from nbrelease.pack import build_pack, load_record
@@ -148,6 +148,7 @@ def rehearse(
             f"rehearse uses a local workspace; workspace is azure in {where}: "
             "add --set workspace=local, or run the pipeline on Azure DevOps"
         )
+    _check_top_folder(root)
     progress = ProgressFile(listener, name, model)
     settings.training_parameters(PIPELINES[name].env, model)  # wrong ones are reported before a run
     pipeline = root / ".ado" / PIPELINES[name].file
@@ -205,6 +206,24 @@ def rehearse(
     messages = [*rehearsal.errors(), *rehearsal.problems]
     progress.finish(result.result, verdict, messages, rehearsal.page)
     return rehearsal
+
+
+def _check_top_folder(root: Path) -> None:
+    """Refuse a project in a subfolder of its repository.
+
+    An agent checks out the whole repository: the paths of the pipelines, such as
+    ``$(Build.SourcesDirectory)/evidence``, would be those of the top folder.
+
+    Raises:
+        UsageError: the project is in such a subfolder, which git does not ignore.
+    """
+    prefix = git.prefix(root)
+    if prefix and not git.list_ignored(root, ["settings.ini"]):
+        raise UsageError(
+            f"{prefix}settings.ini: the project is a subfolder of its repository, and the "
+            "pipelines need it at the top: move it there, or run git init in its folder to make it "
+            "a repository of its own"
+        )
 
 
 def _verify(pack: Path) -> Iterator[str]:
