@@ -7,28 +7,31 @@ Azure Pipelines (``TF_BUILD``) errors and warnings are logging commands, which t
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import click
 
 from nbrelease.control_characters import remove_terminal_codes, replace_control_characters
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
 
 def out(text: str = "") -> None:
     """Print a line of the result."""
-    click.echo(text)
+    click.echo(_printable(text))
 
 
 def data(value: Any) -> None:
     """Print a result for programs: one JSON document."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(_printable(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
 def info(text: str) -> None:
     """Print a progress message."""
-    click.echo(text, err=True)
+    click.echo(_printable(text), err=True)
 
 
 def warning(text: str) -> None:
@@ -39,6 +42,11 @@ def warning(text: str) -> None:
 def error(text: str, hint: str | None = None) -> None:
     """Print an error in one line: what is wrong, where, and how to fix it."""
     _print_message("error", text if hint is None else f"{text} ({hint})", "red")
+
+
+def _printable(text: str) -> str:
+    """A text without the surrogates of a path that is not UTF-8, which cannot be written."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _print_message(kind: str, text: str, colour: str) -> None:

@@ -9,6 +9,17 @@ import tempfile
 from pathlib import Path
 
 
+def _read_umask() -> int:
+    """The mode bits that new files do not get; the system tells them only when they are set."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# Read once: in another thread, a file that is created meanwhile would be writable by all users.
+_UMASK = _read_umask()
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``; a reader sees the old file or the new one, never a part.
 
@@ -46,6 +57,4 @@ def _mode(path: Path) -> int:
     try:
         return path.stat().st_mode & 0o7777
     except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return 0o666 & ~_UMASK

@@ -79,7 +79,7 @@ def source(root: Path) -> Source:
     branch = _git(root, "symbolic-ref", "--short", "-q", "HEAD")
     if not branch:  # an agent checks out a commit, not a branch
         branch = os.environ.get("BUILD_SOURCEBRANCH", "").removeprefix("refs/heads/")
-    return Source(commit, branch, bool(_git(root, "status", "--porcelain")))
+    return Source(commit, replace_invalid(branch), bool(_git(root, "status", "--porcelain")))
 
 
 def last_change(root: Path, path: Path) -> str:
@@ -110,7 +110,7 @@ def list_ignored(root: Path, paths: Iterable[str]) -> set[str]:
 
 def user(root: Path) -> str:
     """The name in git's configuration; may be empty."""
-    return _git(root, "config", "user.name") or ""
+    return replace_invalid(_git(root, "config", "user.name") or "")
 
 
 def author(root: Path) -> str:
@@ -119,4 +119,11 @@ def author(root: Path) -> str:
     Azure Pipelines has it in a variable where the code is an artifact without its history.
     """
     name = _git(root, "log", "-1", "--format=%an")
-    return name if name is not None else os.environ.get("BUILD_SOURCEVERSIONAUTHOR", "")
+    return replace_invalid(
+        name if name is not None else os.environ.get("BUILD_SOURCEVERSIONAUTHOR", "")
+    )
+
+
+def replace_invalid(text: str) -> str:
+    """A text with U+FFFD for bytes that are not UTF-8: JSON and terminals cannot show them."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -7,7 +7,6 @@ merges these parts, which do not conflict: each file belongs to one runbook.
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbrelease import console, files, git, pack_code, release_files
+from nbrelease import console, files, git, os_user, pack_code, release_files
 from nbrelease.errors import UsageError
 from nbrelease.records import (
     IDENTITY,
@@ -248,4 +247,5 @@ def _files(folder: Path, part: Path) -> list[str]:
 
 def actor(root: Path) -> str:
     """The user who started it: of the pipeline, else of git, else of this machine."""
-    return os.environ.get("BUILD_REQUESTEDFOR") or git.user(root) or getpass.getuser()
+    requested_for = git.replace_invalid(os.environ.get("BUILD_REQUESTEDFOR", ""))
+    return requested_for or git.user(root) or os_user.name() or "unknown"

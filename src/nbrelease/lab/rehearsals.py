@@ -8,7 +8,6 @@ rehearsal of a terminal is shown too, and a waiting one is not lost when the ser
 from __future__ import annotations
 
 import contextlib
-import getpass
 import subprocess
 import sys
 import unicodedata
@@ -21,6 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 import child_processes
+from nbrelease import os_user
 from nbrelease.errors import UsageError
 from nbrelease.file_lock import is_locked
 from nbrelease.lab.runbooks import create_log_folder, read_last_line
@@ -116,7 +116,7 @@ class Rehearsals:
                 if (settings.root / ".ado" / pipeline.file).is_file()
             ],
             models=list(settings.models),
-            reviewer=_read_user(),
+            reviewer=os_user.name(),
             running=running,
             starting=starting,
             stoppable=own is not None,
@@ -263,14 +263,6 @@ def _read_newest(root: Path) -> list[RehearsalProgress]:
     runs = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     listed = [each for path in runs if (each := read_progress(path)) is not None]
     return sorted(listed, key=lambda each: each.resumed, reverse=True)
-
-
-def _read_user() -> str:
-    """The name of the server's user; empty for one without an entry in the list of users."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # before and since Python 3.13
-        return ""
 
 
 def _waits_for(rehearsal: RehearsalProgress, request: DecisionRequest) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 from nbrelease import files
@@ -31,3 +33,12 @@ def test_folders_are_created_and_sha256_digests_the_bytes(tmp_path):
     path = tmp_path / "deep" / "er" / "b.bin"
     files.write_bytes(path, b"abc")
     assert files.sha256(path).startswith("ba7816bf8f01cfea")
+
+
+def test_a_write_in_a_thread_does_not_change_the_mode_of_other_files(tmp_path, monkeypatch):
+    """The umask belongs to the process: while it is 0, each new file is writable by all users."""
+    monkeypatch.setattr("os.umask", Mock(side_effect=AssertionError))
+    files.write_text(tmp_path / "new", "x")
+    (tmp_path / "other").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
