@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from command import nbrelease
+from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.functional
 SETTINGS = Path(__file__).parents[3] / "settings.ini"
@@ -165,3 +167,17 @@ def test_an_exported_module_that_is_not_valid_python_is_reported(project):
     codes = {each["code"] for each in json.loads(done.stdout)}
     assert (done.returncode, "NBR201" in codes) == (1, True)
     assert nbrelease(project, "doctor").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "notebooks/train.ipynb", "exported/train/main.py", "exported/shared/__init__.py",
+        "exported/train/shared.py", "exported/train/contract.json", "exported/train/.export.json",
+        "conda/train.yml", "requirements.txt", "settings.ini", "tests/exported/test_train.py",
+    ],
+)  # fmt: skip
+def test_the_hook_of_pre_commit_starts_for_every_file_that_it_checks(path):
+    hooks = YAML(typ="safe").load((SETTINGS.parent / ".pre-commit-hooks.yaml").read_text())
+    [hook] = [each for each in hooks if each["id"] == "nbrelease-export"]
+    assert hook.get("always_run", False) or re.search(hook.get("files", ""), path)
