@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 
 from nbrelease import files, git
+from nbrelease.project_root import SETTINGS_FILE
 
-SETTINGS_FILE = "settings.ini"
 # Tests, docs and pipelines do not change a model; data has its own digest. Names at the top only:
 # a package of the project may have a module with such a name.
 TOP_LEFT_OUT = {"tests", "docs", "data", "evidence", "build", "dist", "mkdocs.yml", "LICENSE"}

@@ -23,10 +23,11 @@ from typing import Any
 
 from nbrelease import files, git, new
 from nbrelease.export.diagnostic import Level
-from nbrelease.export.layout import SETTINGS_FILE, Layout
+from nbrelease.export.layout import Layout
 from nbrelease.notebook import read
 from nbrelease.packages import SERVER_PACKAGES, read_environment_file
 from nbrelease.packages import check as check_packages
+from nbrelease.project_root import SETTINGS_FILE
 
 # VS Code and JupyterLab start git without the environment's PATH, so name the interpreter.
 # Worktrees share git's configuration and hooks: the environment in a worktree comes first.

@@ -79,7 +79,7 @@ def digests(pack: Path) -> dict[str, str]:
 
 
 def read_layout(pack: Path) -> Layout | None:
-    """Where things lie under the pack's ``code/``; None in a pack that carries no exports.
+    """The project's folders under ``code/`` in the pack; None in a pack without exported files.
 
     Raises:
         ValueError, KeyError, TypeError: it is not what :func:`copy_exports` wrote.

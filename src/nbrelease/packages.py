@@ -21,9 +21,10 @@ from pathlib import Path
 from nbrelease.export import diagnostic as rules
 from nbrelease.export import export_state
 from nbrelease.export.diagnostic import Diagnostic
-from nbrelease.export.layout import SETTINGS_FILE, Layout
+from nbrelease.export.layout import Layout
 from nbrelease.export.suppressions import MARK, is_ignored
 from nbrelease.notebook import read
+from nbrelease.project_root import SETTINGS_FILE
 
 # The defaults of settings.ini. The module with its keys imports pydantic, which is slow.
 TRAINING_NOTEBOOK, CONDA_FILE = "train", "conda/train.yml"

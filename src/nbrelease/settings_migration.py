@@ -12,7 +12,8 @@ from pathlib import Path
 from nbrelease import files
 from nbrelease.errors import NbreleaseError
 from nbrelease.notebook import read
-from nbrelease.settings.file import FILE, Settings
+from nbrelease.project_root import SETTINGS_FILE
+from nbrelease.settings.file import Settings
 from nbrelease.settings.keys import Environment
 
 SECTION = re.compile(r"^\[([^]]+)]\s*$")
@@ -29,7 +30,7 @@ def move_parameters(root: Path) -> list[str]:
     Returns:
         What was moved, a line for each section.
     """
-    path = root / FILE
+    path = root / SETTINGS_FILE
     names = _parameter_names(root)
     lines = path.read_text(encoding="utf-8").splitlines()
     remaining: list[str] = []
@@ -77,15 +78,17 @@ def keep_deployments(root: Path, base: Path, current: Path) -> list[str]:
         What was left out, one line.
     """
     line = re.compile(rf"^(?:#.*\n)?{SCORING}\s*=.*\n", re.MULTILINE)
-    texts = [(folder / FILE).read_text(encoding="utf-8") for folder in (root, base, current)]
+    texts = [
+        (folder / SETTINGS_FILE).read_text(encoding="utf-8") for folder in (root, base, current)
+    ]
     if line.search(texts[1]) or not line.search(texts[2]):
         return []
-    files.write_text(current / FILE, line.sub("", texts[2], count=1))
+    files.write_text(current / SETTINGS_FILE, line.sub("", texts[2], count=1))
     if line.search(texts[0]):
         return []
     return [
-        f"{FILE}: without {SCORING}, online deployments have no scoring script, as before; "
-        f"set {SCORING} = score to deploy notebooks/score.ipynb"
+        f"{SETTINGS_FILE}: without {SCORING}, online deployments have no scoring script, as "
+        f"before; set {SCORING} = score to deploy notebooks/score.ipynb"
     ]
 
 
@@ -98,7 +101,7 @@ def check(root: Path, *, exported: bool) -> list[str]:
     """
     errors: dict[str, None] = {}
     try:
-        settings = Settings(root / FILE)
+        settings = Settings(root / SETTINGS_FILE)
         read_settings = settings.check_parameters if exported else settings.environment
         for name, model in product(settings.names, ("", *settings.models)):
             try:

@@ -11,6 +11,7 @@ import click
 
 from nbrelease import console, release
 from nbrelease.errors import ExitCode, UsageError
+from nbrelease.project_root import SETTINGS_FILE
 from nbrelease.records import Kind
 from nbrelease.settings import load
 
@@ -50,7 +51,7 @@ def verify(folder: Path) -> int:
     from nbrelease import code_digest
 
     root = load().root
-    if not (folder / code_digest.SETTINGS_FILE).is_file():
+    if not (folder / SETTINGS_FILE).is_file():
         raise UsageError(f"{folder}: no code; give the artifact that the dev pipeline published")
     different = code_digest.differences(root, folder)
     if different:

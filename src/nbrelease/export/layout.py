@@ -18,8 +18,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from nbrelease.errors import SettingsError
+from nbrelease.project_root import SETTINGS_FILE, find_root
 
-SETTINGS_FILE = "settings.ini"
 DEFAULTS = {"notebooks": "notebooks", "exported": "exported", "exported_tests": "tests/exported"}
 DEFAULT_WIDTH = 88
 """ruff's default ``line-length``."""
@@ -99,15 +99,7 @@ def load(start: Path | None = None) -> ExportSettings:
     Raises:
         SettingsError: no parent folder has a settings.ini, or the file is invalid.
     """
-    folder = (start or Path.cwd()).resolve()
-    for root in (folder, *folder.parents):
-        if (root / SETTINGS_FILE).is_file():
-            break
-    else:
-        raise SettingsError(
-            f"{folder}: no {SETTINGS_FILE} here or in a parent folder; "
-            "run nbrelease in the folder of a project"
-        )
+    root = find_root(start)
     parser = configparser.ConfigParser()
     try:
         with (root / SETTINGS_FILE).open(encoding="utf-8-sig") as file:

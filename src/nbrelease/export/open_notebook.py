@@ -10,9 +10,10 @@ from pathlib import Path
 
 from nbrelease.errors import SettingsError
 from nbrelease.export.cache import Cache
-from nbrelease.export.layout import DEFAULTS, Layout, load
+from nbrelease.export.layout import Layout, default_layout, load
 from nbrelease.export.project import plan
 from nbrelease.export.result import Export
+from nbrelease.project_root import find_root
 
 
 def check_open_notebook(path: Path, content: bytes, cache: Cache | None = None) -> Export:
@@ -45,10 +46,7 @@ def find_layout(path: Path) -> Layout:
         SettingsError: the project's settings.ini is invalid.
     """
     try:
-        return load(path.parent).layout
+        root = find_root(path.parent)
     except SettingsError:
-        if any((folder / "settings.ini").is_file() for folder in path.parents):
-            raise
-        root = path.parent
-        notebooks, exported, tests = (root / folder for folder in DEFAULTS.values())
-        return Layout(root, notebooks, exported, tests)
+        return default_layout(path.parent)
+    return load(root).layout

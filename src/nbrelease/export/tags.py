@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from nbrelease.export import diagnostic as rules
 from nbrelease.export.source import ROLES, Role, Source
-from nbrelease.notebook import Cell
+from nbrelease.notebook import INJECTED, Cell
 
 DIRECTIONS = ("higher", "lower")
 DESCRIPTIONS = {
@@ -40,7 +40,7 @@ tbl-cap warning eval-false exec_doc skip_showdoc column slow cuda
 """
 KNOWN_DIRECTIVES = DIRECTIVES | frozenset(_LAYOUT_DIRECTIVES.split())
 # Tags of other tools that are similar to ours.
-OTHER_TAGS = frozenset({"injected-parameters", "skip-execution", "nbval-skip", "hide-cell"})
+OTHER_TAGS = frozenset({INJECTED, "skip-execution", "nbval-skip", "hide-cell"})
 DIRECTIVE_LINE = re.compile(r"^#\|\s*([\w-]+)", re.MULTILINE)
 WITH_VALUE = re.compile(r"(?:eval|default_exp|test|export|metric)\s*[:\s]")
 TAG_SIMILARITY = 0.8

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from nbrelease import git
 from nbrelease.export import export_state
-from nbrelease.export.layout import SETTINGS_FILE, Layout
+from nbrelease.export.layout import Layout
+from nbrelease.project_root import SETTINGS_FILE
 
 
 def list_unstaged(layout: Layout) -> list[str]:

@@ -23,13 +23,13 @@ from tornado import web
 from nbrelease.errors import NbreleaseError
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import Level
-from nbrelease.export.layout import SETTINGS_FILE
 from nbrelease.lab import notebook_state
 from nbrelease.lab.findings_page import render
 from nbrelease.lab.project_handler import UNPROCESSABLE, ProjectHandler, Session, find_file
 from nbrelease.lab.rehearsals import DecisionRequest, RehearsalState, StartRequest
 from nbrelease.lab.releases import ReleaseList, is_pack, list_releases
 from nbrelease.lab.runbooks import Form, Progress, Run, Runs, read_form
+from nbrelease.project_root import SETTINGS_FILE
 
 
 def list_handlers(base_url: str) -> list[tuple[str, type[JupyterHandler], dict[str, Any]]]:

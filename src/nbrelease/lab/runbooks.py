@@ -17,11 +17,10 @@ from unicodedata import category
 import child_processes
 from nbrelease.control_characters import remove_terminal_codes, replace_control_characters
 from nbrelease.errors import UsageError
-from nbrelease.notebook import Parameter, read
+from nbrelease.notebook import INJECTED, Parameter, read
 from nbrelease.records import RunbookResult
 from nbrelease.runbook import parameter_values, settings_values
 from nbrelease.runbook.execute import LOG_OFFSET
-from nbrelease.runbook.masking import INJECTED
 from nbrelease.runbook.verdict import METADATA
 from nbrelease.settings import load
 from nbrelease.workspace import check_variables

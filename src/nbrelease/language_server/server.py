@@ -22,10 +22,10 @@ from nbrelease.export import Export, Layout
 from nbrelease.export.cache import Cache
 from nbrelease.export.diagnostic import UNUSED_IMPORT, Diagnostic, Level
 from nbrelease.export.fixes import IDENTIFIER, Fix, find_fixes
-from nbrelease.export.layout import SETTINGS_FILE
 from nbrelease.export.open_notebook import check_open_notebook, find_layout
 from nbrelease.language_server.documents import OpenNotebook, Place, open_notebook
 from nbrelease.language_server.hover import describe_in_cell, describe_in_settings
+from nbrelease.project_root import SETTINGS_FILE
 
 PAUSE_SECONDS = 0.2
 """How long no key is pressed before a notebook is checked."""

@@ -5,6 +5,6 @@ nbformat, whose validation takes longer than a whole export.
 """
 
 from nbrelease.notebook.parameters import Parameter
-from nbrelease.notebook.reader import Cell, Notebook, load_nbformat, parse, read
+from nbrelease.notebook.reader import INJECTED, Cell, Notebook, load_nbformat, parse, read
 
-__all__ = ["Cell", "Notebook", "Parameter", "load_nbformat", "parse", "read"]
+__all__ = ["INJECTED", "Cell", "Notebook", "Parameter", "load_nbformat", "parse", "read"]

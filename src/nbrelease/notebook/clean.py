@@ -15,12 +15,12 @@ import json
 import re
 from typing import Any
 
-from nbrelease.notebook.reader import MINOR_WITH_IDS, list_ids
+from nbrelease.notebook.reader import INJECTED, MINOR_WITH_IDS, list_ids
 
 OUTPUT_TAGS = frozenset({"check", "keep_output", "nbval-check-output"})
 OUTPUT_COMMENT = re.compile(r"^\s*#\s*(?:NBVAL_CHECK_OUTPUT|\|\s*check)\s*$", re.MULTILINE)
 # papermill adds these cells to the executed copy.
-PAPERMILL_TAGS = frozenset({"injected-parameters", "papermill-error-cell-tag"})
+PAPERMILL_TAGS = frozenset({INJECTED, "papermill-error-cell-tag"})
 CELL_METADATA = (
     "ExecuteTime",
     "collapsed",

@@ -32,6 +32,8 @@ NBFORMAT_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 SYNONYMS = {"exports": "export"}
 MINOR_WITH_IDS = 5
 """The minor version of format 4 in which cells have ids."""
+INJECTED = "injected-parameters"
+"""papermill's tag for the cell with the injected parameters."""
 CELL_TYPES = ("code", "markdown", "raw")
 _NO_DIRECTIVES: Mapping[str, str] = MappingProxyType({})
 _SAVE_AGAIN = "open it in JupyterLab and save it"

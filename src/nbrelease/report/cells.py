@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nbrelease.notebook import INJECTED
 from nbrelease.records import CellResult, RunbookResult
 from nbrelease.report.highlight import highlight
 from nbrelease.report.markdown import render_markdown
@@ -48,7 +49,7 @@ def _convert_cell(cell: Mapping[str, Any], result: CellResult | None) -> Cell:
     return Cell(
         id=cell.get("id", ""),
         kind=kind,
-        is_injected="injected-parameters" in cell.get("metadata", {}).get("tags", []),
+        is_injected=INJECTED in cell.get("metadata", {}).get("tags", []),
         result=result,
         code=highlight(source) if kind == "code" else "",
         prose=render_markdown(source, cell.get("attachments")) if kind == "markdown" else "",

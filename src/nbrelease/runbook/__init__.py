@@ -18,7 +18,7 @@ from typing import Any
 
 from nbrelease import console, files, pack_code, published_values
 from nbrelease.errors import NotebookError, UsageError
-from nbrelease.notebook import Notebook, load_nbformat, read
+from nbrelease.notebook import INJECTED, Notebook, load_nbformat, read
 from nbrelease.output_comparison import OutputComparer, markers
 from nbrelease.records import CellResult, CheckResult, RunbookResult, result_of
 from nbrelease.release import Release
@@ -31,7 +31,7 @@ from nbrelease.runbook import (
     verdict,
 )
 from nbrelease.runbook.injection import inject, to_json
-from nbrelease.runbook.masking import INJECTED, NotebookMasker
+from nbrelease.runbook.masking import NotebookMasker
 from nbrelease.runbook.secret_receiver import receive_secrets
 from nbrelease.secrets import SHORTEST_KNOWN, Known, mask, reference
 from nbrelease.settings import Environment, Settings

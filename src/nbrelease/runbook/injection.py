@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from nbrelease.runbook.masking import INJECTED
+from nbrelease.notebook import INJECTED
 
 IMPORTS = {
     date: "from datetime import date as _date",

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nbrelease.notebook import INJECTED
 from nbrelease.records import Masked
 from nbrelease.secrets import Known, collect_texts, mask, may_contain_secret
-
-INJECTED = "injected-parameters"
-"""papermill's tag for the cell with the injected parameters."""
 
 PARTS = {"source": "code", "outputs": "output", "metadata": "metadata", "attachments": "attachment"}
 """Key of a notebook cell to the name of that part in the record."""

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 
 from nbrelease.contract import CONTRACT_FILE, DATA_PARAMETER, Contract
 from nbrelease.errors import SettingsError
+from nbrelease.project_root import SETTINGS_FILE, find_root
 from nbrelease.settings.keys import (
     INVALID,
     NOTEBOOK_KEYS,
@@ -32,7 +33,6 @@ from nbrelease.settings.keys import (
 from nbrelease.settings.layers import KEYS, OVERRIDES, Entry, Values, collect
 from nbrelease.settings.sections import DEFAULT, TRAIN, Sections, suggest
 
-FILE = "settings.ini"
 PREFIX = "NBRELEASE_SET_"
 _VALID_PERCENT = re.compile(r"%%|%\([^)]+\)s")
 LOCAL_SUBSCRIPTION = "00000000-0000-0000-0000-000000000"
@@ -321,11 +321,7 @@ def load(root: Path | None = None, arguments: Mapping[str, str] | None = None) -
     Raises:
         SettingsError: there is no settings.ini, or it cannot be read.
     """
-    start = (root or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / FILE).is_file():
-            return Settings(folder / FILE, arguments=arguments)
-    raise SettingsError(f"{start}: no {FILE} here or above; run nbrelease in a project")
+    return Settings(find_root(root) / SETTINGS_FILE, arguments=arguments)
 
 
 def _read_variables() -> dict[str, str]:

@@ -9,13 +9,12 @@ from nbrelease import pack_code
 from nbrelease.attestation.problem import Problem
 from nbrelease.errors import NbreleaseError
 from nbrelease.export import plan
-from nbrelease.notebook import Cell, read
+from nbrelease.notebook import INJECTED, Cell, read
 from nbrelease.output_comparison import OutputComparer, list_plain_outputs
 from nbrelease.records import CellResult, RunbookResult
 from nbrelease.verification.pack import Pack
 from nbrelease.verification.report import Result, failed, not_applicable, passed_unless
 
-INJECTED = "injected-parameters"
 CHECK_MARKER = "NBVAL_CHECK_OUTPUT"
 
 

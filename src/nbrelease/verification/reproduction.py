@@ -15,6 +15,7 @@ from typing import Any
 
 from nbrelease import published_values
 from nbrelease.attestation.problem import Problem
+from nbrelease.notebook import INJECTED
 from nbrelease.pack import SUMMARY, derive_record
 from nbrelease.records import CellResult, RunbookResult, junit
 from nbrelease.report import pages as writer
@@ -24,7 +25,6 @@ from nbrelease.secrets import MASK
 from nbrelease.verification.pack import Pack, Unreadable
 from nbrelease.verification.report import Result, failed, not_applicable, passed, passed_unless
 
-INJECTED = "injected-parameters"
 CONSTRUCTORS = ("_Path", "_date.fromisoformat")
 """Calls in the injected cell; their argument is the text in the record."""
 TAG = re.compile(r"<[^>]*>")
