@@ -7,6 +7,7 @@ run: it provides an agent, service connections to a workspace, and a place for a
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import sys
@@ -291,7 +292,11 @@ def _collect(run: Path, root: Path, env: Environment) -> list[Path]:
     They are in the artifacts and, if a job was killed, in the evidence folders of the copies of the
     checkout in which the jobs worked.
     """
-    copies = () if env.evidence.is_absolute() else run.glob(f"*/*/{env.evidence.as_posix()}")
+    copies = (
+        ()
+        if env.evidence.is_absolute()
+        else run.glob(f"*/*/{glob.escape(env.evidence.as_posix())}")
+    )
     sources = [run / "artifacts", *sorted(copies)]
     return release.collect(root / env.evidence, sources, include_built=False)
 
