@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pipelines_local
-from nbrelease import file_lock, git, preloaded, release, release_files
+from nbrelease import console, file_lock, git, preloaded, release, release_files
 from nbrelease.errors import UsageError
 from nbrelease.evidence_browser import find_newest_page
 from nbrelease.pack import build_pack, load_record
@@ -142,13 +142,8 @@ def rehearse(
     Raises:
         UserError: settings, data or the pipeline's file are wrong; nothing ran.
     """
+    settings = _with_local_workspace(settings, PIPELINES[name].env, model)
     root, env = settings.root, settings.environment(PIPELINES[name].env, model)
-    if env.workspace == "azure":  # it would train and deploy there, with the user's login
-        where = settings.where(PIPELINES[name].env, "workspace", model)
-        raise UsageError(
-            f"rehearse uses a local workspace; workspace is azure in {where}: "
-            "add --set workspace=local, or run the pipeline on Azure DevOps"
-        )
     _check_top_folder(root)
     progress = ProgressFile(listener, name, model)
     settings.training_parameters(PIPELINES[name].env, model)  # wrong ones are reported before a run
@@ -346,6 +341,21 @@ def _outcome(run: pipelines_local.RunResult) -> Outcome:
 
 def _write_outcome(folder: Path, outcome: Outcome) -> None:
     release_files.write(folder, OUTCOME, outcome.model_dump(mode="json"))
+
+
+def _with_local_workspace(settings: Settings, env: str, model: str) -> Settings:
+    """The settings with a local workspace, also where those of the project lead to Azure.
+
+    On Azure a rehearsal would train, deploy and move traffic with the user's login.
+    """
+    if settings.environment(env, model).workspace == "local":
+        return settings
+    where = settings.where(env, "workspace", model)
+    local = settings.with_override("workspace", "local")
+    if local.environment(env, model).workspace != "local":
+        raise UsageError(f"{where}: azure; rehearse uses a local workspace only")
+    console.out(f"workspace local; the one in {where} is not used")
+    return local
 
 
 def _overrides(settings: Settings, env: Environment) -> Mapping[str, str]:

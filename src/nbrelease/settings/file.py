@@ -66,6 +66,10 @@ class Settings:
         self.overrides = {**variables, **self._arguments}
         self._file = Sections(path)
 
+    def with_override(self, name: str, value: str) -> Settings:
+        """The same settings with one more override; ``--set`` takes precedence over it."""
+        return Settings(self.path, {**self.overrides, name: value}, self._arguments)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The environments, in the order of the file."""

@@ -194,20 +194,27 @@ def wait_until(
     return state
 
 
-@pytest.mark.parametrize("set_variable", [True, False])
-def test_a_rehearsal_uses_no_workspace_on_azure(idle, monkeypatch, set_variable):
+@pytest.mark.parametrize("variable", ["", "local"])
+def test_a_rehearsal_uses_no_workspace_on_azure(idle, monkeypatch, variable):
     azure = "workspace = azure\nsubscription_id = s\nresource_group = g\nworkspace_name = w"
     settings = idle / "settings.ini"
     settings.write_text(settings.read_text("utf-8").replace("workspace = local", azure), "utf-8")
     monkeypatch.setenv(*NO_WORKSPACE)
-    if set_variable:
-        monkeypatch.setenv("NBRELEASE_SET_WORKSPACE", "local")
+    if variable:
+        monkeypatch.setenv("NBRELEASE_SET_WORKSPACE", variable)
     rehearsals = Rehearsals()
     rehearsals.start(idle, StartRequest(pipeline="prod"))  # its file is not valid: nothing runs
     state = wait_until(rehearsals, idle, lambda state: not state.running)
-    assert ("--set workspace=local" in state.message) is not set_variable
-    assert ("unknown" in state.message) is set_variable
+    assert "unknown" in state.message
     assert state.rehearsals == []
+
+
+def test_a_rehearsal_on_azure_is_refused(idle):
+    words = ["rehearse", "dev", "--set", "workspace=azure", "--set", "subscription_id=s"]
+    command = [sys.executable, "-m", "nbrelease", *words]
+    done = subprocess.run(command, cwd=idle, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--set workspace" in done.stderr
 
 
 def test_a_user_without_a_name(idle, monkeypatch):
