@@ -31,7 +31,8 @@ TRAINING_NOTEBOOK, CONDA_FILE = "train", "conda/train.yml"
 REQUIREMENTS_FILE = "requirements.txt"
 # name==version without extras. A line with an environment marker is not a pin.
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*={1,2}\s*([^\s;#=*]+)\s*(?:#|$)")
-NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*)")
+# conda: CHANNEL::PACKAGE
+NAME = re.compile(r"^(?:\S+::)?([A-Za-z0-9][A-Za-z0-9_.-]*)")
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "azureml.ai": ("azureml-ai-monitoring",),
     "bs4": ("beautifulsoup4",),
@@ -110,11 +111,10 @@ def read_environment_file(path: Path) -> EnvironmentFile:
         if isinstance(item, dict):
             lines += [str(line) for line in item.get("pip") or []]
             continue
-        line = str(item).rpartition("::")[2]  # CHANNEL::PACKAGE
-        if match := re.match(r"^python\s*=+\s*([\d.]+?)(?:\.\*)?$", line):
+        if match := re.match(r"^(?:\S+::)?python\s*=+\s*([\d.]+?)(?:\.\*)?$", str(item)):
             python = match[1]
         else:
-            lines.append(line)
+            lines.append(str(item))
     requirements = list(_expand(lines, path.parent))
     return EnvironmentFile(
         python,

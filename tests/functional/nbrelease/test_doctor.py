@@ -255,6 +255,9 @@ def test_pins_of_requirements_files_are_checked(root):
     )
     other = "3.12" if sys.version_info < (3, 12) else "3.11"
     (root / "conda/other.yml").write_text(f"dependencies:\n  - python={other}\n  - click={here}\n")
+    (root / "conda/channel.yml").write_text(
+        "dependencies:\n  - conda-forge::python=3\n  - pytorch::pytorch=2.1\n"
+    )
     (root / "conda/old.yml").write_text("dependencies:\n  - python=2.7\n")
     (root / "conda/broken.yml").write_text("a: [")
     (root / "conda/missing.yml").write_text("dependencies:\n  - pip:\n    - -r nowhere.txt\n")
@@ -267,6 +270,7 @@ def test_pins_of_requirements_files_are_checked(root):
     assert "Python 2.7" in messages["missing  conda/old.yml"]
     assert f"Python {other}" in messages["ok       conda/other.yml"]
     assert "missing  conda/broken.yml" in messages
+    assert "ok       conda/channel.yml" in messages  # pip has no package of this name
     assert "nowhere.txt" in messages["missing  conda/missing.yml"]
     assert "ok       conda/empty.yml" in messages
 
