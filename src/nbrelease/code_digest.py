@@ -42,10 +42,10 @@ def digests(root: Path, project: Path | None = None) -> dict[str, str]:
     project = project or root
     other = _list_settings_paths(project)
     names = []
-    for folder, folders, found in os.walk(root):
+    for folder, folders, file_names in os.walk(root):
         inner = Path(folder).relative_to(root)
         folders[:] = [name for name in folders if _is_code(inner / name, other)]
-        names += [(inner / name).as_posix() for name in found if _is_code(inner / name, other)]
+        names += [(inner / name).as_posix() for name in file_names if _is_code(inner / name, other)]
     ignored = git.list_ignored(project, names)
     return {
         name: files.sha256(root / name)

@@ -350,7 +350,7 @@ def _check_hook(root: Path) -> Check:
         files.write_text(path, HOOK_HEAD + "".join([*others, line]))
         path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
-    state = "is of another environment or version" if ours else "not set up"
+    state = "belongs to another environment or version" if ours else "not set up"
     return Check("git hook", False, f"{state}; run: nbrelease doctor --fix", write)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def _read_umask() -> int:
-    """The mode bits that new files do not get; the system tells them only when they are set."""
+    """The mode bits that new files do not get; they can be read only by setting them."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -204,10 +204,10 @@ def _cell_content(cell: types.NotebookCell, language: str | None) -> dict[str, A
         kind = "raw" if language == "raw" else "code"
     else:
         kind = "markdown"
-    kept = {key: metadata[key] for key in ("id", "tags") if key in metadata}
+    metadata_of_cell = {key: metadata[key] for key in ("id", "tags") if key in metadata}
     cell_id = values.get("id")
     own = {"id": cell_id} if isinstance(cell_id, str) and cell_id else {}
-    return {"cell_type": kind, "metadata": kept, **own}
+    return {"cell_type": kind, "metadata": metadata_of_cell, **own}
 
 
 def _file_values(metadata: object) -> dict[str, Any]:

@@ -210,8 +210,9 @@ def test_a_rehearsal_uses_no_workspace_on_azure(idle, monkeypatch, variable):
 
 
 def test_a_rehearsal_on_azure_is_refused(idle):
-    words = ["rehearse", "dev", "--set", "workspace=azure", "--set", "subscription_id=s"]
-    command = [sys.executable, "-m", "nbrelease", *words]
+    values = ("workspace=azure", "subscription_id=s", "resource_group=g", "workspace_name=w")
+    words = [word for value in values for word in ("--set", value)]
+    command = [sys.executable, "-m", "nbrelease", "rehearse", "dev", *words]
     done = subprocess.run(command, cwd=idle, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--set workspace" in done.stderr

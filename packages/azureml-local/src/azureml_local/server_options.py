@@ -57,12 +57,12 @@ class ServerOptions:
         return document
 
 
-def find_differences(running: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+def find_differences(running: Mapping[str, object], current: Mapping[str, object]) -> list[str]:
     """The options that the user gave to the current command and a running server does not have.
 
     Args:
         running: the values of the server's options, by the names of their parameters.
-        wanted: those of the current command. Its defaults are no differences.
+        current: those of the current command. Its defaults are no differences.
 
     Returns:
         The names of the options on the command line.
@@ -73,7 +73,7 @@ def find_differences(running: Mapping[str, object], wanted: Mapping[str, object]
         for parameter in context.command.params
         if (name := parameter.name) in running
         and context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        and running[name] != wanted[name]
+        and running[name] != current[name]
     ]
 
 
