@@ -16,14 +16,14 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def moved(tmp_path) -> Path:
-    """The example with its exported code in ``code`` and its runbooks in ``ml/runbooks``."""
+    """The example with its exported code in ``modules`` and its runbooks in ``ml/runbooks``."""
     root = checkout(tmp_path / "project")
     (root / "ml").mkdir()
-    for old, new in (("exported", "code"), ("runbooks", "ml/runbooks")):
+    for old, new in (("exported", "modules"), ("runbooks", "ml/runbooks")):
         (root / old).rename(root / new)
     settings = root / "settings.ini"
     text = settings.read_text(encoding="utf-8")
-    text = text.replace("[DEFAULT]\n", "[DEFAULT]\nexported = code\nrunbooks = ml/runbooks\n", 1)
+    text = text.replace("[DEFAULT]\n", "[DEFAULT]\nexported = modules\nrunbooks = ml/runbooks\n", 1)
     settings.write_text(text, encoding="utf-8")
     identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
     for command in (["add", "-A"], [*identity, "commit", "-q", "-m", "moved"]):
@@ -40,5 +40,5 @@ def test_runbooks_find_the_code_the_data_and_the_packages(moved):
     assert [each.verdict for each in results.values()] == ["passed"] * 4
     assert results["02_train"].source == "ml/runbooks/02_train.ipynb"
     assert results["02_train"].parameters["project_root"] == "../.."
-    assert results["06_deploy_online"].parameters["exported"] == "code"
+    assert results["06_deploy_online"].parameters["exported"] == "modules"
     assert read_values(pack, "02_train")["package_list"]
