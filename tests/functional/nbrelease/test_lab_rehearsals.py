@@ -209,15 +209,6 @@ def test_a_rehearsal_uses_no_workspace_on_azure(idle, monkeypatch, variable):
     assert state.rehearsals == []
 
 
-def test_a_rehearsal_on_azure_is_refused(idle):
-    values = ("workspace=azure", "subscription_id=s", "resource_group=g", "workspace_name=w")
-    words = [word for value in values for word in ("--set", value)]
-    command = [sys.executable, "-m", "nbrelease", "rehearse", "dev", *words]
-    done = subprocess.run(command, cwd=idle, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "--set workspace" in done.stderr
-
-
 def test_a_user_without_a_name(idle, monkeypatch):
     monkeypatch.setattr("getpass.getuser", Mock(side_effect=KeyError("uid not found")))
     assert Rehearsals().read(idle).reviewer == ""

@@ -48,11 +48,11 @@ def test_the_project_is_the_top_folder_of_its_repository(root, place, refused):
 
 @pytest.mark.parametrize(
     ("words", "refused"),
-    [((), True), (("--set", "workspace=local"), False), (("--set", "workspace=azure"), True)],
+    [((), False), (("--set", "workspace=local"), False), (("--set", "workspace=azure"), True)],
 )
 def test_a_rehearsal_uses_a_local_workspace_only(root, words, refused):
     settings = root / "settings.ini"
     settings.write_text(settings.read_text("utf-8").replace("workspace = local", AZURE), "utf-8")
     line = rehearse(root, *words)
-    assert ("--set workspace=local" in line) is refused
+    assert ("--set workspace" in line) is refused
     assert ("training_data" in line) is not refused
