@@ -5,6 +5,7 @@ One thread decides; each job has its own thread, which only waits for processes.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -29,6 +30,9 @@ from pipelines_local.run.graph import RunGraph, SkipDecision, StageState
 from pipelines_local.run.job import JobRun
 from pipelines_local.run.signals import on_signals
 from pipelines_local.run.status import run_result, stage_result
+
+SIGNAL_SECONDS = 0.5
+"""How late a signal is handled at most."""
 
 
 @dataclass
@@ -134,8 +138,18 @@ class Scheduler:
             else:
                 return any(not state.done for state in self._stages.values())
 
+    def _next_report(self) -> _JobReport | None:
+        """Wait for the end of a job; None after a signal.
+
+        A signal that arrives just before the wait does not end it, and its handler runs only after
+        it. So each wait is short.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._reports.get(timeout=SIGNAL_SECONDS)
+
     def _wait_for_job(self) -> None:
-        report = self._reports.get()
+        report = self._next_report()
         if report is None:
             return
         self._running -= 1
@@ -147,7 +161,7 @@ class Scheduler:
         if report.error is not None:
             self._context.cancellation.force()
             while self._running:
-                other = self._reports.get()
+                other = self._next_report()
                 if other is not None:
                     self._running -= 1
                     self._finish_job(
