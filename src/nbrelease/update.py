@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbrelease import files, git, new, settings_migration, wheels
-from nbrelease.doctor import NBDIME, add_editor_settings
+from nbrelease.doctor.editor import add_editor_settings
+from nbrelease.doctor.git_setup import NBDIME
 from nbrelease.errors import NbreleaseError, RunFailed, UsageError
 from nbrelease.export import plan
 from nbrelease.export.diagnostic import Level

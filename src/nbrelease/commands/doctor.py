@@ -8,7 +8,8 @@ import click
 
 from nbrelease import console
 from nbrelease.commands.clean import all_notebooks
-from nbrelease.doctor import check_git, run_checks
+from nbrelease.doctor import run_checks
+from nbrelease.doctor.git_setup import check_git
 from nbrelease.errors import RunFailed
 from nbrelease.export.layout import load
 

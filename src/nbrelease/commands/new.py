@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from nbrelease import console
-from nbrelease.doctor import set_up_filter
+from nbrelease.doctor.git_setup import set_up_filter
 from nbrelease.errors import UsageError
 from nbrelease.new import DEFAULT_TASK, EXAMPLES, TASKS, Identity, create
 
