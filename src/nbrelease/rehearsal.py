@@ -353,8 +353,8 @@ def _with_local_workspace(settings: Settings, env: str, model: str) -> Settings:
     where = settings.where(env, "workspace", model)
     local = settings.with_override("workspace", "local")
     if local.environment(env, model).workspace != "local":
-        raise UsageError(f"{where}: azure; rehearse uses a local workspace only")
-    console.out(f"workspace local; the one in {where} is not used")
+        raise UsageError(f"{where} is azure; a rehearsal uses a local workspace")
+    console.out(f"{where} is azure; the rehearsal uses a local workspace")
     return local
 
 
